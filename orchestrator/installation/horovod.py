@@ -1,0 +1,185 @@
+"""Builds Horovod for the torch and MPI at hand, once, and keeps the wheel in a cache.
+
+The last release (0.28.1) asks for C++14 or 17 where current torch headers need C++20; the three lines that say so are
+changed before the build. Nothing else of it is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from orchestrator.installation.mpi import Mpi
+
+HOROVOD_VERSION = "0.28.1"
+CXX_STANDARD = "20"
+
+
+class BuildError(RuntimeError):
+    """Horovod could not be built; the message says why and ``log`` where all the output is."""
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+def cache_folder() -> Path:
+    """Where built wheels are kept, ``$XDG_CACHE_HOME`` or ``~/.cache`` as the XDG specification has it."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root, "sciml-orchestrator", "wheels")
+
+
+def build_key(mpi: Mpi, gpu_operations: str | None) -> str:
+    """What a built wheel depends on: torch, MPI, Python, the machine, and whether it reduces with NCCL."""
+    parts = [
+        HOROVOD_VERSION,
+        metadata.version("torch"),
+        mpi.source,
+        str(mpi.compiler) if mpi.source == "site" else "",
+        mpi.version,
+        platform.python_version(),
+        platform.machine(),
+        gpu_operations or "cpu",
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def nccl_home() -> Path | None:
+    """Folder that holds NCCL's ``include`` and ``lib``, when torch is a CUDA build and a CUDA compiler is there."""
+    import shutil
+
+    asked = os.environ.get("HOROVOD_NCCL_HOME")
+    if asked:
+        return Path(asked)
+    probe = subprocess.run(
+        [sys.executable, "-c", "import torch; print(torch.version.cuda or '')"],
+        capture_output=True,
+        text=True,
+    )
+    cuda_home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
+    if not probe.stdout.strip() or not (shutil.which("nvcc") or Path(cuda_home, "bin/nvcc").exists()):
+        return None
+    for entry in sys.path:
+        candidate = Path(entry, "nvidia", "nccl")
+        if (candidate / "include" / "nccl.h").exists():
+            return candidate
+    return Path("/usr") if Path("/usr/include/nccl.h").exists() else None
+
+
+def raise_language_standard(source: Path) -> None:
+    """Ask for the C++ standard that torch's headers need in the three places that name an older one."""
+    for relative in ("CMakeLists.txt", "horovod/torch/CMakeLists.txt"):
+        path = source / relative
+        text = path.read_text()
+        path.write_text(re.sub(r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})", text))
+
+
+def build_environment(mpi: Mpi, nccl: Path | None) -> dict[str, str]:
+    """Environment of the build: PyTorch over MPI and Gloo, NCCL for accelerators where it was found."""
+    environment = {
+        **os.environ,
+        "HOROVOD_WITH_PYTORCH": "1",
+        "HOROVOD_WITHOUT_TENSORFLOW": "1",
+        "HOROVOD_WITHOUT_MXNET": "1",
+        "HOROVOD_WITH_MPI": "1",
+        "HOROVOD_WITH_GLOO": "1",
+        "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
+        "MAKEFLAGS": os.environ.get("MAKEFLAGS", f"-j{os.cpu_count() or 1}"),
+    }
+    search = [str(Path(sys.prefix, "bin"))]
+    if mpi.compiler is not None:
+        search.insert(0, str(mpi.compiler.parent))
+    environment["PATH"] = os.pathsep.join([*search, environment.get("PATH", "")])
+    if nccl is not None:
+        environment["HOROVOD_GPU_OPERATIONS"] = "NCCL"
+        environment["HOROVOD_NCCL_HOME"] = str(nccl)
+        # NCCL's wheel ships the shared library alone, under its versioned name.
+        environment.setdefault("HOROVOD_NCCL_LINK", "SHARED")
+    return environment
+
+
+def fetch_source(folder: Path) -> Path:
+    """Download and unpack the released source; returns its folder."""
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
+        "--no-binary", ":all:", "-d", str(folder), f"horovod=={HOROVOD_VERSION}",
+    ]  # fmt: skip
+    answer = subprocess.run(command, capture_output=True, text=True)
+    archive = folder / f"horovod-{HOROVOD_VERSION}.tar.gz"
+    if not archive.exists():
+        raise BuildError("the source could not be downloaded: " + (answer.stderr.strip().splitlines() or ["?"])[-1])
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / f"horovod-{HOROVOD_VERSION}"
+
+
+def first_error(log: Path) -> str:
+    """The first line of a build log that names an error, else its last line."""
+    lines = log.read_text(errors="replace").splitlines()
+    for line in lines:
+        if re.search(r"(^|\s)(fatal error|error|CMake Error)\b.*:|: error:", line, re.IGNORECASE):
+            return line.strip()
+    return lines[-1].strip() if lines else "no output"
+
+
+def wheel_folder(mpi: Mpi, nccl: Path | None) -> Path:
+    """Where the cache keeps the wheel for this installation."""
+    return cache_folder() / build_key(mpi, "nccl" if nccl else None)
+
+
+def cached_wheel(mpi: Mpi) -> Path | None:
+    """The wheel that an earlier set-up built for the same torch, MPI and Python, if there is one."""
+    return next(iter(sorted(wheel_folder(mpi, nccl_home()).glob("horovod-*.whl"))), None)
+
+
+def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
+    """Build a Horovod wheel for this installation into the cache; returns its path.
+
+    ``progress`` receives a short text whenever the compiler advances. Raises BuildError.
+    """
+    nccl = nccl_home()
+    target = wheel_folder(mpi, nccl)
+    if mpi.compiler is None:
+        raise BuildError("there is an mpirun but no mpicc to build against")
+    target.mkdir(parents=True, exist_ok=True)
+    log = target / "build.log"
+    with tempfile.TemporaryDirectory(prefix="horovod-build-") as scratch:
+        progress("downloading the source")
+        source = fetch_source(Path(scratch))
+        raise_language_standard(source)
+        command = [
+            sys.executable, "-m", "pip", "wheel", "--verbose", "--no-build-isolation", "--no-deps",
+            "-w", str(Path(scratch, "wheel")), str(source),
+        ]  # fmt: skip
+        progress("configuring")
+        with log.open("w") as log_file:
+            build = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=build_environment(mpi, nccl),
+            )
+            assert build.stdout is not None
+            for line in build.stdout:
+                log_file.write(line)
+                percent = re.match(r"\s*\[\s*(\d+)%\]", line)
+                if percent:
+                    progress(f"compiling, {percent.group(1)} %")
+        if build.wait() != 0:
+            raise BuildError(first_error(log), log)
+        built = next(Path(scratch, "wheel").glob("horovod-*.whl"))
+        # Copied under a temporary name first: another set-up may be looking into the same cache.
+        staged = target / (built.name + ".partial")
+        staged.write_bytes(built.read_bytes())
+        return staged.rename(target / built.name)
