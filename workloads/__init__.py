@@ -1,0 +1,1 @@
+"""The compute-node side: what every rank of a job runs."""

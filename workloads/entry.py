@@ -1,0 +1,243 @@
+"""What every rank runs: ``python -m workloads.entry RUN_DIRECTORY --attempt N``.
+
+Joins the communicator, checks that the world is the planned one, stages the data, trains, gathers what the ranks
+measured, and has rank 0 write the result last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from orchestrator.records import RESULT_SCHEMA, AttemptDirectory, RunDirectory, RunSpec, now, write_json
+from workloads.runtime.progress import Progress, SignsOfLife
+
+RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RANK")
+
+
+def expected_rank() -> int:
+    """This process's rank as its launcher announces it, before any communicator is up; 0 if it does not."""
+    for variable in RANK_VARIABLES:
+        if os.environ.get(variable, "").isdigit():
+            return int(os.environ[variable])
+    return 0
+
+
+def process_start() -> float:
+    """When this process began, seconds since the epoch: the import phase starts there."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def load_attribute(path: str) -> Any:
+    """The object named "package.module:attribute"."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+class Rank:
+    """One rank of one attempt."""
+
+    def __init__(self, directory: RunDirectory, attempt: AttemptDirectory, spec: RunSpec) -> None:
+        self.directory = directory
+        self.attempt = attempt
+        self.spec = spec
+        self.progress = Progress()
+        self.rank = expected_rank()
+        self.communicator: Any = None
+        self.warnings: list[str] = []
+
+    def run(self) -> None:
+        """From nothing to a result."""
+        phases = [("import", process_start())]
+        import torch
+
+        from workloads.runtime.communicators import join
+        from workloads.runtime.mllog import MlperfLog
+        from workloads.runtime.telemetry import write_telemetry
+        from workloads.runtime.training import Trainer
+
+        torch.set_num_threads(self.spec.threads_per_rank)
+        task_class = load_attribute(self.spec.settings["task"])
+        dataset_module = importlib.import_module(self.spec.settings["dataset_module"])
+
+        phases.append(("rendezvous", self.enter("rendezvous")))
+        self.communicator = communicator = join(self.spec.comm)
+        communicator.check_world(self.spec.ranks)
+        self.rank = communicator.rank
+        device, place = self.place(torch)
+
+        phases.append(("staging", self.enter("staging")))
+        log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
+        log.start("init")
+        folder = Path(self.spec.data_folder) / dataset_module.folder_name(self.spec.settings["dataset"])
+        dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+        task = task_class(self.spec.settings, folder)
+        trainer = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
+        log.describe(
+            self.spec,
+            {
+                "accelerators_per_node": self.spec.ranks_per_node if device.type == "cuda" else 0,
+                "global_batch": trainer.global_batch,
+                "training_samples": len(task.training_set),
+                "evaluation_samples": len(task.evaluation_set),
+                "learning_rate": trainer.rate.peak,
+            },
+        )
+        log.stop("init")
+        stops = [start for _, start in phases[1:]] + [time.time()]
+        trainer.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
+
+        outcome = trainer.train()
+
+        self.progress.enter("collect")
+        write_telemetry(self.attempt.telemetry, trainer.telemetry, place, communicator)
+        world = self.describe_world(place)
+        if self.rank == 0:
+            target = self.spec.settings["quality"]
+            result = {
+                "schema": RESULT_SCHEMA,
+                "run": self.spec.run,
+                "campaign": self.spec.campaign,
+                "state": "completed",
+                "stopped": outcome.stopped,
+                "ended": now(),
+                "world": world,
+                "dataset": dataset,
+                "quality": {
+                    "metric": target["metric"],
+                    "value": outcome.quality.get(target["metric"]),
+                    "target": target["target"],
+                    "basis": target["basis"],
+                    "reached": outcome.position.time_to_accuracy is not None,
+                    "all": outcome.quality,
+                },
+                "time_to_accuracy_s": outcome.position.time_to_accuracy,
+                "training": {
+                    "epochs": outcome.position.epoch + (1 if outcome.position.step else 0),
+                    "steps": outcome.position.total_steps,
+                    "samples": outcome.position.samples,
+                    "global_batch": trainer.global_batch,
+                    "learning_rate": trainer.rate.peak,
+                    "learning_rate_scaling": self.spec.settings["training"]["learning_rate_scaling"],
+                    "precision": self.spec.settings["training"]["precision"],
+                    "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+                },
+                "warnings": self.warnings,
+            }
+            write_json(self.attempt.result, result)
+
+    def enter(self, phase: str) -> float:
+        """A phase begins now; returns when that is."""
+        self.progress.enter(phase)
+        return time.time()
+
+    def place(self, torch: Any) -> tuple[Any, dict[str, Any]]:
+        """The device of this rank, and where it is in the machine."""
+        local_rank = self.communicator.rank % self.spec.ranks_per_node
+        device = torch.device("cpu")
+        name = "cpu"
+        if torch.cuda.is_available():
+            device = torch.device("cuda", local_rank % torch.cuda.device_count())
+            torch.cuda.set_device(device)
+            name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
+        host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+        return device, {
+            "host": host,
+            "node": self.communicator.rank // self.spec.ranks_per_node,
+            "local_rank": local_rank,
+            "device": name,
+            "cores": sorted(os.sched_getaffinity(0)),
+        }
+
+    def describe_world(self, place: dict[str, Any]) -> dict[str, Any]:
+        """What the ranks run on, and what is amiss with it. Collective; complete on rank 0."""
+        hosts = self.communicator.gather_text(place["host"])
+        devices = self.communicator.gather_text(place["device"])
+        cores = self.communicator.gather_text(",".join(map(str, place["cores"])))
+        if hosts is None or devices is None or cores is None:
+            return {}
+        for kind, held in (("accelerator", devices), ("cores", cores)):
+            owners: dict[tuple[str, str], list[int]] = {}
+            for rank, what in enumerate(zip(hosts, held, strict=True)):
+                owners.setdefault(what, []).append(rank)
+            shared = {what: ranks for what, ranks in owners.items() if len(ranks) > 1 and what[1] != "cpu"}
+            for (host, name), ranks in shared.items():
+                self.warnings.append(f"ranks {', '.join(map(str, ranks))} share {kind} {name} on {host}")
+        return {
+            "ranks": self.spec.ranks,
+            "nodes": self.spec.nodes,
+            "hosts": hosts,
+            "devices": devices,
+            "cores": cores,
+            "comm": self.spec.comm,
+            "threads_per_rank": self.spec.threads_per_rank,
+        }
+
+    def write_error(self, error: BaseException) -> None:
+        """Leave word of what this rank dies of, for whoever looks for the first cause."""
+        text = traceback.format_exc()
+        print(text, file=sys.stderr, flush=True)
+        self.attempt.errors.mkdir(exist_ok=True)
+        write_json(
+            self.attempt.errors / f"rank-{self.rank}.json",
+            {
+                "rank": self.rank,
+                "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+                "time": now(),
+                "kind": type(error).__name__,
+                "message": str(error),
+                "communication": is_communication_failure(error),
+                "trace": text,
+            },
+        )
+
+
+def is_communication_failure(error: BaseException) -> bool:
+    """Whether the error is what a rank sees when another one is gone."""
+    if type(error).__name__ in ("HorovodInternalError", "DistBackendError", "DistNetworkError"):
+        return True
+    if type(error).__module__.startswith("mpi4py"):
+        return True
+    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "[../third_party/gloo")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run this rank; on any error end all ranks."""
+    parser = argparse.ArgumentParser(prog="workloads.entry", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--attempt", type=int, required=True)
+    options = parser.parse_args(arguments)
+    directory = RunDirectory(options.directory)
+    attempt = directory.attempt(options.attempt)
+    spec = directory.read_manifest().spec
+    rank = Rank(directory, attempt, spec)
+    life = SignsOfLife(attempt, rank.progress, rank.rank, spec.ranks)
+    life.start()
+    try:
+        rank.run()
+        rank.communicator.barrier()
+    except BaseException as error:
+        try:
+            rank.write_error(error)
+        finally:
+            if rank.communicator is not None:
+                rank.communicator.abort(1)
+            # Without a communicator the launcher must notice: an orderly exit could wait for the other ranks.
+            os._exit(1)
+    life.stop()
+    rank.communicator.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,145 @@
+"""Ranks that talk through MPI, by mpi4py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+import torch
+from mpi4py import MPI
+from torch import Tensor, nn
+
+from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator
+from workloads.runtime.communicators.buckets import FlatReducer, Transport
+
+CUDA_AWARE = "ORCHESTRATOR_MPI_CUDA_AWARE"
+"""Set to 1 where the MPI library takes pointers to CUDA memory; otherwise gradients are staged in host memory."""
+
+
+class MpiCommunicator(Communicator):
+    """All ranks of MPI_COMM_WORLD. mpi4py finalises MPI when the process ends."""
+
+    name = "mpi"
+
+    def __init__(self) -> None:
+        # A copy of the communicator, so that no other library's messages meet these.
+        self._world = MPI.COMM_WORLD.Dup()
+        self.rank = self._world.rank
+        self.size = self._world.size
+
+    def reducer(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        bucket_bytes: int = BUCKET_BYTES,
+        unused_parameters: bool = False,
+    ) -> FlatReducer:
+        """A reducer for the gradients of ``model``; see ``Communicator``."""
+        return FlatReducer(model, self, MpiTransport(self._world), bucket_bytes)
+
+    def sum(self, array: Array) -> Array:
+        """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
+        total = np.array(array, order="C")
+        self._world.Allreduce(MPI.IN_PLACE, total)
+        return total
+
+    def broadcast_bytes(self, data: Bytes, root: int) -> None:
+        """Overwrite the bytes (n,) by those of ``root``; n is the same on every rank."""
+        self._world.Bcast(data, root)
+
+    def gather_bytes(self, data: Bytes) -> Bytes | None:
+        """On rank 0 the ranks' bytes stacked, (R, n); None elsewhere. n is the same on every rank."""
+        gathered = np.empty((self.size, data.size), np.uint8) if self.rank == 0 else None
+        self._world.Gather(data, gathered)
+        return gathered
+
+    def barrier(self) -> None:
+        """Return when every rank has called it."""
+        self._world.Barrier()
+
+    def close(self) -> None:
+        """End the communication in order, when all ranks are done."""
+        self.barrier()
+
+    def abort(self, exit_code: int) -> NoReturn:
+        """End all ranks now, from any one of them and from any thread. Does not return."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        MPI.COMM_WORLD.Abort(exit_code)
+        os._exit(exit_code)
+
+
+@dataclass
+class _Staged:
+    """A tensor on its way: ``sent`` is what MPI sums, ``written`` marks when its content is there."""
+
+    tensor: Tensor
+    sent: Tensor
+    written: torch.cuda.Event | None
+
+    def is_written(self) -> bool:
+        """Whether ``sent`` may be read."""
+        return self.written is None or bool(self.written.query())  # type: ignore[no-untyped-call]
+
+
+class MpiTransport(Transport):
+    """Non-blocking all-reduces, which move on whenever MPI is called: at each gradient, and in the end."""
+
+    def __init__(self, world: MPI.Intracomm) -> None:
+        self._world = world
+        self._cuda_aware = os.environ.get(CUDA_AWARE) == "1"
+        self._waiting: deque[_Staged] = deque()
+        self._sent: list[_Staged] = []
+        self._requests: list[MPI.Request] = []
+        self._host_memory: dict[str, Tensor] = {}
+
+    def start(self, tensor: Tensor, name: str) -> None:
+        """Begin to sum the contiguous ``tensor``, named alike on every rank, once its pending writes are done."""
+        if tensor.is_cuda:
+            sent = tensor if self._cuda_aware else self._pinned(tensor, name)
+            if sent is not tensor:
+                sent.copy_(tensor, non_blocking=True)
+            written = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            written.record(torch.cuda.current_stream(tensor.device))
+            self._waiting.append(_Staged(tensor, sent, written))
+        else:
+            self._waiting.append(_Staged(tensor, tensor, None))
+
+    def progress(self) -> None:
+        """Send what is written, in order, and let MPI move the sums on."""
+        while self._waiting and self._waiting[0].is_written():
+            self._send(self._waiting.popleft())
+        if self._requests:
+            MPI.Request.Testall(self._requests)
+
+    def finish(self) -> None:
+        """Return when all sums that were started are in their tensors (for CUDA: on the current stream)."""
+        while self._waiting:
+            staged = self._waiting.popleft()
+            if staged.written is not None:
+                staged.written.synchronize()
+            self._send(staged)
+        MPI.Request.Waitall(self._requests)
+        for staged in self._sent:
+            if staged.sent is not staged.tensor:
+                staged.tensor.copy_(staged.sent, non_blocking=True)
+        self._requests.clear()
+        self._sent.clear()
+
+    def _send(self, staged: _Staged) -> None:
+        # mpi4py takes CUDA tensors by their array interface, host tensors as NumPy arrays.
+        buffer = staged.sent if staged.sent.is_cuda else staged.sent.numpy()
+        self._requests.append(self._world.Iallreduce(MPI.IN_PLACE, buffer))
+        self._sent.append(staged)
+
+    def _pinned(self, tensor: Tensor, name: str) -> Tensor:
+        """Page-locked host memory for that tensor, kept from step to step."""
+        held = self._host_memory.get(name)
+        if held is None or held.shape != tensor.shape or held.dtype != tensor.dtype:
+            held = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+            self._host_memory[name] = held
+        return held

@@ -1,0 +1,106 @@
+"""Signs of life while a run goes on: rank 0's heartbeat for people, one small slot a rank for the watchdog.
+
+A thread writes them, so that a process that is stopped falls silent while one that waits for others does not.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.records import (
+    ALIVE_SLOT_BYTES,
+    AliveSlot,
+    AttemptDirectory,
+    alive_period,
+    now,
+    write_json,
+)
+
+
+@dataclass
+class Progress:
+    """Where a rank is. The training loop writes it, the thread below reads it; single assignments need no lock."""
+
+    phase: str = "import"
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps_per_epoch: int = 0
+    samples_per_s: float = 0.0
+    metric: str = ""
+    quality: float | None = None
+    target: float | None = None
+    changes: int = 0
+    collective: bool = False
+    waits_for_gradients: Callable[[], bool] = field(default=lambda: False)
+
+    def enter(self, phase: str) -> None:
+        """Note that a phase begins."""
+        self.phase = phase
+        self.changes += 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the rank waits for others right now."""
+        return self.collective or self.waits_for_gradients()
+
+    def heartbeat(self) -> dict[str, Any]:
+        """The document that the live view and the watchdog read."""
+        return {
+            "time": now(),
+            "phase": self.phase,
+            "epoch": self.epoch,
+            "epochs": self.epochs,
+            "step": self.step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "samples_per_s": round(self.samples_per_s, 3),
+            "metric": self.metric,
+            "quality": self.quality,
+            "target": self.target,
+            "progress": self.changes,
+        }
+
+
+class SignsOfLife:
+    """The thread of one rank. ``rank`` may be unknown (None) until the ranks have found each other."""
+
+    def __init__(self, attempt: AttemptDirectory, progress: Progress, rank: int, ranks: int) -> None:
+        self.attempt = attempt
+        self.progress = progress
+        self.rank = rank
+        self.period = alive_period(ranks)
+        self.stopped = threading.Event()
+        self.file = os.open(attempt.alive, os.O_RDWR | os.O_CREAT, 0o600)
+        self.thread = threading.Thread(target=self.run, name="signs-of-life", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self.write()
+        self.thread.start()
+
+    def run(self) -> None:
+        """Write until stopped. A full disk silences this rank but does not end it."""
+        while not self.stopped.wait(self.period):
+            try:
+                self.write()
+            except OSError:
+                continue
+
+    def write(self) -> None:
+        """One sign of life."""
+        slot = AliveSlot(self.rank, now(), os.getpid(), self.progress.phase, self.progress.step, self.progress.waiting)
+        os.pwrite(self.file, slot.encode(), self.rank * ALIVE_SLOT_BYTES)
+        if self.rank == 0:
+            write_json(self.attempt.heartbeat, self.progress.heartbeat())
+
+    def stop(self) -> None:
+        """Write a last time and end."""
+        self.stopped.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        self.write()
+        os.close(self.file)

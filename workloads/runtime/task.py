@@ -1,0 +1,92 @@
+"""The contract between a benchmark and the training loop.
+
+A benchmark is a folder with ``benchmark.yaml`` and a ``Task``; the loop, the communicators, the loader and the
+telemetry know it only through this interface.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Batch = dict[str, Tensor]
+"""Tensors by name, each with the batch's samples along its first dimension."""
+
+Arrays = dict[str, npt.NDArray[Any]]
+"""The same as arrays, as they come from a file."""
+
+
+class SampleSet(Protocol):
+    """Samples that can be read in any order. ``len()`` gives how many there are."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: npt.NDArray[np.int64], out: Arrays | None = None) -> Arrays:
+        """The samples at ``indices`` (n,), in that order, as arrays (n, …); into ``out`` if it is given.
+
+        ``out`` holds arrays of at least n samples, as an earlier call returned them; the result may be views of them.
+        """
+        ...
+
+
+class Quality(ABC):
+    """Accumulates one rank's share of an evaluation as sums that add up over ranks."""
+
+    @abstractmethod
+    def update(self, model: nn.Module, batch: Batch) -> None:
+        """Add the samples of a batch. The model is in evaluation mode and gradients are off."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> npt.NDArray[np.float64]:
+        """The sums so far, (K,): summed element by element over all ranks they give the whole set's."""
+
+    @staticmethod
+    @abstractmethod
+    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+        """The metrics by name, from the sums over the whole evaluation set."""
+
+
+class Task(ABC):
+    """What a benchmark trains, on what, and how its quality is measured."""
+
+    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+        """``settings`` is the resolved benchmark configuration, ``folder`` the data set's."""
+        self.settings = settings
+        self.folder = folder
+
+    @property
+    @abstractmethod
+    def training_set(self) -> SampleSet:
+        """What is trained on."""
+
+    @property
+    @abstractmethod
+    def evaluation_set(self) -> SampleSet:
+        """What quality is measured on: always the whole of it."""
+
+    @abstractmethod
+    def build_model(self) -> nn.Module:
+        """A freshly initialised model, drawn from torch's current random state."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Mean loss over the batch's samples, a scalar. Call ``model`` once (a data-parallel wrapper counts on it)."""
+
+    @abstractmethod
+    def new_quality(self) -> Quality:
+        """An empty accumulator for one evaluation."""
+
+
+def to_device(arrays: Arrays, device: torch.device) -> Batch:
+    """The arrays of a batch as tensors on ``device``; on the CPU they share memory with the arrays."""
+    return {
+        name: torch.from_numpy(array).to(device, non_blocking=device.type != "cpu") for name, array in arrays.items()
+    }
