@@ -1,0 +1,1 @@
+"""stemdl: space groups of crystals from convergent-beam electron diffraction."""

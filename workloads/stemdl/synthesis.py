@@ -1,0 +1,172 @@
+"""The stand-in data set: which materials, which split, and their simulation on several processes.
+
+Every random choice hangs on the seed and on what it is for (a prototype, a material, a sample), never on the
+order in which processes come to it, so that the files are the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.runtime.errors import DatasetError
+from workloads.stemdl.building import built_at_once, interrupts_remembered
+from workloads.stemdl.consolidated import PARTS, Provenance, counted, describe, write_part
+from workloads.stemdl.crystals import Crystal, load_prototypes, materials_of
+from workloads.stemdl.diffraction import Microscope
+from workloads.stemdl.formats import SAMPLE_BYTES, Sample
+from workloads.stemdl.simulation import Spread, processed_stack, random_views
+
+CHUNK = 16
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the stand-in data set is made of."""
+
+    seed: int
+    split: str
+    space_groups: int
+    materials_per_space_group: int
+    samples_per_material: int
+    evaluation_share: float
+    largest_cell: int
+    """Most atoms a conventional cell may have."""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe in a benchmark's dataset settings; other keys are ignored."""
+        try:
+            recipe = cls(**{key: settings[key] for key in cls.__dataclass_fields__})
+        except KeyError as error:
+            raise DatasetError(f"dataset settings lack {error}; expected {sorted(cls.__dataclass_fields__)}") from error
+        if not 0 < recipe.evaluation_share < 1:
+            raise DatasetError(f"evaluation_share is {recipe.evaluation_share}; expected a part between 0 and 1")
+        return recipe
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One sample to be simulated: a material and which of its samples."""
+
+    material: Crystal
+    number: int
+
+
+def choose_materials(recipe: Recipe) -> dict[int, list[Crystal]]:
+    """Materials by space group, the groups with most prototypes first in line for a place."""
+    prototypes: dict[int, list[Crystal]] = defaultdict(list)
+    for prototype in load_prototypes():
+        if len(prototype.species) <= recipe.largest_cell:
+            prototypes[prototype.space_group].append(prototype)
+    chosen: dict[int, list[Crystal]] = {}
+    for space_group in sorted(prototypes, key=lambda group: (-len(prototypes[group]), group)):
+        families = [materials_of(p, recipe.materials_per_space_group, recipe.seed) for p in prototypes[space_group]]
+        # In turn from every prototype, so that each has its share of the materials.
+        in_turn = [material for material in chain(*zip_longest(*families)) if material is not None]
+        if len(in_turn) >= recipe.materials_per_space_group:
+            chosen[space_group] = in_turn[: recipe.materials_per_space_group]
+        if len(chosen) == recipe.space_groups:
+            return dict(sorted(chosen.items()))
+    raise DatasetError(
+        f"space_groups is {recipe.space_groups} but only {len(chosen)} have "
+        f"{recipe.materials_per_space_group} materials of at most {recipe.largest_cell} atoms; ask for fewer"
+    )
+
+
+def divide(materials: Mapping[int, list[Crystal]], recipe: Recipe) -> dict[str, list[Specimen]]:
+    """Specimens for training and evaluation, both in random order.
+
+    Split "material": every material is wholly in one part. Split "random": samples are dealt out one by one.
+    """
+    random = np.random.default_rng([recipe.seed, zlib.crc32(recipe.split.encode())])
+    parts: dict[str, list[Specimen]] = {part: [] for part in PARTS}
+    for members in materials.values():
+        specimens = [[Specimen(material, n) for n in range(recipe.samples_per_material)] for material in members]
+        units = specimens if recipe.split == "material" else [[one] for one in chain(*specimens)]
+        held_out = max(1, round(recipe.evaluation_share * len(units)))
+        for place, unit in enumerate(random.permutation(len(units))):
+            parts["evaluation" if place < held_out else "training"] += units[unit]
+    return {part: [members[i] for i in random.permutation(len(members))] for part, members in parts.items()}
+
+
+def simulate(specimen: Specimen, seed: int) -> NDArray[np.float32]:
+    """The processed stack (3, 128, 128) of a specimen."""
+    random = np.random.default_rng([seed, zlib.crc32(specimen.material.name.encode()), specimen.number])
+    views = random_views(specimen.material.space_group, random, Spread())
+    return processed_stack(specimen.material, views, Microscope())
+
+
+def make(
+    folder: Path, recipe: Recipe, provenance: Provenance, settings: Mapping[str, Any],
+    progress: Callable[[int, int], None], workers: int,
+) -> None:  # fmt: skip
+    """Simulate the whole data set into a folder that appears when it is complete."""
+    parts = divide(choose_materials(recipe), recipe)
+    counts = {part: len(specimens) for part, specimens in parts.items()}
+    try:
+        with built_at_once(folder) as partial, _processes(workers) as pool, interrupts_remembered() as check:
+            report = counted(sum(counts.values()), progress, check)
+            classes: set[int] = set()
+            for part in PARTS:
+                samples = _samples(parts[part], recipe.seed, pool)
+                classes |= write_part(partial, part, counts[part], samples, provenance, report)
+            describe(partial, provenance, counts, classes, settings)
+    except (OSError, BrokenProcessPool) as error:
+        needed = sum(counts.values()) * SAMPLE_BYTES / 1e9
+        raise DatasetError(f"{folder} could not be made ({needed:.2f} GB needed): {error}") from error
+
+
+def _samples(specimens: list[Specimen], seed: int, pool: ProcessPoolExecutor) -> Iterator[Sample]:
+    chunks = [specimens[start : start + CHUNK] for start in range(0, len(specimens), CHUNK)]
+    for chunk, stacks in zip(chunks, pool.map(_simulate_chunk, chunks, [seed] * len(chunks)), strict=True):
+        for specimen, stack in zip(chunk, stacks, strict=True):
+            yield Sample(stack, specimen.material.space_group, specimen.material.name)
+
+
+def _simulate_chunk(specimens: list[Specimen], seed: int) -> NDArray[np.float32]:
+    return np.stack([simulate(specimen, seed) for specimen in specimens])
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes with one thread each (forking is unsafe beside MPI and thread pools)."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(max(1, workers), mp_context=context, initializer=_live_and_die_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _live_and_die_with_parent() -> None:
+    """Leave Ctrl-C to the parent, which ends the pool in order; end at once when the parent is no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

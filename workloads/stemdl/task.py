@@ -1,0 +1,64 @@
+"""stemdl as the training loop sees it: classify diffraction stacks into space groups."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.runtime.task import Batch, Quality, SampleSet, Task
+from workloads.stemdl.dataset import ConsolidatedSet
+from workloads.stemdl.model import ResNet
+from workloads.stemdl.quality import SpaceGroupQuality
+
+INPUT_MEAN = 0.14
+INPUT_DEVIATION = 0.16
+"""Mean and standard deviation of the images as parts of 255: about those of the small stand-in set."""
+
+
+class Normalised(nn.Module):
+    """A network that takes log-scaled images, 0 to 255, as they are stored."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores (n, 231) of images (n, 3, 128, 128)."""
+        scores: Tensor = self.network((images - 255 * INPUT_MEAN) / (255 * INPUT_DEVIATION))
+        return scores
+
+
+class StemdlTask(Task):
+    """Three convergent-beam patterns of a crystal to one of 230 space groups, by cross-entropy."""
+
+    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+        super().__init__(settings, folder)
+        self._model_settings: Mapping[str, Any] = settings["model"]
+
+    @functools.cached_property
+    def training_set(self) -> SampleSet:
+        """What is trained on."""
+        return ConsolidatedSet(self.folder, "training")
+
+    @functools.cached_property
+    def evaluation_set(self) -> SampleSet:
+        """What quality is measured on."""
+        return ConsolidatedSet(self.folder, "evaluation")
+
+    def build_model(self) -> nn.Module:
+        """A ResNet as the benchmark's `model` settings say: depth, width, zero_last_gamma."""
+        chosen = self._model_settings
+        return Normalised(ResNet(chosen["depth"], chosen["width"], chosen.get("zero_last_gamma", False)))
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Mean cross-entropy of the batch."""
+        return functional.cross_entropy(model(batch["input"]).float(), batch["target"])
+
+    def new_quality(self) -> Quality:
+        """An empty confusion matrix."""
+        return SpaceGroupQuality()
