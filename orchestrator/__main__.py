@@ -1,0 +1,98 @@
+"""``python -m orchestrator``: the verbs, and Hydra's own flags."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from orchestrator.records import EXIT_FAILED, EXIT_USAGE
+
+VERBS = {
+    "run": "plan, submit, watch, collect and print the table (the default verb)",
+    "plan": "print runs and the exact command lines; submit nothing",
+    "status": "how the runs of a campaign are right now",
+    "resume": "go on with a campaign whose orchestrator ended before it did",
+    "cancel": "end what is in flight",
+    "collect": "put run folders into the store",
+    "report": "what the store has of campaigns",
+    "data": "make, verify or describe a benchmark's data set",
+    "doctor": "what on this machine would make a run fail",
+}
+
+HYDRA_FLAGS = {
+    "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
+    "--shell-completion", "-sc",
+}  # fmt: skip
+
+USAGE = """usage: python -m orchestrator [VERB] [KEY=VALUE…] [--json] [-m] [--config-dir DIR]
+
+verbs (each takes --json; on campaigns: the newest one if none is named)
+{verbs}
+
+examples
+  python -m orchestrator benchmark=stemdl cluster=local nodes=2
+  python -m orchestrator plan benchmark=stemdl nodes=[1,2,4] scale=weak repeats=3
+  python -m orchestrator report --json
+
+Everything below is Hydra's: the groups to choose from and the configuration as it stands.
+"""
+
+
+def usage() -> str:
+    """What ``--help`` prints before Hydra's part."""
+    return USAGE.format(verbs="\n".join(f"  {name:8} {text}" for name, text in VERBS.items()))
+
+
+def hydra_main(arguments: list[str]) -> int:
+    """Let Hydra answer its own flags, over the same configuration."""
+    import hydra
+
+    from orchestrator.config.compose import PRIMARY, register
+    from orchestrator.config.source import benchmarks
+
+    register()
+    words = [word for word in arguments if word not in VERBS]
+    if "--help" in words or "-h" in words:
+        print(usage())
+    completing = {"-sc", "--shell-completion"} & set(words)
+    if not completing and not any(word.startswith("benchmark=") for word in words):
+        # Without one there is no configuration to show: take the first for an example.
+        words.append(f"benchmark={benchmarks()[0]}")
+    sys.argv = ["orchestrator", *words]
+    hydra.main(version_base="1.3", config_path=None, config_name=PRIMARY)(lambda config: None)()
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the verb; whatever goes wrong by the user's hand ends with one clear message."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
+        print(usage())
+        return EXIT_USAGE
+    verb = words[0] if words[0] in VERBS else "run"
+    rest = words[1:] if words[0] in VERBS else words
+    hydra_verb = verb in ("run", "plan")
+    if hydra_verb and HYDRA_FLAGS & {word.partition("=")[0] for word in rest}:
+        return hydra_main(rest)
+
+    from orchestrator.config.compose import UsageError
+
+    try:
+        module = importlib.import_module(f"orchestrator.cli.{verb}")
+        return int(module.main(rest))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_FAILED
+    except Exception as error:
+        # Errors meant for the user name what to do; anything else is a defect and keeps its trace.
+        if type(error).__module__.startswith("orchestrator."):
+            print(f"error: {error}", file=sys.stderr)
+            return EXIT_FAILED
+        raise
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Pure functions from measurements to answers: no file system, no database."""

@@ -1,0 +1,35 @@
+"""``python -m orchestrator cancel [CAMPAIGN…]``: end what is in flight and record it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.cli import common
+from orchestrator.records import EXIT_INFRASTRUCTURE, EXIT_OK
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Cancel the campaigns' runs."""
+    options = common.parse_campaigns(arguments, "cancel")
+    from orchestrator import campaign as campaigns
+    from orchestrator.collect import collect
+    from orchestrator.launch.schedulers import scheduler
+    from orchestrator.report.live import progress_table
+    from orchestrator.store.store import default_url
+
+    code = EXIT_OK
+    documents = []
+    for folder in common.campaign_folders(options.campaigns, options.results):
+        runs = campaigns.load(folder)
+        statuses = campaigns.cancel(scheduler(runs[0][1].scheduler), runs)
+        url = options.store or runs[0][1].config["store"]["url"] or default_url(options.results)
+        store = common.open_store(url)
+        for (directory, manifest), status in zip(runs, statuses, strict=True):
+            collect(store, directory, manifest, status)
+            code = code if status.final else EXIT_INFRASTRUCTURE
+        documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})
+        if not options.json:
+            common.stdout_console().print(progress_table(statuses))
+    if options.json:
+        common.print_json({"schema": "orchestrator.cancel/1", "campaigns": documents})
+    return code

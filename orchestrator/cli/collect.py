@@ -1,0 +1,33 @@
+"""``python -m orchestrator collect [CAMPAIGN…]``: put run folders into the store; again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.cli import common
+from orchestrator.records import EXIT_OK
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Collect every run of the campaigns."""
+    options = common.parse_campaigns(arguments, "collect")
+    from orchestrator import campaign as campaigns
+    from orchestrator.collect import collect
+    from orchestrator.launch.schedulers import scheduler
+    from orchestrator.store.store import default_url
+    from orchestrator.watch import look
+
+    folders = common.campaign_folders(options.campaigns, options.results)
+    store = common.open_store(options.store or default_url(options.results))
+    documents = []
+    for folder in folders:
+        runs = campaigns.load(folder)
+        statuses = look(scheduler(runs[0][1].scheduler), runs)
+        for (directory, manifest), status in zip(runs, statuses, strict=True):
+            collect(store, directory, manifest, status)
+        documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})
+        if not options.json:
+            print(f"{folder.name}: {len(runs)} runs collected into {store.engine.url!r}")
+    if options.json:
+        common.print_json({"schema": "orchestrator.collect/1", "campaigns": documents})
+    return EXIT_OK

@@ -1,0 +1,166 @@
+"""What verbs share: options, where results and store are, and how a run's end becomes an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.config.compose import UsageError, nearest
+from orchestrator.records import (
+    EXIT_FAILED,
+    EXIT_INFRASTRUCTURE,
+    EXIT_OK,
+    EXIT_WRONG_ANSWER,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.store.store import Store
+
+
+@dataclass
+class Options:
+    """The options that verbs taking KEY=VALUE share, and the overrides themselves."""
+
+    overrides: list[str]
+    json: bool = False
+    multirun: bool = False
+    config_dir: str | None = None
+    detach: bool = False
+
+
+def parse(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
+    """Split options from overrides; raises UsageError for an option that does not exist."""
+    parser = Parser(prog=f"python -m orchestrator {verb}".strip(), add_help=False, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("-m", "--multirun", action="store_true", dest="multirun")
+    parser.add_argument("--config-dir", "-cd", dest="config_dir", default=os.environ.get("ORCHESTRATOR_CONFIG_DIR"))
+    if detach:
+        parser.add_argument("--detach", action="store_true")
+    known, rest = parser.parse_known_args(list(arguments))
+    for word in rest:
+        if word.startswith("-"):
+            raise UsageError(f"There is no option {word}. Options: --json, -m, --config-dir DIR, Hydra's own (--help).")
+        if "=" not in word and not word.startswith("~"):
+            from orchestrator.__main__ import VERBS
+
+            raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{nearest(word, list(VERBS))}")
+    return Options(rest, **vars(known))
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours."""
+
+    def error(self, message: str) -> Any:
+        """Raise UsageError."""
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.")
+
+
+def stamp() -> str:
+    """The local time as it appears in names."""
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
+def stderr_console() -> Console:
+    """For progress and messages."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def stdout_console() -> Console:
+    """For results. On a pipe tables get the width that they need rather than 80 columns."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 200
+    return Console(width=int(os.environ.get("COLUMNS", 0)) or wide)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The one document on stdout."""
+    print(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+def store_url(config: Mapping[str, Any], results: Path) -> str:
+    """The store that a configuration names, or the embedded one of the results folder."""
+    from orchestrator.store.store import default_url
+
+    return config["store"]["url"] or default_url(results)
+
+
+def open_store(url: str) -> Store:
+    """The store; raises StoreError."""
+    from orchestrator.store.store import Store
+
+    return Store(url)
+
+
+def exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
+    """The worst that happened, from a report's run entries: infrastructure lost, a run failed, a wrong answer."""
+    codes = set()
+    for entry in entries:
+        if entry["state"] in ("lost", "node-failed"):
+            codes.add(EXIT_INFRASTRUCTURE)
+        elif entry["state"] != "completed":
+            codes.add(EXIT_FAILED)
+        elif entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps":
+            codes.add(EXIT_WRONG_ANSWER)
+    for code in (EXIT_INFRASTRUCTURE, EXIT_FAILED, EXIT_WRONG_ANSWER):
+        if code in codes:
+            return code
+    return EXIT_OK
+
+
+def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
+    """Folders of the campaigns named (by name or path); the newest one if none is. Raises UsageError."""
+    if not names:
+        found = [path for path in results.glob("*") if any(path.glob("*/manifest.json"))]
+        if not found:
+            raise UsageError(f"There is no campaign in {results}; give a campaign's folder or results=FOLDER.")
+        return [max(found, key=lambda path: path.stat().st_mtime)]
+    folders = []
+    for name in names:
+        folder = Path(name) if Path(name).is_dir() else results / name
+        if not folder.is_dir():
+            known = [path.name for path in results.glob("*") if path.is_dir()]
+            raise UsageError(f"There is no campaign '{name}' in {results}.{nearest(name, known)}")
+        folders.append(folder.resolve())
+    return folders
+
+
+@dataclass
+class CampaignOptions:
+    """Options of the verbs that work on campaigns that exist."""
+
+    campaigns: list[str]
+    results: Path
+    store: str | None
+    json: bool
+
+
+def parse_campaigns(arguments: Sequence[str], verb: str) -> CampaignOptions:
+    """Campaigns by name or folder; ``results=`` and ``store.url=`` as elsewhere."""
+    parser = Parser(prog=f"python -m orchestrator {verb}", allow_abbrev=False)
+    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help="name or folder; default: the newest")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    known, rest = parser.parse_known_args(list(arguments))
+    if rest:
+        raise UsageError(f"There is no option {rest[0]} of {verb}. Options: --json, results=FOLDER, store.url=URL.")
+    settings = dict(word.split("=", 1) for word in known.campaigns if "=" in word)
+    unknown = set(settings) - {"results", "store.url"}
+    if unknown:
+        raise UsageError(f"{verb} takes results=FOLDER and store.url=URL, not {sorted(unknown)[0]}=.")
+    return CampaignOptions(
+        [word for word in known.campaigns if "=" not in word],
+        Path(settings.get("results", "results")).resolve(),
+        settings.get("store.url"),
+        known.json,
+    )

@@ -1,0 +1,45 @@
+"""``python -m orchestrator doctor [cluster=NAME]``: what is there, and what would make a run fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from orchestrator.cli import common
+from orchestrator.config.compose import compose_all
+from orchestrator.config.source import benchmarks
+from orchestrator.records import EXIT_FAILED, EXIT_OK
+
+MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the findings; 1 if one of them is an error."""
+    options = common.parse(arguments, "doctor")
+    overrides = list(options.overrides)
+    if not any(word.startswith("benchmark=") for word in overrides):
+        overrides.append(f"benchmark={benchmarks()[0]}")
+    config = compose_all(overrides, False, options.config_dir)[0]
+    from rich.markup import escape
+    from rich.table import Table
+
+    from orchestrator.doctor import examine
+
+    results = Path.cwd() / config["results"]
+    findings = examine(config, results, common.store_url(config, results))
+    if options.json:
+        common.print_json({"schema": "orchestrator.doctor/1", "findings": [asdict(item) for item in findings]})
+    else:
+        table = Table(
+            "",
+            "subject",
+            "found",
+            "what to do",
+            title=f"cluster {config['cluster']['name']}",
+            show_edge=False,
+        )
+        for item in findings:
+            table.add_row(MARKS[item.state], item.subject, escape(item.detail), escape(item.remedy))
+        common.stdout_console().print(table)
+    return EXIT_FAILED if any(item.state == "error" for item in findings) else EXIT_OK

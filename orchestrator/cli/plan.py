@@ -1,0 +1,56 @@
+"""``python -m orchestrator plan KEY=VALUE…``: print the runs and what would start them; submit nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from orchestrator.cli import common
+from orchestrator.cli.run import make_plan
+from orchestrator.config.compose import UsageError
+from orchestrator.records import EXIT_OK, RunDirectory
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the plan."""
+    options = common.parse(arguments, "plan")
+    configs, campaign = make_plan(options)
+    from orchestrator.launch.schedulers import scheduler
+
+    chosen = scheduler(configs[0]["cluster"]["scheduler"])
+    scripts = {}
+    for run in campaign.runs:
+        try:
+            scripts[run.spec.run] = chosen.script(run, RunDirectory(campaign.folder / run.spec.run))
+        except FileNotFoundError as error:
+            raise UsageError(str(error)) from error
+    if options.json:
+        runs = [
+            {
+                **asdict(run.spec),
+                "ranks": run.spec.ranks,
+                "config_hash": run.config_hash,
+                "script": scripts[run.spec.run],
+            }
+            for run in campaign.runs
+        ]
+        common.print_json(
+            {
+                "schema": "orchestrator.plan/1",
+                "campaign": campaign.name,
+                "folder": str(campaign.folder),
+                "runs": runs,
+            }
+        )
+        return EXIT_OK
+    print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}")
+    for run in campaign.runs:
+        spec = run.spec
+        training = spec.settings["training"]
+        batch = training["global_batch_size"] or training["batch_size"] * spec.ranks * training["accumulate"]
+        print(
+            f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {spec.ranks} ranks, {spec.threads_per_rank} threads "
+            f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
+        )
+        print("  " + scripts[spec.run].replace("\n", "\n  "))
+    return EXIT_OK

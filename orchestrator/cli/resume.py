@@ -1,0 +1,30 @@
+"""``python -m orchestrator resume [CAMPAIGN]``: go on with a campaign whose orchestrator ended before it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.cli import common
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Find what was submitted, submit what was not, follow all to the end; failed runs get another attempt."""
+    options = common.parse_campaigns(arguments, "resume")
+    from orchestrator import campaign as campaigns
+    from orchestrator.cli.run import watch
+    from orchestrator.launch.schedulers import scheduler
+    from orchestrator.store.store import default_url
+    from orchestrator.watch import look
+
+    console = common.stderr_console()
+    folder = common.campaign_folders(options.campaigns, options.results)[0]
+    runs = campaigns.load(folder)
+    config = runs[0][1].config
+    chosen = scheduler(runs[0][1].scheduler)
+    store = common.open_store(options.store or config["store"]["url"] or default_url(folder.parent))
+    for (directory, manifest), status in zip(runs, look(chosen, runs), strict=True):
+        again = status.final and status.state != "completed"
+        if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
+            console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
+            campaigns.submit(chosen, directory, manifest)
+    return watch(chosen, runs, config, store, console, options.json)

@@ -1,0 +1,30 @@
+"""``python -m orchestrator status [CAMPAIGN…]``: how runs are right now, from what is on disk and the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from orchestrator.cli import common
+from orchestrator.records import EXIT_OK
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the states."""
+    options = common.parse_campaigns(arguments, "status")
+    from orchestrator import campaign as campaigns
+    from orchestrator.launch.schedulers import scheduler
+    from orchestrator.report.live import progress_table
+    from orchestrator.watch import look
+
+    documents = []
+    for folder in common.campaign_folders(options.campaigns, options.results):
+        runs = campaigns.load(folder)
+        statuses = look(scheduler(runs[0][1].scheduler), runs)
+        documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
+        if not options.json:
+            print(folder.name)
+            common.stdout_console().print(progress_table(statuses))
+    if options.json:
+        common.print_json({"schema": "orchestrator.status/1", "campaigns": documents})
+    return EXIT_OK

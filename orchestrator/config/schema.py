@@ -1,0 +1,219 @@
+"""Every configuration key, its type and its default. A key that is not here is refused when the config is composed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class OptimizerConfig:
+    """The optimiser as published or chosen by the recipe."""
+
+    name: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass
+class TrainingConfig:
+    """How a benchmark is trained.
+
+    ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
+    ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    global_batch_size: int | None = None
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    learning_rate_scaling: str = "sqrt"
+    base_batch_size: int = 32
+    warmup_epochs: float = 0.0
+    schedule: str = "constant"
+    precision: str = "float32"
+    channels_last: bool = False
+    accumulate: int = 1
+    evaluate_every_epochs: int = 1
+    evaluate_every_steps: int | None = None
+    evaluation_batch_size: int = 64
+    stop_at_target: bool = True
+    checkpoint_every_epochs: int = 1
+    gradient_clip: float | None = None
+    max_steps: int | None = None
+
+
+@dataclass
+class QualityConfig:
+    """What counts as good: a metric of the benchmark, its target, and where the target comes from."""
+
+    metric: str = MISSING
+    target: float = MISSING
+    higher_is_better: bool = True
+    basis: str = MISSING
+
+
+@dataclass
+class BenchmarkConfig:
+    """A science workload: ``workloads/NAME/benchmark.yaml``."""
+
+    name: str = MISSING
+    summary: str = ""
+    task: str = MISSING
+    dataset_module: str = MISSING
+    dataset: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+
+
+@dataclass
+class PathsConfig:
+    """Where things are kept. Relative paths are taken from where the command is given."""
+
+    results: str = "results"
+    data: str = "data"
+    scratch: str | None = None
+
+
+@dataclass
+class LimitsConfig:
+    """When to give up. ``silence_s``: a run whose ranks make no progress for so long is ended as hung;
+    before training starts (imports, rendezvous, staging) ``startup_silence_s`` holds instead.
+    """
+
+    time_min: int = 60
+    silence_s: float = 120.0
+    startup_silence_s: float = 300.0
+    max_jobs: int = 100
+    max_attempts: int = 3
+
+
+@dataclass
+class AcceleratorConfig:
+    """Facts of one accelerator, with their source: what a measured rate is compared with."""
+
+    model: str = ""
+    memory_gib: float | None = None
+    peak_bf16_tflops: float | None = None
+    peak_fp32_tflops: float | None = None
+    memory_gb_per_s: float | None = None
+    source: str = ""
+
+
+@dataclass
+class InterconnectConfig:
+    """Facts of the network between nodes, with their source."""
+
+    name: str = ""
+    gb_per_s_per_node: float | None = None
+    latency_us: float | None = None
+    interface: str | None = None
+    source: str = ""
+
+
+@dataclass
+class SlurmConfig:
+    """What goes to Slurm. Unset keys are not passed on."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    constraint: str | None = None
+    wckey: str | None = None
+    gres: str | None = None
+    gpus_per_node: int | None = None
+    memory_gb: float | None = None
+    exclusive: bool = False
+    exclude: str | None = None
+    additional: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ClusterConfig:
+    """One machine: ``cluster_profiles/NAME.yaml``.
+
+    ``cores_per_node`` null means: as many as this machine has. On a machine with a scheduler every node has that many;
+    under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own under mpirun.
+    """
+
+    name: str = MISSING
+    description: str = ""
+    scheduler: str = "slurm"
+    launcher: str = "srun"
+    pmi: str = "pmix"
+    launcher_options: list[str] = field(default_factory=list)
+    ranks_per_node: int = 1
+    cores_per_node: int | None = None
+    accelerators_per_node: int = 0
+    accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
+    interconnect: InterconnectConfig = field(default_factory=InterconnectConfig)
+    threads_per_rank: int | None = None
+    bind_ranks: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    setup: list[str] = field(default_factory=list)
+    container: list[str] = field(default_factory=list)
+    python: str | None = None
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
+    references: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ScaleConfig:
+    """How the node count varies: ``single`` and ``weak`` keep the batch per rank, ``strong`` the global batch."""
+
+    mode: str = "single"
+    nodes: Any = 1
+    repeats: int = 1
+
+
+@dataclass
+class StoreConfig:
+    """The central store: any SQLAlchemy URL; unset means a SQLite file in the results folder."""
+
+    url: str | None = None
+
+
+@dataclass
+class WatchConfig:
+    """How often to look at running jobs, in seconds."""
+
+    interval_s: float = 0.5
+
+
+@dataclass
+class OrchestratorConfig:
+    """The whole of one command's configuration."""
+
+    defaults: list[Any] = field(
+        default_factory=lambda: [
+            "_self_",
+            {"scale": "single"},
+            {"benchmark": "???"},
+            {"recipe": "small"},
+            {"recipes@benchmark": "${benchmark}/${recipe}"},
+            # Last, since Hydra lets only later entries override earlier ones: a profile may choose the recipe.
+            {"cluster": "local"},
+        ]
+    )
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    recipe: str = MISSING
+    nodes: Any = "${scale.nodes}"
+    repeats: int = "${scale.repeats}"  # type: ignore[assignment]
+    comm: str = "horovod"
+    mode: str = "training"
+    seed: int = 1
+    campaign: str | None = None
+    results: str = "${cluster.paths.results}"
+    store: StoreConfig = field(default_factory=StoreConfig)
+    watch: WatchConfig = field(default_factory=WatchConfig)

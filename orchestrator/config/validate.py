@@ -1,0 +1,116 @@
+"""What types alone cannot say of a configuration. Every finding names the key, its value and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from orchestrator.config.compose import UsageError, nearest
+
+COMMUNICATORS = ("horovod", "mpi", "torch")
+MODES = ("training",)
+SCHEDULERS = ("local", "slurm")
+LAUNCHERS = ("mpirun", "srun")
+SCALE_MODES = ("single", "weak", "strong")
+LEARNING_RATE_RULES = ("none", "sqrt", "linear")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adamw", "adam", "sgd")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def node_counts(value: Any) -> list[int]:
+    """``nodes=`` as a list in the order given: one positive whole number or several, none twice."""
+    counts = value if isinstance(value, list) else [value]
+    for count in counts:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise UsageError(f"nodes={value}: node counts are positive whole numbers, as in nodes=4 or nodes=[1,2,4].")
+    if not counts:
+        raise UsageError("nodes=[]: at least one node count is needed.")
+    if len(set(counts)) != len(counts):
+        raise UsageError(f"nodes={value}: a node count is given twice; for repeated runs use repeats=N.")
+    return list(counts)
+
+
+def choice(config: dict[str, Any], key: str, choices: Sequence[str]) -> None:
+    """Raise UsageError unless the dotted key holds one of the choices."""
+    value = lookup(config, key)
+    if value not in choices:
+        raise UsageError(f"{key}={value} is not known.{nearest(str(value), list(choices))}")
+
+
+def at_least(config: dict[str, Any], key: str, least: float) -> None:
+    """Raise UsageError unless the dotted key holds a number that large, or nothing."""
+    value = lookup(config, key)
+    if value is not None and value < least:
+        raise UsageError(f"{key}={value}: must be at least {least}.")
+
+
+def lookup(config: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key."""
+    node: Any = config
+    for part in key.split("."):
+        node = node[part]
+    return node
+
+
+def name(config: dict[str, Any], key: str) -> None:
+    """Raise UsageError unless the value can be a folder's and a job's name as it stands."""
+    value = lookup(config, key)
+    if value is not None and not NAME.fullmatch(str(value)):
+        raise UsageError(
+            f"{key}={str(value)!r}: names are up to 100 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit."
+        )
+
+
+def batch_divides(config: dict[str, Any]) -> None:
+    """A fixed global batch must give every rank of every scale at least one sample."""
+    batch = config["benchmark"]["training"]["global_batch_size"]
+    if batch is None:
+        return
+    for nodes in node_counts(config["nodes"]):
+        ranks = nodes * config["cluster"]["ranks_per_node"]
+        if batch < ranks:
+            raise UsageError(
+                f"benchmark.training.global_batch_size={batch} is less than the {ranks} ranks of nodes={nodes}."
+            )
+
+
+CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
+    lambda config: choice(config, "comm", COMMUNICATORS),
+    lambda config: choice(config, "mode", MODES),
+    lambda config: choice(config, "cluster.scheduler", SCHEDULERS),
+    lambda config: choice(config, "cluster.launcher", LAUNCHERS),
+    lambda config: choice(config, "scale.mode", SCALE_MODES),
+    lambda config: choice(config, "benchmark.training.learning_rate_scaling", LEARNING_RATE_RULES),
+    lambda config: choice(config, "benchmark.training.schedule", SCHEDULES),
+    lambda config: choice(config, "benchmark.training.precision", PRECISIONS),
+    lambda config: choice(config, "benchmark.training.optimizer.name", OPTIMIZERS),
+    lambda config: name(config, "campaign"),
+    lambda config: name(config, "benchmark.name"),
+    lambda config: name(config, "cluster.name"),
+    lambda config: at_least(config, "repeats", 1),
+    lambda config: at_least(config, "seed", 0),
+    lambda config: at_least(config, "cluster.ranks_per_node", 1),
+    lambda config: at_least(config, "cluster.threads_per_rank", 1),
+    lambda config: at_least(config, "cluster.limits.max_jobs", 1),
+    lambda config: at_least(config, "cluster.limits.max_attempts", 1),
+    lambda config: at_least(config, "cluster.limits.silence_s", 1),
+    lambda config: at_least(config, "cluster.limits.startup_silence_s", 1),
+    lambda config: at_least(config, "benchmark.training.epochs", 1),
+    lambda config: at_least(config, "benchmark.training.batch_size", 1),
+    lambda config: at_least(config, "benchmark.training.accumulate", 1),
+    lambda config: at_least(config, "benchmark.training.evaluate_every_epochs", 1),
+    lambda config: at_least(config, "benchmark.training.evaluate_every_steps", 1),
+    lambda config: at_least(config, "benchmark.training.warmup_epochs", 0),
+    batch_divides,
+)
+
+
+def validate(config: dict[str, Any]) -> None:
+    """Raise UsageError for the first thing that is wrong."""
+    node_counts(config["nodes"])
+    for check in CHECKS:
+        check(config)

@@ -1,0 +1,130 @@
+"""What this installation has and lacks, one finding a line. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.installation.mpi import find_mpi
+from orchestrator.launch.job import usable_cores
+
+PROBE = """
+import json, sys
+found = {}
+def look(name, get):
+    try:
+        found[name] = get()
+    except BaseException as error:
+        found[name] = f"!{type(error).__name__}: {error}"
+look("torch", lambda: __import__("torch").__version__)
+def devices():
+    import torch
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+look("accelerators", devices)
+look("mpi4py", lambda: __import__("mpi4py.MPI", fromlist=["MPI"]).Get_library_version().splitlines()[0].strip("\\0 "))
+look("horovod", lambda: (__import__("horovod.torch"), __import__("horovod").__version__)[1])
+print(json.dumps(found))
+"""
+"""Run in a process of its own: the login-node side imports none of these."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``state`` is "ok", "warning" or "error"; ``remedy`` says what to do about the last two."""
+
+    subject: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Finding]:
+    """All findings for a configuration."""
+    return [
+        examine_python(),
+        examine_cores(config),
+        examine_mpi(),
+        *examine_packages(),
+        examine_folder("results folder", results),
+        examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
+        examine_store(store_url),
+    ]
+
+
+def examine_python() -> Finding:
+    """The interpreter."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok", f"{version} ({sys.executable})")
+
+
+def examine_cores(config: Mapping[str, Any]) -> Finding:
+    """Cores against what the profile says."""
+    cores = usable_cores()
+    said = config["cluster"]["cores_per_node"]
+    if config["cluster"]["scheduler"] == "local" and said and said > cores:
+        return Finding("cores", "warning", f"{cores} usable, the profile says {said}", "correct cluster.cores_per_node")
+    return Finding("cores", "ok", f"{cores} usable")
+
+
+def examine_mpi() -> Finding:
+    """The launcher and its library."""
+    mpi = find_mpi()
+    if mpi is None:
+        return Finding("MPI", "error", "no mpirun", "load your site's MPI module or run `make setup`")
+    return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
+
+
+def examine_packages() -> list[Finding]:
+    """torch, mpi4py and Horovod, imported for real; the accelerators that torch sees."""
+    answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
+    try:
+        found = json.loads(answer.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
+    findings = []
+    for name in ("torch", "mpi4py", "horovod"):
+        value = str(found[name])
+        if value.startswith("!"):
+            without = " (comm=mpi and comm=torch do without it)" if name == "horovod" else ""
+            state = "warning" if name == "horovod" else "error"
+            findings.append(Finding(name, state, value[1:], f"run `make setup`{without}"))
+        else:
+            findings.append(Finding(name, "ok", value))
+    devices = found["accelerators"]
+    if isinstance(devices, list):
+        findings.append(Finding("accelerators", "ok", ", ".join(devices) or "none; ranks compute on cores"))
+    return findings
+
+
+def examine_folder(subject: str, folder: Path) -> Finding:
+    """Whether a folder, or the nearest that exists above it, can be written, and how much room it has."""
+    import tempfile
+
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        return Finding(subject, "error", f"{folder}: {error.strerror}", "choose another with results= or cluster.paths")
+    free = shutil.disk_usage(existing).free / 2**30
+    state = "ok" if free > 1 else "warning"
+    return Finding(subject, state, f"{folder}, {free:.1f} GiB free", "" if state == "ok" else "free some")
+
+
+def examine_store(url: str) -> Finding:
+    """Whether the store opens. A SQLite file that does not exist yet is not made."""
+    from orchestrator.store.store import Store, StoreError
+
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return Finding("store", "ok", f"{url}, will be made")
+    try:
+        store = Store(url)
+        return Finding("store", "ok", f"{store.engine.url!r}, {store.count()} runs")
+    except StoreError as error:
+        return Finding("store", "error", str(error), "correct store.url, or ask for rights to the database")

@@ -1,0 +1,91 @@
+"""Why a run ended: the one line that a user should read first, from what ranks and launcher left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from orchestrator.launch.launchers import LAUNCHERS
+from orchestrator.records import AttemptDirectory, Manifest, alive_period, now, read_alive
+
+
+def read_errors(attempt: AttemptDirectory) -> list[dict[str, Any]]:
+    """What ranks wrote of the exceptions they died of, earliest first."""
+    errors = []
+    for path in attempt.errors.glob("rank-*.json"):
+        try:
+            errors.append(json.loads(path.read_text()))
+        except (OSError, ValueError):
+            continue
+    return sorted(errors, key=lambda error: float(error.get("time", 0)))
+
+
+def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -> str:
+    """The first cause: a rank's own exception, else a rank's death as the launcher saw it, else its last words.
+
+    Errors of communication are what the surviving ranks see when another died: they count only when nothing else does.
+    """
+    errors = read_errors(attempt)
+    own = [error for error in errors if not error.get("communication")]
+    if own:
+        return describe(own[0])
+    launcher = LAUNCHERS[manifest.config["cluster"]["launcher"]]
+    stderr = tail(attempt.stderr)
+    seen = launcher.first_failure(stderr) or launcher.first_failure(tail(attempt.stdout))
+    if seen:
+        return seen
+    if errors:
+        return describe(errors[0])
+    lines = [line.strip() for line in stderr.splitlines() if line.strip(" -\t")]
+    last = f": {lines[-1]}" if lines else ""
+    return f"the launcher ended with code {exit_code} and there is no result{last}"
+
+
+def describe(error: dict[str, Any]) -> str:
+    """A rank's exception in one line."""
+    return f"rank {error['rank']} on {error['host']}: {error['kind']}: {error['message']}".replace("\n", " ")
+
+
+def silent_ranks(attempt: AttemptDirectory, manifest: Manifest) -> str:
+    """Which ranks a hang is due to: those whose process is stopped, else those that others wait for."""
+    slots = read_alive(attempt.alive)
+    missing = sorted(set(range(manifest.spec.ranks)) - set(slots))
+    if missing:
+        return f"{name(missing)} never reported"
+    latest = now() - 3 * alive_period(manifest.spec.ranks) - 2
+    stopped = [rank for rank, slot in slots.items() if slot.written < latest]
+    if stopped:
+        states = {rank: process_state(slots[rank].pid) for rank in stopped}
+        held = " (stopped by a signal)" if all(state == "T" for state in states.values()) else ""
+        return f"{name(stopped)} stopped responding{held}"
+    busy = [rank for rank, slot in slots.items() if not slot.waiting]
+    if busy and len(busy) < len(slots):
+        return f"the others wait for {name(busy)} in phase {slots[busy[0]].phase}, step {slots[busy[0]].step}"
+    phase = slots[0].phase if slots else "unknown"
+    return f"all ranks are alive in phase {phase}, none advances"
+
+
+def name(ranks: list[int]) -> str:
+    """ "rank 3", or "ranks 1, 2, 5"; long lists are cut."""
+    shown = ", ".join(str(rank) for rank in sorted(ranks)[:8]) + (", …" if len(ranks) > 8 else "")
+    return f"rank{'s' if len(ranks) > 1 else ''} {shown}"
+
+
+def process_state(pid: int) -> str:
+    """One letter from /proc, "T" for stopped; empty for a process that is not on this node."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def tail(path: Path, length: int = 65536) -> str:
+    """The last part of a text file, or nothing if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - length))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

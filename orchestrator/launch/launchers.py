@@ -1,0 +1,115 @@
+"""How the ranks of one job are started: a command line for each launcher, and how each names a rank that died.
+
+Reading this file is reading the list of launchers. A launcher knows nothing of benchmarks.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.installation.mpi import Mpi
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """How many ranks to start, and on what."""
+
+    nodes: int
+    ranks_per_node: int
+    threads_per_rank: int
+    cores: int
+
+    @property
+    def total(self) -> int:
+        """Number of ranks."""
+        return self.nodes * self.ranks_per_node
+
+
+class Launcher(ABC):
+    """Starts one program as many ranks."""
+
+    name: str
+
+    @abstractmethod
+    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+        """The command line that starts ``program`` on all ranks."""
+
+    @abstractmethod
+    def first_failure(self, stderr: str) -> str | None:
+        """The launcher's own word on which rank ended first and how, in one line."""
+
+
+class Mpirun(Launcher):
+    """Open MPI's or MPICH's own launcher, on this machine or inside an allocation."""
+
+    name = "mpirun"
+
+    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+        """``mpirun -n RANKS … PROGRAM``; Open MPI is told where ranks may sit, others place them themselves."""
+        if mpi is None:
+            raise FileNotFoundError(
+                "there is no mpirun: load your site's MPI module, or run `make setup`, which installs one"
+            )
+        options = [str(mpi.launcher), "-n", str(ranks.total)]
+        if mpi.is_open_mpi:
+            options += self.placement(ranks, cluster["scheduler"] == "local", cluster["bind_ranks"])
+            options += ["--output", "tag"] if mpi.major_version >= 5 else ["--tag-output"]
+            if cluster["scheduler"] != "local":
+                # Variables reach ranks on other nodes only when named.
+                options += [word for variable in sorted(cluster["environment"]) for word in ("-x", variable)]
+        return options + list(cluster["launcher_options"]) + program
+
+    @staticmethod
+    def placement(ranks: Ranks, local: bool, bind: bool) -> list[str]:
+        """Cores of its own for every rank where there are enough and it is wanted, else no binding at all."""
+        here = ranks.total if local else ranks.ranks_per_node
+        bind = bind and here * ranks.threads_per_rank <= ranks.cores
+        where = "slot" if local else f"ppr:{ranks.ranks_per_node}:node"
+        cores = f":PE={ranks.threads_per_rank}" if bind else ""
+        return ["--bind-to", "core" if bind else "none", "--map-by", f"{where}{cores}:OVERSUBSCRIBE"]
+
+    def first_failure(self, stderr: str) -> str | None:
+        """From "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" in its several wordings."""
+        text = re.sub(r"\s+", " ", stderr)
+        signal = re.search(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+ \([^)]*\))", text)
+        if signal:
+            return f"rank {signal[1]} on {signal[2].rstrip('.')} was ended by signal {signal[3]}"
+        status = re.search(r"Process name: \[[^,\]]*,(\d+)\] Exit code: (\d+)", text)
+        if status:
+            return f"rank {status[1]} exited with code {status[2]}"
+        lost = re.search(r"lost (?:contact|connection) with (?:daemon|node)[^.]*", text)
+        return lost[0] if lost else None
+
+
+class Srun(Launcher):
+    """Slurm's own launcher, inside an allocation."""
+
+    name = "srun"
+
+    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+        """``srun --mpi=… PROGRAM``: cores are passed on explicitly, and one bad rank ends all."""
+        options = [
+            "srun",
+            f"--mpi={cluster['pmi']}",
+            f"--nodes={ranks.nodes}",
+            f"--ntasks={ranks.total}",
+            f"--ntasks-per-node={ranks.ranks_per_node}",
+            f"--cpus-per-task={ranks.threads_per_rank}",
+            "--kill-on-bad-exit=1",
+            "--wait=30",
+            "--label",
+            "--unbuffered",
+        ]
+        return options + list(cluster["launcher_options"]) + program
+
+    def first_failure(self, stderr: str) -> str | None:
+        """From "srun: error: n1: task 1: Killed"."""
+        found = re.search(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)", stderr)
+        return f"rank {found[2]} on {found[1]}: {found[3].strip()}" if found else None
+
+
+LAUNCHERS: dict[str, Launcher] = {launcher.name: launcher for launcher in (Mpirun(), Srun())}

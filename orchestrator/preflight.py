@@ -1,0 +1,72 @@
+"""What can be known before a job is submitted is checked before: launcher, communicator, cores, data set."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.config.compose import UsageError
+from orchestrator.dataset import ensure_dataset
+from orchestrator.installation.mpi import find_mpi
+from orchestrator.plan import Campaign
+
+NEEDED = {"horovod": ("horovod", "mpi4py"), "mpi": ("mpi4py",), "torch": ("torch",)}
+REMEDY = {
+    "horovod": "run `make setup` to build it, or add comm=mpi or comm=torch",
+    "mpi4py": "run `make setup` to install it, or add comm=torch",
+    "torch": "run `make setup` to install it",
+}
+
+
+def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console: Console) -> None:
+    """Raise UsageError for the first thing that would make a run fail."""
+    for config in configs:
+        check_communicator(config)
+        check_launcher(config)
+        warn_of_crowding(config, campaign, console)
+    prepared: set[str] = set()
+    for run in campaign.runs:
+        key = repr(run.spec.settings["dataset"])
+        if key not in prepared:
+            prepared.add(key)
+            ensure_dataset(run.spec.settings, Path(run.spec.data_folder), console)
+
+
+def check_communicator(config: Mapping[str, Any]) -> None:
+    """The packages of the communicator must be installed, where ranks run in this installation."""
+    if config["cluster"]["python"] or config["cluster"]["container"]:
+        return
+    for package in NEEDED[config["comm"]]:
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {REMEDY[package]}.")
+
+
+def check_launcher(config: Mapping[str, Any]) -> None:
+    """On this machine there must be an mpirun, on a Slurm machine its commands."""
+    name = config["cluster"]["name"]
+    if config["cluster"]["scheduler"] == "local" and find_mpi() is None:
+        raise UsageError("There is no mpirun: load your site's MPI module, or run `make setup`, which installs one.")
+    if config["cluster"]["scheduler"] == "slurm" and shutil.which("sbatch") is None:
+        raise UsageError(
+            f"cluster={name} needs Slurm, and there is no sbatch here: run this on the machine's login node, "
+            "take cluster=local, or get a Slurm to try on with slurm/testcluster."
+        )
+
+
+def warn_of_crowding(config: Mapping[str, Any], campaign: Campaign, console: Console) -> None:
+    """More ranks than cores run, but measure the crowd."""
+    from orchestrator.launch.job import usable_cores
+
+    if config["cluster"]["scheduler"] != "local":
+        return
+    cores = config["cluster"]["cores_per_node"] or usable_cores()
+    most = max(run.spec.ranks for run in campaign.runs)
+    if most > cores:
+        console.print(
+            f"[yellow]warning: {most} ranks share {cores} cores; throughput and efficiency will show that[/yellow]"
+        )

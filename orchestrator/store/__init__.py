@@ -1,0 +1,1 @@
+"""The central store: what was measured, by run, in any database that SQLAlchemy speaks to."""
