@@ -1,0 +1,92 @@
+"""How fast shuffled batches come out of a consolidated data set, against a plain sequential read of the same bytes.
+
+Both from the page cache, a pass over the set by one and by the other in turn. The loader fills one reused batch of 32
+samples; the plain read fills one reused buffer of the same size with `os.readv`. Both write to page-aligned memory that
+was touched before, which is what either side is fastest with. Prints one line of JSON: medians over passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from workloads.runtime.memory import page_aligned
+from workloads.stemdl.consolidated import Provenance, describe, write_part
+from workloads.stemdl.dataset import ConsolidatedSet
+from workloads.stemdl.formats import PROCESSED_SHAPE, SAMPLE_BYTES, Sample
+
+BATCH = 32
+
+
+def make_set(folder: Path, samples: int) -> None:
+    """A data set of noise: what is in it does not matter for its speed."""
+    random = np.random.default_rng(0)
+    sample = Sample(random.uniform(0, 255, PROCESSED_SHAPE).astype(np.float32), 1)
+    provenance = Provenance("stemdl", "stand-in", "random", "loader-rate")
+    counts = {"training": samples, "evaluation": BATCH}
+    for part, count in counts.items():
+        write_part(folder, part, count, (sample for _ in range(count)), provenance, lambda: None)
+    describe(folder, provenance, counts, {1}, {})
+
+
+def shuffled_rate(samples: ConsolidatedSet, order: np.ndarray) -> float:
+    """Bytes a second through `ConsolidatedSet.read`, samples in the order given, a batch at a time."""
+    out = samples.read(order[:BATCH])
+    start = time.perf_counter()
+    for first in range(0, len(order), BATCH):
+        samples.read(order[first : first + BATCH], out)
+    return len(order) * SAMPLE_BYTES / (time.perf_counter() - start)
+
+
+def sequential_rate(paths: list[Path]) -> float:
+    """Bytes a second of reading the files from end to end into one buffer."""
+    buffer = page_aligned((BATCH * SAMPLE_BYTES,), np.uint8)
+    buffer.fill(0)
+    total = 0
+    start = time.perf_counter()
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        while got := os.readv(descriptor, [buffer]):
+            total += got
+        os.close(descriptor)
+    return total / (time.perf_counter() - start)
+
+
+def measure(samples: int, repeats: int, folder: Path) -> dict[str, float | int | str]:
+    """Medians over `repeats` passes, after one that warms the page cache."""
+    make_set(folder, samples)
+    training = ConsolidatedSet(folder, "training")
+    paths = sorted(folder.glob("training-*.h5"))
+    random = np.random.default_rng(1)
+    pairs = [
+        (shuffled_rate(training, random.permutation(samples)), sequential_rate(paths)) for _ in range(repeats + 1)
+    ][1:]
+    loader, sequential = (statistics.median(rates) for rates in zip(*pairs, strict=True))
+    return {
+        "benchmark": "loader_rate",
+        "ratio": round(statistics.median(ours / plain for ours, plain in pairs), 4),
+        "bytes_per_s": round(loader),
+        "sequential_bytes_per_s": round(sequential),
+        "n": repeats,
+    }
+
+
+def main() -> None:
+    """Measure and print one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1024, help="samples in the set (196,608 bytes each)")
+    parser.add_argument("--repeats", type=int, default=21, help="passes over the set")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(chosen.samples, chosen.repeats, Path(folder))))
+
+
+if __name__ == "__main__":
+    main()

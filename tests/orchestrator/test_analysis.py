@@ -1,0 +1,47 @@
+"""Throughput and efficiency against numbers worked out by hand and published ones."""
+
+import numpy as np
+import pytest
+
+from orchestrator.analysis.scaling import efficiencies
+from orchestrator.analysis.throughput import throughput
+
+
+def test_throughput_is_all_samples_over_the_time_of_the_slowest_rank() -> None:
+    total = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], np.float32)
+    samples = np.array([[8, 8, 4], [8, 8, 4]])
+    measured = throughput(total, samples, np.zeros((2, 3), int))
+    assert measured.run == pytest.approx(40 / 4)
+    assert measured.per_rank == pytest.approx([20 / 3, 20 / 4])
+
+
+def test_the_first_epoch_is_apart_from_later_ones() -> None:
+    total = np.array([[4.0, 1.0, 1.0]], np.float32)
+    samples = np.array([[8, 8, 8]])
+    measured = throughput(total, samples, np.array([[3, 4, 4]]))
+    assert measured.cold == pytest.approx(2.0)
+    assert measured.warm == pytest.approx(8.0)
+
+
+def test_a_single_epoch_has_no_warm_throughput() -> None:
+    measured = throughput(np.ones((1, 2)), np.ones((1, 2), int), np.zeros((1, 2), int))
+    assert measured.warm is None
+
+
+def test_efficiencies_reproduce_the_published_cloudmask_table() -> None:
+    # PEARL, second epoch, images/s on 1, 2, 4, 8, 16 ranks (E2E case 2): 100, 63, 60, 57, 52 %.
+    rates = {1: [159.8], 2: [202.2], 4: [385.3], 8: [729.2], 16: [1320.5]}
+    assert [round(100 * item.efficiency) for item in efficiencies(rates)] == [100, 63, 60, 57, 52]
+
+
+def test_the_base_is_the_smallest_scale_that_was_run() -> None:
+    items = efficiencies({4: [100.0], 8: [180.0]})
+    assert {item.base_nodes for item in items} == {4}
+    assert items[1].efficiency == pytest.approx(0.9)
+
+
+def test_an_interval_needs_repeats_at_both_scales() -> None:
+    assert efficiencies({1: [10.0], 2: [19.0, 19.1]})[1].interval is None
+    item = efficiencies({1: [10.0, 10.1, 9.9], 2: [19.0, 19.2, 18.9]})[1]
+    assert item.interval is not None
+    assert item.interval[0] <= item.efficiency <= item.interval[1]

@@ -1,0 +1,58 @@
+"""Planning is pure: the same configuration gives the same runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.config.compose import compose_all
+from orchestrator.plan import Site, plan
+
+SITE = Site(cores=8, folder=Path("/somewhere"))
+
+
+def planned(*overrides: str) -> Any:
+    return plan(compose_all(["benchmark=stemdl", *overrides], multirun=False), "20260101-000000", SITE)
+
+
+def test_the_same_configuration_gives_the_same_names_and_hashes() -> None:
+    first, second = planned("nodes=[1,2]", "repeats=2"), planned("nodes=[1,2]", "repeats=2")
+    assert first == second
+
+
+def test_where_results_go_does_not_change_what_is_measured() -> None:
+    here, there = planned("results=here"), planned("results=there")
+    assert here.runs[0].config_hash == there.runs[0].config_hash
+    assert here.runs[0].config_hash != planned("seed=2").runs[0].config_hash
+
+
+def test_node_counts_times_repeats_become_runs_with_their_own_seeds() -> None:
+    runs = planned("nodes=[1,4]", "repeats=3", "seed=10").runs
+    assert [(run.spec.nodes, run.spec.repeat, run.spec.seed) for run in runs] == [
+        (1, 0, 10), (1, 1, 11), (1, 2, 12), (4, 0, 10), (4, 1, 11), (4, 2, 12),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("nodes", "threads"), [(1, 8), (2, 4), (3, 2), (8, 1), (16, 1)])
+def test_the_cores_of_this_machine_are_divided_among_all_ranks(nodes: int, threads: int) -> None:
+    assert planned(f"nodes={nodes}").runs[0].spec.threads_per_rank == threads
+
+
+def test_all_scales_of_a_campaign_have_the_same_threads() -> None:
+    assert [run.spec.threads_per_rank for run in planned("nodes=[1,4]").runs] == [2, 2]
+
+
+def test_strong_scaling_keeps_the_global_batch_of_the_smallest_scale() -> None:
+    runs = planned("scale=strong", "nodes=[2,4]", "repeats=1", "benchmark.training.batch_size=16").runs
+    assert [run.spec.settings["training"]["global_batch_size"] for run in runs] == [32, 32]
+
+
+def test_weak_scaling_leaves_the_batch_per_rank() -> None:
+    runs = planned("scale=weak", "nodes=[2,4]", "repeats=1").runs
+    assert {run.spec.settings["training"]["global_batch_size"] for run in runs} == {None}
+
+
+def test_runs_of_a_sweep_that_differ_in_nothing_a_name_shows_are_numbered() -> None:
+    configs = compose_all(["benchmark=stemdl", "benchmark.training.batch_size=8,16"], multirun=True)
+    names = [run.spec.run for run in plan(configs, "20260101-000000", SITE).runs]
+    assert len(set(names)) == 2

@@ -1,0 +1,98 @@
+"""The same command as on one machine, as real multi-node jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Answer, Command, environment
+
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
+
+TESTCLUSTER = Path(__file__).parents[2] / "slurm" / "testcluster"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> None:
+    """The test cluster, up and whole."""
+    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
+    if answer.returncode != 0:
+        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
+    os.environ["SLURM_CONF"] = json.loads(answer.stdout).get("slurm_conf", "/run/testcluster/etc/slurm.conf")
+
+
+@pytest.fixture
+def on_slurm(tiny: list[str]) -> list[str]:
+    return [*tiny, "cluster=testcluster", "benchmark.quality.target=0"]
+
+
+def hosts_of(answer: Answer) -> list[str]:
+    assert answer.code == 0, answer.err + answer.out
+    hosts: list[str] = answer.document["runs"][0]["hosts"]
+    return hosts
+
+
+@pytest.mark.parametrize("comm", ["horovod", "mpi", "torch"])
+def test_each_communicator_trains_across_nodes(comm: str, on_slurm: list[str], orchestrator: Command) -> None:
+    assert hosts_of(orchestrator(*on_slurm, "nodes=2", f"comm={comm}", "--json")) == ["n1", "n2"]
+
+
+def test_mpirun_inside_the_allocation_does_as_srun(on_slurm: list[str], orchestrator: Command) -> None:
+    answer = orchestrator(
+        *on_slurm,
+        "nodes=2",
+        "comm=mpi",
+        "cluster.launcher=mpirun",
+        "--json",
+    )
+    assert sorted(hosts_of(answer)) == ["n1", "n2"]
+
+
+def test_what_the_shell_says_to_sbatch_does_not_leak_into_the_job(
+    on_slurm: list[str], orchestrator: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBATCH_PARTITION", "nowhere")
+    monkeypatch.setenv("SLURM_NTASKS", "7")
+    assert hosts_of(orchestrator(*on_slurm, "nodes=1", "comm=mpi", "--json")) == ["n1"]
+
+
+def test_a_partition_that_does_not_exist_is_slurms_word_not_a_trace(on_slurm: list[str], orchestrator: Command) -> None:
+    answer = orchestrator(*on_slurm, "cluster.slurm.partition=nowhere")
+    assert answer.code == 1
+    assert "invalid partition specified: nowhere" in answer.out
+    assert "Traceback" not in answer.err
+
+
+def test_scancel_from_outside_is_a_cancelled_run(on_slurm: list[str], orchestrator: Command, tmp_path: Path) -> None:
+    words = [*on_slurm, "nodes=2", "comm=mpi", "benchmark.quality.target=1.1", "benchmark.training.epochs=100000"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", *words, "campaign=c"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    manifest = wait_for_training(tmp_path)
+    subprocess.run(["scancel", "--full", manifest["job_id"]], check=True)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "cancelled" in out
+    (run,) = orchestrator("report", "c", "--json").document["runs"]
+    assert run["state"] == "cancelled"
+    left = subprocess.run(["pgrep", "-f", f"workloads.entry {tmp_path}"], capture_output=True, text=True)
+    assert left.stdout == ""
+
+
+def wait_for_training(folder: Path) -> dict[str, Any]:
+    """The manifest of the campaign's run, once its ranks have made a step."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        for path in folder.glob("results/c/*/attempt-1/heartbeat.json"):
+            if json.loads(path.read_text())["step"]:
+                found: dict[str, Any] = json.loads((path.parents[1] / "manifest.json").read_text())
+                return found
+        time.sleep(0.1)
+    raise AssertionError("training did not begin")

@@ -1,0 +1,465 @@
+"""What every rank runs in the conformance suite: each check in turn, and a report of each.
+
+``python conformance_program.py COMMUNICATOR REPORT_FOLDER``, started by mpirun. Rank r leaves rank-r.json: for each
+check null or what went wrong. A check talks first and judges afterwards, so that one that fails leaves no rank
+waiting; should one wait all the same, the suite's timeout ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.runtime.communicators import Communicator, WorldSizeError, join
+
+CPU = torch.device("cpu")
+SMALL_BUCKETS = 2048
+"""Bytes: small enough that the little models here fill several buckets."""
+ABORT_CODE = 7
+SLEEP_S = 0.2
+
+Check = Callable[[Communicator], None]
+
+
+class Perceptron(nn.Module):
+    """Two hidden layers, and a branch that ``skip`` leaves out of the graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 40)
+        self.branch = nn.Linear(40, 40)
+        self.last = nn.Linear(40, 3)
+
+    def forward(self, inputs: Tensor, skip: bool = False) -> Tensor:
+        hidden = torch.tanh(self.first(inputs))
+        if not skip:
+            hidden = hidden + torch.tanh(self.branch(hidden))
+        return self.last(hidden)
+
+
+def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return build()
+
+
+def samples(count: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """The same inputs (n, 6) and targets (n, 3) on every rank."""
+    generator = torch.Generator().manual_seed(11)
+    inputs = torch.randn(count, 6, generator=generator, dtype=torch.float64)
+    targets = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    return inputs.to(dtype), targets.to(dtype)
+
+
+def gradients(model: nn.Module) -> list[Tensor]:
+    return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+
+
+def assert_close(found: list[Tensor], expected: list[Tensor], rtol: float, atol: float) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=rtol, atol=atol)
+
+
+def shares(total: int, size: int) -> list[slice]:
+    """Shares of 0 … total, as unequal as can be: the first rank has none."""
+    bounds = [0, 0] + [total * rank // (size - 1) for rank in range(1, size)] if size > 1 else [0, total]
+    return [slice(bounds[rank], bounds[rank + 1]) for rank in range(size)]
+
+
+def backward_share(communicator: Communicator, dtype: torch.dtype, micro_batches: int = 1) -> list[Tensor]:
+    """The averaged gradients of this communicator's ranks, each with an equal share of the global batch."""
+    model = seeded(Perceptron, 3).to(dtype)
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    inputs, targets = samples(4 * micro_batches * communicator.size, dtype)
+    for _ in range(3):  # the first steps are those in which buckets are laid out
+        model.zero_grad(set_to_none=True)
+        mine = range(communicator.rank * micro_batches, (communicator.rank + 1) * micro_batches)
+        for number in mine:
+            part = slice(4 * number, 4 * number + 4)
+            loss = functional.mse_loss(reducer.module(inputs[part]), targets[part]) / micro_batches
+            reducer.backward(loss, last=number == mine[-1])
+    return gradients(model)
+
+
+def backward_whole(size: int, dtype: torch.dtype, micro_batches: int = 1) -> list[Tensor]:
+    """The gradients of one process that has the whole global batch."""
+    model = seeded(Perceptron, 3).to(dtype)
+    inputs, targets = samples(4 * micro_batches * size, dtype)
+    functional.mse_loss(model(inputs), targets).backward()
+    return gradients(model)
+
+
+def everywhere_alike(communicator: Communicator, tensors: list[Tensor]) -> bool:
+    """On rank 0 whether all ranks hold the same numbers; True elsewhere."""
+    gathered = communicator.gather(torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).numpy())
+    return gathered is None or bool((gathered == gathered[0]).all())
+
+
+# --- the checks, in the order in which they run -------------------------------------------------------------------
+
+
+def same_initial_state(communicator: Communicator) -> None:
+    """Ranks that seeded differently hold rank 0's parameters and buffers, whatever the layout."""
+
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+        model[1].running_mean.normal_()
+        return model.to(memory_format=torch.channels_last)
+
+    model = seeded(build, 100 + communicator.rank)
+    communicator.broadcast_state(model)
+    expected = seeded(build, 100).state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def broadcast_of_every_type(communicator: Communicator) -> None:
+    rank = communicator.rank
+    tensors = [
+        torch.full((3, 2), float(rank), dtype=torch.float64).T,
+        torch.tensor(rank + 5),
+        torch.tensor([rank == 0, rank != 0]),
+        torch.full((7,), rank, dtype=torch.bfloat16),
+        torch.empty(0, 4),
+        torch.full((5,), rank, dtype=torch.uint8),
+    ]
+    communicator.broadcast(tensors, root=communicator.size - 1)
+    last = communicator.size - 1
+    assert (tensors[0] == last).all() and tensors[0].dtype == torch.float64
+    assert tensors[1].item() == last + 5
+    assert tensors[2].tolist() == [last == 0, last != 0]
+    assert (tensors[3] == last).all() and (tensors[5] == last).all()
+
+
+def broadcast_of_optimizer_state(communicator: Communicator) -> None:
+    """Only rank 0 has taken steps: afterwards all have its moments and its step count."""
+    model = seeded(Perceptron, 1).to(memory_format=torch.contiguous_format)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    if communicator.rank == 0:
+        inputs, targets = samples(8)
+        for _ in range(3):
+            optimizer.zero_grad()
+            functional.mse_loss(model(inputs), targets).backward()
+            optimizer.step()
+    communicator.broadcast_state(model, optimizer)
+    moments = [state[key] for state in optimizer.state.values() for key in ("exp_avg", "exp_avg_sq", "step")]
+    alike = everywhere_alike(communicator, moments + list(model.parameters()))
+    assert alike
+    assert len(optimizer.state) == 6
+    assert all(state["step"].item() == 3 for state in optimizer.state.values())
+    assert all((state["exp_avg_sq"] >= 0).all() for state in optimizer.state.values())
+    optimizer.zero_grad()
+    model(samples(4)[0]).sum().backward()
+    optimizer.step()  # the state that was received can be gone on from
+
+
+def gradients_of_the_global_batch_float32(communicator: Communicator) -> None:
+    found = backward_share(communicator, torch.float32)
+    assert_close(found, backward_whole(communicator.size, torch.float32), rtol=1e-5, atol=1e-7)
+
+
+def gradients_of_the_global_batch_float64(communicator: Communicator) -> None:
+    found = backward_share(communicator, torch.float64)
+    assert_close(found, backward_whole(communicator.size, torch.float64), rtol=1e-12, atol=1e-15)
+
+
+def gradients_of_half_precision(communicator: Communicator) -> None:
+    found = backward_share(communicator, torch.bfloat16)
+    assert all(gradient.dtype == torch.bfloat16 for gradient in found)
+    assert_close(found, backward_whole(communicator.size, torch.bfloat16), rtol=0.05, atol=0.02)
+
+
+def gradients_of_mixed_types(communicator: Communicator) -> None:
+    """Parameters of two types in one model go into buckets of their own."""
+
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3).double()
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return self.last(self.first(inputs).double())
+
+    model, alone = seeded(Mixed, 2), seeded(Mixed, 2)
+    reducer = communicator.reducer(model, CPU)
+    inputs, targets = samples(2 * communicator.size)
+    part = slice(2 * communicator.rank, 2 * communicator.rank + 2)
+    reducer.backward(functional.mse_loss(reducer.module(inputs[part]), targets[part].double()))
+    functional.mse_loss(alone(inputs), targets.double()).backward()
+    assert_close(gradients(model), gradients(alone), rtol=1e-5, atol=1e-7)
+
+
+def uneven_last_batch(communicator: Communicator) -> None:
+    """Ranks with batches of different sizes, one with none, weigh their mean losses by n_local · R / n_global."""
+    for total in (7, 2):
+        model, alone = seeded(Perceptron, 4).double(), seeded(Perceptron, 4).double()
+        reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+        inputs, targets = samples(total, torch.float64)
+        mine = shares(total, communicator.size)[communicator.rank]
+        count = mine.stop - mine.start
+        # A rank without samples still goes through the model, with any sample at all and a weight of zero.
+        part = mine if count else slice(0, 1)
+        loss = functional.mse_loss(reducer.module(inputs[part]), targets[part])
+        reducer.backward(loss * (count * communicator.size / total))
+        functional.mse_loss(alone(inputs), targets).backward()
+        assert_close(gradients(model), gradients(alone), rtol=1e-12, atol=1e-15)
+
+
+def gradient_accumulation(communicator: Communicator) -> None:
+    found = backward_share(communicator, torch.float64, micro_batches=3)
+    assert_close(found, backward_whole(communicator.size, torch.float64, 3), rtol=1e-12, atol=1e-15)
+
+
+def gradients_zeroed_in_place(communicator: Communicator) -> None:
+    """zero_grad(set_to_none=False) keeps the gradients' memory: the next step must not be the worse for it."""
+    model, alone = seeded(Perceptron, 5).double(), seeded(Perceptron, 5).double()
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    inputs, targets = samples(4 * communicator.size, torch.float64)
+    part = slice(4 * communicator.rank, 4 * communicator.rank + 4)
+    for _ in range(3):
+        model.zero_grad(set_to_none=False)
+        reducer.backward(functional.mse_loss(reducer.module(inputs[part]), targets[part]))
+    functional.mse_loss(alone(inputs), targets).backward()
+    assert_close(gradients(model), gradients(alone), rtol=1e-12, atol=1e-15)
+
+
+def channels_last_keeps_its_strides(communicator: Communicator) -> None:
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3))
+        return model.double().to(memory_format=torch.channels_last)
+
+    model, alone = seeded(build, 6), seeded(build, 6)
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    generator = torch.Generator().manual_seed(8)
+    images = torch.randn(2 * communicator.size, 3, 9, 9, generator=generator, dtype=torch.float64)
+    for _ in range(2):
+        model.zero_grad()
+        part = images[2 * communicator.rank : 2 * communicator.rank + 2].to(memory_format=torch.channels_last)
+        reducer.backward(reducer.module(part).square().mean())
+    # Batch statistics are each rank's own, so the reference averages over the ranks' batches one by one.
+    for number in range(communicator.size):
+        batch = images[2 * number : 2 * number + 2].to(memory_format=torch.channels_last)
+        (alone(batch).square().mean() / communicator.size).backward()
+    assert_close(gradients(model), gradients(alone), rtol=1e-11, atol=1e-14)
+    for parameter in model.parameters():
+        assert parameter.grad is not None and parameter.grad.stride() == parameter.stride()
+
+
+def unused_parameter(communicator: Communicator) -> None:
+    """A parameter that rank 0 alone leaves out, and one that all leave out, in a step after one that used all."""
+    model, alone = seeded(Perceptron, 7).double(), seeded(Perceptron, 7).double()
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS, unused_parameters=True)
+    inputs, targets = samples(4 * communicator.size, torch.float64)
+    for skipping in ([], [0], list(range(communicator.size)), [0], []):
+        model.zero_grad(set_to_none=True)
+        alone.zero_grad(set_to_none=True)
+        part = slice(4 * communicator.rank, 4 * communicator.rank + 4)
+        outputs = reducer.module(inputs[part], skip=communicator.rank in skipping)
+        reducer.backward(functional.mse_loss(outputs, targets[part]))
+        for number in range(communicator.size):
+            part = slice(4 * number, 4 * number + 4)
+            loss = functional.mse_loss(alone(inputs[part], skip=number in skipping), targets[part])
+            (loss / communicator.size).backward()
+        expected = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in alone.parameters()
+        ]
+        assert_close(gradients(model), expected, rtol=1e-12, atol=1e-15)
+
+
+def frozen_parameter(communicator: Communicator) -> None:
+    model = seeded(Perceptron, 7)
+    model.first.weight.requires_grad_(False)
+    reducer = communicator.reducer(model, CPU)
+    reducer.backward(reducer.module(samples(4)[0]).square().mean())
+    assert model.first.weight.grad is None
+    assert model.last.weight.grad is not None
+
+
+def five_steps_of_training(communicator: Communicator) -> list[float]:
+    """The parameters after five steps; pytest compares them between communicators and with one process."""
+    model = seeded(Perceptron, 9 + communicator.rank).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    communicator.broadcast_state(model, optimizer)
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    inputs, targets = samples(8, torch.float64)
+    count = 8 // communicator.size
+    part = slice(count * communicator.rank, count * (communicator.rank + 1))
+    for _ in range(5):
+        optimizer.zero_grad()
+        reducer.backward(functional.mse_loss(reducer.module(inputs[part]), targets[part]))
+        optimizer.step()
+    alike = everywhere_alike(communicator, list(model.parameters()))
+    assert alike, "the ranks' models have drifted apart"
+    return torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()]).tolist()
+
+
+def gather_of_arrays(communicator: Communicator) -> None:
+    rank, size = communicator.rank, communicator.size
+    steps = np.arange(1000, dtype=np.float32) + 1000 * rank
+    arrays = [
+        steps,
+        np.full((2, 3), 2**60 + rank, np.int64),
+        np.array([rank % 2 == 0, True]),
+        np.full(5, 200 + rank, np.uint8),
+        np.zeros((0, 2), np.float64),
+        np.array(float(rank)),
+        np.arange(6.0).reshape(2, 3).T + rank,
+    ]
+    gathered = [communicator.gather(array) for array in arrays]
+    if rank != 0:
+        assert all(array is None for array in gathered)
+        return
+    for array, found in zip(arrays, gathered, strict=True):
+        assert found is not None and found.dtype == array.dtype and found.shape == (size, *array.shape)
+    assert (gathered[0] == np.arange(1000 * size, dtype=np.float32).reshape(size, 1000)).all()
+    for other in range(size):
+        assert (gathered[1][other] == 2**60 + other).all()
+        assert gathered[2][other].tolist() == [other % 2 == 0, True]
+        assert (gathered[3][other] == 200 + other).all()
+        assert gathered[5][other] == other
+        assert (gathered[6][other] == np.arange(6.0).reshape(2, 3).T + other).all()
+
+
+def gather_of_texts(communicator: Communicator) -> None:
+    texts = ["", "Ångström ✓ 原子\n", "a\0b\0", "x" * 5000]
+    found = communicator.gather_text(texts[communicator.rank % 4])
+    nothing = communicator.gather_text("")
+    if communicator.rank == 0:
+        assert found == [texts[rank % 4] for rank in range(communicator.size)]
+        assert nothing == [""] * communicator.size
+    else:
+        assert found is None and nothing is None
+    assert communicator.broadcast_text(texts[communicator.rank % 4], root=1) == texts[1]
+
+
+def sum_of_counts(communicator: Communicator) -> None:
+    """Confusion matrices: exact, also beyond what float64 can count."""
+    size = communicator.size
+    matrix = np.arange(9, dtype=np.int64).reshape(3, 3) + 2**54 + 1
+    before = matrix.copy()
+    total = communicator.sum(matrix.T)
+    assert total.dtype == np.int64 and (total == size * before.T).all() and (matrix == before).all()
+    real = communicator.sum(np.array([0.1, 1e300]) * (communicator.rank + 1))
+    np.testing.assert_allclose(real, np.array([0.1, 1e300]) * size * (size + 1) / 2, rtol=1e-15)
+    assert communicator.sum(np.ones((2, 2), np.float32)).dtype == np.float32
+    assert communicator.sum(np.float64(1.5) * np.ones(())).item() == 1.5 * size
+
+
+def mean_of_buffers(communicator: Communicator) -> None:
+    model = nn.BatchNorm2d(4)
+    model.running_mean.fill_(float(communicator.rank))
+    model.running_var.fill_(2.0 * communicator.rank)
+    communicator.mean_buffers(model)
+    middle = (communicator.size - 1) / 2
+    assert model.running_mean.tolist() == [middle] * 4
+    assert model.running_var.tolist() == [2 * middle] * 4
+
+
+def wrong_world_is_refused(communicator: Communicator) -> None:
+    communicator.check_world(communicator.size)
+    try:
+        communicator.check_world(communicator.size + 1)
+    except WorldSizeError as error:
+        assert str(communicator.size + 1) in str(error)
+    else:
+        raise AssertionError("a world of the wrong size was accepted")
+
+
+def slow_rank_is_not_the_one_that_waits(communicator: Communicator) -> None:
+    """Rank 0 sleeps in its forward pass: the others wait for it, and it waits for nobody."""
+    model = seeded(Perceptron, 1)
+    reducer = communicator.reducer(model, CPU)
+    inputs, _ = samples(4)
+    waits = []
+    for _ in range(4):
+        communicator.barrier()
+        model.zero_grad()
+        outputs = reducer.module(inputs)
+        if communicator.rank == 0:
+            time.sleep(SLEEP_S)
+        begin = time.perf_counter()
+        reducer.backward(outputs.square().mean())
+        assert begin < reducer.timings.gradients_ready <= reducer.timings.gradients_averaged <= time.perf_counter()
+        waits.append(reducer.timings.waited)
+    waited = float(np.median(waits))
+    if communicator.rank == 0:
+        assert waited < SLEEP_S / 2, f"the slow rank reports {waits} s of waiting"
+    else:
+        assert waited > SLEEP_S / 2, f"a fast rank reports {waits} s of waiting"
+
+
+CHECKS: dict[str, Callable[[Communicator], object]] = {
+    check.__name__: check
+    for check in (
+        same_initial_state,
+        broadcast_of_every_type,
+        broadcast_of_optimizer_state,
+        gradients_of_the_global_batch_float32,
+        gradients_of_the_global_batch_float64,
+        gradients_of_half_precision,
+        gradients_of_mixed_types,
+        uneven_last_batch,
+        gradient_accumulation,
+        gradients_zeroed_in_place,
+        channels_last_keeps_its_strides,
+        unused_parameter,
+        frozen_parameter,
+        five_steps_of_training,
+        gather_of_arrays,
+        gather_of_texts,
+        sum_of_counts,
+        mean_of_buffers,
+        wrong_world_is_refused,
+        slow_rank_is_not_the_one_that_waits,
+    )
+}
+
+
+@contextmanager
+def reported(report: Path, content: dict[str, object]) -> Iterator[None]:
+    """Write the report afterwards, whatever happens."""
+    try:
+        yield
+    finally:
+        report.write_text(json.dumps(content))
+
+
+def main(name: str, folder: Path) -> None:
+    """Run all checks. Two ranks then end by abort of the last one, any other number in order."""
+    torch.set_num_threads(1)
+    communicator = join(name)
+    results: dict[str, str | None] = {}
+    content: dict[str, object] = {"size": communicator.size, "checks": results}
+    with reported(folder / f"rank-{communicator.rank}.json", content):
+        for check_name, check in CHECKS.items():
+            try:
+                answer = check(communicator)
+                results[check_name] = None
+                if answer is not None:
+                    content[check_name] = answer
+            except Exception:
+                results[check_name] = traceback.format_exc()
+            communicator.barrier()
+        content["ended"] = time.time()
+    if communicator.size != 2:
+        communicator.close()
+    elif communicator.rank == 1:
+        communicator.abort(ABORT_CODE)
+    else:
+        communicator.barrier()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,190 @@
+"""All communicators keep the same promises: one suite, run by real ranks under mpirun."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conformance_program import ABORT_CODE, CHECKS, Perceptron, samples, seeded
+from torch.nn import functional
+
+from workloads.runtime.communicators import COMMUNICATORS
+from workloads.runtime.communicators.rendezvous import first_host, from_slurm, from_torchrun
+
+PROJECT = Path(__file__).resolve().parents[3]
+PROGRAM = Path(__file__).with_name("conformance_program.py")
+SIZES = (2, 4)
+TIMEOUT_S = 180
+
+everywhere = pytest.mark.parametrize(("name", "size"), [(name, size) for name in COMMUNICATORS for size in SIZES])
+
+
+@dataclass
+class Launch:
+    """How one start of the conformance program went."""
+
+    reports: list[dict[str, Any]]
+    exit_code: int
+    seconds_after_checks: float
+    output: str
+
+
+def mpirun(ranks: int, *program: str) -> subprocess.CompletedProcess[str]:
+    """Run Python under mpirun; ranks may outnumber cores."""
+    launcher = Path(sys.executable).with_name("mpirun")
+    options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT),
+        "OMP_NUM_THREADS": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_mpi_yield_when_idle": "1",
+    }
+    return subprocess.run(
+        [str(launcher) if launcher.exists() else "mpirun", *options, sys.executable, *program],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=environment,
+    )
+
+
+@functools.cache
+def launch(name: str, size: int) -> Launch:
+    """One start for all checks of that communicator and number of ranks."""
+    if name == "horovod":
+        pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
+    with tempfile.TemporaryDirectory() as folder:
+        ended = mpirun(size, str(PROGRAM), name, folder)
+        now = time.time()
+        reports = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("rank-*.json"))]
+    last = max((report.get("ended", 0.0) for report in reports), default=0.0)
+    return Launch(reports, ended.returncode, now - last, ended.stdout + ended.stderr)
+
+
+@pytest.mark.ranks
+@everywhere
+@pytest.mark.parametrize("check", CHECKS)
+def test_communicator(name: str, size: int, check: str) -> None:
+    outcome = launch(name, size)
+    assert len(outcome.reports) == size, outcome.output
+    for rank, report in enumerate(outcome.reports):
+        assert report["size"] == size
+        failure = report["checks"].get(check, f"did not get so far\n{outcome.output}")
+        assert failure is None, f"rank {rank}: {failure}"
+
+
+@pytest.mark.ranks
+@everywhere
+def test_training_ends_where_one_process_ends(name: str, size: int) -> None:
+    found = launch(name, size).reports[0]["five_steps_of_training"]
+    model = seeded(Perceptron, 9).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    inputs, targets = samples(8, torch.float64)
+    for _ in range(5):
+        optimizer.zero_grad()
+        functional.mse_loss(model(inputs), targets).backward()
+        optimizer.step()
+    expected = torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize("name", COMMUNICATORS)
+def test_abort_of_one_rank_ends_all_within_seconds(name: str) -> None:
+    outcome = launch(name, 2)
+    assert outcome.exit_code == ABORT_CODE, outcome.output
+    assert outcome.seconds_after_checks < 10
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize("name", COMMUNICATORS)
+def test_closing_ends_in_order(name: str) -> None:
+    outcome = launch(name, 4)
+    assert outcome.exit_code == 0, outcome.output
+
+
+ALONE = """
+import sys
+from conformance_program import CHECKS
+from workloads.runtime.communicators import join
+
+for name in sys.argv[1:]:
+    with join(name) as communicator:
+        communicator.check_world(1)
+        for check in (
+            "broadcast_of_optimizer_state",
+            "gradients_of_the_global_batch_float64",
+            "unused_parameter",
+            "channels_last_keeps_its_strides",
+            "gather_of_arrays",
+            "sum_of_counts",
+            "mean_of_buffers",
+        ):
+            CHECKS[check](communicator)
+"""
+
+
+@pytest.mark.ranks
+def test_a_world_of_one_works_when_it_is_meant() -> None:
+    names = ["mpi", "torch"] + ["horovod"] * (importlib.util.find_spec("horovod") is not None)
+    environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{PROGRAM.parent}", "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", ALONE, *names], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_missing_horovod_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workloads.runtime.communicators import CommunicatorMissingError, join
+
+    monkeypatch.setitem(sys.modules, "horovod.torch", None)
+    monkeypatch.delitem(sys.modules, "workloads.runtime.communicators.horovod", raising=False)
+    with pytest.raises(CommunicatorMissingError, match=r"make setup.*comm=mpi"):
+        join("horovod")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "host"),
+    [
+        ("n1", "n1"),
+        ("n[1-4]", "n1"),
+        ("gpu[007-010,020],login1", "gpu007"),
+        ("rack1-node[3,5]-ib,other", "rack1-node3-ib"),
+        ("a,b", "a"),
+    ],
+)
+def test_first_host_of_slurms_node_list(nodes: str, host: str) -> None:
+    assert first_host(nodes) == host
+
+
+def test_ranks_of_a_slurm_step_agree_on_where_to_meet() -> None:
+    step = {
+        "SLURM_JOB_ID": "4711",
+        "SLURM_STEP_ID": "0",
+        "SLURM_STEP_NUM_TASKS": "4",
+        "SLURM_STEP_NUM_NODES": "2",
+        "SLURM_STEP_NODELIST": "n[1-2]",
+    }
+    places = [from_slurm({**step, "SLURM_PROCID": str(rank)}) for rank in range(4)]
+    assert [place.rank for place in places] == [0, 1, 2, 3]
+    assert {(place.size, place.address) for place in places} == {(4, "n1")}
+    assert len({place.port for place in places}) == 1
+    assert from_slurm({**step, "SLURM_STEP_ID": "1", "SLURM_PROCID": "0"}).port != places[0].port
+
+
+def test_torchruns_environment_is_followed() -> None:
+    place = from_torchrun({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "head", "MASTER_PORT": "1234"})
+    assert (place.rank, place.size, place.address, place.port) == (1, 2, "head", 1234)
