@@ -208,6 +208,11 @@ class AttemptDirectory:
         return self.path / "mllog.txt"
 
     @property
+    def pictures(self) -> Path:
+        """Some inputs, truths and predictions, drawn by rank 0 after training."""
+        return self.path / "samples.png"
+
+    @property
     def stdout(self) -> Path:
         """What the ranks and their launcher printed."""
         return self.path / "stdout.txt"

@@ -69,6 +69,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "benchmark.training.batch_size=16",
         "benchmark.training.epochs=30",
         "benchmark.quality.target=0.6",
+        "benchmark.pictures=false",
     ]
     made = subprocess.run(
         [sys.executable, "-m", "orchestrator", "data", "stemdl", "synthesise", *words[1:]],

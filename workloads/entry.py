@@ -62,6 +62,7 @@ class Rank:
 
         from workloads.runtime.communicators import join
         from workloads.runtime.mllog import MlperfLog
+        from workloads.runtime.optimization import is_fused
         from workloads.runtime.telemetry import write_telemetry
         from workloads.runtime.training import Trainer
 
@@ -102,6 +103,7 @@ class Rank:
         write_telemetry(self.attempt.telemetry, trainer.telemetry, place, communicator)
         world = self.describe_world(place)
         if self.rank == 0:
+            pictures = self.draw(task, trainer.model, device)
             target = self.spec.settings["quality"]
             result = {
                 "schema": RESULT_SCHEMA,
@@ -129,11 +131,26 @@ class Rank:
                     "learning_rate": trainer.rate.peak,
                     "learning_rate_scaling": self.spec.settings["training"]["learning_rate_scaling"],
                     "precision": self.spec.settings["training"]["precision"],
+                    "channels_last": self.spec.settings["training"]["channels_last"],
+                    "compile": self.spec.settings["training"]["compile"],
+                    "fused": is_fused(trainer.optimizer),
                     "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
                 },
+                "pictures": pictures,
                 "warnings": self.warnings,
             }
             write_json(self.attempt.result, result)
+
+    def draw(self, task: Any, model: Any, device: Any) -> list[str]:
+        """Have the task draw some samples; names of the pictures in the attempt's folder. A failure is a warning."""
+        if not self.spec.settings["pictures"]:
+            return []
+        try:
+            model.eval()
+            task.draw(model, device, self.attempt.pictures)
+        except Exception as error:
+            self.warnings.append(f"no picture was drawn: {type(error).__name__}: {error}")
+        return [self.attempt.pictures.name] if self.attempt.pictures.exists() else []
 
     def enter(self, phase: str) -> float:
         """A phase begins now; returns when that is."""

@@ -10,13 +10,16 @@ from omegaconf import MISSING
 
 @dataclass
 class OptimizerConfig:
-    """The optimiser as published or chosen by the recipe."""
+    """The optimiser as published or chosen by the recipe. ``fused``: one kernel for all parameters, where torch has
+    one for the device.
+    """
 
     name: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
+    fused: bool = False
 
 
 @dataclass
@@ -25,6 +28,8 @@ class TrainingConfig:
 
     ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
+    ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
+    GPU Triton.
     """
 
     epochs: int = 10
@@ -37,6 +42,7 @@ class TrainingConfig:
     schedule: str = "constant"
     precision: str = "float32"
     channels_last: bool = False
+    compile: bool = False
     accumulate: int = 1
     evaluate_every_epochs: int = 1
     evaluate_every_steps: int | None = None
@@ -59,7 +65,7 @@ class QualityConfig:
 
 @dataclass
 class BenchmarkConfig:
-    """A science workload: ``workloads/NAME/benchmark.yaml``."""
+    """A science workload: ``workloads/NAME/benchmark.yaml``. ``pictures``: draw some samples when a run is done."""
 
     name: str = MISSING
     summary: str = ""
@@ -69,6 +75,7 @@ class BenchmarkConfig:
     model: dict[str, Any] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
+    pictures: bool = True
 
 
 @dataclass

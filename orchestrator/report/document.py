@@ -72,6 +72,7 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
         "time_to_accuracy_s": run.get("time_to_accuracy_s"),
         "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
         "training": result.get("training", {}),
+        "pictures": [f"attempt-{run['attempts']}/{name}" for name in result.get("pictures", [])],
         "warnings": result.get("warnings", []),
         "directory": run["directory"],
         "config_hash": run["config_hash"],

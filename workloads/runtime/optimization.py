@@ -10,18 +10,33 @@ from typing import Any
 import torch
 from torch import nn
 
+FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
+"""Where torch has fused kernels for SGD, Adam and AdamW, from release 2.4 on."""
+
 
 def build_optimizer(model: nn.Module, settings: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """The optimiser named in ``settings``, fused where torch has a fused one for the model's device."""
+    """The optimiser named in ``settings`` ("adam", "adamw", "sgd"), over the parameters that want gradients.
+
+    ``settings["fused"]`` asks for torch's fused kernels, which are then used if it has them for all the parameters;
+    ``is_fused`` tells whether it does.
+    """
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    fused = settings["fused"] and all(
+        parameter.device.type in FUSED_DEVICES and parameter.is_floating_point() for parameter in parameters
+    )
     if settings["name"] == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=True)
+        return torch.optim.SGD(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=fused)
     kind: type[torch.optim.Optimizer] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings["name"]]
     first, second = settings["betas"]
     return kind(  # type: ignore[call-arg]
-        parameters, rate, betas=(first, second), weight_decay=decay, fused=True
+        parameters, rate, betas=(first, second), weight_decay=decay, fused=fused
     )
+
+
+def is_fused(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether one kernel updates all parameters."""
+    return bool(optimizer.defaults["fused"])
 
 
 def batch_scaling(rule: str, global_batch: int, base_batch: int) -> float:

@@ -84,6 +84,20 @@ class Task(ABC):
     def new_quality(self) -> Quality:
         """An empty accumulator for one evaluation."""
 
+    @abstractmethod
+    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
+        """What a scientist wants of a batch, (n, …): a denoised image, a cloud's probability, classes' probabilities.
+
+        The model is in evaluation mode and gradients are off. Targets are not looked at: the batch may hold none.
+        """
+
+    @abstractmethod
+    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
+        """Write a PNG of a few evaluation samples: inputs, truths and predictions. The model is in evaluation mode.
+
+        Runs on one rank alone, so it may not communicate. Matplotlib is imported inside, without a display.
+        """
+
 
 def to_device(arrays: Arrays, device: torch.device) -> Batch:
     """The arrays of a batch as tensors on ``device``; on the CPU they share memory with the arrays."""

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.runtime.task import Batch, Quality, SampleSet, Task
+from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
 from workloads.stemdl.dataset import ConsolidatedSet
 from workloads.stemdl.model import ResNet
+from workloads.stemdl.pictures import PICTURED, draw_stacks
 from workloads.stemdl.quality import SpaceGroupQuality
 
 INPUT_MEAN = 0.14
@@ -62,3 +65,16 @@ class StemdlTask(Task):
     def new_quality(self) -> Quality:
         """An empty confusion matrix."""
         return SpaceGroupQuality()
+
+    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Probability of every space group (n, 231)."""
+        scores: Tensor = model(batch["input"])
+        return scores.float().softmax(dim=1)
+
+    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
+        """A few stacks of the evaluation set, each under its true and its predicted space group."""
+        chosen = np.linspace(0, len(self.evaluation_set) - 1, PICTURED).round().astype(np.int64)
+        samples = self.evaluation_set.read(chosen)
+        with torch.inference_mode():
+            probabilities = self.predict(model, to_device(samples, device)).cpu().numpy()
+        draw_stacks(path, samples["input"], samples["target"], probabilities)

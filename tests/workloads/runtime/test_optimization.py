@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
+from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, is_fused, set_rate
 
 
 @pytest.mark.parametrize(("rule", "factor"), [("none", 1.0), ("linear", 8.0), ("sqrt", 8**0.5)])
@@ -23,14 +23,17 @@ def test_the_cosine_falls_to_a_hundredth() -> None:
     assert all(rate.at(step) > rate.at(step + 1) for step in range(10))
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
-def test_every_optimiser_takes_a_step_down(name: str) -> None:
+def test_every_optimiser_takes_a_step_down(name: str, fused: bool) -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
     settings = {
         "name": name, "learning_rate": 0.01, "weight_decay": 0.0, "momentum": 0.9, "betas": [0.9, 0.999],
+        "fused": fused,
     }  # fmt: skip
     optimizer = build_optimizer(model, settings)
+    assert is_fused(optimizer) == fused
     set_rate(optimizer, 0.05)
     inputs, outputs = torch.randn(32, 4), torch.randn(32, 1)
     losses = []
@@ -41,3 +44,9 @@ def test_every_optimiser_takes_a_step_down(name: str) -> None:
         optimizer.step()
         losses.append(float(loss))
     assert losses[-1] < losses[0]
+
+
+def test_an_optimiser_that_torch_has_no_fused_kernel_for_does_without() -> None:
+    model = torch.nn.Linear(4, 1, dtype=torch.complex64)
+    settings = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999], "fused": True}
+    assert not is_fused(build_optimizer(model, settings))

@@ -86,3 +86,19 @@ def test_evaluation_counts_every_sample_once(task):
     confusion = quality.counts[:-1].reshape(231, 231)
     assert confusion.sum() == len(samples) == 6
     assert np.array_equal(confusion.sum(axis=1), np.bincount(samples.labels, minlength=231))
+
+
+def test_predictions_are_probabilities_of_every_space_group(task):
+    batch = to_device(task.evaluation_set.read(np.arange(6)), torch.device("cpu"))
+    with torch.inference_mode():
+        probabilities = task.predict(task.build_model().eval(), {"input": batch["input"]})
+    assert probabilities.shape == (6, 231)
+    assert probabilities.sum(dim=1).numpy() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_stacks_are_drawn_with_true_and_predicted_space_group(task, tmp_path):
+    path = tmp_path / "samples.png"
+    task.draw(task.build_model().eval(), torch.device("cpu"), path)
+    width, height = np.frombuffer(path.read_bytes()[16:24], ">u4")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert width > 800 and height > 400
