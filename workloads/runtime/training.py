@@ -18,6 +18,7 @@ from orchestrator.records import RunSpec
 from workloads.runtime import checkpoint
 from workloads.runtime.checkpoint import Position
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.compilation import compiled
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.loader import Loader
 from workloads.runtime.mllog import MlperfLog
@@ -89,6 +90,7 @@ class Trainer:
         communicator.broadcast_state(self.model, self.optimizer)
         torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)
         self.reducer = communicator.reducer(self.model, device)
+        self.forward = compiled(self.reducer.module, device) if self.settings["compile"] else self.reducer.module
         progress.waits_for_gradients = self.waits_for_gradients
 
         largest = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
@@ -206,7 +208,7 @@ class Trainer:
             batch = to_device(next(arrays), self.device)
             waited_for_data += clock() - asked
             with self.autocast():
-                loss = self.task.loss(self.reducer.module, batch)
+                loss = self.task.loss(self.forward, batch)
             self.check(loss)
             self.reducer.backward(loss * part.weight, last=number == len(parts) - 1)
         if self.settings["gradient_clip"]:
