@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -20,11 +18,12 @@ from workloads.runtime.checkpoint import Position
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.compilation import compiled
 from workloads.runtime.errors import NonFiniteLossError
+from workloads.runtime.evaluation import autocast, evaluate, reaches
 from workloads.runtime.loader import Loader
 from workloads.runtime.mllog import MlperfLog
 from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
 from workloads.runtime.progress import Progress
-from workloads.runtime.sampler import MicroBatch, Sampler, micro_batches, share
+from workloads.runtime.sampler import MicroBatch, Sampler, micro_batches
 from workloads.runtime.task import Arrays, Task, to_device
 from workloads.runtime.telemetry import Telemetry, clock
 
@@ -207,7 +206,7 @@ class Trainer:
             asked = clock()
             batch = to_device(next(arrays), self.device)
             waited_for_data += clock() - asked
-            with self.autocast():
+            with autocast(self.device, self.settings):
                 loss = self.task.loss(self.forward, batch)
             self.check(loss)
             self.reducer.backward(loss * part.weight, last=number == len(parts) - 1)
@@ -228,10 +227,6 @@ class Trainer:
         self.progress.epoch, self.progress.step = self.position.epoch + 1, self.position.total_steps
         self.progress.changes += 1
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 where the recipe asks for it; parameters and sums stay in float32."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings["precision"] == "bfloat16")
-
     def check(self, loss: torch.Tensor) -> None:
         """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""
         if self.device.type != "cpu" and self.position.total_steps % LOSS_CHECK_STEPS:
@@ -250,20 +245,10 @@ class Trainer:
         epoch = self.position.epoch + (1 if self.position.step else 0)
         self.log.start("eval", epoch_num=epoch)
         self.communicator.mean_buffers(self.model)
-        self.model.eval()
-        quality = self.task.new_quality()
-        mine = share(np.arange(len(self.task.evaluation_set)), self.communicator.rank, self.communicator.size)
-        size = self.settings["evaluation_batch_size"]
-        requests = [mine[start : start + size] for start in range(0, len(mine), size)]
-        with torch.inference_mode(), self.autocast():
-            for arrays in self.evaluation_loader.iterate(requests):
-                quality.update(self.model, to_device(arrays, self.device))
-                self.progress.changes += 1
-        self.progress.collective = True
-        counts = self.communicator.sum(np.asarray(quality.counts, np.float64))
-        self.progress.collective = False
+        values = evaluate(
+            self.task, self.model, self.evaluation_loader, self.communicator, self.device, self.settings, self.progress
+        )
         self.model.train()
-        values = quality.compute(counts)
         value = values[self.quality["metric"]]
         seconds = self.elapsed
         self.telemetry.evaluations.append((seconds, epoch, value))
@@ -273,9 +258,7 @@ class Trainer:
         self.progress.changes += 1
         self.log.value("eval_accuracy", value, epoch_num=epoch)
         self.log.stop("eval", epoch_num=epoch)
-        reached = (
-            value >= self.quality["target"] if self.quality["higher_is_better"] else value <= self.quality["target"]
-        )
+        reached = reaches(value, self.quality)
         if reached and self.position.time_to_accuracy is None:
             self.position.time_to_accuracy = seconds
         return reached and bool(self.settings["stop_at_target"])
