@@ -1,0 +1,1 @@
+"""dms_scatter: crystal phases from diffuse multiple scattering of X-rays."""
