@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-RESAMPLES = 2000
-CONFIDENCE = 0.95
+from orchestrator.analysis.statistics import ratio_interval
 
 
 @dataclass(frozen=True)
@@ -35,24 +32,10 @@ def efficiencies(throughput: Mapping[int, Sequence[float]]) -> list[Efficiency]:
     if not scales:
         return []
     base = scales[0]
-    reference = np.asarray(throughput[base], np.float64)
     results = []
     for nodes in scales:
-        values = np.asarray(throughput[nodes], np.float64)
-        ratio = float(np.median(values) * base / (nodes * np.median(reference)))
-        interval = None
-        if nodes == base:
-            interval = (1.0, 1.0)
-        elif len(values) > 1 and len(reference) > 1:
-            interval = bootstrap(values, reference, base / nodes)
-        results.append(Efficiency(nodes, ratio, interval, len(values), base))
+        ratio = ratio_interval(throughput[nodes], throughput[base], base / nodes)
+        # The base relative to itself is 1 by definition, however uncertain it is.
+        interval = (1.0, 1.0) if nodes == base else ratio.interval
+        results.append(Efficiency(nodes, 1.0 if nodes == base else ratio.median, interval, ratio.n, base))
     return results
-
-
-def bootstrap(values: np.ndarray, reference: np.ndarray, factor: float) -> tuple[float, float]:
-    """Percentile interval of factor · median(values) ÷ median(reference), both resampled (Efron 1979)."""
-    random = np.random.Generator(np.random.PCG64(0))
-    top = np.median(random.choice(values, (RESAMPLES, len(values))), axis=1)
-    bottom = np.median(random.choice(reference, (RESAMPLES, len(reference))), axis=1)
-    low, high = np.quantile(factor * top / bottom, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)

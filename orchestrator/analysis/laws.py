@@ -1,0 +1,133 @@
+"""Why it stops scaling: Amdahl's, Gustafson's and the Universal Scalability Law fitted to throughput by scale.
+
+Each law gives throughput X at p = N ÷ N₀ times the base's resources, with X₁ the throughput at the base:
+
+- Amdahl 1967:               X = X₁ ÷ (σ + (1 − σ) ÷ p)                       σ: serial fraction
+- Gustafson 1988:            X = X₁ · (p − α (p − 1))                         α: serial fraction of the scaled work
+- Universal Scalability Law: X = X₁ · p ÷ (1 + σ (p − 1) + κ p (p − 1))       σ: contention, κ: coherency (Gunther 1993)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law fitted to medians by scale.
+
+    ``residuals`` are ln(measured ÷ fitted) by node count, ``rms`` their root mean square over the degrees of freedom:
+    None where there are as many parameters as scales, and the fit says nothing about itself. ``peak_nodes`` is where
+    the law has its greatest throughput, None where it only rises.
+    """
+
+    law: str
+    parameters: dict[str, float]
+    base_throughput: float
+    base_nodes: int
+    residuals: dict[int, float]
+    rms: float | None
+    peak_nodes: float | None
+
+    def efficiency(self, nodes: float) -> float:
+        """Efficiency that the law gives at that many nodes, relative to the base."""
+        share = nodes / self.base_nodes
+        return float(LAWS[self.law](np.asarray([share]), *self.parameters.values())[0] / share)
+
+
+def amdahl(p: Floats, serial: float) -> Floats:
+    """Speed-up over the base."""
+    return np.asarray(1 / (serial + (1 - serial) / p))
+
+
+def gustafson(p: Floats, serial: float) -> Floats:
+    """Scaled speed-up over the base."""
+    return np.asarray(p - serial * (p - 1))
+
+
+def usl(p: Floats, contention: float, coherency: float) -> Floats:
+    """Relative capacity."""
+    return np.asarray(p / (1 + contention * (p - 1) + coherency * p * (p - 1)))
+
+
+LAWS: dict[str, Callable[..., Floats]] = {"amdahl": amdahl, "gustafson": gustafson, "usl": usl}
+PARAMETERS = {"amdahl": ("serial",), "gustafson": ("serial",), "usl": ("contention", "coherency")}
+
+
+def fit(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
+    """Least squares on the logarithm of the median throughputs, so that every scale weighs the same.
+
+    None with fewer scales than parameters (the throughput at the base is one of them). Fractions stay within [0, 1],
+    so super-linear speed-up (caches) shows as residuals and not as a negative serial fraction.
+    """
+    from scipy.optimize import least_squares
+
+    scales = sorted(nodes for nodes, values in throughput.items() if len(values))
+    names = PARAMETERS[law]
+    if len(scales) < len(names) + 1:
+        return None
+    speedup = LAWS[law]
+    p = np.asarray(scales, np.float64) / scales[0]
+    measured = np.log([float(np.median(throughput[nodes])) for nodes in scales])
+
+    def residuals(values: Floats) -> Floats:
+        return np.asarray(measured - values[0] - np.log(speedup(p, *values[1:])))
+
+    # Gustafson's line would reach zero at α = 1 + 1/(p − 1); USL's terms have no upper end.
+    upper = 1.0 - 1e-9 if law != "usl" else np.inf
+    found = least_squares(
+        residuals,
+        [measured[0], *([0.01] * len(names))],
+        bounds=([-np.inf, *([0.0] * len(names))], [np.inf, *([upper] * len(names))]),
+        x_scale=[1.0, *([0.01] * len(names))],
+        xtol=1e-12,
+        ftol=1e-12,
+        gtol=1e-12,
+    )
+    parameters = dict(zip(names, (float(value) for value in found.x[1:]), strict=True))
+    remaining = residuals(found.x)
+    freedom = len(scales) - len(found.x)
+    peak = None
+    if law == "usl" and parameters["coherency"] > 1e-12 and parameters["contention"] < 1:
+        peak = scales[0] * float(np.sqrt((1 - parameters["contention"]) / parameters["coherency"]))
+    return Fit(
+        law,
+        parameters,
+        float(np.exp(found.x[0])),
+        scales[0],
+        {nodes: float(value) for nodes, value in zip(scales, remaining, strict=True)},
+        float(np.sqrt(np.sum(remaining**2) / freedom)) if freedom else None,
+        peak,
+    )
+
+
+def fits(throughput: Mapping[int, Sequence[float]], mode: str) -> list[Fit]:
+    """The laws that apply to ``mode``, "weak" or "strong", and that the scales suffice for.
+
+    Amdahl's is about a fixed problem, Gustafson's about one that grows with the machine; the USL fits either.
+    """
+    laws = ("gustafson", "usl") if mode == "weak" else ("amdahl", "usl")
+    return [found for law in laws if (found := fit(law, throughput)) is not None]
+
+
+def serial_fractions(throughput: Mapping[int, Sequence[float]], mode: str) -> dict[int, float]:
+    """The experimentally determined serial fraction at each scale above the base.
+
+    Strong: e = (1/S − 1/p) ÷ (1 − 1/p) (Karp and Flatt 1990). Weak: α = (p − S) ÷ (p − 1), the same from Gustafson's
+    law. S is the speed-up of the median throughputs. A fraction that grows with scale says that overhead grows
+    (communication, waiting); a constant one that part of the work is not parallel; a negative one, super-linear.
+    """
+    scales = sorted(nodes for nodes, values in throughput.items() if len(values))
+    fractions = {}
+    for nodes in scales[1:]:
+        p = nodes / scales[0]
+        speedup = float(np.median(throughput[nodes]) / np.median(throughput[scales[0]]))
+        strong = (1 / speedup - 1 / p) / (1 - 1 / p)
+        fractions[nodes] = strong if mode == "strong" else (p - speedup) / (p - 1)
+    return fractions

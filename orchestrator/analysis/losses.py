@@ -1,0 +1,88 @@
+"""Where the time went: each rank's wall time split into work and what kept it from working."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Mean over ranks of the seconds that each part took; the parts add up to ``total``.
+
+    compute: forward, backward and optimiser. data: waiting for the next batch. straggling: waiting for ranks that were
+    slower with their own data and compute. communication: the rest of the wait for gradients. evaluation: measuring
+    quality. other: what is neither (checkpoints, first-step compilation between the steps, clock reads).
+    """
+
+    compute: float
+    data: float
+    straggling: float
+    communication: float
+    evaluation: float
+    other: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return sum(asdict(self).values())
+
+    def shares(self) -> dict[str, float]:
+        """Each part ÷ total; zeros of nothing."""
+        total = self.total
+        return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
+
+
+def straggling(data: Floats, compute: Floats, communicate: Floats) -> Floats:
+    """Seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
+
+    A collective ends for nobody before the last rank has joined it, so a rank's wait for others is the last rank's own
+    time less its own, and at most the time that it was seen to wait.
+    """
+    own = np.asarray(data, np.float64) + np.asarray(compute, np.float64)
+    return np.asarray(np.clip(np.max(own, axis=0, keepdims=True) - own, 0.0, communicate))
+
+
+def split(
+    total: Floats, data: Floats, compute: Floats, communicate: Floats, evaluation_s: float = 0.0, other_s: float = 0.0
+) -> Split:
+    """Split the time of a run from telemetry's (R, S) step times, s; sums by rank, (R,), do with less resolution.
+
+    From sums only stragglers that are slow throughout show as such: ranks that are slow in turns look like
+    communication. ``evaluation_s`` and ``other_s`` are spent outside the steps. Raises ValueError without ranks.
+    """
+    if np.size(total) == 0:
+        raise ValueError("a split of time needs at least one rank and one step")
+    ranks = np.shape(total)[0]
+    waited = float(np.sum(straggling(data, compute, communicate), dtype=np.float64)) / ranks
+
+    def mean(values: Floats) -> float:
+        return float(np.sum(values, dtype=np.float64)) / ranks
+
+    unmeasured = max(0.0, mean(total) - mean(data) - mean(compute) - mean(communicate))
+    return Split(
+        compute=mean(compute),
+        data=mean(data),
+        straggling=waited,
+        communication=max(0.0, mean(communicate) - waited),
+        evaluation=evaluation_s,
+        other=unmeasured + other_s,
+    )
+
+
+def lost(base: Split, scaled: Split, samples: Mapping[str, float]) -> dict[str, float]:
+    """By part, how much more time a sample costs a rank at scale than at the base, ÷ the base's step time per sample.
+
+    ``samples`` gives the samples per rank behind each side, by "base" and "scaled". Evaluation is left out, as it is
+    from throughput: the sum of the parts is 1 ÷ efficiency − 1.
+    """
+    parts = [name for name in asdict(base) if name != "evaluation"]
+    before = {name: getattr(base, name) / samples["base"] for name in parts}
+    after = {name: getattr(scaled, name) / samples["scaled"] for name in parts}
+    whole = sum(before.values())
+    return {name: (after[name] - before[name]) / whole for name in parts}

@@ -1,0 +1,119 @@
+"""Summaries of repeated measurements: central value, spread, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+Floats = npt.NDArray[np.floating]
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation ÷ median absolute deviation of a normal distribution."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Median of ``n`` values with its 95 % bootstrap interval, None of a single value, in the values' unit."""
+
+    median: float
+    interval: tuple[float, float] | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Olympic:
+    """Mean without fastest and slowest, of the ``reached`` among ``n`` runs; None where the rule allows no mean."""
+
+    mean: float | None
+    reached: int
+    n: int
+
+
+def summary(values: Sequence[float] | Floats) -> Summary:
+    """Median and percentile bootstrap interval (Efron 1979). Raises ValueError without values."""
+    data = np.asarray(values, np.float64)
+    if data.size == 0:
+        raise ValueError("a median needs at least one value")
+    if data.size == 1:
+        return Summary(float(data[0]), None, 1)
+    medians = resampled_medians(data, generator())
+    return Summary(float(np.median(data)), percentile_interval(medians), data.size)
+
+
+def generator() -> np.random.Generator:
+    """The same draws every time: equal data give equal intervals."""
+    return np.random.Generator(np.random.PCG64(0))
+
+
+def resampled_medians(values: Floats, random: np.random.Generator) -> Floats:
+    """(RESAMPLES,) medians of the values drawn with replacement."""
+    return np.asarray(np.median(random.choice(values, (RESAMPLES, len(values))), axis=1))
+
+
+def percentile_interval(estimates: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The middle of the estimates that holds ``confidence`` of them."""
+    low, high = np.quantile(estimates, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def ratio_interval(values: Sequence[float] | Floats, base: Sequence[float] | Floats, factor: float = 1.0) -> Summary:
+    """factor · median(values) ÷ median(base). Both are resampled, so the interval carries the base's uncertainty.
+
+    Raises ValueError where either side has no value.
+    """
+    top, bottom = np.asarray(values, np.float64), np.asarray(base, np.float64)
+    if top.size == 0 or bottom.size == 0:
+        raise ValueError("a ratio needs at least one value on both sides")
+    ratio = float(factor * np.median(top) / np.median(bottom))
+    if top.size == 1 or bottom.size == 1:
+        return Summary(ratio, None, top.size)
+    random = generator()
+    ratios = factor * resampled_medians(top, random) / resampled_medians(bottom, random)
+    return Summary(ratio, percentile_interval(ratios), top.size)
+
+
+def olympic(values: Sequence[float | None]) -> Olympic:
+    """MLPerf's mean: fastest and slowest dropped (training policies, "benchmark results").
+
+    None is a run that did not reach its target. One of them may be the slowest that is dropped; with more, or with
+    fewer than three runs, there is no mean.
+    """
+    reached = sorted(value for value in values if value is not None)
+    n = len(values)
+    if n < 3 or n - len(reached) > 1:
+        return Olympic(None, len(reached), n)
+    kept = reached[1:] if len(reached) < n else reached[1:-1]
+    return Olympic(float(np.mean(kept)), len(reached), n)
+
+
+def robust_spread(values: Sequence[float] | Floats) -> float:
+    """Median absolute deviation scaled to the standard deviation of a normal distribution; 0 of fewer than two."""
+    data = np.asarray(values, np.float64)
+    if data.size < 2:
+        return 0.0
+    return float(MAD_TO_SIGMA * np.median(np.abs(data - np.median(data))))
+
+
+def variation(values: Sequence[float] | Floats) -> float | None:
+    """Run-to-run variation: sample standard deviation ÷ mean; None of fewer than two values."""
+    data = np.asarray(values, np.float64)
+    return float(np.std(data, ddof=1) / np.mean(data)) if data.size > 1 else None
+
+
+# --- Student's t, by SciPy's ufuncs: they cost microseconds where scipy.stats costs a hundred ------------------------
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Student's t below which ``probability`` lies."""
+    return float(special.stdtrit(freedom, probability))
+
+
+def t_two_sided(statistic: float, freedom: float) -> float:
+    """Probability of a |t| at least as large."""
+    return float(2 * special.stdtr(freedom, -abs(statistic)))
