@@ -1,0 +1,1 @@
+"""Cloud masks from Sentinel-3 SLSTR scenes."""

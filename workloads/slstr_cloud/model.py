@@ -1,0 +1,74 @@
+"""The published U-Net: 32-64-128-256 channels, up-sampling and concatenation, a 1 x 1 convolution to one logit."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+CHANNELS = 9
+LEVELS = 3
+UNIT_NORMAL_CUT_AT_TWO = 0.87962566103423978
+"""Standard deviation of a unit normal distribution cut off at two standard deviations."""
+
+
+def double_convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """Two 3 x 3 convolutions, each with ReLU; the size stays."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+    )  # fmt: skip
+
+
+class UNet(nn.Module):
+    """Images (n, 9, h, w) to logits (n, 1, h, w), h and w multiples of 8. ``width``: channels of the first level."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        sizes = [width * 2**level for level in range(LEVELS + 1)]
+        self.down = nn.ModuleList(
+            double_convolution(inputs, outputs) for inputs, outputs in zip([CHANNELS, *sizes], sizes, strict=False)
+        )
+        self.up = nn.ModuleList(double_convolution(3 * outputs, outputs) for outputs in reversed(sizes[:-1]))
+        self.pool = nn.MaxPool2d(2)
+        self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
+        self.head = nn.Conv2d(width, 1, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # He et al. 2015 (arXiv:1502.01852) with a truncated normal distribution, as Keras's "he_normal".
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                deviation = math.sqrt(2 / (module.in_channels * math.prod(module.kernel_size)))
+                deviation /= UNIT_NORMAL_CUT_AT_TWO
+                nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of cloud (n, 1, h, w)."""
+        skipped = []
+        for level in self.down[:-1]:
+            x = level(x)
+            skipped.append(x)
+            x = self.pool(x)
+        x = self.down[-1](x)
+        for level, skip in zip(self.up, reversed(skipped), strict=True):
+            x = level(torch.cat([self.enlarge(x), skip], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
+
+
+class CloudNet(nn.Module):
+    """The U-Net on images as they are stored: channels last, half precision."""
+
+    def __init__(self, width: int, memory_format: torch.memory_format) -> None:
+        super().__init__()
+        self.network = UNet(width)
+        self.memory_format = memory_format
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of cloud (n, h, w) of normalised images (n, h, w, 9)."""
+        x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.memory_format)
+        logits: Tensor = self.network(x)
+        return logits[:, 0]
