@@ -10,6 +10,7 @@ import numpy as np
 
 from orchestrator.analysis.throughput import throughput
 from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
+from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
 from orchestrator.watch import RunStatus
 
@@ -57,6 +58,8 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
             "created": manifest.created,
             "directory": str(directory.path),
             "config_hash": manifest.config_hash,
+            "git_commit": manifest.provenance.get("git", {}).get("commit"),
+            "git_dirty": manifest.provenance.get("git", {}).get("dirty"),
             "manifest": manifest_text(manifest.to_dict()),
         }
     )
@@ -105,8 +108,9 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
         "throughput_warm": measured.warm,
     }
     sums = {name: np.asarray(content[f"step/{name}"], np.float64).sum(axis=1) for name in STEP_TIMES}
+    rows = []
     for rank, host in enumerate(content["rank/host"]):
-        record.ranks.append(
+        rows.append(
             {
                 "rank": rank,
                 "host": str(host),
@@ -117,6 +121,7 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
                 **{f"{name}_s": float(values[rank]) for name, values in sums.items()},
             }
         )
+    record.ranks = RankTable.of_rows(rows)
     values = zip(content["evaluation/seconds"], content["evaluation/epoch"], content["evaluation/value"], strict=True)
     for number, (seconds, epoch, value) in enumerate(values):
         record.evaluations.append(

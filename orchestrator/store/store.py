@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from orchestrator.redaction import redact
 from orchestrator.store import tables
+from orchestrator.store.engine import StoreError, open_engine, trouble
+from orchestrator.store.migrations import migrate
+from orchestrator.store.ranks import RankTable
+from orchestrator.store.rows import BATCH, RunRecord, put_in
 
+__all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
 
-class StoreError(RuntimeError):
-    """The store cannot be reached, read or written; the message says which and why."""
-
-
-@dataclass
-class RunRecord:
-    """One run as the store keeps it: the run's own columns, and what belongs to it by rank, evaluation and phase."""
-
-    run: dict[str, Any]
-    ranks: list[dict[str, Any]] = field(default_factory=list)
-    evaluations: list[dict[str, Any]] = field(default_factory=list)
-    phases: list[dict[str, Any]] = field(default_factory=list)
+COLLISIONS = 20
+"""Times that a transaction is begun again because other collectors inserted the same runs meanwhile."""
 
 
 def default_url(results: Path) -> str:
@@ -34,110 +31,182 @@ def default_url(results: Path) -> str:
 
 
 class Store:
-    """A store by its SQLAlchemy URL. Tables are made when they are missing."""
+    """A store by its SQLAlchemy URL. The schema (see tables.py) is made, or an older one migrated, on opening."""
 
     def __init__(self, url: str) -> None:
+        """Raises StoreError, also for a schema newer than this program's."""
         self.url = url
-        try:
-            self.engine: Engine = create_engine(url)
-            if self.engine.dialect.name == "sqlite":
-                event.listen(self.engine, "connect", tune_sqlite)
-            tables.metadata.create_all(self.engine)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(f"store.url={url}: not a database that can be opened: {error}") from error
-        except SQLAlchemyError as error:
-            raise StoreError(f"the store {self.engine.url!r} cannot be opened: {reason(error)}") from error
+        self.engine: Engine = open_engine(url)
+        self.migrated_from, self.version = migrate(self.engine)
+
+    # --- in --------------------------------------------------------------------------------------------------------
 
     def put(self, record: RunRecord) -> None:
         """Insert a run or replace what is stored of it, in one transaction. Raises StoreError."""
-        try:
-            with self.engine.begin() as connection:
-                self.put_in(connection, record)
-        except IntegrityError:
-            # Another collector inserted the same run at the same time: now it can be replaced.
-            with self.engine.begin() as connection:
-                self.put_in(connection, record)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the store {self.engine.url!r} cannot be written: {reason(error)}") from error
+        self.put_all([record])
 
-    @staticmethod
-    def put_in(connection: Connection, record: RunRecord) -> None:
-        """The same within a transaction."""
-        runs = tables.runs
-        same = (runs.c.campaign == record.run["campaign"]) & (runs.c.run == record.run["run"])
-        found = connection.execute(select(runs.c.id).where(same).with_for_update()).scalar()
-        if found is None:
-            inserted = connection.execute(insert(runs).values(record.run)).inserted_primary_key
-            assert inserted is not None
-            number = inserted[0]
-        else:
-            number = found
-            connection.execute(update(runs).where(runs.c.id == number).values(record.run))
-            for table in tables.CHILDREN:
-                connection.execute(delete(table).where(table.c.run_id == number))
-        for table, rows in zip(tables.CHILDREN, (record.ranks, record.evaluations, record.phases), strict=True):
-            if rows:
-                connection.execute(insert(table), [{"run_id": number, **row} for row in rows])
+    def put_all(self, records: Sequence[RunRecord]) -> int:
+        """The same for many runs, all or none; returns how many were written.
+
+        A row of more attempts, or of the same number and a better known end, is kept: a copy of a run's folder made
+        before its end never undoes the end. Raises StoreError.
+        """
+        for attempt in range(COLLISIONS):
+            try:
+                with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+                    return put_in(connection, records)
+            except IntegrityError as error:
+                # Another collector inserted one of the runs at the same time: now it can be replaced.
+                if attempt == COLLISIONS - 1:
+                    raise trouble(self.engine, error, "written") from error
+            except SQLAlchemyError as error:
+                raise trouble(self.engine, error, "written") from error
+        raise AssertionError("unreachable")
+
+    # --- out -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for queries; the database's errors become StoreErrors."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise trouble(self.engine, error, "read") from error
+
+    def count(self) -> int:
+        """Number of runs in the store."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.runs)).scalar() or 0)
 
     def campaigns(self) -> list[str]:
         """Names of the campaigns, newest first."""
         runs = tables.runs
         query = select(runs.c.campaign).group_by(runs.c.campaign).order_by(func.max(runs.c.created).desc())
-        with self.engine.connect() as connection:
+        with self.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def campaign(self, name: str) -> list[RunRecord]:
-        """All runs of a campaign, by node count, communicator and repeat."""
+        """All runs of a campaign, by benchmark, recipe, communicator, node count and repeat."""
         runs = tables.runs
-        query = (
-            select(runs)
-            .where(runs.c.campaign == name)
-            .order_by(runs.c.benchmark, runs.c.recipe, runs.c.comm, runs.c.nodes, runs.c.repeat, runs.c.run)
-        )
-        with self.engine.connect() as connection:
-            found = [dict(row) for row in connection.execute(query).mappings()]
-            children = {table.name: self.children(connection, table, found) for table in tables.CHILDREN}
-        return [
-            RunRecord(
-                row,
-                children["rank"].get(row["id"], []),
-                children["evaluation"].get(row["id"], []),
-                children["phase"].get(row["id"], []),
-            )
-            for row in found
-        ]
+        order = (runs.c.benchmark, runs.c.recipe, runs.c.comm, runs.c.nodes, runs.c.repeat, runs.c.run, runs.c.created)
+        with self.reading() as connection:
+            return fetch(connection, select(runs).where(runs.c.campaign == name).order_by(*order))
 
-    @staticmethod
-    def children(
-        connection: Connection, table: Any, parents: Sequence[Mapping[str, Any]]
-    ) -> dict[int, list[dict[str, Any]]]:
-        """Rows of a child table by the run they belong to."""
-        rows: dict[int, list[dict[str, Any]]] = {}
-        numbers = [row["id"] for row in parents]
-        query = select(table).where(table.c.run_id.in_(numbers)).order_by(*table.primary_key.columns)
-        for row in connection.execute(query).mappings():
-            rows.setdefault(row["run_id"], []).append(dict(row))
+    def records(self) -> Iterator[list[RunRecord]]:
+        """All runs in batches, in the order in which they came."""
+        runs = tables.runs
+        last = 0
+        while True:
+            with self.reading() as connection:
+                batch = fetch(connection, select(runs).where(runs.c.id > last).order_by(runs.c.id).limit(BATCH))
+            if not batch:
+                return
+            last = batch[-1].run["id"]
+            yield batch
+
+    def history(
+        self,
+        benchmark: str | None = None,
+        cluster: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        states: Sequence[str] | None = ("completed",),
+    ) -> list[dict[str, Any]]:
+        """Runs over time, oldest first: one mapping a run with the columns of tables.HISTORY and ``week``.
+
+        ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, seconds
+        since the epoch; ``states`` None means all. Nothing given selects all.
+        """
+        runs = tables.runs
+        query = select(*(runs.c[name] for name in tables.HISTORY)).order_by(runs.c.created, runs.c.id)
+        query = narrowed(query, benchmark, cluster, since, until, states)
+        weeks: dict[int, str] = {}
+        with self.reading() as connection:
+            result = connection.execute(query)
+            names = tuple(result.keys())
+            rows = [dict(zip(names, row, strict=True)) for row in result]
+        for row in rows:
+            day = int(row["created"] // 86400)
+            if day not in weeks:
+                weeks[day] = week(row["created"])
+            row["week"] = weeks[day]
         return rows
 
-    def count(self) -> int:
-        """Number of runs in the store."""
-        with self.engine.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(tables.runs)).scalar() or 0)
+    def host_history(
+        self,
+        benchmark: str | None = None,
+        cluster: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """Completed runs by host, oldest first: one mapping a (run, host).
+
+        Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (its ranks), throughput (sum
+        over them, samples/s), total_s, data_s, compute_s, communicate_s (means over them of sums over the steps).
+        """
+        runs, hosts = tables.runs, tables.hosts
+        names = ("campaign", "run", "benchmark", "cluster", "comm", "recipe", "nodes", "created")
+        own = [column for column in hosts.columns if column.name != "run_id"]
+        query = select(*(runs.c[name] for name in names), *own).join(hosts, hosts.c.run_id == runs.c.id)
+        query = narrowed(query, benchmark, cluster, since, until, ("completed",))
+        with self.reading() as connection:
+            return [dict(row) for row in connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()]
 
 
-def tune_sqlite(connection: Any, record: Any) -> None:
-    """Let several collectors write in turn, and let deletions reach the rows that belong to a run."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+def narrowed(
+    query: Select[Any],
+    benchmark: str | None,
+    cluster: str | None,
+    since: float | None,
+    until: float | None,
+    states: Sequence[str] | None,
+) -> Select[Any]:
+    """A query over runs, narrowed to what is given."""
+    runs = tables.runs
+    if benchmark is not None:
+        query = query.where(runs.c.benchmark == benchmark)
+    if cluster is not None:
+        query = query.where(runs.c.cluster == cluster)
+    if since is not None:
+        query = query.where(runs.c.created >= since)
+    if until is not None:
+        query = query.where(runs.c.created < until)
+    return query if states is None else query.where(runs.c.state.in_(list(states)))
 
 
-def reason(error: SQLAlchemyError) -> str:
-    """The database's own words, without the statement."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+def fetch(connection: Connection, query: Select[Any]) -> list[RunRecord]:
+    """Whole records of the runs that a query selects."""
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    numbers = [row["id"] for row in found]
+    packed, evaluations, phases = (
+        children(connection, table, numbers) for table in (tables.rank_summaries, tables.evaluations, tables.phases)
+    )
+    records = []
+    for row in found:
+        number = row["id"]
+        ranks = RankTable.unpack(packed[number][0]["packed"]) if number in packed else []
+        records.append(RunRecord(row, ranks, evaluations.get(number, []), phases.get(number, [])))
+    return records
+
+
+def children(connection: Connection, table: Any, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Rows of a child table by the number of the run that they belong to."""
+    rows: dict[int, list[dict[str, Any]]] = {}
+    for start in range(0, len(numbers), BATCH):
+        within = table.c.run_id.in_(list(numbers[start : start + BATCH]))
+        for row in connection.execute(select(table).where(within).order_by(*table.primary_key.columns)).mappings():
+            values = dict(row)
+            rows.setdefault(values.pop("run_id"), []).append(values)
+    return rows
+
+
+def week(seconds: float) -> str:
+    """The ISO week of a moment, UTC: "2026-W07"."""
+    year, number, _ = datetime.fromtimestamp(seconds, timezone.utc).isocalendar()
+    return f"{year}-W{number:02d}"
 
 
 def manifest_text(document: Mapping[str, Any]) -> str:
-    """A document as the store keeps it."""
-    return json.dumps(document, sort_keys=True, ensure_ascii=False)
+    """A document as the store keeps it: without the values of what looks like a secret."""
+    return json.dumps(redact(document), sort_keys=True, ensure_ascii=False)

@@ -1,32 +1,59 @@
-"""The tables. Portable SQL: SQLite embedded, PostgreSQL for a facility."""
+"""The tables, in portable SQL: SQLite embedded, PostgreSQL for a facility.
+
+    run           one row a run. ``uid`` is its natural key: a hash of campaign, run, cluster and time of planning: a run
+                  collected again, or by somebody else from a copy, is the same row, and runs of two clusters that
+                  happen to share names are two. ``finality`` (see FINALITY) lets a better known end replace a
+                  lesser one and never the other way round.
+    rank_summary  every rank's sums over its steps, all ranks of a run in one packed value (see ranks.py): a run of
+                  75,000 ranks is one row, not 75,000
+    host          the same by host, one row a (run, host): what the search for slow nodes over weeks reads
+    evaluation    quality against time, one row an evaluation
+    phase         seconds of each phase on its slowest rank
+
+Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are samples/s. Long texts are a run's
+last columns: SQLite need not read them to reach the others. ``schema_version`` has one row, the version of all this.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
+
+VERSION = 2
+"""The version of the schema that this program reads and writes; migrations.py leads to it."""
+
+FINALITY = {"lost": 1, "completed": 3}
+"""How much is known of a run in that state. Other final states count 2, states of a run in flight 0."""
 
 metadata = MetaData()
 
 key = BigInteger().with_variant(Integer, "sqlite")
 
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
 runs = Table(
     "run",
     metadata,
     Column("id", key, primary_key=True),
-    Column("campaign", String(128), nullable=False, index=True),
+    Column("uid", String(32), nullable=False, unique=True),
+    Column("campaign", String(128), nullable=False),
     Column("run", String(256), nullable=False),
-    Column("benchmark", String(128), nullable=False, index=True),
-    Column("cluster", String(128), nullable=False, index=True),
+    Column("benchmark", String(128), nullable=False),
+    Column("cluster", String(128), nullable=False),
     Column("comm", String(32), nullable=False),
     Column("mode", String(32), nullable=False),
     Column("recipe", String(128), nullable=False),
@@ -36,13 +63,13 @@ runs = Table(
     Column("repeat", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("state", String(32), nullable=False),
+    Column("finality", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("cause", Text),
     Column("created", Float(53), nullable=False),
     Column("ended", Float(53)),
-    Column("directory", Text, nullable=False),
     Column("config_hash", String(64), nullable=False),
-    Column("manifest", Text, nullable=False),
+    Column("git_commit", String(64)),
+    Column("git_dirty", Boolean),
     Column("stopped", String(16)),
     Column("dataset_name", String(128)),
     Column("dataset_source", String(16)),
@@ -52,23 +79,37 @@ runs = Table(
     Column("throughput", Float(53)),
     Column("throughput_cold", Float(53)),
     Column("throughput_warm", Float(53)),
+    Column("critical_s", Float(53)),
     Column("metric", String(64)),
     Column("quality", Float(53)),
     Column("target", Float(53)),
     Column("time_to_accuracy_s", Float(53)),
+    Column("cause", Text),
+    Column("directory", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
     Column("result", Text),
-    UniqueConstraint("campaign", "run"),
+    Index("ix_run_campaign_created", "campaign", "created"),
+    Index("ix_run_history", "benchmark", "cluster", "created"),
 )
 
-ranks = Table(
-    "rank",
-    metadata,
-    Column("run_id", key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
-    Column("rank", Integer, primary_key=True),
-    Column("host", String(256), nullable=False, index=True),
-    Column("node", Integer, nullable=False),
-    Column("local_rank", Integer, nullable=False),
-    Column("device", String(256), nullable=False),
+
+def child(name: str, *columns: Column[Any]) -> Table:
+    """A table whose rows belong to a run and go with it; the first column after ``run_id`` completes its key."""
+    return Table(
+        name,
+        metadata,
+        Column("run_id", key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+        *columns,
+        sqlite_with_rowid=False,
+    )
+
+
+rank_summaries = child("rank_summary", Column("packed", LargeBinary, nullable=False))
+
+hosts = child(
+    "host",
+    Column("host", String(256), primary_key=True),
+    Column("ranks", Integer, nullable=False),
     Column("throughput", Float(53)),
     Column("total_s", Float(53)),
     Column("data_s", Float(53)),
@@ -76,22 +117,22 @@ ranks = Table(
     Column("communicate_s", Float(53)),
 )
 
-evaluations = Table(
+evaluations = child(
     "evaluation",
-    metadata,
-    Column("run_id", key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("seconds", Float(53), nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("value", Float(53), nullable=False),
+    Column("value", Float(53)),
 )
 
-phases = Table(
-    "phase",
-    metadata,
-    Column("run_id", key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(32), primary_key=True),
-    Column("seconds", Float(53), nullable=False),
-)
+phases = child("phase", Column("name", String(32), primary_key=True), Column("seconds", Float(53), nullable=False))
 
-CHILDREN = (ranks, evaluations, phases)
+CHILDREN = (rank_summaries, hosts, evaluations, phases)
+
+HISTORY = (
+    "campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed",
+    "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped", "dataset_name",
+    "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput", "throughput_cold",
+    "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "cause", "directory",
+)  # fmt: skip
+"""Columns of a run that a history needs: all but keys and documents."""

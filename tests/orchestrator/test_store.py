@@ -27,10 +27,10 @@ def record(run: str = "stemdl-small-mpi-n1-r0", **changes: Any) -> RunRecord:
 
 def test_putting_a_run_twice_keeps_it_once_as_it_was_last(tmp_path: Path) -> None:
     store = Store(default_url(tmp_path))
-    store.put(record())
     store.put(record(state="failed", cause="rank 1 died"))
+    store.put(record(attempts=2))
     (stored,) = store.campaign("c")
-    assert (stored.run["state"], stored.run["cause"]) == ("failed", "rank 1 died")
+    assert (stored.run["state"], stored.run["cause"]) == ("completed", None)
     assert (len(stored.ranks), len(stored.evaluations), len(stored.phases)) == (2, 1, 1)
 
 

@@ -1,0 +1,100 @@
+"""Opening a database by its URL, and saying in plain words why it cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from orchestrator.redaction import hide
+
+BUSY_SECONDS = 60
+"""How long a SQLite writer waits for its turn."""
+
+CONNECT_SECONDS = 10
+"""How long a database server may take to answer."""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be reached, read or written; the message says which, why and what to do, and no password."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for any SQLAlchemy URL; ``postgresql://`` goes by psycopg 3. Raises StoreError."""
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "postgresql":
+            timeout = parsed.query.get("connect_timeout", CONNECT_SECONDS)
+            return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": int(str(timeout))})
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        words = hide(str(error).splitlines()[0], url)
+        raise StoreError(
+            f"store.url={hide(url)}: not a database that can be opened ({words}); a URL looks like "
+            "sqlite:////shared/store.sqlite or postgresql://user@host/database"
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", tune_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
+    return engine
+
+
+def tune_sqlite(connection: Any, record: Any) -> None:
+    """Writers wait for their turn, deletions reach the rows that belong to a run, and transactions are ours to begin.
+
+    The journal stays SQLite's default: the faster write-ahead log needs memory shared by all readers and writers, which
+    those on different nodes of a network file system do not have (https://sqlite.org/wal.html).
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: two that read first and write later would each wait for the other."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def trouble(engine: Engine, error: SQLAlchemyError, doing: str) -> StoreError:
+    """The error for a user: which store, what was being done (``opened``, ``read``, ``written``), why, what to do."""
+    url = engine.url.render_as_string(hide_password=False)
+    cause = getattr(error, "orig", None) or error
+    words = " ".join(hide(str(cause), url).split())
+    remedy = remedy_for(engine, cause, words)
+    return StoreError(f"the store {hide(url)} cannot be {doing}: {words}" + (f"; {remedy}" if remedy else ""))
+
+
+def remedy_for(engine: Engine, cause: object, words: str) -> str:
+    """What the user can do about it, by SQLSTATE where the database gives one, else by its words; "" if unknown."""
+    state = str(getattr(cause, "sqlstate", None) or "")
+    user, database = engine.url.username or "this user", engine.url.database
+    lower = words.lower()
+    if state == "42501" or ("permission denied" in lower and engine.dialect.name == "postgresql"):
+        return (
+            "ask the database's owner for rights: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public "
+            f'TO "{user}"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{user}" (to make or migrate the tables: '
+            f'GRANT CREATE ON SCHEMA public TO "{user}")'
+        )
+    if state.startswith("28") or "authentication failed" in lower or "no password supplied" in lower:
+        return f"correct the user or the password ({user}; ~/.pgpass keeps it out of commands), or ask for a role"
+    if state == "3D000" or ("does not exist" in lower and "database" in lower):
+        return f"ask the server's administrator to CREATE DATABASE {database}, or correct store.url"
+    if "database is locked" in lower:
+        return f"another process held it for {BUSY_SECONDS} s: try again, or use PostgreSQL where many write at once"
+    if "readonly database" in lower or "read-only" in lower:
+        return f"make {database} and its folder writable for you, or choose another store by store.url="
+    if "unable to open database file" in lower:
+        return f"the folder of {database} must exist and be writable; choose another store by store.url="
+    if "not a database" in lower or "malformed" in lower:
+        return f"{database} is damaged or something else: move it away and `collect` the run folders again"
+    if "full" in lower and engine.dialect.name == "sqlite":
+        return "free some space, then `collect` again"
+    if isinstance(cause, Exception) and type(cause).__name__ == "OperationalError" and not state:
+        return "is the server up and reachable from here, and are host and port in store.url right?"
+    return ""

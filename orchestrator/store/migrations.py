@@ -1,0 +1,111 @@
+"""From an older schema to this program's, on opening, by one process at a time.
+
+Version 1 keyed runs by campaign and run name and kept a row a rank. SQLite cannot alter a key in place, so its runs are
+read out and put in again. A later version adds one function to STEPS, which alters tables in place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.store import tables
+from orchestrator.store.engine import StoreError, trouble
+from orchestrator.store.ranks import RankTable
+from orchestrator.store.rows import RunRecord, put_in
+
+LOCK = 0x5C1_0001
+"""Number of the advisory lock under which a PostgreSQL store is migrated."""
+
+STEPS: dict[int, Callable[[Connection], None]] = {}
+"""What leads from a version, 2 or later, to the next."""
+
+
+def version_of(connection: Connection) -> int:
+    """The version of the schema that is there; 0 in an empty database."""
+    names = set(inspect(connection).get_table_names())
+    if tables.schema_version.name in names:
+        return int(connection.execute(select(tables.schema_version.c.version)).scalar_one_or_none() or 0)
+    return 1 if {"run", "rank", "evaluation", "phase"} <= names else 0
+
+
+def check(engine: Engine, version: int) -> bool:
+    """Whether the schema is this program's; raises StoreError for a newer one."""
+    if version > tables.VERSION:
+        raise StoreError(
+            f"the store {engine.url!r} has schema version {version}, newer than this program's {tables.VERSION}: "
+            "use a program at least as new as the one that wrote it"
+        )
+    return version == tables.VERSION
+
+
+def migrate(engine: Engine) -> tuple[int, int]:
+    """Make the schema, or bring it up to date, in one transaction; returns its version before and after.
+
+    A store that is up to date is only read, so that users without rights to alter it can use it. Raises StoreError.
+    """
+    try:
+        with engine.connect() as connection:
+            found = version_of(connection)
+        if check(engine, found):
+            return found, found
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+            found = version_of(connection)
+            if not check(engine, found):
+                upgrade(connection, found)
+            return found, tables.VERSION
+    except SQLAlchemyError as error:
+        raise trouble(engine, error, "opened") from error
+
+
+def upgrade(connection: Connection, found: int) -> None:
+    """All steps from the version found to this program's."""
+    if found == 0:
+        tables.metadata.create_all(connection)
+    elif found == 1:
+        rebuild(connection)
+    else:
+        for version in range(found, tables.VERSION):
+            STEPS[version](connection)
+    connection.execute(delete(tables.schema_version))
+    connection.execute(insert(tables.schema_version), {"version": tables.VERSION})
+
+
+def rebuild(connection: Connection) -> None:
+    """Version 1 to the newest: set its tables aside, put every run into new ones, drop what was set aside."""
+    aside = ("rank", "evaluation", "phase", "run")
+    for name in aside:
+        for index in inspect(connection).get_indexes(name):
+            if not index.get("duplicates_constraint"):
+                connection.execute(text(f'DROP INDEX "{index["name"]}"'))
+        connection.execute(text(f'ALTER TABLE "{name}" RENAME TO "{name}_v1"'))
+        if connection.dialect.name == "postgresql":
+            # Constraint names, and so the indexes behind them, stay when a table is renamed.
+            for constraint in (inspect(connection).get_pk_constraint(f"{name}_v1")["name"],):
+                connection.execute(text(f'ALTER TABLE "{name}_v1" RENAME CONSTRAINT "{constraint}" TO "{name}_v1_key"'))
+    tables.metadata.create_all(connection)
+    numbers = list(connection.execute(text('SELECT id FROM "run_v1" ORDER BY id')).scalars())
+    for start in range(0, len(numbers), 500):
+        put_in(connection, [old_record(connection, number) for number in numbers[start : start + 500]])
+    for name in aside:
+        connection.execute(text(f'DROP TABLE "{name}_v1"'))
+
+
+def old_record(connection: Connection, number: int) -> RunRecord:
+    """A run of a version 1 store."""
+
+    def rows(name: str, column: str = "run_id") -> list[dict[str, Any]]:
+        query = text(f'SELECT * FROM "{name}_v1" WHERE {column} = :number')
+        return [dict(row) for row in connection.execute(query, {"number": number}).mappings()]
+
+    (run,) = rows("run", "id")
+    git = json.loads(run["manifest"]).get("provenance", {}).get("git", {})
+    run |= {"git_commit": git.get("commit"), "git_dirty": git.get("dirty")}
+    ranks = rows("rank")
+    return RunRecord(run, RankTable.of_rows(ranks) if ranks else [], rows("evaluation"), rows("phase"))

@@ -1,0 +1,139 @@
+"""What is kept of every rank, in columns: 75,000 ranks are some arrays and one value in the store, not 75,000 rows."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+TEXTS = ("host", "device")
+WHOLE_NUMBERS = ("node", "local_rank")
+MEASURES = ("throughput", "total_s", "data_s", "compute_s", "communicate_s")
+
+
+@dataclass(frozen=True)
+class RankTable(Sequence[Mapping[str, Any]]):
+    """Ranks 0 … R-1 of a run. As a sequence it yields one mapping a rank; ``column`` gives an array over the ranks.
+
+    ``throughput`` is in samples/s; the times are sums over the run's steps, s. All are kept in float32, which is what
+    telemetry holds; what was not measured is NaN in a column and None in a mapping.
+    """
+
+    texts: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
+    numbers: dict[str, npt.NDArray[np.int32]]
+    measures: dict[str, npt.NDArray[np.float32]]
+
+    @classmethod
+    def of(
+        cls,
+        texts: Mapping[str, Sequence[str] | npt.NDArray[Any]],
+        numbers: Mapping[str, npt.ArrayLike],
+        measures: Mapping[str, npt.ArrayLike],
+    ) -> RankTable:
+        """From one array or list a column; texts that repeat are kept once."""
+        return cls(
+            {name: factorize(texts[name]) for name in TEXTS},
+            {name: np.asarray(numbers[name], np.int32) for name in WHOLE_NUMBERS},
+            {name: np.asarray(measures[name], np.float32) for name in MEASURES},
+        )
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> RankTable:
+        """From one mapping a rank, in any order; the key ``rank`` orders them. Measures may be missing."""
+        ordered = sorted(rows, key=lambda row: int(row["rank"]))
+        return cls.of(
+            {name: [row[name] for row in ordered] for name in TEXTS},
+            {name: [row[name] for row in ordered] for name in WHOLE_NUMBERS},
+            {name: [np.nan if row.get(name) is None else row[name] for row in ordered] for name in MEASURES},
+        )
+
+    def __len__(self) -> int:
+        return len(self.numbers["node"])
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"rank {index} of {len(self)}")
+        row: dict[str, Any] = {"rank": index % len(self)}
+        row |= {name: values[codes[index]] for name, (values, codes) in self.texts.items()}
+        row |= {name: int(values[index]) for name, values in self.numbers.items()}
+        row |= {name: measured(float(values[index])) for name, values in self.measures.items()}
+        return row
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for index in range(len(self)):
+            yield self[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RankTable) and self.pack() == other.pack()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A column over the ranks, (R,): texts as str, places as int32, measures as float32."""
+        if name in self.texts:
+            values, codes = self.texts[name]
+            return np.array(values, np.str_)[codes] if values else np.array([], np.str_)
+        return self.numbers[name] if name in self.numbers else self.measures[name]
+
+    def by_host(self) -> list[dict[str, Any]]:
+        """One row a host: number of ranks, sum of their throughputs, means of their times; in order of first rank."""
+        names, codes = self.texts["host"]
+        counts = np.bincount(codes, minlength=len(names))
+        sums = {name: np.bincount(codes, values, minlength=len(names)) for name, values in self.measures.items()}
+        means = {name: (values if name == "throughput" else values / counts).tolist() for name, values in sums.items()}
+        return [
+            {"host": host, "ranks": count, **{name: measured(means[name][number]) for name in MEASURES}}
+            for number, (host, count) in enumerate(zip(names, counts.tolist(), strict=True))
+        ]
+
+    def pack(self) -> bytes:
+        """The table as the store keeps it: a line of JSON and the columns' bytes, little-endian.
+
+        Texts and places, which repeat, are deflated; measures, which do not, are left as they are.
+        """
+        places = [codes for _, codes in self.texts.values()] + list(self.numbers.values())
+        repeating = zlib.compress(b"".join(np.ascontiguousarray(column, "<i4").tobytes() for column in places), 1)
+        texts = {name: values for name, (values, _) in self.texts.items()}
+        head = {"ranks": len(self), "texts": texts, "deflated": len(repeating)}
+        line = json.dumps(head, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+        return line + repeating + b"".join(np.asarray(self.measures[name], "<f4").tobytes() for name in MEASURES)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> RankTable:
+        """The inverse of ``pack``; raises ValueError for anything else."""
+        line, _, rest = bytes(packed).partition(b"\n")
+        head = json.loads(line)
+        ranks, deflated = int(head["ranks"]), int(head["deflated"])
+        try:
+            places = np.frombuffer(zlib.decompress(rest[:deflated]), "<i4").reshape(len(TEXTS + WHOLE_NUMBERS), ranks)
+        except zlib.error as error:
+            raise ValueError(f"packed ranks are damaged: {error}") from error
+        values = np.frombuffer(rest, "<f4", offset=deflated).reshape(len(MEASURES), ranks)
+        return cls(
+            {name: (list(head["texts"][name]), places[number]) for number, name in enumerate(TEXTS)},
+            {name: places[len(TEXTS) + number] for number, name in enumerate(WHOLE_NUMBERS)},
+            dict(zip(MEASURES, values, strict=True)),
+        )
+
+
+def factorize(texts: Sequence[str] | npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Distinct texts in order of appearance, and for each text its number among them, (R,)."""
+    numbers: dict[str, int] = {}
+    codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.int32, len(texts))
+    return [str(text) for text in numbers], codes
+
+
+def measured(value: float) -> float | None:
+    """None for what was not measured."""
+    return None if value != value else value

@@ -1,0 +1,113 @@
+"""Runs as records, and records as rows within a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+
+from orchestrator.records import FINAL_STATES
+from orchestrator.store import tables
+from orchestrator.store.ranks import RankTable
+
+BATCH = 200
+"""Runs in one statement: well under the number of parameters that any database takes."""
+
+
+@dataclass
+class RunRecord:
+    """One run as the store keeps it: the run's own columns, and what belongs to it by rank, evaluation and phase.
+
+    ``ranks`` yields one mapping a rank (see RankTable, which is what the store gives out); ``hosts`` the same by host.
+    """
+
+    run: dict[str, Any]
+    ranks: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def table(self) -> RankTable:
+        """The ranks in columns."""
+        return self.ranks if isinstance(self.ranks, RankTable) else RankTable.of_rows(self.ranks)
+
+    @property
+    def hosts(self) -> list[dict[str, Any]]:
+        """One row a host: ranks, sum of their throughputs (samples/s), means of their times (s)."""
+        return self.table.by_host()
+
+
+def identity(run: Mapping[str, Any]) -> str:
+    """A run's natural key, the same wherever and however often it is collected."""
+    text = json.dumps([run["campaign"], run["run"], run["cluster"], float(run["created"])], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def finality(state: str) -> int:
+    """How much is known of a run in that state (tables.FINALITY)."""
+    return tables.FINALITY.get(state, 2 if state in FINAL_STATES else 0)
+
+
+def row_of(record: RunRecord) -> dict[str, Any]:
+    """All columns of a run, what it lacks as NULL."""
+    run = {**record.run, "uid": identity(record.run), "finality": finality(record.run["state"])}
+    return {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
+
+
+def put_in(connection: Connection, records: Iterable[RunRecord]) -> int:
+    """Insert runs, or replace what is stored of them unless that is better known; returns how many were written.
+
+    Raises IntegrityError if another process inserted one of them meanwhile: the caller begins again.
+    """
+    rows = {identity(record.run): (row_of(record), record) for record in records}
+    written = 0
+    # In order of their keys, so that two processes never wait for each other.
+    uids = sorted(rows)
+    for start in range(0, len(uids), BATCH):
+        written += put_batch(connection, {uid: rows[uid] for uid in uids[start : start + BATCH]})
+    return written
+
+
+def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], RunRecord]]) -> int:
+    """The same for at most BATCH runs."""
+    runs = tables.runs
+    columns = (runs.c.uid, runs.c.id, runs.c.attempts, runs.c.finality)
+    known = select(*columns).where(runs.c.uid.in_(list(rows))).order_by(runs.c.uid)
+    stored = {row.uid: row for row in connection.execute(known.with_for_update())}
+    new = [row for uid, (row, _) in rows.items() if uid not in stored]
+    if new:
+        connection.execute(insert(runs), new)
+    numbers = {row.uid: row.id for row in connection.execute(known)} if new else {}
+    changed = []
+    for uid, old in stored.items():
+        row = rows[uid][0]
+        if (old.attempts, old.finality) <= (row["attempts"], row["finality"]):
+            changed.append({**row, "number": old.id})
+            numbers[uid] = old.id
+        else:
+            numbers.pop(uid, None)
+    if changed:
+        values = {column.name: bindparam(column.name) for column in runs.columns if column.name != "id"}
+        connection.execute(update(runs).where(runs.c.id == bindparam("number")).values(values), changed)
+        for table in tables.CHILDREN:
+            connection.execute(delete(table).where(table.c.run_id.in_([row["number"] for row in changed])))
+    for table in tables.CHILDREN:
+        children = [
+            {"run_id": number, **row} for uid, number in numbers.items() for row in children_of(rows[uid][1], table)
+        ]
+        if children:
+            connection.execute(insert(table), children)
+    return len(numbers)
+
+
+def children_of(record: RunRecord, table: Table) -> list[dict[str, Any]]:
+    """Rows of a child table, without the run's number."""
+    if table is tables.rank_summaries:
+        return [{"packed": record.table.pack()}] if len(record.ranks) else []
+    found = {tables.hosts: record.hosts if len(record.ranks) else [], tables.evaluations: record.evaluations}
+    names = [column.name for column in table.columns if column.name != "run_id"]
+    return [{name: row[name] for name in names} for row in found.get(table, record.phases)]
