@@ -72,7 +72,8 @@ def settings_at(config: Mapping[str, Any], nodes: int) -> dict[str, Any]:
 
 def run_name(config: Mapping[str, Any], nodes: int, repeat: int) -> str:
     """The run's name, the same for the same configuration."""
-    parts = [config["benchmark"]["name"], config["recipe"], config["comm"], f"n{nodes}", f"r{repeat}"]
+    mode = [] if config["mode"] == "training" else [config["mode"]]
+    parts = [config["benchmark"]["name"], config["recipe"], *mode, config["comm"], f"n{nodes}", f"r{repeat}"]
     return "-".join(parts)
 
 

@@ -26,8 +26,22 @@ EXIT_INFRASTRUCTURE = 3
 EXIT_REFERENCE_MISSED = 5
 EXIT_USAGE = 64
 
-PHASES = ("import", "rendezvous", "staging", "first_step", "train", "evaluate", "checkpoint")
-"""Phases of a run in the order they begin; the last three alternate and are summed."""
+PHASES = (
+    "import",
+    "rendezvous",
+    "staging",
+    "first_step",
+    "train",
+    "load",
+    "latency",
+    "throughput",
+    "end_to_end",
+    "evaluate",
+    "checkpoint",
+)
+"""Phases of a run in the order they begin: training alternates with evaluation and checkpoints, which are summed;
+from "load" on to "end_to_end" are those of inference.
+"""
 
 STEP_TIMES = ("total", "data", "compute", "communicate")
 """Seconds of each training step, per rank. ``communicate`` is the time a rank waited for gradients."""
@@ -133,6 +147,11 @@ class RunDirectory:
     def checkpoint(self) -> Path:
         """Folder of the newest complete training state."""
         return self.path / "checkpoint"
+
+    @property
+    def weights(self) -> Path:
+        """The trained model, written when training is done."""
+        return self.checkpoint / "model.pt"
 
     @property
     def jobs(self) -> Path:

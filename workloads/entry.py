@@ -1,7 +1,7 @@
 """What every rank runs: ``python -m workloads.entry RUN_DIRECTORY --attempt N``.
 
-Joins the communicator, checks that the world is the planned one, stages the data, trains, gathers what the ranks
-measured, and has rank 0 write the result last.
+Joins the communicator, checks that the world is the planned one, stages the data, trains or infers, gathers what the
+ranks measured, and has rank 0 write the result last.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ class Rank:
         import torch
 
         from workloads.runtime.communicators import join
-        from workloads.runtime.mllog import MlperfLog
-        from workloads.runtime.optimization import is_fused
+        from workloads.runtime.inference import Inference
         from workloads.runtime.telemetry import write_telemetry
         from workloads.runtime.training import Trainer
 
@@ -77,69 +76,106 @@ class Rank:
         device, place = self.place(torch)
 
         phases.append(("staging", self.enter("staging")))
-        log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
-        log.start("init")
         folder = Path(self.spec.data_folder) / dataset_module.folder_name(self.spec.settings["dataset"])
-        dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
         task = task_class(self.spec.settings, folder)
-        trainer = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
-        log.describe(
-            self.spec,
-            {
-                "accelerators_per_node": self.spec.ranks_per_node if device.type == "cuda" else 0,
-                "global_batch": trainer.global_batch,
-                "training_samples": len(task.training_set),
-                "evaluation_samples": len(task.evaluation_set),
-                "learning_rate": trainer.rate.peak,
-            },
-        )
-        log.stop("init")
+        procedure: Trainer | Inference
+        if self.spec.mode == "inference":
+            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+            procedure = Inference(self.spec, task, communicator, device, self.progress)
+        else:
+            log = self.start_log()
+            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+            procedure = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
+            self.end_init(log, procedure)
         stops = [start for _, start in phases[1:]] + [time.time()]
-        trainer.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
+        procedure.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
 
-        outcome = trainer.train()
+        measured = procedure.run() if isinstance(procedure, Inference) else self.train(procedure)
 
         self.progress.enter("collect")
-        write_telemetry(self.attempt.telemetry, trainer.telemetry, place, communicator)
+        write_telemetry(self.attempt.telemetry, procedure.telemetry, place, communicator)
         world = self.describe_world(place)
         if self.rank == 0:
-            pictures = self.draw(task, trainer.model, device)
-            target = self.spec.settings["quality"]
             result = {
                 "schema": RESULT_SCHEMA,
                 "run": self.spec.run,
                 "campaign": self.spec.campaign,
+                "mode": self.spec.mode,
                 "state": "completed",
-                "stopped": outcome.stopped,
+                **measured,
+                "pictures": self.draw(task, procedure.model, device),
                 "ended": now(),
                 "world": world,
                 "dataset": dataset,
-                "quality": {
-                    "metric": target["metric"],
-                    "value": outcome.quality.get(target["metric"]),
-                    "target": target["target"],
-                    "basis": target["basis"],
-                    "reached": outcome.position.time_to_accuracy is not None,
-                    "all": outcome.quality,
-                },
-                "time_to_accuracy_s": outcome.position.time_to_accuracy,
-                "training": {
-                    "epochs": outcome.position.epoch + (1 if outcome.position.step else 0),
-                    "steps": outcome.position.total_steps,
-                    "samples": outcome.position.samples,
-                    "global_batch": trainer.global_batch,
-                    "learning_rate": trainer.rate.peak,
-                    "learning_rate_scaling": self.spec.settings["training"]["learning_rate_scaling"],
-                    "precision": self.spec.settings["training"]["precision"],
-                    "channels_last": self.spec.settings["training"]["channels_last"],
-                    "compile": self.spec.settings["training"]["compile"],
-                    "fused": is_fused(trainer.optimizer),
-                    "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
-                },
-                "pictures": pictures,
                 "warnings": self.warnings,
             }
             write_json(self.attempt.result, result)
+
+    def start_log(self) -> Any:
+        """MLPerf's log of a training run, on rank 0; initialisation begins."""
+        from workloads.runtime.mllog import MlperfLog
+
+        log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
+        log.start("init")
+        return log
+
+    def end_init(self, log: Any, trainer: Any) -> None:
+        """Initialisation has ended: log what will be trained."""
+        log.describe(
+            self.spec,
+            {
+                "accelerators_per_node": self.spec.ranks_per_node if trainer.device.type == "cuda" else 0,
+                "global_batch": trainer.global_batch,
+                "training_samples": len(trainer.task.training_set),
+                "evaluation_samples": len(trainer.task.evaluation_set),
+                "learning_rate": trainer.rate.peak,
+            },
+        )
+        log.stop("init")
+
+    def train(self, trainer: Any) -> dict[str, Any]:
+        """Train, keep the trained model, and return the result's entries."""
+        from workloads.runtime.optimization import is_fused
+
+        outcome = trainer.train()
+        target, settings = self.spec.settings["quality"], self.spec.settings["training"]
+        if self.rank == 0 and settings["keep_model"]:
+            self.keep_model(trainer.model, outcome.quality)
+        return {
+            "stopped": outcome.stopped,
+            "quality": {
+                "metric": target["metric"],
+                "value": outcome.quality.get(target["metric"]),
+                "target": target["target"],
+                "basis": target["basis"],
+                "reached": outcome.position.time_to_accuracy is not None,
+                "all": outcome.quality,
+            },
+            "time_to_accuracy_s": outcome.position.time_to_accuracy,
+            "training": {
+                "epochs": outcome.position.epoch + (1 if outcome.position.step else 0),
+                "steps": outcome.position.total_steps,
+                "samples": outcome.position.samples,
+                "global_batch": trainer.global_batch,
+                "learning_rate": trainer.rate.peak,
+                "learning_rate_scaling": settings["learning_rate_scaling"],
+                "precision": settings["precision"],
+                "channels_last": settings["channels_last"],
+                "compile": settings["compile"],
+                "fused": is_fused(trainer.optimizer),
+                "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+            },
+        }
+
+    def keep_model(self, model: Any, quality: dict[str, float]) -> None:
+        """Write the trained model for later inference. A failure is a warning: what was measured stands."""
+        from workloads.runtime.weights import save_weights
+
+        facts = {"campaign": self.spec.campaign, "run": self.spec.run, "quality": quality}
+        try:
+            save_weights(self.directory.weights, model, facts)
+        except (OSError, RuntimeError) as error:
+            self.warnings.append(f"the trained model was not kept: {error}")
 
     def draw(self, task: Any, model: Any, device: Any) -> list[str]:
         """Have the task draw some samples; names of the pictures in the attempt's folder. A failure is a warning."""

@@ -12,6 +12,7 @@ from orchestrator.config.validate import validate
 from orchestrator.launch.base import Scheduler
 from orchestrator.plan import Campaign, Site, plan
 from orchestrator.records import EXIT_FAILED, Manifest, RunDirectory
+from orchestrator.weights import with_weights
 
 
 def make_plan(options: common.Options) -> tuple[list[dict[str, Any]], Campaign]:
@@ -21,6 +22,7 @@ def make_plan(options: common.Options) -> tuple[list[dict[str, Any]], Campaign]:
     configs = compose_all(options.overrides, options.multirun, options.config_dir)
     for config in configs:
         validate(config)
+    configs = [with_weights(config, Path.cwd()) for config in configs]
     return configs, plan(configs, common.stamp(), Site(usable_cores(), Path.cwd()))
 
 

@@ -29,7 +29,7 @@ class TrainingConfig:
     ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
     ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
-    GPU Triton.
+    GPU Triton. ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
     """
 
     epochs: int = 10
@@ -51,6 +51,26 @@ class TrainingConfig:
     checkpoint_every_epochs: int = 1
     gradient_clip: float | None = None
     max_steps: int | None = None
+    keep_model: bool = True
+
+
+@dataclass
+class InferenceConfig:
+    """What ``mode=inference`` measures; precision, memory format, compilation and the batch size of evaluation are
+    those of ``training``.
+
+    ``checkpoint`` is a model file, a run's folder or a campaign (by folder or name); without one the model is freshly
+    initialised, which says how fast it is and not how good. Each rank times ``latency_samples`` single samples, after
+    ``warm_up`` ones that it does not time; keeps up each of ``batch_sizes`` for ``seconds_per_batch_size``; and takes
+    its share of the evaluation set from file to prediction ``passes`` times.
+    """
+
+    checkpoint: str | None = None
+    warm_up: int = 10
+    latency_samples: int = 200
+    batch_sizes: list[int] = field(default_factory=lambda: [1, 8, 32, 128])
+    seconds_per_batch_size: float = 3.0
+    passes: int = 3
 
 
 @dataclass
@@ -74,6 +94,7 @@ class BenchmarkConfig:
     dataset: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     pictures: bool = True
 

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.config.compose import UsageError, nearest
 
 COMMUNICATORS = ("horovod", "mpi", "torch")
-MODES = ("training",)
+MODES = ("training", "inference")
 SCHEDULERS = ("local", "slurm")
 LAUNCHERS = ("mpirun", "srun")
 SCALE_MODES = ("single", "weak", "strong")
@@ -78,6 +78,15 @@ def batch_divides(config: dict[str, Any]) -> None:
             )
 
 
+def batch_sizes(config: dict[str, Any]) -> None:
+    """Inference needs at least one batch size, each a positive whole number and none twice."""
+    sizes = config["benchmark"]["inference"]["batch_sizes"]
+    if not sizes or min(sizes) < 1 or len(set(sizes)) != len(sizes):
+        raise UsageError(
+            f"benchmark.inference.batch_sizes={sizes}: one or more positive whole numbers, none twice, as in [1,8,32]."
+        )
+
+
 CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "comm", COMMUNICATORS),
     lambda config: choice(config, "mode", MODES),
@@ -105,7 +114,12 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: at_least(config, "benchmark.training.evaluate_every_epochs", 1),
     lambda config: at_least(config, "benchmark.training.evaluate_every_steps", 1),
     lambda config: at_least(config, "benchmark.training.warmup_epochs", 0),
+    lambda config: at_least(config, "benchmark.inference.warm_up", 0),
+    lambda config: at_least(config, "benchmark.inference.latency_samples", 1),
+    lambda config: at_least(config, "benchmark.inference.seconds_per_batch_size", 0),
+    lambda config: at_least(config, "benchmark.inference.passes", 1),
     batch_divides,
+    batch_sizes,
 )
 
 

@@ -66,12 +66,14 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
             "value": run.get("quality"),
             "target": run.get("target"),
             "basis": result.get("quality", {}).get("basis"),
+            "reached": result.get("quality", {}).get("reached"),
             "all": result.get("quality", {}).get("all", {}),
         },
         "evaluations": [{name: row[name] for name in ("seconds", "epoch", "value")} for row in record.evaluations],
         "time_to_accuracy_s": run.get("time_to_accuracy_s"),
         "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
         "training": result.get("training", {}),
+        "inference": result.get("inference"),
         "pictures": [f"attempt-{run['attempts']}/{name}" for name in result.get("pictures", [])],
         "warnings": result.get("warnings", []),
         "directory": run["directory"],
@@ -88,7 +90,7 @@ def scaling_entries(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             names = ("benchmark", "cluster", "comm", "recipe", "scale", "mode", "dataset_checksum")
             series.setdefault(tuple(str(run[name]) for name in names), []).append(record)
     entries = []
-    for (benchmark, _, comm, recipe, scale, *_), members in series.items():
+    for (benchmark, _, comm, recipe, scale, run_mode, _), members in series.items():
         measured: dict[int, list[float]] = {}
         ranks = {}
         for member in members:
@@ -105,6 +107,7 @@ def scaling_entries(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
                     "mode": "strong" if scale == "strong" else "weak",
                     "comm": comm,
                     "recipe": recipe,
+                    "run_mode": run_mode,
                     "nodes": item.nodes,
                     "ranks": ranks[item.nodes],
                     "efficiency": item.efficiency,

@@ -25,6 +25,8 @@ class Telemetry:
         self.epoch = np.zeros(capacity, np.int32)
         self.samples = np.zeros(capacity, np.int32)
         self.evaluations: list[tuple[float, int, float]] = []
+        self.further: dict[str, npt.NDArray[np.floating]] = {}
+        """What a mode measures beyond that, (…,) by its name in the file, of one shape on every rank."""
         self.phases: list[tuple[str, float, float]] = []
         self.open_phase: tuple[str, float] | None = None
 
@@ -68,6 +70,7 @@ def write_telemetry(path: Path, telemetry: Telemetry, rank: dict[str, Any], comm
     samples = communicator.gather(telemetry.samples[:steps])
     starts = communicator.gather(np.array([start for _, start, _ in telemetry.phases], np.float64))
     stops = communicator.gather(np.array([stop for _, _, stop in telemetry.phases], np.float64))
+    further = {name: communicator.gather(values.astype(np.float32)) for name, values in telemetry.further.items()}
     hosts = communicator.gather_text(str(rank["host"]))
     devices = communicator.gather_text(str(rank["device"]))
     places = communicator.gather(np.array([rank["node"], rank["local_rank"]], np.int32))
@@ -85,6 +88,8 @@ def write_telemetry(path: Path, telemetry: Telemetry, rank: dict[str, Any], comm
             by_rank(file, f"step/{name}", values)
         by_rank(file, "step/epoch", epoch)
         by_rank(file, "step/samples", samples)
+        for name, values in further.items():
+            by_rank(file, name, values)
         columns = list(zip(*telemetry.evaluations, strict=True)) or [(), (), ()]
         file["evaluation/seconds"] = np.array(columns[0], np.float64)
         file["evaluation/epoch"] = np.array(columns[1], np.int32)

@@ -1,0 +1,86 @@
+"""Finds the trained model that ``benchmark.inference.checkpoint`` names: a file, a run's folder or a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.compose import UsageError
+from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
+
+KEY = "benchmark.inference.checkpoint"
+
+
+def with_weights(config: Mapping[str, Any], here: Path) -> dict[str, Any]:
+    """The configuration with the checkpoint's name, if it has one and is for inference, made the path of a file.
+
+    Raises UsageError if there is no such model, or it is another benchmark's or of another shape.
+    """
+    named = config["benchmark"]["inference"]["checkpoint"]
+    if config["mode"] != "inference" or not named:
+        return dict(config)
+    path = find_weights(str(named), config["benchmark"], here / config["results"], here)
+    inference = {**config["benchmark"]["inference"], "checkpoint": str(path)}
+    return {**config, "benchmark": {**config["benchmark"], "inference": inference}}
+
+
+def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: Path) -> Path:
+    """The model file. Of a campaign with several runs that fit, the one whose quality is best."""
+    place = next((path for path in (here / named, results / named) if path.exists()), None)
+    if place is None:
+        raise UsageError(
+            f"{KEY}={named}: there is no such file or folder in {here}, nor such a campaign in {results}; "
+            "name a model file, a run's folder or a campaign."
+        )
+    if place.is_file():
+        return place.resolve()
+    folders = [place] if (place / "manifest.json").exists() else sorted(path for path in place.iterdir())
+    runs = [RunDirectory(folder) for folder in folders if (folder / "manifest.json").exists()]
+    if not runs:
+        raise UsageError(f"{KEY}={named}: {place} holds no run; name a model file, a run's folder or a campaign.")
+    refused: list[str] = []
+    fitting: list[tuple[float, Path]] = []
+    for run in runs:
+        reason = misfit(run, benchmark)
+        if reason:
+            refused.append(f"{run.path.name} {reason}")
+        else:
+            fitting.append((goodness(run, benchmark["quality"]), model_of(run).resolve()))
+    if not fitting:
+        raise UsageError(f"{KEY}={named}: no run of {place} has a model for this: {'; '.join(refused)}.")
+    best = max(goodness for goodness, _ in fitting)
+    return next(path for goodness, path in fitting if goodness == best)
+
+
+def misfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
+    """Why a run's model cannot be taken; empty if it can."""
+    try:
+        manifest: Manifest = run.read_manifest()
+    except RecordError as error:
+        return f"cannot be read ({error})"
+    spec = manifest.spec
+    if spec.mode != "training":
+        return f"is one of {spec.mode}"
+    if spec.benchmark != benchmark["name"]:
+        return f"trained {spec.benchmark}, not {benchmark['name']}"
+    if spec.settings["model"] != benchmark["model"]:
+        return f"trained a model with {spec.settings['model']}, not {benchmark['model']}"
+    if not model_of(run).exists():
+        return "left no model (checkpoint/model.pt): it did not end, or ran with benchmark.training.keep_model=false"
+    return ""
+
+
+def model_of(run: RunDirectory) -> Path:
+    """The trained model, else the newest training state."""
+    return run.weights if run.weights.exists() else run.checkpoint / "state.pt"
+
+
+def goodness(run: RunDirectory, quality: Mapping[str, Any]) -> float:
+    """The run's quality, so that more is better; the least of all where none was measured."""
+    attempts = run.attempts()
+    result = read_json_if_whole(attempts[-1].result) if attempts else None
+    value = ((result or {}).get("quality") or {}).get("all", {}).get(quality["metric"])
+    if value is None:
+        return float("-inf")
+    return float(value) if quality["higher_is_better"] else -float(value)
