@@ -1,0 +1,100 @@
+"""Where a series of weeks changed its level: optimal partitioning of a piecewise constant signal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.analysis.statistics import MAD_TO_SIGMA
+
+Floats = npt.NDArray[np.float64]
+
+PENALTY = 6.0
+"""Times σ²·ln n that another segment must save. 2 to 3 is BIC's; series of weeks are short and σ is estimated, and at
+this value the false rate in tests/benchmarks/regression_rates.py is what it is."""
+MINIMUM_LENGTH = 2
+MINIMUM_EFFECT = 0.02
+OUTLIER = 3.0
+NEIGHBOURS = 2
+
+
+@dataclass(frozen=True)
+class ChangePoint:
+    """The first index at the new level, and the relative change of level there."""
+
+    index: int
+    change: float
+
+
+def change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFECT) -> list[ChangePoint]:
+    """Changes of level of at least ``minimum_effect`` in positive values, oldest first.
+
+    Exact minimum of squared error + penalty over all segmentations (optimal partitioning: Jackson et al. 2005; PELT,
+    Killick et al. 2012, prunes the same search), O(n²) and vectorised, on logarithms. A lone outlier is replaced by
+    its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest value cannot
+    be a change by itself: that is what ``regression.compare`` judges. Raises ValueError for a value not positive.
+    """
+    data = np.asarray(values, np.float64)
+    if data.size and not np.all(data > 0):
+        raise ValueError(f"a throughput or time is positive, not {data.min()}")
+    if data.size < 2 * MINIMUM_LENGTH:
+        return []
+    logs = np.log(data)
+    sigma = noise(logs)
+    logs = without_outliers(logs, sigma)
+    starts = partition(logs, PENALTY * max(sigma, 1e-12) ** 2 * float(np.log(len(logs))))
+    return levels(logs, starts, minimum_effect)
+
+
+def noise(logs: Floats) -> float:
+    """Standard deviation around the level, from first differences, which changes of level hardly touch."""
+    differences = np.diff(logs)
+    return float(MAD_TO_SIGMA * np.median(np.abs(differences - np.median(differences))) / np.sqrt(2))
+
+
+def without_outliers(logs: Floats, sigma: float) -> Floats:
+    """Values further than 3 σ from the median of the five around them replaced by it; the ends stay as they are."""
+    result = logs.copy()
+    for index in range(NEIGHBOURS, len(logs) - NEIGHBOURS):
+        middle = float(np.median(logs[index - NEIGHBOURS : index + NEIGHBOURS + 1]))
+        if abs(logs[index] - middle) > OUTLIER * sigma:
+            result[index] = middle
+    return result
+
+
+def partition(logs: Floats, penalty: float) -> list[int]:
+    """First indices of the segments of least squared error + penalty a segment."""
+    n = len(logs)
+    sums = np.concatenate([[0.0], np.cumsum(logs)])
+    squares = np.concatenate([[0.0], np.cumsum(logs**2)])
+    best = np.full(n + 1, np.inf)
+    best[0] = -penalty
+    origin = np.zeros(n + 1, np.int64)
+    for end in range(MINIMUM_LENGTH, n + 1):
+        start = np.arange(0, end - MINIMUM_LENGTH + 1)
+        length = end - start
+        cost = squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / length
+        candidates = best[start] + cost + penalty
+        origin[end] = int(np.argmin(candidates))
+        best[end] = candidates[origin[end]]
+    starts = []
+    end = n
+    while end > 0:
+        end = int(origin[end])
+        starts.append(end)
+    return starts[::-1]
+
+
+def levels(logs: Floats, starts: list[int], minimum_effect: float) -> list[ChangePoint]:
+    """Merge neighbours whose levels differ by less than what matters, least difference first."""
+    while len(starts) > 1:
+        means = [float(np.mean(part)) for part in np.split(logs, starts[1:])]
+        steps = np.diff(means)
+        least = int(np.argmin(np.abs(steps)))
+        if abs(np.expm1(steps[least])) >= minimum_effect:
+            return [ChangePoint(start, float(np.expm1(step))) for start, step in zip(starts[1:], steps, strict=True)]
+        del starts[least + 1]
+    return []

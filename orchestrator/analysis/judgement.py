@@ -1,0 +1,186 @@
+"""Does a machine keep its reference? A check of repeats against ``(value, lower, upper, unit)`` that may ask for more.
+
+A check passes only if the confidence interval lies within the bounds, fails only if it lies outside, and asks for more
+repeats while it straddles one. Looking again after every repeat gives chance more goes, so the error is shared
+out over all looks that the limit allows (Bonferroni over looks, which holds for any stopping rule among them): over the
+whole sequence a machine beyond a bound passes, or one within fails, with probability of at most (1 − confidence) ÷ 2.
+The rates are measured by tests/benchmarks/acceptance_rates.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
+
+Outcome = Literal["pass", "fail", "needs more", "undecided"]
+
+FIRST = 5
+LIMIT = 15
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Expected value with bounds relative to it, as ReFrame writes them: (1000, −0.05, None, "samples/s") is at least
+    950 samples/s. Raises ValueError for bounds that no value can meet, and for a missing unit.
+    """
+
+    value: float
+    lower: float | None
+    upper: float | None
+    unit: str
+
+    def __post_init__(self) -> None:
+        if not self.unit:
+            raise ValueError(f"the reference {self.value} has no unit; write (value, lower, upper, unit)")
+        if not self.value > 0:
+            raise ValueError(f"the reference value {self.value} {self.unit} is not positive")
+        if self.lower is not None and not -1 < self.lower <= 0:
+            raise ValueError(f"the lower bound {self.lower} is not between −1 and 0: bounds are relative to the value")
+        if self.upper is not None and not self.upper >= 0:
+            raise ValueError(f"the upper bound {self.upper} is not 0 or more: bounds are relative to the value")
+        if self.lower is None and self.upper is None:
+            raise ValueError(f"the reference {self.value} {self.unit} has neither lower nor upper bound")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value that will do, in the unit; infinite where there is no bound."""
+        low = self.value * (1 + self.lower) if self.lower is not None else -np.inf
+        high = self.value * (1 + self.upper) if self.upper is not None else np.inf
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The outcome, with the geometric mean of the repeats and the interval that decided it, in the reference's unit.
+
+    ``needed`` estimates how many further repeats would decide: 0 once decided or at the limit.
+    """
+
+    outcome: Outcome
+    value: float
+    interval: tuple[float, float]
+    bounds: tuple[float, float]
+    unit: str
+    n: int
+    needed: int
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How often a check may be looked at: from ``first`` repeats, after each further one, to ``limit``."""
+
+    first: int = FIRST
+    limit: int = LIMIT
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.first <= self.limit:
+            raise ValueError(f"2 ≤ first ≤ limit does not hold for first={self.first}, limit={self.limit}")
+
+    @property
+    def count(self) -> int:
+        """Number of looks that the error is shared over."""
+        return self.limit - self.first + 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Mean of logarithms, its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    freedom: float
+    n: int
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Of positive values, at least two of them; raises ValueError."""
+    if len(values) < 2:
+        raise ValueError(f"an interval needs at least two repeats, not {len(values)}")
+    data = np.asarray(values, np.float64)
+    if not np.all(np.isfinite(data) & (data > 0)):
+        raise ValueError(f"a check needs positive numbers, not {data.min()}")
+    logs = np.log(data)
+    return Sample(float(logs.mean()), float(logs.std(ddof=1) / np.sqrt(len(logs))), len(logs) - 1, len(logs))
+
+
+def ratio(values: Sequence[float], base: Sequence[float]) -> Sample:
+    """Of values ÷ base, with Welch's (1947) degrees of freedom: an efficiency carries its base's uncertainty."""
+    top, bottom = sample(values), sample(base)
+    squared = top.error**2 + bottom.error**2
+    spread = top.error**4 / top.freedom + bottom.error**4 / bottom.freedom
+    freedom = squared**2 / spread if spread > 0 else top.freedom + bottom.freedom
+    return Sample(top.mean - bottom.mean, float(np.sqrt(squared)), freedom, top.n)
+
+
+def judge(
+    values: Sequence[float], reference: Reference, rule: Looks | None = None, confidence: float = CONFIDENCE
+) -> Judgement:
+    """Judge repeats, in the order in which they were measured, against a reference.
+
+    Fewer than ``rule.first`` always need more; beyond ``rule.limit`` only the first ``limit`` count.
+    """
+    rule = rule or Looks()
+    values = values[: rule.limit]
+    if len(values) < 2:
+        value = float(values[0]) if values else np.nan
+        missing = rule.first - len(values)
+        return Judgement("needs more", value, (-np.inf, np.inf), reference.bounds, reference.unit, len(values), missing)
+    return decide(sample(values), reference, rule, confidence)
+
+
+def judge_efficiency(
+    throughput: Sequence[float],
+    base: Sequence[float],
+    scale: float,
+    reference: Reference,
+    rule: Looks | None = None,
+    confidence: float = CONFIDENCE,
+) -> Judgement:
+    """The same for T(N) ÷ (scale · T(N₀)), ``scale`` = N ÷ N₀, both sides repeated. The fewer repeats count."""
+    rule = rule or Looks()
+    throughput, base = throughput[: rule.limit], base[: rule.limit]
+    found = ratio(throughput, base)
+    shifted = Sample(found.mean - float(np.log(scale)), found.error, found.freedom, min(len(throughput), len(base)))
+    return decide(shifted, reference, rule, confidence)
+
+
+def half_width(found: Sample, rule: Looks, confidence: float) -> float:
+    """Of the interval at one look, in logarithms."""
+    return t_quantile(1 - (1 - confidence) / (2 * rule.count), found.freedom) * found.error
+
+
+def decide(found: Sample, reference: Reference, rule: Looks, confidence: float) -> Judgement:
+    """Where the interval lies."""
+    half = half_width(found, rule, confidence)
+    low, high = float(np.exp(found.mean - half)), float(np.exp(found.mean + half))
+    least, most = reference.bounds
+    outcome: Outcome
+    if found.n < rule.first:
+        outcome = "needs more"
+    elif low >= least and high <= most:
+        outcome = "pass"
+    elif high < least or low > most:
+        outcome = "fail"
+    else:
+        outcome = "undecided" if found.n >= rule.limit else "needs more"
+    needed = more_needed(found, reference, rule, confidence) if outcome == "needs more" else 0
+    value = float(np.exp(found.mean))
+    return Judgement(outcome, value, (low, high), reference.bounds, reference.unit, found.n, needed)
+
+
+def more_needed(found: Sample, reference: Reference, rule: Looks, confidence: float) -> int:
+    """Repeats until the interval would clear the nearest bound if mean and spread stay as they are; the limit ends
+    it.
+    """
+    finite = [abs(found.mean - float(np.log(bound))) for bound in reference.bounds if 0 < bound < np.inf]
+    distance = min(finite)
+    for n in range(max(rule.first, found.n + 1), rule.limit):
+        error = found.error * float(np.sqrt(found.n / n))
+        if half_width(Sample(found.mean, error, n - 1, n), rule, confidence) <= distance:
+            return n - found.n
+    return rule.limit - found.n

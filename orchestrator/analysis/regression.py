@@ -1,0 +1,232 @@
+"""Is this week slower than the weeks before? Two sets of repeats, or one against a window of earlier ones.
+
+Values are compared by their logarithms, so that effects are ratios. Each set of repeats is summarised by its trimmed
+mean, which a single odd run among five does not move (Yuen 1974). What a new set is judged against is
+
+- the spread between earlier sets, from which a drifting machine cannot hide, where there are several of them; and
+- the repeats' own spread (Yuen's standard error, pooled over the sets), where it is the larger, or where there is
+  just one earlier set. That case, A against B, takes what differs between two days for an effect.
+
+All series that are compared at once form a family, and Holm's procedure (1979) keeps the probability of any false
+alarm in it below ``ALPHA``. An alarm further needs an effect of at least ``minimum_effect``: what is significant may
+still not matter. The rates that follow are measured by tests/benchmarks/regression_rates.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.analysis.statistics import t_quantile, t_two_sided
+
+Verdict = Literal["slower", "faster", "no change", "not enough runs"]
+
+ALPHA = 0.01
+"""Probability of any false alarm among the series compared at once."""
+MINIMUM_EFFECT = 0.02
+SOUGHT_EFFECT = 0.05
+"""A change that a comparison must be able to find; one that could not says "not enough runs"."""
+POWER = 0.95
+TRIM = 0.2
+WINDOW = 26
+"""Earlier sets that a new one is compared with, at most: half a year of weeks."""
+CONFIDENCE = 0.95
+NEEDED_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Trimmed mean of a set of log values, its squared standard error and that one's degrees of freedom."""
+
+    mean: float
+    variance: float
+    freedom: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The new set beside the earlier ones.
+
+    ``change`` is the relative change of speed, negative when slower, with its 95 % ``interval``; None where a side has
+    no value. ``p`` is the two-sided probability of such a change by chance, ``adjusted_p`` the same for the family.
+    ``detectable`` is the smallest slow-down that would have been found 95 times in 100, ``needed`` how many further
+    repeats would make that ``SOUGHT_EFFECT`` (0 where they suffice, None where repeats alone never would).
+    """
+
+    verdict: Verdict
+    change: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    adjusted_p: float | None
+    detectable: float | None
+    needed: int | None
+    n: int
+    earlier_sets: int
+    earlier_n: int
+
+    def __str__(self) -> str:
+        """The verdict for people: "slower by 7 % [5, 9]"."""
+        if self.verdict == "not enough runs":
+            return "not enough runs: needs " + (
+                f"{self.needed} more" if self.needed else "more weeks of history" if self.needed is None else "more"
+            )
+        if self.verdict == "no change" or self.change is None or self.interval is None:
+            return self.verdict
+        ends = sorted(100 * abs(end) if end * self.change > 0 else -100 * abs(end) for end in self.interval)
+        return f"{self.verdict} by {100 * abs(self.change):.0f} % [{ends[0]:.0f}, {ends[1]:.0f}]"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one (benchmark, cluster, nodes, recipe, data set): the new repeats, and earlier sets, oldest first.
+
+    Values are positive; ``higher_is_faster`` is True of throughputs and False of times.
+    """
+
+    current: Sequence[float]
+    earlier: Sequence[Sequence[float]]
+    higher_is_faster: bool = True
+    minimum_effect: float = MINIMUM_EFFECT
+    sought_effect: float = SOUGHT_EFFECT
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Change of the log speed, its standard error and degrees of freedom, and how the error arises."""
+
+    change: float
+    error: float
+    freedom: float
+    between: bool
+
+
+def centre(logs: npt.NDArray[np.float64]) -> Centre:
+    """Trimmed mean with Yuen's winsorised standard error: a fifth of the values is cut at either end, rounded down."""
+    n = len(logs)
+    ordered = np.sort(logs)
+    cut = int(TRIM * n)
+    kept = n - 2 * cut
+    mean = float(ordered[cut : n - cut].sum()) / kept
+    if kept < 2:
+        return Centre(mean, 0.0, 0, n)
+    if cut:
+        ordered[:cut] = ordered[cut]
+        ordered[n - cut :] = ordered[n - cut - 1]
+    deviations = ordered - ordered.sum() / n
+    return Centre(mean, float(deviations @ deviations) / (kept * (kept - 1)), kept - 1, n)
+
+
+def estimate(series: Series) -> Estimate | None:
+    """The change and how sure it is; None where nothing is known of the spread."""
+    sign = 1.0 if series.higher_is_faster else -1.0
+    earlier = [
+        centre(sign * np.log(np.asarray(values, np.float64))) for values in series.earlier[-WINDOW:] if len(values)
+    ]
+    if not earlier or not len(series.current):
+        return None
+    new = centre(sign * np.log(np.asarray(series.current, np.float64)))
+    means = np.asarray([item.mean for item in earlier])
+    sets = len(earlier)
+    change = new.mean - float(means.sum()) / sets
+    # Repeats' own spread, each set's squared error brought to that of one value, pooled by degrees of freedom.
+    sides = [*earlier, new]
+    freedom = sum(item.freedom for item in sides)
+    per_value = sum(item.variance * item.n * item.freedom for item in sides) / freedom if freedom else 0.0
+    within = per_value * (1 / new.n + sum(1 / item.n for item in earlier) / sets**2)
+    if sets > 1:
+        deviations = means - means.sum() / sets
+        between = float(deviations @ deviations) / (sets - 1) * (1 + 1 / sets)
+        if between >= within or not freedom:
+            return Estimate(change, float(np.sqrt(between)), sets - 1, True)
+    return Estimate(change, float(np.sqrt(within)), freedom, False) if freedom else None
+
+
+def compare(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]:
+    """Judge all series at once, as one family, in their order. Raises ValueError for a value that is not positive."""
+    items = list(series.values()) if isinstance(series, Mapping) else list(series)
+    for item in items:
+        for values in (item.current, *item.earlier):
+            if any(not value > 0 for value in values):
+                raise ValueError(f"a throughput or time is positive, not {min(values)}")
+    estimates = [estimate(item) for item in items]
+    chances = [probability(found) if found else None for found in estimates]
+    adjusted = holm(chances)
+    family = sum(found is not None for found in estimates)
+    return [
+        judge(item, found, p, adjusted_p, family)
+        for item, found, p, adjusted_p in zip(items, estimates, chances, adjusted, strict=True)
+    ]
+
+
+def probability(found: Estimate) -> float:
+    """Of a change at least as large where there is none."""
+    if found.error == 0:
+        return 1.0 if found.change == 0 else 0.0
+    return t_two_sided(found.change / found.error, found.freedom)
+
+
+def holm(chances: Sequence[float | None]) -> list[float | None]:
+    """Step-down adjusted probabilities (Holm 1979): valid however the series depend on each other."""
+    order = sorted((p, index) for index, p in enumerate(chances) if p is not None)
+    adjusted: list[float | None] = [None] * len(chances)
+    so_far = 0.0
+    for place, (p, index) in enumerate(order):
+        so_far = max(so_far, min(1.0, (len(order) - place) * p))
+        adjusted[index] = so_far
+    return adjusted
+
+
+def judge(item: Series, found: Estimate | None, p: float | None, adjusted_p: float | None, family: int) -> Comparison:
+    """The verdict on one series of a family."""
+    earlier = [values for values in item.earlier[-WINDOW:] if len(values)]
+    counts = (len(item.current), len(earlier), sum(len(values) for values in earlier))
+    if found is None or p is None or adjusted_p is None:
+        needed = max(1, 2 - len(item.current))
+        return Comparison("not enough runs", None, None, None, None, None, needed, *counts)
+    half = t_quantile((1 + CONFIDENCE) / 2, found.freedom) * found.error
+    change = float(np.expm1(found.change))
+    interval = (float(np.expm1(found.change - half)), float(np.expm1(found.change + half)))
+    threshold = critical(found.freedom, family)
+    detectable = float(-np.expm1(-(threshold + t_quantile(POWER, found.freedom)) * found.error))
+    verdict: Verdict = "no change"
+    needed: int | None = 0
+    if adjusted_p < ALPHA and abs(change) >= item.minimum_effect:
+        verdict = "slower" if change < 0 else "faster"
+    elif detectable > item.sought_effect and not excluded(item, found, half):
+        verdict = "not enough runs"
+        needed = more_needed(item, found, counts, family)
+    return Comparison(verdict, change, interval, p, adjusted_p, detectable, needed, *counts)
+
+
+def critical(freedom: float, family: int) -> float:
+    """Student's t that a change must exceed to be found whatever else is in the family."""
+    return t_quantile(1 - ALPHA / (2 * max(1, family)), freedom)
+
+
+def excluded(item: Series, found: Estimate, half: float) -> bool:
+    """Whether the interval already rules out any change that is sought, twice over."""
+    return abs(found.change) + 2 * half < -np.log1p(-item.sought_effect)
+
+
+def more_needed(item: Series, found: Estimate, counts: tuple[int, int, int], family: int) -> int | None:
+    """Further repeats of the new set (and of the only earlier one) until ``sought_effect`` would be found; None where
+    the spread is between sets, which repeats do not reduce.
+    """
+    if found.between:
+        return None
+    n, sets, earlier_n = counts
+    target = -float(np.log1p(-item.sought_effect))
+    per_value = found.error**2 / (1 / n + 1 / max(1, earlier_n))
+    for more in range(1, NEEDED_LIMIT):
+        # A single earlier set grows along; a window of weeks stays as it is.
+        below = earlier_n + more if sets == 1 else earlier_n
+        freedom = found.freedom + more * (2 if sets == 1 else 1)
+        error = float(np.sqrt(per_value * (1 / (n + more) + 1 / below)))
+        if (critical(freedom, family) + t_quantile(POWER, freedom)) * error <= target:
+            return more
+    return NEEDED_LIMIT
