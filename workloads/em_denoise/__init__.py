@@ -1,0 +1,1 @@
+"""em_denoise: noise taken out of electron micrographs of graphene."""

@@ -1,0 +1,75 @@
+"""Quality of denoised images over a whole evaluation set, from sums over its images that add up over ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.runtime.task import Batch, Quality
+
+WINDOW, SIGMA = 11, 1.5
+"""Gaussian window of SSIM, pixels (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
+SMALLEST_MSE = 1e-12
+"""In units of the data range squared: an image that is exact has 120 dB, not infinitely many."""
+METRICS = ("mse", "psnr", "ssim")
+
+
+def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
+    """Structural similarity (n,) of images (n, 1, h, w): the mean over all places where the whole window fits.
+
+    As scikit-image's structural_similarity with gaussian_weights=True and use_sample_covariance=False.
+    """
+    place = torch.arange(WINDOW, device=image.device, dtype=image.dtype) - WINDOW // 2
+    weights = torch.exp(-(place**2) / (2 * SIGMA**2))
+    weights = weights / weights.sum()
+    five = torch.cat((image, truth, image * image, truth * truth, image * truth), dim=1).flatten(0, 1)[:, None]
+    means = functional.conv2d(functional.conv2d(five, weights[None, None, None, :]), weights[None, None, :, None])
+    x, y, xx, yy, xy = means.reshape(len(image), 5, *means.shape[-2:]).unbind(1)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2)
+    similarity = similarity / ((x * x + y * y + c1) * ((xx - x * x) + (yy - y * y) + c2))
+    return similarity.mean(dim=(1, 2))
+
+
+def scores(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
+    """MSE, PSNR in dB and SSIM of every image (n, 1, h, w) against its truth: (n, 3) float64."""
+    image, truth = image.double(), truth.double()
+    mse = (image - truth).square().mean(dim=(1, 2, 3))
+    psnr = -10 * torch.log10((mse / data_range**2).clamp_min(SMALLEST_MSE))
+    return torch.stack((mse, psnr, ssim(image, truth, data_range)), dim=1)
+
+
+class DenoisingQuality(Quality):
+    """How many images, and the sums of their MSE, PSNR and SSIM: denoised, and noisy as they came."""
+
+    def __init__(self, data_range: float) -> None:
+        self._range = data_range
+        self._images = 0
+        self._sums = np.zeros(2 * len(METRICS))
+
+    def update(self, model: nn.Module, batch: Batch) -> None:
+        """Add the images of a batch."""
+        self.add(model(batch["input"]), batch["input"], batch["target"])
+
+    def add(self, denoised: Tensor, noisy: Tensor, truth: Tensor) -> None:
+        """Add images (n, 1, h, w)."""
+        # Metrics are not to be rounded with the network.
+        with torch.autocast(denoised.device.type, enabled=False):
+            both = torch.cat((scores(denoised, truth, self._range), scores(noisy, truth, self._range)), dim=1)
+        self._images += len(both)
+        self._sums += both.sum(dim=0).cpu().numpy()
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        """Images, then sums of mse, psnr and ssim, denoised and noisy: (7,)."""
+        return np.append(np.float64(self._images), self._sums)
+
+    @staticmethod
+    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+        """Means over all images: mse, psnr (dB), ssim; the same of the noisy ones; psnr_gain (dB)."""
+        means = (counts[1:] / max(1.0, counts[0])).tolist()
+        values = dict(zip((*METRICS, *(f"{name}_noisy" for name in METRICS)), means, strict=True))
+        return {**values, "psnr_gain": values["psnr"] - values["psnr_noisy"]}
