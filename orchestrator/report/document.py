@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.scaling import efficiencies
 from orchestrator.records import PHASES
 from orchestrator.store.store import RunRecord
@@ -17,10 +18,12 @@ SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 def report_document(campaign: str, records: Sequence[RunRecord]) -> dict[str, Any]:
     """The document of a campaign's stored runs."""
+    runs = [run_entry(record) for record in records]
     return {
         "schema": SCHEMA,
         "campaign": campaign,
-        "runs": [run_entry(record) for record in records],
+        "runs": runs,
+        "comparison": compare_recipes(runs),
         "scaling": scaling_entries(records),
     }
 

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.report.modes import print_comparison, print_inference
+
 RANKS_SHOWN = 8
 
 
@@ -29,7 +31,7 @@ def spread(values: list[float]) -> str:
 
 def accuracy_time(run: Mapping[str, Any]) -> str:
     """Time to accuracy, or that it was not reached."""
-    if run["state"] != "completed":
+    if run["state"] != "completed" or run["mode"] != "training":
         return "–"
     seconds = run["time_to_accuracy_s"]
     return "not reached" if seconds is None else f"{seconds:.1f} s"
@@ -79,6 +81,8 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     for run in document["runs"]:
         print_details(run, console)
+    print_inference(document["runs"], console)
+    print_comparison(document["comparison"], console)
     print_scaling(document["scaling"], console)
 
 

@@ -1,0 +1,47 @@
+"""Recipes of one benchmark side by side: only what was measured on the same data, machine and scale is compared."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SAME = ("benchmark", "cluster", "comm", "mode", "scale", "nodes", "ranks")
+
+
+def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a recipe, from a report's run entries, wherever two or more recipes completed under the same conditions.
+
+    Throughput (warm where there is a warm epoch) and quality are medians over the repeats; time to accuracy is the
+    median of the repeats that reached the target, with how many did; ``speedup`` is relative to the group's first.
+    """
+    groups: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
+    for run in runs:
+        if run["state"] == "completed" and run["throughput"]["run"]:
+            key = (*(run[name] for name in SAME), run["dataset"]["checksum"])
+            groups.setdefault(key, {}).setdefault(run["recipe"], []).append(run)
+    rows = []
+    for key, recipes in groups.items():
+        if len(recipes) < 2:
+            continue
+        base = None
+        for recipe, members in recipes.items():
+            rate = statistics.median(run["throughput"]["warm"] or run["throughput"]["run"] for run in members)
+            base = base or rate
+            values = [run["quality"]["value"] for run in members if run["quality"]["value"] is not None]
+            times = [run["time_to_accuracy_s"] for run in members if run["time_to_accuracy_s"] is not None]
+            rows.append(
+                {
+                    **dict(zip(SAME, key, strict=False)),
+                    "recipe": recipe,
+                    "n": len(members),
+                    "samples_per_s": rate,
+                    "speedup": rate / base,
+                    "metric": members[0]["quality"]["metric"],
+                    "quality": statistics.median(values) if values else None,
+                    "target": members[0]["quality"]["target"],
+                    "time_to_accuracy_s": statistics.median(times) if times else None,
+                    "reached": len(times),
+                }
+            )
+    return rows

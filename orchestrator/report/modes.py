@@ -1,0 +1,69 @@
+"""Tables for people beyond the runs: what inference measured, and recipes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def print_inference(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Load time, latency and throughput by batch size of the runs that have them."""
+    measured = [run for run in runs if run.get("inference")]
+    if not measured:
+        return
+    table = Table(title="Inference (all ranks together)", title_justify="left")
+    for heading in ("run", "weights", "load, s", "one sample, ms", "from file, ms", "samples/s by batch size"):
+        table.add_column(heading)
+    for run in measured:
+        inference = run["inference"]
+        trained = inference["weights"]["source"] == "checkpoint"
+        rates = "  ".join(f"{row['batch_size']}: {row['samples_per_s']:.1f}" for row in inference["throughput"])
+        table.add_row(
+            escape(run["run"]),
+            "trained" if trained else "[yellow]never trained[/yellow]",
+            f"{inference['load_s']['slowest']:.2f}",
+            latency(inference["latency_ms"]["memory"]),
+            latency(inference["latency_ms"]["file"]),
+            rates,
+        )
+    console.print(table)
+
+
+def latency(summary: Mapping[str, Any]) -> str:
+    """Percentiles, with how many samples they are from."""
+    return f"p50 {summary['p50']:.2f}  p90 {summary['p90']:.2f}  p99 {summary['p99']:.2f}  (n {summary['n']})"
+
+
+def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Recipes side by side."""
+    if not rows:
+        return
+    table = Table(title="Recipes compared", title_justify="left")
+    for heading in (
+        "benchmark",
+        "mode",
+        "comm",
+        "nodes",
+        "recipe",
+        "n",
+        "samples/s",
+        "×",
+        "quality",
+        "time to accuracy",
+    ):
+        table.add_column(heading)
+    for row in rows:
+        quality = (
+            "–" if row["quality"] is None else f"{row['metric']} {row['quality']:.3f} (target {row['target']:.3f})"
+        )
+        seconds = row["time_to_accuracy_s"]
+        time = "–" if seconds is None else f"{seconds:.1f} s ({row['reached']} of {row['n']})"
+        words = [row["benchmark"], row["mode"], row["comm"], str(row["nodes"]), row["recipe"], str(row["n"])]
+        table.add_row(
+            *(escape(word) for word in words), f"{row['samples_per_s']:.1f}", f"{row['speedup']:.2f}", quality, time
+        )
+    console.print(table)
