@@ -39,7 +39,7 @@ class Spread:
 
     order: tuple[float, float] = (0.5, 1.0)
     """Order parameter of the monoclinic phase, drawn evenly (lattice.draw_cell)."""
-    misorientation: float = 0.15
+    misorientation: float = 0.2
     """Standard deviation about each axis, degrees."""
     energy: float = 0.005
     """Standard deviation of the photon energy, keV."""

@@ -137,7 +137,8 @@ class Writer:
             field = self.fields[key]
             if array.shape != (count, *field.shape) or array.dtype != np.dtype(field.dtype):
                 raise DatasetError(
-                    f"{self.folder}: '{key}' is {array.shape} {array.dtype}; expected {(count, *field.shape)} {field.dtype}"
+                    f"{self.folder}: '{key}' is {array.shape} {array.dtype}; "
+                    f"expected {(count, *field.shape)} {field.dtype}"
                 )
         if self._written[part] + count > self.counts[part]:
             raise DatasetError(f"{self.folder}: more than the {self.counts[part]} announced {part} samples arrived")
