@@ -15,6 +15,7 @@ VERBS = {
     "cancel": "end what is in flight",
     "collect": "put run folders into the store",
     "report": "what the store has of campaigns",
+    "store": "export, import, describe or migrate the store as a whole",
     "data": "make, verify or describe a benchmark's data set",
     "doctor": "what on this machine would make a run fail",
 }

@@ -1,6 +1,6 @@
 """The tables, in portable SQL: SQLite embedded, PostgreSQL for a facility.
 
-    run           one row a run. ``uid`` is its natural key: a hash of campaign, run, cluster and time of planning: a run
+    run           one row a run. ``uid`` is its natural key: a hash of campaign, run, cluster, time of planning: a run
                   collected again, or by somebody else from a copy, is the same row, and runs of two clusters that
                   happen to share names are two. ``finality`` (see FINALITY) lets a better known end replace a
                   lesser one and never the other way round.

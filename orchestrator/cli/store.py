@@ -1,0 +1,52 @@
+"""``python -m orchestrator store export|import|info|migrate [PLACE]``: the store as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.cli import common
+from orchestrator.config.compose import UsageError
+from orchestrator.records import EXIT_OK
+
+USAGE = "store export|import FILE.parquet|FILE.sqlite|URL, store info, store migrate; [results=FOLDER] [store.url=URL]"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do it and say what was done."""
+    options = common.parse_campaigns(arguments, "store")
+    action, *places = options.campaigns or [""]
+    if (action, len(places)) not in (("export", 1), ("import", 1), ("info", 0), ("migrate", 0)):
+        raise UsageError(f"Usage: {USAGE}.")
+    from orchestrator.redaction import hide
+    from orchestrator.store import transfer
+    from orchestrator.store.store import default_url
+
+    embedded = options.results / "store.sqlite"
+    if options.store is None and action != "import" and not embedded.exists():
+        raise UsageError(f"There is no store in {options.results}; give results=FOLDER or store.url=URL.")
+    if action == "import" and "://" not in places[0] and not Path(places[0]).is_file():
+        raise UsageError(f"There is no file {places[0]} to import.")
+    if options.store is None:
+        options.results.mkdir(parents=True, exist_ok=True)
+    store = common.open_store(options.store or default_url(options.results))
+    document = {"schema": "orchestrator.store/1", "store": repr(store.engine.url), "action": action}
+    if action == "export":
+        parquet = transfer.is_parquet(places[0])
+        target = None if parquet else common.open_store(transfer.url_of(places[0]))
+        count = transfer.copy(store, target) if target else transfer.write_parquet(store, Path(places[0]))
+    elif action == "import" and transfer.is_parquet(places[0]):
+        count = sum(store.put_all(batch) for batch in transfer.read_parquet(Path(places[0])))
+    elif action == "import":
+        count = transfer.copy(common.open_store(transfer.url_of(places[0])), store)
+    else:
+        count = store.count()
+    document |= {"runs": count, "version": store.version, "migrated_from": store.migrated_from}
+    if places:
+        document["place"] = hide(places[0])
+    if options.json:
+        common.print_json(document)
+    else:
+        end = f" {'to' if action == 'export' else 'from'} {document['place']}" if places else ""
+        print(f"{document['store']}, schema version {store.version}: {count} runs{f' {action}ed' if end else ''}{end}")
+    return EXIT_OK

@@ -1,0 +1,92 @@
+"""Whole stores to and from another store or a Parquet file, in batches; doing it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.store import tables
+from orchestrator.store.engine import StoreError
+from orchestrator.store.ranks import RankTable
+from orchestrator.store.rows import RunRecord
+from orchestrator.store.store import Store
+
+
+def is_parquet(place: str) -> bool:
+    """Whether a place is a Parquet file rather than a database."""
+    return place.endswith(".parquet")
+
+
+def url_of(place: str) -> str:
+    """The URL of a place given as one or as a SQLite file."""
+    return place if "://" in place else f"sqlite:///{Path(place).resolve()}"
+
+
+def copy(source: Store, target: Store) -> int:
+    """Put every run of a store into another; returns how many were written."""
+    return sum(target.put_all(batch) for batch in source.records())
+
+
+def parquet() -> Any:
+    """pyarrow; raises StoreError saying how to get it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise StoreError("Parquet needs pyarrow: pip install 'sciml-orchestrator[parquet]'") from error
+    return pyarrow
+
+
+def flat(record: RunRecord) -> dict[str, Any]:
+    """A run as one row with nested lists."""
+    columns = {column.name: record.run[column.name] for column in tables.runs.columns if column.name != "id"}
+    lists = {"ranks_list": list(record.ranks), "evaluations": record.evaluations, "phases": record.phases}
+    return {**columns, **lists}
+
+
+def arrow_schema(arrow: Any) -> Any:
+    """One row a run: the columns of the table ``run`` and what belongs to it as lists of structs."""
+    kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string(), bool: arrow.bool_()}
+    columns = [(column.name, kinds[column.type.python_type]) for column in tables.runs.columns if column.name != "id"]
+    whole, number, text = arrow.int64(), arrow.float64(), arrow.string()
+    rank = [("rank", whole), ("host", text), ("device", text), ("node", whole), ("local_rank", whole)]
+    rank += [(name, number) for name in ("throughput", "total_s", "data_s", "compute_s", "communicate_s")]
+    evaluation = [("number", whole), ("seconds", number), ("epoch", whole), ("value", number)]
+    nested = {"ranks_list": rank, "evaluations": evaluation, "phases": [("name", text), ("seconds", number)]}
+    columns += [(name, arrow.list_(arrow.struct(fields))) for name, fields in nested.items()]
+    return arrow.schema(columns, metadata={"orchestrator.store": str(tables.VERSION)})
+
+
+def write_parquet(source: Store, path: Path) -> int:
+    """Write every run, by rename; returns how many. Raises StoreError."""
+    arrow = parquet()
+    schema, staged, count = arrow_schema(arrow), path.with_name(f".{path.name}.partial"), 0
+    try:
+        with arrow.parquet.ParquetWriter(staged, schema) as writer:
+            for batch in source.records():
+                writer.write_table(arrow.Table.from_pylist([flat(record) for record in batch], schema))
+                count += len(batch)
+        staged.replace(path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise StoreError(f"{path} cannot be written: {error}") from error
+    return count
+
+
+def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
+    """The runs of a file that ``write_parquet`` made, in batches. Raises StoreError."""
+    arrow = parquet()
+    try:
+        file = arrow.parquet.ParquetFile(path)
+        version = (file.schema_arrow.metadata or {}).get(b"orchestrator.store")
+        if version != str(tables.VERSION).encode():
+            raise StoreError(f"{path} is not an export of this version ({tables.VERSION}) of the store")
+        for batch in file.iter_batches(200):
+            records = []
+            for row in batch.to_pylist():
+                ranks, evaluations, phases = (row.pop(name) for name in ("ranks_list", "evaluations", "phases"))
+                records.append(RunRecord(row, RankTable.of_rows(ranks) if ranks else [], evaluations, phases))
+            yield records
+    except (OSError, arrow.ArrowException) as error:
+        raise StoreError(f"{path} cannot be read as Parquet: {error}") from error

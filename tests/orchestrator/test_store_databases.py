@@ -1,0 +1,138 @@
+"""What every database must do alike: SQLite, and a real PostgreSQL where its server programs are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from test_store import record
+
+from orchestrator.redaction import hide, redact
+from orchestrator.store import transfer
+from orchestrator.store.store import Store, StoreError, default_url
+
+WRITER = """
+import os, sys; sys.path[:0] = sys.argv[2:]
+from test_store import record
+from orchestrator.store.store import Store
+store = Store(sys.argv[1])
+for number in range(20):
+    store.put(record(f"same-{number}"))
+    store.put(record("own", campaign=f"own-{number}-{os.getpid()}"))
+"""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A private PostgreSQL on a Unix socket in a temporary folder; the folder is its address."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server programs: apt-get install postgresql")
+    root = os.geteuid() == 0
+    if root and not shutil.which("runuser"):
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    prefix = ["runuser", "-u", "nobody", "--"] if root else []
+    if root:
+        shutil.chown(folder, "nobody")
+
+    def call(program: str, *words: str) -> None:
+        command = [*prefix, str(found[-1].with_name(program)), "-D", str(folder / "data"), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=120)
+
+    call("initdb", "-U", "owner", "--auth=trust", "--no-sync")
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    yield str(folder)
+    call("pg_ctl", "-w", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return default_url(tmp_path)
+    folder = request.getfixturevalue("server")
+    address = f"postgresql://owner@/postgres?host={folder}"
+    engine = Store(address).engine
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return address
+
+
+def test_four_processes_lose_and_double_nothing(url: str) -> None:
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", WRITER, url, here, str(Path(here).parents[1])]
+    writers = [subprocess.Popen(command) for _ in range(4)]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
+    store = Store(url)
+    assert len(store.campaign("c")) == 20
+    assert store.count() == 20 + 4 * 20
+    assert all(len(item.ranks) == 2 and len(item.phases) == 1 for item in store.campaign("c"))
+
+
+def test_what_is_known_better_stays(url: str) -> None:
+    store = Store(url)
+    store.put(record())
+    store.put(record(state="lost"))
+    store.put(record(state="running"))
+    assert [item.run["state"] for item in store.campaign("c")] == ["completed"]
+
+
+def test_history_has_weeks_and_is_narrowed(url: str) -> None:
+    store = Store(url)
+    store.put_all([record(f"r{day}", created=86400.0 * day) for day in (20, 3, 10)])
+    store.put(record("other", benchmark="em_denoise", created=86400.0))
+    rows = store.history("stemdl", "local", since=4 * 86400.0)
+    assert [(row["run"], row["week"]) for row in rows] == [("r10", "1970-W02"), ("r20", "1970-W04")]
+    assert [(row["host"], row["ranks"]) for row in store.host_history("stemdl")] == [("h", 2)] * 3
+
+
+@pytest.mark.parametrize("name", ["copy.sqlite", "copy.parquet"])
+def test_export_and_import_return_the_same_runs(url: str, tmp_path: Path, name: str) -> None:
+    store = Store(url)
+    store.put_all([record(f"r{number}") for number in range(3)])
+    back = Store(f"sqlite:///{tmp_path / 'back.sqlite'}")
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+        transfer.write_parquet(store, tmp_path / name)
+        for _ in range(2):
+            for batch in transfer.read_parquet(tmp_path / name):
+                back.put_all(batch)
+    else:
+        middle = Store(transfer.url_of(str(tmp_path / name)))
+        transfer.copy(store, middle)
+        transfer.copy(middle, back)
+    assert back.campaign("c") == store.campaign("c")
+
+
+def test_a_newer_store_is_refused(url: str) -> None:
+    with Store(url).engine.begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 99"))
+    with pytest.raises(StoreError, match="newer than this program's"):
+        Store(url)
+
+
+def test_a_user_without_rights_is_told_what_to_ask_for(url: str) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("SQLite has no users")
+    with Store(url).engine.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS guest"))
+        connection.execute(text("CREATE ROLE guest LOGIN"))
+    with pytest.raises(StoreError, match="GRANT"):
+        Store(url.replace("owner@", "guest:hunter22@")).count()
+
+
+def test_secrets_are_hidden() -> None:
+    assert "hunter" not in hide("cannot open postgresql://u:hunter@h/d")
+    assert "hunter" not in hide("postgresql://u@h/d?password=hunter")
+    assert redact({"a": {"API_KEY": "x"}, "url": "p://u:hunter@h"}) == {"a": {"API_KEY": "***"}, "url": "p://u:***@h"}
