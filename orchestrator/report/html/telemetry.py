@@ -1,0 +1,36 @@
+"""The part of a run's telemetry that a page draws, read in slices so that a large file stays on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+MOST_RANKS = 64
+MOST_STEPS = 200
+
+
+def throughput_map(path: Path) -> dict[str, Any] | None:
+    """Samples/s in at most 64 × 200 blocks of ranks × steps; None where the file is missing or damaged.
+
+    A block's value is its samples ÷ its seconds: the mean rate of its ranks.
+    """
+    import h5py
+    import numpy as np
+
+    try:
+        with h5py.File(path, "r") as file:
+            total, samples = file["step/total"], file["step/samples"]
+            ranks, steps = total.shape
+            if not ranks or not steps:
+                return None
+            rows = np.unique(np.linspace(0, ranks, min(ranks, MOST_RANKS) + 1).astype(int))
+            columns = np.unique(np.linspace(0, steps, min(steps, MOST_STEPS) + 1).astype(int))
+            values = []
+            for start, stop in zip(rows[:-1], rows[1:], strict=True):
+                seconds = np.add.reduceat(total[start:stop].sum(axis=0, dtype=np.float64), columns[:-1])
+                count = np.add.reduceat(samples[start:stop].sum(axis=0, dtype=np.int64), columns[:-1])
+                rate = np.divide(count, seconds, out=np.zeros_like(seconds), where=seconds > 0)
+                values.append([float(f"{value:.4g}") for value in rate])
+    except (OSError, KeyError):
+        return None
+    return {"values": values, "ranks": [int(row) for row in rows[:-1]], "steps": [int(step) for step in columns[:-1]]}
