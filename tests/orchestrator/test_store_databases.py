@@ -16,6 +16,7 @@ from test_store import record
 
 from orchestrator.redaction import hide, redact
 from orchestrator.store import transfer
+from orchestrator.store.engine import open_engine
 from orchestrator.store.store import Store, StoreError, default_url
 
 WRITER = """
@@ -61,7 +62,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return default_url(tmp_path)
     folder = request.getfixturevalue("server")
     address = f"postgresql://owner@/postgres?host={folder}"
-    engine = Store(address).engine
+    engine = open_engine(address)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
