@@ -87,8 +87,11 @@ class Writer:
         settings: Mapping[str, Any],
         shards: int = 2,
         progress: Callable[[int, int], None] = _silent,
+        evaluation_fields: Mapping[str, Field] | None = None,
     ) -> None:
-        self.folder, self.provenance, self.fields = folder, provenance, dict(fields)
+        self.folder, self.provenance = folder, provenance
+        # Evaluation samples may have other shapes, such as whole scenes where patches are trained on.
+        self.fields = {"training": dict(fields), "evaluation": dict(evaluation_fields or fields)}
         self.counts, self.settings, self.progress = dict(counts), dict(settings), progress
         self.extra: dict[str, Any] = {}
         self._staging = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -103,7 +106,7 @@ class Writer:
         try:
             for part in PARTS:
                 for number, size in enumerate(self._shards[part]):
-                    self._create(self._name(part, number), size)
+                    self._create(part, self._name(part, number), size)
         except BaseException:
             self._drop()
             raise
@@ -112,11 +115,11 @@ class Writer:
     def _name(self, part: str, number: int) -> str:
         return f"{part}-{number:05d}-of-{len(self._shards[part]):05d}.h5"
 
-    def _create(self, name: str, size: int) -> None:
+    def _create(self, part: str, name: str, size: int) -> None:
         # The library's default is to put small datasets anywhere; a sample shall begin on a page.
         file = h5py.File(self._staging / name, "w", alignment_threshold=PAGE, alignment_interval=PAGE)
         self._files[name] = file
-        for key, field in self.fields.items():
+        for key, field in self.fields[part].items():
             dtype = np.dtype(field.dtype).newbyteorder("<")
             # Allocated now: what was never written has no place in the file to be read from.
             space = h5py.h5s.create_simple((size, *field.shape))
@@ -130,11 +133,12 @@ class Writer:
 
     def append(self, part: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Add samples to a part: (k, *shape) of each field, k >= 1. Raises DatasetError for anything else."""
-        if set(arrays) != set(self.fields):
-            raise DatasetError(f"{self.folder}: fields are {sorted(arrays)}; expected {sorted(self.fields)}")
+        fields = self.fields[part]
+        if set(arrays) != set(fields):
+            raise DatasetError(f"{self.folder}: fields are {sorted(arrays)}; expected {sorted(fields)}")
         count = len(next(iter(arrays.values())))
         for key, array in arrays.items():
-            field = self.fields[key]
+            field = fields[key]
             if array.shape != (count, *field.shape) or array.dtype != np.dtype(field.dtype):
                 raise DatasetError(
                     f"{self.folder}: '{key}' is {array.shape} {array.dtype}; "
@@ -253,7 +257,13 @@ def read_description(folder: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def verify(folder: Path, settings: Mapping[str, Any], fields: Mapping[str, Field], thorough: bool) -> dict[str, Any]:
+def verify(
+    folder: Path,
+    settings: Mapping[str, Any],
+    fields: Mapping[str, Field],
+    thorough: bool,
+    evaluation_fields: Mapping[str, Field] | None = None,
+) -> dict[str, Any]:
     """Check a data set and say what it is; `thorough` compares every file's SHA-256, else sizes and headers.
 
     Returns what `dataset.json` says but for its files and settings. Raises DatasetError, naming file and key.
@@ -268,7 +278,8 @@ def verify(folder: Path, settings: Mapping[str, Any], fields: Mapping[str, Field
             raise DatasetError(f"{path} is missing; make or copy the data set again")
         if path.stat().st_size != file["bytes"]:
             raise DatasetError(f"{path} has {path.stat().st_size} bytes; expected {file['bytes']}")
-        check_shard(path, file["samples"], fields)
+        evaluation = evaluation_fields is not None and file["name"].startswith("evaluation-")
+        check_shard(path, file["samples"], evaluation_fields if evaluation and evaluation_fields else fields)
         if thorough and file_digest(path) != file["sha256"]:
             raise DatasetError(f"{path} has another SHA-256 than {file['sha256']}; make or copy it again")
     if overall_checksum(description["files"]) != description["checksum"]:
