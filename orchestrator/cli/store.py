@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.store is None:
         options.results.mkdir(parents=True, exist_ok=True)
     store = common.open_store(options.store or default_url(options.results))
-    document = {"schema": "orchestrator.store/1", "store": repr(store.engine.url), "action": action}
+    document: dict[str, object] = {"schema": "orchestrator.store/1", "store": repr(store.engine.url), "action": action}
     if action == "export":
         parquet = transfer.is_parquet(places[0])
         target = None if parquet else common.open_store(transfer.url_of(places[0]))

@@ -75,7 +75,8 @@ def remedy_for(engine: Engine, cause: object, words: str) -> str:
     state = str(getattr(cause, "sqlstate", None) or "")
     user, database = engine.url.username or "this user", engine.url.database
     lower = words.lower()
-    if state == "42501" or ("permission denied" in lower and engine.dialect.name == "postgresql"):
+    # 3F000: no schema that the user may use.
+    if state in ("42501", "3F000") or ("permission denied" in lower and engine.dialect.name == "postgresql"):
         return (
             "ask the database's owner for rights: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public "
             f'TO "{user}"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{user}" (to make or migrate the tables: '

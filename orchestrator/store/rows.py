@@ -91,7 +91,7 @@ def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], R
         else:
             numbers.pop(uid, None)
     if changed:
-        values = {column.name: bindparam(column.name) for column in runs.columns if column.name != "id"}
+        values: dict[str, Any] = {column.name: bindparam(column.name) for column in runs.columns if column.name != "id"}
         connection.execute(update(runs).where(runs.c.id == bindparam("number")).values(values), changed)
         for table in tables.CHILDREN:
             connection.execute(delete(table).where(table.c.run_id.in_([row["number"] for row in changed])))
