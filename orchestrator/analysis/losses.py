@@ -30,7 +30,7 @@ class Split:
     @property
     def total(self) -> float:
         """All of it."""
-        return sum(asdict(self).values())
+        return float(sum(asdict(self).values()))
 
     def shares(self) -> dict[str, float]:
         """Each part ÷ total; zeros of nothing."""
@@ -62,7 +62,7 @@ def split(
     waited = float(np.sum(straggling(data, compute, communicate), dtype=np.float64)) / ranks
 
     def mean(values: Floats) -> float:
-        return float(np.sum(values, dtype=np.float64)) / ranks
+        return float(np.sum(values, dtype=np.float64) / ranks)
 
     unmeasured = max(0.0, mean(total) - mean(data) - mean(compute) - mean(communicate))
     return Split(

@@ -186,8 +186,8 @@ def judge(item: Series, found: Estimate | None, p: float | None, adjusted_p: flo
     earlier = [values for values in item.earlier[-WINDOW:] if len(values)]
     counts = (len(item.current), len(earlier), sum(len(values) for values in earlier))
     if found is None or p is None or adjusted_p is None:
-        needed = max(1, 2 - len(item.current))
-        return Comparison("not enough runs", None, None, None, None, None, needed, *counts)
+        lacking = max(1, 2 - len(item.current))
+        return Comparison("not enough runs", None, None, None, None, None, lacking, *counts)
     half = t_quantile((1 + CONFIDENCE) / 2, found.freedom) * found.error
     change = float(np.expm1(found.change))
     interval = (float(np.expm1(found.change - half)), float(np.expm1(found.change + half)))
@@ -210,7 +210,7 @@ def critical(freedom: float, family: int) -> float:
 
 def excluded(item: Series, found: Estimate, half: float) -> bool:
     """Whether the interval already rules out any change that is sought, twice over."""
-    return abs(found.change) + 2 * half < -np.log1p(-item.sought_effect)
+    return bool(abs(found.change) + 2 * half < -np.log1p(-item.sought_effect))
 
 
 def more_needed(item: Series, found: Estimate, counts: tuple[int, int, int], family: int) -> int | None:

@@ -147,10 +147,10 @@ def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -
             for host, judged in found.items():
                 seen.setdefault(host, []).append(judged)
     records = []
-    for host, judged in seen.items():
-        slow = [excess for excess, late in judged if late]
-        if len(judged) >= MINIMUM_RUNS and len(slow) > MAJORITY * len(judged):
-            records.append(HostRecord(host, float(np.median(slow)), len(slow), len(judged)))
+    for host, verdicts in seen.items():
+        slow = [excess for excess, late in verdicts if late]
+        if len(verdicts) >= MINIMUM_RUNS and len(slow) > MAJORITY * len(verdicts):
+            records.append(HostRecord(host, float(np.median(slow)), len(slow), len(verdicts)))
     return sorted(records, key=lambda record: -record.excess)
 
 

