@@ -127,9 +127,7 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
     seed = settings["seed"] if settings["source"] == "stand-in" else None
     provenance = Provenance("slstr_cloud", settings["source"], settings["split"], str(settings["version"]), seed)
     patches, scenes = _fields(geometry.patch, geometry.patch), _fields(*geometry.shape)
-    with Writer(
-        folder, provenance, patches, counts, _made_of(settings), shards=1, evaluation_fields=scenes
-    ) as writer:
+    with Writer(folder, provenance, patches, counts, _made_of(settings), shards=1, evaluation_fields=scenes) as writer:
         for done, place in enumerate([*training, *evaluation], start=1):
             scene = formats.read_scene(paths[place], geometry.shape)
             images, masks = formats.normalised(scene), formats.labels(scene)

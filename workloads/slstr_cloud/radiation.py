@@ -1,4 +1,4 @@
-"""What the nine channels of SLSTR see of a surface under two layers of cloud: plain radiative transfer.
+"""What the nine channels see of a surface under two layers of cloud: plain radiative transfer.
 
 Channels: S1 to S6 at 0.555, 0.659, 0.865, 1.375, 1.610 and 2.250 µm (reflected sunlight), S7 to S9 at 3.74, 10.85 and
 12.0 µm (thermal emission, in S7 sunlight as well). (Coppo et al., J. Mod. Opt. 57, 1815, 2010.)
@@ -97,8 +97,8 @@ def emitted(
 ) -> NDArray[np.float32]:
     """Brightness temperatures in S7 to S9 (h, w, 3), K.
 
-    Each layer emits by its emissivity and lets the rest through. `sunlight` is the cosine of the sun's zenith angle, 0 at
-    night; in S7 ground, cloud and sun-glint (an additional reflectance (h, w)) return some of it.
+    Each layer emits by its emissivity and lets the rest through. `sunlight` is the cosine of the sun's zenith angle, 0
+    at night; in S7 ground, cloud and sun-glint (an additional reflectance (h, w)) return some of it.
     """
     result = np.empty((*ground.temperature.shape, len(THERMAL_UM)), np.float32)
     for channel, wavelength in enumerate(THERMAL_UM):

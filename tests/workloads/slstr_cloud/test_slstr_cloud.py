@@ -1,0 +1,227 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import yaml
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from sklearn.model_selection import train_test_split
+
+import workloads.slstr_cloud
+from workloads.runtime.errors import DatasetError
+from workloads.runtime.task import to_device
+from workloads.slstr_cloud import dataset, formats
+from workloads.slstr_cloud.geometry import Geometry, split_by_file
+from workloads.slstr_cloud.inference import scene_logits
+from workloads.slstr_cloud.quality import CloudQuality
+from workloads.slstr_cloud.radiation import brightness, planck
+from workloads.slstr_cloud.simulation import simulate
+from workloads.slstr_cloud.task import SlstrCloudTask
+
+BENCHMARK = yaml.safe_load((Path(workloads.slstr_cloud.__file__).parent / "benchmark.yaml").read_text())
+PUBLISHED = Geometry(1200, 1500, 256, 80)
+TINY = {
+    "source": "stand-in", "version": "1", "split": "file", "preset": "tiny", "seed": 3,
+    "height": 72, "width": 90, "patch": 32, "crop": 8, "scenes": 5,
+}  # fmt: skip
+SETTINGS: dict[str, Any] = {
+    "dataset": TINY, "model": {"width": 4, "cloud_weight": 1.0, "rim": 0}, "training": {"channels_last": True},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    for number in range(TINY["scenes"]):
+        dataset.write_stand_in(folder, (72, 90), TINY["seed"], number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(published, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "set"
+    dataset.convert(published, folder, TINY, lambda done, total: None)
+    return folder
+
+
+def test_the_published_geometry_has_20_training_and_63_inference_patches():
+    assert PUBLISHED.training_patches == 20 and PUBLISHED.tiles == 63 and PUBLISHED.stride == 176
+    assert np.array_equal(PUBLISHED.cut(np.arange(1200)[:, None] + np.zeros((1, 1500)))[0][:, 0], np.arange(88, 344))
+
+
+@pytest.mark.parametrize("geometry", [PUBLISHED, Geometry(600, 750, 128, 40), Geometry(65, 77, 32, 6)])
+def test_patches_that_cover_a_scene_stitch_to_that_scene(geometry):
+    scene = torch.rand(*geometry.shape, 1)
+    assert torch.equal(geometry.stitch(geometry.cover(scene)[..., 0]), scene[..., 0])
+
+
+def test_files_are_divided_as_scikit_learn_divides_them():
+    training, evaluation = split_by_file(970, 0.8, 42)
+    expected = train_test_split(range(970), train_size=0.8, random_state=42)
+    assert [training.tolist(), evaluation.tolist()] == expected and len(training) == 776
+
+
+def test_the_reference_model_has_the_published_number_of_parameters():
+    model = SlstrCloudTask({**BENCHMARK, "dataset": BENCHMARK["dataset"]}, Path("nowhere")).build_model()
+    assert sum(parameter.numel() for parameter in model.parameters()) == 1_948_609
+
+
+def random_masks(seed, count=6):
+    random = np.random.default_rng(seed)
+    truth = [random.random((20, 30)) < random.random() for _ in range(count)]
+    predicted = [mask ^ (random.random(mask.shape) < 0.2) for mask in truth]
+    return truth, predicted
+
+
+def counted(truth, predicted):
+    quality = CloudQuality(PUBLISHED)
+    for true, found in zip(truth, predicted, strict=True):
+        quality.add(torch.from_numpy(found), torch.from_numpy(true))
+    return quality.counts
+
+
+def test_metrics_are_what_scikit_learn_computes_over_the_set_and_by_scene():
+    truth, predicted = random_masks(1)
+    found = CloudQuality.compute(counted(truth, predicted))
+    for name, metric in (("accuracy", accuracy_score), ("iou", jaccard_score), ("f1", f1_score)):
+        assert found[name] == pytest.approx(metric(np.ravel(truth), np.ravel(predicted)))
+        scenes = [metric(true.ravel(), mask.ravel()) for true, mask in zip(truth, predicted, strict=True)]
+        assert found[f"scene_{name}"] == pytest.approx(np.mean(scenes))
+
+
+def test_metrics_are_identical_for_any_number_of_ranks():
+    truth, predicted = random_masks(2, 11)
+    whole = counted(truth, predicted)
+    for ranks in (2, 4):
+        shares = [counted(truth[rank::ranks], predicted[rank::ranks]) for rank in range(ranks)]
+        assert np.array_equal(sum(shares), whole)
+
+
+def test_a_scene_without_cloud_that_is_called_clear_scores_one():
+    clear = [np.zeros((4, 4), bool)]
+    assert set(CloudQuality.compute(counted(clear, clear)).values()) == {1.0}
+
+
+def test_brightness_temperature_inverts_the_planck_function():
+    kelvin = np.linspace(190, 320, 50, dtype=np.float32)
+    assert np.allclose(brightness(10.854, planck(10.854, kelvin)), kelvin, atol=0.05)
+
+
+def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance():
+    differences = []
+    for number in range(6):
+        scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([5, number]))
+        bts, refs = scene.arrays["bts"], scene.arrays["refs"]
+        clear = ~scene.cloud & (bts[..., 1] > 0)
+        if scene.cloud.any() and clear.any():
+            differences.append(float(bts[scene.cloud][:, 1].mean() - bts[clear][:, 1].mean()))
+        assert np.isfinite(bts).all() and (refs.any() == scene.day)
+    assert np.mean(differences) < -10
+
+
+def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many():
+    wrong = []
+    for number in range(8):
+        scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([6, number]))
+        wrong.append(np.mean((scene.arrays["bayes"][..., 0] > 0) != scene.cloud))
+    assert 0.01 < np.mean(wrong) < 0.2
+
+
+def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evaluation(folder):
+    facts = dataset.verify(folder, TINY, thorough=True)
+    assert (facts["training_samples"], facts["evaluation_samples"]) == (4 * 4, 1)
+    task = SlstrCloudTask(SETTINGS, folder)
+    assert task.training_set.read(np.arange(2))["input"].shape == (2, 32, 32, 9)
+    assert task.evaluation_set.read(np.arange(1))["target"].shape == (1, 72, 90)
+
+
+def test_half_precision_keeps_temperatures_below_the_instruments_noise(published):
+    scene = formats.read_scene(formats.scene_files(published)[0], (72, 90))
+    kelvin = formats.normalised(scene)[..., 6:].astype(np.float64) * 22 + 270
+    usual = (scene.bts > 230) & (scene.bts < 310)
+    assert np.abs(kelvin - scene.bts)[usual].max() < 0.011
+
+
+def test_the_same_seed_makes_the_same_file(published, tmp_path):
+    dataset.write_stand_in(tmp_path, (72, 90), TINY["seed"], 1)
+    again = formats.read_scene(formats.scene_files(tmp_path)[0], (72, 90))
+    first = next(path for path in formats.scene_files(published) if path.name == formats.scene_files(tmp_path)[0].name)
+    assert np.array_equal(again.bts, formats.read_scene(first, (72, 90)).bts)
+
+
+def spoil(path, kind):
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:-5000])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    else:
+        with h5py.File(path, "r+") as file:
+            values = file["bts"][()]
+            del file["bts"]
+            if kind == "wrong shape":
+                file["bts"] = values[:-1]
+            elif kind == "wrong type":
+                file["bts"] = values.astype("S8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("truncated", "whole HDF5"), ("empty", "is empty"), ("missing", "no dataset 'bts'"),
+     ("wrong shape", "'bts' has shape"), ("wrong type", "'bts' has dtype")],
+)  # fmt: skip
+def test_a_bad_published_file_is_named_with_its_key(tmp_path, kind, words):
+    for number in range(2):
+        dataset.write_stand_in(tmp_path, (72, 90), 1, number)
+    assert dataset.check_published(tmp_path, TINY)["scenes"] == 2
+    path = formats.scene_files(tmp_path)[0]
+    spoil(path, kind)
+    with pytest.raises(DatasetError, match=words) as caught:
+        dataset.check_published(tmp_path, TINY)
+    assert path.name in str(caught.value)
+
+
+def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_once(folder):
+    torch.manual_seed(1)
+    task = SlstrCloudTask(SETTINGS, folder)
+    model = task.build_model()
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    batch = to_device(task.training_set.read(np.arange(8)), torch.device("cpu"))
+    losses = []
+    for _ in range(15):
+        loss = task.loss(model, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    scenes = to_device(task.evaluation_set.read(np.arange(1)), torch.device("cpu"))
+    quality = task.new_quality()
+    with torch.inference_mode():
+        quality.update(model.eval(), scenes)
+        assert task.predict(model, scenes).shape == (1, 72, 90)
+        assert scene_logits(model, scenes["input"][0], Geometry.of(TINY)).isfinite().all()
+    assert quality.counts[:4].sum() == int(formats.measured(scenes["input"][0]).sum())
+
+
+def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder):
+    settings = {**SETTINGS, "model": {"width": 4, "cloud_weight": 0.5, "rim": 5}}
+    task = SlstrCloudTask(settings, folder)
+    model = task.build_model()
+    batch = to_device(task.training_set.read(np.arange(2)), torch.device("cpu"))
+    chance = model(batch["input"])[:, 5:-5, 5:-5].double().sigmoid()
+    truth = batch["target"][:, 5:-5, 5:-5].double()
+    expected = -(0.5 * truth * chance.log() + (1 - truth) * (1 - chance).log()).mean()
+    assert task.loss(model, batch).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_picture_is_drawn(folder, tmp_path):
+    task = SlstrCloudTask(SETTINGS, folder)
+    task.draw(task.build_model().eval(), torch.device("cpu"), tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_the_description_names_the_evaluation_scenes(folder):
+    assert len(json.loads((folder / "dataset.json").read_text())["evaluation_scenes"]) == 1
