@@ -65,7 +65,7 @@ def detector_directions() -> NDArray[np.float32]:
     rows = PIXEL * (np.arange(ROWS)[:, None] - (ROWS - 1) / 2)
     columns = PIXEL * (np.arange(COLUMNS) - (COLUMNS - 1) / 2)
     points = [DISTANCE * t - rows * u + columns * r for t, u, r in zip(towards, up, right, strict=True)]
-    return (np.stack(points) / np.linalg.norm(points, axis=0)).astype(np.float32)
+    return np.asarray(np.stack(points) / np.linalg.norm(points, axis=0), np.float32)
 
 
 def lines_on_detector(
@@ -103,7 +103,7 @@ def expected_photons(cell: Cell, spread: Spread, random: np.random.Generator) ->
     """Mean counts (channels, rows, columns) for a lattice whose orientation, energy and the rest are drawn here."""
     indices = all_reflections()
     turn = rotation(np.radians(spread.misorientation) * random.standard_normal(3))
-    energies = ENERGY + ENERGY_STEP * np.arange(-1, 2) + spread.energy * random.standard_normal()
+    energies: NDArray[np.float64] = ENERGY + ENERGY_STEP * np.arange(-1, 2) + spread.energy * random.standard_normal()
     width = random.uniform(*spread.width) * PIXEL / DISTANCE
     # Drawn for every reflection, met or not, so that what is drawn does not depend on the lattice.
     brightness = spread.peak * np.exp(spread.brightness * random.standard_normal(len(indices)))

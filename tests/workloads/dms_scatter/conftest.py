@@ -1,0 +1,33 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import workloads.dms_scatter
+from workloads.dms_scatter.dataset import convert, folder_name, write_published
+
+
+@pytest.fixture(scope="session")
+def benchmark_settings() -> dict[str, Any]:
+    return yaml.safe_load((Path(workloads.dms_scatter.__file__).parent / "benchmark.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def tiny(benchmark_settings) -> dict[str, Any]:
+    return {**benchmark_settings["dataset"], "preset": "tiny", "inference_images": 4}
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, tiny) -> Path:
+    """The tiny stand-in in the published layout; not to be changed."""
+    folder = tmp_path_factory.mktemp("published")
+    write_published(folder, tiny, lambda done, total: None, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def consolidated(tmp_path_factory, tiny, published) -> Path:
+    folder = tmp_path_factory.mktemp("data") / folder_name(tiny)
+    convert(published, folder, tiny, lambda done, total: None)
+    return folder

@@ -1,0 +1,173 @@
+import h5py
+import numpy as np
+import pytest
+
+from workloads.dms_scatter import formats
+from workloads.dms_scatter.dataset import check_published, convert, folder_name, synthesise, verify, write_published
+from workloads.dms_scatter.synthesis import Recipe, label, sample
+from workloads.runtime.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.errors import DatasetError
+
+
+def quiet(done, total):
+    pass
+
+
+def test_the_stand_in_has_the_published_layout(published):
+    with h5py.File(published / "training/data-binary.h5") as file:
+        for group, samples in (("train", 48), ("test", 12)):
+            assert file[f"{group}/images"].shape == (samples, 487, 195, 3)
+            assert file[f"{group}/images"].dtype == np.float32
+            labels = file[f"{group}/labels"][()]
+            assert np.bincount(labels).tolist() == [samples // 2, samples // 2]
+    assert len(list((published / "inference").rglob("*.png"))) == 4
+
+
+def test_the_check_counts_what_is_there(published, tiny):
+    found = check_published(published, tiny)
+    size = found.pop("bytes")
+    assert size > 60 * 487 * 195 * 3 * 4
+    assert found == {
+        "training_samples": 48,
+        "evaluation_samples": 12,
+        "monoclinic": 30,
+        "tetragonal": 30,
+        "inference_images": 4,
+    }
+
+
+def test_inference_images_carry_their_class_in_the_path_and_are_patterns_of_their_own(published, tiny):
+    files = formats.inference_files(published / "inference")
+    for path, truth in files:
+        number = int(path.stem)
+        assert number >= 60 and label(number) == truth and path.parent.name == ["monoclinic", "tetragonal"][truth]
+        assert np.array_equal(formats.read_image(path), sample(number, tiny["seed"]))
+
+
+def test_a_class_name_above_the_folder_says_nothing_of_the_images(tmp_path):
+    folder = tmp_path / "monoclinic_and_others"
+    formats.write_image(folder / "tetragonal/1.png", np.zeros((487, 195, 3), np.uint8))
+    assert formats.inference_files(folder) == [(folder / "tetragonal/1.png", 1)]
+
+
+def test_the_data_are_the_same_for_any_number_of_workers(published, tiny, tmp_path):
+    write_published(tmp_path, tiny, quiet, workers=1)
+    one, other = (path / "training/data-binary.h5" for path in (tmp_path, published))
+    with h5py.File(one) as first, h5py.File(other) as second:
+        for key in ("train/images", "train/labels", "test/images", "test/labels"):
+            assert np.array_equal(first[key][()], second[key][()])
+
+
+def test_no_sample_is_in_two_parts(tiny):
+    parts = Recipe.of({**tiny, "preset": "full"}).parts
+    numbers = np.concatenate(list(parts.values()))
+    assert len(numbers) == len(set(numbers.tolist())) == 8060
+    assert {part: len(numbers) for part, numbers in parts.items()} == {"training": 6448, "evaluation": 1612}
+
+
+def test_conversion_keeps_every_sample_and_measures_the_training_pixels(published, consolidated, tiny):
+    with h5py.File(published / "training/data-binary.h5") as file:
+        images, labels = file["train/images"][()], file["train/labels"][()]
+        evaluation = file["test/images"][()]
+    training = ConsolidatedSet(consolidated, "training")
+    read = training.read(np.arange(48))
+    assert np.array_equal(read["input"], images) and np.array_equal(read["target"], labels)
+    assert np.array_equal(ConsolidatedSet(consolidated, "evaluation").read(np.arange(12))["input"], evaluation)
+    pixels = read_description(consolidated)["pixels"]
+    assert pixels["mean"] == pytest.approx(images.mean(dtype=np.float64), rel=1e-5)
+    assert pixels["deviation"] == pytest.approx(images.std(dtype=np.float64), rel=1e-4)
+    found = verify(consolidated, tiny, thorough=True)
+    assert (found["source"], found["training_samples"], found["evaluation_samples"]) == ("stand-in", 48, 12)
+
+
+def test_other_settings_live_in_another_folder(tiny):
+    names = {folder_name({**tiny, **change}) for change in ({}, {"seed": 2}, {"preset": "full"}, {"version": "2"})}
+    assert len(names) == 4
+    assert folder_name({**tiny, "source": "real", "version": "dms_sim"}) == "dms_scatter/real-dms_sim"
+
+
+def test_real_data_are_not_synthesised(tmp_path, tiny):
+    with pytest.raises(DatasetError, match="download"):
+        synthesise(tmp_path / "real", {**tiny, "source": "real"}, quiet, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"preset": "huge"}, "expected one of tiny, small, full"), ({"evaluation_share": 1.0}, "between 0 and 1")],
+)
+def test_wrong_settings_are_named(tiny, change, said):
+    with pytest.raises(DatasetError, match=said):
+        Recipe.of({**tiny, **change})
+
+
+GOOD = np.zeros((2, 487, 195, 3), np.float32)
+
+
+def written(path, **changes):
+    """A training file with two images in each group, some of it changed; None leaves a dataset out."""
+    arrays = {f"{group}/{key}": value for group in ("train", "test") for key, value in
+              (("images", GOOD), ("labels", np.array([0, 1])))}  # fmt: skip
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        for key, value in {**arrays, **changes}.items():
+            if value is not None:
+                file[key] = value
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train/images": None}, "no dataset 'train/images'"),
+        ({"test/labels": None}, "no dataset 'test/labels'"),
+        ({"train/images": GOOD.transpose(0, 3, 1, 2)}, "'train/images' has shape (2, 3, 487, 195); expected"),
+        ({"train/images": GOOD[0]}, "'train/images' has shape (487, 195, 3); expected"),
+        ({"test/images": GOOD.astype(np.uint8)}, "'test/images' has dtype uint8; expected float32"),
+        ({"test/images": GOOD[:0]}, "'test/images' is empty"),
+        ({"train/labels": np.array([0, 1, 1])}, "'train/labels' has shape (3,); expected (2,)"),
+        ({"train/labels": np.array([0, 2])}, "'train/labels'[1] is 2; expected 0 (monoclinic) or 1 (tetragonal)"),
+        ({"train/labels": np.array([b"a", b"b"])}, "'train/labels' has dtype"),
+        ({"test/images": GOOD * np.nan}, "'test/images'[0] holds NaN or infinite values"),
+    ],
+)
+def test_a_bad_training_file_is_named_with_what_is_wrong(tmp_path, tiny, changes, said):
+    path = tmp_path / "training/data-binary.h5"
+    written(path, **changes)
+    for use in (lambda: check_published(tmp_path, tiny), lambda: convert(tmp_path, tmp_path / "out", tiny, quiet)):
+        with pytest.raises(DatasetError) as error:
+            use()
+        assert str(path) in str(error.value) and said in str(error.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["training"]
+
+
+def test_labels_in_a_column_are_as_good(tmp_path, tiny):
+    written(tmp_path / "training/data-binary.h5", **{"train/labels": np.array([[1.0], [0.0]])})
+    assert check_published(tmp_path, tiny)["training_samples"] == 2
+
+
+def test_a_truncated_an_empty_and_a_missing_training_file_are_named(tmp_path, tiny):
+    path = tmp_path / "training/data-binary.h5"
+    with pytest.raises(DatasetError, match="does not exist"):
+        check_published(tmp_path, tiny)
+    written(path)
+    path.write_bytes(path.read_bytes()[:-100_000])
+    with pytest.raises(DatasetError, match="not a whole HDF5 file"):
+        check_published(tmp_path, tiny)
+    path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="0 bytes"):
+        check_published(tmp_path, tiny)
+
+
+def test_bad_inference_images_are_named(tmp_path, tiny):
+    written(tmp_path / "training/data-binary.h5")
+    image = tmp_path / "inference/tetragonal/1.png"
+    formats.write_image(image, np.zeros((487, 195, 3), np.uint8))
+    whole = image.read_bytes()
+    image.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatasetError, match=r"1\.png .* not a whole image"):
+        check_published(tmp_path, tiny)
+    formats.write_image(image, np.zeros((195, 487, 3), np.uint8))
+    with pytest.raises(DatasetError, match=r"1\.png has shape \(195, 487, 3\)"):
+        check_published(tmp_path, tiny)
+    image.rename(tmp_path / "inference/1.png")
+    with pytest.raises(DatasetError, match="expected one of monoclinic or tetragonal"):
+        check_published(tmp_path, tiny)
