@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
             rows = np.unique(np.linspace(0, ranks, min(ranks, MOST_RANKS) + 1).astype(int))
             columns = np.unique(np.linspace(0, steps, min(steps, MOST_STEPS) + 1).astype(int))
             values = []
-            for start, stop in zip(rows[:-1], rows[1:], strict=True):
+            for start, stop in itertools.pairwise(rows):
                 seconds = np.add.reduceat(total[start:stop].sum(axis=0, dtype=np.float64), columns[:-1])
                 count = np.add.reduceat(samples[start:stop].sum(axis=0, dtype=np.int64), columns[:-1])
                 rate = np.divide(count, seconds, out=np.zeros_like(seconds), where=seconds > 0)
