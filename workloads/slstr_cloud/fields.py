@@ -21,7 +21,7 @@ def random_field(
     """A Gaussian random field (h, w), zero mean, unit variance, with a power-law spectrum k^-slope.
 
     Flat above the scale `outer_km`, smooth below `inner_km`; `stretch` times longer along `direction` (rad).
-    Clouds have slopes near 8/3 in two dimensions, that is 5/3 along a line (Davis et al., J. Atmos. Sci. 54, 241, 1997).
+    Clouds have slopes near 8/3 in 2-D, that is 5/3 along a line (Davis et al., J. Atmos. Sci. 54, 241, 1997).
     """
     height, width = shape
     noise = random.standard_normal(shape, np.float32)
@@ -35,7 +35,8 @@ def random_field(
         amplitude *= np.exp(squared * np.float32(-(inner_km**2)))
     amplitude[0, 0] = 0
     field = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, shape)
-    return ((field - field.mean()) / field.std()).astype(np.float32)
+    result: Field = ((field - field.mean()) / field.std()).astype(np.float32)
+    return result
 
 
 def logistic(x: Field) -> Field:

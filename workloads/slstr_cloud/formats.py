@@ -1,6 +1,6 @@
 """The published files: one HDF5 file a scene, and how its numbers become the network's.
 
-`{day,night}/S3A….hdf` holds `bts` (h, w, 3), brightness temperatures S7 to S9 in K; `refs` (h, w, 6), reflectances S1 to
+`{day,night}/S3A….hdf` holds `bts` (h, w, 3), temperatures S7 to S9 in K; `refs` (h, w, 6), reflectances S1 to
 S6; `rads` (h, w, 6), their radiances; `bayes` and `summary` (h, w, 1), cloud masks from 0 to 255; h = 1200, w = 1500.
 Zero stands for "not measured" (at night the reflectances, beyond the swath everything). Sources: stfc-sciml/e2e,
 case2 (`convert_netcdf.py` writes them, `data_loader.py` reads them).

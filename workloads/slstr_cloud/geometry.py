@@ -19,7 +19,7 @@ POOLINGS = 8
 
 @dataclass(frozen=True)
 class Geometry:
-    """A scene's ``height`` and ``width``, a square patch's side, and how much of an inferred patch is cut off (``crop``,
+    """A scene's ``height`` and ``width``, a square patch's side, and how much of an inferred patch is cut (``crop``,
     half of it on each side), in pixels. Published: 1200 x 1500, 256, 80.
     """
 

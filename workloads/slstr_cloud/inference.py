@@ -15,4 +15,4 @@ def scene_logits(model: nn.Module, scene: Tensor, geometry: Geometry) -> Tensor:
     """Logits of cloud (height, width) of one normalised scene (height, width, 9)."""
     tiles = geometry.cover(scene)
     at_once = PATCHES_AT_ONCE if scene.device.type == "cpu" else len(tiles)
-    return geometry.stitch(torch.cat([model(part) for part in tiles.split(at_once)]))
+    return geometry.stitch(torch.cat([model(part) for part in torch.split(tiles, at_once)]))

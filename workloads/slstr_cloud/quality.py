@@ -60,7 +60,7 @@ class CloudQuality(Quality):
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:
-        """Counts of true cloud, false cloud, missed cloud, true clear; scenes; sums of their accuracies, IoUs, F1s: (8,)."""
+        """True cloud, false cloud, missed cloud, true clear; scenes; sums of their accuracies, IoUs, F1s: (8,)."""
         return np.concatenate([self._pixels, self._scenes])
 
     @staticmethod

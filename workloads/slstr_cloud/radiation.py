@@ -62,12 +62,14 @@ class Ground:
 
 def planck(wavelength: float, temperature: Field) -> Field:
     """Radiance of a black body, W m⁻² sr⁻¹ µm⁻¹, at a wavelength in µm and a temperature in K."""
-    return (C1 / wavelength**5 / np.expm1(C2 / wavelength / temperature)).astype(np.float32)
+    result: Field = (C1 / wavelength**5 / np.expm1(C2 / wavelength / temperature)).astype(np.float32)
+    return result
 
 
 def brightness(wavelength: float, radiance: Field) -> Field:
     """Temperature of the black body with this radiance, K: the inverse of `planck`."""
-    return (C2 / wavelength / np.log1p(C1 / wavelength**5 / radiance)).astype(np.float32)
+    result: Field = (C2 / wavelength / np.log1p(C1 / wavelength**5 / radiance)).astype(np.float32)
+    return result
 
 
 def reflected(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDArray[np.float32]:

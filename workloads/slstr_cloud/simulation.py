@@ -132,7 +132,7 @@ def _surface(shape: tuple[int, int], place: Place, random: np.random.Generator) 
     white = np.where(land[..., None], kinds["snow"], kinds["ice"])
     reflectances = base + frozen[..., None] * (white * (1 + 0.05 * floes[..., None]) - base)
 
-    glint = np.zeros(shape, np.float32)
+    glint: Field = np.zeros(shape, np.float32)
     if place.sunlight:
         across = np.linspace(0, 1, width, dtype=np.float32)[None, :]
         wind = random_field(random, shape, km, 2.8, 700)
@@ -187,7 +187,8 @@ def _bayesian_mask(
     uncertainty = 0.7 if place.sunlight else 1.0
     evidence += uncertainty * random_field(random, shape, km, 2.0, 40)
     evidence += 0.5 * random.standard_normal(shape, np.float32)
-    return evidence > 0
+    cloud: NDArray[np.bool_] = evidence > 0
+    return cloud
 
 
 def _threshold_mask(
