@@ -137,8 +137,8 @@ def _surface(shape: tuple[int, int], place: Place, random: np.random.Generator) 
         across = np.linspace(0, 1, width, dtype=np.float32)[None, :]
         wind = random_field(random, shape, km, 2.8, 700)
         offset = across - random.uniform(0.1, 0.9) - 0.04 * wind
-        glint = random.uniform(0.05, 0.45) * np.exp(-((offset / random.uniform(0.05, 0.14)) ** 2))
-        glint = np.where(land, 0, glint * (1 - frozen) * (1 + 0.3 * wind)).astype(np.float32).clip(0)
+        ridge = random.uniform(0.05, 0.45) * np.exp(-((offset / random.uniform(0.05, 0.14)) ** 2))
+        glint = np.where(land, 0, ridge * (1 - frozen) * (1 + 0.3 * wind)).astype(np.float32).clip(0)
     reflectances = np.maximum(reflectances + glint[..., None], 0.001).astype(np.float32)
     emissivity = np.where(land, 0.97 - 0.12 * dry * (1 - frozen), 0.98).astype(np.float32)
     coast = np.zeros(shape, bool)
