@@ -103,7 +103,9 @@ def expected_photons(cell: Cell, spread: Spread, random: np.random.Generator) ->
     """Mean counts (channels, rows, columns) for a lattice whose orientation, energy and the rest are drawn here."""
     indices = all_reflections()
     turn = rotation(np.radians(spread.misorientation) * random.standard_normal(3))
-    energies: NDArray[np.float64] = ENERGY + ENERGY_STEP * np.arange(-1, 2) + spread.energy * random.standard_normal()
+    energies = np.asarray(
+        ENERGY + ENERGY_STEP * np.arange(-1, 2) + spread.energy * random.standard_normal(), np.float64
+    )
     width = random.uniform(*spread.width) * PIXEL / DISTANCE
     # Drawn for every reflection, met or not, so that what is drawn does not depend on the lattice.
     brightness = spread.peak * np.exp(spread.brightness * random.standard_normal(len(indices)))
