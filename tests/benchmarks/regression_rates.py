@@ -3,8 +3,9 @@
 A history is 52 weeks of 20 metrics with 5 repeats a week. Every week from the second on is compared with the weeks
 before it. Prints a table: the share of weeks with any alarm among the 20 metrics where nothing changed (the limit is
 1 in 100), and how often a slow-down of one metric is found in its first week (at least 95 in 100 for 5 %, after 26
-earlier weeks; the rows say how much less after fewer), each with its 95 % interval (Clopper and Pearson 1934). Where noise is heavier-tailed than assumed
-or the machine drifts between weeks, the rows say what becomes of the rates. Ends with one line of JSON.
+earlier weeks; the rows say how much less after fewer), each with its 95 % interval (Clopper and Pearson 1934). Where
+noise is heavier-tailed than assumed or the machine drifts between weeks, the rows say what becomes of the rates. Ends
+with one line of JSON.
 """
 
 from __future__ import annotations
