@@ -31,7 +31,7 @@ def draw_images(
             row[column].imshow(image[0], cmap="gray", vmin=low, vmax=high)
             row[column].set_title(name + score, fontsize=9)
         row[3].imshow(np.abs(images[1] - images[2])[0], cmap="magma", vmin=0, vmax=0.1 * data_range)
-        row[3].set_title("|denoised - clean|, to a tenth of the range", fontsize=9)
+        row[3].set_title(f"error, black 0 to white {0.1 * data_range:.3g}", fontsize=9)
         for one in row:
             one.set_axis_off()
     figure.savefig(path, dpi=110)

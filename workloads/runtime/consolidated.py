@@ -360,7 +360,7 @@ class _Column:
         if self._offset is None or not out.flags.c_contiguous or out.dtype != self.dtype:
             out[...] = self._dataset[first : first + len(out)]
             return
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = out.reshape(-1).view(np.uint8).data
         position = int(self._offset) + first * self._bytes
         while (got := os.preadv(self._descriptor, (view,), position)) != len(view):
             if got == 0:
