@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.launch.launchers import LAUNCHERS
-from orchestrator.records import AttemptDirectory, Manifest, alive_period, now, read_alive
+from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, alive_period
 
 
 def read_errors(attempt: AttemptDirectory) -> list[dict[str, Any]]:
@@ -47,23 +47,22 @@ def describe(error: dict[str, Any]) -> str:
     return f"rank {error['rank']} on {error['host']}: {error['kind']}: {error['message']}".replace("\n", " ")
 
 
-def silent_ranks(attempt: AttemptDirectory, manifest: Manifest) -> str:
-    """Which ranks a hang is due to: those whose process is stopped, else those that others wait for."""
-    slots = read_alive(attempt.alive)
-    missing = sorted(set(range(manifest.spec.ranks)) - set(slots))
+def silent_ranks(before: dict[int, AliveSlot], after: dict[int, AliveSlot], ranks: int) -> str:
+    """Which ranks a hang is due to, from two looks at their signs of life, taken a few periods apart: those that gave
+    none in between, else those that the others wait for."""
+    missing = sorted(set(range(ranks)) - set(after))
     if missing:
         return f"{name(missing)} never reported"
-    latest = now() - 3 * alive_period(manifest.spec.ranks) - 2
-    stopped = [rank for rank, slot in slots.items() if slot.written < latest]
+    latest = max(slot.written for slot in after.values()) - alive_period(ranks)
+    stopped = [rank for rank, slot in after.items() if slot == before.get(rank) and slot.written < latest]
     if stopped:
-        states = {rank: process_state(slots[rank].pid) for rank in stopped}
+        states = {rank: process_state(after[rank].pid) for rank in stopped}
         held = " (stopped by a signal)" if all(state == "T" for state in states.values()) else ""
         return f"{name(stopped)} stopped responding{held}"
-    busy = [rank for rank, slot in slots.items() if not slot.waiting]
-    if busy and len(busy) < len(slots):
-        return f"the others wait for {name(busy)} in phase {slots[busy[0]].phase}, step {slots[busy[0]].step}"
-    phase = slots[0].phase if slots else "unknown"
-    return f"all ranks are alive in phase {phase}, none advances"
+    busy = [rank for rank, slot in after.items() if not slot.waiting]
+    if busy and len(busy) < len(after):
+        return f"the others wait for {name(busy)} in phase {after[busy[0]].phase}, step {after[busy[0]].step}"
+    return f"all ranks are alive in phase {after[0].phase}, none advances"
 
 
 def name(ranks: list[int]) -> str:

@@ -25,6 +25,7 @@ from orchestrator.records import (
     AttemptDirectory,
     Manifest,
     RunDirectory,
+    alive_period,
     now,
     read_alive,
     read_json_if_whole,
@@ -33,6 +34,7 @@ from orchestrator.records import (
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
+LONGEST_LOOK_SECONDS = 30.0
 RESERVE_BYTES = 64 * 1024
 CANCEL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -126,10 +128,7 @@ class Supervisor:
                 next_look = time.monotonic() + 0.5
                 silence = watchdog.silence()
                 if silence is not None:
-                    return (
-                        "failed",
-                        f"no progress for {silence:.0f} s: {silent_ranks(self.attempt, self.manifest)}",
-                    )
+                    return "failed", f"no progress for {silence:.0f} s: {self.silent_ranks()}"
             time.sleep(POLL_SECONDS)
         if self.cancelled_by:
             return "cancelled", f"cancelled by {self.cancelled_by}"
@@ -139,6 +138,13 @@ class Supervisor:
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
         return "failed", cause
+
+    def silent_ranks(self) -> str:
+        """Whom the silence is due to. Takes some periods of the signs of life: a stopped rank gives none meanwhile."""
+        ranks = self.manifest.spec.ranks
+        before = read_alive(self.attempt.alive)
+        time.sleep(min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
+        return silent_ranks(before, read_alive(self.attempt.alive), ranks)
 
     def cancel(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: remember, and let the loop end things in order."""
