@@ -1,39 +1,13 @@
-"""Shared by all tests: the command line run for real, and small records to judge."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[1]
-
-
-@dataclass
-class Answer:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Answer]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(PROJECT), "COLUMNS": "200"}
+from commands import Answer, Command, environment
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Command, environment
+from commands import Command, environment
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Answer, Command, environment
+from commands import Answer, Command, environment
 
 from orchestrator.records import read_json_if_whole
 

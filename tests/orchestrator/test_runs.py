@@ -13,7 +13,7 @@ import h5py
 import jsonschema
 import numpy as np
 import pytest
-from conftest import Command, environment
+from commands import Command, environment
 
 from orchestrator.report.document import SCHEMA_FILE
 

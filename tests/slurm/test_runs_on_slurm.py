@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Answer, Command, environment
+from commands import Answer, Command, environment
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
 

@@ -5,7 +5,7 @@ import json
 import jsonschema
 import numpy as np
 import pytest
-from conftest import Command
+from commands import Command
 
 from orchestrator.report.document import SCHEMA_FILE
 from workloads.runtime.inference import latency_summary
