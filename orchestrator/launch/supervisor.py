@@ -128,7 +128,9 @@ class Supervisor:
                 next_look = time.monotonic() + 0.5
                 silence = watchdog.silence()
                 if silence is not None:
-                    return "failed", f"no progress for {silence:.0f} s: {self.silent_ranks()}"
+                    cause = f"no progress for {silence:.0f} s: {self.silent_ranks()}"
+                    if not self.cancelled_by:
+                        return "failed", cause
             time.sleep(POLL_SECONDS)
         if self.cancelled_by:
             return "cancelled", f"cancelled by {self.cancelled_by}"
@@ -143,7 +145,7 @@ class Supervisor:
         """Whom the silence is due to. Takes some periods of the signs of life: a stopped rank gives none meanwhile."""
         ranks = self.manifest.spec.ranks
         before = read_alive(self.attempt.alive)
-        time.sleep(min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
+        wait_until(lambda: bool(self.cancelled_by), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
         return silent_ranks(before, read_alive(self.attempt.alive), ranks)
 
     def cancel(self, number: int, frame: FrameType | None) -> None:

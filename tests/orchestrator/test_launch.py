@@ -1,6 +1,9 @@
 """Command lines of launchers, causes of failures and states of jobs, from what the programs really print."""
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,10 @@ import pytest
 
 from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
-from orchestrator.launch.causes import first_cause
+from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.launch.slurm_states import parse
-from orchestrator.records import AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
+from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
 from orchestrator.watch import VANISHED_SECONDS, judge
 
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
@@ -171,3 +174,45 @@ def test_half_a_result_is_no_result(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text('{"state": "comp')
     assert judge(directory, run, JobState("running")).state == "running"
+
+
+def slot(rank: int, written: float, pid: int = 0, waiting: bool = True) -> AliveSlot:
+    """A sign of life; process id 0 is on no node."""
+    return AliveSlot(rank, written, pid, "train", 7, waiting)
+
+
+def test_a_rank_that_gives_no_sign_between_two_looks_has_stopped() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        before = {0: slot(0, 10.0), 1: slot(1, 6.0, process.pid)}
+        after = {0: slot(0, 12.0), 1: slot(1, 6.0, process.pid)}
+        assert silent_ranks(before, after, 2) == "rank 1 stopped responding (stopped by a signal)"
+        process.kill()
+
+
+def test_a_rank_that_is_late_but_gives_signs_is_not_accused() -> None:
+    before = {0: slot(0, 10.0), 1: slot(1, 3.0, waiting=False)}
+    after = {0: slot(0, 12.0), 1: slot(1, 6.0, waiting=False)}
+    assert silent_ranks(before, after, 2) == "the others wait for rank 1 in phase train, step 7"
+
+
+def test_a_healthy_rank_that_misses_one_look_is_not_named_with_the_stopped_one() -> None:
+    looks = {0: slot(0, 10.0), 1: slot(1, 6.0)}
+    assert silent_ranks(looks, looks, 2) == "rank 1 stopped responding"
+
+
+def test_ranks_that_all_fell_silent_at_once_are_not_called_alive() -> None:
+    looks = {0: slot(0, 10.0), 1: slot(1, 10.2)}
+    assert silent_ranks(looks, looks, 2) == "ranks 0, 1 stopped responding"
+
+
+def test_ranks_that_give_signs_but_all_wait_are_called_alive() -> None:
+    before = {0: slot(0, 10.0), 1: slot(1, 10.2)}
+    after = {0: slot(0, 12.0), 1: slot(1, 12.2)}
+    assert silent_ranks(before, after, 2) == "all ranks are alive in phase train, none advances"
+
+
+def test_a_rank_that_never_started_is_named() -> None:
+    looks = {0: slot(0, 10.0)}
+    assert silent_ranks(looks, looks, 2) == "rank 1 never reported"
