@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +61,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         """Raise UsageError."""
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
-
-
-def stamp() -> str:
-    """The local time as it appears in names."""
-    return time.strftime("%Y%m%d-%H%M%S")
 
 
 def stderr_console() -> Console:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from orchestrator.cli import common
-from orchestrator.cli.run import make_plan
+from orchestrator.cli.run import configurations
 from orchestrator.config.compose import UsageError
 from orchestrator.records import EXIT_OK, RunDirectory
 
@@ -14,8 +14,10 @@ from orchestrator.records import EXIT_OK, RunDirectory
 def main(arguments: Sequence[str]) -> int:
     """Print the plan."""
     options = common.parse(arguments, "plan")
-    configs, campaign = make_plan(options)
+    from orchestrator.conduct import prepare
     from orchestrator.launch.schedulers import scheduler
+
+    configs, campaign = prepare(configurations(options))
 
     chosen = scheduler(configs[0]["cluster"]["scheduler"])
     scripts = {}

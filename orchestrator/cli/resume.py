@@ -11,7 +11,8 @@ def main(arguments: Sequence[str]) -> int:
     """Find what was submitted, submit what was not, follow all to the end; failed runs get another attempt."""
     options = common.parse_campaigns(arguments, "resume")
     from orchestrator import campaign as campaigns
-    from orchestrator.cli.run import watch
+    from orchestrator.cli.run import conclude
+    from orchestrator.conduct import attend
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.store.store import default_url
     from orchestrator.watch import look
@@ -27,4 +28,4 @@ def main(arguments: Sequence[str]) -> int:
         if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
             console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
             campaigns.submit(chosen, directory, manifest)
-    return watch(chosen, runs, config, store, console, options.json)
+    return conclude(attend(chosen, runs, config, store, console), console, options.json)
