@@ -47,10 +47,11 @@ def html_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str
 def write_html(name: str, records: Sequence[RunRecord], output: Path, several: bool) -> int:
     """Write one campaign's pages and print where; of several campaigns each gets a folder of its own."""
     from orchestrator.report.document import report_document
-    from orchestrator.report.html.pages import page_name, write_campaign
+    from orchestrator.report.html.campaign import write_campaign
+    from orchestrator.report.html.folder import page_name
 
     document = report_document(name, records)
-    print(write_campaign(document, output / page_name(name) if several else output))
+    print(write_campaign(document, records, output / page_name(name) if several else output))
     return common.exit_code(document["runs"])
 
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     if not known:
         raise UsageError("The store is empty.")
     if ours.history:
-        from orchestrator.report.html.pages import write_history
+        from orchestrator.report.html.history import write_history
 
         print(write_history(store.history(), ours.output))
         return EXIT_OK

@@ -93,7 +93,7 @@ def scaling_entries(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             names = ("benchmark", "cluster", "comm", "recipe", "scale", "mode", "dataset_checksum")
             series.setdefault(tuple(str(run[name]) for name in names), []).append(record)
     entries = []
-    for (benchmark, _, comm, recipe, scale, run_mode, _), members in series.items():
+    for (benchmark, cluster, comm, recipe, scale, run_mode, _), members in series.items():
         measured: dict[int, list[float]] = {}
         ranks = {}
         for member in members:
@@ -107,6 +107,8 @@ def scaling_entries(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             entries.append(
                 {
                     "benchmark": benchmark,
+                    "cluster": cluster,
+                    "dataset": f"{members[0].run['dataset_name']}, {members[0].run['dataset_source']}",
                     "mode": "strong" if scale == "strong" else "weak",
                     "comm": comm,
                     "recipe": recipe,

@@ -1,19 +1,49 @@
 "use strict";
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+// Draws the page's figures in the page's colours. Figures are JSON beside their places; a colour in one is the name of a
+// CSS variable, so that light, dark and print each have their own.
 
-function draw() {
-  const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
-  for (const place of document.querySelectorAll(".plot")) {
-    const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-    const axis = { gridcolor: line, zerolinecolor: line, automargin: true };
-    Plotly.react(place, figure.data, {
-      ...figure.layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { color: ink, family: "system-ui, sans-serif" }, margin: { l: 60, r: 10, t: 10, b: 50 },
-      legend: { orientation: "h", y: -0.25 },
-      xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
-    }, { responsive: true, displaylogo: false });
-  }
+const narrow = window.matchMedia("(max-width: 40rem)");
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const touch = window.matchMedia("(pointer: coarse)");
+
+function colours(value, key, css) {
+  if (typeof value === "string") return /color$/.test(key) && value.startsWith("--") ? css.getPropertyValue(value).trim() : value;
+  if (Array.isArray(value)) return typeof value[0] === "object" ? value.map(item => colours(item, key, css)) : value;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, colours(item, name, css)]));
 }
-draw();
-dark.addEventListener("change", draw);
+
+function draw(place) {
+  const css = getComputedStyle(document.documentElement);
+  const figure = colours(JSON.parse(document.getElementById(place.dataset.figure).textContent), "", css);
+  const [ink, soft, line] = ["--ink", "--soft", "--line"].map(name => css.getPropertyValue(name).trim());
+  const axis = given => ({ gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, ...given,
+    title: { standoff: 8, ...given?.title } });
+  const { xaxis, yaxis, ...layout } = figure.layout;
+  place.removeAttribute("data-waiting");
+  return Plotly.react(place, figure.data, {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
+    font: { color: ink, family: "system-ui, sans-serif", size: narrow.matches ? 11 : 13 },
+    hoverlabel: { bgcolor: css.getPropertyValue("--raised").trim(), bordercolor: line, font: { color: ink }, align: "left", namelength: -1 },
+    margin: { l: 10, r: 10, t: 10, b: 10 }, hovermode: "closest",
+    legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0, traceorder: "normal" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink },
+    // A finger that scrolls the page must not zoom the plot.
+    dragmode: touch.matches ? false : "zoom",
+    ...layout, xaxis: axis(xaxis), yaxis: axis(yaxis),
+  }, { responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+    toImageButtonOptions: { filename: place.dataset.name, scale: 2 } });
+}
+
+const places = [...document.querySelectorAll(".plot")];
+const seen = new IntersectionObserver(entries => {
+  for (const entry of entries) if (entry.isIntersecting && entry.target.hasAttribute("data-waiting")) draw(entry.target);
+}, { rootMargin: "600px" });
+for (const place of places) { place.setAttribute("data-waiting", ""); seen.observe(place); }
+
+const again = () => { for (const place of places) if (!place.hasAttribute("data-waiting")) draw(place); };
+dark.addEventListener("change", again);
+narrow.addEventListener("change", again);
+// Paper is light and has another width: all plots are drawn for it, and for the screen again after it.
+window.matchMedia("print").addEventListener("change", event => event.matches ? places.forEach(draw) : again());

@@ -13,7 +13,8 @@ MOST_STEPS = 200
 def throughput_map(path: Path) -> dict[str, Any] | None:
     """Samples/s in at most 64 × 200 blocks of ranks × steps; None where the file is missing or damaged.
 
-    A block's value is its samples ÷ its seconds: the mean rate of its ranks.
+    A block's value is its samples ÷ its seconds: the mean rate of its ranks; None where no time passed. ``ranks`` and
+    ``steps`` are the first of each block.
     """
     import h5py
     import numpy as np
@@ -26,12 +27,18 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
                 return None
             rows = np.unique(np.linspace(0, ranks, min(ranks, MOST_RANKS) + 1).astype(int))
             columns = np.unique(np.linspace(0, steps, min(steps, MOST_STEPS) + 1).astype(int))
-            values = []
+            values: list[list[float | None]] = []
             for start, stop in itertools.pairwise(rows):
                 seconds = np.add.reduceat(total[start:stop].sum(axis=0, dtype=np.float64), columns[:-1])
                 count = np.add.reduceat(samples[start:stop].sum(axis=0, dtype=np.int64), columns[:-1])
-                rate = np.divide(count, seconds, out=np.zeros_like(seconds), where=seconds > 0)
-                values.append([float(f"{value:.4g}") for value in rate])
+                rate = np.divide(count, seconds, out=np.full_like(seconds, np.nan), where=seconds > 0)
+                values.append([float(f"{value:.4g}") if value == value else None for value in rate])
     except (OSError, KeyError):
         return None
-    return {"values": values, "ranks": [int(row) for row in rows[:-1]], "steps": [int(step) for step in columns[:-1]]}
+    return {
+        "values": values,
+        "ranks": [int(row) for row in rows[:-1]],
+        "steps": [int(step) for step in columns[:-1]],
+        "rank_count": int(ranks),
+        "step_count": int(steps),
+    }

@@ -1,0 +1,212 @@
+"""The pages of a campaign: one over all its runs, and one for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.report.html.folder import Folder, Table, moment, page_name
+from orchestrator.report.html.heat import throughput_map
+from orchestrator.report.html.plots import accuracy, times
+from orchestrator.report.html.plots.figure import Plot
+from orchestrator.report.html.plots.heat import heat_map
+from orchestrator.report.html.plots.scaling import scaling
+from orchestrator.report.text import accuracy_time, headline, quality, short
+
+if TYPE_CHECKING:
+    from orchestrator.store.store import RunRecord
+
+MOST_PICTURES = 4
+COMMON = ("benchmark", "cluster", "scale", "comm", "mode", "recipe")
+
+
+def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], output: Path) -> Path:
+    """The campaign's page as index.html and a page for each run; returns the index. Raises UsageError."""
+    folder = Folder(output)
+    manifests = {record.run["run"]: json.loads(record.run["manifest"]) for record in records}
+    runs = [write_run(folder, document["campaign"], run, manifests.get(run["run"], {})) for run in document["runs"]]
+    drawn = campaign_plots(document, {item["entry"]["run"]: item["map"] for item in runs})
+    tables = campaign_tables(document)
+    pictures = [{"file": item["picture"], "run": item["entry"]["run"]} for item in runs if item["picture"]]
+    pictures = one_a_kind(pictures, document["runs"])
+    contents = [("runs", "Runs"), *((plot.key, plot.title) for plot in drawn), *((t.key, t.title) for t in tables)]
+    contents += [("pictures", "Samples")] if pictures else []
+    created = [record.run["created"] for record in records]
+    return folder.page(
+        "index", "campaign.html", drawn,
+        title=f"Campaign {document['campaign']}",
+        facts=campaign_facts(document, manifests, min(created, default=None)),
+        answer=headline(document),
+        tiles_of=campaign_tiles(document),
+        contents=[*contents, ("provenance", "Provenance")],
+        runs=runs, tables=tables, pictures=pictures,
+        provenance=campaign_provenance(document, manifests),
+    )  # fmt: skip
+
+
+def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
+    """The plots over all runs, in the order in which questions are asked."""
+    runs = document["runs"]
+    plots = [scaling(document["scaling"], mode) for mode in ("weak", "strong")]
+    plots += accuracy.curves(runs)
+    plots += accuracy.times_to_accuracy(runs)
+    plots += [times.time_split(runs), times.phases(runs)]
+    largest: dict[str, Mapping[str, Any]] = {}
+    for run in runs:
+        if maps.get(run["run"]) and run["ranks"] > largest.get(run["benchmark"], {"ranks": 0})["ranks"]:
+            largest[run["benchmark"]] = run
+    for place, run in enumerate(largest.values()):
+        content = maps[run["run"]]
+        assert content is not None
+        plots.append(heat_map(content, f"heat-{place}", f"Throughput by rank over the steps of {run['run']}"))
+    return [plot for plot in plots if plot]
+
+
+def campaign_tables(document: Mapping[str, Any]) -> list[Table]:
+    """Recipes side by side, and what the analysis says of hosts."""
+    tables = []
+    if document.get("comparison"):
+        columns = ["benchmark", "mode", "comm", "nodes", "recipe", "n", "samples_per_s", "speedup", "metric", "quality"]
+        columns += ["target", "time_to_accuracy_s", "reached"]
+        rows = [[row[name] for name in columns] for row in document["comparison"]]
+        note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
+        tables.append(Table("comparison", "Recipes compared", note, columns, rows))
+    return tables
+
+
+def campaign_tiles(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures to take away."""
+    return []
+
+
+def campaign_facts(document: Mapping[str, Any], manifests: Mapping[str, Any], created: float | None) -> list[str]:
+    """What the campaign is, in a line."""
+    runs = document["runs"]
+    facts = [", ".join(dict.fromkeys(run["benchmark"] for run in runs))]
+    facts[0] += f" on {', '.join(dict.fromkeys(run['cluster'] for run in runs))}"
+    sources = list(dict.fromkeys(run["dataset"]["source"] for run in runs if run["dataset"]["source"]))
+    facts += [f"{' and '.join(sources)} data"] if sources else []
+    facts += [moment(created)] if created is not None else []
+    commits = list(dict.fromkeys(commit_words(manifest) for manifest in manifests.values()))
+    return facts + [words for words in commits if words]
+
+
+def commit_words(manifest: Mapping[str, Any]) -> str:
+    """The code that ran."""
+    git = manifest.get("provenance", {}).get("git", {})
+    if not git.get("commit"):
+        return ""
+    return f"commit {git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def campaign_provenance(document: Mapping[str, Any], manifests: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What the runs have in common and by what they differ, then code and packages."""
+    runs = document["runs"]
+    pairs: list[tuple[str, Any]] = []
+    for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "config_hash"):
+        values = list(dict.fromkeys(run[name] for run in runs))
+        words = [str(value)[:12] if name == "config_hash" else str(value) for value in values]
+        pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
+    sets = list(dict.fromkeys(dataset_words(run["dataset"]) for run in runs if run["dataset"]["name"]))
+    pairs.append(("data", "; ".join(sets)))
+    seen: dict[str, None] = {}
+    for manifest in manifests.values():
+        seen |= dict.fromkeys(provenance_words(manifest))
+    return pairs + [("code and packages", text) for text in seen]
+
+
+def dataset_words(dataset: Mapping[str, Any]) -> str:
+    """A data set in words."""
+    return (
+        f"{dataset['name']}, {dataset['source']}, split {dataset['split']}, version {dataset['version']}, "
+        f"checksum {str(dataset['checksum'])[:12]}"
+    )
+
+
+def provenance_words(manifest: Mapping[str, Any]) -> list[str]:
+    """Code, packages and machine that a run came from, in a line."""
+    found = manifest.get("provenance", {})
+    packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items() if version)
+    words = [commit_words(manifest), f"Python {found['python']}" if "python" in found else "", packages]
+    if "host" in found:
+        words.append(f"planned on {found['host']} ({found.get('machine')}, Linux {found.get('kernel')})")
+    text = "; ".join(word for word in words if word)
+    return [text] if text else []
+
+
+def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A picture of each (benchmark, recipe), from the largest scale: the run pages have the others."""
+    kinds = {run["run"]: (run["benchmark"], run["recipe"], run["dataset"]["source"]) for run in runs}
+    found = {kinds[picture["run"]]: picture for picture in pictures}
+    return list(found.values())[:MOST_PICTURES]
+
+
+# --- a run's own page -------------------------------------------------------------------------------------------------
+
+
+def write_run(folder: Folder, campaign: str, run: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's page; returns what the campaign's page needs of it."""
+    name = f"run-{page_name(run['run'])}"
+    attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
+    content = throughput_map(attempt / "telemetry.h5") if run["attempts"] else None
+    plots = [heat_map(content, "heat", "Throughput by rank over the steps")] if content else []
+    plots += [plot for plot in (times.time_split([run]), times.phases([run])) if plot]
+    plots += accuracy.curves([run])
+    picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
+    contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])
+    answer = run["state"] if not run["cause"] else f"{run['state']}: {run['cause']}"
+    config = manifest.get("config")
+    folder.page(
+        name, "run.html", plots,
+        title=run["run"], campaign=campaign, run=run, picture=picture,
+        facts=[f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
+               moment(manifest["created"]) if "created" in manifest else "", commit_words(manifest)],
+        answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run),
+        contents=[*contents, ("provenance", "Provenance")],
+        provenance=run_provenance(run, manifest),
+        config=json.dumps(config, indent=1, ensure_ascii=False) if config else None,
+    )  # fmt: skip
+    return {
+        "entry": run, "page": f"{name}.html", "picture": picture, "map": content,
+        "quality": quality(run), "accuracy_time": accuracy_time(run),
+    }  # fmt: skip
+
+
+def run_tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures of one run."""
+    throughput = run["throughput"]
+    if throughput["run"] is None:
+        return []
+    tiles = [
+        {
+            "name": "Throughput",
+            "value": f"{short(throughput['run'])} samples/s",
+            "detail": f"first epoch {short(throughput['cold'])}, later {short(throughput['warm'])}",
+        }
+    ]
+    rates = [value for value in throughput["per_rank"] if value is not None]
+    if rates:
+        detail = f"slowest to fastest of {len(rates)} ranks"
+        tiles.append({"name": "Per rank", "value": f"{short(min(rates))} to {short(max(rates))}", "detail": detail})
+    if run["quality"]["value"] is not None:
+        basis = run["quality"].get("basis")
+        tiles.append({"name": "Quality", "value": f"{run['quality']['value']:.3f}", "detail": quality(run)})
+        tiles[-1]["detail"] += f"; {basis}" if basis else ""
+    if run["mode"] == "training":
+        tiles.append({"name": "Time to accuracy", "value": accuracy_time(run), "detail": ""})
+    return tiles
+
+
+def run_provenance(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """All that identifies a run."""
+    pairs: list[tuple[str, Any]] = [
+        (name, run[name]) for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
+    ]
+    pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
+    pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["name"] else None))
+    pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
+    pairs.append(("job", manifest.get("job_id")))
+    pairs += [("code and packages", text) for text in provenance_words(manifest)]
+    return [*pairs, ("folder", run["directory"]), ("config hash", run["config_hash"])]

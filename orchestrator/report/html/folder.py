@@ -1,0 +1,108 @@
+"""A report's folder: pages from templates, a CSV file for every plot, the plotting library once."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.compose import UsageError
+from orchestrator.report.html.plots.figure import Plot
+from orchestrator.report.text import cell, short
+
+HERE = Path(__file__).parent
+TABLE_ROWS = 100
+"""Rows of a plot's table in the page; the CSV file has all."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A section that is a table, or a sentence."""
+
+    key: str
+    title: str
+    note: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+
+
+def page_name(text: str) -> str:
+    """A file name for any text: readable, without what a path or a URL could take amiss, and unique."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:60]
+    return plain if plain == text else f"{plain or 'page'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch as people read them, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+class Folder:
+    """A report's folder. Raises UsageError where it cannot be made."""
+
+    def __init__(self, path: Path) -> None:
+        from jinja2 import Environment, FileSystemLoader
+
+        self.path = path
+        self.templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
+        self.templates.filters["short"] = short
+        self.templates.policies["json.dumps_kwargs"] = {
+            "sort_keys": False,
+            "separators": (",", ":"),
+            "allow_nan": False,
+        }
+        self.templates.globals |= {"version": metadata.version("sciml-orchestrator"), "written": moment(time.time())}
+        try:
+            for name in ("assets", "data"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+            for asset in (HERE / "assets").iterdir():
+                shutil.copyfile(asset, path / "assets" / asset.name)
+            self.copy_library()
+        except OSError as error:
+            raise UsageError(f"-o {path}: cannot be written ({error.strerror}); name a folder that can") from error
+
+    def copy_library(self) -> None:
+        """plotly.js and its licence, from the Python package that ships them."""
+        found = find_spec("plotly")
+        if found is None or found.origin is None:
+            raise UsageError("the HTML report needs plotly: pip install plotly")
+        shutil.copyfile(
+            Path(found.origin).parent / "package_data" / "plotly.min.js", self.path / "assets" / "plotly.min.js"
+        )
+        licences = [file for file in metadata.files("plotly") or () if file.name == "LICENSE.txt"]
+        for licence in licences[:1]:
+            shutil.copyfile(str(licence.locate()), self.path / "assets" / "plotly-LICENSE.txt")
+
+    def page(self, name: str, template: str, plots: Sequence[Plot], **values: Any) -> Path:
+        """Write a page and the CSV files of its plots."""
+        shown = []
+        for plot in plots:
+            file = f"data/{name}-{plot.key}.csv"
+            self.write_csv(file, plot.columns, plot.rows)
+            figure = {"data": plot.traces, "layout": plot.layout}
+            shown.append({"plot": plot, "csv": file, "figure": figure, "shown": plot.rows[:TABLE_ROWS]})
+        path = self.path / f"{name}.html"
+        path.write_text(self.templates.get_template(template).render(plots=shown, **values), encoding="utf-8")
+        return path
+
+    def write_csv(self, file: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A CSV file within the folder."""
+        with (self.path / file).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow([cell(column) for column in columns])
+            writer.writerows([cell(value) for value in row] for row in rows)
+
+    def copy(self, source: Path, file: str) -> str | None:
+        """Take a file into the folder; returns its name there, None where there is none to take."""
+        if not source.is_file():
+            return None
+        shutil.copyfile(source, self.path / file)
+        return file

@@ -1,0 +1,219 @@
+"""Quality against time of every repeat, and how long the target took at each scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.analysis.accuracy import median_curve
+from orchestrator.analysis.statistics import olympic
+from orchestrator.report.html.plots.figure import (
+    SYMBOLS,
+    Plot,
+    axes,
+    colour,
+    distinct,
+    label,
+    logarithmic_nodes,
+    name_of,
+    plural,
+    reference_line,
+    rounded,
+    style,
+)
+
+TASK = ("benchmark", "cluster", "dataset", "metric", "target")
+LINE = ("scale", "comm", "recipe", "nodes")
+
+
+def described(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run by what may be drawn together (TASK) and what is one line (LINE)."""
+    data = run["dataset"]
+    return {
+        **{name: run[name] for name in ("benchmark", "cluster", "scale", "comm", "recipe", "nodes")},
+        "dataset": (data["name"], data["source"], data["split"], data["version"], data["checksum"]),
+        "metric": run["quality"]["metric"],
+        "target": run["quality"]["target"],
+        "run": run,
+    }
+
+
+def tasks(runs: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Trainings with evaluations, by task: same benchmark, data, metric and target, on the same machine."""
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for run in runs:
+        if run["evaluations"] and run["mode"] == "training":
+            entry = described(run)
+            found.setdefault(tuple(entry[name] for name in TASK), []).append(entry)
+    return list(found.values())
+
+
+def lines_of(entries: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """Repeats of the same, in order of scale."""
+    lines: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for entry in sorted(entries, key=lambda entry: (*(str(entry[name]) for name in LINE[:-1]), entry["nodes"])):
+        lines.setdefault(tuple(entry[name] for name in LINE), []).append(entry)
+    return lines
+
+
+def data_words(entry: Mapping[str, Any]) -> str:
+    """The data set for a title."""
+    name, source, split = entry["dataset"][:3]
+    return f"{name}, {source} data" if split is None else f"{name}, {source} data, {split} split"
+
+
+def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
+    """A legend's text: what differs, and the nodes."""
+    words = name_of(entry, [name for name in named if name != "nodes"])
+    nodes = plural(entry["nodes"], "node")
+    return f"{words}, {nodes}" if words else nodes
+
+
+def curves(runs: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Quality against time of every repeat with the median curve and the target, a plot a task."""
+    plots = []
+    for place, entries in enumerate(tasks(runs)):
+        metric, target = str(entries[0]["metric"]), entries[0]["target"]
+        named = distinct(entries, LINE)
+        traces: list[dict[str, Any]] = []
+        rows: list[list[Any]] = []
+        for number, members in enumerate(lines_of(entries).values()):
+            drawn, data = curve_traces(members, number, line_name(members[0], named))
+            traces += drawn
+            rows += data
+        if target is not None:
+            last = max(float(row[3]) for row in rows)
+            traces.append(reference_line([0, last], [target] * 2, f"target {target:g}"))
+        note = f"{data_words(entries[0])}. Time counts from the first touch of training data, evaluation included."
+        layout = axes("seconds", metric)
+        layout["xaxis"]["rangemode"] = "tozero"
+        title = f"{entries[0]['benchmark']}: {metric} against time"
+        columns = ["run", "nodes", "epoch", "seconds", metric]
+        plots.append(Plot(f"accuracy-{place}", title, note, traces, layout, columns, rows))
+    return plots
+
+
+def curve_traces(
+    members: Sequence[dict[str, Any]], number: int, name: str
+) -> tuple[list[dict[str, Any]], list[list[Any]]]:
+    """A thin curve for each repeat and a thick one for their median; and their rows."""
+    evaluations = [entry["run"]["evaluations"] for entry in members]
+    middle = median_curve([[(row["seconds"], row["value"]) for row in found] for found in evaluations])
+    look = style(number, 5)
+    traces, rows = [], []
+    for repeat, (entry, found) in enumerate(zip(members, evaluations, strict=True)):
+        run = entry["run"]["run"]
+        traces.append(
+            {
+                "x": [rounded(row["seconds"]) for row in found],
+                "y": [rounded(row["value"]) for row in found],
+                "mode": "lines+markers",
+                "name": label(f"{name}, repeats" if middle else name),
+                "legendgroup": label(name),
+                "showlegend": repeat == 0,
+                "opacity": 0.45 if middle else 1.0,
+                "text": [f"{label(run)}<br>epoch {row['epoch']}" for row in found],
+                "hovertemplate": "%{text}: %{y:.4g} after %{x:.4g} s<extra></extra>",
+                **look,
+                "line": {**look["line"], "width": 1},
+            }
+        )
+        rows += [[run, entry["nodes"], row["epoch"], row["seconds"], row["value"]] for row in found]
+    if middle:
+        whose = f"median of {len(members)}"
+        traces.append(
+            {
+                "x": [rounded(seconds) for seconds, _ in middle],
+                "y": [rounded(value) for _, value in middle],
+                "mode": "lines",
+                "name": label(f"{name}, {whose}"),
+                "legendgroup": label(name),
+                "line": {"color": colour(number), "width": 3},
+                "hovertemplate": "median %{y:.4g} after %{x:.4g} s<extra></extra>",
+            }
+        )
+        rows += [[whose, members[0]["nodes"], None, *point] for point in middle]
+    return traces, rows
+
+
+def times_to_accuracy(runs: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Scale against time to accuracy, a plot a task that was trained at more than one scale."""
+    plots = []
+    for place, entries in enumerate(tasks(runs)):
+        finished = [entry for entry in entries if entry["run"]["state"] == "completed" and entry["target"] is not None]
+        nodes = sorted({entry["nodes"] for entry in finished})
+        if len(nodes) < 2:
+            continue
+        rows = [
+            [entry["run"]["run"], entry["nodes"], entry["run"]["ranks"], entry["run"]["training"].get("global_batch"),
+             entry["run"]["training"].get("epochs"), entry["run"]["time_to_accuracy_s"]]
+            for entry in finished
+        ]  # fmt: skip
+        traces: list[dict[str, Any]] = []
+        lines: dict[tuple[Any, ...], list[list[dict[str, Any]]]] = {}
+        for key, members in lines_of(finished).items():
+            lines.setdefault(key[:-1], []).append(members)
+        named = [name for name in distinct(finished, LINE) if name != "nodes"]
+        for number, scales in enumerate(lines.values()):
+            name = name_of(scales[0][0], named) or str(scales[0][0]["benchmark"])
+            traces += time_traces(scales, number, name)
+        layout = axes("nodes", "seconds to the target")
+        layout["xaxis"] |= logarithmic_nodes(nodes)
+        layout["yaxis"] |= {"rangemode": "tozero"}
+        note = (
+            "Every repeat that reached the target, and their mean without the fastest and the slowest, which needs "
+            "three repeats of which at most one missed. The ideal is the smallest scale's mean ÷ the times more nodes; "
+            "a larger global batch that needs more epochs shows here while throughput looks perfect."
+        )
+        title = f"{entries[0]['benchmark']}: time to {entries[0]['metric']} {entries[0]['target']:g} by scale"
+        columns = ["run", "nodes", "ranks", "global_batch", "epochs", "time_to_accuracy_s"]
+        plots.append(Plot(f"tta-{place}", title, note, traces, layout, columns, rows))
+    return plots
+
+
+def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: str) -> list[dict[str, Any]]:
+    """Dots of the repeats, the line of the means, and the ideal from the first mean, of one line over scales."""
+    dots: list[tuple[int, float, str]] = []
+    means: list[tuple[int, float, str]] = []
+    for members in scales:
+        nodes = members[0]["nodes"]
+        values = [entry["run"]["time_to_accuracy_s"] for entry in members]
+        found = olympic(values)
+        dots += [
+            (nodes, value, label(entry["run"]["run"]))
+            for entry, value in zip(members, values, strict=True)
+            if value is not None
+        ]
+        if found.mean is not None:
+            means.append((nodes, found.mean, f"{found.reached} of {found.n} repeats reached the target"))
+    traces: list[dict[str, Any]] = [
+        {
+            "x": [x for x, _, _ in dots],
+            "y": [rounded(y) for _, y, _ in dots],
+            "text": [text for _, _, text in dots],
+            "mode": "markers",
+            "name": label(f"{name}, repeats"),
+            "opacity": 0.55,
+            "marker": {"color": colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
+            "hovertemplate": "%{text}: %{y:.4g} s<extra></extra>",
+        }
+    ]
+    if means:
+        first = means[0]
+        traces.append(
+            {
+                "x": [x for x, _, _ in means],
+                "y": [rounded(y) for _, y, _ in means],
+                "text": [text for _, _, text in means],
+                "mode": "lines+markers",
+                "name": label(f"{name}, olympic mean"),
+                "hovertemplate": "%{x} nodes: mean %{y:.4g} s<br>%{text}<extra></extra>",
+                **style(number, 6),
+            }
+        )
+        scale = [members[0]["nodes"] for members in scales]
+        ideal = [(nodes, first[1] * first[0] / nodes) for nodes in scale if nodes >= first[0]]
+        if len(ideal) > 1:
+            xs, ys = zip(*ideal, strict=True)
+            traces.append(reference_line(xs, ys, "ideal", "dot"))
+    return traces

@@ -1,0 +1,47 @@
+"""Throughput by rank over the steps of a run, as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.report.html.plots.figure import Plot
+
+
+def heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
+    """Samples/s by rank over steps, from what ``heat.throughput_map`` read."""
+    ranks, steps = content["ranks"], content["steps"]
+    rows = [
+        [*between(ranks, content["rank_count"], row), *between(steps, content["step_count"], column), value]
+        for row, line in enumerate(content["values"])
+        for column, value in enumerate(line)
+    ]
+    fine = len(ranks) <= 24
+    trace = {
+        "type": "heatmap",
+        "z": content["values"],
+        "x": steps,
+        "y": [str(rank) for rank in ranks] if fine else ranks,
+        "colorscale": "Cividis",
+        "colorbar": {"title": {"text": "samples/s", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "hovertemplate": "rank %{y}, step %{x}: %{z:.4g} samples/s<extra></extra>",
+    }
+    layout = {
+        "xaxis": {"title": {"text": "step"}, "showgrid": False},
+        "yaxis": {"title": {"text": "rank"}, "showgrid": False, "type": "category" if fine else "linear"},
+        "height": max(240, min(560, 150 + 22 * len(ranks))),
+    }
+    whole = len(ranks) == content["rank_count"] and len(steps) == content["step_count"]
+    note = "A horizontal stripe is a slow rank, a vertical one a moment in which all were slow."
+    if not whole:
+        note += (
+            f" Of {content['rank_count']} ranks × {content['step_count']} steps in blocks: samples ÷ seconds of each."
+        )
+    columns = ["first_rank", "last_rank", "first_step", "last_step", "samples_per_s"]
+    return Plot(key, title, note, [trace], layout, columns, rows)
+
+
+def between(starts: list[int], count: int, place: int) -> tuple[int, int]:
+    """First and last of a block."""
+    after = starts[place + 1] if place + 1 < len(starts) else count
+    return starts[place], after - 1

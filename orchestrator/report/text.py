@@ -1,0 +1,68 @@
+"""Values as texts: for tables that people read, and for CSV files that a spreadsheet may open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell(value: Any) -> Any:
+    """A CSV value; text that a spreadsheet would run as a formula is disarmed by an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
+
+
+def short(value: float | None) -> str:
+    """A number as people read it: four digits, whole numbers whole; a dash for what was not measured."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
+        return str(int(value))
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def with_interval(value: float | None, interval: Any, unit: str = "", factor: float = 1.0) -> str:
+    """ "0.93 [0.91, 0.94]" with a unit, without the interval where there is none."""
+    if value is None:
+        return "–"
+    text = f"{short(factor * value)}{unit}"
+    return text if not interval else f"{text} [{short(factor * interval[0])}, {short(factor * interval[1])}]"
+
+
+def quality(run: Mapping[str, Any]) -> str:
+    """What was reached, and what was to be."""
+    value = run["quality"]
+    if value["value"] is None:
+        return "–"
+    target = "" if value["target"] is None else f" (target {value['target']:.3g})"
+    return f"{value['metric']} {value['value']:.3f}{target}"
+
+
+def accuracy_time(run: Mapping[str, Any]) -> str:
+    """Time to accuracy, or that it was not reached."""
+    if run["state"] != "completed" or run["mode"] != "training":
+        return "–"
+    seconds = run["time_to_accuracy_s"]
+    return "not reached" if seconds is None else f"{seconds:.1f} s"
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The answer in one sentence or two."""
+    runs = document["runs"]
+    done = sum(run["state"] == "completed" for run in runs)
+    trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]
+    reached = sum(run["time_to_accuracy_s"] is not None for run in trained)
+    text = f"{done} of {len(runs)} runs completed"
+    text += f", {reached} reached their quality target." if trained else "."
+    largest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for entry in document["scaling"]:
+        if entry["nodes"] > entry["base_nodes"]:
+            key = (entry["benchmark"], entry["mode"])
+            if key not in largest or entry["nodes"] > largest[key]["nodes"]:
+                largest[key] = entry
+    for (benchmark, mode), entry in largest.items():
+        value = with_interval(entry["efficiency"], entry["interval"], " %", 100)
+        text += f" {benchmark} at {entry['nodes']} nodes: {mode} efficiency {value}"
+        text += f" (base {entry['base_nodes']}, n = {entry['n']})."
+    return text
