@@ -36,11 +36,14 @@ PHASES = (
     "latency",
     "throughput",
     "end_to_end",
+    "nodes",
+    "pairs",
+    "allreduce",
     "evaluate",
     "checkpoint",
 )
 """Phases of a run in the order they begin: training alternates with evaluation and checkpoints, which are summed;
-from "load" on to "end_to_end" are those of inference.
+from "load" on to "end_to_end" are those of inference, from "nodes" to "allreduce" those of a probe.
 """
 
 STEP_TIMES = ("total", "data", "compute", "communicate")

@@ -77,12 +77,17 @@ class Rank:
 
         phases.append(("staging", self.enter("staging")))
         folder = Path(self.spec.data_folder) / dataset_module.folder_name(self.spec.settings["dataset"])
-        task = task_class(self.spec.settings, folder)
-        procedure: Trainer | Inference
-        if self.spec.mode == "inference":
+        procedure: Any
+        if self.spec.mode == "probe":
+            # A probe's task is its procedure: there is no model, so nothing to train or to infer.
+            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+            procedure = task_class(self.spec, folder, communicator, device, self.progress)
+        elif self.spec.mode == "inference":
+            task = task_class(self.spec.settings, folder)
             dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
             procedure = Inference(self.spec, task, communicator, device, self.progress)
         else:
+            task = task_class(self.spec.settings, folder)
             log = self.start_log()
             dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
             procedure = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
@@ -90,7 +95,7 @@ class Rank:
         stops = [start for _, start in phases[1:]] + [time.time()]
         procedure.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
 
-        measured = procedure.run() if isinstance(procedure, Inference) else self.train(procedure)
+        measured = self.train(procedure) if isinstance(procedure, Trainer) else procedure.run()
 
         self.progress.enter("collect")
         write_telemetry(self.attempt.telemetry, procedure.telemetry, place, communicator)
@@ -103,7 +108,7 @@ class Rank:
                 "mode": self.spec.mode,
                 "state": "completed",
                 **measured,
-                "pictures": self.draw(task, procedure.model, device),
+                "pictures": self.draw(task, procedure.model, device) if self.spec.settings["pictures"] else [],
                 "ended": now(),
                 "world": world,
                 "dataset": dataset,
@@ -179,8 +184,6 @@ class Rank:
 
     def draw(self, task: Any, model: Any, device: Any) -> list[str]:
         """Have the task draw some samples; names of the pictures in the attempt's folder. A failure is a warning."""
-        if not self.spec.settings["pictures"]:
-            return []
         try:
             model.eval()
             task.draw(model, device, self.attempt.pictures)

@@ -74,6 +74,32 @@ class InferenceConfig:
 
 
 @dataclass
+class ProbeConfig:
+    """What ``mode=probe`` measures. Every measurement is a short burst, repeated ``rounds`` times in turn with all
+    others.
+
+    ``at_once`` nodes (or pairs of nodes) measure at the same time while the others sleep, null: all; set it where the
+    "nodes" share something that real ones do not. Matrices are ``matrix`` × ``matrix``; the three vectors of the triad
+    ``triad_mib`` each. Messages have the ``sizes`` over all ranks and ``pair_sizes`` between two nodes, in bytes.
+    ``pair_rounds``: every node meets so many others, null: all of them. ``local_folder``: what "local file system"
+    means, null: TMPDIR.
+    """
+
+    rounds: int = 5
+    at_once: int | None = None
+    burst_s: float = 0.2
+    matrix: int = 1024
+    precision: str = "float32"
+    triad_mib: int = 64
+    sizes: list[int] = field(default_factory=lambda: [8, 1048576])
+    pair_sizes: list[int] = field(default_factory=lambda: [8, 1048576])
+    pair_rounds: int | None = None
+    pair_repeats: int = 3
+    message_s: float = 0.05
+    local_folder: str | None = None
+
+
+@dataclass
 class QualityConfig:
     """What counts as good: a metric of the benchmark, its target, and where the target comes from."""
 
@@ -85,7 +111,9 @@ class QualityConfig:
 
 @dataclass
 class BenchmarkConfig:
-    """A science workload: ``workloads/NAME/benchmark.yaml``. ``pictures``: draw some samples when a run is done."""
+    """A science workload: ``workloads/NAME/benchmark.yaml``. ``modes``: what it can do. ``pictures``: draw some samples
+    when a run is done.
+    """
 
     name: str = MISSING
     summary: str = ""
@@ -95,6 +123,8 @@ class BenchmarkConfig:
     model: dict[str, Any] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+    modes: list[str] = field(default_factory=lambda: ["training", "inference"])
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     pictures: bool = True
 

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.config.compose import UsageError, nearest
 
 COMMUNICATORS = ("horovod", "mpi", "torch")
-MODES = ("training", "inference")
+MODES = ("training", "inference", "probe")
 SCHEDULERS = ("local", "slurm")
 LAUNCHERS = ("mpirun", "srun")
 SCALE_MODES = ("single", "weak", "strong")
@@ -87,6 +87,26 @@ def batch_sizes(config: dict[str, Any]) -> None:
         )
 
 
+def mode_of_benchmark(config: dict[str, Any]) -> None:
+    """A probe has no model to train, and a science workload nothing to probe."""
+    mode, modes = config["mode"], config["benchmark"]["modes"]
+    if mode not in modes:
+        raise UsageError(
+            f"mode={mode} is nothing that benchmark={config['benchmark']['name']} does: set mode={modes[0]}."
+        )
+
+
+def probe_settings(config: dict[str, Any]) -> None:
+    """Sizes of messages hold at least one float32 and none comes twice; a matrix product must be exact in float32."""
+    probe = config["benchmark"]["probe"]
+    for key in ("sizes", "pair_sizes"):
+        sizes = probe[key]
+        if not sizes or min(sizes) < 4 or len(set(sizes)) != len(sizes):
+            raise UsageError(f"benchmark.probe.{key}={sizes}: one or more sizes from 4 bytes up, none twice.")
+    if probe["matrix"] > 2**24:
+        raise UsageError(f"benchmark.probe.matrix={probe['matrix']}: at most {2**24}, beyond which sums are inexact.")
+
+
 CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "comm", COMMUNICATORS),
     lambda config: choice(config, "mode", MODES),
@@ -118,6 +138,17 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: at_least(config, "benchmark.inference.latency_samples", 1),
     lambda config: at_least(config, "benchmark.inference.seconds_per_batch_size", 0),
     lambda config: at_least(config, "benchmark.inference.passes", 1),
+    lambda config: choice(config, "benchmark.probe.precision", PRECISIONS),
+    lambda config: at_least(config, "benchmark.probe.rounds", 2),
+    lambda config: at_least(config, "benchmark.probe.at_once", 1),
+    lambda config: at_least(config, "benchmark.probe.matrix", 1),
+    lambda config: at_least(config, "benchmark.probe.triad_mib", 1),
+    lambda config: at_least(config, "benchmark.probe.pair_rounds", 1),
+    lambda config: at_least(config, "benchmark.probe.pair_repeats", 1),
+    lambda config: at_least(config, "benchmark.probe.burst_s", 0),
+    lambda config: at_least(config, "benchmark.probe.message_s", 0),
+    mode_of_benchmark,
+    probe_settings,
     batch_divides,
     batch_sizes,
 )

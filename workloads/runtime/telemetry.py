@@ -101,7 +101,7 @@ def write_telemetry(path: Path, telemetry: Telemetry, rank: dict[str, Any], comm
 
 
 def by_rank(file: h5py.File, name: str, values: npt.NDArray[Any] | None) -> None:
-    """Store (R, S) values, one chunk a rank."""
+    """Store (R, …) values, one chunk a rank."""
     assert values is not None
-    chunks = (1, values.shape[1]) if values.size else None
+    chunks = (1, *values.shape[1:]) if values.size else None
     file.create_dataset(name, data=values, chunks=chunks)
