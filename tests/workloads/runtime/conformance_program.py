@@ -287,6 +287,25 @@ def frozen_parameter(communicator: Communicator) -> None:
     assert model.last.weight.grad is not None
 
 
+def raised_flag_is_seen_by_all_in_the_same_step(communicator: Communicator) -> None:
+    """Also in the first steps, when buckets are laid out, and beside the gradients of several micro-batches."""
+    model = seeded(Perceptron, 8)
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    inputs, targets = samples(4)
+    raising = {0: 0, 3: communicator.size - 1, 4: 0}
+    seen, found = [], []
+    for step in range(7):
+        model.zero_grad(set_to_none=True)
+        reducer.flag_raised = raising.get(step) == communicator.rank
+        for last in (False, True):
+            reducer.backward(functional.mse_loss(reducer.module(inputs), targets) / 2, last)
+        seen.append(reducer.flag_seen)
+        found.append(gradients(model))
+    assert seen == [step in raising for step in range(7)]
+    for step in found[1:]:
+        assert_close(step, found[0], rtol=0, atol=0)
+
+
 def five_steps_of_training(communicator: Communicator) -> list[float]:
     """The parameters after five steps; pytest compares them between communicators and with one process."""
     model = seeded(Perceptron, 9 + communicator.rank).double()
@@ -416,6 +435,7 @@ CHECKS: dict[str, Callable[[Communicator], object]] = {
         channels_last_keeps_its_strides,
         unused_parameter,
         frozen_parameter,
+        raised_flag_is_seen_by_all_in_the_same_step,
         five_steps_of_training,
         gather_of_arrays,
         gather_of_texts,

@@ -62,9 +62,16 @@ class GradientReducer(ABC):
     the mean over all ranks of what the ranks accumulated, a rank that did not use the parameter counting as zero.
     Parameters of any dense memory format are taken (channels_last too). Every rank makes the same calls: one without
     samples of its own calls ``backward`` on a loss of weight zero.
+
+    With the gradients travels a flag, one number more in a message that is sent anyway: when any rank has raised it
+    before a ``backward(last=True)``, all ranks see it after that very call. So ranks agree on a step without asking.
     """
 
     timings: Timings
+    flag_raised: bool = False
+    """Set by this rank, to be seen by all after the next step."""
+    flag_seen: bool = False
+    """Whether any rank had raised its flag in the newest step: the same on every rank."""
 
     @property
     @abstractmethod

@@ -43,11 +43,12 @@ class Transport(ABC):
 class Bucket:
     """The gradients of some parameters, all of one dtype and device, end to end in one flat tensor."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], room: int = 0) -> None:
+        """``room`` is how many numbers more are to be summed, after the gradients."""
         first = parameters[0]
         padding = ALIGNMENT_BYTES // first.element_size()
         lengths = [-(-parameter.numel() // padding) * padding for parameter in parameters]
-        self.flat = torch.zeros(sum(lengths), dtype=first.dtype, device=first.device)
+        self.flat = torch.zeros(sum(lengths) + room, dtype=first.dtype, device=first.device)
         reduced_as = REDUCED_AS.get(first.dtype, first.dtype)
         self.reduced = self.flat if reduced_as == first.dtype else self.flat.to(reduced_as)
         self.parameters = tuple(parameters)
@@ -101,6 +102,8 @@ class FlatReducer(GradientReducer):
         """Accumulate gradients of ``loss``; if ``last``, return only when the averages are in ``grad``."""
         self._started = 0
         self._reducing = last
+        if last and self.flag_raised:
+            self._flag.fill_(1.0)
         loss.backward()  # type: ignore[no-untyped-call]
         self._reducing = False
         if not last:
@@ -113,6 +116,10 @@ class FlatReducer(GradientReducer):
             bucket.complete()
         self._synchronise_devices()
         self.timings.gradients_averaged = time.perf_counter()
+        # A sum of zeros is the zero that the next step needs: nothing is written where nobody raises a flag.
+        self.flag_seen = bool(self._flag.item())
+        if self.flag_seen:
+            self._flag.zero_()
         if self._arrived is not None:
             self._order_by_arrival(self._arrived)
             self._arrived = None
@@ -128,7 +135,12 @@ class FlatReducer(GradientReducer):
             if sum(self._parameters[member].nbytes for member in group) >= self._bucket_bytes:
                 groups.append(open_groups.pop((parameter.dtype, parameter.device)))
         groups += open_groups.values()
-        self._buckets = [Bucket([self._parameters[index] for index in group]) for group in groups]
+        last = len(groups) - 1
+        self._buckets = [
+            Bucket([self._parameters[index] for index in group], room=int(number == last))
+            for number, group in enumerate(groups)
+        ]
+        self._flag = self._buckets[last].reduced[-1:]
         self._places = {
             index: (bucket, slot)
             for bucket, group in zip(self._buckets, groups, strict=True)

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -103,6 +103,20 @@ class TorchCommunicator(Communicator):
         os._exit(exit_code)
 
 
+class Flagged(nn.Module):
+    """A model with one parameter more, whose gradient carries the flag: DDP takes no other passengers."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        like = next(model.parameters())
+        self.flag = nn.Parameter(torch.zeros(1, dtype=like.dtype, device=like.device))
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The model's."""
+        return self.model(*inputs, **options)
+
+
 class TorchReducer(GradientReducer):
     """DistributedDataParallel, told before the backward pass rather than before the forward pass what is last."""
 
@@ -121,8 +135,10 @@ class TorchReducer(GradientReducer):
         with warnings.catch_warnings():
             # The name that replaces broadcast_buffers is unknown to older releases.
             warnings.simplefilter("ignore", FutureWarning)
+            flagged = Flagged(model)
+            self._flag = flagged.flag
             self._wrapper = DistributedDataParallel(
-                model,
+                flagged,
                 device_ids=[device] if device.type == "cuda" else None,
                 broadcast_buffers=False,
                 bucket_cap_mb=bucket_bytes / 2**20,
@@ -146,6 +162,8 @@ class TorchReducer(GradientReducer):
         """
         self._ready = 0
         if last:
+            self._flag.grad = None
+            loss = loss + self._flag.sum() * float(self.flag_raised)
             self._wrapper.reducer.prepare_for_backward([loss] if self._unused_parameters else [])
         loss.backward()  # type: ignore[no-untyped-call]
         if not last:
@@ -161,6 +179,8 @@ class TorchReducer(GradientReducer):
                     parameter.grad = torch.zeros_like(parameter)
         self._wait_for_device()
         self.timings.gradients_averaged = time.perf_counter()
+        assert self._flag.grad is not None
+        self.flag_seen = bool(self._flag.grad.item())
 
     def _gradient_is_ready(self, _: Tensor) -> None:
         self._ready += 1
