@@ -47,7 +47,7 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
             raise UsageError(f"{existing} has less than 64 MiB left; free some or set results=FOLDER elsewhere.")
         folder.mkdir(parents=True, mode=0o700)
         runs = []
-        for planned in campaign.runs:
+        for order, planned in enumerate(campaign.runs):
             directory = RunDirectory(folder / planned.spec.run)
             directory.path.mkdir(mode=0o700)
             manifest = Manifest(
@@ -57,6 +57,7 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
                 provenance=provenance,
                 created=now(),
                 scheduler=planned.config["cluster"]["scheduler"],
+                order=order,
             )
             directory.write_manifest(manifest)
             runs.append((directory, manifest))
@@ -83,7 +84,7 @@ def load(folder: Path) -> Runs:
             runs.append((directory, directory.read_manifest()))
     if not runs:
         raise RecordError(f"{folder} holds no run: no manifest.json in it or in its folders")
-    return runs
+    return sorted(runs, key=lambda run: run[1].order)
 
 
 def submit(scheduler: Scheduler, directory: RunDirectory, manifest: Manifest) -> None:

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from collections.abc import Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 
-from orchestrator.analysis.throughput import throughput
+from orchestrator.analysis.throughput import throughput_of
 from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
+from orchestrator.telemetry import read
 from orchestrator.watch import RunStatus
 
 
 class CollectError(RuntimeError):
     """A run's telemetry cannot be read; the message names the file."""
-
-
-def read_telemetry(path: Path) -> dict[str, Any]:
-    """The datasets of a telemetry file by their full names. Raises CollectError."""
-    try:
-        with h5py.File(path, "r") as file:
-            content: dict[str, Any] = {}
-
-            def take(name: str, node: Any) -> None:
-                if isinstance(node, h5py.Dataset):
-                    content[name] = node.asstr()[()] if h5py.check_string_dtype(node.dtype) else node[()]
-
-            file.visititems(take)
-            return content
-    except (OSError, KeyError) as error:
-        raise CollectError(f"{path} cannot be read: {error}") from error
 
 
 def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:
@@ -94,45 +79,47 @@ def add_result(record: RunRecord, result: dict[str, Any]) -> None:
         "quality": quality["value"],
         "target": quality["target"],
         "time_to_accuracy_s": result["time_to_accuracy_s"],
+        # Results of earlier versions say nothing of energy.
+        **{f"energy_{name}": (result.get("energy") or {}).get(name) for name in ("j", "to_accuracy_j")},
         "result": manifest_text(result),
     }
 
 
 def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
-    """What every rank measured."""
-    content = read_telemetry(attempt.telemetry)
-    measured = throughput(content["step/total"], content["step/samples"], content["step/epoch"])
-    record.run |= {
-        "throughput": measured.run,
-        "throughput_cold": measured.cold,
-        "throughput_warm": measured.warm,
-    }
-    sums = {name: np.asarray(content[f"step/{name}"], np.float64).sum(axis=1) for name in STEP_TIMES}
-    rows = []
-    for rank, host in enumerate(content["rank/host"]):
-        rows.append(
-            {
-                "rank": rank,
-                "host": str(host),
-                "node": int(content["rank/node"][rank]),
-                "local_rank": int(content["rank/local_rank"][rank]),
-                "device": str(content["rank/device"][rank]),
-                "throughput": measured.per_rank[rank],
-                **{f"{name}_s": float(values[rank]) for name, values in sums.items()},
-            }
+    """What every rank measured. Raises CollectError."""
+    try:
+        telemetry = read(attempt.telemetry)
+        content, sums = telemetry.small, telemetry.sums
+        measured = throughput_of(sums)
+        record.run |= {
+            "throughput": measured.run,
+            "throughput_cold": measured.cold,
+            "throughput_warm": measured.warm,
+            "critical_s": sums.critical_s,
+            "step_times": json.dumps(telemetry.distribution) if telemetry.distribution else None,
+        }
+        record.ranks = RankTable.of(
+            {name: content[f"rank/{name}"] for name in ("host", "device")},
+            {name: content[f"rank/{name}"] for name in ("node", "local_rank")},
+            {"throughput": measured.per_rank, **{f"{name}_s": sums.seconds[name] for name in STEP_TIMES}},
         )
-    record.ranks = RankTable.of_rows(rows)
-    values = zip(content["evaluation/seconds"], content["evaluation/epoch"], content["evaluation/value"], strict=True)
-    for number, (seconds, epoch, value) in enumerate(values):
-        record.evaluations.append(
+        columns = zip(*(content[f"evaluation/{name}"] for name in ("seconds", "epoch", "value")), strict=True)
+        record.evaluations = [
             {"number": number, "seconds": float(seconds), "epoch": int(epoch), "value": float(value)}
-        )
-    # A phase lasts as long as on its slowest rank, and is summed over its intervals.
+            for number, (seconds, epoch, value) in enumerate(columns)
+        ]
+        record.phases = phase_seconds(content)
+    except (OSError, KeyError, ValueError) as error:
+        raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
+
+
+def phase_seconds(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A phase lasts as long as on its slowest rank, and is summed over its intervals."""
     longest = np.max(content["phase/stop"] - content["phase/start"], axis=0)
     lengths: dict[str, float] = {}
     for name, seconds in zip(content["phase/name"], longest, strict=True):
         lengths[str(name)] = lengths.get(str(name), 0.0) + float(seconds)
-    record.phases = [{"name": name, "seconds": seconds} for name, seconds in lengths.items()]
+    return [{"name": name, "seconds": seconds} for name, seconds in lengths.items()]
 
 
 def collect(store: Store, directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from orchestrator.config.validate import node_counts
@@ -128,7 +129,36 @@ def plan(configs: Sequence[Mapping[str, Any]], stamp: str, site: Site) -> Campai
     if len(set(names)) != len(names):
         # Sweeps over keys that the name does not show: number them.
         runs = [renamed(run, index) for index, run in enumerate(runs)]
+    if configs[0]["scale"]["shuffle"]:
+        runs = shuffled(runs, configs[0]["seed"])
     return Campaign(name, site.folder / configs[0]["results"], tuple(runs))
+
+
+def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
+    """The runs in the order in which they are started: one repeat of everything after the other, each in its own random
+    order (randomised blocks, Fisher 1935), so that a machine that drifts meanwhile does not look like scaling.
+    """
+    random = Random(f"order {seed}")
+    order: list[PlannedRun] = []
+    for repeat in sorted({run.spec.repeat for run in runs}):
+        block = [run for run in runs if run.spec.repeat == repeat]
+        random.shuffle(block)
+        order += block
+    return order
+
+
+def undivided(campaign: Campaign) -> list[str]:
+    """A sentence for each scale at which a global batch gives some ranks a sample more than others."""
+    found = {}
+    for run in campaign.runs:
+        batch, ranks = run.spec.settings["training"]["global_batch_size"], run.spec.ranks
+        if batch is not None and batch % ranks:
+            found[run.spec.benchmark, run.spec.recipe, batch, ranks] = (
+                f"{run.spec.benchmark}: a global batch of {batch} does not divide by the {ranks} ranks of "
+                f"nodes={run.spec.nodes}: {batch % ranks} of them get {batch // ranks + 1} samples a step, the others "
+                f"{batch // ranks} and wait, which costs up to {100 * (1 - batch / ranks / (batch // ranks + 1)):.0f} %"
+            )
+    return [found[key] for key in sorted(found)]
 
 
 def renamed(run: PlannedRun, index: int) -> PlannedRun:

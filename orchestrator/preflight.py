@@ -13,7 +13,7 @@ from rich.console import Console
 from orchestrator.config.compose import UsageError
 from orchestrator.dataset import ensure_dataset
 from orchestrator.installation.mpi import find_mpi
-from orchestrator.plan import Campaign
+from orchestrator.plan import Campaign, undivided
 
 NEEDED = {"horovod": ("horovod", "mpi4py"), "mpi": ("mpi4py",), "torch": ("torch",)}
 REMEDY = {
@@ -29,6 +29,8 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
         check_communicator(config)
         check_launcher(config)
         warn_of_crowding(config, campaign, console)
+    for sentence in undivided(campaign):
+        console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
         key = repr(run.spec.settings["dataset"])

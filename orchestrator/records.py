@@ -111,7 +111,10 @@ class RunSpec:
 
 @dataclass
 class Manifest:
-    """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked."""
+    """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked.
+
+    ``order`` is the run's place, from 0, in the order in which the campaign's runs are started.
+    """
 
     spec: RunSpec
     config: dict[str, Any]
@@ -123,6 +126,7 @@ class Manifest:
     scheduler: str = "local"
     attempts: int = 0
     attempt_jobs: list[str] = field(default_factory=list)
+    order: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document."""

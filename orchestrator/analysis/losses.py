@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -49,12 +49,19 @@ def straggling(data: Floats, compute: Floats, communicate: Floats) -> Floats:
 
 
 def split(
-    total: Floats, data: Floats, compute: Floats, communicate: Floats, evaluation_s: float = 0.0, other_s: float = 0.0
+    total: Floats,
+    data: Floats,
+    compute: Floats,
+    communicate: Floats,
+    evaluation_s: float = 0.0,
+    other_s: float = 0.0,
+    critical_s: float | None = None,
 ) -> Split:
-    """Split the time of a run from telemetry's (R, S) step times, s; sums by rank, (R,), do with less resolution.
+    """Split the time of a run from telemetry's (R, S) step times, s, or from sums by rank, (R,).
 
-    From sums only stragglers that are slow throughout show as such: ranks that are slow in turns look like
-    communication. ``evaluation_s`` and ``other_s`` are spent outside the steps. Raises ValueError without ranks.
+    From sums alone only stragglers that are slow throughout show as such: ranks that are slow in turns look like
+    communication. ``critical_s``, the sum over the steps of the longest own time of any rank, tells those apart too.
+    ``evaluation_s`` and ``other_s`` are spent outside the steps. Raises ValueError without ranks.
     """
     if np.size(total) == 0:
         raise ValueError("a split of time needs at least one rank and one step")
@@ -64,6 +71,8 @@ def split(
     def mean(values: Floats) -> float:
         return float(np.sum(values, dtype=np.float64) / ranks)
 
+    if critical_s is not None:
+        waited = min(max(0.0, critical_s - mean(data) - mean(compute)), mean(communicate))
     unmeasured = max(0.0, mean(total) - mean(data) - mean(compute) - mean(communicate))
     return Split(
         compute=mean(compute),
@@ -73,6 +82,14 @@ def split(
         evaluation=evaluation_s,
         other=unmeasured + other_s,
     )
+
+
+def mean_split(splits: Sequence[Split]) -> Split:
+    """The mean of each part. Raises ValueError without splits."""
+    if not splits:
+        raise ValueError("a mean needs at least one split")
+    parts = [asdict(item) for item in splits]
+    return Split(**{name: sum(part[name] for part in parts) / len(parts) for name in parts[0]})
 
 
 def lost(base: Split, scaled: Split, samples: Mapping[str, float]) -> dict[str, float]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+from orchestrator.analysis.steps import StepSums
+
 Integers = npt.NDArray[np.integer]
 
 
@@ -22,27 +23,21 @@ class Throughput:
     run: float | None
     cold: float | None
     warm: float | None
-    per_rank: list[float]
+    per_rank: npt.NDArray[np.float64]
 
 
-def rate(total: Floats, samples: Integers) -> float | None:
-    """Samples of all ranks ÷ seconds of the slowest rank, from (R, S) step times and samples; None without steps."""
-    if total.size == 0:
-        return None
-    seconds = float(np.max(np.sum(total, axis=1, dtype=np.float64)))
-    return float(np.sum(samples, dtype=np.int64)) / seconds if seconds > 0 else None
+def rate(seconds: npt.NDArray[np.float64], samples: Integers) -> float | None:
+    """Samples of all ranks ÷ seconds of the slowest one, from their sums, (R,); None where nothing was timed."""
+    slowest = float(np.max(seconds, initial=0.0))
+    return float(np.sum(samples, dtype=np.int64)) / slowest if slowest > 0 else None
 
 
-def throughput(total: Floats, samples: Integers, epoch: Integers) -> Throughput:
-    """From (R, S) arrays: seconds and samples of each step, and the epoch it belongs to."""
-    if total.shape[1] == 0:
-        return Throughput(None, None, None, [0.0] * total.shape[0])
-    first = epoch[0] == epoch[0, 0]
-    seconds = np.sum(total, axis=1, dtype=np.float64)
-    per_rank = np.sum(samples, axis=1) / np.where(seconds > 0, seconds, np.inf)
+def throughput_of(sums: StepSums) -> Throughput:
+    """From every rank's sums over its steps."""
+    seconds = sums.seconds["total"]
     return Throughput(
-        run=rate(total, samples),
-        cold=rate(total[:, first], samples[:, first]),
-        warm=rate(total[:, ~first], samples[:, ~first]),
-        per_rank=[float(value) for value in per_rank],
+        run=rate(seconds, sums.samples),
+        cold=rate(sums.cold_seconds, sums.cold_samples),
+        warm=rate(seconds - sums.cold_seconds, sums.samples - sums.cold_samples) if sums.later_epochs else None,
+        per_rank=sums.samples / np.where(seconds > 0, seconds, np.inf),
     )

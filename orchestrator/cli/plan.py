@@ -8,6 +8,7 @@ from dataclasses import asdict
 from orchestrator.cli import common
 from orchestrator.cli.run import configurations
 from orchestrator.config.compose import UsageError
+from orchestrator.plan import undivided
 from orchestrator.records import EXIT_OK, RunDirectory
 
 
@@ -42,10 +43,11 @@ def main(arguments: Sequence[str]) -> int:
                 "campaign": campaign.name,
                 "folder": str(campaign.folder),
                 "runs": runs,
+                "warnings": undivided(campaign),
             }
         )
         return EXIT_OK
-    print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}")
+    print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}, in the order of their start")
     for run in campaign.runs:
         spec = run.spec
         training = spec.settings["training"]
@@ -55,4 +57,6 @@ def main(arguments: Sequence[str]) -> int:
             f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
         )
         print("  " + scripts[spec.run].replace("\n", "\n  "))
+    for sentence in undivided(campaign):
+        print(f"\nwarning: {sentence}")
     return EXIT_OK

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import common
 from orchestrator.config.compose import UsageError, nearest
 from orchestrator.records import EXIT_OK
 
 if TYPE_CHECKING:
-    from orchestrator.store.store import RunRecord
+    from orchestrator.store.store import RunRecord, Store
 
 
-def show(name: str, records: Sequence[RunRecord], as_json: bool) -> int:
+FLEET_WEEKS = 8
+"""So far back hosts are looked at that may be slow again and again."""
+
+
+def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """What the store knows of the hosts of the campaign's clusters, over the weeks up to its end."""
+    newest = max((record.run["created"] for record in records), default=0.0)
+    rows = []
+    for cluster in sorted({record.run["cluster"] for record in records}):
+        since = newest - FLEET_WEEKS * 7 * 86400
+        rows += store.host_history(cluster=cluster, since=since, until=newest + 1)
+    return rows
+
+
+def show(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[Mapping[str, Any]] = ()) -> int:
     """Print one campaign's report; returns the exit code that its runs amount to."""
     from orchestrator.report.document import report_document
     from orchestrator.report.terminal import print_report
 
-    document = report_document(name, records)
+    document = report_document(name, records, fleet)
     if as_json:
         common.print_json(document)
     else:
@@ -80,4 +94,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
     if ours.format == "html":
         return max(write_html(name, store.campaign(name), ours.output, len(names) > 1) for name in names)
-    return max(show(name, store.campaign(name), options.json) for name in names)
+    codes = []
+    for name in names:
+        records = store.campaign(name)
+        codes.append(show(name, records, options.json, fleet_of(store, records)))
+    return max(codes)

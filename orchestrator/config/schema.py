@@ -226,11 +226,15 @@ class ClusterConfig:
 
 @dataclass
 class ScaleConfig:
-    """How the node count varies: ``single`` and ``weak`` keep the batch per rank, ``strong`` the global batch."""
+    """How the node count varies: ``single`` and ``weak`` keep the batch per rank, ``strong`` the global batch.
+
+    ``shuffle`` starts the runs of each repeat in an order drawn from ``seed``, not in that of their node counts.
+    """
 
     mode: str = "single"
     nodes: Any = 1
     repeats: int = 1
+    shuffle: bool = True
 
 
 @dataclass

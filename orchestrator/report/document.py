@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from orchestrator.analysis.comparison import compare_recipes
-from orchestrator.analysis.scaling import efficiencies
+from orchestrator.analysis.series import series_of
 from orchestrator.records import PHASES
+from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
+from orchestrator.report.slow import slow_host_entries, straggler_entries
 from orchestrator.store.store import RunRecord
 
 SCHEMA = "orchestrator.report/1"
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
-def report_document(campaign: str, records: Sequence[RunRecord]) -> dict[str, Any]:
-    """The document of a campaign's stored runs."""
-    runs = [run_entry(record) for record in records]
+def report_document(
+    campaign: str, records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The document of a campaign's stored runs.
+
+    ``fleet`` are rows of Store.host_history over the weeks before: with them hosts that were slow all along are named.
+    """
+    ordered = sorted(records, key=place)
+    runs = [run_entry(record) for record in ordered]
+    series = series_of(measured(record) for record in ordered)
     return {
         "schema": SCHEMA,
         "campaign": campaign,
         "runs": runs,
         "comparison": compare_recipes(runs),
-        "scaling": scaling_entries(records),
+        "scales": [entry for item in series for entry in scale_entries(item)],
+        "scaling": [entry for item in series for entry in scaling_entries(item)],
+        "laws": [entry for item in series for entry in law_entries(item)],
+        "stragglers": [entry for record in ordered for entry in straggler_entries(record)],
+        "slow_hosts": slow_host_entries(ordered, fleet),
     }
+
+
+def place(record: RunRecord) -> tuple[Any, ...]:
+    """Where a run stands in the document, whatever order the runs were started in."""
+    run = record.run
+    names = ("benchmark", "recipe", "comm", "nodes", "repeat", "run", "created")
+    return tuple(run[name] for name in names)
 
 
 def run_entry(record: RunRecord) -> dict[str, Any]:
     """One run."""
     run = record.run
     result = json.loads(run["result"]) if run.get("result") else {}
+    manifest = json.loads(run["manifest"]) if run.get("manifest") else {}
     phases = {row["name"]: row["seconds"] for row in record.phases}
     copied = (
         "run",
@@ -48,6 +70,7 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
     )
     return {
         **{name: run[name] for name in copied},
+        "order": manifest.get("order"),
         "state": run["state"],
         "attempts": run["attempts"],
         "cause": run["cause"],
@@ -74,6 +97,8 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
         },
         "evaluations": [{name: row[name] for name in ("seconds", "epoch", "value")} for row in record.evaluations],
         "time_to_accuracy_s": run.get("time_to_accuracy_s"),
+        "energy": energy_entry(run, result),
+        "split_s": asdict(parts) if (parts := split_of(record)) else None,
         "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
         "training": result.get("training", {}),
         "inference": result.get("inference"),
@@ -84,41 +109,18 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def scaling_entries(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Efficiencies of every series of runs that differ in nothing but node count and repeat."""
-    series: dict[tuple[str, ...], list[RunRecord]] = {}
-    for record in records:
-        run = record.run
-        if run["state"] == "completed" and run.get("throughput"):
-            names = ("benchmark", "cluster", "comm", "recipe", "scale", "mode", "dataset_checksum")
-            series.setdefault(tuple(str(run[name]) for name in names), []).append(record)
-    entries = []
-    for (benchmark, cluster, comm, recipe, scale, run_mode, _), members in series.items():
-        measured: dict[int, list[float]] = {}
-        ranks = {}
-        for member in members:
-            # Warm where there is such an epoch: the cold one measures the file system too.
-            value = member.run["throughput_warm"] or member.run["throughput"]
-            measured.setdefault(member.run["nodes"], []).append(value)
-            ranks[member.run["nodes"]] = member.run["ranks"]
-        if len(measured) < 2:
-            continue
-        for item in efficiencies(measured):
-            entries.append(
-                {
-                    "benchmark": benchmark,
-                    "cluster": cluster,
-                    "dataset": f"{members[0].run['dataset_name']}, {members[0].run['dataset_source']}",
-                    "mode": "strong" if scale == "strong" else "weak",
-                    "comm": comm,
-                    "recipe": recipe,
-                    "run_mode": run_mode,
-                    "nodes": item.nodes,
-                    "ranks": ranks[item.nodes],
-                    "efficiency": item.efficiency,
-                    "interval": list(item.interval) if item.interval else None,
-                    "n": item.n,
-                    "base_nodes": item.base_nodes,
-                }
-            )
-    return entries
+def energy_entry(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the nodes' meters counted while training, J; null with a reason where they do not report."""
+    found = result.get("energy") or {"reason": "measured by a version that did not ask for power"}
+    joules = run.get("energy_j")
+    seconds = found.get("seconds")
+    samples = result.get("training", {}).get("samples")
+    return {
+        "j": joules,
+        "to_accuracy_j": run.get("energy_to_accuracy_j"),
+        "mean_w": joules / seconds if joules is not None and seconds else None,
+        "samples_per_j": samples / joules if joules and samples else None,
+        "source": found.get("source"),
+        "reason": None if joules is not None else found.get("reason"),
+        "nodes": found.get("nodes", []),
+    }

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.report.modes import print_comparison, print_inference
+from orchestrator.report.sweep import print_scales, print_scaling, print_slow
 
 RANKS_SHOWN = 8
 
@@ -83,7 +84,9 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
         print_details(run, console)
     print_inference(document["runs"], console)
     print_comparison(document["comparison"], console)
-    print_scaling(document["scaling"], console)
+    print_scales(document["scales"], console)
+    print_scaling(document["scaling"], document["laws"], console)
+    print_slow(document["stragglers"], document["slow_hosts"], console)
 
 
 def print_details(run: Mapping[str, Any], console: Console) -> None:
@@ -113,36 +116,3 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
-
-
-def print_scaling(entries: list[Mapping[str, Any]], console: Console) -> None:
-    """Efficiencies, each with its base."""
-    if not entries:
-        return
-    table = Table(title="Scaling (warm throughput)", title_justify="left")
-    for heading in (
-        "benchmark",
-        "mode",
-        "comm",
-        "nodes",
-        "ranks",
-        "efficiency",
-        "95 % interval",
-        "n",
-        "base",
-    ):
-        table.add_column(heading, justify="right" if heading in ("nodes", "ranks", "efficiency", "n") else "left")
-    for entry in entries:
-        interval = entry["interval"]
-        table.add_row(
-            entry["benchmark"],
-            entry["mode"],
-            entry["comm"],
-            str(entry["nodes"]),
-            str(entry["ranks"]),
-            number(entry["efficiency"], 3),
-            f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "one run",
-            str(entry["n"]),
-            f"{entry['base_nodes']} node{'s' if entry['base_nodes'] > 1 else ''}",
-        )
-    console.print(table)

@@ -21,7 +21,15 @@ from orchestrator.store.rows import RunRecord, put_in
 LOCK = 0x5C1_0001
 """Number of the advisory lock under which a PostgreSQL store is migrated."""
 
-STEPS: dict[int, Callable[[Connection], None]] = {}
+
+def add_energy(connection: Connection) -> None:
+    """Version 2 to 3: energies and how single steps differ. Runs collected before have neither until collected anew."""
+    for column, kind in (("energy_j", "FLOAT"), ("energy_to_accuracy_j", "FLOAT"), ("step_times", "TEXT")):
+        kind = "DOUBLE PRECISION" if kind == "FLOAT" and connection.dialect.name == "postgresql" else kind
+        connection.execute(text(f"ALTER TABLE run ADD COLUMN {column} {kind}"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy}
 """What leads from a version, 2 or later, to the next."""
 
 

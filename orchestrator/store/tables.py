@@ -10,6 +10,9 @@
     evaluation    quality against time, one row an evaluation
     phase         seconds of each phase on its slowest rank
 
+``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
+differ (analysis/steps.py). Energies are joules, NULL where the machine does not report power.
+
 Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are samples/s. Long texts are a run's
 last columns: SQLite need not read them to reach the others. ``schema_version`` has one row, the version of all this.
 """
@@ -33,7 +36,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 2
+VERSION = 3
 """The version of the schema that this program reads and writes; migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -84,8 +87,11 @@ runs = Table(
     Column("quality", Float(53)),
     Column("target", Float(53)),
     Column("time_to_accuracy_s", Float(53)),
+    Column("energy_j", Float(53)),
+    Column("energy_to_accuracy_j", Float(53)),
     Column("cause", Text),
     Column("directory", Text, nullable=False),
+    Column("step_times", Text),
     Column("manifest", Text, nullable=False),
     Column("result", Text),
     Index("ix_run_campaign_created", "campaign", "created"),
@@ -133,6 +139,7 @@ HISTORY = (
     "campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed",
     "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped", "dataset_name",
     "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput", "throughput_cold",
-    "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "cause", "directory",
+    "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "energy_j",
+    "energy_to_accuracy_j", "cause", "directory",
 )  # fmt: skip
 """Columns of a run that a history needs: all but keys and documents."""

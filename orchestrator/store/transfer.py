@@ -12,6 +12,9 @@ from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
 
+READABLE = range(2, tables.VERSION + 1)
+"""Versions whose exports can be read: columns that they lack are empty."""
+
 
 def is_parquet(place: str) -> bool:
     """Whether a place is a Parquet file rather than a database."""
@@ -80,8 +83,8 @@ def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
     try:
         file = arrow.parquet.ParquetFile(path)
         version = (file.schema_arrow.metadata or {}).get(b"orchestrator.store")
-        if version != str(tables.VERSION).encode():
-            raise StoreError(f"{path} is not an export of this version ({tables.VERSION}) of the store")
+        if version not in [str(number).encode() for number in READABLE]:
+            raise StoreError(f"{path} is not an export of a store of version {READABLE[0]} to {READABLE[-1]}")
         for batch in file.iter_batches(200):
             records = []
             for row in batch.to_pylist():

@@ -4,13 +4,23 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.scaling import efficiencies
-from orchestrator.analysis.throughput import throughput
+from orchestrator.analysis.steps import BlockSums, add_up
+from orchestrator.analysis.throughput import Throughput, throughput_of
+
+
+def throughput(total: np.ndarray, samples: np.ndarray, epoch: np.ndarray) -> Throughput:
+    """From (R, S) arrays, in blocks of one rank."""
+    zeros = np.zeros_like(total)
+    whole = {"total": total, "data": zeros, "compute": total, "communicate": zeros, "samples": samples}
+    rows = [{name: values[rank : rank + 1] for name, values in whole.items()} for rank in range(len(total))]
+    blocks = [(rank, BlockSums.of(row, epoch)) for rank, row in enumerate(rows)]
+    return throughput_of(add_up(len(total), epoch, blocks))
 
 
 def test_throughput_is_all_samples_over_the_time_of_the_slowest_rank() -> None:
     total = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], np.float32)
     samples = np.array([[8, 8, 4], [8, 8, 4]])
-    measured = throughput(total, samples, np.zeros((2, 3), int))
+    measured = throughput(total, samples, np.zeros(3, int))
     assert measured.run == pytest.approx(40 / 4)
     assert measured.per_rank == pytest.approx([20 / 3, 20 / 4])
 
@@ -18,13 +28,13 @@ def test_throughput_is_all_samples_over_the_time_of_the_slowest_rank() -> None:
 def test_the_first_epoch_is_apart_from_later_ones() -> None:
     total = np.array([[4.0, 1.0, 1.0]], np.float32)
     samples = np.array([[8, 8, 8]])
-    measured = throughput(total, samples, np.array([[3, 4, 4]]))
+    measured = throughput(total, samples, np.array([3, 4, 4]))
     assert measured.cold == pytest.approx(2.0)
     assert measured.warm == pytest.approx(8.0)
 
 
 def test_a_single_epoch_has_no_warm_throughput() -> None:
-    measured = throughput(np.ones((1, 2)), np.ones((1, 2), int), np.zeros((1, 2), int))
+    measured = throughput(np.ones((1, 2)), np.ones((1, 2), int), np.zeros(2, int))
     assert measured.warm is None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.compose import compose_all
-from orchestrator.plan import Site, plan
+from orchestrator.plan import Site, plan, undivided
 
 SITE = Site(cores=8, folder=Path("/somewhere"))
 
@@ -27,10 +27,27 @@ def test_where_results_go_does_not_change_what_is_measured() -> None:
 
 
 def test_node_counts_times_repeats_become_runs_with_their_own_seeds() -> None:
-    runs = planned("nodes=[1,4]", "repeats=3", "seed=10").runs
+    runs = planned("nodes=[1,4]", "repeats=3", "seed=10", "scale.shuffle=false").runs
     assert [(run.spec.nodes, run.spec.repeat, run.spec.seed) for run in runs] == [
         (1, 0, 10), (1, 1, 11), (1, 2, 12), (4, 0, 10), (4, 1, 11), (4, 2, 12),
     ]  # fmt: skip
+
+
+def test_the_order_of_runs_is_drawn_from_the_seed_one_repeat_after_the_other() -> None:
+    order = [(run.spec.repeat, run.spec.nodes) for run in planned("nodes=[1,2,4,8]", "repeats=5").runs]
+    assert [repeat for repeat, _ in order] == sorted(repeat for repeat, _ in order)
+    blocks = [[nodes for repeat, nodes in order if repeat == number] for number in range(5)]
+    assert all(sorted(block) == [1, 2, 4, 8] for block in blocks)
+    assert len({tuple(block) for block in blocks}) > 1
+    other = planned("nodes=[1,2,4,8]", "repeats=5", "seed=2").runs
+    assert [(run.spec.repeat, run.spec.nodes) for run in other] != order
+
+
+def test_a_global_batch_that_does_not_divide_is_said_with_what_it_costs() -> None:
+    words = ("scale=strong", "repeats=1", "benchmark.training.batch_size=16")
+    assert undivided(planned(*words, "nodes=[1,2,4]")) == []
+    (sentence,) = undivided(planned(*words, "nodes=[1,3]"))
+    assert "16 does not divide by the 3 ranks of nodes=3" in sentence and "up to 11 %" in sentence
 
 
 @pytest.mark.parametrize(("nodes", "threads"), [(1, 8), (2, 4), (3, 2), (8, 1), (16, 1)])

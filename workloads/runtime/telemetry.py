@@ -15,6 +15,8 @@ from workloads.runtime.communicators.base import Communicator
 
 clock = time.perf_counter
 
+CHUNK_BYTES = 2**20
+
 
 class Telemetry:
     """Step times, evaluations and phases of one rank."""
@@ -101,7 +103,10 @@ def write_telemetry(path: Path, telemetry: Telemetry, rank: dict[str, Any], comm
 
 
 def by_rank(file: h5py.File, name: str, values: npt.NDArray[Any] | None) -> None:
-    """Store (R, …) values, one chunk a rank."""
+    """Store (R, …) values in chunks of whole ranks of about a megabyte: HDF5 looks up each chunk by itself."""
     assert values is not None
-    chunks = (1, *values.shape[1:]) if values.size else None
+    chunks = None
+    if values.size:
+        ranks = CHUNK_BYTES // (values.itemsize * values[0].size)
+        chunks = (min(max(1, ranks), len(values)), *values.shape[1:])
     file.create_dataset(name, data=values, chunks=chunks)

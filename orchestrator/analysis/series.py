@@ -1,0 +1,210 @@
+"""Runs that differ in nothing but node count and repeat, summarised by scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from orchestrator.analysis.laws import Fit, fits, serial_fractions
+from orchestrator.analysis.losses import Split, lost, mean_split
+from orchestrator.analysis.scaling import Efficiency, efficiencies
+from orchestrator.analysis.statistics import Olympic, Summary, olympic, summary, variation
+
+IDENTITY = ("benchmark", "cluster", "comm", "recipe", "scale", "mode")
+DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum")
+FREE = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
+"""Settings that may differ between the runs of one series: those that make its scales and repeats."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run as its series needs it. Rates are samples/s, None where not measured; ``rate`` is the warm one where
+    there is a warm epoch. ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides.
+    """
+
+    run: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    completed: bool
+    rate: float | None = None
+    split: Split | None = None
+    samples_per_rank: float = 0.0
+
+    @property
+    def nodes(self) -> int:
+        """Node count."""
+        return int(self.run["nodes"])
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What all runs of a series share, as far as it is known of a run that failed."""
+        return tuple(str(self.run[name]) for name in IDENTITY)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """All repeats at one node count. Throughputs are samples/s, times s, energies J.
+
+    ``time_to_accuracy`` counts a run that did not reach its target, ``failed`` the runs that did not complete.
+    """
+
+    nodes: int
+    ranks: int
+    n: int
+    failed: int
+    rate: Summary
+    cold: Summary | None
+    warm: Summary | None
+    variation: float | None
+    time_to_accuracy: Olympic
+    median_time_to_accuracy: float | None
+    energy: Summary | None
+    energy_to_accuracy: Summary | None
+    quality: float | None
+    split: Split | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """The scales of runs that are otherwise alike. ``settings`` are the configuration keys in which this series differs
+    from others of the same identity; ``lost`` and ``serial`` are by node count, above the base.
+    """
+
+    identity: Mapping[str, str]
+    dataset: Mapping[str, str | None]
+    settings: Mapping[str, Any]
+    metric: str | None
+    target: float | None
+    scales: list[Scale]
+    efficiencies: list[Efficiency]
+    fits: list[Fit]
+    serial: Mapping[int, float]
+    lost: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def scaling_mode(self) -> str:
+        """Which of the two efficiencies its numbers are."""
+        return "strong" if self.identity["scale"] == "strong" else "weak"
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration by dotted keys."""
+    result: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{name}.")
+        else:
+            result[name] = value
+    return result
+
+
+def series_of(runs: Iterable[Measured]) -> list[Series]:
+    """The series among a campaign's runs, in order of appearance; one whose runs all failed is none."""
+    groups: dict[tuple[str, ...], list[Measured]] = {}
+    for run in runs:
+        groups.setdefault(run.identity, []).append(run)
+    result = []
+    for members in groups.values():
+        differing = differences(members)
+        parts: dict[tuple[str, ...], list[Measured]] = {}
+        for member in members:
+            if member.completed and member.rate:
+                data = tuple(str(member.run.get(name)) for name in DATASET)
+                parts.setdefault((*data, *(repr(member.settings.get(key)) for key in differing)), []).append(member)
+        lost_runs = [member for member in members if not member.completed]
+        for part in parts.values():
+            alike = [run for run in lost_runs if all(same(run, part[0], key) for key in differing)]
+            result.append(one_series(part, alike, {key: part[0].settings.get(key) for key in differing}))
+    return result
+
+
+def same(one: Measured, other: Measured, key: str) -> bool:
+    """Whether two runs agree in a setting."""
+    return bool(one.settings.get(key) == other.settings.get(key))
+
+
+def differences(members: Sequence[Measured]) -> list[str]:
+    """Settings in which runs of one identity differ, other than those that make scales and repeats."""
+    values: dict[str, set[str]] = {}
+    for member in members:
+        for key, value in member.settings.items():
+            values.setdefault(key, set()).add(repr(value))
+    return sorted(key for key, found in values.items() if len(found) > 1 and key not in FREE)
+
+
+def one_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:
+    """Summaries, efficiencies, laws and losses of completed runs that are alike."""
+    by_nodes: dict[int, list[Measured]] = {}
+    for member in members:
+        by_nodes.setdefault(member.nodes, []).append(member)
+    scales = [one_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed)) for nodes in sorted(by_nodes)]
+    rates = {nodes: [run.rate for run in found if run.rate] for nodes, found in by_nodes.items()}
+    first = members[0].run
+    strong = first["scale"] == "strong"
+    several = len(scales) > 1
+    return Series(
+        {name: str(first[name]) for name in IDENTITY},
+        {name.removeprefix("dataset_"): first.get(name) for name in DATASET},
+        settings,
+        first.get("metric"),
+        first.get("target"),
+        scales,
+        efficiencies(rates) if several else [],
+        fits(rates, "strong" if strong else "weak") if several else [],
+        serial_fractions(rates, "strong" if strong else "weak") if several else {},
+        losses_by_scale(by_nodes),
+    )
+
+
+def one_scale(runs: Sequence[Measured], failed: int) -> Scale:
+    """The repeats at one node count."""
+    rates = [run.rate for run in runs if run.rate]
+    times = [run.run.get("time_to_accuracy_s") for run in runs]
+    reached = [seconds for seconds in times if seconds is not None]
+    qualities = values(runs, "quality")
+    splits = [run.split for run in runs if run.split is not None]
+    return Scale(
+        runs[0].nodes,
+        int(runs[0].run["ranks"]),
+        len(runs),
+        failed,
+        summary(rates),
+        optional_summary(values(runs, "throughput_cold")),
+        optional_summary(values(runs, "throughput_warm")),
+        variation(rates),
+        olympic(times),
+        median(reached) if reached else None,
+        optional_summary(values(runs, "energy_j")),
+        optional_summary(values(runs, "energy_to_accuracy_j")),
+        median(qualities) if qualities else None,
+        mean_split(splits) if splits else None,
+    )
+
+
+def values(runs: Sequence[Measured], name: str) -> list[float]:
+    """A column of the runs that have it."""
+    return [float(run.run[name]) for run in runs if run.run.get(name) is not None]
+
+
+def optional_summary(found: Sequence[float]) -> Summary | None:
+    """Median and interval, None without values."""
+    return summary(found) if found else None
+
+
+def losses_by_scale(by_nodes: Mapping[int, Sequence[Measured]]) -> dict[int, dict[str, float]]:
+    """Above the base, what a sample costs more than at the base, by where the time goes (losses.lost)."""
+    base, *others = sorted(by_nodes)
+    sides = {}
+    for nodes, runs in by_nodes.items():
+        found = [(run.split, run.samples_per_rank) for run in runs if run.split is not None and run.samples_per_rank]
+        if found:
+            sides[nodes] = (mean_split([split for split, _ in found]), sum(count for _, count in found) / len(found))
+    if base not in sides:
+        return {}
+    return {
+        nodes: lost(sides[base][0], sides[nodes][0], {"base": sides[base][1], "scaled": sides[nodes][1]})
+        for nodes in others
+        if nodes in sides
+    }

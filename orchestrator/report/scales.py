@@ -1,0 +1,152 @@
+"""The parts of the report's document that stand for many runs: scales, efficiencies, laws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from orchestrator.analysis.losses import Split, split
+from orchestrator.analysis.series import Measured, Scale, Series, flat
+from orchestrator.analysis.statistics import Summary
+from orchestrator.plan import science_of
+from orchestrator.store.store import RunRecord
+
+
+def split_of(record: RunRecord) -> Split | None:
+    """Where a run's time went, means over its ranks, s; None where no step was measured."""
+    if not len(record.ranks) or not record.run.get("throughput"):
+        return None
+    table = record.table
+    total, data, compute, communicate = (
+        table.column(f"{name}_s").astype(np.float64) for name in ("total", "data", "compute", "communicate")
+    )
+    if not np.all(np.isfinite(total + data + compute + communicate)):
+        return None
+    phases = {row["name"]: row["seconds"] for row in record.phases}
+    return split(
+        total,
+        data,
+        compute,
+        communicate,
+        phases.get("evaluate", 0.0),
+        phases.get("checkpoint", 0.0),
+        record.run.get("critical_s"),
+    )
+
+
+def measured(record: RunRecord) -> Measured:
+    """A run as its series needs it."""
+    run = record.run
+    config = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
+    settings = flat(science_of(config))
+    parts = split_of(record)
+    samples = 0.0
+    if parts is not None:
+        table = record.table
+        samples = float(np.mean(table.column("throughput").astype(np.float64) * table.column("total_s")))
+    rate = run.get("throughput_warm") or run.get("throughput")
+    return Measured(run, settings, run["state"] == "completed", rate, parts, samples)
+
+
+def about(series: Series) -> dict[str, Any]:
+    """What the entries of a series have in common."""
+    identity = series.identity
+    return {
+        "benchmark": identity["benchmark"],
+        "cluster": identity["cluster"],
+        "dataset": f"{series.dataset['name']}, {series.dataset['source']}",
+        "mode": series.scaling_mode,
+        "comm": identity["comm"],
+        "recipe": identity["recipe"],
+        "run_mode": identity["mode"],
+        "settings": dict(series.settings),
+    }
+
+
+def spread(summary: Summary | None) -> dict[str, Any] | None:
+    """A median with its interval and n."""
+    if summary is None:
+        return None
+    interval = list(summary.interval) if summary.interval else None
+    return {"median": summary.median, "interval": interval, "n": summary.n}
+
+
+def scale_entries(series: Series) -> list[dict[str, Any]]:
+    """One entry a scale: what its repeats came to."""
+    return [{**about(series), "scale": series.identity["scale"], **scale_entry(series, item)} for item in series.scales]
+
+
+def scale_entry(series: Series, scale: Scale) -> dict[str, Any]:
+    """The numbers of one scale."""
+    reached = scale.time_to_accuracy
+    return {
+        "nodes": scale.nodes,
+        "ranks": scale.ranks,
+        "n": scale.n,
+        "failed": scale.failed,
+        "throughput": {
+            "unit": "samples/s",
+            **(spread(scale.rate) or {}),
+            "cold": spread(scale.cold),
+            "warm": spread(scale.warm),
+            "variation": scale.variation,
+        },
+        "quality": {"metric": series.metric, "median": scale.quality, "target": series.target},
+        "time_to_accuracy": {
+            "olympic_mean_s": reached.mean,
+            "median_s": scale.median_time_to_accuracy,
+            "reached": reached.reached,
+            "n": reached.n,
+        },
+        "energy_j": spread(scale.energy),
+        "energy_to_accuracy_j": spread(scale.energy_to_accuracy),
+        "split_s": asdict(scale.split) if scale.split else None,
+        "shares": scale.split.shares() if scale.split else None,
+    }
+
+
+def scaling_entries(series: Series) -> list[dict[str, Any]]:
+    """Efficiencies, and why they are not 1."""
+    ranks = {scale.nodes: scale.ranks for scale in series.scales}
+    return [
+        {
+            **about(series),
+            "nodes": item.nodes,
+            "ranks": ranks[item.nodes],
+            "efficiency": item.efficiency,
+            "interval": list(item.interval) if item.interval else None,
+            "n": item.n,
+            "base_nodes": item.base_nodes,
+            "serial_fraction": series.serial.get(item.nodes),
+            "lost": dict(series.lost[item.nodes]) if item.nodes in series.lost else None,
+        }
+        for item in series.efficiencies
+    ]
+
+
+def law_entries(series: Series) -> list[dict[str, Any]]:
+    """The laws fitted to a series, with what they leave over."""
+    nodes = [scale.nodes for scale in series.scales]
+    return [
+        {
+            **about(series),
+            "law": fit.law,
+            "parameters": fit.parameters,
+            "base_throughput": fit.base_throughput,
+            "base_nodes": fit.base_nodes,
+            "residuals": by_text(fit.residuals),
+            "rms": fit.rms,
+            "peak_nodes": fit.peak_nodes,
+            "efficiency": by_text({count: fit.efficiency(count) for count in nodes}),
+        }
+        for fit in series.fits
+    ]
+
+
+def by_text(values: Mapping[int, float]) -> dict[str, float]:
+    """JSON's keys are texts."""
+    return {str(key): value for key, value in values.items()}

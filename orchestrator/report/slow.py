@@ -1,0 +1,93 @@
+"""The parts of the report's document that name slow ranks and hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from orchestrator.analysis.stragglers import HostRecord, host_excess, rank_times, slow_hosts
+from orchestrator.store.store import RunRecord
+
+MOST_RANKS = 20
+"""Straggling ranks of one run that are named, the slowest first."""
+
+
+def straggler_entries(record: RunRecord) -> list[dict[str, Any]]:
+    """Hosts, then ranks, that were slow by themselves in one run, the slowest first."""
+    run = record.run
+    if run["state"] != "completed" or len(record.ranks) < 2:
+        return []
+    table = record.table
+    data, compute, communicate = (
+        table.column(f"{name}_s").astype(np.float64) for name in ("data", "compute", "communicate")
+    )
+    if not np.all(np.isfinite(data + compute + communicate)):
+        return []
+    hosts = table.column("host").tolist()
+    entries = []
+    for host, (excess, slow) in host_excess(hosts, data + compute).items():
+        if slow:
+            entries.append(entry(run, "host", None, host, excess, None, "hosts"))
+    ranks = [item for item in rank_times(data, compute, communicate) if item.straggler]
+    for item in sorted(ranks, key=lambda found: -found.excess)[:MOST_RANKS]:
+        entries.append(entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks"))
+    return entries
+
+
+def entry(
+    run: Mapping[str, Any], kind: str, rank: int | None, host: str, excess: float, cause: str | None, fleet: str
+) -> dict[str, Any]:
+    """One straggler, with its sentence."""
+    who = f"host {host}" if rank is None else f"rank {rank} on {host}"
+    why = f" ({cause})" if cause else ""
+    text = f"{who} is {100 * excess:.0f} % slower by itself than the other {fleet}{why} in {run['run']}"
+    return {
+        "kind": kind,
+        "run": run["run"],
+        "rank": rank,
+        "host": host,
+        "excess": excess,
+        "cause": cause,
+        "text": text,
+    }
+
+
+def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
+    runs = []
+    for record in records:
+        if record.run["state"] == "completed" and len(record.ranks) > 1:
+            table = record.table
+            own = table.column("data_s").astype(np.float64) + table.column("compute_s")
+            if np.all(np.isfinite(own)):
+                runs.append((table.column("host").tolist(), own))
+    found = [host_entry(item, "campaign", len(runs)) for item in slow_hosts(runs)]
+    weeks = by_run(fleet)
+    return found + [host_entry(item, "history", len(weeks)) for item in slow_hosts(weeks)]
+
+
+def by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[float]]]:
+    """Rows of Store.host_history as the hosts and own seconds of each run."""
+    runs: dict[tuple[Any, ...], tuple[list[str], list[float]]] = {}
+    for row in rows:
+        if row["data_s"] is None or row["compute_s"] is None:
+            continue
+        hosts, own = runs.setdefault((row["campaign"], row["run"], row["created"]), ([], []))
+        hosts.append(row["host"])
+        own.append(row["data_s"] + row["compute_s"])
+    return list(runs.values())
+
+
+def host_entry(item: HostRecord, over: str, runs: int) -> dict[str, Any]:
+    """A host's record, with its sentence."""
+    return {
+        "over": over,
+        "host": item.host,
+        "excess": item.excess,
+        "slow": item.slow,
+        "runs": item.runs,
+        "of_runs": runs,
+        "text": str(item),
+    }

@@ -1,0 +1,128 @@
+"""Tables for people that stand for many runs: what each scale came to, why it stops scaling, who is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.report.text import short
+
+LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
+LOST = ("communication", "straggling", "data", "compute", "other")
+MOST_LINES = 12
+
+
+def table_of(title: str, columns: Sequence[str], texts: Sequence[str]) -> Table:
+    """A table whose columns are numbers but for those in ``texts``."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in texts else "right")
+    return table
+
+
+def interval_text(spread: Mapping[str, Any] | None, digits: int = 1) -> str:
+    """ "1056.6 [1050.1, 1061.0]"; the median alone of one run; a dash of none."""
+    if spread is None:
+        return "–"
+    text = f"{spread['median']:.{digits}f}"
+    low_high = spread["interval"]
+    return f"{text} [{low_high[0]:.{digits}f}, {low_high[1]:.{digits}f}]" if low_high else text
+
+
+def series_text(entry: Mapping[str, Any]) -> str:
+    """Benchmark and recipe, and in which settings the series differs from its likes."""
+    words = [entry["benchmark"], entry["recipe"], entry["comm"]]
+    if entry["run_mode"] != "training":
+        words.append(entry["run_mode"])
+    words += [f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items()]
+    return escape(" ".join(words))
+
+
+def accuracy_text(found: Mapping[str, Any]) -> str:
+    """MLPerf's mean with how many runs reached the target, or how many did not."""
+    if found["reached"] == 0:
+        return f"not reached (0 of {found['n']})"
+    if found["olympic_mean_s"] is None:
+        return f"median {found['median_s']:.1f} ({found['reached']} of {found['n']})"
+    return f"{found['olympic_mean_s']:.1f} ({found['reached']} of {found['n']})"
+
+
+def print_scales(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Medians by scale with their intervals, where anything was repeated or scaled."""
+    if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
+        return
+    texts = ("series", "mode", "quality")
+    columns = ["series", "mode", "nodes", "ranks", "runs", "samples/s, warm", "cold", "variation", "quality"]
+    columns += ["time to accuracy, s", "energy to accuracy, J"]
+    table = table_of("By scale: medians [95 % interval]; time to accuracy without fastest and slowest", columns, texts)
+    for entry in entries:
+        rate, quality = entry["throughput"], entry["quality"]
+        runs = str(entry["n"]) + (f" ([red]{entry['failed']} failed[/red])" if entry["failed"] else "")
+        value = "–" if quality["median"] is None else f"{quality['metric']} {quality['median']:.3f}"
+        trained = entry["run_mode"] == "training"
+        table.add_row(
+            series_text(entry),
+            entry["scale"],
+            str(entry["nodes"]),
+            str(entry["ranks"]),
+            runs,
+            interval_text(rate),
+            interval_text(rate["cold"]),
+            "–" if rate["variation"] is None else f"{100 * rate['variation']:.1f} %",
+            escape(value),
+            accuracy_text(entry["time_to_accuracy"]) if trained else "–",
+            interval_text(entry["energy_to_accuracy_j"], 0),
+        )
+    console.print(table)
+
+
+def print_scaling(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Efficiencies, each with its base, and what the lost time went into."""
+    if not entries:
+        return
+    columns = ["series", "mode", "nodes", "ranks", "efficiency", "95 % interval", "n", "base", "serial fraction"]
+    table = table_of(
+        "Scaling; lost: what a sample costs more than at the base, % of its time there",
+        [*columns, *(f"lost: {part}" for part in LOST)],
+        ("series", "mode", "95 % interval", "base"),
+    )
+    for entry in entries:
+        interval, serial = entry["interval"], entry["serial_fraction"]
+        table.add_row(
+            series_text(entry),
+            entry["mode"],
+            str(entry["nodes"]),
+            str(entry["ranks"]),
+            f"{entry['efficiency']:.3f}",
+            f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "one run",
+            str(entry["n"]),
+            f"{entry['base_nodes']} node{'s' if entry['base_nodes'] > 1 else ''}",
+            "–" if serial is None else f"{serial:.3f}",
+            *(f"{100 * entry['lost'][part]:+.1f}" if entry["lost"] else "–" for part in LOST),
+        )
+    console.print(table)
+    for law in laws:
+        console.print(f"  {law_text(law)}", highlight=False, soft_wrap=True)
+
+
+def law_text(law: Mapping[str, Any]) -> str:
+    """A fitted law in a line."""
+    values = ", ".join(f"{name} {value:.3g}" for name, value in law["parameters"].items())
+    left = "as many parameters as scales" if law["rms"] is None else f"residuals {100 * law['rms']:.1f} %"
+    peak = f", greatest throughput at {short(round(law['peak_nodes'], 1))} nodes" if law["peak_nodes"] else ""
+    return f"{series_text(law)}, {law['mode']}: {LAWS[law['law']]}: {values} ({left}{peak})"
+
+
+def print_slow(stragglers: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Hosts that are slow again and again, then hosts and ranks slow in a run; a rank of a slow host goes with it."""
+    lines = [item["text"] + (" (weeks before)" if item["over"] == "history" else "") for item in hosts]
+    known = {(item["run"], item["host"]) for item in stragglers if item["kind"] == "host"}
+    lines += [item["text"] for item in stragglers if item["kind"] == "host" or (item["run"], item["host"]) not in known]
+    for line in lines[:MOST_LINES]:
+        console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True, highlight=False)
+    if len(lines) > MOST_LINES:
+        console.print(f"  … and {len(lines) - MOST_LINES} more stragglers (--json has all)")

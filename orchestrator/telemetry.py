@@ -1,0 +1,150 @@
+"""Reading telemetry of any size: by blocks of ranks, in memory that does not grow with the machine.
+
+HDF5 looks every chunk up by itself. Telemetry is chunked by rank, so at 75,000 ranks that takes longer than reading the
+bytes. Where the chunks are plain bytes (no filter, whole rows) their places are asked for once and neighbours are read
+together; any other layout is read through HDF5.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.analysis.steps import BlockSums, StepSums, add_up, step_distribution
+from orchestrator.records import STEP_TIMES
+
+BLOCK_BYTES = 4 * 2**20
+"""Size of one array of a block: some of them fit a processor's cache, none is small enough for calls to matter."""
+WORKERS = 2
+SAMPLED_RANKS = 64
+"""Ranks whose single steps the distribution of step times is taken from."""
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """A telemetry file's content with the steps already summed: ``small`` has all other datasets by name."""
+
+    small: dict[str, Any]
+    sums: StepSums
+    distribution: dict[str, Any] | None
+
+
+class Rows:
+    """An (R, S) dataset, read by blocks of ranks."""
+
+    def __init__(self, file: h5py.File, name: str, descriptor: int) -> None:
+        self.dataset = file[name]
+        self.shape: tuple[int, int] = self.dataset.shape
+        self.descriptor = descriptor
+        self.offsets, self.rows = places(self.dataset) if file.userblock_size == 0 else (None, 0)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """The rows of ranks ``start`` … ``stop`` − 1. Safe in several threads."""
+        if self.offsets is None:
+            return np.asarray(self.dataset[start:stop])
+        first, last = start // self.rows, -(-stop // self.rows)
+        out = np.empty(((last - first) * self.rows, self.shape[1]), self.dataset.dtype)
+        size = self.rows * self.shape[1] * out.itemsize
+        offsets = self.offsets[first:last]
+        edges = np.flatnonzero(np.diff(offsets) != size) + 1
+        view = memoryview(out.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
+        for begin, end in zip([0, *edges.tolist()], [*edges.tolist(), len(offsets)], strict=True):
+            read_exactly(self.descriptor, view[begin * size : end * size], int(offsets[begin]))
+        return out[start - first * self.rows : stop - first * self.rows]
+
+
+def read_exactly(descriptor: int, buffer: memoryview, offset: int) -> None:
+    """Fill the buffer from a place in the file; raises OSError where the file ends before."""
+    while buffer.nbytes:
+        count = os.preadv(descriptor, [buffer], offset)
+        if count == 0:
+            raise OSError("the file ends within a dataset")
+        buffer, offset = buffer[count:], offset + count
+
+
+def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
+    """Offsets in the file of the chunks in order of rank, and ranks a chunk; (None, 0) where chunks are not plain."""
+    chunks = dataset.chunks
+    plain = (
+        chunks is not None
+        and chunks[1] == dataset.shape[1]
+        and not (dataset.compression or dataset.shuffle or dataset.fletcher32 or dataset.scaleoffset)
+        and dataset.dtype.isnative
+        and hasattr(dataset.id, "chunk_iter")
+    )
+    if not plain:
+        return None, 0
+    count = -(-dataset.shape[0] // chunks[0])
+    found: list[tuple[int, int]] = []
+    dataset.id.chunk_iter(lambda chunk: found.append((chunk.chunk_offset[0], chunk.byte_offset)))
+    if len(found) != count:
+        return None, 0
+    ordered = np.array(found, np.int64).reshape(-1, 2)
+    ordered = ordered[np.argsort(ordered[:, 0], kind="stable")]
+    return ordered[:, 1], int(chunks[0])
+
+
+def read(path: Path) -> Telemetry:
+    """The file, its steps summed. Raises OSError and KeyError for one that is damaged."""
+    with h5py.File(path, "r") as file, path.open("rb", buffering=0) as raw:
+        small = small_datasets(file)
+        steps = {name: Rows(file, f"step/{name}", raw.fileno()) for name in (*STEP_TIMES, "samples")}
+        ranks, count = steps["total"].shape
+        epoch = file["step/epoch"][0] if ranks and count else np.zeros(0, np.int32)
+        small["step/epoch"] = epoch
+        sums = add_up(ranks, epoch, in_threads(steps, ranks, count, epoch))
+        distribution = step_distribution(*sampled(file, ranks), epoch) if ranks and count else None
+    return Telemetry(small, sums, distribution)
+
+
+def small_datasets(file: h5py.File) -> dict[str, Any]:
+    """All datasets but those with a value for each step of each rank, by their full names."""
+    content: dict[str, Any] = {}
+
+    def take(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and not name.startswith("step/"):
+            content[name] = node.asstr()[()] if h5py.check_string_dtype(node.dtype) else node[()]
+
+    file.visititems(take)
+    return content
+
+
+def sampled(file: h5py.File, ranks: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Own and communication times of some ranks, evenly chosen, (r, S) each, s."""
+    chosen = np.unique(np.linspace(0, ranks - 1, min(ranks, SAMPLED_RANKS)).astype(int))
+    data, compute, communicate = (
+        np.stack([file[f"step/{name}"][rank] for rank in chosen]) for name in ("data", "compute", "communicate")
+    )
+    return data + compute, communicate
+
+
+def in_threads(
+    steps: dict[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any]
+) -> Iterator[tuple[int, BlockSums]]:
+    """The sums of each block of ranks with the block's first rank, worked out side by side, in any order of work."""
+    length = max(1, BLOCK_BYTES // max(1, 4 * count))
+    # Whole chunks, so that none is read twice.
+    rows = max((item.rows for item in steps.values()), default=1) or 1
+    length = -(-length // rows) * rows
+
+    def work(start: int) -> tuple[int, BlockSums]:
+        stop = min(start + length, ranks)
+        return start, BlockSums.of({name: rows.read(start, stop) for name, rows in steps.items()}, epoch)
+
+    starts: Sequence[int] = range(0, ranks, length)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        # A few blocks ahead, so that memory stays bounded however slowly the sums are taken.
+        pending = [pool.submit(work, start) for start in starts[: 2 * WORKERS]]
+        rest = iter(starts[2 * WORKERS :])
+        while pending:
+            yield pending.pop(0).result()
+            pending.extend(pool.submit(work, start) for start in islice(rest, 1))

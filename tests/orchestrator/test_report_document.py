@@ -1,0 +1,116 @@
+"""The document of a campaign: what stands for many runs, against its published schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from commands import Command
+from stored import failed_run, scaling_campaign, stored_run
+
+from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.store.store import RunRecord, Store, default_url
+
+CLOUDMASK_WARM = {1: 159.8, 2: 202.2, 4: 385.3, 8: 729.2, 16: 1320.5}
+CLOUDMASK_COLD = {1: 48.8, 2: 48.1, 4: 93.7, 8: 155.0, 16: 179.6}
+"""Images/s by ranks of a DGX-2, second and first epoch (stfc-sciml/e2e, case 2, table of PEARL)."""
+
+
+def document_of(records: list[RunRecord]) -> dict:
+    document = report_document("c", records)
+    jsonschema.validate(json.loads(json.dumps(document)), json.loads(SCHEMA_FILE.read_text()))
+    return document
+
+
+def test_each_scale_has_medians_intervals_and_how_many_runs(tmp_path: Path) -> None:
+    lost = failed_run(tmp_path, nodes=4, repeat=3, name="lost")
+    document = document_of([*scaling_campaign(tmp_path), lost])
+    scales = {entry["nodes"]: entry for entry in document["scales"]}
+    assert [(scale["n"], scale["failed"]) for scale in scales.values()] == [(3, 0), (3, 0), (3, 1)]
+    rate = scales[2]["throughput"]
+    assert rate["interval"][0] <= rate["median"] <= rate["interval"][1]
+    assert scales[2]["time_to_accuracy"]["reached"] == scales[2]["time_to_accuracy"]["n"] == 3
+    assert scales[2]["energy_to_accuracy_j"] is None
+
+
+def test_the_published_cloudmask_table_comes_out_of_the_document(tmp_path: Path) -> None:
+    records = [
+        stored_run(tmp_path, nodes=ranks, name=f"n{ranks}", throughput_warm=warm, throughput_cold=CLOUDMASK_COLD[ranks])
+        for ranks, warm in CLOUDMASK_WARM.items()
+    ]
+    document = document_of(records)
+    published = {1: 100, 2: 63, 4: 60, 8: 57, 16: 52}
+    assert {entry["nodes"]: round(100 * entry["efficiency"]) for entry in document["scaling"]} == published
+    cold = {entry["nodes"]: entry["throughput"]["cold"]["median"] for entry in document["scales"]}
+    assert [round(100 * cold[n] / (n * cold[1])) for n in published] == [100, 49, 48, 40, 23]
+    (gustafson,) = [law for law in document["laws"] if law["law"] == "gustafson"]
+    assert 0.4 < gustafson["parameters"]["serial"] < 0.55
+    assert document["scaling"][-1]["serial_fraction"] == pytest.approx(0.516, abs=1e-3)
+
+
+def test_lost_time_adds_up_to_what_efficiency_lacks(tmp_path: Path) -> None:
+    fast = stored_run(tmp_path, nodes=1, rate=100.0)
+    slow = stored_run(tmp_path, nodes=2, rate=80.0)
+    for rank in slow.ranks:
+        # The same work as at the base, and 4 s more of waiting for gradients.
+        rank.update(total_s=20.0, communicate_s=6.4, throughput=80.0)
+    entry = document_of([fast, slow])["scaling"][1]
+    assert entry["efficiency"] == pytest.approx(0.8)
+    assert sum(entry["lost"].values()) == pytest.approx(1 / 0.8 - 1, abs=1e-6)
+    assert entry["lost"]["communication"] == pytest.approx(0.25, abs=1e-6)
+
+
+def test_runs_that_differ_in_a_setting_are_series_of_their_own(tmp_path: Path) -> None:
+    records = []
+    for batch in (8, 16):
+        config = {"benchmark": {"training": {"batch_size": batch}}, "nodes": [1]}
+        manifest = json.dumps({"config": config, "provenance": {}})
+        records += [stored_run(tmp_path, name=f"b{batch}-{n}", repeat=n, manifest=manifest) for n in range(2)]
+    scales = document_of(records)["scales"]
+    assert [entry["settings"] for entry in scales] == [
+        {"benchmark.training.batch_size": 16},
+        {"benchmark.training.batch_size": 8},
+    ]
+    assert [entry["n"] for entry in scales] == [2, 2]
+
+
+def slowed(record: RunRecord, host: str, factor: float) -> RunRecord:
+    """The run with the ranks of one host slower and the others waiting for them."""
+    longest = 12.8 * factor
+    for rank in record.ranks:
+        rank["compute_s"] = longest if rank["host"] == host else 12.8
+        rank["communicate_s"] = 16.0 - 0.8 - rank["compute_s"]
+    return record
+
+
+def test_the_slow_host_is_named_in_its_run_over_the_campaign_and_over_weeks(
+    tmp_path: Path, orchestrator: Command
+) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    store = Store(default_url(results))
+    records = [
+        slowed(stored_run(tmp_path / "runs", f"week{week}", nodes=4, created=1.79e9 + 604800 * week), "node2", 1.11)
+        for week in range(4)
+    ]
+    store.put_all(records)
+    answer = orchestrator("report", "week3", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.document
+    assert [item["host"] for item in found["stragglers"] if item["kind"] == "host"] == ["node2"]
+    assert {item["rank"] for item in found["stragglers"] if item["kind"] == "rank"} == {4, 5}
+    assert [item["text"] for item in found["slow_hosts"]] == ["host node2 is 10 % slower than the fleet in 4 of 4 runs"]
+    shown = orchestrator("report", "week3").out
+    assert "host node2 is 10 % slower than the fleet in 4 of 4 runs (weeks before)" in shown
+    assert "waits" not in shown and "rank 4 on node2" not in shown
+
+
+def test_the_terminal_report_says_why_it_stops_scaling(tmp_path: Path, orchestrator: Command) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    Store(default_url(results)).put_all(scaling_campaign(tmp_path / "runs"))
+    shown = orchestrator("report").out
+    for words in ("95 % interval", "lost: communication", "Gustafson: serial", "Universal Scalability Law", "3 of 3"):
+        assert words in shown, words
