@@ -16,7 +16,7 @@ VERBS = {
     "collect": "put run folders into the store",
     "report": "what the store has of campaigns",
     "store": "export, import, describe or migrate the store as a whole",
-    "data": "make, verify or describe a benchmark's data set",
+    "data": "download, convert, make, verify, stage or describe a benchmark's data",
     "doctor": "what on this machine would make a run fail",
 }
 

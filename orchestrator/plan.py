@@ -44,8 +44,9 @@ class Site:
 
 
 def science_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that decides what is measured: not where results go or how they are watched."""
-    return {key: value for key, value in config.items() if key not in ("campaign", "results", "store", "watch")}
+    """The part of a configuration that decides what is measured: not where results go or data came from."""
+    science = {key: value for key, value in config.items() if key not in ("campaign", "results", "store", "watch")}
+    return {**science, "benchmark": {key: value for key, value in config["benchmark"].items() if key != "download"}}
 
 
 def threads_per_rank(config: Mapping[str, Any], cores: int) -> int:
@@ -63,8 +64,8 @@ def threads_per_rank(config: Mapping[str, Any], cores: int) -> int:
 
 def settings_at(config: Mapping[str, Any], nodes: int) -> dict[str, Any]:
     """The benchmark's settings at a node count: under strong scaling the global batch is that of the smallest one."""
-    settings = {**config["benchmark"], "training": {**config["benchmark"]["training"]}}
-    training = settings["training"]
+    settings = {key: value for key, value in config["benchmark"].items() if key != "download"}
+    training = settings["training"] = {**settings["training"]}
     if config["scale"]["mode"] == "strong" and training["global_batch_size"] is None:
         smallest = min(node_counts(config["nodes"]))
         training["global_batch_size"] = training["batch_size"] * smallest * config["cluster"]["ranks_per_node"]
@@ -103,6 +104,7 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site) -> list[Plan
                 data_folder=str(site.folder / data),
                 silence_s=config["cluster"]["limits"]["silence_s"],
                 startup_silence_s=config["cluster"]["limits"]["startup_silence_s"],
+                scratch_folder=config["cluster"]["paths"]["scratch"],
             )
             runs.append(PlannedRun(spec, dict(config), digest))
     return runs

@@ -36,7 +36,7 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
         key = repr(run.spec.settings["dataset"])
         if key not in prepared:
             prepared.add(key)
-            ensure_dataset(run.spec.settings, Path(run.spec.data_folder), console)
+            ensure_dataset(run.config, Path(run.spec.data_folder), console)
 
 
 def check_communicator(config: Mapping[str, Any]) -> None:

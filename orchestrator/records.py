@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ PHASES = (
     "import",
     "rendezvous",
     "staging",
+    "build",
     "first_step",
     "train",
     "load",
@@ -93,6 +94,7 @@ class RunSpec:
     data_folder: str
     silence_s: float
     startup_silence_s: float
+    scratch_folder: str | None = None
 
     @property
     def ranks(self) -> int:
@@ -103,10 +105,10 @@ class RunSpec:
     def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
         """The inverse of ``asdict``; raises RecordError for a missing key and ignores those of later versions."""
         names = {item.name for item in fields(cls)}
-        missing = sorted(names - set(values))
+        missing = sorted({item.name for item in fields(cls) if item.default is MISSING} - set(values))
         if missing:
             raise RecordError(f"run specification lacks {', '.join(missing)}")
-        return cls(**{name: values[name] for name in names})
+        return cls(**{name: values[name] for name in names & set(values)})
 
 
 @dataclass

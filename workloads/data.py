@@ -1,6 +1,8 @@
-"""``python -m workloads.data VERB MODULE SETTINGS ROOT``: works on one data set and says how it goes, in JSON lines.
+"""``python -m workloads.data VERB REQUEST``: works on one data set and says how it goes, in JSON lines.
 
-Verbs: ``ensure`` (make a stand-in that is missing, then check), ``verify`` (compare checksums), ``info``.
+REQUEST is a JSON object: ``module`` (the benchmark's), ``dataset`` and ``download`` (its settings), ``root`` (where
+data are kept) and ``scratch`` (a node's own disk, or null). Lines on stdout are of four kinds: ``{"say": …}`` for
+people, ``{"done": …, "total": …, "unit": …, "title": …}``, ``{"error": …, "remedy": VERB or null}``, and the answer.
 """
 
 from __future__ import annotations
@@ -8,12 +10,17 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workloads.runtime.errors import DatasetError
+from workloads.runtime import consolidated
+from workloads.runtime.errors import DatasetError, MissingDatasetError
+from workloads.runtime.inventory import Inventory
+from workloads.runtime.published import Published
 
 REPORT_SECONDS = 0.2
 
@@ -26,32 +33,230 @@ def say(message: dict[str, Any]) -> None:
 class Reporter:
     """Passes progress on, not too often."""
 
-    def __init__(self) -> None:
-        self.last = 0.0
+    def __init__(self, title: str, unit: str) -> None:
+        self.title, self.unit, self.last = title, unit, 0.0
 
     def __call__(self, done: int, total: int) -> None:
         """So many of so many are done."""
         if done >= total or time.monotonic() > self.last + REPORT_SECONDS:
             self.last = time.monotonic()
-            say({"done": done, "total": total})
+            say({"done": done, "total": total, "unit": self.unit, "title": self.title})
 
 
-def work(verb: str, module: Any, settings: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Do it; returns what there is to say of the data set. Raises DatasetError, OSError."""
-    folder = root / module.folder_name(settings)
-    if verb == "ensure" and settings["source"] == "stand-in" and not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        module.synthesise(folder, settings, Reporter(), workers=len(os.sched_getaffinity(0)))
-    return {**module.verify(folder, settings, thorough=verb == "verify"), "folder": str(folder)}
+class Work:
+    """One data set, and what can be done with it."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self.benchmark = request["benchmark"]
+        self.module = importlib.import_module(request["module"])
+        self.settings: dict[str, Any] = request["dataset"]
+        self.download_settings: dict[str, Any] = request["download"]
+        self.root, self.scratch = Path(request["root"]), request["scratch"]
+        self.real = self.settings["source"] == "real"
+        self.known_versions: dict[str, Published] = getattr(self.module, "PUBLISHED", {})
+        self.name = " ".join((self.benchmark, self.settings["source"], str(self.settings.get("version", "")))).strip()
+        self.workers = len(os.sched_getaffinity(0))
+
+    @property
+    def folder(self) -> Path:
+        """Where the consolidated data set is, or will be."""
+        return self.root / str(self.module.folder_name(self.settings))
+
+    @property
+    def published(self) -> Published:
+        """What is published of it. Raises DatasetError for a version that nobody publishes."""
+        if not self.real:
+            raise MissingDatasetError(
+                f"dataset.source is '{self.settings['source']}': only real data are published. Take recipe=reference",
+                "reference",
+            )
+        version, prefix = str(self.settings["version"]), self.download_settings["prefix"]
+        if version not in self.known_versions and not prefix:
+            raise MissingDatasetError(
+                f"dataset.version is '{version}'; published of {self.benchmark} are "
+                f"{', '.join(self.known_versions) or 'none'}. Take recipe=reference, which sets what goes with them "
+                "(for data of your own set benchmark.download.prefix)",
+                "reference",
+            )
+        found = self.known_versions.get(version)
+        return found if found and not prefix else Published(prefix, None, found.note if found else "")
+
+    @property
+    def published_folder(self) -> Path:
+        """Where the published files are, or will be."""
+        given = self.download_settings["folder"]
+        return Path(given) if given else self.root / "published" / self.published.folder_name
+
+    def missing(self) -> MissingDatasetError:
+        """What to raise where the consolidated data set is not there."""
+        if not self.real:
+            return MissingDatasetError(f"{self.name} is not at {self.folder}", "synthesise")
+        here = self.published_folder
+        if here.is_dir() and (not Inventory(here).path.is_file() or Inventory(here).complete):
+            return MissingDatasetError(
+                f"{self.name} is at {here} as published, not yet converted to {self.folder}", "convert"
+            )
+        return MissingDatasetError(f"{self.name} is not at {self.folder}", "download")
+
+    # --- verbs -------------------------------------------------------------------------------------------------
+
+    def ensure(self) -> dict[str, Any]:
+        """Make a stand-in that is missing, then check sizes and headers, and the contents of files that changed."""
+        if not self.folder.exists():
+            if self.real:
+                raise self.missing()
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            title = f"making stand-in data for {self.benchmark}, once"
+            self.module.synthesise(self.folder, self.settings, Reporter(title, "samples"), self.workers)
+        facts = self.module.verify(self.folder, self.settings, thorough=False)
+        self.check_contents(only_changed=True)
+        return {**facts, "folder": str(self.folder)}
+
+    def synthesise(self) -> dict[str, Any]:
+        """Make the stand-in."""
+        if self.real:
+            raise MissingDatasetError(f"{self.name} is published data, which cannot be synthesised", "download")
+        return self.ensure()
+
+    def download(self) -> dict[str, Any]:
+        """Bring the published files here."""
+        from workloads.runtime.download import download
+
+        published, folder, settings = self.published, self.published_folder, self.download_settings
+        say({"say": f"{self.name}: {published.note}"})
+        facts = download(
+            published, folder, settings["endpoints"], settings["connections"],
+            Reporter(f"downloading {self.name}", "bytes"), lambda text: say({"say": text}),
+        )  # fmt: skip
+        return {**self.identity, **facts, "folder": str(folder), "next": "convert"}
+
+    def convert(self) -> dict[str, Any]:
+        """Make the consolidated data set of the published files."""
+        published = self.published_folder
+        if not published.is_dir():
+            raise self.missing()
+        if Inventory(published).path.is_file() and not Inventory(published).complete:
+            raise MissingDatasetError(f"{published}: the download is not complete", "download")
+        if (self.folder / consolidated.DESCRIPTION).is_file():
+            say({"say": f"{self.folder} is there already; remove it to convert once more"})
+        else:
+            begun = time.monotonic()
+            reporter = Reporter(f"converting {self.name}", "samples")
+            self.module.convert(published, self.folder, self.settings, reporter, self.workers)
+            say({"say": f"converted in {time.monotonic() - begun:.1f} s"})
+        return self.ensure()
+
+    def verify(self) -> dict[str, Any]:
+        """Check all there is: the published files (checksums, then layout and contents) and the consolidated ones."""
+        answer = dict(self.identity)
+        here = self.published_folder if self.real and self.known else None
+        if here and here.is_dir():
+            inventory = Inventory(here)
+            if inventory.path.is_file():
+                reporter = Reporter("checksums of the published files", "bytes")
+                answer["download"] = inventory.check(self.workers, reporter)
+            reporter = Reporter("layout and contents of the published files", "samples")
+            answer["published"] = {**self.module.check_published(here, self.settings, reporter), "folder": str(here)}
+        if self.folder.exists():
+            answer.update(self.module.verify(self.folder, self.settings, thorough=False), folder=str(self.folder))
+            self.check_contents(only_changed=False)
+        elif "published" in answer:
+            answer["next"] = "convert"
+        else:
+            raise self.missing()
+        return answer
+
+    def stage(self) -> dict[str, Any]:
+        """Copy the data set to this node's own disk."""
+        from workloads.runtime.staging import scratch_folder, stage
+
+        if not self.scratch:
+            raise DatasetError("cluster.paths.scratch is not set: name a folder on the node's own disk")
+        facts = self.ensure()
+        reporter = Reporter(f"staging {self.name}", "bytes")
+        staged = stage(self.folder, scratch_folder(self.scratch), str(self.module.folder_name(self.settings)), reporter)
+        return {**facts, **staged}
+
+    def info(self) -> dict[str, Any]:
+        """What it is, where, and in what ``state``: ready, damaged, published (not converted), incomplete, missing."""
+        answer: dict[str, Any] = {**self.identity, "folder": str(self.folder), "state": "missing"}
+        if self.real and (self.download_settings["prefix"] or str(self.settings["version"]) in self.known_versions):
+            inventory = Inventory(self.published_folder)
+            answer["published"] = {
+                "prefix": self.published.prefix,
+                "bytes": self.published.bytes,
+                "note": self.published.note,
+                "folder": str(self.published_folder),
+                "objects_here": len(inventory.records),
+                "objects": inventory.listed.get("objects"),
+                "bytes_here": sum(record.bytes for record in inventory.records.values()),
+            }
+            if inventory.folder.is_dir():
+                answer["state"] = "incomplete" if inventory.path.is_file() and not inventory.complete else "published"
+        if self.folder.exists():
+            try:
+                facts = self.module.verify(self.folder, self.settings, thorough=False)
+                size = sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+                answer.update(facts, state="ready", bytes=size)
+            except DatasetError as error:
+                answer.update(state="damaged", trouble=str(error))
+        if answer["state"] != "ready":
+            answer["next"] = (
+                "synthesise" if not self.real else "convert" if answer["state"] == "published" else "download"
+            )
+        return answer
+
+    def check_contents(self, only_changed: bool) -> None:
+        """Compare checksums, of all files or of those that changed since they were compared last."""
+        if (self.folder / consolidated.DESCRIPTION).is_file():
+            reporter = Reporter(f"checksums of {self.name}", "bytes")
+            consolidated.check_contents(self.folder, only_changed, self.workers, reporter)
+        elif not only_changed:
+            self.module.verify(self.folder, self.settings, thorough=True)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a place for its published files."""
+        settings = self.download_settings
+        version = str(self.settings.get("version"))
+        return bool(settings["folder"] or settings["prefix"] or version in self.known_versions)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What it is called."""
+        shown: dict[str, Any] = {
+            key: str(self.settings[key]) for key in ("source", "split", "version") if key in self.settings
+        }
+        return {"name": self.benchmark, **shown}
+
+
+VERBS: dict[str, Callable[[Work], dict[str, Any]]] = {
+    "ensure": Work.ensure,
+    "download": Work.download,
+    "convert": Work.convert,
+    "synthesise": Work.synthesise,
+    "verify": Work.verify,
+    "stage": Work.stage,
+    "info": Work.info,
+}
+
+
+def end(*_: object) -> None:
+    """End in order, so that what was half made is removed."""
+    raise SystemExit(1)
 
 
 def main(arguments: list[str]) -> int:
     """1 and a message if the data set is not fit for use."""
-    verb, module_name, settings, root = arguments
+    verb, request = arguments
+    signal.signal(signal.SIGTERM, end)
     try:
-        say(work(verb, importlib.import_module(module_name), json.loads(settings), Path(root)))
+        say(VERBS[verb](Work(json.loads(request))))
+    except BrokenPipeError:
+        # Whoever asked is gone.
+        os._exit(1)
     except (DatasetError, OSError) as error:
-        say({"error": str(error)})
+        say({"error": str(error), "remedy": getattr(error, "verb", None)})
         return 1
     return 0
 

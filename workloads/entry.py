@@ -76,20 +76,23 @@ class Rank:
         device, place = self.place(torch)
 
         phases.append(("staging", self.enter("staging")))
-        folder = Path(self.spec.data_folder) / dataset_module.folder_name(self.spec.settings["dataset"])
+        folder = self.stage(str(dataset_module.folder_name(self.spec.settings["dataset"])))
+        dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+        self.progress.collective = True
+        communicator.barrier()
+        self.progress.collective = False
+
+        phases.append(("build", self.enter("build")))
         procedure: Any
         if self.spec.mode == "probe":
             # A probe's task is its procedure: there is no model, so nothing to train or to infer.
-            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
             procedure = task_class(self.spec, folder, communicator, device, self.progress)
         elif self.spec.mode == "inference":
             task = task_class(self.spec.settings, folder)
-            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
             procedure = Inference(self.spec, task, communicator, device, self.progress)
         else:
             task = task_class(self.spec.settings, folder)
-            log = self.start_log()
-            dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+            log = self.start_log(*(start for _, start in phases[-2:]))
             procedure = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
             self.end_init(log, procedure)
         stops = [start for _, start in phases[1:]] + [time.time()]
@@ -116,11 +119,27 @@ class Rank:
             }
             write_json(self.attempt.result, result)
 
-    def start_log(self) -> Any:
+    def stage(self, name: str) -> Path:
+        """Where to read the data from: where they are kept, or their copy on this node's own disk."""
+        source = Path(self.spec.data_folder) / name
+        if self.spec.scratch_folder is None or self.spec.mode == "probe":
+            # A probe's reading is a measurement of where the data are kept.
+            return source
+        from workloads.runtime.staging import scratch_folder, stage
+
+        def progress(done: int, total: int) -> None:
+            self.progress.changes += 1
+
+        use = f"{self.attempt.path} {self.spec.campaign}"
+        return Path(stage(source, scratch_folder(self.spec.scratch_folder), name, progress, use)["folder"])
+
+    def start_log(self, staging_start: float, staging_stop: float) -> Any:
         """MLPerf's log of a training run, on rank 0; initialisation begins."""
         from workloads.runtime.mllog import MlperfLog
 
         log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
+        log.start("staging", at=staging_start)
+        log.stop("staging", at=staging_stop)
         log.start("init")
         return log
 

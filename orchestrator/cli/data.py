@@ -1,41 +1,115 @@
-"""``python -m orchestrator data BENCHMARK synthesise|verify|info [KEY=VALUE…]``: a benchmark's data set."""
+"""``python -m orchestrator data BENCHMARK VERB [KEY=VALUE…]``: a benchmark's data set."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from rich.filesize import decimal
 
 from orchestrator.cli import common
 from orchestrator.config.compose import UsageError, compose_all, nearest
-from orchestrator.config.source import benchmarks
+from orchestrator.config.source import benchmarks, recipes
 from orchestrator.config.validate import validate
 from orchestrator.records import EXIT_OK
 
-VERBS = {"synthesise": "ensure", "verify": "verify", "info": "info"}
+VERBS = {
+    "download": "bring the published files here; interrupted, it goes on where it was",
+    "convert": "make of the published files what training reads",
+    "synthesise": "make the stand-in data",
+    "verify": "read all that is here and compare it with its checksums",
+    "stage": "copy what training reads to cluster.paths.scratch of this node",
+    "info": "what there is, where, and how to get the rest",
+}
+OF_REAL_DATA = ("download", "convert")
+"""Verbs that mean the published data unless told otherwise; the others, what a run with the same words would use."""
+CHOOSING = ("recipe=", "benchmark.dataset.", "+benchmark.dataset.")
+
+
+def usage() -> str:
+    """What there is to say."""
+    verbs = "\n".join(f"  {verb:11} {text}" for verb, text in VERBS.items())
+    return f"Usage: python -m orchestrator data BENCHMARK VERB [KEY=VALUE…] [--json]\n{verbs}"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make, verify or describe; the data set is the one that a run with the same KEY=VALUE would use."""
-    words = [word for word in arguments if "=" not in word and not word.startswith("-")]
-    rest = [word for word in arguments if word not in words]
-    if len(words) != 2:
-        raise UsageError("Usage: python -m orchestrator data BENCHMARK synthesise|verify|info [KEY=VALUE…]")
-    benchmark, verb = words if words[1] in VERBS else words[::-1]
+    """Do one thing with one data set; ``info`` without a choice describes those of all recipes."""
+    plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
+    if len(plain) < 2 or {"--help", "-h"} & set(arguments):
+        raise UsageError(usage())
+    benchmark, verb = plain[:2] if plain[1] in VERBS or plain[0] not in VERBS else (plain[1], plain[0])
     if verb not in VERBS:
-        raise UsageError(f"data cannot '{words[1]}'.{nearest(words[1], list(VERBS))}")
-    if benchmark not in benchmarks():
-        raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
+        raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(VERBS))}")
+    rest = list(arguments)
+    rest.remove(benchmark)
+    rest.remove(verb)
     options = common.parse(rest, "data")
-    config = compose_all([f"benchmark={benchmark}", *options.overrides], False, options.config_dir)[0]
-    validate(config)
-    from orchestrator.dataset import run_dataset
+    if benchmark not in benchmarks() and not options.config_dir:
+        raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
+    chosen = any(word.startswith(CHOOSING) for word in options.overrides)
+    if verb == "info" and not chosen and benchmark in benchmarks():
+        answer = describe(benchmark, options)
+    else:
+        extra = ["recipe=reference"] if verb in OF_REAL_DATA and not chosen else []
+        config = configuration(benchmark, [*extra, *options.overrides], options)
+        answer = work(verb, config)
+        if verb == "info":
+            answer = {"datasets": [answer]}
+    if options.json:
+        common.print_json({"schema": "orchestrator.data/1", "verb": verb, "benchmark": benchmark, **answer})
+    else:
+        show(answer)
+    return EXIT_OK
+
+
+def configuration(benchmark: str, overrides: Sequence[str], options: common.Options) -> dict[str, Any]:
+    """The configuration of a run with the same words."""
+    config = compose_all([f"benchmark={benchmark}", *overrides], False, options.config_dir)[0]
+    # Data have no mode: what the benchmark can do will do.
+    validate({**config, "mode": config["benchmark"]["modes"][0]})
+    return config
+
+
+def work(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Do it. What is to be done next is answered as command lines."""
+    from orchestrator.dataset import commands, run_dataset
 
     root = Path.cwd() / config["cluster"]["paths"]["data"]
-    title = f"{verb} {benchmark}"
-    answer = run_dataset(VERBS[verb], config["benchmark"], root, common.stderr_console(), title)
-    if options.json:
-        common.print_json({"schema": "orchestrator.data/1", **answer})
-    else:
-        for key, value in answer.items():
-            print(f"{key:20} {value}")
-    return EXIT_OK
+    answer = run_dataset(verb, config, root, common.stderr_console())
+    if "next" in answer:
+        answer["next"] = commands(config, answer["next"])
+    return answer
+
+
+def describe(benchmark: str, options: common.Options) -> dict[str, Any]:
+    """Every data set that a recipe of the benchmark uses, once."""
+    found: dict[str, dict[str, Any]] = {}
+    for recipe in sorted(recipes(benchmark), key=lambda name: (name != "reference", name)):
+        config = configuration(benchmark, [f"recipe={recipe}", *options.overrides], options)
+        key = repr(config["benchmark"]["dataset"])
+        if key in found:
+            found[key]["recipes"].append(recipe)
+        else:
+            found[key] = {**work("info", config), "recipes": [recipe]}
+    return {"datasets": list(found.values())}
+
+
+def show(answer: Mapping[str, Any], indent: str = "") -> None:
+    """The answer for people."""
+    for key, value in answer.items():
+        if isinstance(value, Mapping):
+            print(f"{indent}{key}")
+            show(value, f"{indent}  ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, item in enumerate(value):
+                if number:
+                    print()
+                show(item, indent)
+        elif isinstance(value, list):
+            separator = f"\n{indent}{'':20} " if key == "next" else ", "
+            print(f"{indent}{key:20} {separator.join(map(str, value))}")
+        elif isinstance(value, int) and "bytes" in key:
+            print(f"{indent}{key:20} {decimal(value)}")
+        elif value is not None:
+            print(f"{indent}{key:20} {value}")

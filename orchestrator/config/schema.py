@@ -110,6 +110,21 @@ class QualityConfig:
 
 
 @dataclass
+class DownloadConfig:
+    """Where the published files of a benchmark's real data are, for ``data NAME download`` and ``convert``.
+
+    ``endpoints`` are S3 servers with anonymous access, tried in turn: STFC's own and its mirror, as sciml-bench has
+    them. ``prefix`` is bucket and prefix there; unset, that of ``dataset.version``. ``folder`` is where the files go
+    or, at a site that has them, are; unset, DATA/published/PREFIX.
+    """
+
+    endpoints: list[str] = field(default_factory=lambda: ["https://s3.echo.stfc.ac.uk", "https://sdsc.osn.xsede.org"])
+    prefix: str | None = None
+    connections: int = 8
+    folder: str | None = None
+
+
+@dataclass
 class BenchmarkConfig:
     """A science workload: ``workloads/NAME/benchmark.yaml``. ``modes``: what it can do. ``pictures``: draw some samples
     when a run is done.
@@ -120,6 +135,7 @@ class BenchmarkConfig:
     task: str = MISSING
     dataset_module: str = MISSING
     dataset: dict[str, Any] = field(default_factory=dict)
+    download: DownloadConfig = field(default_factory=DownloadConfig)
     model: dict[str, Any] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
@@ -131,7 +147,11 @@ class BenchmarkConfig:
 
 @dataclass
 class PathsConfig:
-    """Where things are kept. Relative paths are taken from where the command is given."""
+    """Where things are kept. Relative paths are taken from where the command is given.
+
+    ``scratch`` is a folder on each node's own disk, such as "/local/$USER" (variables are the node's): where it is set,
+    training reads a copy of the data there, which one rank a node makes if an earlier run has not.
+    """
 
     results: str = "results"
     data: str = "data"

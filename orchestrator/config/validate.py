@@ -107,6 +107,15 @@ def probe_settings(config: dict[str, Any]) -> None:
         raise UsageError(f"benchmark.probe.matrix={probe['matrix']}: at most {2**24}, beyond which sums are inexact.")
 
 
+def endpoints(config: dict[str, Any]) -> None:
+    """Downloads need at least one server, each by its address."""
+    found = config["benchmark"]["download"]["endpoints"]
+    if not found or not all(str(address).startswith(("https://", "http://")) for address in found):
+        raise UsageError(
+            f"benchmark.download.endpoints={found}: one or more addresses of S3 servers, as in [https://s3.example.org]."
+        )
+
+
 CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "comm", COMMUNICATORS),
     lambda config: choice(config, "mode", MODES),
@@ -149,8 +158,10 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: at_least(config, "benchmark.probe.message_s", 0),
     mode_of_benchmark,
     probe_settings,
+    lambda config: at_least(config, "benchmark.download.connections", 1),
     batch_divides,
     batch_sizes,
+    endpoints,
 )
 
 

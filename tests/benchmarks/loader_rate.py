@@ -17,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from workloads.runtime.consolidated import ConsolidatedSet, Provenance
 from workloads.runtime.memory import page_aligned
-from workloads.stemdl.consolidated import Provenance, describe, write_part
-from workloads.stemdl.dataset import ConsolidatedSet
+from workloads.runtime.writer import Writer
+from workloads.stemdl.dataset import FIELDS
 from workloads.stemdl.formats import PROCESSED_SHAPE, SAMPLE_BYTES, Sample
+from workloads.stemdl.published_files import arrays
 
 BATCH = 32
 
@@ -31,9 +33,10 @@ def make_set(folder: Path, samples: int) -> None:
     sample = Sample(random.uniform(0, 255, PROCESSED_SHAPE).astype(np.float32), 1)
     provenance = Provenance("stemdl", "stand-in", "random", "loader-rate")
     counts = {"training": samples, "evaluation": BATCH}
-    for part, count in counts.items():
-        write_part(folder, part, count, (sample for _ in range(count)), provenance, lambda: None)
-    describe(folder, provenance, counts, {1}, {})
+    with Writer(folder, provenance, FIELDS, counts, {}) as writer:
+        for part, count in counts.items():
+            for _ in range(count):
+                writer.append(part, arrays([sample]))
 
 
 def shuffled_rate(samples: ConsolidatedSet, order: np.ndarray) -> float:
@@ -61,8 +64,9 @@ def sequential_rate(paths: list[Path]) -> float:
 
 def measure(samples: int, repeats: int, folder: Path) -> dict[str, float | int | str]:
     """Medians over `repeats` passes, after one that warms the page cache."""
+    folder = folder / "set"
     make_set(folder, samples)
-    training = ConsolidatedSet(folder, "training")
+    training = ConsolidatedSet(folder, "training", ["input", "target"])
     paths = sorted(folder.glob("training-*.h5"))
     random = np.random.default_rng(1)
     pairs = [

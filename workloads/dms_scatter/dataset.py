@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -13,14 +12,18 @@ import numpy as np
 from workloads.dms_scatter import formats, synthesis
 from workloads.dms_scatter.lattice import CLASSES
 from workloads.runtime import consolidated
-from workloads.runtime.consolidated import Field, Provenance, Writer
+from workloads.runtime.building import building
+from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.parallel import mapped
 from workloads.runtime.published import Published
+from workloads.runtime.writer import Writer
 
 Progress = Callable[[int, int], None]
 
 FIELDS = {"input": Field(formats.IMAGE_SHAPE, "float32"), "target": Field((), "int64")}
 """Patterns as published, channels last, and classes."""
+NAME = "dms_scatter"
 PUBLISHED = {
     "dms_sim": Published(
         "sciml-datasets/ms/dms_sim", 8_600_000_000, "8,060 patterns of 487 x 195 pixels and three channels, simulated"
@@ -45,7 +48,7 @@ def synthesise(folder: Path, settings: Mapping[str, Any], progress: Progress, wo
     if settings["source"] != "stand-in":
         raise DatasetError(
             f"{folder}: source is {settings['source']!r}, which cannot be synthesised; "
-            "download the published files and convert them (workloads/dms_scatter/README.md)"
+            "download the published files and convert them (python -m orchestrator data dms_scatter download)"
         )
     if (folder / "dataset.json").is_file():
         return
@@ -53,11 +56,10 @@ def synthesise(folder: Path, settings: Mapping[str, Any], progress: Progress, wo
     images = synthesis.PRESETS[recipe.preset]
     # Simulation and conversion share one count: conversion is done in no time, but not in none.
     total = 2 * images + recipe.inference_images
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent) as scratch:
-            write_published(Path(scratch), settings, lambda done, _: progress(done, total), workers)
-            convert(Path(scratch), folder, settings, lambda done, _: progress(total - images + done, total))
+        with building(folder) as scratch:
+            write_published(scratch, settings, lambda done, _: progress(done, total), workers)
+            convert(scratch, folder, settings, lambda done, _: progress(total - images + done, total), workers)
     except OSError as error:
         needed = 2 * images * FIELDS["input"].bytes / 1e9
         raise DatasetError(f"{folder} could not be made ({needed:.1f} GB needed): {error}") from error
@@ -71,7 +73,7 @@ def write_published(published: Path, settings: Mapping[str, Any], progress: Prog
         raise DatasetError(f"{published} could not be made: a simulating process died ({error})") from error
 
 
-def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress) -> None:
+def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress, workers: int = 1) -> None:
     """Published files to the consolidated folder, with the training part's mean and deviation of all pixels."""
     provenance = Provenance(
         "dms_scatter",
@@ -82,28 +84,38 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
     )
     with formats.opened(published) as groups:
         counts = {part: len(group.labels) for part, group in groups.items()}
-        total, done = sum(counts.values()), 0
-        pixels = Pixels()
-        with Writer(folder, provenance, FIELDS, counts, _made_of(settings)) as writer:
-            for part, group in groups.items():
-                for images, labels in group.slabs():
-                    writer.append(part, {"input": images, "target": labels})
-                    if part == "training":
-                        pixels.add(images)
-                    done += len(labels)
-                    progress(done, total)
+        writer = Writer(folder, provenance, FIELDS, counts, _made_of(settings), progress=progress, workers=workers)
+
+        def copy(piece: tuple[str, int, int]) -> Pixels:
+            part, start, stop = piece
+            images, labels = groups[part].slab(start, stop)
+            writer.write(part, start, {"input": images, "target": labels})
+            pixels = Pixels()
+            if part == "training":
+                pixels.add(images)
+            return pixels
+
+        with writer:
+            pixels = Pixels()
+            for some in mapped(copy, [(part, *span) for part in groups for span in groups[part].spans], workers):
+                pixels.include(some)
             writer.extra["pixels"] = {"mean": pixels.mean, "deviation": pixels.deviation}
             writer.extra["classes"] = list(CLASSES)
 
 
-def check_published(published: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_published(
+    published: Path, settings: Mapping[str, Any], progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
     """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
     with formats.opened(published) as groups:
         counts = {part: len(group.labels) for part, group in groups.items()}
         labels = np.concatenate([group.labels for group in groups.values()])
+        done, total = 0, sum(counts.values())
         for group in groups.values():
-            for _ in group.slabs():
-                pass
+            for start, stop in group.spans:
+                group.slab(start, stop)
+                done += stop - start
+                progress(done, total)
     files = formats.inference_files(published / formats.INFERENCE_FOLDER)
     for path, _ in files:
         formats.read_image(path)
@@ -129,6 +141,12 @@ class Pixels:
         self._sum += float(flat.sum(axis=1).sum(dtype=np.float64))
         # Image by image: BLAS adds in blocks, which keeps single precision exact enough.
         self._squares += sum(float(np.dot(image, image)) for image in flat)
+
+    def include(self, other: Pixels) -> None:
+        """Add the pixels that another one has seen."""
+        self._count += other._count
+        self._sum += other._sum
+        self._squares += other._squares
 
     @property
     def mean(self) -> float:

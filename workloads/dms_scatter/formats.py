@@ -8,6 +8,7 @@ right.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from workloads.dms_scatter.lattice import CLASSES
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.rows import Rows
 
 ROWS, COLUMNS, CHANNELS = 487, 195, 3
 IMAGE_SHAPE = (ROWS, COLUMNS, CHANNELS)
@@ -38,22 +40,22 @@ class Group:
 
     path: Path
     name: str
-    images: h5py.Dataset
+    images: Rows
     labels: NDArray[np.int64]
 
-    def slabs(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        """Images (k, 487, 195, 3) and labels (k,), in the order of the file; all pixels are checked to be numbers."""
-        for start in range(0, len(self.labels), SLAB):
-            where = f"{self.path}: '{self.name}/images' from image {start} on"
-            try:
-                images = self.images[start : start + SLAB]
-            except (OSError, RuntimeError) as error:
-                raise DatasetError(f"{where} cannot be read: {error}; the file is damaged, copy it again") from error
-            # A sum tells of any infinity or NaN without an array of truths.
-            if not np.isfinite(images.sum(dtype=np.float64)):
-                bad = start + int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
-                raise DatasetError(f"{self.path}: '{self.name}/images'[{bad}] holds NaN or infinite values")
-            yield images, self.labels[start : start + SLAB]
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """The whole group in pieces of at most SLAB images."""
+        return [(start, min(start + SLAB, len(self.labels))) for start in range(0, len(self.labels), SLAB)]
+
+    def slab(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The images [start, stop), (k, 487, 195, 3), all finite, and their labels (k,). From any thread."""
+        images = self.images.slab(start, stop)
+        # Anything that is not finite shows in the largest or the smallest, which are faster found than looked for.
+        if not (np.isfinite(images.max()) and np.isfinite(images.min())):
+            bad = start + int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
+            raise DatasetError(f"{self.path}: '{self.name}/images'[{bad}] holds NaN or infinite values")
+        return images, self.labels[start:stop]
 
 
 @contextmanager
@@ -67,11 +69,15 @@ def opened(published: Path) -> Iterator[dict[str, Group]]:
     except OSError as error:
         size = path.stat().st_size
         raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error
-    with file:
-        yield {part: _group(path, name, file) for part, name in GROUPS.items()}
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with file:
+            yield {part: _group(path, name, file, descriptor) for part, name in GROUPS.items()}
+    finally:
+        os.close(descriptor)
 
 
-def _group(path: Path, name: str, file: h5py.File) -> Group:
+def _group(path: Path, name: str, file: h5py.File, descriptor: int) -> Group:
     images = _dataset(path, f"{name}/images", file, f"(n, {', '.join(map(str, IMAGE_SHAPE))}) float32")
     if images.shape[1:] != IMAGE_SHAPE or images.ndim != 4:
         raise DatasetError(f"{path}: '{name}/images' has shape {images.shape}; expected (n, 487, 195, 3)")
@@ -79,7 +85,7 @@ def _group(path: Path, name: str, file: h5py.File) -> Group:
         raise DatasetError(f"{path}: '{name}/images' has dtype {images.dtype}; expected float32")
     if not len(images):
         raise DatasetError(f"{path}: '{name}/images' is empty; expected at least one image")
-    return Group(path, name, images, _labels(path, f"{name}/labels", file, len(images)))
+    return Group(path, name, Rows(path, images, descriptor), _labels(path, f"{name}/labels", file, len(images)))
 
 
 def _dataset(path: Path, key: str, file: h5py.File, expected: str) -> h5py.Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -16,13 +15,17 @@ from numpy.typing import NDArray
 from workloads.em_denoise import formats
 from workloads.em_denoise.formats import FILES, KEY, Pairs
 from workloads.runtime import consolidated
-from workloads.runtime.consolidated import Field, Provenance, Writer
+from workloads.runtime.building import building
+from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.parallel import mapped
 from workloads.runtime.processes import process_pool
 from workloads.runtime.published import Published
+from workloads.runtime.writer import Writer
 
 Progress = Callable[[int, int], None]
 
+NAME = "em_denoise"
 PUBLISHED = {
     "em_graphene_sim": Published(
         "sciml-datasets/ms/em_graphene_sim", 5_000_000_000, "10,000 pairs of 256 x 256 pixels, simulated with MULTEM"
@@ -62,17 +65,16 @@ def synthesise(folder: Path, settings: Mapping[str, Any], progress: Progress, wo
     if settings["source"] != "stand-in":
         raise DatasetError(
             f"{folder}: source is {settings['source']!r}, which cannot be synthesised; "
-            "download the published files and convert them (workloads/em_denoise/README.md)"
+            "download the published files and convert them (python -m orchestrator data em_denoise download)"
         )
     if (folder / consolidated.DESCRIPTION).is_file():
         return
     pairs = settings["training_images"] + settings["evaluation_images"]
     total = 2 * pairs + settings["inference_images"]
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent) as scratch:
-            write_published(Path(scratch), settings, lambda done, _: progress(done, total), workers)
-            convert(Path(scratch), folder, settings, lambda done, _: progress(total - pairs + done, total))
+        with building(folder) as scratch:
+            write_published(scratch, settings, lambda done, _: progress(done, total), workers)
+            convert(scratch, folder, settings, lambda done, _: progress(total - pairs + done, total), workers)
     except OSError as error:
         needed = 4 * pairs * fields(settings)["input"].bytes / 1e9
         raise DatasetError(f"{folder} could not be made ({needed:.2f} GB needed): {error}") from error
@@ -120,7 +122,7 @@ def _write_pairs(folder: Path, size: int, pixels: int, pairs: Iterator[Any]) -> 
                 dataset[number] = image[..., None]
 
 
-def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress) -> None:
+def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress, workers: int = 1) -> None:
     """Published files to the consolidated folder; notes the range of the clean training images, PSNR's and SSIM's."""
     split, real = settings["split"], settings["source"] == "real"
     if split not in SPLITS:
@@ -132,36 +134,48 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
         train = stack.enter_context(Pairs(published / "train", settings["pixels"]))
         if split == "test":
             test = stack.enter_context(Pairs(published / "test", settings["pixels"]))
-            parts = {"training": train.slabs(), "evaluation": test.slabs()}
-            counts = {"training": len(train), "evaluation": len(test)}
+            parts = {"training": (train, 0, len(train)), "evaluation": (test, 0, len(test))}
         else:
             kept = len(train) - max(1, len(train) // 10)
-            parts = {"training": train.slabs(0, kept), "evaluation": train.slabs(kept)}
-            counts = {"training": kept, "evaluation": len(train) - kept}
-        smallest, largest = np.inf, -np.inf
-        with Writer(folder, provenance, fields(settings), counts, _made_of(settings), progress=progress) as writer:
-            for part, slabs in parts.items():
-                for slab in slabs:
-                    writer.append(part, slab)
-                    if part == "training":
-                        smallest = min(smallest, float(slab["target"].min()))
-                        largest = max(largest, float(slab["target"].max()))
+            parts = {"training": (train, 0, kept), "evaluation": (train, kept, len(train))}
+        counts = {part: last - first for part, (_, first, last) in parts.items()}
+        writer = Writer(
+            folder, provenance, fields(settings), counts, _made_of(settings), progress=progress, workers=workers
+        )
+
+        def copy(piece: tuple[str, int, int]) -> tuple[float, float]:
+            part, start, stop = piece
+            pairs, first, _ = parts[part]
+            slab = pairs.slab(start, stop)
+            writer.write(part, start - first, slab)
+            clean = slab["target"]
+            return (float(clean.min()), float(clean.max())) if part == "training" else (np.inf, -np.inf)
+
+        with writer:
+            pieces = [(part, *span) for part, (_, first, last) in parts.items() for span in formats.spans(first, last)]
+            extremes = list(mapped(copy, pieces, workers))
+            smallest, largest = min(low for low, _ in extremes), max(high for _, high in extremes)
             # Stand-in images are parts of one; what range the published ones have nobody says.
             writer.extra["data_range"] = (largest - smallest or 1.0) if real else 1.0
 
 
-def check_published(published: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_published(
+    published: Path, settings: Mapping[str, Any], progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
     """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
-    found: dict[str, Any] = {}
     names = ("train", "test") if settings["split"] == "test" else ("train",)
-    for name in names:
-        with Pairs(published / name, settings["pixels"]) as pairs:
-            found[f"{name}_images"] = len(pairs)
-            for _ in pairs.slabs():
-                pass
+    with ExitStack() as stack:
+        both = {name: stack.enter_context(Pairs(published / name, settings["pixels"])) for name in names}
+        found: dict[str, Any] = {f"{name}_images": len(pairs) for name, pairs in both.items()}
+        done, total = 0, sum(found.values())
+        for pairs in both.values():
+            for start, stop in formats.spans(0, len(pairs)):
+                pairs.slab(start, stop)
+                done += stop - start
+                progress(done, total)
     images = formats.inference_pairs(published / "inference")
-    for path in (path for both in images for path in both):
+    for path in (path for pair in images for path in pair):
         formats.read_image(path, settings["pixels"])
     files = [published / name / file for name in names for file in FILES.values()]
-    files += [path for both in images for path in both]
+    files += [path for pair in images for path in pair]
     return {**found, "inference_images": len(images), "bytes": sum(path.stat().st_size for path in files)}

@@ -7,7 +7,7 @@ names the file, the key, the value and what would be right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.rows import Rows
 
 FILES = {"input": "graphene_img_noise.h5", "target": "graphene_img_clean.h5"}
 KEY = "images"
@@ -24,7 +25,7 @@ SLAB = 64
 
 
 class Pairs:
-    """Noisy and clean images of one folder, read in slabs. A context manager; raises DatasetError."""
+    """Noisy and clean images of one folder, read in slabs, by any thread. A context manager; raises DatasetError."""
 
     def __init__(self, folder: Path, pixels: int) -> None:
         self._stack = ExitStack()
@@ -40,7 +41,7 @@ class Pairs:
             self._stack.close()
             raise
 
-    def _open(self, path: Path, pixels: int) -> h5py.Dataset:
+    def _open(self, path: Path, pixels: int) -> Rows:
         if not path.is_file():
             raise DatasetError(f"{path} does not exist; expected an HDF5 file with the key '{KEY}'")
         try:
@@ -57,7 +58,9 @@ class Pairs:
             raise DatasetError(f"{path}: '{KEY}' holds no images")
         if images.dtype != np.float32:
             raise DatasetError(f"{path}: '{KEY}' has dtype {images.dtype}; expected float32")
-        return images
+        descriptor = os.open(path, os.O_RDONLY)
+        self._stack.callback(os.close, descriptor)
+        return Rows(path, images, descriptor)
 
     def __enter__(self) -> Pairs:
         return self
@@ -66,27 +69,26 @@ class Pairs:
         self._stack.close()
 
     def __len__(self) -> int:
-        return int(self._images["input"].shape[0])
+        return len(self._images["input"])
 
-    def slabs(self, first: int = 0, last: int | None = None) -> Iterator[dict[str, NDArray[np.float32]]]:
-        """Images first to last as "input" and "target", (n, 1, h, w) each, n <= SLAB."""
-        stop = len(self) if last is None else last
-        for start in range(first, stop, SLAB):
-            yield {name: _read(images, start, min(start + SLAB, stop)) for name, images in self._images.items()}
+    def slab(self, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
+        """The images [start, stop) as "input" and "target", (n, 1, h, w) each, all finite."""
+        return {name: _read(images, start, stop) for name, images in self._images.items()}
 
 
-def _read(images: h5py.Dataset, start: int, stop: int) -> NDArray[np.float32]:
-    path = images.file.filename
-    try:
-        slab: NDArray[np.float32] = images[start:stop]
-    except OSError as error:
-        raise DatasetError(f"{path}: '{KEY}' cannot be read at {start}: {error}; the file is damaged") from error
-    finite = np.isfinite(slab).all(axis=(1, 2, 3))
-    if not finite.all():
-        wrong = start + int(np.argmin(finite))
-        raise DatasetError(f"{path}: '{KEY}'[{wrong}] holds NaN or infinite values; expected finite ones")
+def spans(first: int, last: int) -> list[tuple[int, int]]:
+    """The images [first, last) in pieces of at most SLAB."""
+    return [(start, min(start + SLAB, last)) for start in range(first, last, SLAB)]
+
+
+def _read(images: Rows, start: int, stop: int) -> NDArray[np.float32]:
+    slab: NDArray[np.float32] = images.slab(start, stop)
+    # Anything that is not finite shows in the largest or the smallest, which are faster found than looked for.
+    if not (np.isfinite(slab.max()) and np.isfinite(slab.min())):
+        wrong = start + int(np.argmin(np.isfinite(slab).all(axis=(1, 2, 3))))
+        raise DatasetError(f"{images.path}: '{KEY}'[{wrong}] holds NaN or infinite values; expected finite ones")
     # One channel: channels last and channels first are the same bytes.
-    return slab.transpose(0, 3, 1, 2).reshape(len(slab), 1, *slab.shape[1:3])
+    return slab.reshape(len(slab), 1, *slab.shape[1:3])
 
 
 def inference_pairs(folder: Path) -> list[tuple[Path, Path]]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import h5py
@@ -22,12 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.memory import PAGE, page_aligned
+from workloads.runtime.memory import page_aligned
+from workloads.runtime.parallel import mapped
+from workloads.runtime.rows import Rows
 
 FORMAT = "consolidated/1"
 DESCRIPTION = "dataset.json"
+CONTENTS = ".verified.json"
+"""Sizes and times of the files whose SHA-256 was last found right, so that only what changed need be read again."""
 PARTS = ("training", "evaluation")
+KEPT_BYTES = 16
+"""Fields of at most so many bytes a sample, such as labels, are kept in memory."""
 NEEDED = ("name", "source", "split", "version", "checksum", "training_samples", "evaluation_samples")
+
+READ_BYTES = 1 << 22
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -60,176 +67,74 @@ class Provenance:
             raise DatasetError(f"source is {self.source!r}; expected 'real' or 'stand-in'")
 
 
-def shard_sizes(samples: int, shards: int) -> list[int]:
-    """Samples in each shard: as even as can be, larger ones first."""
-    return [samples // shards + (number < samples % shards) for number in range(shards)]
-
-
-def _silent(done: int, total: int) -> None:
-    """Tell nobody."""
-
-
-class Writer:
-    """Writes a data set into a hidden folder beside `folder`, which takes its name at a clean exit and is removed after
-    an exception. If another process finished the same folder meanwhile, that one stays and this one is dropped.
-
-    `counts` says how many samples each part will have, `settings` what identifies the data; both go into
-    `dataset.json`, and so does what is put into `extra` before the exit. `progress` is called with samples written, of
-    how many.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        provenance: Provenance,
-        fields: Mapping[str, Field],
-        counts: Mapping[str, int],
-        settings: Mapping[str, Any],
-        shards: int = 2,
-        progress: Callable[[int, int], None] = _silent,
-        evaluation_fields: Mapping[str, Field] | None = None,
-    ) -> None:
-        self.folder, self.provenance = folder, provenance
-        # Evaluation samples may have other shapes, such as whole scenes where patches are trained on.
-        self.fields = {"training": dict(fields), "evaluation": dict(evaluation_fields or fields)}
-        self.counts, self.settings, self.progress = dict(counts), dict(settings), progress
-        self.extra: dict[str, Any] = {}
-        self._staging = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-        self._shards = {part: shard_sizes(self.counts[part], shards) for part in PARTS}
-        self._written = dict.fromkeys(PARTS, 0)
-        self._files: dict[str, h5py.File] = {}
-
-    def __enter__(self) -> Writer:
-        self._staging.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self._staging, ignore_errors=True)
-        self._staging.mkdir()
-        try:
-            for part in PARTS:
-                for number, size in enumerate(self._shards[part]):
-                    self._create(part, self._name(part, number), size)
-        except BaseException:
-            self._drop()
-            raise
-        return self
-
-    def _name(self, part: str, number: int) -> str:
-        return f"{part}-{number:05d}-of-{len(self._shards[part]):05d}.h5"
-
-    def _create(self, part: str, name: str, size: int) -> None:
-        # The library's default is to put small datasets anywhere; a sample shall begin on a page.
-        file = h5py.File(self._staging / name, "w", alignment_threshold=PAGE, alignment_interval=PAGE)
-        self._files[name] = file
-        for key, field in self.fields[part].items():
-            dtype = np.dtype(field.dtype).newbyteorder("<")
-            # Allocated now: what was never written has no place in the file to be read from.
-            space = h5py.h5s.create_simple((size, *field.shape))
-            options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            options.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            options.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            options.set_obj_track_times(False)
-            h5py.h5d.create(file.id, key.encode(), h5py.h5t.py_create(dtype, logical=True), space, options)
-        file.attrs.update({key: value for key, value in asdict(self.provenance).items() if value is not None})
-        file.attrs["format"] = FORMAT
-
-    def append(self, part: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add samples to a part: (k, *shape) of each field, k >= 1. Raises DatasetError for anything else."""
-        fields = self.fields[part]
-        if set(arrays) != set(fields):
-            raise DatasetError(f"{self.folder}: fields are {sorted(arrays)}; expected {sorted(fields)}")
-        count = len(next(iter(arrays.values())))
-        for key, array in arrays.items():
-            field = fields[key]
-            if array.shape != (count, *field.shape) or array.dtype != np.dtype(field.dtype):
-                raise DatasetError(
-                    f"{self.folder}: '{key}' is {array.shape} {array.dtype}; "
-                    f"expected {(count, *field.shape)} {field.dtype}"
-                )
-        if self._written[part] + count > self.counts[part]:
-            raise DatasetError(f"{self.folder}: more than the {self.counts[part]} announced {part} samples arrived")
-        taken = 0
-        while taken < count:
-            number, place, room = self._place(part)
-            piece = slice(taken, taken + min(room, count - taken))
-            length = piece.stop - piece.start
-            for key, array in arrays.items():
-                self._files[self._name(part, number)][key][place : place + length] = array[piece]
-            taken += length
-            self._written[part] += length
-        self.progress(sum(self._written.values()), sum(self.counts.values()))
-
-    def _place(self, part: str) -> tuple[int, int, int]:
-        """Shard, place in it and room left there for the next sample of a part."""
-        first = 0
-        for number, size in enumerate(self._shards[part]):
-            if self._written[part] < first + size:
-                place = self._written[part] - first
-                return number, place, size - place
-            first += size
-        raise DatasetError(f"{self.folder}: no room for another {part} sample")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            for file in self._files.values():
-                file.close()
-            if kind is None:
-                for part in PARTS:
-                    if self._written[part] != self.counts[part]:
-                        raise DatasetError(
-                            f"{self.folder}: {part} samples ended after {self._written[part]} of {self.counts[part]}"
-                        )
-                self._describe()
-                self._rename()
-        finally:
-            self._drop()
-
-    def _drop(self) -> None:
-        for file in self._files.values():
-            file.close()
-        shutil.rmtree(self._staging, ignore_errors=True)
-
-    def _describe(self) -> None:
-        files = [
-            {"name": path.name, "samples": size, "bytes": path.stat().st_size, "sha256": file_digest(path)}
-            for part in PARTS
-            for number, size in enumerate(self._shards[part])
-            for path in [self._staging / self._name(part, number)]
-        ]
-        document = {
-            "format": FORMAT,
-            **asdict(self.provenance),
-            "training_samples": self.counts["training"],
-            "evaluation_samples": self.counts["evaluation"],
-            "settings": self.settings,
-            **self.extra,
-            "files": files,
-            "checksum": overall_checksum(files),
-        }
-        temporary = self._staging / f".{DESCRIPTION}.partial"
-        temporary.write_text(json.dumps(document, indent=1) + "\n")
-        temporary.replace(self._staging / DESCRIPTION)
-
-    def _rename(self) -> None:
-        try:
-            self._staging.rename(self.folder)
-        except OSError:
-            if not (self.folder / DESCRIPTION).is_file():
-                raise
-
-
 def overall_checksum(files: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256 over the lines `sha256  name`, in the order of the description."""
     return hashlib.sha256("".join(f"{file['sha256']}  {file['name']}\n" for file in files).encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+def file_digest(path: Path, arrived: Callable[[int], None] = lambda count: None) -> str:
+    """SHA-256 of a file; ``arrived`` is told of bytes."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
+    buffer = memoryview(bytearray(READ_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            arrived(count)
     return digest.hexdigest()
+
+
+def _stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Size, time of the last change and expected SHA-256 of each file."""
+    stats = {file["name"]: (folder / file["name"]).stat() for file in files}
+    return {
+        file["name"]: [stats[file["name"]].st_size, stats[file["name"]].st_mtime_ns, file["sha256"]] for file in files
+    }
+
+
+def record_contents(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
+    """Note that these files, as they are now, have the SHA-256 that they should; in a read-only folder nothing is."""
+    temporary = folder / f"{CONTENTS}.{os.getpid()}.partial"
+    try:
+        temporary.write_text(json.dumps(_stamps(folder, files)) + "\n")
+        temporary.replace(folder / CONTENTS)
+    except OSError:
+        return
+
+
+def check_contents(
+    folder: Path, only_changed: bool, workers: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> int:
+    """Compare the SHA-256 of all files, or of those that changed since it was last found right, with the description.
+
+    ``progress`` is told bytes; returns how many were read. Raises DatasetError naming the first file that differs.
+    """
+    files = read_description(folder)["files"]
+    known: dict[str, Any] = {}
+    if only_changed and (folder / CONTENTS).is_file():
+        try:
+            known = json.loads((folder / CONTENTS).read_text())
+        except ValueError:
+            known = {}
+    stamps = _stamps(folder, files)
+    chosen = [file for file in files if not only_changed or known.get(file["name"]) != stamps[file["name"]]]
+    total = sum(int(file["bytes"]) for file in chosen)
+    done, lock = 0, threading.Lock()
+
+    def arrived(count: int) -> None:
+        nonlocal done
+        with lock:
+            done += count
+            progress(done, total)
+
+    paths = [folder / file["name"] for file in chosen]
+    for file, path, found in zip(
+        chosen, paths, mapped(lambda path: file_digest(path, arrived), paths, workers), strict=True
+    ):
+        if found != file["sha256"]:
+            raise DatasetError(f"{path} has another SHA-256 than {file['sha256']}; make or copy it again")
+    if chosen:
+        record_contents(folder, files)
+    return total
 
 
 def stand_in_name(benchmark: str, settings: Mapping[str, Any], made_of: Mapping[str, Any]) -> str:
@@ -276,14 +181,16 @@ def verify(
         path = folder / file["name"]
         if not path.is_file():
             raise DatasetError(f"{path} is missing; make or copy the data set again")
-        if path.stat().st_size != file["bytes"]:
-            raise DatasetError(f"{path} has {path.stat().st_size} bytes; expected {file['bytes']}")
-        evaluation = evaluation_fields is not None and file["name"].startswith("evaluation-")
-        check_shard(path, file["samples"], evaluation_fields if evaluation and evaluation_fields else fields)
-        if thorough and file_digest(path) != file["sha256"]:
-            raise DatasetError(f"{path} has another SHA-256 than {file['sha256']}; make or copy it again")
+        size, expected = path.stat().st_size, file["bytes"]
+        if size >= expected:
+            evaluation = evaluation_fields is not None and file["name"].startswith("evaluation-")
+            check_shard(path, file["samples"], evaluation_fields if evaluation and evaluation_fields else fields)
+        if size != expected:
+            raise DatasetError(f"{path} has {size} bytes; expected {expected}; make or copy the data set again")
     if overall_checksum(description["files"]) != description["checksum"]:
         raise DatasetError(f"{folder / DESCRIPTION}: 'checksum' does not fit its files; make the data set again")
+    if thorough:
+        check_contents(folder, False, 1)
     return {key: value for key, value in description.items() if key not in ("files", "settings", "format", "seed")}
 
 
@@ -306,8 +213,7 @@ def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
 class ConsolidatedSet:
     """One part ("training" or "evaluation") of a consolidated data set, read in any order.
 
-    Fields that lie in one piece in their file are read straight from there into the caller's memory, with the
-    interpreter lock released; chunked or compressed ones are read through h5py, more slowly.
+    Fields are read straight into the caller's memory (see rows.py); small ones, such as labels, are kept.
     """
 
     def __init__(self, folder: Path, part: str, names: Sequence[str] | None = None) -> None:
@@ -320,6 +226,11 @@ class ConsolidatedSet:
         self._shards, sizes = shards, [shard.samples for shard in shards]
         self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
         self._place_in_shard = np.concatenate([np.arange(size) for size in sizes])
+        self._kept = {
+            key: np.concatenate([shard.columns[key].slab(0, shard.samples) for shard in shards])
+            for key, column in shards[0].columns.items()
+            if column.row_bytes <= KEPT_BYTES
+        }
 
     def __len__(self) -> int:
         return len(self._shard_of)
@@ -340,33 +251,12 @@ class ConsolidatedSet:
             if stop < count and firsts[stop] == firsts[stop - 1] + 1 and shards[stop] == shards[start]:
                 continue
             for key, column in self._shards[shards[start]].columns.items():
-                column.read(firsts[start], result[key][start:stop])
+                if key not in self._kept:
+                    column.read(firsts[start], result[key][start:stop])
             start = stop
+        for key, values in self._kept.items():
+            result[key][...] = values[indices]
         return result
-
-
-class _Column:
-    """One field in one file."""
-
-    def __init__(self, path: Path, dataset: h5py.Dataset, descriptor: int) -> None:
-        self.path, self._dataset, self._descriptor = path, dataset, descriptor
-        self.shape, self.dtype = dataset.shape[1:], dataset.dtype.newbyteorder("=")
-        self._bytes = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-        # No offset: chunked or never written. Another byte order would need conversion. Both go through h5py.
-        self._offset = dataset.id.get_offset() if dataset.dtype == self.dtype else None
-
-    def read(self, first: int, out: NDArray[Any]) -> None:
-        """Fill `out` (n, *shape) with the samples from `first` on."""
-        if self._offset is None or not out.flags.c_contiguous or out.dtype != self.dtype:
-            out[...] = self._dataset[first : first + len(out)]
-            return
-        view = out.reshape(-1).view(np.uint8).data
-        position = int(self._offset) + first * self._bytes
-        while (got := os.preadv(self._descriptor, (view,), position)) != len(view):
-            if got == 0:
-                size = self.path.stat().st_size
-                raise DatasetError(f"{self.path} has {size} bytes; expected {len(view)} after {position}: truncated")
-            view, position = view[got:], position + got
 
 
 class _Shard:
@@ -379,12 +269,12 @@ class _Shard:
         except OSError as error:
             raise DatasetError(f"{path} is not a whole HDF5 file: {error}; make or copy it again") from error
         self._descriptor = os.open(path, os.O_RDONLY)
-        self.columns: dict[str, _Column] = {}
+        self.columns: dict[str, Rows] = {}
         for key in names or sorted(self._file):
             dataset = self._file.get(key)
             if not isinstance(dataset, h5py.Dataset) or dataset.shape[:1] != (samples,):
                 raise DatasetError(f"{path} has no dataset '{key}' of {samples} samples; make or copy it again")
-            self.columns[key] = _Column(path, dataset, self._descriptor)
+            self.columns[key] = Rows(path, dataset, self._descriptor)
 
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):

@@ -23,7 +23,7 @@ from typing import Any
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.inventory import Inventory, Record, digest, moment
 from workloads.runtime.published import Published
-from workloads.runtime.s3 import Bucket, RemoteObject, ServerError
+from workloads.runtime.s3 import Bucket, ObjectError, RemoteObject, ServerError
 from workloads.runtime.space import FULL, free_bytes, gigabytes, require_space
 
 SEGMENT_BYTES = 64 << 20
@@ -33,6 +33,7 @@ REPORT_SECONDS = 0.2
 SLOT = 21
 """Bytes of a segment's line in the state file."""
 MD5 = re.compile(r"[0-9a-f]{32}")
+NAMED_AT_MOST = 10
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
@@ -51,6 +52,8 @@ class Partial:
         self.done = [0] * len(self.starts)
         self.left = len(self.starts)
         self.changed = False
+        """Whether what there is of it belongs to another object."""
+        self.refused = False
         self._resume()
 
     def _resume(self) -> None:
@@ -94,6 +97,8 @@ class Partial:
                         slot = f"{self.done[index]:>{SLOT - 1}}\n".encode()
                         os.pwrite(state, slot, len(self.header) + SLOT * index)
                         arrived(len(block))
+                except ObjectError:
+                    raise
                 except ServerError:
                     failures = 0 if self.done[index] > before else failures + 1
                     if failures >= RETRIES:
@@ -104,7 +109,7 @@ class Partial:
             os.close(state)
 
     def finish(self, endpoint: str) -> Record:
-        """Check the whole, give it its name. Raises DatasetError if it is not what the server announced."""
+        """Check the whole, give it its name. Raises ObjectError if it is not what the server announced."""
         # The ETag of an object that was uploaded in one piece is its MD5; of others it is nobody's business.
         simple = MD5.fullmatch(self.item.etag) is not None
         found = digest(self.data, ("sha256", "md5") if simple else ("sha256",))
@@ -112,9 +117,9 @@ class Partial:
         if size != self.item.bytes or (simple and found["md5"] != self.item.etag):
             self.data.unlink()
             self.state.unlink(missing_ok=True)
-            raise DatasetError(
+            raise ObjectError(
                 f"{self.item.key} arrived damaged from {endpoint} ({size} bytes, MD5 {found.get('md5', 'unknown')}; "
-                f"expected {self.item.bytes}, {self.item.etag}) and was removed; start the download again"
+                f"expected {self.item.bytes}, {self.item.etag}) and was removed"
             )
         self.data.rename(self.final)
         self.state.unlink(missing_ok=True)
@@ -138,11 +143,11 @@ def download(
             except ServerError as error:
                 troubles.append(str(error))
                 if len(troubles) < len(endpoints):
-                    say(f"{error}; trying {endpoints[len(troubles)]}")
+                    say(f"{error}\ntrying {endpoints[len(troubles)]}")
     raise DatasetError(
         f"s3://{published.prefix} could not be downloaded:\n  " + "\n  ".join(troubles) + "\n"
-        "check the network and proxies (HTTPS_PROXY), or name another server with download.endpoints=[URL]; "
-        "what has arrived is kept"
+        "What has arrived is kept, and the same command goes on from there. Check the network and proxies "
+        "(HTTPS_PROXY), or name another server with benchmark.download.endpoints=[URL]."
     )
 
 
@@ -160,7 +165,7 @@ def _from_server(bucket: Bucket, folder: Path, connections: int, progress: Progr
     )
     for partial in partials:
         if partial.changed:
-            say(f"{partial.item.key} was changed on the server since its download began: it begins anew")
+            say(f"{partial.item.key} has another ETag at {bucket.endpoint} than where it was begun: it begins anew")
     require_space(folder, total - already, f"the download of {bucket.published.prefix}")
     inventory.begin(bucket.published.prefix, bucket.endpoint, len(items), total)
     fetched = Fetching(bucket, folder, inventory, already, total).run(partials, connections, progress)
@@ -189,13 +194,16 @@ def is_here(folder: Path, item: RemoteObject, record: Record | None, endpoint: s
 
 
 class Fetching:
-    """One download at work: threads take segments in turn; the first trouble ends all."""
+    """One download at work: threads take segments in turn. An object that is refused is noted and the others come; any
+    other trouble ends all.
+    """
 
     def __init__(self, bucket: Bucket, folder: Path, inventory: Inventory, already: int, total: int) -> None:
         self.bucket, self.folder, self.inventory = bucket, folder, inventory
         self.already, self.total, self.fetched = already, total, 0
         self.lock = threading.Lock()
         self.trouble: BaseException | None = None
+        self.refused: list[str] = []
         self.stopped = threading.Event()
 
     def run(self, partials: Sequence[Partial], connections: int, progress: Progress) -> int:
@@ -212,6 +220,10 @@ class Fetching:
                 self.stopped.set()
         if self.trouble is not None:
             raise self._explained(self.trouble)
+        if self.refused:
+            more = [f"and {len(self.refused) - NAMED_AT_MOST} more"] if len(self.refused) > NAMED_AT_MOST else []
+            named = "\n    ".join(self.refused[:NAMED_AT_MOST] + more)
+            raise ServerError(f"{len(self.refused)} of {len(partials)} objects did not come:\n    {named}")
         progress(self.total, self.total)
         return self.fetched
 
@@ -238,19 +250,29 @@ class Fetching:
                         return
                     if index == 0:
                         partial.open()
-                partial.fetch(self.bucket, index, self._arrived)
-                with self.lock:
-                    partial.left -= 1
-                    whole = partial.left == 0
-                if whole:
-                    record = partial.finish(self.bucket.endpoint)
-                    with self.lock:
-                        self.inventory.add(record)
+                if not partial.refused:
+                    self._fetch(partial, index)
             except BaseException as error:
                 with self.lock:
                     if self.trouble is None and not isinstance(error, InterruptedError):
                         self.trouble = error
                 self.stopped.set()
+
+    def _fetch(self, partial: Partial, index: int) -> None:
+        try:
+            partial.fetch(self.bucket, index, self._arrived)
+            with self.lock:
+                partial.left -= 1
+                whole = partial.left == 0
+            if whole:
+                record = partial.finish(self.bucket.endpoint)
+                with self.lock:
+                    self.inventory.add(record)
+        except ObjectError as error:
+            with self.lock:
+                if not partial.refused:
+                    self.refused.append(str(error))
+                partial.refused = True
 
 
 @contextmanager

@@ -7,3 +7,11 @@ class DatasetError(Exception):
 
 class NonFiniteLossError(ArithmeticError):
     """Training diverged: the loss is infinite or not a number."""
+
+
+class MissingDatasetError(DatasetError):
+    """A data set is not there. ``verb`` is what `python -m orchestrator data NAME …` can do about it."""
+
+    def __init__(self, message: str, verb: str) -> None:
+        super().__init__(message)
+        self.verb = verb

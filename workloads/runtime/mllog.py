@@ -12,6 +12,11 @@ from typing import Any
 from orchestrator.records import RunSpec
 
 
+def milliseconds(seconds: float | None) -> int | None:
+    """A time as the format has it."""
+    return None if seconds is None else round(1000 * seconds)
+
+
 class MlperfLog:
     """Wraps ``mlperf_logging.mllog``; without a path (ranks other than 0) it does nothing."""
 
@@ -30,15 +35,15 @@ class MlperfLog:
                 self.logger.logger.removeHandler(handler)
         self.logger.logger.propagate = False
 
-    def start(self, key: str, **metadata: Any) -> None:
-        """An interval begins: ``key`` without its ``_start``."""
+    def start(self, key: str, at: float | None = None, **metadata: Any) -> None:
+        """An interval begins, now or ``at`` a time past: ``key`` without its ``_start``."""
         if self.logger:
-            self.logger.start(key=f"{key}_start", metadata=metadata)
+            self.logger.start(key=f"{key}_start", metadata=metadata, time_ms=milliseconds(at))
 
-    def stop(self, key: str, **metadata: Any) -> None:
+    def stop(self, key: str, at: float | None = None, **metadata: Any) -> None:
         """An interval ends."""
         if self.logger:
-            self.logger.end(key=f"{key}_stop", metadata=metadata)
+            self.logger.end(key=f"{key}_stop", metadata=metadata, time_ms=milliseconds(at))
 
     def value(self, key: str, value: Any, **metadata: Any) -> None:
         """A point in time with a value."""

@@ -1,11 +1,8 @@
-"""Where published data sets are: a bucket with anonymous access at two S3 endpoints, and a prefix in it for each."""
+"""What is published: each data set's prefix in a public bucket. The servers are `benchmark.download.endpoints`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-ENDPOINTS = ("https://s3.echo.stfc.ac.uk", "https://sdsc.osn.xsede.org")
-"""STFC's own, and its mirror; the servers of sciml-bench's configuration (``sciml_bench/etc/configs/config.yml``)."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ class ServerError(Exception):
     """A server did not answer, or not with what was asked for; another one may."""
 
 
+class ObjectError(ServerError):
+    """A server answers, but does not give one of its objects as announced; it may give the others."""
+
+
 class ChangedError(DatasetError):
     """An object on the server is not the one that was listed."""
 
@@ -94,7 +98,8 @@ class Bucket:
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
         """The bytes [start, stop) of an object in blocks, on condition that it is still the one listed.
 
-        Raises ChangedError if it is not, ServerError if the connection fails at any point.
+        Raises ChangedError if it is not, ObjectError if the server refuses, ServerError if the connection fails at any
+        point; all name the key.
         """
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
@@ -111,7 +116,8 @@ class Bucket:
             body = answer["Body"]
             try:
                 if answer["ContentLength"] != stop - start:
-                    raise ServerError(f"{self.endpoint} gave {answer['ContentLength']} bytes for {start}-{stop - 1}")
+                    found = answer["ContentLength"]
+                    raise ObjectError(f"{item.key}: {self.endpoint} gave {found} bytes for {start}-{stop - 1}")
                 while block := body.read(BLOCK_BYTES):
                     yield block
             finally:
@@ -122,9 +128,10 @@ class Bucket:
                     f"{item.key} was changed on {self.endpoint} while it was downloaded (its ETag was {item.etag}); "
                     "start the download again to take the new one from its beginning"
                 ) from error
-            raise ServerError(f"{self.endpoint}: {plain(error)}") from error
+            refused = error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+            raise (ObjectError if refused else ServerError)(f"{item.key}: {self.endpoint}: {plain(error)}") from error
         except (BotoCoreError, HTTPError, OSError) as error:
-            raise ServerError(f"{self.endpoint}: {plain(error)}") from error
+            raise ServerError(f"{item.key}: {self.endpoint}: {plain(error)}") from error
 
 
 def safe(key: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from workloads.runtime import consolidated
-from workloads.runtime.consolidated import Field, Provenance, Writer
+from workloads.runtime.building import building
+from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.parallel import mapped
 from workloads.runtime.processes import process_pool
 from workloads.runtime.published import Published
+from workloads.runtime.writer import Writer
 from workloads.slstr_cloud import formats
 from workloads.slstr_cloud.geometry import Geometry, split_by_file
 
@@ -23,6 +25,7 @@ TRAINING_SHARE, SPLIT_SEED = 0.8, 42
 TRAINING_FOLDERS = ("training", "one-day")
 """Where the published set keeps its training scenes; the others ("inference", "ssts") belong to buoy measurements."""
 MADE_OF = ("source", "version", "split", "height", "width", "patch", "crop")
+NAME = "slstr_cloud"
 PUBLISHED = {
     "cloud_slstr_ds1": Published(
         "sciml-datasets/es/cloud_slstr_ds1", 187_000_000_000, "970 scenes for training, 100 at sea-surface buoys"
@@ -64,16 +67,15 @@ def synthesise(folder: Path, settings: Mapping[str, Any], progress: Progress, wo
     if settings["source"] != "stand-in":
         raise DatasetError(
             f"{folder}: source is {settings['source']!r}, which cannot be synthesised; "
-            "download the published files and convert them (workloads/slstr_cloud/README.md)"
+            "download the published files and convert them (python -m orchestrator data slstr_cloud download)"
         )
     if (folder / "dataset.json").is_file():
         return
     total = 2 * int(settings["scenes"])
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent) as scratch:
-            write_published(Path(scratch), settings, lambda done, _: progress(done, total), workers)
-            convert(Path(scratch), folder, settings, lambda done, _: progress(total // 2 + done, total))
+        with building(folder) as scratch:
+            write_published(scratch, settings, lambda done, _: progress(done, total), workers)
+            convert(scratch, folder, settings, lambda done, _: progress(total // 2 + done, total), workers)
     except OSError as error:
         needed = 0.12 * settings["scenes"] * settings["height"] * settings["width"] / 1e6
         raise DatasetError(f"{folder} could not be made ({needed:.1f} GB needed): {error}") from error
@@ -114,7 +116,7 @@ def _training_scenes(published: Path) -> list[Path]:
     return formats.scene_files(published)
 
 
-def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress) -> None:
+def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress, workers: int = 1) -> None:
     """Published scenes to the consolidated folder: four in five of the files as patches, the others whole."""
     if settings["split"] != "file":
         raise DatasetError(f"dataset.split is {settings['split']!r}; expected 'file'")
@@ -127,24 +129,36 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
     seed = settings["seed"] if settings["source"] == "stand-in" else None
     provenance = Provenance("slstr_cloud", settings["source"], settings["split"], str(settings["version"]), seed)
     patches, scenes = _fields(geometry.patch, geometry.patch), _fields(*geometry.shape)
-    with Writer(folder, provenance, patches, counts, _made_of(settings), shards=1, evaluation_fields=scenes) as writer:
-        for done, place in enumerate([*training, *evaluation], start=1):
-            scene = formats.read_scene(paths[place], geometry.shape)
-            images, masks = formats.normalised(scene), formats.labels(scene)
-            if done <= len(training):
-                writer.append("training", {"input": geometry.cut(images), "target": geometry.cut(masks)})
-            else:
-                writer.append("evaluation", {"input": images[None], "target": masks[None]})
+    writer = Writer(
+        folder, provenance, patches, counts, _made_of(settings), shards=1, evaluation_fields=scenes, workers=workers
+    )
+
+    def copy(number: int) -> None:
+        held_out = number - len(training)
+        path = paths[training[number] if held_out < 0 else evaluation[held_out]]
+        scene = formats.read_scene(path, geometry.shape)
+        images, masks = formats.normalised(scene), formats.labels(scene)
+        if held_out < 0:
+            arrays = {"input": geometry.cut(images), "target": geometry.cut(masks)}
+            writer.write("training", number * geometry.training_patches, arrays)
+        else:
+            writer.write("evaluation", held_out, {"input": images[None], "target": masks[None]})
+
+    with writer:
+        for done, _ in enumerate(mapped(copy, range(len(paths)), workers), start=1):
             progress(done, len(paths))
         writer.extra["evaluation_scenes"] = [paths[place].name for place in evaluation]
 
 
-def check_published(published: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the published files: whole, with all datasets in shape and type. Counts and sizes. Raises DatasetError."""
+def check_published(
+    published: Path, settings: Mapping[str, Any], progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
+    """Check the published files: all of them read. Counts and sizes. Raises DatasetError."""
     shape = Geometry.of(settings).shape
     paths = _training_scenes(published)
-    for path in paths:
-        formats.check_scene(path, shape)
+    for done, path in enumerate(paths, start=1):
+        formats.read_scene(path, shape)
+        progress(done, len(paths))
     training, evaluation = split_by_file(len(paths), TRAINING_SHARE, SPLIT_SEED)
     return {
         "scenes": len(paths),

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.rows import Rows
 
 PATTERN = "S3A*.hdf"
 REFLECTANCES, TEMPERATURES = 6, 3
@@ -93,11 +94,8 @@ def _check_dataset(path: Path, file: h5py.File, key: str, shape: tuple[int, ...]
 def read_scene(path: Path, shape: tuple[int, int]) -> Scene:
     """One scene; raises DatasetError if the file is not as published or holds what cannot be measured."""
     check_scene(path, shape)
-    try:
-        with h5py.File(path, "r") as file:
-            scene = Scene(file["bts"][()], file["refs"][()], file["bayes"][()])
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error}; download it again") from error
+    with h5py.File(path, "r") as file, path.open("rb", buffering=0) as raw:
+        scene = Scene(*(Rows(path, file[key], raw.fileno()).slab(0, shape[0]) for key in ("bts", "refs", "bayes")))
     _check_range(path, "bts", scene.bts, 0, 400, "temperatures in K, 0 where not measured")
     _check_range(path, "refs", scene.refs, -10, 100, "reflectances")
     _check_range(path, "bayes", scene.bayes, 0, 255, "a mask from 0 to 255")

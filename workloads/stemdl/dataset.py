@@ -1,31 +1,41 @@
-"""The stemdl data set on disk: where it lives, how it is made, checked and read."""
+"""The stemdl data set on disk: where it lives, how it is made, checked and converted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 
+from workloads.runtime import consolidated
+from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.stemdl import synthesis
-from workloads.stemdl.consolidated import (
-    PARTS,
-    Provenance,
-    check_shard,
-    file_digest,
-    overall_checksum,
-    read_description,
-)
-from workloads.stemdl.formats import PROCESSED_SHAPE, SAMPLE_BYTES
+from workloads.runtime.published import Published
+from workloads.stemdl import published_files, synthesis
+from workloads.stemdl.formats import MATERIAL_TYPE, PROCESSED_SHAPE, SPACE_GROUPS
 
-Arrays = dict[str, NDArray[Any]]
+Progress = Callable[[int, int], None]
+
+NAME = "stemdl"
+PUBLISHED = {
+    "stemdl_ds1": Published(
+        "sciml-datasets/ms/stemdl_ds1", 40_000_000_000, "187,155 stacks in npz files, simulated with NAMSA; by material"
+    ),
+    "stemdl_ds1a": Published(
+        "sciml-datasets/ms/stemdl_ds1a", 35_400_000_000, "the same number of stacks, it seems dealt out at random"
+    ),
+}
+"""Sizes as sciml-bench's documentation and MLCommons' README give them."""
+SPLITS = ("material", "random")
+FIELDS = {
+    "input": Field(PROCESSED_SHAPE, "float32"),
+    "target": Field((), "int64"),
+    "material": Field((), MATERIAL_TYPE),
+}
+"""Stacks as processed, 0 to 255; space groups, 1 to 230; what material it is, where known."""
 
 
 def folder_name(settings: Mapping[str, Any]) -> str:
@@ -37,133 +47,93 @@ def folder_name(settings: Mapping[str, Any]) -> str:
     return f"stemdl/stand-in-{version}-{settings['preset']}-{split}-seed{settings['seed']}-{digest}"
 
 
-def synthesise(folder: Path, settings: Mapping[str, Any], progress: Callable[[int, int], None], workers: int) -> None:
-    """Make the stand-in data set, once: a folder that is already complete is left as it is."""
-    if settings["source"] != "stand-in":
-        raise DatasetError(
-            f"{folder}: source is {settings['source']!r}, which cannot be synthesised; "
-            "download the published files and convert them (workloads/stemdl/README.md)"
-        )
-    if (folder / "dataset.json").is_file():
-        return
-    recipe = synthesis.Recipe.of(settings)
-    provenance = Provenance("stemdl", "stand-in", recipe.split, str(settings["version"]), recipe.seed)
-    synthesis.make(folder, recipe, provenance, _made_of(settings), progress, workers)
-
-
 def _made_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("source", "version", *synthesis.Recipe.__dataclass_fields__)
     return {key: settings[key] for key in keys if key in settings}
 
 
+def _provenance(settings: Mapping[str, Any]) -> Provenance:
+    if settings["split"] not in SPLITS:
+        raise DatasetError(f"dataset.split is {settings['split']!r}; expected one of {', '.join(SPLITS)}")
+    seed = settings["seed"] if settings["source"] == "stand-in" else None
+    return Provenance(NAME, settings["source"], settings["split"], str(settings["version"]), seed)
+
+
 def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """Check a data set and say what it is; `thorough` compares every file's SHA-256, else sizes and headers.
-
-    Returns name, source, split, version, checksum, training_samples and evaluation_samples.
-    """
-    description = read_description(folder)
-    for key in ("source", "split", "version"):
-        if str(settings[key]) != str(description[key]):
-            raise DatasetError(f"{folder}: '{key}' is {description[key]!r}; expected {settings[key]!r}")
-    for file in description["files"]:
-        path = folder / file["name"]
-        if not path.is_file():
-            raise DatasetError(f"{path} is missing; make or copy the data set again")
-        if path.stat().st_size != file["bytes"]:
-            raise DatasetError(f"{path} has {path.stat().st_size} bytes; expected {file['bytes']}")
-        check_shard(path, file["samples"])
-        if thorough and file_digest(path) != file["sha256"]:
-            raise DatasetError(f"{path} has another SHA-256 than {file['sha256']}; make or copy it again")
-    if overall_checksum(description["files"]) != description["checksum"]:
-        raise DatasetError(f"{folder / 'dataset.json'}: 'checksum' does not fit its files; make the data set again")
-    keys = ("name", "source", "split", "version", "checksum", "training_samples", "evaluation_samples")
-    return {key: description[key] for key in keys}
+    """Check a consolidated data set and say what it is; `thorough` compares every file's SHA-256."""
+    facts = consolidated.verify(folder, settings, FIELDS, thorough)
+    for file in consolidated.read_description(folder)["files"]:
+        with h5py.File(folder / file["name"], "r") as opened:
+            labels = opened["target"][()]
+        wrong = labels[(labels < SPACE_GROUPS.start) | (labels >= SPACE_GROUPS.stop)]
+        if len(wrong):
+            raise DatasetError(
+                f"{folder / file['name']}: 'target' holds {wrong[0]}; expected space groups from 1 to 230"
+            )
+    return facts
 
 
-class ConsolidatedSet:
-    """One part ("training" or "evaluation") of a consolidated data set, read in any order.
-
-    Where `data` lies in one piece in its file, samples are read straight from there into the caller's memory,
-    with the interpreter lock released; a chunked or compressed file is read through h5py, more slowly.
-    Reading from several threads at once is safe in the first case.
-    """
-
-    def __init__(self, folder: Path, part: str) -> None:
-        if part not in PARTS:
-            raise DatasetError(f"part is {part!r}; expected one of {PARTS}")
-        files = [file for file in read_description(folder)["files"] if file["name"].startswith(f"{part}-")]
-        self._shards = [_Shard(folder / file["name"], file["samples"]) for file in files if file["samples"]]
-        sizes = [shard.samples for shard in self._shards]
-        self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
-        self._place_in_shard = np.concatenate([np.arange(size) for size in sizes])
-        self._labels = np.concatenate([shard.labels for shard in self._shards])
-        self._in_one_piece = all(shard.in_one_piece for shard in self._shards)
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Space group of every sample (N,)."""
-        return self._labels
-
-    def read(self, indices: NDArray[np.int64], out: Arrays | None = None) -> Arrays:
-        """Samples as "input" (n, 3, 128, 128) float32, 0 to 255, and "target" (n,) int64; in `out` if given."""
-        count = len(indices)
-        if count and not (int(indices.min()) >= 0 and int(indices.max()) < len(self)):
-            raise IndexError(f"indices run from {indices.min()} to {indices.max()}; there are {len(self)} samples")
-        if out is None:
-            out = {
-                "input": np.empty((count, *PROCESSED_SHAPE), np.float32),
-                "target": np.empty(count, np.int64),
-            }
-        images, targets = out["input"][:count], out["target"][:count]
-        whole = self._in_one_piece and images.flags.c_contiguous
-        view = images.reshape(-1).data.cast("B") if whole else None
-        shards, firsts = self._shard_of[indices].tolist(), self._place_in_shard[indices].tolist()
-        start = 0
-        for stop in range(1, count + 1):
-            # One read serves samples that follow each other in a file.
-            if stop < count and firsts[stop] == firsts[stop - 1] + 1 and shards[stop] == shards[start]:
-                continue
-            shard = self._shards[shards[start]]
-            if view is not None:
-                shard.read_bytes(firsts[start], view[start * SAMPLE_BYTES : stop * SAMPLE_BYTES])
-            else:
-                shard.read_array(firsts[start], images[start:stop])
-            start = stop
-        np.take(self._labels, indices, out=targets)
-        return {"input": images, "target": targets}
+def synthesise(folder: Path, settings: Mapping[str, Any], progress: Progress, workers: int) -> None:
+    """Make the stand-in data set, once: a folder that is already complete is left as it is."""
+    if settings["source"] != "stand-in":
+        raise DatasetError(
+            f"{folder}: source is {settings['source']!r}, which cannot be synthesised; "
+            "download the published files and convert them (python -m orchestrator data stemdl download)"
+        )
+    if (folder / consolidated.DESCRIPTION).is_file():
+        return
+    recipe = synthesis.Recipe.of(settings)
+    writer = published_files.Consolidation(
+        folder, _provenance(settings), FIELDS, synthesis.counts(recipe), _made_of(settings), progress, workers
+    )
+    try:
+        with writer:
+            for part, samples in synthesis.samples(recipe, workers):
+                writer.add(part, samples)
+    except OSError as error:
+        raise DatasetError(f"{folder} could not be made ({writer.bytes / 1e9:.2f} GB needed): {error}") from error
 
 
-class _Shard:
-    """One file of a part."""
+def write_published(published: Path, settings: Mapping[str, Any], progress: Progress, workers: int) -> None:
+    """The stand-in data in the published layout, as processed files. Raises DatasetError, OSError."""
+    recipe = synthesis.Recipe.of(settings)
+    done, total = 0, sum(synthesis.counts(recipe).values())
+    for part, samples in synthesis.samples(recipe, workers):
+        published_files.write(published, part, done, samples)
+        done += len(samples)
+        progress(done, total)
 
-    def __init__(self, path: Path, samples: int) -> None:
-        check_shard(path, samples)
-        self.path, self.samples = path, samples
-        self._file = h5py.File(path, "r")
-        self._data = self._file["data"]
-        self.labels: NDArray[np.int64] = self._file["label"][()]
-        # No offset: chunked or never written. Another byte order would need conversion. Both go through h5py.
-        offset = self._data.id.get_offset() if self._data.dtype == np.dtype("<f4") else None
-        self.in_one_piece = offset is not None
-        self.offset = int(offset or 0)
-        self.descriptor = os.open(path, os.O_RDONLY)
 
-    def __del__(self) -> None:
-        if hasattr(self, "descriptor"):
-            os.close(self.descriptor)
+def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress: Progress, workers: int = 1) -> None:
+    """Published files, raw or processed, to the consolidated folder, with the published pre-processing."""
+    provenance = _provenance(settings)
+    parts = {part: published_files.pieces(published, part) for part in consolidated.PARTS}
+    counts = {part: sum(piece.samples for piece in pieces) for part, pieces in parts.items()}
+    with published_files.Consolidation(
+        folder, provenance, FIELDS, counts, _made_of(settings), progress, workers
+    ) as writer:
+        writer.convert(parts)
 
-    def read_array(self, first: int, out: NDArray[np.float32]) -> None:
-        """Fill `out` (n, 3, 128, 128) with the samples from `first` on, through h5py."""
-        out[...] = self._data[first : first + len(out)]
 
-    def read_bytes(self, first: int, view: memoryview) -> None:
-        """Fill `view` with the bytes of the samples from `first` on."""
-        position = self.offset + first * SAMPLE_BYTES
-        while (got := os.preadv(self.descriptor, (view,), position)) != len(view):
-            if got == 0:
-                size = self.path.stat().st_size
-                raise DatasetError(f"{self.path} has {size} bytes; expected {len(view)} after {position}: truncated")
-            view, position = view[got:], position + got
+def check_published(
+    published: Path, settings: Mapping[str, Any], progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
+    """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
+    parts = {part: published_files.pieces(published, part) for part in consolidated.PARTS}
+    counts = {part: sum(piece.samples for piece in pieces) for part, pieces in parts.items()}
+    classes: set[int] = set()
+    done, total = 0, sum(counts.values())
+    for pieces in parts.values():
+        for piece in pieces:
+            samples = piece.read()
+            classes |= {sample.label for sample in samples}
+            done += len(samples)
+            progress(done, total)
+    files = {path for pieces in parts.values() for piece in pieces for path in piece.paths}
+    return {
+        "training_samples": counts["training"],
+        "evaluation_samples": counts["evaluation"],
+        "space_groups": len(classes),
+        "files": len(files),
+        "bytes": sum(path.stat().st_size for path in files),
+    }

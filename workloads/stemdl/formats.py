@@ -8,7 +8,7 @@ wrong with a file is a `DatasetError` that names the file, the key, the value an
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ RAW_SHAPE = (PROJECTIONS, RAW_PIXELS, RAW_PIXELS)
 PROCESSED_SHAPE = (PROJECTIONS, PROCESSED_PIXELS, PROCESSED_PIXELS)
 SAMPLE_BYTES = PROJECTIONS * PROCESSED_PIXELS * PROCESSED_PIXELS * 4
 """Bytes of a processed stack."""
+MATERIAL_TYPE = "S128"
+"""A material's name, as it is stored; empty where unknown."""
 SPACE_GROUPS = range(1, 231)
 
 
@@ -64,18 +66,19 @@ def write_raw(path: Path, group: str, stack: NDArray[np.float32], space_group: i
         sample.attrs["space_group"] = space_group
 
 
-def count_raw(path: Path) -> int:
-    """How many samples a raw file has."""
-    with _open_raw(path) as file:
-        return len(file)
-
-
-def read_raw(path: Path) -> Iterator[tuple[str, NDArray[np.float32], int]]:
-    """Group name, stack (3, 512, 512) and space group of every sample of a raw file, one at a time."""
+def raw_groups(path: Path) -> tuple[str, ...]:
+    """The groups of a raw file, each a sample; raises DatasetError if there are none."""
     with _open_raw(path) as file:
         if len(file) == 0:
             raise DatasetError(f"{path} has no groups; expected one group a sample, with a dataset 'cbed_stack'")
-        for name in file:
+        return tuple(file)
+
+
+def read_raw(path: Path, groups: Sequence[str] | None = None) -> Iterator[tuple[str, NDArray[np.float32], int]]:
+    """Group name, stack (3, 512, 512) and space group of every sample of a raw file, or of some, one at a time."""
+    chosen = groups or raw_groups(path)
+    with _open_raw(path) as file:
+        for name in chosen:
             yield name, *_raw_sample(path, name, file)
 
 

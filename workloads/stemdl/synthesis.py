@@ -6,34 +6,27 @@ order in which processes come to it, so that the files are the same for any numb
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.runtime.consolidated import PARTS
 from workloads.runtime.errors import DatasetError
-from workloads.stemdl.building import built_at_once, interrupts_remembered
-from workloads.stemdl.consolidated import PARTS, Provenance, counted, describe, write_part
+from workloads.runtime.processes import process_pool
 from workloads.stemdl.crystals import Crystal, load_prototypes, materials_of
 from workloads.stemdl.diffraction import Microscope
-from workloads.stemdl.formats import SAMPLE_BYTES, Sample
+from workloads.stemdl.formats import Sample
 from workloads.stemdl.simulation import Spread, processed_stack, random_views
 
 CHUNK = 16
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -113,60 +106,31 @@ def simulate(specimen: Specimen, seed: int) -> NDArray[np.float32]:
     return processed_stack(specimen.material, views, Microscope())
 
 
-def make(
-    folder: Path, recipe: Recipe, provenance: Provenance, settings: Mapping[str, Any],
-    progress: Callable[[int, int], None], workers: int,
-) -> None:  # fmt: skip
-    """Simulate the whole data set into a folder that appears when it is complete."""
+def counts(recipe: Recipe) -> dict[str, int]:
+    """How many samples each part will have."""
+    return {part: len(specimens) for part, specimens in divide(choose_materials(recipe), recipe).items()}
+
+
+def samples(recipe: Recipe, workers: int) -> Iterator[tuple[str, list[Sample]]]:
+    """All samples of the training part, then those of evaluation, some at a time. Raises DatasetError."""
     parts = divide(choose_materials(recipe), recipe)
-    counts = {part: len(specimens) for part, specimens in parts.items()}
     try:
-        with built_at_once(folder) as partial, _processes(workers) as pool, interrupts_remembered() as check:
-            report = counted(sum(counts.values()), progress, check)
-            classes: set[int] = set()
+        with process_pool(workers) as pool:
             for part in PARTS:
-                samples = _samples(parts[part], recipe.seed, pool)
-                classes |= write_part(partial, part, counts[part], samples, provenance, report)
-            describe(partial, provenance, counts, classes, settings)
-    except (OSError, BrokenProcessPool) as error:
-        needed = sum(counts.values()) * SAMPLE_BYTES / 1e9
-        raise DatasetError(f"{folder} could not be made ({needed:.2f} GB needed): {error}") from error
+                for some in _simulated(parts[part], recipe.seed, pool):
+                    yield part, some
+    except BrokenProcessPool as error:
+        raise DatasetError(f"stand-in data could not be made: a simulating process died ({error})") from error
 
 
-def _samples(specimens: list[Specimen], seed: int, pool: ProcessPoolExecutor) -> Iterator[Sample]:
+def _simulated(specimens: list[Specimen], seed: int, pool: Executor) -> Iterator[list[Sample]]:
     chunks = [specimens[start : start + CHUNK] for start in range(0, len(specimens), CHUNK)]
     for chunk, stacks in zip(chunks, pool.map(_simulate_chunk, chunks, [seed] * len(chunks)), strict=True):
-        for specimen, stack in zip(chunk, stacks, strict=True):
-            yield Sample(stack, specimen.material.space_group, specimen.material.name)
+        yield [
+            Sample(stack, specimen.material.space_group, specimen.material.name)
+            for specimen, stack in zip(chunk, stacks, strict=True)
+        ]
 
 
 def _simulate_chunk(specimens: list[Specimen], seed: int) -> NDArray[np.float32]:
     return np.stack([simulate(specimen, seed) for specimen in specimens])
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh processes with one thread each (forking is unsafe beside MPI and thread pools)."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max(1, workers), mp_context=context, initializer=_live_and_die_with_parent)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _live_and_die_with_parent() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool in order; end at once when the parent is no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_after_parent, daemon=True).start()
-
-
-def _end_after_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
-from workloads.stemdl.dataset import ConsolidatedSet
 from workloads.stemdl.model import ResNet
 from workloads.stemdl.pictures import PICTURED, draw_stacks
 from workloads.stemdl.quality import SpaceGroupQuality
 
+FIELDS = ("input", "target")
+"""What is read of a sample."""
 INPUT_MEAN = 0.14
 INPUT_DEVIATION = 0.16
 """Mean and standard deviation of the images as parts of 255: about those of the small stand-in set."""
@@ -46,12 +48,12 @@ class StemdlTask(Task):
     @functools.cached_property
     def training_set(self) -> SampleSet:
         """What is trained on."""
-        return ConsolidatedSet(self.folder, "training")
+        return ConsolidatedSet(self.folder, "training", FIELDS)
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
         """What quality is measured on."""
-        return ConsolidatedSet(self.folder, "evaluation")
+        return ConsolidatedSet(self.folder, "evaluation", FIELDS)
 
     def build_model(self) -> nn.Module:
         """A ResNet as the benchmark's `model` settings say: depth, width, zero_last_gamma."""

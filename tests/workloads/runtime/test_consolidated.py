@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from workloads.runtime.consolidated import ConsolidatedSet, Field, Provenance, Writer, read_description, verify
+from workloads.runtime.consolidated import ConsolidatedSet, Field, Provenance, read_description, verify
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.writer import Writer
 
 FIELDS = {"image": Field((2, 33), "float32"), "mask": Field((7,), "uint8"), "label": Field((), "int64")}
 PROVENANCE = Provenance("thing", "stand-in", "published", "1", 5)

@@ -1,15 +1,15 @@
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
+from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.errors import DatasetError
-from workloads.stemdl.consolidated import Provenance
-from workloads.stemdl.convert import consolidate, raw_to_processed
-from workloads.stemdl.dataset import ConsolidatedSet, verify
+from workloads.stemdl import published_files
+from workloads.stemdl.dataset import check_published, convert, verify, write_published
 from workloads.stemdl.formats import preprocessed, write_raw
 
-REAL = Provenance("stemdl", "real", "random", "stemdl_ds1a")
 SETTINGS = {"source": "real", "split": "random", "version": "stemdl_ds1a"}
 
 
@@ -18,52 +18,70 @@ def silent(done: int, total: int) -> None:
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> dict[str, Path]:
+def raw(tmp_path: Path) -> Path:
+    """Three raw samples to train on and one to evaluate with, in ORNL's folders."""
     random = np.random.default_rng(1)
-    files = {"training": tmp_path / "train.h5", "evaluation": tmp_path / "dev.h5"}
-    for part, labels in (("training", (225, 14, 62)), ("evaluation", (194,))):
+    for name, labels in (("train", (225, 14, 62)), ("dev", (194,))):
+        (tmp_path / "raw" / name).mkdir(parents=True)
         for number, label in enumerate(labels):
-            write_raw(files[part], f"sample_{number}", random.exponential(1e-3, (3, 512, 512)), label)
-    return files
+            path = tmp_path / "raw" / name / "batch.h5"
+            write_raw(path, f"sample_{number}", random.exponential(1e-3, (3, 512, 512)), label)
+    return tmp_path / "raw"
 
 
 def test_raw_files_become_a_verified_set_with_the_published_preprocessing(tmp_path, raw):
     folder = tmp_path / "set"
-    consolidate({part: [path] for part, path in raw.items()}, folder, REAL, silent)
+    convert(raw, folder, SETTINGS, silent)
     told = verify(folder, SETTINGS, thorough=True)
     assert (told["source"], told["training_samples"], told["evaluation_samples"]) == ("real", 3, 1)
-    training = ConsolidatedSet(folder, "training")
-    import h5py
-
-    with h5py.File(raw["training"]) as file:
+    assert told["classes"] == [14, 62, 194, 225]
+    with h5py.File(raw / "train" / "batch.h5") as file:
         expected = preprocessed(file["sample_1/cbed_stack"][()])
-    sample = training.read(np.array([1]))
+    sample = ConsolidatedSet(folder, "training").read(np.array([1]))
     assert np.array_equal(sample["input"][0], expected) and sample["target"][0] == 14
 
 
-def test_the_detour_over_npz_files_gives_the_same_data(tmp_path, raw):
-    processed = {part: tmp_path / part for part in raw}
-    for part, path in raw.items():
-        raw_to_processed([path], processed[part], silent)
-    direct, detour = tmp_path / "direct", tmp_path / "detour"
-    consolidate({part: [path] for part, path in raw.items()}, direct, REAL, silent)
-    consolidate({part: sorted(path.glob("*.npz")) for part, path in processed.items()}, detour, REAL, silent)
-    assert verify(direct, SETTINGS, True)["checksum"] == verify(detour, SETTINGS, True)["checksum"]
+def test_processed_files_of_the_same_samples_give_the_same_data(tmp_path, raw):
+    for part in published_files.FOLDERS:
+        for piece in published_files.pieces(raw, part):
+            published_files.write(tmp_path / "processed", part, 0, piece.read())
+    convert(raw, tmp_path / "direct", SETTINGS, silent)
+    convert(tmp_path / "processed", tmp_path / "detour", SETTINGS, silent)
+    checksums = [verify(tmp_path / name, SETTINGS, True)["checksum"] for name in ("direct", "detour")]
+    assert checksums[0] == checksums[1]
+
+
+def test_the_stand_in_in_the_published_layout_converts_to_its_samples_in_order(tmp_path, tiny_folder, tiny_settings):
+    write_published(tmp_path / "published", tiny_settings, silent, workers=2)
+    convert(tmp_path / "published", tmp_path / "set", tiny_settings, silent, workers=2)
+    for part, count in (("training", 24), ("evaluation", 6)):
+        made, direct = (
+            ConsolidatedSet(folder, part).read(np.arange(count)) for folder in (tmp_path / "set", tiny_folder)
+        )
+        assert np.array_equal(made["input"], direct["input"]) and np.array_equal(made["target"], direct["target"])
 
 
 def test_progress_counts_every_sample_of_both_parts(tmp_path, raw):
     seen: list[tuple[int, int]] = []
-    consolidate({part: [path] for part, path in raw.items()}, tmp_path / "set", REAL, lambda *step: seen.append(step))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    convert(raw, tmp_path / "set", SETTINGS, lambda *step: seen.append(step))
+    assert seen == [(3, 4), (4, 4)]
 
 
 def test_a_bad_file_among_good_ones_leaves_nothing_behind(tmp_path, raw):
-    write_raw(raw["evaluation"], "sample_9", np.full((3, 512, 512), np.nan), 1)
-    with pytest.raises(DatasetError, match="sample_9"):
-        consolidate({part: [path] for part, path in raw.items()}, tmp_path / "new" / "set", REAL, silent)
+    write_raw(raw / "dev" / "batch.h5", "sample_9", np.full((3, 512, 512), np.nan), 1)
+    for use in (
+        lambda: check_published(raw, SETTINGS),
+        lambda: convert(raw, tmp_path / "new" / "set", SETTINGS, silent),
+    ):
+        with pytest.raises(DatasetError, match="sample_9"):
+            use()
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_an_empty_part_is_refused(tmp_path, raw):
-    with pytest.raises(DatasetError, match="no evaluation samples"):
-        consolidate({"training": [raw["training"]], "evaluation": []}, tmp_path / "set", REAL, silent)
+def test_a_missing_part_is_named(tmp_path, raw):
+    (raw / "dev" / "batch.h5").unlink()
+    with pytest.raises(DatasetError, match=r"dev holds no samples; expected processed \.npz or raw \.h5 files"):
+        convert(raw, tmp_path / "set", SETTINGS, silent)
+    (raw / "dev").rmdir()
+    with pytest.raises(DatasetError, match="no folder 'validation' or 'dev'"):
+        convert(raw, tmp_path / "set", SETTINGS, silent)

@@ -11,8 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
+from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.errors import DatasetError
-from workloads.stemdl.dataset import ConsolidatedSet, folder_name, synthesise, verify
+from workloads.stemdl.dataset import folder_name, synthesise, verify
 from workloads.stemdl.synthesis import Recipe, choose_materials, divide
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -45,7 +46,7 @@ def test_the_set_is_what_its_description_says(tiny_folder, tiny_settings):
     for file in document["files"]:
         with h5py.File(tiny_folder / file["name"]) as opened:
             assert opened.attrs["source"] == "stand-in" and opened.attrs["split"] == "material"
-            assert opened["data"].chunks is None and opened["data"].compression is None
+            assert opened["input"].chunks is None and opened["input"].compression is None
 
 
 def test_split_by_material_shares_no_material_between_the_parts(tiny_folder):
@@ -64,7 +65,7 @@ def test_the_random_split_shows_the_same_materials_in_both_parts(tiny_settings):
 
 def test_the_number_of_workers_does_not_change_a_byte(tmp_path, tiny_folder, tiny_settings):
     synthesise(tmp_path / "one", tiny_settings, silent, workers=1)
-    for path in tiny_folder.iterdir():
+    for path in tiny_folder.glob("[!.]*"):
         assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()
 
 
@@ -99,7 +100,7 @@ def test_a_finished_set_is_not_made_again(tiny_folder, tiny_settings):
 def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path, tiny_settings):
     def interrupt(done: int, total: int) -> None:
         assert total == 30
-        if done == 3:
+        if done >= 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -203,7 +204,7 @@ def test_a_set_of_another_split_is_refused(tiny_folder, tiny_settings):
 def everything(folder, part):
     """All samples and labels, read plainly with h5py."""
     files = [h5py.File(path) for path in sorted(folder.glob(f"{part}-*.h5"))]
-    return tuple(np.concatenate([file[key][()] for file in files]) for key in ("data", "label"))
+    return tuple(np.concatenate([file[key][()] for file in files]) for key in ("input", "target"))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_samples_come_in_the_order_asked_for_across_files(tiny_folder, indices):
 
 
 def test_given_memory_is_used_and_what_lies_behind_it_is_left_alone(tiny_folder):
-    samples = ConsolidatedSet(tiny_folder, "evaluation")
+    samples = ConsolidatedSet(tiny_folder, "evaluation", ["input", "target"])
     out = {"input": np.full((8, 3, 128, 128), -1, np.float32), "target": np.full(8, -1, np.int64)}
     got = samples.read(np.array([2, 0]), out)
     assert got["input"].shape[0] == 2 and np.shares_memory(got["input"], out["input"])
@@ -230,8 +231,8 @@ def test_chunked_and_compressed_files_are_read_just_the_same(damaged):
     expected, labels = everything(damaged, "training")
     for path in damaged.glob("training-*.h5"):
         with h5py.File(path, "a") as file:
-            data = file.pop("data")[()]
-            file.create_dataset("data", data=data, chunks=(1, 3, 128, 128), compression="gzip", compression_opts=1)
+            data = file.pop("input")[()]
+            file.create_dataset("input", data=data, chunks=(1, 3, 128, 128), compression="gzip", compression_opts=1)
     order = np.array([20, 3, 4, 5, 11, 12])
     got = ConsolidatedSet(damaged, "training").read(order)
     assert np.array_equal(got["input"], expected[order]) and np.array_equal(got["target"], labels[order])

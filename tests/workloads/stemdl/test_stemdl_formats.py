@@ -8,9 +8,9 @@ import pytest
 from workloads.runtime.errors import DatasetError
 from workloads.stemdl.formats import (
     Sample,
-    count_raw,
     log_scaled,
     preprocessed,
+    raw_groups,
     read_processed,
     read_raw,
     write_processed,
@@ -38,7 +38,7 @@ def test_a_raw_file_of_several_groups_is_read_back(tmp_path, stack):
     path = tmp_path / "batch.h5"
     write_raw(path, "sample_0", stack, 225)
     write_raw(path, "sample_1", stack * 2, 14)
-    assert count_raw(path) == 2
+    assert len(raw_groups(path)) == 2
     samples = list(read_raw(path))
     assert [(name, label) for name, _, label in samples] == [("sample_0", 225), ("sample_1", 14)]
     assert np.array_equal(samples[1][1], stack * 2)

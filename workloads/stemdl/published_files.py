@@ -1,0 +1,124 @@
+"""The published layout of stemdl: folders of processed npz or raw HDF5 files, read and written some samples at a time.
+
+`training/` and `validation/` hold npz files (sciml-bench, MLCommons); `train/` and `dev/` raw HDF5 (ORNL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.runtime.consolidated import Field, Provenance
+from workloads.runtime.errors import DatasetError
+from workloads.runtime.parallel import mapped
+from workloads.runtime.writer import Writer
+from workloads.stemdl.formats import (
+    MATERIAL_TYPE,
+    Sample,
+    preprocessed,
+    raw_groups,
+    read_processed,
+    read_raw,
+    write_processed,
+)
+
+FOLDERS = {"training": ("training", "train"), "evaluation": ("validation", "dev")}
+"""Names that the publishers' folders have, by what is done with them; the first is what the stand-in uses."""
+TOGETHER = 32
+"""Samples read at a time: 6 MB processed, 100 MB raw."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some samples of a part: processed files, or groups of one raw file."""
+
+    paths: tuple[Path, ...]
+    groups: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return len(self.groups or self.paths)
+
+    def read(self) -> list[Sample]:
+        """The samples, processed. Raises DatasetError."""
+        if not self.groups:
+            return [read_processed(path) for path in self.paths]
+        return [Sample(preprocessed(stack), label) for _, stack, label in read_raw(self.paths[0], self.groups)]
+
+
+def pieces(published: Path, part: str) -> list[Piece]:
+    """All samples of a part, by file name. Raises DatasetError if there are none."""
+    names = FOLDERS[part]
+    folder = next((published / name for name in names if (published / name).is_dir()), None)
+    if folder is None:
+        raise DatasetError(f"{published} has no folder '{names[0]}' or '{names[1]}'; expected one, of npz or h5 files")
+    processed = sorted(folder.rglob("*.npz"))
+    found = [Piece(tuple(processed[start : start + TOGETHER])) for start in range(0, len(processed), TOGETHER)]
+    for path in sorted(folder.rglob("*.h5")):
+        groups = raw_groups(path)
+        found += [Piece((path,), groups[start : start + TOGETHER]) for start in range(0, len(groups), TOGETHER)]
+    if not found:
+        raise DatasetError(f"{folder} holds no samples; expected processed .npz or raw .h5 files")
+    return found
+
+
+def write(published: Path, part: str, first: int, samples: Sequence[Sample]) -> None:
+    """Add processed files, numbered from ``first`` on, to a part's folder."""
+    folder = published / FOLDERS[part][0]
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, sample in enumerate(samples, start=first):
+        write_processed(folder / f"sample-{number:06d}.npz", sample)
+
+
+def arrays(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
+    """Samples as the fields of a consolidated set."""
+    return {
+        "input": np.stack([sample.data for sample in samples]),
+        "target": np.array([sample.label for sample in samples], np.int64),
+        "material": np.array([sample.material.encode() for sample in samples], MATERIAL_TYPE),
+    }
+
+
+class Consolidation(Writer):
+    """A writer that takes samples, and notes which space groups there are."""
+
+    def __init__(
+        self, folder: Path, provenance: Provenance, fields: Mapping[str, Field], counts: Mapping[str, int],
+        settings: Mapping[str, Any], progress: Callable[[int, int], None], workers: int,
+    ) -> None:  # fmt: skip
+        super().__init__(folder, provenance, fields, counts, settings, progress=progress, workers=workers)
+        self._classes: set[int] = set()
+
+    def add(self, part: str, samples: Sequence[Sample]) -> None:
+        """Add samples behind those that are there."""
+        self.append(part, arrays(samples))
+        self.note({sample.label for sample in samples})
+
+    def note(self, classes: set[int]) -> None:
+        """These space groups occur."""
+        self._classes |= classes
+        self.extra["classes"] = sorted(self._classes)
+
+    def convert(self, parts: Mapping[str, Sequence[Piece]]) -> None:
+        """Read all pieces and put each in its place."""
+        places = []
+        for part, some in parts.items():
+            first = 0
+            for piece in some:
+                places.append((part, first, piece))
+                first += piece.samples
+
+        def copy(place: tuple[str, int, Piece]) -> set[int]:
+            part, first, piece = place
+            samples = piece.read()
+            self.write(part, first, arrays(samples))
+            return {sample.label for sample in samples}
+
+        for classes in mapped(copy, places, self.workers):
+            self.note(classes)
