@@ -184,6 +184,7 @@ class Rank:
                 "learning_rate": trainer.rate.peak,
                 "learning_rate_scaling": settings["learning_rate_scaling"],
                 "precision": settings["precision"],
+                "gradient_precision": settings["gradient_precision"],
                 "channels_last": settings["channels_last"],
                 "compile": settings["compile"],
                 "fused": is_fused(trainer.optimizer),
@@ -217,6 +218,8 @@ class Rank:
 
     def place(self, torch: Any) -> tuple[Any, dict[str, Any]]:
         """The device of this rank, and where it is in the machine."""
+        from workloads.runtime.memory import keep_freed_memory
+
         local_rank = self.communicator.rank % self.spec.ranks_per_node
         device = torch.device("cpu")
         name = "cpu"
@@ -224,6 +227,8 @@ class Rank:
             device = torch.device("cuda", local_rank % torch.cuda.device_count())
             torch.cuda.set_device(device)
             name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
+        else:
+            keep_freed_memory()
         host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
         return device, {
             "host": host,

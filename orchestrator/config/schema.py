@@ -29,7 +29,8 @@ class TrainingConfig:
     ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
     ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
-    GPU Triton. ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
+    GPU Triton. ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their bytes.
+    ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
     """
 
     epochs: int = 10
@@ -41,6 +42,7 @@ class TrainingConfig:
     warmup_epochs: float = 0.0
     schedule: str = "constant"
     precision: str = "float32"
+    gradient_precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
     accumulate: int = 1

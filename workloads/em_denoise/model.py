@@ -28,7 +28,7 @@ class Denoiser(nn.Module):
             _pair(below + width, width) for below, width in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)
         )
         self.pool = nn.MaxPool2d(2)
-        self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+        self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
         self.head = nn.Conv2d(WIDTHS[0], 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -88,7 +88,9 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, self.settings["optimizer"])
         communicator.broadcast_state(self.model, self.optimizer)
         torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)
-        self.reducer = communicator.reducer(self.model, device)
+        self.reducer = communicator.reducer(
+            self.model, device, compress=self.settings["gradient_precision"] == "bfloat16"
+        )
         self.forward = compiled(self.reducer.module, device) if self.settings["compile"] else self.reducer.module
         progress.waits_for_gradients = self.waits_for_gradients
 

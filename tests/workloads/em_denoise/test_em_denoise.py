@@ -58,7 +58,7 @@ def test_the_reference_recipe_is_the_published_training_of_the_published_data():
     training, recipe = BENCHMARK["training"], BENCHMARK["recipes"]["reference"]
     assert (training["epochs"], training["batch_size"]) == (10, 128)
     assert training["optimizer"] == {"name": "adam", "learning_rate": 0.01}
-    assert recipe == {"dataset": {"source": "real", "version": "em_graphene_sim", "pixels": 256}}
+    assert recipe == {"dataset": {"source": "real", "pixels": 256}}
 
 
 def test_neighbours_in_a_perfect_sheet_are_a_bond_apart_and_three():

@@ -76,10 +76,12 @@ def shares(total: int, size: int) -> list[slice]:
     return [slice(bounds[rank], bounds[rank + 1]) for rank in range(size)]
 
 
-def backward_share(communicator: Communicator, dtype: torch.dtype, micro_batches: int = 1) -> list[Tensor]:
+def backward_share(
+    communicator: Communicator, dtype: torch.dtype, micro_batches: int = 1, compress: bool = False
+) -> list[Tensor]:
     """The averaged gradients of this communicator's ranks, each with an equal share of the global batch."""
     model = seeded(Perceptron, 3).to(dtype)
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS, compress=compress)
     inputs, targets = samples(4 * micro_batches * communicator.size, dtype)
     for _ in range(3):  # the first steps are those in which buckets are laid out
         model.zero_grad(set_to_none=True)
@@ -178,6 +180,16 @@ def gradients_of_half_precision(communicator: Communicator) -> None:
     found = backward_share(communicator, torch.bfloat16)
     assert all(gradient.dtype == torch.bfloat16 for gradient in found)
     assert_close(found, backward_whole(communicator.size, torch.bfloat16), rtol=0.05, atol=0.02)
+
+
+def compressed_gradients_are_close(communicator: Communicator) -> None:
+    """To the eight bits that bfloat16 has, and the same on every rank; what is not float32 is not compressed."""
+    for dtype, tolerance in ((torch.float32, 2**-7), (torch.float64, 1e-10)):
+        found = backward_share(communicator, dtype, compress=True)
+        expected = backward_whole(communicator.size, dtype)
+        largest = max(float(gradient.abs().max()) for gradient in expected)
+        assert_close(found, expected, rtol=tolerance, atol=tolerance * largest)
+        assert everywhere_alike(communicator, found), "the ranks' gradients differ"
 
 
 def gradients_of_mixed_types(communicator: Communicator) -> None:
@@ -428,6 +440,7 @@ CHECKS: dict[str, Callable[[Communicator], object]] = {
         gradients_of_the_global_batch_float32,
         gradients_of_the_global_batch_float64,
         gradients_of_half_precision,
+        compressed_gradients_are_close,
         gradients_of_mixed_types,
         uneven_last_batch,
         gradient_accumulation,

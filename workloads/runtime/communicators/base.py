@@ -101,11 +101,13 @@ class Communicator(ABC):
         device: torch.device,
         bucket_bytes: int = BUCKET_BYTES,
         unused_parameters: bool = False,
+        compress: bool = False,
     ) -> GradientReducer:
         """A reducer for the gradients of ``model``, which lies on ``device``.
 
         ``bucket_bytes`` is about the size of one message. ``unused_parameters`` says that in some steps some
-        parameters take no part in the loss, which only torch must be told.
+        parameters take no part in the loss, which only torch must be told. ``compress`` has float32 gradients travel
+        as bfloat16: half the bytes, eight bits of each number.
         """
 
     @abstractmethod

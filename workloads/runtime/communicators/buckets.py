@@ -25,7 +25,10 @@ REDUCED_AS = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 
 
 class Transport(ABC):
-    """Sums flat tensors over the ranks, in place. All ranks start the same tensors in the same order."""
+    """Sums flat tensors over the ranks, in place. All ranks start the same tensors in the same order.
+
+    A transport takes float32 and float64, and bfloat16 for compressed gradients.
+    """
 
     @abstractmethod
     def start(self, tensor: Tensor, name: str) -> None:
@@ -43,13 +46,15 @@ class Transport(ABC):
 class Bucket:
     """The gradients of some parameters, all of one dtype and device, end to end in one flat tensor."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], room: int = 0) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], room: int = 0, compress: bool = False) -> None:
         """``room`` is how many numbers more are to be summed, after the gradients."""
         first = parameters[0]
         padding = ALIGNMENT_BYTES // first.element_size()
         lengths = [-(-parameter.numel() // padding) * padding for parameter in parameters]
         self.flat = torch.zeros(sum(lengths) + room, dtype=first.dtype, device=first.device)
         reduced_as = REDUCED_AS.get(first.dtype, first.dtype)
+        if compress and first.dtype == torch.float32:
+            reduced_as = torch.bfloat16
         self.reduced = self.flat if reduced_as == first.dtype else self.flat.to(reduced_as)
         self.parameters = tuple(parameters)
         self.gradients = _views(self.flat, lengths, parameters)
@@ -76,8 +81,16 @@ class Bucket:
 class FlatReducer(GradientReducer):
     """Averages gradients through flat buckets; see ``GradientReducer``."""
 
-    def __init__(self, model: nn.Module, communicator: Communicator, transport: Transport, bucket_bytes: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        communicator: Communicator,
+        transport: Transport,
+        bucket_bytes: int,
+        compress: bool = False,
+    ) -> None:
         self.timings = Timings()
+        self._compress = compress
         self._model = model
         self._communicator = communicator
         self._transport = transport
@@ -137,7 +150,7 @@ class FlatReducer(GradientReducer):
         groups += open_groups.values()
         last = len(groups) - 1
         self._buckets = [
-            Bucket([self._parameters[index] for index in group], room=int(number == last))
+            Bucket([self._parameters[index] for index in group], int(number == last), self._compress)
             for number, group in enumerate(groups)
         ]
         self._flag = self._buckets[last].reduced[-1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import NoReturn
@@ -10,7 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator, CommunicatorMissingError
+from workloads.runtime.communicators.alone import LoneReducer
+from workloads.runtime.communicators.base import (
+    BUCKET_BYTES,
+    Array,
+    Bytes,
+    Communicator,
+    CommunicatorMissingError,
+    GradientReducer,
+)
 from workloads.runtime.communicators.buckets import FlatReducer, Transport
 
 try:
@@ -38,11 +47,14 @@ class HorovodCommunicator(Communicator):
         device: torch.device,
         bucket_bytes: int = BUCKET_BYTES,
         unused_parameters: bool = False,
-    ) -> FlatReducer:
+        compress: bool = False,
+    ) -> GradientReducer:
         """A reducer for the gradients of ``model``; see ``Communicator``."""
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        return FlatReducer(model, self, HorovodTransport(), bucket_bytes)
+        if self.size == 1:
+            return LoneReducer(model)
+        return FlatReducer(model, self, HorovodTransport(), bucket_bytes, compress)
 
     def sum(self, array: Array) -> Array:
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
@@ -91,16 +103,59 @@ class HorovodTransport(Transport):
 
     def __init__(self) -> None:
         self._handles: list[int] = []
+        self._exchanges: list[_Exchange] = []
 
     def start(self, tensor: Tensor, name: str) -> None:
         """Begin to sum the contiguous ``tensor``, named alike on every rank, once its pending writes are done."""
-        self._handles.append(hvd.allreduce_async_(tensor, op=hvd.Sum, name=name))
+        if tensor.dtype == torch.bfloat16:
+            self._exchanges.append(_Exchange(tensor, name))
+        else:
+            self._handles.append(hvd.allreduce_async_(tensor, op=hvd.Sum, name=name))
 
     def progress(self) -> None:
-        """Nothing to do."""
+        """Sum the parts that have come in and send them on."""
+        for exchange in self._exchanges:
+            exchange.send_on(wait=False)
 
     def finish(self) -> None:
         """Return when all sums that were started are in their tensors (for CUDA: on the current stream)."""
+        for exchange in self._exchanges:
+            exchange.send_on(wait=True)
+        for exchange in self._exchanges:
+            exchange.finish()
         for handle in self._handles:
             hvd.synchronize(handle)
+        self._exchanges.clear()
         self._handles.clear()
+
+
+class _Exchange:
+    """The sum of a bfloat16 tensor, which Horovod cannot form: every rank sums a part of it and gives that to all.
+
+    As many bytes as an all-reduce sends, and each element is rounded once whatever the number of ranks.
+    """
+
+    def __init__(self, tensor: Tensor, name: str) -> None:
+        self._tensor, self._name = tensor, name
+        ranks, count = hvd.size(), tensor.numel()
+        bounds = [count * part // ranks for part in range(ranks + 1)]
+        lengths = [stop - start for start, stop in itertools.pairwise(bounds)]
+        self._own = lengths[hvd.rank()]
+        # Nothing is computed with them on the way, so half-precision words of another kind will do.
+        self._parts: int | None = hvd.alltoall_async(
+            tensor.view(torch.float16), torch.tensor(lengths, dtype=torch.int32), name=f"{name}.parts"
+        )
+        self._sums = 0
+
+    def send_on(self, wait: bool) -> None:
+        """Once all ranks' versions of this rank's part are here, sum them and start to give the sum to all."""
+        if self._parts is None or not (wait or hvd.poll(self._parts)):
+            return
+        received, _ = hvd.synchronize(self._parts)
+        self._parts = None
+        part = received.view(torch.bfloat16).view(hvd.size(), self._own).sum(0, dtype=torch.float32).to(torch.bfloat16)
+        self._sums = hvd.allgather_async(part.view(torch.float16), name=f"{self._name}.sums")
+
+    def finish(self) -> None:
+        """Wait for all parts of the sum."""
+        self._tensor.copy_(hvd.synchronize(self._sums).view(torch.bfloat16))

@@ -6,14 +6,15 @@ import os
 import sys
 from collections import deque
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from mpi4py import MPI
 from torch import Tensor, nn
 
-from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator
+from workloads.runtime.communicators.alone import LoneReducer
+from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator, GradientReducer
 from workloads.runtime.communicators.buckets import FlatReducer, Transport
 
 CUDA_AWARE = "ORCHESTRATOR_MPI_CUDA_AWARE"
@@ -37,9 +38,12 @@ class MpiCommunicator(Communicator):
         device: torch.device,
         bucket_bytes: int = BUCKET_BYTES,
         unused_parameters: bool = False,
-    ) -> FlatReducer:
+        compress: bool = False,
+    ) -> GradientReducer:
         """A reducer for the gradients of ``model``; see ``Communicator``."""
-        return FlatReducer(model, self, MpiTransport(self._world), bucket_bytes)
+        if self.size == 1:
+            return LoneReducer(model)
+        return FlatReducer(model, self, MpiTransport(self._world), bucket_bytes, compress)
 
     def sum(self, array: Array) -> Array:
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
@@ -73,6 +77,15 @@ class MpiCommunicator(Communicator):
         os._exit(exit_code)
 
 
+def _add_bfloat16(source: Any, target: Any, _: MPI.Datatype) -> None:
+    summed = torch.frombuffer(target, dtype=torch.bfloat16)
+    summed += torch.frombuffer(source, dtype=torch.bfloat16)
+
+
+BFLOAT16_SUM = MPI.Op.Create(_add_bfloat16, commute=True)
+"""MPI has neither this type nor its sum: the words travel as short integers."""
+
+
 @dataclass
 class _Staged:
     """A tensor on its way: ``sent`` is what MPI sums, ``written`` marks when its content is there."""
@@ -100,7 +113,9 @@ class MpiTransport(Transport):
     def start(self, tensor: Tensor, name: str) -> None:
         """Begin to sum the contiguous ``tensor``, named alike on every rank, once its pending writes are done."""
         if tensor.is_cuda:
-            sent = tensor if self._cuda_aware else self._pinned(tensor, name)
+            # The sum of bfloat16 words is formed here, on the host.
+            direct = self._cuda_aware and tensor.dtype != torch.bfloat16
+            sent = tensor if direct else self._pinned(tensor, name)
             if sent is not tensor:
                 sent.copy_(tensor, non_blocking=True)
             written = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -132,8 +147,10 @@ class MpiTransport(Transport):
 
     def _send(self, staged: _Staged) -> None:
         # mpi4py takes CUDA tensors by their array interface, host tensors as NumPy arrays.
-        buffer = staged.sent if staged.sent.is_cuda else staged.sent.numpy()
-        self._requests.append(self._world.Iallreduce(MPI.IN_PLACE, buffer))
+        half = staged.sent.dtype == torch.bfloat16
+        words = staged.sent.view(torch.int16) if half else staged.sent
+        buffer = words if words.is_cuda else words.numpy()
+        self._requests.append(self._world.Iallreduce(MPI.IN_PLACE, buffer, BFLOAT16_SUM if half else MPI.SUM))
         self._sent.append(staged)
 
     def _pinned(self, tensor: Tensor, name: str) -> Tensor:

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from workloads.runtime.communicators.alone import LoneReducer
 from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator, GradientReducer, Timings
 from workloads.runtime.communicators.rendezvous import find_rendezvous, interface_towards
 
@@ -55,11 +56,14 @@ class TorchCommunicator(Communicator):
         device: torch.device,
         bucket_bytes: int = BUCKET_BYTES,
         unused_parameters: bool = False,
+        compress: bool = False,
     ) -> GradientReducer:
         """A reducer for the gradients of ``model``; see ``Communicator``."""
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        return TorchReducer(model, device, bucket_bytes, unused_parameters)
+        if self.size == 1:
+            return LoneReducer(model)
+        return TorchReducer(model, device, bucket_bytes, unused_parameters, compress)
 
     def sum(self, array: Array) -> Array:
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
@@ -126,6 +130,7 @@ class TorchReducer(GradientReducer):
         device: torch.device,
         bucket_bytes: int = BUCKET_BYTES,
         unused_parameters: bool = False,
+        compress: bool = False,
     ) -> None:
         self.timings = Timings()
         self._unused_parameters = unused_parameters
@@ -145,6 +150,8 @@ class TorchReducer(GradientReducer):
                 gradient_as_bucket_view=True,
                 find_unused_parameters=unused_parameters,
             )
+        if compress:
+            self._wrapper.register_comm_hook(None, reduced_as_bfloat16)  # type: ignore[no-untyped-call]
         # The forward pass then prepares no reduction: `backward` does, for the last micro-batch only.
         self._wrapper.require_backward_grad_sync = False
         for parameter in self._parameters:
@@ -195,3 +202,16 @@ class TorchReducer(GradientReducer):
             self._newest.synchronize()
             self.timings.gradients_ready = time.perf_counter()
             torch.cuda.current_stream().synchronize()
+
+
+# torch compares annotations of hooks with its own types, so there must be none here.
+def reduced_as_bfloat16(_, bucket):  # type: ignore[no-untyped-def]
+    """The mean over the ranks of one bucket's gradients, which travel as bfloat16 if they are float32: a future.
+
+    torch has such a hook and refuses it to gloo, whose sums can do it.
+    """
+    gradients = bucket.buffer()
+    gradients.div_(dist.get_world_size())
+    sent = gradients.bfloat16() if gradients.dtype == torch.float32 else gradients
+    summed = dist.all_reduce(sent, async_op=True).get_future()  # type: ignore[union-attr]
+    return summed.then(lambda done: gradients.copy_(done.value()[0]))
