@@ -53,9 +53,8 @@ def processor() -> str:
 def write_samples(benchmark: str, consolidated: Path, folder: Path) -> None:
     """Some of our training samples in the layout that the published loader reads."""
     from workloads.runtime.consolidated import ConsolidatedSet
-    from workloads.stemdl.dataset import ConsolidatedSet as StemdlSet
 
-    samples: Any = (StemdlSet if benchmark == "stemdl" else ConsolidatedSet)(consolidated, "training")
+    samples = ConsolidatedSet(consolidated, "training", ("input", "target"))
     arrays = samples.read(np.arange(min(SAMPLES, len(samples))))
     WRITERS[benchmark](arrays, folder)
 
