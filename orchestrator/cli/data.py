@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from orchestrator.cli import common
 from orchestrator.config.compose import UsageError, compose_all, nearest
 from orchestrator.config.source import benchmarks, recipes
 from orchestrator.config.validate import validate
-from orchestrator.records import EXIT_OK
+from orchestrator.records import EXIT_FAILED, EXIT_OK
 
 VERBS = {
     "download": "bring the published files here; interrupted, it goes on where it was",
@@ -48,19 +49,24 @@ def main(arguments: Sequence[str]) -> int:
     if benchmark not in benchmarks() and not options.config_dir:
         raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
     chosen = any(word.startswith(CHOOSING) for word in options.overrides)
-    if verb == "info" and not chosen and benchmark in benchmarks():
-        answer = describe(benchmark, options)
-    else:
-        extra = ["recipe=reference"] if verb in OF_REAL_DATA and not chosen else []
-        config = configuration(benchmark, [*extra, *options.overrides], options)
-        answer = work(verb, config)
-        if verb == "info":
-            answer = {"datasets": [answer]}
+    from orchestrator.dataset import DatasetError
+
+    code = EXIT_OK
+    try:
+        if verb == "info" and not chosen and benchmark in benchmarks():
+            answer = describe(benchmark, options)
+        else:
+            extra = ["recipe=reference"] if verb in OF_REAL_DATA and not chosen else []
+            answer = work(verb, configuration(benchmark, [*extra, *options.overrides], options))
+            answer = {"datasets": [answer]} if verb == "info" else answer
+    except DatasetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        answer, code = {"error": str(error)}, EXIT_FAILED
     if options.json:
         common.print_json({"schema": "orchestrator.data/1", "verb": verb, "benchmark": benchmark, **answer})
-    else:
+    elif code == EXIT_OK:
         show(answer)
-    return EXIT_OK
+    return code
 
 
 def configuration(benchmark: str, overrides: Sequence[str], options: common.Options) -> dict[str, Any]:
