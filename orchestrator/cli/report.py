@@ -1,4 +1,4 @@
-"""``python -m orchestrator report [CAMPAIGN…] [--format html -o DIR] [--history -o DIR]``: what the store has."""
+"""``python -m orchestrator report [CAMPAIGN…] [--format NAME] [-o PLACE]``: what the store has, in any form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import common
 from orchestrator.config.compose import UsageError, nearest
-from orchestrator.records import EXIT_OK
+from orchestrator.records import EXIT_OK, write_text
+from orchestrator.report.formats import FORMATS, Format, Report
 
 if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord, Store
@@ -42,36 +43,69 @@ def show(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence
     return common.exit_code(document["runs"])
 
 
-def html_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """``--format``, ``-o`` and ``--history``, and the arguments that are left. Raises UsageError."""
+def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options of this verb, checked, and the arguments that are left. Raises UsageError."""
     parser = common.Parser(prog="python -m orchestrator report", add_help=False, allow_abbrev=False)
-    parser.add_argument("--format", choices=("terminal", "json", "html"), default=None)
-    parser.add_argument("-o", "--output", type=Path, default=None)
+    parser.add_argument("--format", default=None)
+    parser.add_argument("-o", "--output", default=None)
     parser.add_argument("--history", action="store_true")
     ours, rest = parser.parse_known_args(list(arguments))
-    if ours.history and ours.format not in (None, "html"):
+    if "--json" in rest:
+        if ours.format not in (None, "json"):
+            raise UsageError(f"--json is --format json, not {ours.format}.")
+        ours.format = "json"
+    ours.format = ours.format or ("html" if ours.history else "terminal")
+    if ours.format not in FORMATS:
+        known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())
+        raise UsageError(f"There is no format '{ours.format}'.{nearest(ours.format, list(FORMATS))}\n{known}")
+    if ours.history and ours.format != "html":
         raise UsageError(f"--history is written as html, not {ours.format}.")
-    if (ours.history or ours.format == "html") and ours.output is None:
-        raise UsageError("The HTML report is a folder: say where with -o DIR.")
-    if ours.format == "json":
-        rest.append("--json")
+    form = FORMATS[ours.format]
+    if ours.output is None and not form.renders:
+        place = "to a server: give its URL, -o URL" if form.place == "address" else "a folder: say which, -o DIR"
+        raise UsageError(f"--format {ours.format} writes {place}.")
     return ours, rest
 
 
-def write_html(name: str, records: Sequence[RunRecord], output: Path, several: bool) -> int:
-    """Write one campaign's pages and print where; of several campaigns each gets a folder of its own."""
-    from orchestrator.report.document import report_document
-    from orchestrator.report.html.campaign import write_campaign
-    from orchestrator.report.html.folder import page_name
+def put_out(form: Format, reports: Sequence[Report], output: str | None) -> None:
+    """Print, write or send. Raises UsageError where a place cannot be written."""
+    try:
+        if form.place == "address":
+            print(form.function("write")(reports, output))
+        elif output is None:
+            print(form.function("render")(reports), end="")
+        elif form.place == "text":
+            Path(output).resolve().parent.mkdir(parents=True, exist_ok=True)
+            write_text(Path(output), form.function("render")(reports))
+            print(output)
+        else:
+            print(form.function("write")(reports, Path(output)))
+    except OSError as error:
+        raise UsageError(
+            f"-o {output}: cannot be written ({error.strerror or error}); name a place that can"
+        ) from error
 
-    document = report_document(name, records)
-    print(write_campaign(document, records, output / page_name(name) if several else output))
-    return common.exit_code(document["runs"])
+
+def chosen(store: Store, campaigns: Sequence[str]) -> list[Report]:
+    """Reports of the campaigns named, of the newest if none is. Raises UsageError."""
+    from orchestrator.report.document import report_document
+
+    known = store.campaigns()
+    if not known:
+        raise UsageError("The store is empty.")
+    names = [name.rstrip("/").rpartition("/")[2] for name in campaigns] or known[:1]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
+    records = {name: store.campaign(name) for name in sorted(set(names), key=known.index)}
+    return [
+        Report(name, report_document(name, found, fleet_of(store, found)), found) for name, found in records.items()
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print reports; the exit code is the worst of the campaigns'."""
-    ours, rest = html_options(arguments)
+    """Put out reports; the exit code is the worst of the campaigns'."""
+    ours, rest = format_options(arguments)
     options = common.parse_campaigns(rest, "report")
     from orchestrator.store.store import default_url
 
@@ -80,22 +114,18 @@ def main(arguments: Sequence[str]) -> int:
             f"There is no store in {options.results}; run something first, or give results= or store.url=."
         )
     store = common.open_store(options.store or default_url(options.results))
-    known = store.campaigns()
-    if not known:
-        raise UsageError("The store is empty.")
     if ours.history:
         from orchestrator.report.html.history import write_history
 
-        print(write_history(store.history(), ours.output))
+        print(write_history(store.history(), Path(ours.output)))
         return EXIT_OK
-    names = [name.rstrip("/").rpartition("/")[2] for name in options.campaigns] or known[:1]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
-    if ours.format == "html":
-        return max(write_html(name, store.campaign(name), ours.output, len(names) > 1) for name in names)
-    codes = []
-    for name in names:
-        records = store.campaign(name)
-        codes.append(show(name, records, options.json, fleet_of(store, records)))
-    return max(codes)
+    reports = chosen(store, options.campaigns)
+    if ours.format == "terminal" and ours.output is None:
+        from orchestrator.report.terminal import print_report
+
+        console = common.stdout_console()
+        for report in reports:
+            print_report(report.document, console)
+    else:
+        put_out(FORMATS[ours.format], reports, ours.output)
+    return max(common.exit_code(report.document["runs"]) for report in reports)

@@ -1,0 +1,57 @@
+"""The forms that a report leaves the program in: one table, and one suite of tests for all of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.store.store import RunRecord
+
+
+@dataclass(frozen=True)
+class Report:
+    """One campaign: the document that every form is made from, and the stored runs for what it leaves out."""
+
+    campaign: str
+    document: Mapping[str, Any]
+    records: Sequence[RunRecord]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A form. Its module has ``render(reports) -> str``, or ``write(reports, place) -> str`` that returns what to say,
+    or both; each takes reports of one or more campaigns, newest first, and raises UsageError.
+
+    ``place`` is what -o names: "text" goes to stdout or a file, "folder" and "address" have to be named, "either" is
+    text without -o and a folder with it.
+    """
+
+    place: str
+    module: str
+    summary: str
+
+    @property
+    def renders(self) -> bool:
+        """Whether it can be printed."""
+        return self.place in ("text", "either")
+
+    def function(self, name: str) -> Callable[..., str]:
+        """``render`` or ``write``; the module is imported now, since it may be slow."""
+        found: Callable[..., str] = getattr(importlib.import_module(f"orchestrator.report.formats.{self.module}"), name)
+        return found
+
+
+FORMATS = {
+    "terminal": Format("text", "terminal", "tables for people (the default)"),
+    "json": Format("text", "json", "the document of report.schema.json"),
+    "markdown": Format("text", "markdown", "for a ticket or a pull request"),
+    "prometheus": Format("text", "prometheus", "for the textfile collector of a node exporter"),
+    "csv": Format("either", "csv", "runs.csv, a row a run, and ranks.csv, a row a rank; without -o the runs"),
+    "parquet": Format("folder", "parquet", "runs.parquet and ranks.parquet, the same in columns"),
+    "html": Format("folder", "html", "pages with plots that open from disk"),
+    "mllog": Format("folder", "mllog", "logs laid out as MLPerf HPC submissions are"),
+    "mlflow": Format("address", "mlflow", "runs of an MLflow tracking server, given by its URL"),
+}

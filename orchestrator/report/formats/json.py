@@ -1,0 +1,15 @@
+"""The report's document itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from orchestrator.report.formats import Report
+
+
+def render(reports: Sequence[Report]) -> str:
+    """The document of one campaign; of several, one document that holds theirs."""
+    documents = [report.document for report in reports]
+    whole = documents[0] if len(documents) == 1 else {"schema": "orchestrator.reports/1", "reports": documents}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,77 @@
+"""A campaign as text for a ticket: GitHub's and GitLab's Markdown, and readable as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.report.formats import Report
+from orchestrator.report.text import accuracy_time, headline, quality, short, with_interval
+
+MOST_SLOW = 10
+"""Slow hosts and ranks that a ticket names."""
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&!])")
+
+
+def plain(text: Any) -> str:
+    """Text from outside that stays text: no markup, no mention, no link, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(str(text).split())).replace("://", ":\u200b//")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Lines of a table whose cells are Markdown already."""
+    marks = ["---:" if column in right else "---" for column in columns]
+    return [f"| {' | '.join(line)} |" for line in (columns, marks, *rows)] + [""]
+
+
+def render(reports: Sequence[Report]) -> str:
+    """One section a campaign."""
+    return "\n".join(line for report in reports for line in section(report.document))
+
+
+def section(document: Mapping[str, Any]) -> list[str]:
+    """Headline, runs, why any failed, repeats taken together, efficiencies, who is slow."""
+    lines = [f"## Campaign {plain(document['campaign'])}", "", plain(headline(document)), ""]
+    numbers = ("nodes", "ranks", "samples/s", "n", "efficiency")
+    columns = ["run", "state", "nodes", "ranks", "samples/s", "quality", "time to accuracy", "data"]
+    lines += table(columns, [run_line(run) for run in document["runs"]], numbers)
+    causes = [run for run in document["runs"] if run["cause"]]
+    lines += [f"- {plain(run['run'])}: {run['state']}: {plain(run['cause'])}" for run in causes]
+    lines += [""] if causes else []
+    if any(entry["n"] > 1 for entry in document["scales"]):
+        columns = ["benchmark", "recipe", "nodes", "n", "samples/s, median [95 %]", "time to accuracy", "reached"]
+        lines += ["Repeats:", ""]
+        lines += table(columns, [scale_line(entry) for entry in document["scales"]], numbers)
+    if document["scaling"]:
+        columns = ["benchmark", "mode", "comm", "recipe", "nodes", "efficiency", "95 % interval", "n", "base"]
+        lines += ["Scaling, warm throughput per node relative to the base:", ""]
+        lines += table(columns, [scaling_line(entry) for entry in document["scaling"]], numbers)
+    slow = dict.fromkeys(item["text"] for item in [*document["slow_hosts"], *document["stragglers"]])
+    lines += [f"- {plain(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
+    return lines
+
+
+def run_line(run: Mapping[str, Any]) -> list[str]:
+    """Cells of a run."""
+    data = run["dataset"]
+    words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"]), short(run["throughput"]["run"])]
+    words += [quality(run), accuracy_time(run), f"{data['name']}, {data['source']}" if data["name"] else "–"]
+    return [plain(word) for word in words]
+
+
+def scale_line(entry: Mapping[str, Any]) -> list[str]:
+    """Cells of the repeats at one scale."""
+    rate, time = entry["throughput"], entry["time_to_accuracy"]
+    mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
+    words = [entry["benchmark"], entry["recipe"], str(entry["nodes"]), str(entry["n"])]
+    words += [with_interval(rate["median"], rate["interval"]), mean, f"{time['reached']} of {time['n']}"]
+    return [plain(word) for word in words]
+
+
+def scaling_line(entry: Mapping[str, Any]) -> list[str]:
+    """Cells of an efficiency."""
+    span = entry["interval"]
+    words = [entry["benchmark"], entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]
+    words += [f"{entry['efficiency']:.3f}", f"{span[0]:.3f} to {span[1]:.3f}" if span else "–", str(entry["n"])]
+    return [plain(word) for word in [*words, str(entry["base_nodes"])]]

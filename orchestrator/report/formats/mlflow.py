@@ -1,0 +1,182 @@
+"""Runs of an MLflow tracking server, by its REST API (2.0): an experiment a campaign, a run a run.
+
+Nothing of MLflow has to be installed here. Exporting again changes nothing: a run is known by its key in the store, and
+one that has meanwhile ended otherwise takes its place. MLflow's own variables MLFLOW_TRACKING_TOKEN, or
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, are honoured.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.config.compose import UsageError
+from orchestrator.redaction import hide
+from orchestrator.report.formats import Report
+from orchestrator.store.rows import identity
+
+SECONDS = 30
+BATCH = 900
+"""Metrics in one request; the server takes 1000 entities."""
+LONGEST = 500
+"""Characters of a parameter that every version of the server takes."""
+STATUS = {"completed": "FINISHED", "cancelled": "KILLED"}
+PARAMETERS = (
+    "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed", "stopped",
+    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "target", "config_hash",
+    "directory",
+)  # fmt: skip
+METRICS = ("throughput", "throughput_cold", "throughput_warm", "time_to_accuracy_s")
+
+
+class Server:
+    """A tracking server by its URL. Raises UsageError for what is no URL, cannot be reached or refuses."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        if urllib.parse.urlsplit(self.address).scheme not in ("http", "https"):
+            raise UsageError(f"-o {address}: not an MLflow server; give its URL, such as http://host:5000")
+
+    def call(self, method: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """One request; returns the answer's document."""
+        address = f"{self.address}/api/2.0/mlflow/{path}"
+        body = None
+        if method == "GET":
+            address += "?" + urllib.parse.urlencode(content)
+        else:
+            body = json.dumps(content).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json", **credentials()})
+        request.method = method
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+                return dict(json.loads(answer.read() or b"{}"))
+        except urllib.error.HTTPError as error:
+            raise Refusal(self.address, path, error) from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise UsageError(f"the MLflow server {hide(self.address)} does not answer: {reason}") from error
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, made if there is none."""
+        try:
+            return str(self.call("POST", "experiments/create", {"name": name})["experiment_id"])
+        except Refusal as refusal:
+            if refusal.code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        found = self.call("GET", "experiments/get-by-name", {"experiment_name": name})["experiment"]
+        if found.get("lifecycle_stage") == "deleted":
+            raise UsageError(
+                f"the MLflow experiment '{name}' is in the trash of {hide(self.address)}; restore it first"
+            )
+        return str(found["experiment_id"])
+
+
+class Refusal(UsageError):
+    """The server answered with an error; ``code`` is MLflow's word for it."""
+
+    def __init__(self, address: str, path: str, error: urllib.error.HTTPError) -> None:
+        try:
+            content = json.loads(error.read())
+        except ValueError:
+            content = {}
+        self.code = str(content.get("error_code", error.code))
+        words = content.get("message", error.reason)
+        super().__init__(f"the MLflow server {hide(address)} refused {path}: {self.code}: {words}")
+
+
+def credentials() -> dict[str, str]:
+    """Headers from MLflow's environment variables."""
+    token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if user:
+        pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    return {}
+
+
+def write(reports: Sequence[Report], place: str) -> str:
+    """Send every run; returns how many were new."""
+    server = Server(place)
+    made = total = 0
+    for report in reports:
+        experiment = server.experiment(report.campaign)
+        for record in report.records:
+            made += send(server, experiment, record.run, record.evaluations, record.phases)
+            total += 1
+    return f"{hide(server.address)}: {total} runs, {made} of them new"
+
+
+def send(
+    server: Server,
+    experiment: str,
+    run: Mapping[str, Any],
+    evaluations: Sequence[Mapping[str, Any]],
+    phases: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Make the run there unless it is there as it is here; returns whether it was made."""
+    key = identity(run)
+    query = {"experiment_ids": [experiment], "filter": f"tags.`orchestrator.key` = '{key}'", "max_results": 10}
+    for found in server.call("POST", "runs/search", query).get("runs", []):
+        tags = {tag["key"]: tag["value"] for tag in found["data"].get("tags", [])}
+        if tags.get("orchestrator.state") == run["state"] and tags.get("orchestrator.attempts") == str(run["attempts"]):
+            return False
+        server.call("POST", "runs/delete", {"run_id": found["info"]["run_id"]})
+    begun, ended = milliseconds(run["created"]), milliseconds(run.get("ended") or run["created"])
+    tags = {
+        "orchestrator.key": key,
+        "orchestrator.state": run["state"],
+        "orchestrator.attempts": str(run["attempts"]),
+        "mlflow.source.git.commit": run.get("git_commit") or "",
+        "mlflow.note.content": run["cause"] or "",
+    }
+    made = server.call(
+        "POST",
+        "runs/create",
+        {"experiment_id": experiment, "run_name": run["run"], "start_time": begun, "tags": pairs(tags)},
+    )
+    number = made["run"]["info"]["run_id"]
+    parameters = {name: str(run[name])[:LONGEST] for name in PARAMETERS if run.get(name) is not None}
+    server.call("POST", "runs/log-batch", {"run_id": number, "params": pairs(parameters)})
+    values = list(metrics(run, evaluations, phases, ended))
+    for start in range(0, len(values), BATCH):
+        server.call("POST", "runs/log-batch", {"run_id": number, "metrics": values[start : start + BATCH]})
+    status = STATUS.get(run["state"], "FAILED")
+    server.call("POST", "runs/update", {"run_id": number, "status": status, "end_time": ended})
+    return True
+
+
+def metrics(
+    run: Mapping[str, Any],
+    evaluations: Sequence[Mapping[str, Any]],
+    phases: Sequence[Mapping[str, Any]],
+    ended: int,
+) -> Iterator[dict[str, Any]]:
+    """Throughputs (samples/s), time to accuracy and phases (s), and quality by epoch with the seconds that it took."""
+    for name in METRICS:
+        if run.get(name) is not None:
+            yield {"key": name, "value": run[name], "timestamp": ended, "step": 0}
+    for phase in phases:
+        yield {"key": f"phase_s/{phase['name']}", "value": phase["seconds"], "timestamp": ended, "step": 0}
+    for row in evaluations:
+        moment = milliseconds(run["created"] + row["seconds"])
+        step = {"timestamp": moment, "step": row["epoch"]}
+        if row["value"] is not None:
+            yield {"key": run["metric"] or "quality", "value": row["value"], **step}
+        yield {"key": "seconds", "value": row["seconds"], **step}
+
+
+def pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """MLflow's form of a mapping."""
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def milliseconds(seconds: float) -> int:
+    """Of the epoch, as MLflow counts them."""
+    return int(1000 * seconds)

@@ -1,0 +1,163 @@
+"""MLPerf logs laid out as submissions to MLPerf HPC are, so that MLCommons' own checkers read them.
+
+    SUBMITTER/                                     the folder that -o names; its name is the submitter's
+      README.md                                    what is here and what a submitter has to fill in
+      systems/SYSTEM.json                          a system description for each machine, scale and software
+      benchmarks/BENCHMARK/implementations/SYSTEM/ configuration and manifest of a run
+      results/SYSTEM/strong/BENCHMARK/result_N.txt one log a repeat ("strong" is MLPerf's word for one job at a time)
+
+The benchmarks are of MLCommons Science, for which there is no ruleset: the checkers' common rules apply, and
+``package_checker`` skips the results of a benchmark that it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.compose import UsageError
+from orchestrator.records import write_json, write_text
+from orchestrator.report.formats import Report
+from orchestrator.store.rows import RunRecord
+
+PREFIX = ":::MLLOG "
+TO_FILL = (
+    "host_processors_per_node", "host_processor_model_name", "host_processor_core_count", "host_processor_vcpu_count",
+    "host_processor_frequency", "host_processor_caches", "host_processor_interconnect", "host_memory_capacity",
+    "host_storage_type", "host_storage_capacity", "host_networking", "host_networking_topology",
+    "host_memory_configuration", "accelerator_host_interconnect", "accelerator_frequency",
+    "accelerator_on-chip_memories", "accelerator_memory_configuration", "accelerator_memory_capacity",
+    "accelerator_interconnect", "accelerator_interconnect_topology", "cooling", "hw_notes",
+)  # fmt: skip
+"""Fields of a system description that no run can know."""
+
+README = """# {submitter}: results of the SciML benchmarks in the form of an MLPerf HPC submission
+
+Written from the campaigns {campaigns}. `results/` has one log a repeat, as rank 0 wrote it, with the submitter's name
+put in and the run's result added; `systems/` describes what each ran on; `benchmarks/` has the configuration that
+reproduces it.
+
+To do before a submission: fill in the empty fields of `systems/*.json` and the point of contact. {standin}
+{left_out}
+Check with `python -m mlperf_logging.package_checker {submitter} hpc 3.0.0`: it checks the system descriptions, and
+skips the results, since MLCommons has no ruleset for these benchmarks.
+"""
+STANDIN = (
+    "Results marked `stand-in` in the description of their system are of synthetic data and none of the benchmark's."
+)
+
+
+def write(reports: Sequence[Report], place: Path) -> str:
+    """The folder. Raises UsageError where no run has a log that can be submitted."""
+    submitter = place.resolve().name
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    left_out = []
+    for report in reports:
+        for record in report.records:
+            reason = unfit(record)
+            if reason:
+                left_out.append(f"- {record.run['run']}: {reason}")
+            else:
+                groups.setdefault((system_name(record.run), record.run["benchmark"]), []).append(record)
+    if not groups:
+        raise UsageError(f"no run has an MLPerf log to export: {'; '.join(left_out) or 'there is no run'}")
+    for (system, benchmark), records in groups.items():
+        results = place / "results" / system / "strong" / benchmark
+        results.mkdir(parents=True, exist_ok=True)
+        for number, record in enumerate(records):
+            write_text(results / f"result_{number}.txt", submitted(record, submitter))
+        code = place / "benchmarks" / benchmark / "implementations" / system
+        code.mkdir(parents=True, exist_ok=True)
+        write_json(code / "manifest.json", json.loads(records[0].run["manifest"]))
+        (place / "systems").mkdir(exist_ok=True)
+        write_json(place / "systems" / f"{system}.json", description(records[0], submitter, system))
+    stand_in = any(record.run["dataset_source"] != "real" for records in groups.values() for record in records)
+    text = README.format(
+        submitter=submitter,
+        campaigns=", ".join(report.campaign for report in reports),
+        standin=STANDIN if stand_in else "",
+        left_out="\n".join(["\nLeft out:\n", *left_out, ""]) if left_out else "",
+    )
+    write_text(place / "README.md", text)
+    return str(place)
+
+
+def log_of(record: RunRecord) -> Path:
+    """The log of a run's last attempt."""
+    return Path(record.run["directory"]) / f"attempt-{record.run['attempts']}" / "mllog.txt"
+
+
+def unfit(record: RunRecord) -> str | None:
+    """Why a run has no log to submit; None if it has."""
+    run = record.run
+    if run["state"] != "completed":
+        return str(run["state"])
+    if run["mode"] != "training":
+        return f"{run['mode']} is not logged by MLPerf's rules for training"
+    if run["attempts"] != 1:
+        return f"it took {run['attempts']} attempts, so no log is of the whole run"
+    return None if log_of(record).is_file() else f"{log_of(record)} does not exist"
+
+
+def system_name(run: Mapping[str, Any]) -> str:
+    """A name for machine, scale and software: what the repeats in one folder have in common."""
+    words = [run["cluster"], f"{run['nodes']}nodes", run["comm"], run["recipe"], run["dataset_source"]]
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(str(word) for word in words))
+
+
+def submitted(record: RunRecord, submitter: str) -> str:
+    """The run's log with the submitter's name, and the keys that MLCommons Science adds after the others."""
+    lines, last = [], 0
+    for line in log_of(record).read_text(encoding="utf-8").splitlines():
+        if line.startswith(PREFIX):
+            event = json.loads(line[len(PREFIX) :])
+            last = max(last, event["time_ms"])
+            if event["key"] == "submission_org":
+                event["value"] = submitter
+            line = PREFIX + json.dumps(event)
+        lines.append(line)
+    run = record.run
+    result = {
+        "metric": run["metric"],
+        "quality": run["quality"],
+        "time_to_accuracy_s": run["time_to_accuracy_s"],
+        "throughput_samples_per_s": run["throughput"],
+        "data": run["dataset_source"],
+    }
+    added = {
+        "submission_version": run["dataset_version"],
+        "submission_github_commit_version": run["git_commit"] or "",
+        "result": result,
+    }
+    for key, value in added.items():
+        event = {
+            "namespace": "", "time_ms": last, "event_type": "POINT_IN_TIME", "key": key, "value": value, "metadata": {},
+        }  # fmt: skip
+        lines.append(PREFIX + json.dumps(event))
+    return "\n".join(lines) + "\n"
+
+
+def description(record: RunRecord, submitter: str, system: str) -> dict[str, str]:
+    """MLPerf's system description, with empty fields for what a submitter alone knows."""
+    run, manifest = record.run, json.loads(record.run["manifest"])
+    found = manifest.get("provenance", {})
+    packages = {name: version for name, version in found.get("packages", {}).items() if version}
+    devices = sorted({" ".join(rank["device"].split()[:-1]) or rank["device"] for rank in record.ranks})
+    accelerated = devices not in ([], ["cpu"])
+    facts = {
+        "submitter": submitter,
+        "division": "open",
+        "status": "onprem",
+        "system_name": system,
+        "number_of_nodes": str(run["nodes"]),
+        "accelerators_per_node": str(run["ranks"] // run["nodes"] if accelerated else 0),
+        "accelerator_model_name": ", ".join(devices) if accelerated else "",
+        "framework": f"PyTorch {packages.pop('torch', 'of unknown version')}",
+        "other_software_stack": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "operating_system": f"Linux {found.get('kernel', '')}".strip(),
+        "sw_notes": f"{run['comm']}, {run['ranks']} ranks, recipe {run['recipe']}, {run['dataset_source']} data",
+    }
+    return facts | dict.fromkeys(TO_FILL, "")

@@ -1,0 +1,33 @@
+"""The tables of runs and ranks in columns, for pandas, Spark or DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.report.formats import Report
+from orchestrator.report.formats.rows import RANK, RUN, rank_rows, run_rows
+
+
+def write(reports: Sequence[Report], place: Path) -> str:
+    """Both tables into a folder. Raises StoreError without pyarrow."""
+    from orchestrator.store.transfer import parquet
+
+    arrow = parquet()
+    place.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, columns, rows in (("runs", RUN, run_rows(reports)), ("ranks", RANK, rank_rows(reports))):
+        written.append(save(arrow, place / f"{name}.parquet", columns, rows))
+    return "\n".join(written)
+
+
+def save(arrow: Any, path: Path, columns: Mapping[str, type], rows: Iterable[Sequence[Any]]) -> str:
+    """Write a table by rename."""
+    kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string(), bool: arrow.bool_()}
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [arrow.array(column, kinds[kind]) for column, kind in zip(values, columns.values(), strict=True)]
+    staged = path.with_name(f".{path.name}.partial")
+    arrow.parquet.write_table(arrow.Table.from_arrays(arrays, names=list(columns)), staged)
+    staged.replace(path)
+    return str(path)

@@ -1,0 +1,94 @@
+"""Gauges for the textfile collector of a node exporter, in the text format of Prometheus (version 0.0.4).
+
+A campaign's name is no label: every week would begin new series and no query could follow one. Of several campaigns
+the newest that measured a series gives its value; when that was planned is a gauge of its own. Timestamps on samples
+are left out, because the collector refuses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.records import FINAL_STATES
+from orchestrator.report.formats import Report
+
+LABELS = ("benchmark", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
+
+GAUGES = {
+    "throughput_samples_per_second": "Median warm throughput of the repeats, samples per second over all ranks.",
+    "throughput_low_samples_per_second": "Lower end of its 95 % bootstrap interval.",
+    "throughput_high_samples_per_second": "Upper end of its 95 % bootstrap interval.",
+    "repeats": "Completed repeats that the series is made from.",
+    "repeats_failed": "Repeats that did not complete.",
+    "quality": "Median quality of the repeats, in the unit of the metric.",
+    "quality_target": "Quality that was aimed for.",
+    "time_to_accuracy_seconds": "Mean time to the quality target without fastest and slowest repeat.",
+    "time_to_accuracy_reached": "Repeats that reached the quality target.",
+    "energy_to_accuracy_joules": "Median energy to the quality target, where the machine reports power.",
+    "scaling_efficiency_ratio": "Throughput per node relative to that of the base.",
+    "slow_host_excess_ratio": "How much slower by itself than the fleet a host was, in the runs in which it was slow.",
+    "runs": "Runs of the newest campaign of the cluster, by state.",
+    "planned_timestamp_seconds": "When the campaign that the series is from was planned, seconds since the epoch.",
+}
+
+Sample = tuple[str, dict[str, Any], float | None]
+
+
+def render(reports: Sequence[Report]) -> str:
+    """All gauges that have a value."""
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in GAUGES}
+    for report in reports:
+        for name, labels, value in samples(report):
+            if value is not None:
+                found[name].setdefault(tuple((key, str(text)) for key, text in labels.items()), float(value))
+    lines = []
+    for name, help_text in GAUGES.items():
+        if found[name]:
+            lines += [f"# HELP orchestrator_{name} {help_text}", f"# TYPE orchestrator_{name} gauge"]
+            lines += [f"orchestrator_{name}{{{written(labels)}}} {value!r}" for labels, value in found[name].items()]
+    return "\n".join(lines) + "\n"
+
+
+def written(labels: Sequence[tuple[str, str]]) -> str:
+    """Labels with their values escaped."""
+    escaped = ((key, text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")) for key, text in labels)
+    return ",".join(f'{key}="{text}"' for key, text in escaped)
+
+
+def labels_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a series apart; ``mode`` is weak or strong, ``settings`` are those that the campaign swept over."""
+    swept = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
+    return {name: entry[name] for name in LABELS} | ({"settings": swept} if swept else {})
+
+
+def samples(report: Report) -> Iterator[Sample]:
+    """What one campaign has to say."""
+    document = report.document
+    planned = min((record.run["created"] for record in report.records), default=None)
+    for entry in document["scales"]:
+        labels = labels_of(entry)
+        rate, quality, time = entry["throughput"], entry["quality"], entry["time_to_accuracy"]
+        low, high = rate["interval"] or (None, None)
+        yield "throughput_samples_per_second", labels, rate["median"]
+        yield "throughput_low_samples_per_second", labels, low
+        yield "throughput_high_samples_per_second", labels, high
+        yield "repeats", labels, entry["n"]
+        yield "repeats_failed", labels, entry["failed"]
+        yield "quality", {**labels, "metric": quality["metric"]}, quality["median"]
+        yield "quality_target", {**labels, "metric": quality["metric"]}, quality["target"]
+        yield "planned_timestamp_seconds", labels, planned
+        if entry["run_mode"] == "training" and quality["target"] is not None:
+            yield "time_to_accuracy_seconds", labels, time["olympic_mean_s"]
+            yield "time_to_accuracy_reached", labels, time["reached"]
+        energy = entry["energy_to_accuracy_j"]
+        yield "energy_to_accuracy_joules", labels, energy["median"] if energy else None
+    for entry in document["scaling"]:
+        labels = {**labels_of(entry), "base_nodes": entry["base_nodes"]}
+        yield "scaling_efficiency_ratio", labels, entry["efficiency"]
+    for item in document["slow_hosts"]:
+        yield "slow_host_excess_ratio", {"host": item["host"], "over": item["over"]}, item["excess"]
+    for cluster in dict.fromkeys(run["cluster"] for run in document["runs"]):
+        states = [run["state"] for run in document["runs"] if run["cluster"] == cluster]
+        for state in sorted(FINAL_STATES | set(states)):
+            yield "runs", {"cluster": cluster, "state": state}, states.count(state)

@@ -1,0 +1,23 @@
+"""What ``report`` prints for people, as plain text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from orchestrator.report.formats import Report
+
+WIDTH = 200
+
+
+def render(reports: Sequence[Report]) -> str:
+    """The tables without colours."""
+    from rich.console import Console
+
+    from orchestrator.report.terminal import print_report
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=WIDTH, no_color=True)
+    for report in reports:
+        print_report(report.document, console)
+    return stream.getvalue()
