@@ -17,6 +17,7 @@ VERBS = {
     "report": "what the store has of campaigns",
     "store": "export, import, describe or migrate the store as a whole",
     "data": "download, convert, make, verify, stage or describe a benchmark's data",
+    "schedule": "show, install or remove the sweep that the clock starts",
     "doctor": "what on this machine would make a run fail",
 }
 

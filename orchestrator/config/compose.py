@@ -20,8 +20,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import source
 from orchestrator.config.schema import OrchestratorConfig
+from orchestrator.config.schema_schedule import ScheduleVerbConfig
 
 PRIMARY = "orchestrator"
+SCHEDULE = "schedule_verb"
+SCHEMAS = {PRIMARY: OrchestratorConfig, SCHEDULE: ScheduleVerbConfig}
+"""The primary configurations: of runs, and of the verb that schedules them."""
 
 
 class UsageError(Exception):
@@ -38,7 +42,8 @@ def nearest(word: str, choices: Sequence[str]) -> str:
 def register() -> None:
     """Tell Hydra about the schema and the project's folders."""
     source.register()
-    ConfigStore.instance().store(name=PRIMARY, node=OrchestratorConfig)
+    for name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=name, node=schema)
 
 
 @contextmanager
@@ -53,7 +58,9 @@ def hydra_session(config_dir: str | None) -> Iterator[None]:
         yield
 
 
-def compose_all(overrides: Sequence[str], multirun: bool, config_dir: str | None = None) -> list[dict[str, Any]]:
+def compose_all(
+    overrides: Sequence[str], multirun: bool, config_dir: str | None = None, primary: str = PRIMARY
+) -> list[dict[str, Any]]:
     """The resolved configurations of a command line: one, or with ``multirun`` one for each of a sweep's choices.
 
     Raises UsageError.
@@ -65,29 +72,29 @@ def compose_all(overrides: Sequence[str], multirun: bool, config_dir: str | None
                 for item in parsed:
                     if item.is_sweep_override():
                         raise UsageError(f"{item.input_line}: a sweep over several values needs -m.")
-                return [compose_one(overrides)]
+                return [compose_one(overrides, primary)]
             batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-            return [compose_one(choice) for batch in batches for choice in batch]
+            return [compose_one(choice, primary) for batch in batches for choice in batch]
         except (HydraException, OmegaConfBaseException) as error:
-            raise UsageError(explain(error)) from error
+            raise UsageError(explain(error, SCHEMAS[primary])) from error
 
 
-def compose_one(overrides: Sequence[str]) -> dict[str, Any]:
+def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
     """The resolved configuration for plain overrides, as JSON-like values."""
-    config = compose(config_name=PRIMARY, overrides=list(overrides))
+    config = compose(config_name=primary, overrides=list(overrides))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UsageError(f"No value was given for {', '.join(missing)}.")
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     # A key appended with "+" passes Hydra; laid over the schema it does not.
-    OmegaConf.merge(OmegaConf.structured(OrchestratorConfig), resolved)
+    OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
     return {str(key): value for key, value in resolved.items()}
 
 
-def known_keys(prefix: str = "") -> list[str]:
+def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig) -> list[str]:
     """Every key of the schema, dotted."""
-    config = OmegaConf.structured(OrchestratorConfig)
+    config = OmegaConf.structured(schema)
     keys: list[str] = []
 
     def walk(node: Any, path: str) -> None:
@@ -98,11 +105,11 @@ def known_keys(prefix: str = "") -> list[str]:
                 if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, name):
                     walk(node[name], f"{path}{name}.")
 
-    walk(config, prefix)
+    walk(config, "")
     return [key for key in keys if not key.startswith("defaults")]
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, schema: type[OrchestratorConfig] = OrchestratorConfig) -> str:
     """One message for a user from an exception of Hydra's or OmegaConf's."""
     text = str(error)
     missing = re.search(r"Could not find '(?P<group>[\w@]+)/(?P<option>[^']*)'", text)
@@ -120,15 +127,15 @@ def explain(error: Exception) -> str:
     if unknown:
         key = unknown["key"] or unknown["bare"] or ""
         full = re.search(r"full_key: (\S+)", text)
-        return unknown_key(full[1] if full else key)
+        return unknown_key(full[1] if full else key, schema)
     # Hydra says which override failed, its cause says why.
     reasons = [str(cause).splitlines()[0] for cause in (error, error.__cause__) if cause is not None and str(cause)]
     return ": ".join(dict.fromkeys(reasons)) or type(error).__name__
 
 
-def unknown_key(key: str) -> str:
+def unknown_key(key: str, schema: type[OrchestratorConfig]) -> str:
     """The message for a key that the schema does not have."""
-    close = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(key, known_keys(schema), n=1, cutoff=0.5)
     return f"There is no configuration key '{key}'." + (f" Did you mean {close[0]}?" if close else "")
 
 

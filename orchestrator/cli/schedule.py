@@ -1,0 +1,182 @@
+"""``python -m orchestrator schedule show|install|remove|test|run``: the sweep that the clock starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cli import common
+from orchestrator.config.compose import UsageError, nearest
+from orchestrator.records import EXIT_FAILED, EXIT_OK
+
+SCHEMA = "orchestrator.schedule/1"
+USAGE = (
+    'Usage: python -m orchestrator schedule show|install|remove|test cluster=NAME suite=NAME when="0 2 * * SUN" '
+    "[via=auto|scrontab|systemd|cron|slurm] [until=DATE] [KEY=VALUE…]; schedule run FOLDER"
+)
+ACTIONS = ("show", "install", "remove", "test", "run")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Show what would start the sweep, install or remove it, send a message to try, or run it now."""
+    parser = common.Parser(prog="python -m orchestrator schedule", add_help=False, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--config-dir", "-cd", dest="config_dir", default=os.environ.get("ORCHESTRATOR_CONFIG_DIR"))
+    for flag in ("--quiet", "--now", "--catch-up", "--resubmit"):
+        parser.add_argument(flag, action="store_true")
+    options, rest = parser.parse_known_args(list(arguments))
+    places = [word for word in rest if "=" not in word and not word.startswith(("-", "~"))]
+    action, *places = places or [""]
+    if action not in ACTIONS:
+        raise UsageError(f"{USAGE}.{nearest(action, ACTIONS) if action else ''}")
+    wrong = [word for word in rest if word.startswith("-")] + (places if action != "run" else places[1:])
+    if wrong:
+        raise UsageError(f"schedule {action} does not take {wrong[0]}. {USAGE}.")
+    words = [word for word in rest if "=" in word or word.startswith("~")]
+    if action == "run":
+        return run(places, words, options)
+    return {"show": show, "install": install, "remove": remove, "test": try_out}[action](words, options)
+
+
+def run(places: Sequence[str], words: Sequence[str], options: argparse.Namespace) -> int:
+    """What the clock starts."""
+    from orchestrator.schedule.sweep import Start, start
+
+    if not places:
+        schedule = find(words, options)
+        folder = schedule.folder
+    else:
+        folder = Path(places[0]).resolve()
+    outcome = start(folder, Start(options.catch_up, options.now, options.resubmit, options.quiet))
+    if options.json:
+        common.print_json({
+            "schema": SCHEMA, "action": "run", "sweep": outcome.sweep, "reason": outcome.reason, "code": outcome.code,
+            "news": [asdict(item) for item in outcome.news], "troubles": outcome.troubles,
+            "log": str(outcome.log) if outcome.log else None,
+        })  # fmt: skip
+    return outcome.code
+
+
+def find(words: Sequence[str], options: argparse.Namespace) -> Any:
+    """The installed schedule that the words mean: by its name, or by cluster and suite as far as they tell it apart."""
+    from orchestrator.schedule.definition import installed
+
+    given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
+    results = Path(given.get("results", "results")).resolve()
+    unknown = set(given) - {"results", "name", "cluster", "suite"}
+    if unknown:
+        raise UsageError(
+            f"An installed schedule is meant by cluster=, suite=, name= and results=, not {min(unknown)}=."
+        )
+    known = installed(results)
+    meant = [
+        schedule for schedule in known
+        if all(getattr(schedule, key) == given[key] for key in ("name", "cluster", "suite") if key in given)
+    ]  # fmt: skip
+    if not meant:
+        names = [schedule.name for schedule in known]
+        there = f" There are: {', '.join(names)}." if names else " There is none."
+        raise UsageError(f"No such schedule is installed in {results}.{there}")
+    if len(meant) > 1:
+        raise UsageError(
+            f"Several schedules are meant: say which with name=: {', '.join(item.name for item in meant)}."
+        )
+    return meant[0]
+
+
+def show(words: Sequence[str], options: argparse.Namespace) -> int:
+    """The exact units and where they go, of a schedule to be or of one that is; without any word, which there are."""
+    from orchestrator.schedule.definition import installed
+    from orchestrator.schedule.presentation import describe, print_list, print_schedule
+
+    given = {word.partition("=")[0].removeprefix("schedule.") for word in words}
+    if "when" not in given:
+        results = Path(dict(word.split("=", 1) for word in words).get("results", "results")).resolve()
+        if given <= {"results"}:
+            documents = [describe(schedule, "") for schedule in installed(results)]
+            if options.json:
+                common.print_json({"schema": SCHEMA, "action": "list", "schedules": documents})
+            else:
+                print_list(documents, results)
+            return EXIT_OK
+        schedule, scheduler = find(words, options), ""
+    else:
+        from orchestrator.schedule.making import check_sweep, make
+
+        schedule, scheduler = make(words, options.config_dir, Path.cwd())
+        check_sweep(schedule)
+    document = describe(schedule, scheduler)
+    if options.json:
+        common.print_json({"schema": SCHEMA, "action": "show", **document})
+    else:
+        print_schedule(document)
+    return EXIT_OK
+
+
+def install(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Check all of it, then put it there; again changes nothing."""
+    from orchestrator.schedule.installation import install as put
+    from orchestrator.schedule.making import check_channels, check_sweep, make
+    from orchestrator.schedule.presentation import describe, print_installed
+
+    schedule, scheduler = make(words, options.config_dir, Path.cwd())
+    check_sweep(schedule)
+    if schedule.notify["check"]:
+        check_channels(schedule)
+    schedule, changed = put(schedule, scheduler)
+    document = describe(schedule, scheduler)
+    if options.json:
+        common.print_json({"schema": SCHEMA, "action": "install", "changed": changed, **document})
+    else:
+        print_installed(document, changed)
+    return EXIT_OK
+
+
+def remove(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Take away what install put there; logs, history and results stay."""
+    from orchestrator.schedule.installation import remove as take_away
+
+    schedule = find(
+        [word for word in words if not word.removeprefix("schedule.").startswith(("when=", "via="))], options
+    )
+    changed = take_away(schedule)
+    if options.json:
+        common.print_json({"schema": SCHEMA, "action": "remove", "schedule": schedule.name, "changed": changed})
+    else:
+        print(f"{schedule.name} is removed (via {schedule.via}); its logs and history stay in {schedule.folder}")
+    return EXIT_OK
+
+
+def try_out(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Send a message that says it is a trial to everybody whom the schedule would tell."""
+    from orchestrator.notification.channels import DeliveryError, channels
+    from orchestrator.notification.message import Message
+    from orchestrator.schedule.sweep import history_link
+
+    schedule = find(words, options)
+    lines = (
+        "this is a trial: `schedule test` sent it, and nothing has happened",
+        f"the schedule {schedule.name} tells you here when something changes, and is silent otherwise",
+        f"the next sweep begins at {next(schedule.timing.after(datetime.now().astimezone())):%Y-%m-%d %H:%M}",
+    )
+    message = Message(f"{schedule.title}: a trial", lines, history_link(schedule), datetime.now().timestamp())
+    found = []
+    for channel in channels(schedule.notify):
+        try:
+            channel.send(message)
+            found.append({"channel": channel.name, "target": channel.target, "trouble": None})
+        except DeliveryError as error:
+            found.append({"channel": channel.name, "target": channel.target, "trouble": str(error)})
+    if options.json:
+        common.print_json({"schema": SCHEMA, "action": "test", "channels": found})
+    elif not found:
+        print("nobody is told: the schedule was installed with neither notify.mail.to nor notify.webhook")
+    else:
+        for item in found:
+            print(f"{item['channel']}: {item['target']}: {item['trouble'] or 'sent'}")
+    return EXIT_FAILED if any(item["trouble"] for item in found) else EXIT_OK

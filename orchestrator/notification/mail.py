@@ -1,0 +1,133 @@
+"""E-mail, by a mail server or by the site's sendmail."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+
+from orchestrator.notification.channels import Channel, DeliveryError, secret
+from orchestrator.notification.message import Message
+
+TLS = ("none", "starttls", "tls")
+SENDMAILS = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
+
+
+class Mail(Channel):
+    """``notify.mail`` and ``notify.smtp``."""
+
+    name = "mail"
+
+    @property
+    def wanted(self) -> bool:
+        """Somebody must be named."""
+        return bool(self.notify["mail"]["to"])
+
+    @property
+    def target(self) -> str:
+        """Whom, and by what."""
+        return f"{', '.join(self.notify['mail']['to'])} by {self.server or self.sendmail or 'sendmail'}"
+
+    @property
+    def server(self) -> str | None:
+        """Host and port of the mail server, if there is one."""
+        smtp = self.notify["smtp"]
+        return f"{smtp['host']}:{smtp['port']}" if smtp["host"] else None
+
+    @property
+    def sendmail(self) -> str | None:
+        """The site's sendmail, if there is one."""
+        given = self.notify["mail"]["sendmail"]
+        candidates = (given,) if given else (*SENDMAILS, shutil.which("sendmail") or "")
+        return next((path for path in candidates if path and Path(path).is_file()), None)
+
+    def check(self) -> None:
+        """Addresses, then the mail server's greeting and login, or that there is a sendmail."""
+        for address in self.notify["mail"]["to"]:
+            if "@" not in address and (self.server or not address.isidentifier()):
+                raise DeliveryError(f"notify.mail.to: {address!r} is no address")
+        if self.notify["smtp"]["tls"] not in TLS:
+            raise DeliveryError(f"notify.smtp.tls={self.notify['smtp']['tls']} is none of {', '.join(TLS)}")
+        if self.server:
+            self.connect().quit()
+        elif not self.sendmail:
+            given = self.notify["mail"]["sendmail"]
+            raise DeliveryError(
+                f"there is no sendmail {'at notify.mail.sendmail=' + given if given else 'on this machine'}; "
+                "name a mail server with notify.smtp.host"
+            )
+
+    def send(self, message: Message) -> None:
+        """To all at once."""
+        mail = self.compose(message)
+        if not self.server:
+            self.hand_to_sendmail(mail)
+            return
+        with self.connect() as connection:
+            try:
+                connection.send_message(mail)
+            except (smtplib.SMTPException, OSError) as error:
+                raise DeliveryError(f"{self.server}: {explain(error)}") from error
+
+    def compose(self, message: Message) -> EmailMessage:
+        """As it goes out."""
+        mail = EmailMessage()
+        mail["Subject"] = "[orchestrator] " + " ".join(message.subject.split())
+        mail["From"] = self.notify["mail"]["sender"] or f"{getpass.getuser()}@{socket.getfqdn()}"
+        mail["To"] = ", ".join(self.notify["mail"]["to"])
+        mail["Date"] = formatdate(message.written, localtime=True)
+        mail["Message-ID"] = make_msgid(domain="orchestrator.invalid")
+        # Nobody's holiday notice should answer a machine (RFC 3834).
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        return mail
+
+    def connect(self) -> smtplib.SMTP:
+        """A connection, encrypted and logged in as configured. Raises DeliveryError."""
+        smtp = self.notify["smtp"]
+        password = secret(smtp, "password", "notify.smtp")
+        context = ssl.create_default_context()
+        try:
+            connection: smtplib.SMTP
+            if smtp["tls"] == "tls":
+                connection = smtplib.SMTP_SSL(smtp["host"], smtp["port"], timeout=self.timeout_s, context=context)
+            else:
+                connection = smtplib.SMTP(smtp["host"], smtp["port"], timeout=self.timeout_s)
+            if smtp["tls"] == "starttls":
+                connection.starttls(context=context)
+            if smtp["user"]:
+                connection.login(smtp["user"], password or "")
+            return connection
+        except (smtplib.SMTPException, OSError) as error:
+            raise DeliveryError(f"notify.smtp.host: {self.server}: {explain(error)}") from error
+
+    def hand_to_sendmail(self, mail: EmailMessage) -> None:
+        """-t: the recipients are in the message; -oi: a line with a dot alone ends nothing."""
+        program = self.sendmail
+        if program is None:
+            raise DeliveryError("there is no sendmail on this machine; name a mail server with notify.smtp.host")
+        try:
+            answer = subprocess.run(
+                [program, "-t", "-oi"], input=mail.as_bytes(), capture_output=True, timeout=self.timeout_s
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise DeliveryError(f"{program}: {error}") from error
+        if answer.returncode:
+            words = answer.stderr.decode(errors="replace").strip() or f"exit code {answer.returncode}"
+            raise DeliveryError(f"{program}: {words}")
+
+
+def explain(error: Exception) -> str:
+    """One line; a server's own words where it said any."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        words = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        return f"{error.smtp_code} {words}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,77 @@
+"""Messages on their way: written down before the first try, deleted after it went out, tried again until then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.notification.channels import Channel, DeliveryError, channels
+from orchestrator.notification.message import Message
+from orchestrator.records import now, read_json_if_whole, write_json
+
+SCHEMA = "orchestrator.message/1"
+
+
+def post(spool: Path, notify: Mapping[str, Any], message: Message) -> list[Path]:
+    """Write the message down, once for each channel; ``deliver`` sends it."""
+    spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths = []
+    for channel in channels(notify):
+        path = spool / f"{message.written:.6f}-{channel.name}.json"
+        write_json(path, {"schema": SCHEMA, "channel": channel.name, "tries": 0, **message.to_dict()})
+        paths.append(path)
+    return paths
+
+
+def waiting(spool: Path) -> list[Path]:
+    """What has not gone out, oldest first."""
+    return sorted(spool.glob("*.json"))
+
+
+def deliver(
+    spool: Path,
+    notify: Mapping[str, Any],
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Send all that waits; returns why some did not go out, one line a channel. Those stay.
+
+    A channel is tried ``notify.attempts`` times, with pauses that double; then what waits for it is left for the next
+    time, in the order in which it was written.
+    """
+    known = {channel.name: channel for channel in channels(notify)}
+    troubles: dict[str, str] = {}
+    for path in waiting(spool):
+        document = read_json_if_whole(path)
+        name = str((document or {}).get("channel"))
+        if document is None or name in troubles:
+            continue
+        if name not in known:
+            troubles[name] = f"{path}: the configuration has no {name} any more"
+            continue
+        error = attempt(known[name], Message.from_dict(document), notify, sleep)
+        if error is None:
+            path.unlink()
+            tell(f"sent to {known[name].target}: {document['subject']}")
+            continue
+        write_json(path, {**document, "tries": document["tries"] + 1, "last_try": now(), "trouble": error})
+        troubles[name] = f"{name}: {error}; the message waits in {path} and goes out with the next sweep"
+    return list(troubles.values())
+
+
+def attempt(
+    channel: Channel, message: Message, notify: Mapping[str, Any], sleep: Callable[[float], None]
+) -> str | None:
+    """Send one message; the last error if it never went out."""
+    error = ""
+    for number in range(max(1, notify["attempts"])):
+        if number:
+            sleep(notify["backoff_s"] * 2 ** (number - 1))
+        try:
+            channel.send(message)
+            return None
+        except DeliveryError as trouble:
+            error = str(trouble)
+    return f"{error} (tried {max(1, notify['attempts'])} times)"

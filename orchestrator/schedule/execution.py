@@ -1,0 +1,127 @@
+"""One sweep as a process of its own, so that whatever becomes of it, what follows is done: collect, compare, tell."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+from orchestrator.records import EXIT_FAILED
+from orchestrator.schedule.definition import Schedule
+
+GRACE_SECONDS = 90.0
+"""So long a sweep that was told to end may take to cancel its jobs and to collect what they measured."""
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a sweep ended. ``document``: what it printed, if it did. ``stopped``: why it was ended early."""
+
+    code: int
+    document: dict[str, Any] | None
+    seconds: float
+    stopped: str | None = None
+    last_words: str = ""
+
+
+class Interruption:
+    """Set by SIGTERM or SIGINT: whoever started the sweep wants it ended."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+
+    def set(self, number: int, frame: FrameType | None) -> None:
+        """The handler."""
+        self.signal = signal.Signals(number).name
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Note those signals instead of dying of them."""
+    noted = Interruption()
+    before = {number: signal.signal(number, noted.set) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sweep_environment(schedule: Schedule) -> dict[str, str]:
+    """This environment without what a surrounding Slurm job says of itself: the sweep submits jobs of its own."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SBATCH_", "PMIX_"))}
+    if "SLURM_CONF" in os.environ:
+        kept["SLURM_CONF"] = os.environ["SLURM_CONF"]
+    return kept | schedule.environment
+
+
+def execute(
+    schedule: Schedule, words: Sequence[str], log: TextIO, noted: Interruption, tell: Callable[[str], None]
+) -> Execution:
+    """Run the orchestrator with these words to its end, or to the schedule's time limit."""
+    limit = 60 * schedule.settings["time_limit_min"]
+    started = time.monotonic()
+    output = schedule.folder / "log" / "sweep.json"
+    with output.open("w+", encoding="utf-8") as answer:
+        log.flush()
+        beginning = os.fstat(log.fileno()).st_size
+        child = subprocess.Popen(
+            [schedule.python, "-m", "orchestrator", *words],
+            stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd=schedule.directory, text=True,
+            env=sweep_environment(schedule),
+            # A terminal's Ctrl-C is for this process, which passes on what it means.
+            start_new_session=True,
+        )  # fmt: skip
+        stopped = None
+        while child.poll() is None:
+            if noted.signal:
+                stopped = f"ended by {noted.signal}"
+            elif time.monotonic() - started > limit:
+                stopped = f"ended at its time limit of {schedule.settings['time_limit_min']:g} min"
+            if stopped:
+                tell(f"the sweep is {stopped}: cancelling what is in flight")
+                end(child)
+                break
+            time.sleep(LOOK_SECONDS)
+        answer.seek(0)
+        document = whole_document(answer.read())
+    return Execution(
+        EXIT_FAILED if child.returncode < 0 else child.returncode, document, time.monotonic() - started, stopped,
+        last_words(Path(log.name), beginning),
+    )  # fmt: skip
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    """Ctrl-C, upon which a sweep cancels its jobs and collects; death if that does not help."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def whole_document(text: str) -> dict[str, Any] | None:
+    """The JSON object that a sweep printed; None where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def last_words(log: Path, beginning: int) -> str:
+    """The last line that the sweep wrote, for what went wrong before there was a run."""
+    with log.open("rb") as file:
+        file.seek(beginning)
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ")[:500] if lines else ""

@@ -1,0 +1,166 @@
+"""From a command line to a schedule whose every part was checked, before anything is installed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config import source
+from orchestrator.config.compose import SCHEDULE, UsageError, compose_all, hydra_session, nearest, options_of
+from orchestrator.config.schema_schedule import ScheduleConfig
+from orchestrator.config.validate import NAME, validate
+from orchestrator.notification.channels import DeliveryError, channels
+from orchestrator.records import now
+from orchestrator.redaction import passwords
+from orchestrator.schedule.backends import BACK_ENDS
+from orchestrator.schedule.definition import Schedule, carried, expiry
+from orchestrator.schedule.timing import Timing, local_zone
+
+SHORT = {item.name for item in fields(ScheduleConfig)} - {"slurm", "environment"}
+"""Keys of the group that may be written without its name: when=… is schedule.when=…"""
+TEXTS = {"name", "suite", "sweep", "when", "via", "until"}
+OWN_GROUPS = ("schedule", "notify")
+
+
+def full_words(words: Sequence[str]) -> list[str]:
+    """The command line's words as Hydra reads them: short keys in full, texts quoted (a comma makes no sweep)."""
+    result = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        bare = key.removeprefix("schedule.")
+        if equals and bare in SHORT:
+            if bare in TEXTS:
+                value = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+            word = f"schedule.{bare}={value}"
+        result.append(word)
+    return result
+
+
+def configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
+    """The resolved configuration of the verb. Raises UsageError."""
+    words = full_words(words)
+    if not any(word.startswith("cluster=") for word in words):
+        raise UsageError(f"Say for which cluster: cluster=NAME.{nearest('', source.clusters())}")
+    if any(word.partition("=")[0] in ("benchmark", "recipe", "scale", "nodes") for word in words):
+        raise UsageError('Say what is to be run as one word: sweep="benchmark=stemdl scale=weak nodes=[1,2]".')
+    if not any(word.startswith("benchmark=") for word in words):
+        # The primary configuration has one; what a sweep runs, it says itself.
+        words.append(f"benchmark={source.benchmarks()[0]}")
+    return compose_all(words, False, config_dir, SCHEDULE)[0]
+
+
+def make(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:
+    """The schedule of a command line given in that folder, and the cluster's scheduler. Raises UsageError."""
+    config = configuration(words, config_dir)
+    settings = config["schedule"]
+    results = directory / config["results"]
+    suite, sweep, cluster = settings["suite"], settings["sweep"], config["cluster"]["name"]
+    if not suite and not sweep:
+        raise UsageError('Say what is to be run: suite=NAME, or sweep="benchmark=stemdl scale=weak nodes=[1,2]".')
+    if not settings["when"]:
+        raise UsageError('Say when: when="0 2 * * SUN" (cron\'s five fields) is Sundays at 02:00.')
+    name = settings["name"] or f"{suite or 'sweep'}-{cluster}"
+    if not NAME.fullmatch(name) or len(name) > 60:
+        raise UsageError(
+            f"name={name!r}: up to 60 letters, digits, '.', '_' and '-', beginning with a letter or digit."
+        )
+    Timing(settings["when"])
+    if settings["via"] not in ("auto", *BACK_ENDS):
+        raise UsageError(f"via={settings['via']} is not known.{nearest(settings['via'], ['auto', *BACK_ENDS])}")
+    check_numbers(settings)
+    check_until(settings["until"])
+    overrides = [word for word in words if not of_verb(word)]
+    for word in overrides:
+        if passwords(word.partition("=")[2]):
+            raise UsageError(
+                f"{word.partition('=')[0]}: a schedule keeps no password; leave it out of the address and put it into "
+                "~/.pgpass (mode 600), where PostgreSQL's client looks for it."
+            )
+    kept = [*(word for word in overrides if not word.startswith("results=")), f"results={results}"]
+    folder = Path(config_dir).resolve() if config_dir else None
+    schedule = Schedule(
+        name=name, cluster=cluster, when=settings["when"], via=settings["via"], suite=suite, sweep=sweep,
+        until=settings["until"], overrides=kept, config_dir=str(folder) if folder else None, directory=str(directory),
+        results=str(results), store=store_address(config, results), settings=settings, notify=config["notify"],
+        environment=carried(os.environ, settings), created=now(),
+    )  # fmt: skip
+    return schedule, config["cluster"]["scheduler"]
+
+
+def of_verb(word: str) -> bool:
+    """Whether a word is the verb's own, rather than for the sweep too."""
+    key = word.partition("=")[0].lstrip("+~")
+    return key in SHORT or key.partition(".")[0] in OWN_GROUPS
+
+
+def store_address(config: dict[str, Any], results: Path) -> str:
+    """The store's URL."""
+    from orchestrator.store.store import default_url
+
+    return config["store"]["url"] or default_url(results)
+
+
+def check_numbers(settings: dict[str, Any]) -> None:
+    """Raise UsageError for a limit that nothing could keep."""
+    for key, least in (("time_limit_min", 1), ("wait_min", 0), ("late_min", 1), ("keep_logs", 1), ("remind_weeks", 0)):
+        if settings[key] < least:
+            raise UsageError(f"schedule.{key}={settings[key]:g}: must be at least {least}.")
+
+
+def check_until(until: str | None) -> None:
+    """Raise UsageError for an end that is none, or is past."""
+    if until and expiry(until) < datetime.now(local_zone()):
+        raise UsageError(f"until={until} is past: leave it out, or name a day to come.")
+
+
+def check_sweep(schedule: Schedule) -> None:
+    """Raise UsageError where the sweep could not run: an unknown suite, benchmark or key, a launcher that is away."""
+    if not schedule.sweep:
+        check_suite(schedule)
+        return
+    try:
+        words = shlex.split(schedule.sweep)
+    except ValueError as error:
+        raise UsageError(f"sweep={schedule.sweep!r}: {error}.") from error
+    multirun = [word for word in words if word in ("-m", "--multirun")]
+    odd = [word for word in words if "=" not in word and word not in multirun]
+    if odd:
+        raise UsageError(f"sweep={schedule.sweep!r}: {odd[0]!r} is not KEY=VALUE.")
+    taken = [word for word in words if word.partition("=")[0] in ("cluster", "campaign", "results", "store.url")]
+    if taken:
+        raise UsageError(f"sweep={schedule.sweep!r}: {taken[0].partition('=')[0]}= is given beside sweep=, not in it.")
+    from orchestrator.preflight import check_communicator, check_launcher
+
+    overrides = [word for word in words if word not in multirun] + schedule.overrides
+    for config in compose_all(overrides, bool(multirun), schedule.config_dir):
+        validate(config)
+        check_communicator(config)
+        check_launcher(config)
+
+
+def check_suite(schedule: Schedule) -> None:
+    """Raise UsageError unless there is such an acceptance suite."""
+    with hydra_session(schedule.config_dir):
+        known = options_of("acceptance")
+    if schedule.suite not in known:
+        there = nearest(str(schedule.suite), known) if known else " There is none yet."
+        raise UsageError(
+            f"There is no acceptance suite '{schedule.suite}'.{there} "
+            'Without one, say what to run: sweep="benchmark=stemdl scale=weak nodes=[1,2]".'
+        )
+
+
+def check_channels(schedule: Schedule) -> None:
+    """Raise UsageError unless people can be reached as configured."""
+    for channel in channels(schedule.notify):
+        try:
+            channel.check()
+        except DeliveryError as error:
+            raise UsageError(
+                f"{error}. Correct it, or install with notify.check=false: messages then wait until it is there."
+            ) from error

@@ -1,0 +1,61 @@
+"""A sweep's news in the three lines that matter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from orchestrator.notification.message import Message
+from orchestrator.schedule.memory import News
+from orchestrator.schedule.observation import GRAVEST_FIRST, Observation
+
+ALSO = 3
+"""So many further news are written out."""
+
+OPENINGS = {"new": "", "changed": "changed: ", "still": "still: ", "recovered": "recovered: ", "settled": "settled: "}
+
+
+def compose(title: str, sweep: str, news: Sequence[News], seen: Observation, seconds: float, link: str) -> Message:
+    """First the gravest, then what else is new, then what the sweep was."""
+    ordered = sorted(news, key=gravity)
+    first, rest = ordered[0], ordered[1:]
+    line = OPENINGS[first.kind] + first.text
+    also = "; ".join(OPENINGS[item.kind] + item.text for item in rest[:ALSO])
+    if len(rest) > ALSO:
+        also += f"; and {len(rest) - ALSO} more"
+    well, unsure = sum("/" in key for key in seen.well), len(seen.unsure)
+    judged = f"{well} checks are as before" + (f", {unsure} cannot be judged yet" if unsure else "")
+    third = (
+        f"sweep {sweep}: {seen.completed} of {seen.runs} runs completed in {duration(seconds)}, compared with "
+        f"{seen.earlier_sweeps} earlier sweep{'s' if seen.earlier_sweeps != 1 else ''}"
+    )
+    if rest:
+        third = f"{third}; {judged}"
+    subject = f"{title}: {headline(first)}" + (f" (and {len(rest)} more)" if rest else "")
+    return Message(subject, (line, f"also: {also}" if rest else f"otherwise: {judged}", third), link, time.time())
+
+
+def headline(item: News) -> str:
+    """A few words for a subject line."""
+    if item.kind == "recovered":
+        return f"recovered ({item.state})"
+    return (OPENINGS[item.kind] + item.text.partition(" (")[0] if item.state in ("slower", "faster") else item.state)[
+        :80
+    ]
+
+
+def gravity(item: News) -> tuple[int, int]:
+    """For sorting: what is bad before what is good again."""
+    good = item.kind in ("recovered", "settled")
+    return int(good), GRAVEST_FIRST.index(item.state) if item.state in GRAVEST_FIRST else len(GRAVEST_FIRST)
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

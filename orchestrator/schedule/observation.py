@@ -1,0 +1,195 @@
+"""What a sweep shows beside those before it: pure functions over the store's rows.
+
+A series is what differs in nothing but date and repeat. It is compared with the schedule's earlier sweeps alone. While
+an alarm about it stands, only with those before the alarm: weeks of slowness must not become what is normal
+unnoticed, nor hide that it is over.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.analysis.regression import Comparison, Series, compare
+from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
+from orchestrator.schedule.memory import Memory
+
+Row = Mapping[str, Any]
+
+SAME = ("benchmark", "recipe", "mode", "comm", "scale", "nodes", "ranks", "dataset_checksum")
+METRICS: dict[str, tuple[Callable[[Row], float | None], str, bool]] = {
+    # The value of a run, its unit, and whether higher is faster.
+    "throughput": (lambda row: row["throughput_warm"] or row["throughput"], "samples/s", True),
+    "time to accuracy": (lambda row: row["time_to_accuracy_s"], "s", False),
+}
+GRAVEST_FIRST = (
+    "not run",
+    "no store",
+    "expired",
+    "failed",
+    "wrong answer",
+    "check failed",
+    "bad host",
+    "slower",
+    "faster",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be, or not as it was. ``key`` names what it is about, the same every week."""
+
+    key: str
+    state: str
+    text: str
+    size: float = 0.0
+
+
+@dataclass
+class Observation:
+    """``findings`` and, of what was looked at and is well, ``well``: by key, one line each."""
+
+    findings: list[Finding] = field(default_factory=list)
+    well: dict[str, str] = field(default_factory=dict)
+    unsure: list[str] = field(default_factory=list)
+    runs: int = 0
+    completed: int = 0
+    earlier_sweeps: int = 0
+
+    def add(self, key: str, state: str | None, text: str, size: float = 0.0) -> None:
+        """Note one thing; no state: it is well."""
+        if state is None:
+            self.well[key] = text
+        else:
+            self.findings.append(Finding(key, state, text, size))
+
+
+def sweep_of(name: str, campaign: str) -> str | None:
+    """Which sweep of the schedule a campaign belongs to: its name with the moment, None for a campaign of others."""
+    found = re.match(re.escape(name) + r"-\d{8}-\d{6}(?=-|$)", campaign)
+    return found[0] if found else None
+
+
+def series_name(row: Row) -> str:
+    """For people: "stemdl small on 2 nodes"."""
+    words = [row["benchmark"], row["recipe"], *([row["mode"]] if row["mode"] != "training" else [])]
+    scale = f", {row['scale']} scaling" if row["scale"] != "single" else ""
+    return f"{' '.join(words)} on {row['nodes']} node{'s' if row['nodes'] > 1 else ''}{scale} ({row['comm']})"
+
+
+def series_key(row: Row) -> str:
+    """For the memory of alarms."""
+    return "/".join(str(row[name]) for name in SAME)
+
+
+def observe(
+    name: str, sweep: str, rows: Sequence[Row], hosts: Sequence[Row], memory: Memory
+) -> Observation:  # fmt: skip
+    """All findings of a sweep. ``rows``: the cluster's runs in any state (Store.history); ``hosts``: completed runs by
+    host (Store.host_history), both oldest first.
+    """
+    own = [(sweep_of(name, row["campaign"]), row) for row in rows]
+    current = [row for found, row in own if found == sweep]
+    earlier = [(found, row) for found, row in own if found is not None and found < sweep]
+    seen = Observation(runs=len(current), completed=sum(row["state"] == "completed" for row in current))
+    seen.earlier_sweeps = len({found for found, _ in earlier})
+    for row in current:
+        observe_run(seen, row)
+    observe_speed(seen, current, earlier, memory)
+    observe_hosts(seen, [row for row in hosts if (sweep_of(name, row["campaign"]) or "~") <= sweep], sweep)
+    return seen
+
+
+def observe_run(seen: Observation, row: Row) -> None:
+    """Whether it completed, and with the right answer."""
+    key = f"run/{series_key(row)}/r{row['repeat']}"
+    what = f"{series_name(row)}, repeat {row['repeat'] + 1}"
+    if row["state"] != "completed":
+        seen.add(key, "failed", f"{what}: {row['state']}: {row['cause'] or 'no cause is known'}")
+        return
+    seen.add(key, None, f"{what} completes again")
+    trained = row["mode"] == "training" and row["stopped"] != "steps" and row["target"] is not None
+    if trained and row["time_to_accuracy_s"] is None:
+        text = f"{what}: {row['metric']} {row['quality']:.3f}, not the target {row['target']:.3f}"
+        seen.add(f"quality/{key}", "wrong answer", text)
+    elif trained:
+        seen.add(f"quality/{key}", None, f"{what}: {row['metric']} reaches its target again")
+
+
+def observe_speed(
+    seen: Observation, current: Sequence[Row], earlier: Sequence[tuple[str, Row]], memory: Memory
+) -> None:
+    """All series as one family, judged by regression.compare."""
+    family: dict[str, Series] = {}
+    names: dict[str, tuple[str, str]] = {}
+    for metric, (value, unit, higher) in METRICS.items():
+        examples = {series_key(row): row for row in current}
+        for series, example in examples.items():
+            values = values_of(current, series, value)
+            if not values:
+                continue
+            key = f"{metric}/{series}"
+            since, until = memory.window(key)
+            sets: dict[str, list[Row]] = {}
+            for sweep, row in earlier:
+                if since <= row["created"] < until:
+                    sets.setdefault(sweep, []).append(row)
+            before = [values_of(sets[sweep], series, value) for sweep in sorted(sets)]
+            family[key] = Series(values, [found for found in before if found], higher)
+            names[key] = (f"{metric} of {series_name(example)}", unit)
+    for (key, series_values), verdict in zip(family.items(), compare(family), strict=True):
+        what, unit = names[key]
+        if verdict.verdict == "not enough runs":
+            seen.unsure.append(f"{what}: {verdict}")
+        else:
+            state = None if verdict.verdict == "no change" else verdict.verdict
+            seen.add(key, state, speed_text(what, unit, series_values, verdict), verdict.change or 0.0)
+
+
+def values_of(rows: Sequence[Row], series: str, value: Callable[[Row], float | None]) -> list[float]:
+    """What the completed runs of a series measured."""
+    found = (value(row) for row in rows if row["state"] == "completed" and series_key(row) == series)
+    return [number for number in found if number]
+
+
+def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str:
+    """The verdict with its figures."""
+    before = statistics.median(value for values in series.earlier for value in values)
+    now = statistics.median(series.current)
+    return (
+        f"{what}: {verdict} ({before:.4g} → {now:.4g} {unit}, n = {verdict.n} against {verdict.earlier_n} in "
+        f"{verdict.earlier_sets} earlier sweep{'s' if verdict.earlier_sets > 1 else ''})"
+    )
+
+
+def observe_hosts(seen: Observation, rows: Sequence[Row], sweep: str) -> None:
+    """Hosts slower than their fleet, over the sweep's runs and as many earlier ones as a judgement needs."""
+    runs: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        runs.setdefault((row["campaign"], row["run"]), []).append(row)
+    present = {row["host"] for row in rows if row["campaign"].startswith(sweep)}
+    taken: list[list[Row]] = []
+    count: dict[str, int] = {}
+    for (campaign, _), members in reversed(runs.items()):
+        names = {row["host"] for row in members}
+        if len(names) < 2:
+            continue
+        if campaign.startswith(sweep) or any(count.get(host, 0) < MINIMUM_RUNS for host in names & present):
+            taken.append(members)
+            for host in names:
+                count[host] = count.get(host, 0) + 1
+    slow = {
+        record.host: record
+        for record in slow_hosts(
+            ([row["host"] for row in members], [(row["data_s"] or 0) + (row["compute_s"] or 0) for row in members])
+            for members in taken
+        )
+    }
+    for host in sorted(present):
+        if host in slow:
+            seen.add(f"host/{host}", "bad host", str(slow[host]), slow[host].excess)
+        elif count.get(host, 0) >= MINIMUM_RUNS:
+            seen.add(f"host/{host}", None, f"host {host} is as fast as the fleet again")

@@ -1,0 +1,269 @@
+"""What the clock starts: one sweep, from the question whether it is due to the message, if there is news."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from orchestrator.notification.spool import deliver, post, waiting
+from orchestrator.records import (
+    EXIT_FAILED,
+    EXIT_INFRASTRUCTURE,
+    EXIT_OK,
+    EXIT_REFERENCE_MISSED,
+    EXIT_USAGE,
+    now,
+    read_json_if_whole,
+    write_json,
+)
+from orchestrator.schedule.backends import BackEndError
+from orchestrator.schedule.backends.resubmission import ResubmittingJob
+from orchestrator.schedule.definition import FOLDER, Schedule, read
+from orchestrator.schedule.due import Due, Slot, due
+from orchestrator.schedule.execution import GRACE_SECONDS, Execution, Interruption, execute, interruption
+from orchestrator.schedule.lock import Locked, lock
+from orchestrator.schedule.log import Log
+from orchestrator.schedule.memory import WEEK, Memory, News, news, remembered
+from orchestrator.schedule.message import compose
+from orchestrator.schedule.observation import Observation, observe
+from orchestrator.schedule.timing import local_zone
+
+STATE = "orchestrator.schedule-state/1"
+
+
+@dataclass(frozen=True)
+class Start:
+    """How it was started. ``catch_up``: for what may have been missed; ``now``: by hand, whatever the time;
+    ``resubmit``: by a job that has to submit its successor.
+    """
+
+    catch_up: bool = False
+    now: bool = False
+    resubmit: bool = False
+    quiet: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of it. ``reason``: why nothing was run; ``troubles``: what did not work beside the sweep itself."""
+
+    code: int
+    sweep: str | None = None
+    reason: str | None = None
+    news: list[News] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    log: Path | None = None
+
+
+def start(folder: Path, how: Start) -> Outcome:
+    """Run the schedule's sweep if one is due. Raises UsageError where there is no schedule."""
+    schedule = read(folder)
+    state = read_json_if_whole(folder / "state.json") or {}
+    moment = datetime.now(local_zone())
+    with Log(schedule, moment, how.quiet) as log, interruption() as noted:
+        if schedule.end and moment > schedule.end:
+            outcome = expired(schedule, log)
+        else:
+            broken = resubmit(schedule, log) if how.resubmit else None
+            todo = what_is_due(schedule, state, moment, how)
+            if todo.reason:
+                outcome = Outcome(EXIT_OK, reason=todo.reason)
+            else:
+                outcome = run(schedule, todo, state, moment, log, noted, how)
+            if broken and (broken := resubmit(schedule, log)):
+                outcome = broken_chain(schedule, outcome, broken, log)
+        if outcome.reason:
+            log.tell(outcome.reason)
+        state = read_json_if_whole(folder / "state.json") or {}
+        last = {"moment": now(), "sweep": outcome.sweep, "reason": outcome.reason, "code": outcome.code}
+        write_json(folder / "state.json", {"schema": STATE, **state, "last_start": last})
+        outcome.log = log.path if outcome.sweep else None
+    return outcome
+
+
+def what_is_due(schedule: Schedule, state: dict[str, Any], moment: datetime, how: Start) -> Due:
+    """The moment that this start is for."""
+    if how.now:
+        return Due(moment, None, 0)
+    found = state.get("slot")
+    zone = local_zone()
+    last = Slot(datetime.fromtimestamp(found["moment"], zone), found["tries"], found["done"]) if found else None
+    settings = schedule.settings
+    return due(
+        schedule.timing, last, datetime.fromtimestamp(schedule.created, zone), moment, settings["catch_up"],
+        timedelta(minutes=settings["late_min"]), how.catch_up,
+    )  # fmt: skip
+
+
+def run(
+    schedule: Schedule, todo: Due, state: dict[str, Any], moment: datetime, log: Log, noted: Interruption, how: Start
+) -> Outcome:
+    """One sweep at a time: run, compare, tell."""
+    settings = schedule.settings
+    sweep = f"{schedule.name}-{moment:%Y%m%d-%H%M%S}"
+    log.tell(f"sweep {sweep} for {todo.moment:%Y-%m-%d %H:%M %Z}" + (", by hand" if how.now else ""))
+    if todo.missed:
+        log.tell(
+            f"{todo.missed} earlier moment{'s were' if todo.missed > 1 else ' was'} missed; this sweep stands for all"
+        )
+    path = Path(schedule.results) / FOLDER / f"lock-{schedule.cluster}.json"
+    longest = 60 * settings["time_limit_min"] + 2 * GRACE_SECONDS
+    try:
+        with lock(path, sweep, longest, 60 * settings["wait_min"], log.tell):
+
+            def note(done: bool) -> None:
+                slot = {"moment": todo.moment.timestamp(), "tries": todo.tries, "done": done}
+                write_json(
+                    schedule.folder / "state.json", {"schema": STATE, **state, **({} if how.now else {"slot": slot})}
+                )
+
+            note(False)
+            log.tell("python -m orchestrator " + " ".join(schedule.words(sweep)))
+            execution = execute(schedule, schedule.words(sweep), log.file, noted, log.tell)
+            log.tell(f"the sweep ended with exit code {execution.code} after {execution.seconds:.0f} s")
+            state["uncollected"] = collect_again(schedule, [*state.get("uncollected", []), sweep], log)
+            note(True)
+    except Locked as error:
+        execution = Execution(EXIT_FAILED, None, 0.0, None, str(error))
+    return tell_people(schedule, sweep, execution, moment.timestamp(), log)
+
+
+def collect_again(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
+    """Put into the store what is not there yet; returns the sweeps that the store still has not."""
+    from orchestrator.store.store import Store, StoreError
+
+    left = []
+    for sweep in sweeps:
+        folder = Path(schedule.results) / sweep
+        runs = len(list(folder.glob("*/manifest.json")))
+        try:
+            if len(Store(schedule.store).campaign(sweep)) >= runs:
+                continue
+        except StoreError as error:
+            log.tell(f"{error}; the runs are kept in {folder} and collected with the next sweep")
+            left.append(sweep)
+            continue
+        words = ["collect", str(folder), f"results={schedule.results}", f"store.url={schedule.store}"]
+        answer = subprocess.run(
+            [schedule.python, "-m", "orchestrator", *words],
+            capture_output=True, text=True, cwd=schedule.directory, env=None,
+        )  # fmt: skip
+        if answer.returncode:
+            log.tell(f"{sweep} could not be collected: {answer.stderr.strip()}")
+            left.append(sweep)
+    return left
+
+
+def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: float, log: Log) -> Outcome:
+    """Compare the sweep with those before it, write the history, and send what is new."""
+    path = schedule.folder / "told.json"
+    memory = remembered(path)
+    seen = look(schedule, sweep, execution, memory, log)
+    settings = schedule.settings
+    found = news(seen, memory, now(), began, WEEK * settings["remind_weeks"], WEEK * settings["settle_weeks"])
+    for item in found:
+        log.tell(f"{item.kind}: {item.text}")
+    for text in seen.unsure:
+        log.tell(text)
+    if not found:
+        log.tell("nothing is new: nobody is told")
+    troubles = send(schedule, sweep, execution, found, seen, memory, log)
+    code = execution.code
+    if code == EXIT_OK and any(finding.state == "slower" for finding in seen.findings):
+        code = EXIT_REFERENCE_MISSED
+    return Outcome(code, sweep, None, found, troubles)
+
+
+def send(
+    schedule: Schedule, sweep: str, execution: Execution, found: list[News], seen: Observation, memory: Memory, log: Log
+) -> list[str]:
+    """Post the message, remember that it was, then deliver it and all that waits; returns what did not go out."""
+    if found:
+        link = history_link(schedule)
+        post(
+            schedule.folder / "spool",
+            schedule.notify,
+            compose(schedule.title, sweep, found, seen, execution.seconds, link),
+        )
+    # Remembered only once the message is safe: a crash between the two tells people twice rather than never.
+    memory.write(schedule.folder / "told.json")
+    troubles = deliver(schedule.folder / "spool", schedule.notify, log.tell)
+    for trouble in troubles:
+        log.tell(trouble)
+    return troubles
+
+
+def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, log: Log) -> Observation:
+    """What the sweep shows, from the store; the HTML history is written on the way."""
+    from orchestrator.report.html.pages import write_history
+    from orchestrator.store.store import Store, StoreError
+
+    try:
+        store = Store(schedule.store)
+        rows = store.history(cluster=schedule.cluster, states=None)
+        seen = observe(schedule.name, sweep, rows, store.host_history(cluster=schedule.cluster), memory)
+        completed = [row for row in rows if row["state"] == "completed"]
+        log.tell(f"history: {write_history(completed, schedule.folder / 'history')}")
+        seen.add("store", None, "the store can be read again")
+    except StoreError as error:
+        seen = Observation()
+        seen.add("store", "no store", f"nothing can be compared: {error}")
+    seen.add("schedule", None, "the schedule is in force again")
+    if execution.stopped:
+        seen.add("limit", "failed", f"the sweep was {execution.stopped}")
+    else:
+        seen.add("limit", None, "the sweep ends within its time limit")
+    if execution.code == EXIT_USAGE or (execution.code and not seen.runs and "store" in seen.well):
+        seen.add("sweep", "not run", f"the sweep could not run: {execution.last_words or 'see its log'}")
+    elif seen.runs:
+        seen.add("sweep", None, "sweeps run again")
+    return seen
+
+
+def history_link(schedule: Schedule) -> str:
+    """Where people read on."""
+    base = schedule.notify["link"]
+    return f"{base.rstrip('/')}/history.html" if base else (schedule.folder / "history" / "history.html").as_uri()
+
+
+def expired(schedule: Schedule, log: Log) -> Outcome:
+    """Say so, to people once; run nothing."""
+    text = (
+        f"the schedule {schedule.name} expired (until={schedule.until}); nothing was run. Install it again with a "
+        "later until=, or remove it"
+    )
+    seen = Observation()
+    seen.add("schedule", "expired", text)
+    return beside_the_sweep(schedule, seen, Outcome(EXIT_USAGE, reason=text), log)
+
+
+def broken_chain(schedule: Schedule, outcome: Outcome, trouble: str, log: Log) -> Outcome:
+    """The successor could not be submitted, twice: without people nothing will run again."""
+    seen = Observation()
+    seen.add("chain", "not run", f"the next sweep's job could not be submitted ({trouble}): install the schedule again")
+    outcome.code = outcome.code or EXIT_INFRASTRUCTURE
+    return beside_the_sweep(schedule, seen, outcome, log)
+
+
+def beside_the_sweep(schedule: Schedule, seen: Observation, outcome: Outcome, log: Log) -> Outcome:
+    """Tell of what is about the schedule rather than about a sweep."""
+    memory = remembered(schedule.folder / "told.json")
+    found = news(seen, memory, now(), now(), float("inf"), float("inf"))
+    nothing = Execution(EXIT_OK, None, 0.0)
+    if found or waiting(schedule.folder / "spool"):
+        outcome.troubles += send(schedule, outcome.sweep or "–", nothing, found, seen, memory, log)
+    outcome.news += found
+    return outcome
+
+
+def resubmit(schedule: Schedule, log: Log) -> str | None:
+    """Submit the next job, before the sweep, so that the chain goes on whatever becomes of this one; why not."""
+    try:
+        ResubmittingJob().install(schedule)
+    except BackEndError as error:
+        log.tell(f"the next job could not be submitted: {error}")
+        return str(error)
+    return None

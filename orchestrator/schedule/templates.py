@@ -1,0 +1,47 @@
+"""The texts that back ends install, from the templates in slurm/schedule/."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from orchestrator.launch.job import PROJECT
+
+TEMPLATES = PROJECT / "slurm" / "schedule"
+
+
+def unit_text(text: str) -> str:
+    """For a value in a unit of systemd, where % begins a specifier (systemd.unit(5))."""
+    return text.replace("%", "%%")
+
+
+def unit_word(text: str) -> str:
+    """One word of a command line in a unit of systemd, with its own quotes and variables (systemd.service(5))."""
+    escaped = unit_text(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{escaped}"'
+
+
+FILTERS = {
+    "shell": shlex.quote,
+    # cron takes an unescaped % for a new line.
+    "percent": lambda text: text.replace("%", r"\%"),
+    "unit": unit_text,
+    "unit_word": unit_word,
+}
+
+
+def render(template: str, **values: Any) -> str:
+    """A template's text; every value that it names must be given."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Shell, crontabs and units: none of them is HTML.
+        autoescape=False,
+    )
+    environment.filters |= FILTERS
+    return environment.get_template(template).render(**values)
