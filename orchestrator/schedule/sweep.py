@@ -198,7 +198,7 @@ def send(
 
 def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, log: Log) -> Observation:
     """What the sweep shows, from the store; the HTML history is written on the way."""
-    from orchestrator.report.html.pages import write_history
+    from orchestrator.report.html.history import write_history
     from orchestrator.store.store import Store, StoreError
 
     try:
@@ -226,7 +226,7 @@ def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, l
 def history_link(schedule: Schedule) -> str:
     """Where people read on."""
     base = schedule.notify["link"]
-    return f"{base.rstrip('/')}/history.html" if base else (schedule.folder / "history" / "history.html").as_uri()
+    return f"{base.rstrip('/')}/index.html" if base else (schedule.folder / "history" / "index.html").as_uri()
 
 
 def expired(schedule: Schedule, log: Log) -> Outcome:
