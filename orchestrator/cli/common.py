@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,10 +149,11 @@ class CampaignOptions:
     results: Path
     store: str | None
     json: bool
+    settings: dict[str, str] = field(default_factory=dict)
 
 
-def parse_campaigns(arguments: Sequence[str], verb: str) -> CampaignOptions:
-    """Campaigns by name or folder; ``results=`` and ``store.url=`` as elsewhere."""
+def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] = ()) -> CampaignOptions:
+    """Campaigns by name or folder; ``results=`` and ``store.url=`` as elsewhere, and ``further`` keys of the verb."""
     parser = Parser(prog=f"python -m orchestrator {verb}", allow_abbrev=False)
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help="name or folder; default: the newest")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -160,12 +161,28 @@ def parse_campaigns(arguments: Sequence[str], verb: str) -> CampaignOptions:
     if rest:
         raise UsageError(f"There is no option {rest[0]} of {verb}. Options: --json, results=FOLDER, store.url=URL.")
     settings = dict(word.split("=", 1) for word in known.campaigns if "=" in word)
-    unknown = set(settings) - {"results", "store.url"}
+    unknown = set(settings) - {"results", "store.url", *further}
     if unknown:
-        raise UsageError(f"{verb} takes results=FOLDER and store.url=URL, not {sorted(unknown)[0]}=.")
+        more = "".join(f", {key}=" for key in further)
+        raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {sorted(unknown)[0]}=.")
     return CampaignOptions(
         [word for word in known.campaigns if "=" not in word],
         Path(settings.get("results", "results")).resolve(),
         settings.get("store.url"),
         known.json,
+        {key: settings[key] for key in further if key in settings},
     )
+
+
+def existing_store(options: CampaignOptions) -> Store:
+    """The store that a command on stored runs is about. Raises UsageError if there is none, or nothing in it."""
+    from orchestrator.store.store import default_url
+
+    if options.store is None and not (options.results / "store.sqlite").exists():
+        raise UsageError(
+            f"There is no store in {options.results}; run something first, or give results= or store.url=."
+        )
+    store = open_store(options.store or default_url(options.results))
+    if store.count() == 0:
+        raise UsageError("The store is empty.")
+    return store

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import common
+from orchestrator.cli import common, history
 from orchestrator.config.compose import UsageError, nearest
-from orchestrator.records import EXIT_OK, write_text
+from orchestrator.records import write_text
 from orchestrator.report.formats import FORMATS, Format, Report
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
         if ours.format not in (None, "json"):
             raise UsageError(f"--json is --format json, not {ours.format}.")
         ours.format = "json"
-    ours.format = ours.format or ("html" if ours.history else "terminal")
+    ours.format = ours.format or ("html" if ours.history and ours.output else "terminal")
     if ours.format not in FORMATS:
         known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())
         raise UsageError(f"There is no format '{ours.format}'.{nearest(ours.format, list(FORMATS))}\n{known}")
-    if ours.history and ours.format != "html":
-        raise UsageError(f"--history is written as html, not {ours.format}.")
+    if ours.history and ours.format not in ("terminal", "json", "html"):
+        raise UsageError(f"--history is written as terminal, json or html, not {ours.format}.")
     form = FORMATS[ours.format]
     if ours.output is None and not form.renders:
         place = "to a server: give its URL, -o URL" if form.place == "address" else "a folder: say which, -o DIR"
@@ -91,8 +91,6 @@ def chosen(store: Store, campaigns: Sequence[str]) -> list[Report]:
     from orchestrator.report.document import report_document
 
     known = store.campaigns()
-    if not known:
-        raise UsageError("The store is empty.")
     names = [name.rstrip("/").rpartition("/")[2] for name in campaigns] or known[:1]
     for name in names:
         if name not in known:
@@ -106,19 +104,10 @@ def chosen(store: Store, campaigns: Sequence[str]) -> list[Report]:
 def main(arguments: Sequence[str]) -> int:
     """Put out reports; the exit code is the worst of the campaigns'."""
     ours, rest = format_options(arguments)
-    options = common.parse_campaigns(rest, "report")
-    from orchestrator.store.store import default_url
-
-    if options.store is None and not (options.results / "store.sqlite").exists():
-        raise UsageError(
-            f"There is no store in {options.results}; run something first, or give results= or store.url=."
-        )
-    store = common.open_store(options.store or default_url(options.results))
+    options = common.parse_campaigns(rest, "report", history.KEYS if ours.history else ())
+    store = common.existing_store(options)
     if ours.history:
-        from orchestrator.report.html.history import write_history
-
-        print(write_history(store.history(), Path(ours.output)))
-        return EXIT_OK
+        return history.history(store, ours.format, ours.output, options)
     reports = chosen(store, options.campaigns)
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.terminal import print_report

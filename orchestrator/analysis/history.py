@@ -1,0 +1,151 @@
+"""Sets of runs over time, a set a campaign or a week: is the newest slower than those before, and where did it change?
+
+Rows are those of Store.history. A series is what may be compared: the same benchmark on the same data set, machine,
+scale and recipe. All series and metrics that are judged at once form one family (regression.compare).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from orchestrator.analysis import regression
+from orchestrator.analysis.changepoints import ChangePoint, change_points
+from orchestrator.analysis.regression import WINDOW, Comparison
+from orchestrator.analysis.statistics import Summary, summary
+
+KEY = (
+    "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
+    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum",
+)  # fmt: skip
+"""What two runs must share to be compared. Single runs and the repeats of a weak scale at one node count are alike."""
+
+Row = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is judged: its unit, and whether more of it is faster."""
+
+    name: str
+    unit: str
+    higher_is_faster: bool
+
+
+METRICS = (Metric("throughput", "samples/s", True), Metric("time_to_accuracy", "s", False))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A metric of a series: the newest set's median and that of the sets before, in the metric's unit."""
+
+    metric: Metric
+    comparison: Comparison
+    median: float
+    earlier_median: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One set of a series: its name, and throughput with its interval, samples/s."""
+
+    name: str
+    throughput: Summary
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A series: what was judged, and its sets oldest first with the places where the level of throughput changed.
+
+    ``commits`` are those of the code behind the newest set, ``earlier_commits`` behind the others.
+    """
+
+    key: dict[str, Any]
+    newest: str
+    judged: list[Judged]
+    points: list[Point]
+    changes: list[ChangePoint]
+    commits: list[str]
+    earlier_commits: list[str]
+
+
+def key_of(row: Row) -> Key:
+    """The series that a run belongs to. A single run is at the scale of a weak one: both keep the batch per rank."""
+    return tuple("weak" if row[name] == "single" and name == "scale" else row[name] for name in KEY)
+
+
+def rates(rows: Sequence[Row], warm: bool) -> list[float]:
+    """Throughputs, samples/s: those of the warm epochs, or of the whole run."""
+    found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
+    return [float(value) for value in found if value]
+
+
+def metric_values(metric: Metric, rows: Sequence[Row], warm: bool) -> list[float]:
+    """A metric of the runs that have it."""
+    if metric.name == "throughput":
+        return rates(rows, warm)
+    return [float(row["time_to_accuracy_s"]) for row in rows if row["time_to_accuracy_s"]]
+
+
+def trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> tuple[list[Trend], list[Key]]:
+    """Judge the newest of the named sets, oldest first, against up to ``window`` before it.
+
+    Returns the series that the newest set has, and the keys of those that only the one before it has.
+    """
+    if not sets:
+        return [], []
+    divided = [(name, by_series(rows)) for name, rows in sets]
+    newest_name, newest = divided[-1]
+    keys = list(newest)
+    gone = [key for key in (divided[-2][1] if len(divided) > 1 else {}) if key not in newest]
+    family: list[regression.Series] = []
+    places: list[tuple[int, Metric, float, float | None]] = []
+    for number, key in enumerate(keys):
+        earlier = [found[key] for _, found in divided[:-1] if key in found][-window:]
+        # The warm rate only where every run has one: it is not to be compared with that of whole runs.
+        warm = all(row["throughput_warm"] for rows in (*earlier, newest[key]) for row in rows if row["throughput"])
+        for metric in METRICS:
+            current = metric_values(metric, newest[key], warm)
+            before = [found for rows in earlier if (found := metric_values(metric, rows, warm))]
+            if current:
+                family.append(regression.Series(current, before, metric.higher_is_faster))
+                old = median(value for values in before for value in values) if before else None
+                places.append((number, metric, median(current), old))
+    judged: dict[int, list[Judged]] = {}
+    for (number, metric, value, old), comparison in zip(places, regression.compare(family), strict=True):
+        judged.setdefault(number, []).append(Judged(metric, comparison, value, old))
+    result = [
+        trend(key, newest_name, judged.get(number, []), [(name, found.get(key, [])) for name, found in divided])
+        for number, key in enumerate(keys)
+    ]
+    return result, gone
+
+
+def by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
+    """Runs that were timed, by their series, in order of appearance."""
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        if row["throughput"]:
+            found.setdefault(key_of(row), []).append(row)
+    return found
+
+
+def trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
+    """One series with its points and changes of level."""
+    filled = [(name, rows) for name, rows in sets if rows]
+    warm = all(row["throughput_warm"] for _, rows in filled for row in rows)
+    points = [Point(name, summary(rates(rows, warm))) for name, rows in filled]
+    changes = change_points([point.throughput.median for point in points])
+    older = [row for name, rows in filled if name != newest for row in rows]
+    return Trend(
+        dict(zip(KEY, key, strict=True)), newest, judged, points, changes,
+        commits([row for name, rows in filled if name == newest for row in rows]), commits(older),
+    )  # fmt: skip
+
+
+def commits(rows: Sequence[Row]) -> list[str]:
+    """The code behind runs, each commit once, in order."""
+    return list(dict.fromkeys(str(row["git_commit"])[:12] for row in rows if row["git_commit"]))

@@ -1,0 +1,39 @@
+"""``python -m orchestrator compare EARLIER… NEWER``: is the last campaign slower than those before it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.cli import common
+from orchestrator.config.compose import UsageError, nearest
+from orchestrator.records import EXIT_OK, EXIT_REFERENCE_MISSED
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the verdicts; exit code 5 if anything is slower."""
+    options = common.parse_campaigns(arguments, "compare")
+    if len(options.campaigns) < 2:
+        raise UsageError("compare takes two campaigns or more, the newest last: compare EARLIER… NEWER.")
+    store = common.existing_store(options)
+    known = store.campaigns()
+    names = [name.rstrip("/").rpartition("/")[2] for name in options.campaigns]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
+    from orchestrator.report.comparisons import comparison_document
+
+    rows = store.history(campaigns=names)
+    sets = [(name, [row for row in rows if row["campaign"] == name]) for name in names]
+    return conclude(comparison_document(sets), options.json)
+
+
+def conclude(document: Mapping[str, Any], as_json: bool) -> int:
+    """Print a document of verdicts; returns the exit code that they amount to."""
+    from orchestrator.report.verdicts import print_verdicts
+
+    if as_json:
+        common.print_json(document)
+    else:
+        print_verdicts(document, common.stdout_console())
+    return EXIT_REFERENCE_MISSED if document["verdict"] == "slower" else EXIT_OK

@@ -1,0 +1,41 @@
+"""``python -m orchestrator report --history [benchmark=NAME] [cluster=NAME]``: the newest week against those before."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from orchestrator.cli import common
+from orchestrator.config.compose import UsageError
+from orchestrator.records import EXIT_OK
+from orchestrator.store.store import Store
+
+KEYS = ("benchmark", "cluster", "week", "window")
+
+
+def history(store: Store, form: str, output: str | None, options: common.CampaignOptions) -> int:
+    """Print the verdicts, or write the page of all campaigns; exit code 5 if anything is slower. Raises UsageError."""
+    benchmark, cluster = options.settings.get("benchmark"), options.settings.get("cluster")
+    if form == "html":
+        from orchestrator.report.html.history import write_history
+
+        print(write_history(store.history(benchmark, cluster), Path(str(output))))
+        return EXIT_OK
+    from orchestrator.analysis.regression import WINDOW
+    from orchestrator.cli.compare import conclude
+    from orchestrator.report.comparisons import history_document
+
+    week = options.settings.get("week")
+    if week is not None and not re.fullmatch(r"\d{4}-W\d{2}", week):
+        raise UsageError(f"week={week}: a week is written as 2026-W07.")
+    window = options.settings.get("window", str(WINDOW))
+    if not window.isdigit() or int(window) < 1:
+        raise UsageError(f"window={window}: a number of weeks, 1 or more.")
+    rows = store.history(benchmark, cluster)
+    if not rows:
+        words = " ".join(f"{key}={value}" for key, value in options.settings.items())
+        raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
+    document = history_document(rows, week, int(window), {"benchmark": benchmark, "cluster": cluster})
+    if week is not None and not document["series"]:
+        raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
+    return conclude(document, form == "json")

@@ -1,0 +1,102 @@
+"""The documents of ``compare`` and ``report --history``: verdicts, and the series behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.analysis.history import KEY, Judged, Key, Trend, trends
+from orchestrator.analysis.regression import ALPHA, MINIMUM_EFFECT, SOUGHT_EFFECT
+
+COMPARISON_SCHEMA = "orchestrator.comparison/1"
+HISTORY_SCHEMA = "orchestrator.history/1"
+SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
+
+Row = Mapping[str, Any]
+
+
+def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> dict[str, Any]:
+    """The newest (last) of some campaigns against those before it; rows are those of Store.history."""
+    found, gone = trends(sets)
+    return {
+        "schema": COMPARISON_SCHEMA,
+        "base": [name for name, _ in sets[:-1]],
+        "target": sets[-1][0],
+        **verdict_entries(found, gone),
+    }
+
+
+def history_document(rows: Sequence[Row], week: str | None, window: int, selected: Mapping[str, Any]) -> dict[str, Any]:
+    """A week (the newest if None is given) against a window of weeks before it; rows are those of Store.history."""
+    weeks: dict[str, list[Row]] = {}
+    for row in rows:
+        weeks.setdefault(row["week"], []).append(row)
+    names = sorted(weeks)
+    week = week or (names[-1] if names else None)
+    kept = [(name, weeks[name]) for name in names if week is not None and name <= week]
+    found, gone = trends(kept, window) if kept and kept[-1][0] == week else ([], [])
+    return {
+        "schema": HISTORY_SCHEMA,
+        "selected": dict(selected),
+        "week": week,
+        "window": window,
+        "runs": sum(len(members) for _, members in kept),
+        **verdict_entries(found, gone),
+    }
+
+
+def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> dict[str, Any]:
+    """What both documents have: the rule, the worst verdict, the series."""
+    verdicts = [item.comparison.verdict for series in found for item in series.judged]
+    order = ("slower", "not enough runs", "faster", "no change")
+    return {
+        "rule": {"alpha": ALPHA, "minimum_effect": MINIMUM_EFFECT, "sought_effect": SOUGHT_EFFECT},
+        "verdict": next((verdict for verdict in order if verdict in verdicts), "nothing to compare"),
+        "series": [series_entry(item) for item in found],
+        "missing": [dict(zip(KEY, key, strict=True)) for key in gone],
+    }
+
+
+def series_entry(series: Trend) -> dict[str, Any]:
+    """One series."""
+    return {
+        **series.key,
+        "metrics": [metric_entry(item) for item in series.judged],
+        "points": [
+            {
+                "set": point.name,
+                "throughput": point.throughput.median,
+                "interval": list(point.throughput.interval) if point.throughput.interval else None,
+                "n": point.throughput.n,
+            }
+            for point in series.points
+        ],
+        "change_points": [
+            {"set": series.points[change.index].name, "index": change.index, "change": change.change}
+            for change in series.changes
+        ],
+        "commits": {"newest": series.commits, "earlier": series.earlier_commits},
+    }
+
+
+def metric_entry(item: Judged) -> dict[str, Any]:
+    """One verdict, in numbers and words."""
+    found = item.comparison
+    return {
+        "metric": item.metric.name,
+        "unit": item.metric.unit,
+        "verdict": found.verdict,
+        "text": str(found),
+        "change": found.change,
+        "interval": list(found.interval) if found.interval else None,
+        "p": found.p,
+        "adjusted_p": found.adjusted_p,
+        "detectable": found.detectable,
+        "needed": found.needed,
+        "median": item.median,
+        "earlier_median": item.earlier_median,
+        "n": found.n,
+        "earlier_sets": found.earlier_sets,
+        "earlier_n": found.earlier_n,
+    }

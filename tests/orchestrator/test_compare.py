@@ -1,0 +1,103 @@
+"""Whether the newest runs are slower: from stored runs to verdicts and exit codes, by the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from commands import Command
+from stored import stored_run
+
+from orchestrator.report.comparisons import SCHEMA_FILE
+from orchestrator.store.store import Store, default_url
+
+WEEK = 604800.0
+START = 1.79e9
+
+
+def store_of(folder: Path) -> Store:
+    (folder / "results").mkdir()
+    return Store(default_url(folder / "results"))
+
+
+def campaign(store: Store, folder: Path, name: str, factor: float = 1.0, week: int = 0, repeats: int = 10) -> None:
+    """Repeats with 1 % noise, on 1 and 2 nodes."""
+    random = np.random.default_rng(week + 1000 * len(name))
+    store.put_all(
+        [
+            stored_run(
+                folder / "runs", name, nodes=nodes, repeat=repeat, created=START + WEEK * week + repeat,
+                rate=100 * factor * float(np.exp(0.01 * random.standard_normal())), evaluations=0,
+            )
+            for nodes in (1, 2)
+            for repeat in range(repeats)
+        ]
+    )  # fmt: skip
+
+
+def test_a_campaign_six_per_cent_slower_is_found_and_one_as_fast_is_not(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    campaign(store, tmp_path, "before")
+    campaign(store, tmp_path, "same", week=1)
+    campaign(store, tmp_path, "slow", 0.94, week=2)
+    quiet = orchestrator("compare", "before", "same", "--json")
+    assert quiet.code == 0 and quiet.document["verdict"] == "no change"
+    found = orchestrator("compare", "before", "slow", "--json")
+    assert found.code == 5 and found.document["verdict"] == "slower"
+    jsonschema.validate(found.document, json.loads(SCHEMA_FILE.read_text()))
+    (metric,) = found.document["series"][0]["metrics"]
+    assert metric["change"] == pytest.approx(-0.06, abs=0.02)
+    shown = orchestrator("compare", "before", "slow")
+    assert shown.code == 5 and "slower by 6 % [" in shown.out
+
+
+def test_too_few_runs_are_said_to_be_so(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    campaign(store, tmp_path, "a", repeats=1)
+    campaign(store, tmp_path, "b", 0.5, repeats=1)
+    answer = orchestrator("compare", "a", "b")
+    assert answer.code == 0 and "not enough runs: needs 1 more" in answer.out
+
+
+def test_only_runs_on_the_same_data_are_compared(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    store.put_all([stored_run(tmp_path / "runs", "a", repeat=n) for n in range(5)])
+    store.put_all([stored_run(tmp_path / "runs", "b", repeat=n, rate=50, dataset_checksum="d") for n in range(5)])
+    document = orchestrator("compare", "a", "b", "--json").document
+    assert [metric["verdict"] for metric in document["series"][0]["metrics"]] == ["not enough runs"] * 2
+    assert [item["dataset_checksum"] for item in document["missing"]] == ["c" * 64]
+
+
+def test_the_newest_week_is_judged_and_the_change_is_located(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    for week in range(20):
+        campaign(store, tmp_path, f"week{week:02d}", 0.93 if week >= 14 else 1.0, week=week)
+    campaign(store, tmp_path, "newest", 0.85, week=20)
+    answer = orchestrator("report", "--history", "benchmark=stemdl", "cluster=local", "--json")
+    assert answer.code == 5
+    jsonschema.validate(answer.document, json.loads(SCHEMA_FILE.read_text()))
+    series = answer.document["series"][0]
+    assert series["change_points"][0]["index"] == 14
+    earlier = series["points"][13]["set"]
+    before = orchestrator("report", "--history", f"week={earlier}")
+    assert before.code == 0 and "no change" in before.out and "slower" not in before.out
+    shown = orchestrator("report", "--history").out
+    assert f"slower since {series['points'][14]['set']}" in shown
+
+
+def test_what_cannot_be_compared_is_a_usage_error_with_a_hint(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    campaign(store, tmp_path, "before", repeats=1)
+    for words, hint in (
+        (["compare", "before"], "two campaigns or more"),
+        (["compare", "before", "befor"], "Did you mean before?"),
+        (["report", "--history", "benchmark=nothing"], "no completed run of benchmark=nothing"),
+        (["report", "--history", "week=7"], "written as 2026-W07"),
+        (["report", "--history", "window=0"], "a number of weeks"),
+        (["report", "--history", "nodes=1"], "not nodes="),
+    ):
+        answer = orchestrator(*words)
+        assert answer.code == 64 and hint in answer.err, answer.err
