@@ -13,9 +13,11 @@ from orchestrator.records import write_text
 from orchestrator.report.formats import FORMATS, Format, Report
 
 if TYPE_CHECKING:
+    from orchestrator.report.projections import Question
     from orchestrator.store.store import RunRecord, Store
 
 
+PROJECTION_KEYS = ("algorithm", "cores")
 FLEET_WEEKS = 8
 """So far back hosts are looked at that may be slow again and again."""
 
@@ -49,6 +51,7 @@ def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
     parser.add_argument("--format", default=None)
     parser.add_argument("-o", "--output", default=None)
     parser.add_argument("--history", action="store_true")
+    parser.add_argument("--project", default=None, metavar="RANKS")
     ours, rest = parser.parse_known_args(list(arguments))
     if "--json" in rest:
         if ours.format not in (None, "json"):
@@ -86,7 +89,27 @@ def put_out(form: Format, reports: Sequence[Report], output: str | None) -> None
         ) from error
 
 
-def chosen(store: Store, campaigns: Sequence[str]) -> list[Report]:
+def question_of(ranks: str | None, settings: Mapping[str, str]) -> Question | None:
+    """What ``--project 8,64,512 [algorithm=NAME] [cores=N]`` asks. Raises UsageError."""
+    from orchestrator.analysis.projection import ALGORITHMS
+    from orchestrator.report.projections import Question
+
+    if ranks is None:
+        if settings:
+            raise UsageError(f"{next(iter(settings))}= goes with --project RANKS.")
+        return None
+    counts = [int(word) for word in ranks.split(",") if word.isdigit() and int(word) > 0]
+    if len(counts) != len(ranks.split(",")):
+        raise UsageError(f"--project {ranks}: numbers of ranks with commas between them, as in --project 8,64,512.")
+    algorithm, cores = settings.get("algorithm"), settings.get("cores")
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise UsageError(f"algorithm={algorithm} is not known.{nearest(algorithm, ALGORITHMS)}")
+    if cores is not None and not (cores.isdigit() and int(cores) > 0):
+        raise UsageError(f"cores={cores}: the number of cores that all ranks share, 1 or more.")
+    return Question(counts, algorithm, int(cores) if cores else None)
+
+
+def chosen(store: Store, campaigns: Sequence[str], question: Question | None) -> list[Report]:
     """Reports of the campaigns named, of the newest if none is. Raises UsageError."""
     from orchestrator.report.document import report_document
 
@@ -97,18 +120,19 @@ def chosen(store: Store, campaigns: Sequence[str]) -> list[Report]:
             raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
     records = {name: store.campaign(name) for name in sorted(set(names), key=known.index)}
     return [
-        Report(name, report_document(name, found, fleet_of(store, found)), found) for name, found in records.items()
+        Report(name, report_document(name, found, fleet_of(store, found), question), found)
+        for name, found in records.items()
     ]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Put out reports; the exit code is the worst of the campaigns'."""
     ours, rest = format_options(arguments)
-    options = common.parse_campaigns(rest, "report", history.KEYS if ours.history else ())
+    options = common.parse_campaigns(rest, "report", history.KEYS if ours.history else PROJECTION_KEYS)
     store = common.existing_store(options)
     if ours.history:
         return history.history(store, ours.format, ours.output, options)
-    reports = chosen(store, options.campaigns)
+    reports = chosen(store, options.campaigns, question_of(ours.project, options.settings))
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.terminal import print_report
 

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import series_of
 from orchestrator.records import PHASES
+from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
 from orchestrator.store.store import RunRecord
@@ -20,15 +21,20 @@ SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
 def report_document(
-    campaign: str, records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]] = ()
+    campaign: str,
+    records: Sequence[RunRecord],
+    fleet: Sequence[Mapping[str, Any]] = (),
+    question: Question | None = None,
 ) -> dict[str, Any]:
     """The document of a campaign's stored runs.
 
     ``fleet`` are rows of Store.host_history over the weeks before: with them hosts that were slow all along are named.
+    ``question`` asks for a projection beyond the scales that were measured.
     """
     ordered = sorted(records, key=place)
     runs = [run_entry(record) for record in ordered]
     series = series_of(measured(record) for record in ordered)
+    projected = {"projection": projection_entries(series, ordered, question)} if question else {}
     return {
         "schema": SCHEMA,
         "campaign": campaign,
@@ -39,6 +45,7 @@ def report_document(
         "laws": [entry for item in series for entry in law_entries(item)],
         "stragglers": [entry for record in ordered for entry in straggler_entries(record)],
         "slow_hosts": slow_host_entries(ordered, fleet),
+        **projected,
     }
 
 

@@ -126,3 +126,37 @@ def print_slow(stragglers: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[
         console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True, highlight=False)
     if len(lines) > MOST_LINES:
         console.print(f"  … and {len(lines) - MOST_LINES} more stragglers (--json has all)")
+
+
+def print_projection(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """What was not measured, apart from what was, with the error of the method where it could be looked at."""
+    if not entries:
+        return
+    columns = ["series", "ranks", "nodes", "efficiency", "step, s", "own", "straggling", "communication"]
+    table = table_of("Projected, not measured: weak scaling simulated from the measured steps", columns, ("series",))
+    for entry in entries:
+        for item in entry["points"]:
+            parts = (f"{item[name]:.4f}" for name in ("own_s", "straggling_s", "communication_s"))
+            table.add_row(
+                series_text(entry), str(item["ranks"]), str(item["nodes"]), f"{item['efficiency']:.3f}",
+                f"{item['step_s']:.4f}", *parts,
+            )  # fmt: skip
+    console.print(table)
+    for entry in entries:
+        network = entry["basis"]["network"]
+        speed = f"{network['bandwidth'] / 1e9:.3g} GB/s and {1e6 * network['latency_s']:.3g} µs"
+        console.print(
+            f"  {series_text(entry)}: base {entry['base_ranks']} ranks, {network['algorithm']}, "
+            f"{speed} ({escape(network['source'])}), "
+            f"communication × {entry['basis']['communication_cost']:.3g}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for item in entry["check"]:
+            on = " and ".join(str(count) for count in item["fitted_on"])
+            console.print(
+                f"    checked: from {on} ranks, {item['predicted']:.3f} at {item['ranks']}; measured "
+                f"{item['measured']:.3f} (error {100 * item['error']:+.1f} points)",
+                highlight=False,
+                soft_wrap=True,
+            )

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.report.modes import print_comparison, print_inference
-from orchestrator.report.sweep import print_scales, print_scaling, print_slow
+from orchestrator.report.sweep import print_projection, print_scales, print_scaling, print_slow
 
 RANKS_SHOWN = 8
 
@@ -86,6 +86,7 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
     print_comparison(document["comparison"], console)
     print_scales(document["scales"], console)
     print_scaling(document["scaling"], document["laws"], console)
+    print_projection(document.get("projection", []), console)
     print_slow(document["stragglers"], document["slow_hosts"], console)
 
 

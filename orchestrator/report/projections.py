@@ -1,0 +1,197 @@
+"""The part of the report's document that was not measured: how a series would scale further, under its own key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from orchestrator.analysis.losses import Split
+from orchestrator.analysis.projection import Network, Observed, Projected, Workload, calibrated, project
+from orchestrator.analysis.series import Series
+from orchestrator.report.scales import about, split_of
+from orchestrator.store.store import RunRecord
+
+GRADIENT_BYTES = 4
+"""Of one parameter: gradients are averaged in float32."""
+LATENCY_US = 10.0
+GB_PER_S = 1.0
+"""For profiles that do not say: what calibration then makes of it is the machine's own."""
+GRID = np.linspace(0, 1, 33)
+
+
+@dataclass(frozen=True)
+class Question:
+    """At how many ranks; ``algorithm`` of the allreduce and the ``cores`` that all ranks share, where they do."""
+
+    ranks: Sequence[int]
+    algorithm: str | None = None
+    cores: int | None = None
+
+
+def projection_entries(
+    series: Sequence[Series], records: Sequence[RunRecord], question: Question
+) -> list[dict[str, Any]]:
+    """A projection of every weak series of training runs that says how its steps differ."""
+    entries = []
+    for item in series:
+        if item.scaling_mode == "weak" and item.identity["mode"] == "training":
+            members = [record for record in records if belongs(record, item)]
+            if members:
+                entries.append(entry_of(item, members, question))
+    return entries
+
+
+def belongs(record: RunRecord, series: Series) -> bool:
+    """Whether a run is of that series, and was collected with the distribution of its steps."""
+    run = record.run
+    same = all(str(run[name]) == value for name, value in series.identity.items())
+    data = run.get("dataset_checksum") == series.dataset["checksum"]
+    settings = all(
+        lookup(json.loads(run["manifest"])["config"], key) == value for key, value in series.settings.items()
+    )
+    return bool(same and data and settings and run["state"] == "completed" and run.get("step_times"))
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key, None where there is none."""
+    node: Any = config
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
+def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -> dict[str, Any]:
+    """Points beyond what was measured, what they rest on, and how far the same method is off where it was measured."""
+    scales = sorted({int(record.run["ranks"]) for record in records})
+    network, source = network_of(records[0], question)
+    observed = [seen_at([record for record in records if record.run["ranks"] == ranks], ranks) for ranks in scales]
+    rows = [record for record in records if record.run["ranks"] == scales[0]]
+    plain = workload_of(rows, records, question)
+    workload = calibrated(plain, network, observed)
+    per_node = network.ranks_per_node
+    return {
+        **about(series),
+        "label": "projected",
+        "measured_ranks": scales,
+        "base_ranks": scales[0],
+        "basis": {
+            "own_s": workload.own_s,
+            "gradient_bytes": workload.gradient_bytes,
+            "overlap": workload.overlap,
+            "communication_cost": workload.cost,
+            "calibrated": any(ranks > 1 for ranks in scales),
+            "cores": workload.cores,
+            "network": {**asdict(network), "source": source},
+        },
+        "points": [
+            point_entry(item, per_node)
+            for item in project(workload, network, [n for n in question.ranks if n not in scales], observed[0])
+        ],
+        "check": check_entries(plain, network, observed),
+    }
+
+
+def point_entry(item: Projected, per_node: int) -> dict[str, Any]:
+    """One projected scale."""
+    return {
+        "ranks": item.ranks,
+        "nodes": -(-item.ranks // per_node),
+        "efficiency": item.efficiency,
+        "step_s": item.step_s,
+        "simulation_error_s": item.error_s,
+        "own_s": item.own_s,
+        "straggling_s": item.straggling_s,
+        "communication_s": item.communication_s,
+    }
+
+
+def check_entries(workload: Workload, network: Network, observed: Sequence[Observed]) -> list[dict[str, Any]]:
+    """Of three scales or more: the two smallest predict each of the others, which were measured."""
+    if len(observed) < 3:
+        return []
+    fitted = calibrated(workload, network, observed[:2])
+    others = observed[2:]
+    predicted = project(fitted, network, [item.ranks for item in others], observed[0])
+    return [
+        {
+            "ranks": item.ranks,
+            "fitted_on": [scale.ranks for scale in observed[:2]],
+            "measured": observed[0].step_s / item.step_s,
+            "predicted": guess.efficiency,
+            "error": guess.efficiency - observed[0].step_s / item.step_s,
+        }
+        for item, guess in zip(others, predicted, strict=True)
+    ]
+
+
+def seen_at(records: Sequence[RunRecord], ranks: int) -> Observed:
+    """Medians over the repeats at a scale."""
+    steps, waits = [], []
+    for record in records:
+        step = batch_of(record) / float(record.run.get("throughput_warm") or record.run["throughput"])
+        steps.append(step)
+        waits.append(step * communication_share(split_of(record)))
+    return Observed(ranks, median(steps), median(waits))
+
+
+def communication_share(split: Split | None) -> float:
+    """Part of the steps' time that went into communication alone."""
+    if split is None:
+        return 0.0
+    steps = split.compute + split.data + split.straggling + split.communication
+    return split.communication / steps if steps > 0 else 0.0
+
+
+def batch_of(record: RunRecord) -> float:
+    """Samples of one step, all ranks together."""
+    return float(json.loads(record.run["result"])["training"]["global_batch"])
+
+
+def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], question: Question) -> Workload:
+    """Own times at the base, where ranks disturb each other least; the spread between ranks from all scales."""
+    found = [json.loads(record.run["step_times"]) for record in base]
+    speeds: list[float] = []
+    for record in records:
+        table = record.table
+        own = np.asarray(table.column("data_s") + table.column("compute_s"), np.float64)
+        speeds += (own / np.median(own)).tolist()
+    training = json.loads(base[0].run["result"])["training"]
+    spec = json.loads(base[0].run["manifest"]).get("spec", {})
+    return Workload(
+        own_s=median(item["own_median_s"] for item in found),
+        steps=np.median([item["own"] for item in found], axis=0).tolist(),
+        ranks=np.quantile(speeds, GRID).tolist(),
+        gradient_bytes=GRADIENT_BYTES * float(training.get("parameters", 0)),
+        cores=question.cores or shared_cores(base[0]),
+        threads=int(spec.get("threads_per_rank", 1)),
+    )
+
+
+def shared_cores(record: RunRecord) -> int | None:
+    """Cores of this machine, which all "nodes" of cluster=local share; None of a machine whose nodes have their own."""
+    if json.loads(record.run["manifest"]).get("scheduler") != "local":
+        return None
+    cores = json.loads(record.run["result"]).get("world", {}).get("cores", [])
+    return len({core for text in cores for core in str(text).split(",")}) or None
+
+
+def network_of(record: RunRecord, question: Question) -> tuple[Network, str]:
+    """The profile's interconnect, and where its numbers come from."""
+    cluster = json.loads(record.run["manifest"])["config"].get("cluster", {})
+    profile = cluster.get("interconnect") or {}
+    per_node = int(cluster.get("ranks_per_node") or 1)
+    known = profile.get("gb_per_s_per_node")
+    network = Network(
+        latency_s=1e-6 * (profile.get("latency_us") or LATENCY_US),
+        bandwidth=1e9 * (known or GB_PER_S),
+        ranks_per_node=per_node,
+        algorithm="hierarchical" if per_node > 1 else "ring",
+    )
+    if question.algorithm:
+        network = replace(network, algorithm=question.algorithm)
+    return network, f"profile of {record.run['cluster']}" if known else "assumed; calibrated by what was measured"

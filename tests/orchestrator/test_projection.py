@@ -1,0 +1,117 @@
+"""The simulator of a step against what is known beforehand, and the projection in the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from commands import Command
+from stored import stored_run
+
+from orchestrator.analysis.projection import (
+    Network,
+    Observed,
+    Workload,
+    allreduce_s,
+    calibrated,
+    project,
+    step_of,
+)
+from orchestrator.report.document import SCHEMA_FILE
+from orchestrator.store.store import RunRecord, Store, default_url
+
+NET = Network(latency_s=1e-6, bandwidth=1e9)
+
+
+def test_a_ring_and_a_tree_cost_what_the_textbook_says() -> None:
+    assert allreduce_s(1e6, 8, NET) == pytest.approx(2 * 7 * 1e-6 + 2 * 7 / 8 * 1e-3)
+    tree = Network(latency_s=1e-6, bandwidth=1e9, algorithm="tree")
+    assert allreduce_s(1e6, 8, tree) == pytest.approx(2 * 3 * 1e-6 + 2 * 1e-3)
+    assert allreduce_s(1e6, 1, NET) == 0.0
+
+
+def test_a_hierarchy_is_a_ring_within_the_node_and_one_between() -> None:
+    net = Network(1e-6, 1e9, ranks_per_node=4, inner_latency_s=0.0, inner_bandwidth=1e10, algorithm="hierarchical")
+    within = 2 * 3 / 4 * 1e6 / 1e10
+    assert allreduce_s(1e6, 4, net) == pytest.approx(within)
+    assert allreduce_s(1e6, 8, net) == pytest.approx(within + 2e-6 + 1e-3)
+
+
+def test_what_computation_hides_is_not_paid() -> None:
+    hidden = Workload(1.0, [1.0], [1.0], 1e8, overlap=0.5, message_bytes=1e6)
+    assert step_of(hidden, NET, 2)[0] == pytest.approx(1.0 + 1e-3, rel=1e-3)
+    shown = Workload(1.0, [1.0], [1.0], 1e9, overlap=0.5, message_bytes=1e6)
+    assert step_of(shown, NET, 2)[0] == pytest.approx(1.5, rel=0.01)
+
+
+def test_more_ranks_wait_for_a_slower_slowest() -> None:
+    spread = np.linspace(0.9, 1.1, 33).tolist()
+    workload = Workload(1.0, spread, [1.0], 1.0)
+    few, many = (step_of(workload, NET, ranks)[0] for ranks in (2, 1000))
+    assert few == pytest.approx(1.0 + 0.1 / 3, abs=0.01)
+    assert many == pytest.approx(1.1, abs=0.002)
+
+
+def test_calibration_finds_the_cost_that_was_simulated() -> None:
+    true = Workload(0.01, [1.0], [1.0], 4e7, overlap=0.0, cost=3.0)
+    seen = [Observed(ranks, step_of(true, NET, ranks)[0], step_of(true, NET, ranks)[4]) for ranks in (1, 2, 4)]
+    found = calibrated(Workload(0.01, [1.0], [1.0], 4e7, overlap=0.0), NET, seen[:2])
+    assert found.cost == pytest.approx(3.0, rel=1e-3)
+    (guess,) = project(found, NET, [4], seen[0])
+    assert guess.efficiency == pytest.approx(seen[0].step_s / seen[2].step_s, rel=1e-3)
+
+
+def test_ranks_that_share_too_few_cores_take_turns() -> None:
+    workload = Workload(1.0, [1.0], [1.0], 1.0, cores=2)
+    assert [step_of(workload, NET, ranks)[0] for ranks in (1, 2, 4)] == pytest.approx([1, 1, 2], rel=1e-3)
+
+
+def with_steps(record: RunRecord) -> RunRecord:
+    """The run as a collector of this version stores it."""
+    own = {"own_median_s": 0.068, "own": np.linspace(0.97, 1.05, 33).tolist(), "communicate_s": [0.012] * 33}
+    manifest = json.loads(record.run["manifest"])
+    manifest["spec"] = {"threads_per_rank": 1}
+    result = json.loads(record.run["result"])
+    result["training"]["parameters"] = 1_000_000
+    texts = {"step_times": json.dumps(own), "manifest": json.dumps(manifest), "result": json.dumps(result)}
+    record.run.update(texts)
+    return record
+
+
+def test_the_report_projects_under_a_key_of_its_own_and_checks_itself(tmp_path: Path, orchestrator: Command) -> None:
+    (tmp_path / "results").mkdir()
+    rates = {1: 100.0, 2: 93.0, 4: 89.0}
+    records = [with_steps(stored_run(tmp_path / "runs", nodes=nodes, rate=rate)) for nodes, rate in rates.items()]
+    Store(default_url(tmp_path / "results")).put_all(records)
+    document = orchestrator("report", "--project", "8,16,64,512", "--json").document
+    jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text()))
+    assert {entry["nodes"] for entry in document["scaling"]} == {1, 2, 4}
+    (entry,) = document["projection"]
+    assert entry["label"] == "projected" and [point["ranks"] for point in entry["points"]] == [
+        16,
+        64,
+        512,
+    ]  # 8 were measured
+    efficiencies = [point["efficiency"] for point in entry["points"]]
+    assert efficiencies == sorted(efficiencies, reverse=True) and 0.3 < efficiencies[-1] < 0.95
+    (check,) = entry["check"]
+    assert check["fitted_on"] == [2, 4] and check["ranks"] == 8 and abs(check["error"]) < 0.1
+    assert "projection" not in orchestrator("report", "--json").document
+    shown = orchestrator("report", "--project", "8,64", "algorithm=tree").out
+    assert "Projected, not measured" in shown and "checked: from 2 and 4 ranks" in shown
+
+
+def test_a_projection_that_cannot_be_made_is_a_usage_error(tmp_path: Path, orchestrator: Command) -> None:
+    (tmp_path / "results").mkdir()
+    Store(default_url(tmp_path / "results")).put(stored_run(tmp_path / "runs"))
+    for words, hint in (
+        (["--project", "8,x"], "as in --project 8,64,512"),
+        (["--project", "8", "algorithm=rnig"], "Did you mean ring?"),
+        (["--project", "8", "cores=0"], "1 or more"),
+        (["cores=2"], "goes with --project"),
+    ):
+        answer = orchestrator("report", *words)
+        assert answer.code == 64 and hint in answer.err, answer.err
