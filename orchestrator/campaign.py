@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from orchestrator.config.compose import UsageError
-from orchestrator.launch.base import Scheduler, SubmissionError
+from orchestrator.launch.base import Run, Scheduler
+from orchestrator.launch.enter import refuse_foreign
+from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
-from orchestrator.records import (
-    FAILURE_SCHEMA,
-    Manifest,
-    RecordError,
-    RunDirectory,
-    now,
-    write_json,
-)
+from orchestrator.records import Manifest, RecordError, RunDirectory, now
+from orchestrator.submission import submit_all, write_failure
 from orchestrator.watch import RunStatus, look
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
-Runs: TypeAlias = list[tuple[RunDirectory, Manifest]]
+BUSY_SECONDS = 5.0
+LONGEST_BUSY_SECONDS = 300.0
+"""Between attempts to submit while the scheduler takes no more jobs."""
+
+Runs: TypeAlias = list[Run]
 
 
 @dataclass
@@ -73,42 +75,43 @@ def load(folder: Path) -> Runs:
     """The runs of a campaign's folder, or the one run of a run's folder. Raises RecordError if there is none."""
     if not folder.is_dir():
         raise RecordError(f"{folder} is not a folder")
-    owner = folder.stat().st_uid
-    if owner != os.geteuid() and os.geteuid() != 0:
-        raise RecordError(f"{folder} belongs to user {owner}: only its owner may use it")
+    refuse_foreign(folder)
     paths = [folder] if (folder / "manifest.json").exists() else sorted(folder.iterdir())
     runs = []
     for path in paths:
         directory = RunDirectory(path)
         if directory.manifest.exists():
+            refuse_foreign(path)
             runs.append((directory, directory.read_manifest()))
     if not runs:
         raise RecordError(f"{folder} holds no run: no manifest.json in it or in its folders")
     return sorted(runs, key=lambda run: run[1].order)
 
 
-def submit(scheduler: Scheduler, directory: RunDirectory, manifest: Manifest) -> None:
-    """Start the next attempt. The manifest says so before the scheduler hears of it, and which job it became after."""
-    manifest.attempts += 1
-    manifest.job_id, manifest.submitted = None, None
-    directory.write_manifest(manifest)
-    attempt = directory.attempt(manifest.attempts)
-    attempt.path.mkdir(mode=0o700, exist_ok=True)
+@contextmanager
+def attended(folder: Path) -> Iterator[None]:
+    """The campaign is this process's to submit and to collect meanwhile. Raises UsageError while it is another one's.
+
+    The system releases it with the process, however that ends.
+    """
+    refuse_foreign(folder)
+    descriptor = os.open(folder / ".attended", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        manifest.job_id = scheduler.submit(directory, manifest, manifest.attempts)
-    except SubmissionError as error:
-        failure = {
-            "schema": FAILURE_SCHEMA,
-            "state": "failed",
-            "cause": str(error),
-            "host": os.uname().nodename,
-            "ended": now(),
-        }
-        write_json(attempt.failure, failure)
-        return
-    manifest.submitted = now()
-    manifest.attempt_jobs.append(manifest.job_id)
-    directory.write_manifest(manifest)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 200).decode(errors="replace").strip()
+            raise UsageError(
+                f"campaign {folder.name} is followed by another orchestrator ({holder}): wait for it, or end it first"
+            ) from error
+        except OSError:
+            # A file system without locks: two orchestrators then are the user's own care.
+            pass
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def follow(
@@ -117,43 +120,77 @@ def follow(
     limits: Limits,
     show: Callable[[Sequence[RunStatus]], None],
     finished: Callable[[RunDirectory, Manifest, RunStatus], None],
+    detach: bool = False,
 ) -> list[RunStatus]:
     """Submit what is still planned, as many at a time as allowed, until every run has ended.
 
-    ``show`` is called after every look, ``finished`` once for each run when it has ended. Returns the last statuses.
+    ``show`` is called after every look, ``finished`` once for each run when it has ended. With ``detach`` it returns
+    when no more can be submitted now. Returns the last statuses.
     """
     done: set[str] = set()
+    wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
+    busy = ""
     while True:
         statuses = look(scheduler, runs)
-        for (directory, manifest), status in zip(runs, statuses, strict=True):
-            if status.final and status.run not in done:
+        for run, status in zip(runs, statuses, strict=True):
+            if status.final and status.run not in done and not goes_elsewhere(scheduler, run, status):
                 done.add(status.run)
-                finished(directory, manifest, status)
+                finished(*run, status)
+        if busy:
+            statuses = [replace(status, reason=busy) if status.state == "planned" else status for status in statuses]
         show(statuses)
         if len(done) == len(runs):
             return statuses
-        in_flight = sum(not status.final and status.state != "planned" for status in statuses)
-        waiting = [run for run, status in zip(runs, statuses, strict=True) if status.state == "planned"]
-        started = waiting[: max(0, limits.max_jobs - in_flight)]
-        for directory, manifest in started:
-            submit(scheduler, directory, manifest)
-        if not started:
+        started: Runs = []
+        if wait.is_due():
+            started = startable(runs, statuses, limits.max_jobs)
+            busy = submit_all(scheduler, started)
+            if busy:
+                wait.failed()
+        if detach and (busy or not started):
+            return statuses
+        if busy or not started:
             time.sleep(limits.interval_s)
+
+
+def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:
+    """The runs that are to be submitted now."""
+    waiting = [run for run, status in zip(runs, statuses, strict=True) if status.state == "planned" or status.resubmit]
+    in_flight = sum(not status.final for status in statuses) - len(waiting)
+    return waiting[: max(0, max_jobs - in_flight)]
+
+
+def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
+    """Whether a run that has ended is to be submitted again: a node failed, and the profile wants another one tried.
+
+    Which node it was is written down in any case.
+    """
+    directory, manifest = run
+    if status.state == "node-failed":
+        nodes = [name for name in scheduler.failed_nodes(run) if name not in manifest.failed_nodes]
+        if nodes:
+            manifest.failed_nodes += nodes
+            directory.write_manifest(manifest)
+        status.cause = f"{status.cause} ({', '.join(manifest.failed_nodes)})" if nodes else status.cause
+    cluster = manifest.config["cluster"]
+    again = cluster["slurm"]["exclude_failed_nodes"] and manifest.attempts < cluster["limits"]["max_attempts"]
+    if status.state != "node-failed" or not again:
+        return False
+    status.state, status.resubmit = "preempted-requeued", True
+    status.reason = f"{status.cause}; goes on without {', '.join(manifest.failed_nodes) or 'it'}"
+    return True
 
 
 def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunStatus]:
     """End what is in flight and wait, so long, until it has ended; what was not submitted never will be."""
     statuses = look(scheduler, runs)
     for (directory, manifest), status in zip(runs, statuses, strict=True):
-        if status.state == "planned":
-            manifest.attempts = 1
+        if status.state == "planned" or status.resubmit:
+            manifest.attempts = max(1, manifest.attempts)
             directory.write_manifest(manifest)
-            directory.attempt(1).path.mkdir(mode=0o700, exist_ok=True)
-            record = {"state": "cancelled", "cause": "cancelled before it was submitted"}
-            write_json(
-                directory.attempt(1).failure,
-                {"schema": FAILURE_SCHEMA, **record, "host": os.uname().nodename, "ended": now()},
-            )
+            attempt = directory.attempt(manifest.attempts)
+            attempt.path.mkdir(mode=0o700, exist_ok=True)
+            write_failure(attempt, "cancelled", "cancelled before it was submitted")
     flying = [run for run, status in zip(runs, statuses, strict=True) if not status.final]
     scheduler.cancel(flying)
     deadline = time.monotonic() + seconds

@@ -8,6 +8,7 @@ Configurations come from ``compose_all`` and have passed ``validate``.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 @dataclass
 class Outcome:
     """What became of a campaign. ``records`` has one record a planned run, in the plan's order; ``troubles`` are the
-    store's complaints, if some of them could not be put in; ``interrupted``: Ctrl-C ended it.
+    store's complaints, if some of them could not be put in; ``interrupted``: Ctrl-C ended it; ``detached``: its jobs go
+    on, and some records are of runs that have not ended.
     """
 
     campaign: str
@@ -41,6 +43,7 @@ class Outcome:
     records: list[RunRecord]
     interrupted: bool
     troubles: list[str]
+    detached: bool = False
 
 
 def prepare(configs: Sequence[Mapping[str, Any]], name: str | None = None) -> tuple[list[dict[str, Any]], Campaign]:
@@ -50,10 +53,13 @@ def prepare(configs: Sequence[Mapping[str, Any]], name: str | None = None) -> tu
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(usable_cores(), Path.cwd()))
 
 
-def conduct(configs: Sequence[Mapping[str, Any]], console: Console, name: str | None = None) -> Outcome:
+def conduct(
+    configs: Sequence[Mapping[str, Any]], console: Console, name: str | None = None, detach: bool = False
+) -> Outcome:
     """Carry out the campaign that the configurations make, to its end. Progress goes to ``console``.
 
-    ``name`` overrides the campaign's. Raises UsageError before anything is submitted, StoreError if there is no store.
+    ``name`` overrides the campaign's; with ``detach`` it returns when it has submitted all that may be at once. Raises
+    UsageError before anything is submitted, StoreError if there is no store.
     """
     from orchestrator import campaign as campaigns
     from orchestrator.launch.schedulers import scheduler
@@ -69,18 +75,23 @@ def conduct(configs: Sequence[Mapping[str, Any]], console: Console, name: str | 
     runs = campaigns.create(planned, provenance(PROJECT))
     store = store or Store(url)
     console.print(f"campaign {planned.name}: {len(runs)} run{'s' if len(runs) > 1 else ''}", highlight=False)
-    return attend(scheduler(whole[0]["cluster"]["scheduler"]), runs, whole[0], store, console)
+    chosen = scheduler(whole[0]["cluster"]["scheduler"])
+    with campaigns.attended(planned.folder):
+        return attend(chosen, runs, whole[0], store, console, detach)
 
 
-def attend(scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, console: Console) -> Outcome:
+def attend(
+    scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, console: Console, detach: bool = False
+) -> Outcome:
     """Submit what is still planned and follow all runs to their end, collecting each as it ends.
 
-    Ctrl-C cancels what is in flight.
+    Ctrl-C asks whether to cancel what is in flight or to let it go on; without a terminal it cancels.
     """
     from orchestrator import campaign as campaigns
     from orchestrator.collect import collect_run
     from orchestrator.report.live import LiveView
     from orchestrator.store.store import StoreError
+    from orchestrator.watch import look
 
     collected: dict[str, RunRecord] = {}
     troubles: list[str] = []
@@ -93,22 +104,48 @@ def attend(scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: S
             troubles.append(str(error))
 
     limits = campaigns.Limits(config["cluster"]["limits"]["max_jobs"], config["watch"]["interval_s"])
-    interrupted = False
+    interrupted, detached = False, detach
     try:
         with LiveView(console) as view:
-            campaigns.follow(scheduler, runs, limits, view.show, put)
+            statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach)
     except KeyboardInterrupt:
-        interrupted = True
-        console.print("interrupted: ending what runs …")
-        statuses = campaigns.cancel(scheduler, runs)
-        for (directory, manifest), status in zip(runs, statuses, strict=True):
-            if status.run not in collected:
-                put(directory, manifest, status)
+        detached = wants_to_detach(console)
+        interrupted = not detached
+        console.print("detached: what was submitted goes on" if detached else "interrupted: ending what runs …")
+        statuses = look(scheduler, runs) if detached else campaigns.cancel(scheduler, runs)
+    for (directory, manifest), status in zip(runs, statuses, strict=True):
+        if status.run not in collected:
+            put(directory, manifest, status)
     first, manifest = runs[0]
+    name = manifest.spec.campaign
+    if detached:
+        later = sum(status.state == "planned" for status in statuses)
+        if later:
+            most = f"cluster.limits.max_jobs={limits.max_jobs}"
+            console.print(f"{later} of {len(runs)} runs are not submitted yet ({most}): `resume` does that")
+        console.print(
+            f"`status {name}` shows them, `resume {name}` follows and collects them, `cancel {name}` ends them"
+        )
     return Outcome(
-        manifest.spec.campaign,
+        name,
         first.path.parent,
         [collected[manifest.spec.run] for _, manifest in runs],
         interrupted,
         list(dict.fromkeys(troubles)),
+        detached,
     )
+
+
+def wants_to_detach(console: Console) -> bool:
+    """After Ctrl-C: whether jobs shall go on. Without somebody to ask, or at a second Ctrl-C, they shall not."""
+    if not (console.is_terminal and sys.stdin.isatty()):
+        return False
+    try:
+        while True:
+            answer = (
+                console.input("\nd: detach, jobs go on · c (or Ctrl-C again): cancel them · [d/c] ").strip().lower()
+            )
+            if answer[:1] in ("d", "c"):
+                return answer[0] == "d"
+    except (KeyboardInterrupt, EOFError):
+        return False

@@ -116,6 +116,9 @@ class Manifest:
     """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked.
 
     ``order`` is the run's place, from 0, in the order in which the campaign's runs are started.
+    ``asked`` is when it was asked for the newest attempt's job, ``submitted`` when it had answered; ``tag`` and
+    ``label`` are the comment and the name that the job carries, ``task`` its index where it is one of an array.
+    ``failed_nodes`` are those on which attempts of this run failed.
     """
 
     spec: RunSpec
@@ -129,6 +132,11 @@ class Manifest:
     attempts: int = 0
     attempt_jobs: list[str] = field(default_factory=list)
     order: int = 0
+    asked: float | None = None
+    tag: str | None = None
+    label: str | None = None
+    task: int | None = None
+    failed_nodes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document."""
@@ -224,6 +232,16 @@ class AttemptDirectory:
     def failure(self) -> Path:
         """Written by whoever watches the ranks, when it did not."""
         return self.path / "failure.json"
+
+    @property
+    def claim(self) -> Path:
+        """Written first, by the job that the attempt became: which one that is."""
+        return self.path / "job.json"
+
+    @property
+    def ended(self) -> Path:
+        """Written last of all, by whoever watched the ranks: all of them have ended well and the result stands."""
+        return self.path / "ended.json"
 
     @property
     def errors(self) -> Path:

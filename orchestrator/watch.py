@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.launch.base import JobState, Scheduler
+from orchestrator.launch.causes import tail
 from orchestrator.records import (
     FINAL_STATES,
     AttemptDirectory,
@@ -17,6 +18,7 @@ from orchestrator.records import (
     read_alive,
     read_json_if_whole,
 )
+from orchestrator.submission import recover
 
 VANISHED_SECONDS = 10.0
 """A job that the scheduler no longer knows has so long to show its result before it counts as lost."""
@@ -34,6 +36,8 @@ class RunStatus:
     heartbeat: dict[str, Any] = field(default_factory=dict)
     ranks: int = 0
     ranks_alive: int = 0
+    resubmit: bool = False
+    """Whether it waits for the orchestrator to submit its next attempt."""
 
     @property
     def final(self) -> bool:
@@ -52,15 +56,20 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
     failure = read_json_if_whole(attempt.failure)
     if failure is not None:
         status.state, status.cause = str(failure["state"]), str(failure["cause"])
+    elif is_complete(attempt, job):
+        status.state = "completed"
     elif job is not None and job.state not in FINAL_STATES:
         status.state, status.reason = job.state, job.reason
-    elif read_json_if_whole(attempt.result) is not None:
-        status.state = "completed"
+        if job.state in ("submitted", "pending") and status.ranks_alive:
+            # The scheduler's news are older than the ranks' own.
+            status.state, status.reason = "running", ""
     elif job is not None and job.state != "completed":
         status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
-    elif manifest.submitted is None:
+        words = "" if attempt.claim.exists() else last_words(directory, manifest)
+        status.cause = f"{status.cause}, before any rank started: {words}" if words else status.cause
+    elif manifest.job_id is None:
         status.state = "submitted"
-    elif now() - last_sign(attempt, manifest.submitted) <= VANISHED_SECONDS:
+    elif now() - last_sign(attempt, manifest.submitted or now()) <= VANISHED_SECONDS:
         # A shared file system may show the result some seconds after the job has ended.
         status.state = "running"
     else:
@@ -68,6 +77,24 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         status.state = "lost" if job is None else "failed"
         status.cause = f"job {manifest.job_id} {gone} and left neither result nor cause; see {directory.jobs}"
     return status
+
+
+def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
+    """Whether there is a result that stands: its supervisor said so, or its job is over."""
+    if read_json_if_whole(attempt.result) is None:
+        return False
+    return attempt.ended.exists() or job is None or job.state in FINAL_STATES
+
+
+def last_words(directory: RunDirectory, manifest: Manifest) -> str:
+    """The last line that a job printed, which is what its set-up died of if no rank started."""
+    for folder in (directory.jobs, directory.path.parent / "jobs"):
+        text = tail(folder / f"{manifest.job_id}_0_log.out")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        said = [line for line in lines if not line.startswith(("slurmstepd:", "srun:"))] or lines
+        if said:
+            return said[-1]
+    return ""
 
 
 def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
@@ -89,5 +116,6 @@ def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
 
 def look(scheduler: Scheduler, runs: Sequence[tuple[RunDirectory, Manifest]]) -> list[RunStatus]:
     """Statuses of runs in the order given, for one query to the scheduler."""
+    recover(scheduler, runs)
     states = scheduler.states(runs)
     return [judge(directory, manifest, states.get(manifest.job_id or "")) for directory, manifest in runs]

@@ -9,7 +9,7 @@ from orchestrator.cli import common
 from orchestrator.cli.run import configurations
 from orchestrator.config.compose import UsageError
 from orchestrator.plan import undivided
-from orchestrator.records import EXIT_OK, RunDirectory
+from orchestrator.records import EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,12 +21,11 @@ def main(arguments: Sequence[str]) -> int:
     configs, campaign = prepare(configurations(options))
 
     chosen = scheduler(configs[0]["cluster"]["scheduler"])
-    scripts = {}
-    for run in campaign.runs:
-        try:
-            scripts[run.spec.run] = chosen.script(run, RunDirectory(campaign.folder / run.spec.run))
-        except FileNotFoundError as error:
-            raise UsageError(str(error)) from error
+    limit = configs[0]["cluster"]["limits"]["max_jobs"]
+    try:
+        scripts = chosen.scripts(campaign.runs, campaign.folder, limit)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
     if options.json:
         runs = [
             {
@@ -48,6 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return EXIT_OK
     print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}, in the order of their start")
+    printed: dict[str, str] = {}
     for run in campaign.runs:
         spec = run.spec
         training = spec.settings["training"]
@@ -56,6 +56,10 @@ def main(arguments: Sequence[str]) -> int:
             f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {spec.ranks} ranks, {spec.threads_per_rank} threads "
             f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
         )
+        if scripts[spec.run] in printed:
+            print(f"  as a task of the same array as {printed[scripts[spec.run]]}")
+            continue
+        printed[scripts[spec.run]] = spec.run
         print("  " + scripts[spec.run].replace("\n", "\n  "))
     for sentence in undivided(campaign):
         print(f"\nwarning: {sentence}")

@@ -15,17 +15,20 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.conduct import attend
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.store.store import default_url
+    from orchestrator.submission import submit_all
     from orchestrator.watch import look
 
     console = common.stderr_console()
     folder = common.campaign_folders(options.campaigns, options.results)[0]
-    runs = campaigns.load(folder)
-    config = runs[0][1].config
-    chosen = scheduler(runs[0][1].scheduler)
-    store = common.open_store(options.store or config["store"]["url"] or default_url(folder.parent))
-    for (directory, manifest), status in zip(runs, look(chosen, runs), strict=True):
-        again = status.final and status.state != "completed"
-        if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
-            console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
-            campaigns.submit(chosen, directory, manifest)
-    return conclude(attend(chosen, runs, config, store, console), console, options.json)
+    with campaigns.attended(folder):
+        runs = campaigns.load(folder)
+        config = runs[0][1].config
+        chosen = scheduler(runs[0][1].scheduler)
+        store = common.open_store(options.store or config["store"]["url"] or default_url(folder.parent))
+        for run, status in zip(runs, look(chosen, runs), strict=True):
+            manifest = run[1]
+            again = status.final and status.state != "completed"
+            if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
+                console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
+                submit_all(chosen, [run])
+        return conclude(attend(chosen, runs, config, store, console), console, options.json)

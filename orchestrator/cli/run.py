@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cli import common
 from orchestrator.config.compose import compose_all
 from orchestrator.config.validate import validate
-from orchestrator.records import EXIT_FAILED
+from orchestrator.records import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,15 +31,18 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.conduct import conduct
 
     console = common.stderr_console()
-    return conclude(conduct(configs, console), console, options.json)
+    return conclude(conduct(configs, console, detach=options.detach), console, options.json)
 
 
 def conclude(outcome: Outcome, console: Console, as_json: bool) -> int:
     """Report what became of a campaign; returns the exit code."""
     from orchestrator.cli.report import show
 
-    code = show(outcome.campaign, outcome.records, as_json)
+    silent = outcome.detached and not as_json
+    code = EXIT_OK if silent else show(outcome.campaign, outcome.records, as_json)
     for trouble in outcome.troubles:
         again = f"`python -m orchestrator collect {outcome.campaign}` tries again"
         console.print(f"[red]{trouble}[/red]; nothing is lost: {again}")
+    if outcome.detached:
+        code = EXIT_OK
     return code or (EXIT_FAILED if outcome.interrupted or outcome.troubles else code)

@@ -162,8 +162,11 @@ class PathsConfig:
 
 @dataclass
 class LimitsConfig:
-    """When to give up. ``silence_s``: a run whose ranks make no progress for so long is ended as hung;
-    before training starts (imports, rendezvous, staging) ``startup_silence_s`` holds instead.
+    """When to give up, and how often to ask. ``max_jobs`` are in flight at a time. The scheduler is asked for all of
+    them at once every ``query_s``, less often (up to every ``longest_query_s``) while it has no news; a job that it
+    does not know, or that is silent while it does not answer, is lost after ``lost_s``. ``silence_s``: a run whose
+    ranks make no progress for so long is ended as hung; before training starts (imports, rendezvous, staging)
+    ``startup_silence_s`` holds instead.
     """
 
     time_min: int = 60
@@ -171,6 +174,9 @@ class LimitsConfig:
     startup_silence_s: float = 300.0
     max_jobs: int = 100
     max_attempts: int = 3
+    query_s: float = 5.0
+    longest_query_s: float = 60.0
+    lost_s: float = 120.0
 
 
 @dataclass
@@ -198,7 +204,9 @@ class InterconnectConfig:
 
 @dataclass
 class SlurmConfig:
-    """What goes to Slurm. Unset keys are not passed on."""
+    """What goes to Slurm. Unset keys are not passed on. ``exclude_failed_nodes``: a run that ended by the failure of a
+    node is submitted again without that node, as long as it has attempts left.
+    """
 
     partition: str | None = None
     account: str | None = None
@@ -211,6 +219,7 @@ class SlurmConfig:
     memory_gb: float | None = None
     exclusive: bool = False
     exclude: str | None = None
+    exclude_failed_nodes: bool = False
     additional: dict[str, str] = field(default_factory=dict)
 
 

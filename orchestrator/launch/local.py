@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -20,9 +21,8 @@ from submitit.core import core
 from submitit.helpers import clean_env
 from submitit.local.local import LocalJob
 
-from orchestrator.launch.base import JobState, Scheduler, SubmissionError
+from orchestrator.launch.base import JobState, Run, Scheduler, SubmissionError
 from orchestrator.launch.job import PROJECT, rank_command
-from orchestrator.launch.supervisor import supervise
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, read_json_if_whole, write_json
 
@@ -37,7 +37,7 @@ class LocalMpiExecutor(core.PicklingExecutor):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # submitit spaces submissions out for a scheduler's sake; there is none here.
         self._throttling = 0.0
 
@@ -68,10 +68,6 @@ class LocalMpiExecutor(core.PicklingExecutor):
         _PROCESSES[job_id] = process
         write_json(process_file(self.folder, job_id), {"pid": process.pid, "started": process_started(process.pid)})
         return LocalJob(folder=self.folder, job_id=job_id, tasks=[0])
-
-    @property
-    def _submitit_command_str(self) -> str:
-        return shlex.join([sys.executable, "-u", "-m", "submitit.core._submit", str(self.folder)])
 
     def _num_tasks(self) -> int:
         return 1
@@ -109,9 +105,20 @@ def process_of(directory: RunDirectory, job_id: str) -> int | None:
     if started is not None and started.poll() is not None:
         return None
     record = read_json_if_whole(process_file(directory.jobs, job_id))
-    if record is None or process_started(int(record["pid"])) != record["started"]:
-        return None
-    return int(record["pid"])
+    if record is not None:
+        return int(record["pid"]) if process_started(int(record["pid"])) == record["started"] else None
+    # Its submitter died before it wrote that: what the job itself wrote.
+    return claimed_by(directory, job_id)
+
+
+def claimed_by(directory: RunDirectory, job_id: str) -> int | None:
+    """Process id of a job of this machine that has claimed an attempt and still runs, else None."""
+    for attempt in directory.attempts():
+        claim = read_json_if_whole(attempt.claim) or {}
+        if claim.get("job") == job_id and claim.get("host") == socket.gethostname():
+            started = process_started(int(claim["pid"]))
+            return int(claim["pid"]) if started is not None and started <= float(claim["started"]) + 1 else None
+    return None
 
 
 class LocalScheduler(Scheduler):
@@ -119,15 +126,17 @@ class LocalScheduler(Scheduler):
 
     name = "local"
 
-    def submit(self, directory: RunDirectory, manifest: Manifest, attempt: int) -> str:
+    def submit(self, runs: Sequence[Run]) -> list[str]:
         """Start the supervisor of one attempt."""
+        ((directory, manifest),) = runs
+        words = [sys.executable, "-u", "-m", "orchestrator.launch.enter", str(directory.path), str(manifest.attempts)]
         try:
-            job = LocalMpiExecutor(directory.jobs).submit(supervise, str(directory.path), attempt)
+            job = LocalMpiExecutor(directory.jobs)._submit_command(shlex.join(words))
         except OSError as error:
             raise SubmissionError(f"{manifest.spec.run} could not be started: {error}") from error
-        return str(job.job_id)
+        return [str(job.job_id)]
 
-    def states(self, runs: Sequence[tuple[RunDirectory, Manifest]]) -> dict[str, JobState]:
+    def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """Running, as long as the supervisor's process lives."""
         return {
             manifest.job_id: JobState("running")
@@ -135,16 +144,21 @@ class LocalScheduler(Scheduler):
             if manifest.job_id and process_of(directory, manifest.job_id) is not None
         }
 
-    def cancel(self, runs: Sequence[tuple[RunDirectory, Manifest]]) -> None:
+    def cancel(self, runs: Sequence[Run]) -> None:
         """Ask each supervisor to end its ranks."""
         for directory, manifest in runs:
             pid = process_of(directory, manifest.job_id or "")
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
 
-    def script(self, planned: PlannedRun, directory: RunDirectory) -> str:
-        """The environment and the launcher's command line, as a shell would take them."""
-        manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
-        command = rank_command(manifest, directory.path, attempt=1)
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
-        return "\n".join([*lines, shlex.join(command.words)])
+    def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
+        """The environment and the launcher's command line of each, as a shell would take them."""
+        return {run.spec.run: script(run, RunDirectory(folder / run.spec.run)) for run in planned}
+
+
+def script(planned: PlannedRun, directory: RunDirectory) -> str:
+    """What starts one run."""
+    manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
+    command = rank_command(manifest, directory.path, attempt=1)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
+    return "\n".join([*lines, shlex.join(command.words)])

@@ -1,142 +1,189 @@
-"""Jobs on a Slurm machine, submitted through submitit: one batch script a run, which becomes the supervisor."""
+"""Jobs on a Slurm machine, submitted through submitit: one batch script a run, or an array for runs that are alike."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.helpers import clean_env
-from submitit.slurm.slurm import SlurmExecutor
 
-from orchestrator.launch.base import JobState, Scheduler, SubmissionError
-from orchestrator.launch.job import PROJECT
-from orchestrator.launch.slurm_states import query
-from orchestrator.launch.supervisor import supervise
+from orchestrator.launch.base import JobState, Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
+from orchestrator.launch.pace import Pace
+from orchestrator.launch.slurm_script import Batch, batch_script, shape, submit_script
+from orchestrator.launch.slurm_states import Job, failed_nodes, query, search
 from orchestrator.plan import PlannedRun
-from orchestrator.records import Manifest, RunDirectory, RunSpec
+from orchestrator.records import Manifest, RunDirectory, now, write_json
 
-WARNING_SECONDS = 90
-"""So long before the time limit Slurm warns the supervisor."""
-
-
-class BatchExecutor(SlurmExecutor):
-    """submitit's executor, whose script starts no srun step of its own and never names a wckey nobody asked for."""
-
-    @property
-    def _submitit_command_str(self) -> str:
-        # exec: the batch shell becomes the supervisor, so that Slurm's signals reach it.
-        return "exec " + super()._submitit_command_str
-
-    def _make_submission_file_text(self, command: str, uid: str) -> str:
-        text = super()._make_submission_file_text(command, uid)
-        return text.replace("#SBATCH --wckey=submitit\n", "")
-
-    @classmethod
-    def affinity(cls) -> int:
-        """Scripts can be printed on a machine without Slurm, too."""
-        return 2
-
-
-def sbatch_parameters(spec: RunSpec, cluster: Mapping[str, Any], run_id: str) -> dict[str, Any]:
-    """submitit's parameters for a run, from the cluster's profile."""
-    slurm = cluster["slurm"]
-    additional = {"signal": f"B:USR2@{WARNING_SECONDS}", **slurm["additional"]}
-    if slurm["reservation"]:
-        additional["reservation"] = slurm["reservation"]
-    parameters: dict[str, Any] = {
-        "job_name": spec.run[:64],
-        "comment": run_id,
-        "time": cluster["limits"]["time_min"],
-        "nodes": spec.nodes,
-        "ntasks_per_node": spec.ranks_per_node,
-        "cpus_per_task": spec.threads_per_rank,
-        "use_srun": False,
-        "stderr_to_stdout": True,
-        "setup": setup_lines(cluster),
-        "additional_parameters": additional,
-    }
-    names = ("partition", "account", "qos", "constraint", "wckey", "gres", "gpus_per_node", "exclude")
-    parameters |= {name: slurm[name] for name in names if slurm[name] is not None}
-    if slurm["memory_gb"]:
-        parameters["mem"] = f"{int(1024 * slurm['memory_gb'])}MB"
-    if slurm["exclusive"]:
-        parameters["exclusive"] = True
-    return parameters
-
-
-def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
-    """Modules and the profile's own lines; the first that fails fails the job."""
-    modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
-    path = os.pathsep.join([str(PROJECT), "${PYTHONPATH:-}"])
-    return ["set -eo pipefail", *modules, *cluster["setup"], f'export PYTHONPATH="{path}"']
-
-
-def run_identity(spec: RunSpec) -> str:
-    """What a job carries as its comment, to be known again."""
-    return f"orchestrator:{spec.campaign}/{spec.run}"
-
-
-def executor_for(directory: RunDirectory, manifest: Manifest) -> BatchExecutor:
-    """submitit's executor with the run's parameters."""
-    cluster = manifest.config["cluster"]
-    executor = BatchExecutor(directory.jobs, python=shlex.quote(cluster["python"] or sys.executable))
-    executor._throttling = 0.0
-    executor.update_parameters(**sbatch_parameters(manifest.spec, cluster, run_identity(manifest.spec)))
-    return executor
+MOST_AT_ONCE = 1000
+"""Tasks of an array at most: Slurm's own default of MaxArraySize is 1001."""
+BUSY = re.compile(r"MaxSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept", re.IGNORECASE)
+UNSURE = re.compile(
+    r"Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes|"
+    r"Communication connection failure|Transport endpoint",
+    re.IGNORECASE,
+)
+"""What sbatch says when it cannot tell whether its request arrived."""
+SUBMIT_SECONDS = 180
 
 
 class SlurmScheduler(Scheduler):
-    """A machine's Slurm."""
+    """A machine's Slurm. Remembers what it was last told, and asks again when it is time to."""
 
     name = "slurm"
+    most_at_once = MOST_AT_ONCE
 
-    def submit(self, directory: RunDirectory, manifest: Manifest, attempt: int) -> str:
+    def __init__(self) -> None:
+        self.pace: Pace | None = None
+        self.known: dict[str, JobState] = {}
+        self.asked_for: set[str] = set()
+        self.absent_since: dict[str, float] = {}
+
+    def alike(self, run: Run) -> Hashable:
+        """Runs that differ in nothing that Slurm is told but their names."""
+        _, manifest = run
+        return json.dumps(shape(manifest), sort_keys=True)
+
+    def mark(self, runs: Sequence[Run]) -> None:
+        """An array's tasks carry one comment and one name, and are told apart by their index."""
+        super().mark(runs)
+        if len(runs) > 1:
+            first = runs[0][1]
+            for task, (_, manifest) in enumerate(runs):
+                manifest.tag = f"{first.tag}+{len(runs) - 1}"
+                manifest.label = first.spec.campaign[:64]
+                manifest.task = task
+
+    def submit(self, runs: Sequence[Run]) -> list[str]:
         """sbatch, with nothing of this shell's own SLURM_ and SBATCH_ variables."""
+        batch = batch_of(runs)
+        batch.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if batch.list_of_runs is not None:
+            write_json(
+                batch.list_of_runs,
+                {"runs": [[str(directory.path), manifest.attempts] for directory, manifest in runs]},
+            )
         try:
             with own_environment():
-                job = executor_for(directory, manifest).submit(supervise, str(directory.path), attempt)
+                job = submit_script(batch)
         except (FailedJobError, FailedSubmissionError, OSError) as error:
-            raise SubmissionError(f"Slurm did not take {manifest.spec.run}: {sbatch_words(str(error))}") from error
-        return str(job.job_id)
+            raise refusal(str(error), runs[0][1].spec.run) from error
+        if self.pace is not None:
+            self.pace.hurry()
+        return [job] if len(runs) == 1 else [f"{job}_{task}" for task in range(len(runs))]
 
-    def states(self, runs: Sequence[tuple[RunDirectory, Manifest]]) -> dict[str, JobState]:
-        """All in one query."""
-        wanted = {
-            manifest.job_id: (run_identity(manifest.spec), manifest.submitted or manifest.created)
-            for _, manifest in runs
-            if manifest.job_id
+    def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
+        """All in one query, if one is due; else as they were."""
+        wanted = {manifest.job_id: job_of(manifest) for _, manifest in runs if manifest.job_id}
+        if not wanted:
+            return {}
+        limits = runs[0][1].config["cluster"]["limits"]
+        pace = self.pace = self.pace or Pace(limits["query_s"], limits["longest_query_s"])
+        if set(wanted) - self.asked_for:
+            pace.hurry()
+        if pace.is_due():
+            self.asked_for = set(wanted)
+            self.ask(wanted, pace)
+        if pace.failing_for > limits["lost_s"]:
+            # Whoever still writes files lives; of the others nobody knows any more.
+            return {}
+        silent = f"Slurm has not answered for {pace.failing_for:.0f} s" if pace.failing_for else ""
+        return {
+            job: self.state_of(job, silent)
+            for job in wanted
+            if job in self.known or now() - self.absent_since.setdefault(job, now()) < limits["lost_s"]
         }
-        return query(wanted)
 
-    def cancel(self, runs: Sequence[tuple[RunDirectory, Manifest]]) -> None:
+    def ask(self, wanted: dict[str, Job], pace: Pace) -> None:
+        """One query, and what follows from its answer."""
+        answer = query(wanted)
+        if answer is None:
+            pace.failed()
+            return
+        pace.answered(news=answer != {job: state for job, state in self.known.items() if job in wanted})
+        self.known = answer
+        for job in answer:
+            self.absent_since.pop(job, None)
+
+    def state_of(self, job: str, silent: str) -> JobState:
+        """What is known of a job that is not yet given up."""
+        known = self.known.get(job, JobState("submitted", "Slurm does not list the job yet"))
+        return JobState(known.state, silent) if silent else known
+
+    def find(self, runs: Sequence[Run]) -> dict[str, str] | None:
+        """By the comments that they carry."""
+        jobs = {manifest.spec.run: job_of(manifest) for _, manifest in runs if manifest.tag}
+        if not jobs:
+            return {}
+        tagged = search(jobs)
+        if tagged is None:
+            return None
+        found = {}
+        for _, manifest in runs:
+            for job in tagged.get(manifest.tag or "", []):
+                if manifest.task is None or job.endswith(f"_{manifest.task}"):
+                    found[manifest.spec.run] = job
+        return found
+
+    def failed_nodes(self, run: Run) -> list[str]:
+        """Those of the job's nodes that Slurm counts as failed."""
+        job = run[1].job_id
+        return failed_nodes(job) if job else []
+
+    def cancel(self, runs: Sequence[Run]) -> None:
         """scancel; the supervisor gets the signal with the ranks and writes down the end."""
         jobs = [manifest.job_id for _, manifest in runs if manifest.job_id]
         if jobs:
             subprocess.run(["scancel", "--full", *jobs], capture_output=True, text=True, timeout=60)
+            if self.pace is not None:
+                self.pace.hurry()
 
-    def script(self, planned: PlannedRun, directory: RunDirectory) -> str:
-        """The batch script, and in it as a comment what the supervisor will start."""
-        from orchestrator.launch.job import rank_command
+    def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
+        """The batch scripts, and in each as a comment what its supervisor will start."""
+        runs = [
+            (
+                RunDirectory(folder / run.spec.run),
+                Manifest(run.spec, run.config, run.config_hash, {}, created=0.0, attempts=1),
+            )
+            for run in planned
+        ]
+        texts = {}
+        for first in range(0, len(runs), max_jobs):
+            for _, alike in groupby(sorted(runs[first : first + max_jobs], key=self.order), self.order):
+                together = list(alike)
+                self.mark(together)
+                text = batch_script(batch_of(together))
+                texts.update({manifest.spec.run: text for _, manifest in together})
+        return texts
 
-        manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
-        executor = BatchExecutor.__new__(BatchExecutor)
-        executor.folder = Path(directory.jobs)
-        executor.python = shlex.quote(planned.config["cluster"]["python"] or sys.executable)
-        executor.parameters = sbatch_parameters(planned.spec, planned.config["cluster"], run_identity(planned.spec))
-        text = executor._make_submission_file_text(executor._submitit_command_str, "plan")
-        command = rank_command(manifest, directory.path, attempt=1)
-        lines = [f"# {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
-        return "\n".join(
-            [text.rstrip(), "# which starts, in the allocation:", *lines, f"# {shlex.join(command.words)}"]
-        )
+    def order(self, run: Run) -> str:
+        """``alike`` as text, to sort by."""
+        return str(self.alike(run))
+
+
+def job_of(manifest: Manifest) -> Job:
+    """By what a run's job is known again."""
+    return Job(
+        manifest.tag or f"orchestrator:{manifest.spec.campaign}/{manifest.spec.run}",
+        manifest.label or manifest.spec.run[:64],
+        manifest.asked or manifest.submitted or manifest.created,
+    )
+
+
+def batch_of(runs: Sequence[Run]) -> Batch:
+    """The submission of runs that are alike and have been marked."""
+    (directory, manifest), number = runs[0], len(runs)
+    if number == 1:
+        return Batch(manifest, 1, directory.jobs, directory.path, None)
+    logs = directory.path.parent / "jobs"
+    listed = logs / f"{manifest.spec.run}+{number - 1}-attempt-{manifest.attempts}.json"
+    return Batch(manifest, number, logs, directory.path, listed)
 
 
 @contextmanager
@@ -147,6 +194,16 @@ def own_environment() -> Iterator[None]:
         if conf:
             os.environ["SLURM_CONF"] = conf
         yield
+
+
+def refusal(text: str, run: str) -> SubmissionError:
+    """What a failed sbatch means, with its own words."""
+    words = sbatch_words(text)
+    if BUSY.search(words):
+        return SchedulerBusy(words)
+    if UNSURE.search(words):
+        return SubmissionUnsure(words)
+    return SubmissionError(f"Slurm did not take {run}: {words}")
 
 
 def sbatch_words(text: str) -> str:

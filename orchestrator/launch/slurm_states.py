@@ -1,10 +1,12 @@
-"""What Slurm says of jobs: accounting first, the queue when accounting is away. One command for all jobs."""
+"""What Slurm says of jobs: accounting first, the queue for what accounting does not know. One command for all jobs."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from orchestrator.launch.base import JobState
 
@@ -37,41 +39,114 @@ STATES = {
 QUERY_SECONDS = 30
 CLOCK_SLACK_SECONDS = 300
 """A login node's clock may be ahead of the scheduler's by so much."""
+LONGEST_ARRAY = 4_000_001
+"""Slurm's own limit of an array's indices (MaxArraySize)."""
 
-Wanted = Mapping[str, tuple[str, float]]
-"""By job id: the comment that the job carries, and when it was submitted."""
+
+@dataclass(frozen=True)
+class Job:
+    """By what a job is known again: the comment and the name that it carries, and when it was asked for."""
+
+    tag: str
+    label: str
+    asked: float
 
 
-def query(wanted: Wanted) -> dict[str, JobState]:
-    """States of the jobs that Slurm knows. A job whose comment is another's is not ours: its id was used again."""
+@dataclass(frozen=True)
+class Line:
+    """One job as a command of Slurm's printed it."""
+
+    job: str
+    state: JobState
+    tag: str
+    label: str
+
+    def is_of(self, job: Job) -> bool:
+        """Whether it speaks of that job, rather than of one that has got its id again.
+
+        Where a site's accounting keeps no comments the name must do.
+        """
+        return self.tag == job.tag if self.tag else self.label == job.label
+
+
+Wanted = Mapping[str, Job]
+"""By job id."""
+
+SACCT = ["sacct", "--allocations", "--parsable2", "--noheader", "--delimiter=\x1f"]
+SACCT_FIELDS = "JobID,State,Reason,Comment,JobName"
+SQUEUE = ["squeue", "--noheader", "--array", "--states=all", "--Format"]
+SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
+
+
+def query(wanted: Wanted) -> dict[str, JobState] | None:
+    """States of the jobs that Slurm knows; None if neither accounting nor the queue answered.
+
+    The queue is asked for those that accounting does not know, or not yet.
+    """
     if not wanted:
         return {}
-    answers = ask_accounting(wanted)
-    if answers is None:
-        answers = ask_queue(wanted)
-    return answers or {}
+    found = ask_accounting(wanted)
+    missing = {job: identity for job, identity in wanted.items() if found is None or job not in found}
+    if not missing:
+        return found
+    queued = ask_queue(missing)
+    if found is None:
+        return queued
+    return found if queued is None else found | queued
 
 
 def ask_accounting(wanted: Wanted) -> dict[str, JobState] | None:
-    """One sacct over all jobs since the first was submitted; None if it fails."""
-    since = min(submitted for _, submitted in wanted.values()) - CLOCK_SLACK_SECONDS
-    answer = run(
-        [
-            "sacct", "--allocations", "--parsable2", "--noheader", "--delimiter=\x1f",
-            "--starttime", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since)),
-            "--jobs", ",".join(wanted), "--format", "JobIDRaw,State,Reason,Comment",
-        ]
-    )  # fmt: skip
+    """One sacct over all jobs since the first was asked for; None if it fails."""
+    answer = run([*SACCT, *since(wanted), "--jobs", joined(wanted), "--format", SACCT_FIELDS])
     return None if answer is None else parse(answer, wanted)
 
 
 def ask_queue(wanted: Wanted) -> dict[str, JobState] | None:
     """One squeue over all jobs; it forgets a job some minutes after its end. None if it fails."""
-    answer = run(
-        ["squeue", "--noheader", "--states=all", "--jobs", ",".join(wanted), "--Format",
-         "JobID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f"]
-    )  # fmt: skip
+    answer = run([*SQUEUE, SQUEUE_FIELDS, "--jobs", joined(wanted)])
+    if answer is None and len(wanted) > 0 and run(["scontrol", "ping"]) is not None:
+        # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
+        return {}
     return None if answer is None else parse(answer, wanted)
+
+
+def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
+    """Ids of jobs by the comment that they carry, for comments given by any key; None if the queue did not answer.
+
+    Pending and running ones are in the queue, ended ones in accounting.
+    """
+    labels = ",".join(sorted({job.label for job in jobs.values()}))
+    queue = run([*SQUEUE, SQUEUE_FIELDS, "--name", labels])
+    if queue is None:
+        return None
+    ended = run([*SACCT, *since(jobs), "--name", labels, "--format", SACCT_FIELDS]) or ""
+    tags = {job.tag for job in jobs.values()}
+    found: dict[str, list[str]] = {}
+    for line in [*lines(queue), *lines(ended)]:
+        if line.tag in tags and line.job not in found.setdefault(line.tag, []):
+            found[line.tag].append(line.job)
+    return found
+
+
+def failed_nodes(job: str) -> list[str]:
+    """Those of a job's nodes that Slurm counts as failed, when the job has ended by one."""
+    nodes = run([*SACCT, "--jobs", job, "--format", "NodeList"]) or ""
+    listed = next((line for line in nodes.splitlines() if line and line != "None assigned"), "")
+    if not listed:
+        return []
+    down = run(["sinfo", "--noheader", "--Node", "--states=down,fail,drain", f"--nodes={listed}", "--format=%N"]) or ""
+    return list(dict.fromkeys(down.split()))
+
+
+def since(jobs: Mapping[str, Job]) -> list[str]:
+    """sacct's option for a time before the first of the jobs was asked for; without one it looks at today alone."""
+    first = min(job.asked for job in jobs.values()) - CLOCK_SLACK_SECONDS
+    return ["--starttime", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(first))]
+
+
+def joined(wanted: Wanted) -> str:
+    """Job ids for a command line; of an array's tasks their array, once."""
+    return ",".join(dict.fromkeys(job.partition("_")[0] for job in wanted))
 
 
 def run(command: list[str]) -> str | None:
@@ -84,16 +159,38 @@ def run(command: list[str]) -> str | None:
 
 
 def parse(text: str, wanted: Wanted) -> dict[str, JobState]:
-    """Lines of job id, state, reason and comment, of which the last may be empty where it is not kept."""
-    states: dict[str, JobState] = {}
-    for line in text.splitlines():
-        fields = [field.strip() for field in line.split("\x1f")]
-        if len(fields) < 4 or fields[0] not in wanted:
+    """States of wanted jobs in lines of job id, state, reason, comment and name, where some fields may be empty."""
+    return {
+        line.job: line.state for line in lines(text, set(wanted)) if line.job in wanted and line.is_of(wanted[line.job])
+    }
+
+
+def lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
+    """The jobs of an answer. Tasks of an array that share a line, as pending ones do, get one each; of ``wanted`` ones
+    alone if these are given.
+    """
+    for row in text.splitlines():
+        fields = [field.strip() for field in row.split("\x1f")]
+        if len(fields) < 5:
             continue
-        job, state, reason, comment = fields[:4]
-        if comment and comment not in ("(null)", wanted[job][0]):
-            continue
+        job, word, reason, tag, label = ("" if field == "(null)" else field for field in fields[:5])
         # "CANCELLED by 1000" and the like.
-        word = state.split()[0].rstrip("+") if state else ""
-        states[job] = JobState(STATES.get(word, "running"), "" if reason in ("None", "(null)") else reason)
-    return states
+        state = STATES.get(word.split()[0].rstrip("+") if word else "", "running")
+        said = JobState(state, "" if reason == "None" else reason)
+        for each in tasks_of(job, wanted):
+            yield Line(each, said, tag, label)
+
+
+def tasks_of(job: str, wanted: set[str] | None) -> Iterator[str]:
+    """ "17" as it is; "17_[2,4-6%2]" as 17_2, 17_4, 17_5 and 17_6."""
+    several = re.fullmatch(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]", job)
+    if not several:
+        yield job
+        return
+    ranges = [part.partition("-") for part in several[2].split(",") if part]
+    for first, dash, last in ranges:
+        end, _, step = last.partition(":")
+        for number in range(int(first), min(int(end) if dash else int(first), LONGEST_ARRAY) + 1, int(step or 1)):
+            name = f"{several[1]}_{number}"
+            if wanted is None or name in wanted:
+                yield name

@@ -13,7 +13,7 @@ from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
-from orchestrator.launch.slurm_states import parse
+from orchestrator.launch.slurm_states import Job, parse
 from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
 from orchestrator.watch import VANISHED_SECONDS, judge
 
@@ -121,26 +121,44 @@ def test_without_any_word_the_launchers_last_line_is_shown(tmp_path: Path) -> No
     assert first_cause(attempt, manifest(), 7).endswith("no slots available")
 
 
-WANTED = {"11": ("orchestrator:c/r", 0.0), "12": ("orchestrator:c/s", 0.0)}
+WANTED = {"11": Job("orchestrator:c/r#1", "r", 0.0), "12": Job("orchestrator:c/s#1", "s", 0.0)}
 
 
-def accounting(*rows: tuple[str, str, str, str]) -> str:
+def accounting(*rows: tuple[str, ...]) -> str:
     return "".join("\x1f".join(row) + "\n" for row in rows)
 
 
 def test_slurms_states_become_ours() -> None:
     text = accounting(
-        ("11", "CANCELLED by 1000", "None", "orchestrator:c/r"), ("12", "PENDING", "Resources", "orchestrator:c/s")
+        ("11", "CANCELLED by 1000", "None", "orchestrator:c/r#1", "r"),
+        ("12", "PENDING", "Resources", "orchestrator:c/s#1", "s"),
     )
     assert parse(text, WANTED) == {"11": JobState("cancelled"), "12": JobState("pending", "Resources")}
 
 
 def test_a_reused_job_id_does_not_answer_for_another_job() -> None:
-    assert parse(accounting(("11", "COMPLETED", "None", "somebody else's")), WANTED) == {}
+    assert parse(accounting(("11", "COMPLETED", "None", "somebody else's", "r")), WANTED) == {}
+
+
+def test_where_accounting_keeps_no_comments_the_name_tells_a_job_from_one_of_the_same_id() -> None:
+    assert parse(accounting(("11", "FAILED", "None", "", "r")), WANTED) == {"11": JobState("failed")}
+    assert parse(accounting(("11", "FAILED", "None", "", "another")), WANTED) == {}
+
+
+def test_pending_tasks_of_an_array_that_share_a_line_are_told_apart() -> None:
+    wanted = {name: Job("t", "l", 0.0) for name in ("7_0", "7_2", "7_5", "7_6", "7_9")}
+    text = accounting(("7_[2,4-6%2]", "PENDING", "Priority", "t", "l"), ("7_0", "RUNNING", "None", "t", "l"))
+    pending = JobState("pending", "Priority")
+    assert parse(text, wanted) == {"7_0": JobState("running"), "7_2": pending, "7_5": pending, "7_6": pending}
+
+
+@pytest.mark.parametrize("word", ["SUSPENDED", "RESIZING", "STOPPED", "SIGNALING", "STAGE_OUT", "COMPLETING"])
+def test_a_job_that_is_held_up_has_not_ended(word: str) -> None:
+    assert parse(accounting(("11", word, "None", "", "r")), WANTED) == {"11": JobState("running")}
 
 
 def test_a_state_nobody_has_heard_of_ends_nothing() -> None:
-    assert parse(accounting(("11", "QUANTUM", "None", "")), WANTED) == {"11": JobState("running")}
+    assert parse(accounting(("11", "QUANTUM", "None", "", "r")), WANTED) == {"11": JobState("running")}
 
 
 @pytest.fixture
@@ -168,6 +186,22 @@ def test_a_job_that_is_nowhere_is_lost_only_after_a_while(started: Any) -> None:
     assert judge(directory, run, None).state == "running"
     run.submitted -= 2 * VANISHED_SECONDS
     assert judge(directory, run, None).state == "lost"
+
+
+def test_a_result_completes_a_run_only_when_its_supervisor_or_its_job_has_ended(started: Any) -> None:
+    directory, run = started
+    directory.attempt(1).result.write_text(json.dumps({"state": "completed"}))
+    assert judge(directory, run, JobState("running")).state == "running"
+    directory.attempt(1).ended.write_text("{}")
+    assert judge(directory, run, JobState("running")).state == "completed"
+
+
+def test_a_job_whose_set_up_failed_shows_the_line_it_failed_with(started: Any) -> None:
+    directory, run = started
+    directory.jobs.mkdir()
+    (directory.jobs / "11_0_log.out").write_text("loading\nModuleCmd_Load.c: unable to locate 'openmpi/9'\n")
+    cause = judge(directory, run, JobState("failed")).cause
+    assert cause == "job 11: failed, before any rank started: ModuleCmd_Load.c: unable to locate 'openmpi/9'"
 
 
 def test_half_a_result_is_no_result(started: Any) -> None:

@@ -1,0 +1,89 @@
+"""What a job runs: ``python -m orchestrator.launch.enter RUN_DIRECTORY ATTEMPT``, or of an array ``… --batch FILE``.
+
+A job is given paths and nothing else, so that it finds all it needs also where the orchestrator died the moment after
+it had submitted it. The first job that claims an attempt has it: if ever one was submitted twice, the second ends here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from orchestrator.launch.supervisor import supervise
+from orchestrator.records import (
+    AttemptDirectory,
+    RecordError,
+    RunDirectory,
+    now,
+    read_json,
+    read_json_if_whole,
+    write_json,
+)
+
+CLAIM_SCHEMA = "orchestrator.claim/1"
+
+
+def own_job_id() -> str:
+    """This process's job as accounting names it: "17", "17_4" for a task of an array, or the local executor's id."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    if array and task:
+        return f"{array}_{task}"
+    return os.environ.get("SLURM_JOB_ID") or os.environ.get("SUBMITIT_LOCAL_JOB_ID") or f"process {os.getpid()}"
+
+
+def claim(attempt: AttemptDirectory, job: str) -> str:
+    """Take the attempt for this job; returns the job that has it, which is another one if that was there before."""
+    attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
+    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    write_json(staged, {"schema": CLAIM_SCHEMA, "job": job, "host": host, "pid": os.getpid(), "started": now()})
+    try:
+        # A link is made whole or not at all, on every file system that nodes share.
+        os.link(staged, attempt.claim)
+    except FileExistsError:
+        pass
+    finally:
+        staged.unlink()
+    return str((read_json_if_whole(attempt.claim) or {}).get("job", job))
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise RecordError unless the folder is ours and nobody else may write to it: what is in it is carried out."""
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        raise RecordError(f"{path} belongs to user {found.st_uid}: only its owner may use it, not user {os.geteuid()}")
+    if found.st_mode & 0o022:
+        raise RecordError(f"{path} may be written by others (mode {found.st_mode & 0o777:o}): chmod go-w {path}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the attempt that this job is for; 0 if it completed or is another job's."""
+    parser = argparse.ArgumentParser(prog="orchestrator.launch.enter", description=__doc__)
+    parser.add_argument("directory", nargs="?")
+    parser.add_argument("attempt", nargs="?", type=int)
+    parser.add_argument("--batch", type=Path)
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    path, number = options.directory, options.attempt
+    if options.batch is not None:
+        refuse_foreign(options.batch.parent)
+        path, number = read_json(options.batch)["runs"][int(os.environ["SLURM_ARRAY_TASK_ID"])]
+    directory = RunDirectory(Path(path))
+    refuse_foreign(directory.path)
+    job = own_job_id()
+    owner = claim(directory.attempt(number), job)
+    if owner != job:
+        print(f"attempt {number} of {path} is job {owner}'s: nothing is left to do for job {job}")
+        return 0
+    if not supervise(str(directory.path), number):
+        return 1
+    newest = directory.attempt(number + int(os.environ.get("SLURM_RESTART_COUNT") or 0))
+    write_json(newest.ended, {"schema": CLAIM_SCHEMA, "job": job, "ended": now()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""From a manifest to a job: written down before the scheduler is asked, and found again wherever the asker died."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import groupby
+
+from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
+from orchestrator.records import FAILURE_SCHEMA, AttemptDirectory, now, read_json_if_whole, write_json
+
+UNSURE_SECONDS = 15.0
+"""A submission of which neither the job nor the scheduler gives a sign for so long did not arrive."""
+
+
+def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
+    """Start the next attempts of runs that are alike. Raises SchedulerBusy if it takes none now: nothing has changed.
+
+    The manifests say so before the scheduler hears of it, and which jobs they became after.
+    """
+    for directory, manifest in runs:
+        manifest.attempts += 1
+        manifest.job_id, manifest.submitted, manifest.asked = None, None, now()
+        directory.attempt(manifest.attempts).path.mkdir(mode=0o700, exist_ok=True)
+    scheduler.mark(runs)
+    for directory, manifest in runs:
+        directory.write_manifest(manifest)
+    try:
+        jobs = scheduler.submit(runs)
+    except SchedulerBusy:
+        for run in runs:
+            take_back(run)
+        raise
+    except SubmissionUnsure:
+        return
+    except SubmissionError as error:
+        for directory, manifest in runs:
+            write_failure(directory.attempt(manifest.attempts), "failed", str(error))
+        return
+    for run, job in zip(runs, jobs, strict=True):
+        settle(run, job)
+
+
+def settle(run: Run, job: str) -> None:
+    """Write down which job the newest attempt is."""
+    directory, manifest = run
+    if manifest.job_id == job:
+        return
+    manifest.job_id = job
+    manifest.submitted = manifest.submitted or now()
+    manifest.attempt_jobs.append(job)
+    directory.write_manifest(manifest)
+
+
+def take_back(run: Run) -> None:
+    """The newest attempt was never submitted: it is as if it had not been asked for."""
+    directory, manifest = run
+    attempt = directory.attempt(manifest.attempts)
+    manifest.attempts -= 1
+    manifest.job_id, manifest.submitted, manifest.asked, manifest.tag = None, None, None, None
+    directory.write_manifest(manifest)
+    try:
+        attempt.path.rmdir()
+    except OSError:
+        # The next attempt of that number uses it.
+        return
+
+
+def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
+    """Submit runs, those that are alike together; returns why it takes no more, or nothing if it took all."""
+    order = sorted(runs, key=lambda run: str(scheduler.alike(run))) if scheduler.most_at_once > 1 else list(runs)
+    for _, alike in groupby(order, scheduler.alike):
+        group = list(alike)
+        size = min(len(group), scheduler.most_at_once)
+        while group:
+            try:
+                submit(scheduler, group[:size])
+                group = group[size:]
+            except SchedulerBusy as error:
+                if size == 1:
+                    return str(error)
+                # A limit of jobs counts each task of an array.
+                size //= 2
+    return ""
+
+
+def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
+    """Find the jobs of attempts that were begun by an orchestrator that died, or whose submission was not answered.
+
+    What the job itself wrote decides; else the scheduler is asked for a job that carries the attempt's comment. An
+    attempt of which there is no trace after some seconds is taken back, to be submitted again.
+    """
+    for run in runs:
+        claimed = claimant(run)
+        if claimed is not None and claimed != run[1].job_id:
+            settle(run, claimed)
+    lost = [run for run in runs if is_unsettled(run)]
+    found = scheduler.find(lost) if lost else {}
+    if found is None:
+        return
+    for run in lost:
+        _, manifest = run
+        if manifest.spec.run in found:
+            settle(run, found[manifest.spec.run])
+        elif now() - (manifest.asked or manifest.created) > UNSURE_SECONDS:
+            take_back(run)
+
+
+def is_unsettled(run: Run) -> bool:
+    """Whether an attempt was begun of which it is not known what became of it."""
+    directory, manifest = run
+    if manifest.attempts == 0 or manifest.job_id is not None:
+        return False
+    return not directory.attempt(manifest.attempts).failure.exists()
+
+
+def claimant(run: Run) -> str | None:
+    """The job that has claimed the newest attempt, if one has."""
+    directory, manifest = run
+    if manifest.attempts == 0:
+        return None
+    claim = read_json_if_whole(directory.attempt(manifest.attempts).claim)
+    return None if claim is None else str(claim["job"])
+
+
+def write_failure(attempt: AttemptDirectory, state: str, cause: str) -> None:
+    """Record the end of an attempt that no job was there to record."""
+    record = {"schema": FAILURE_SCHEMA, "state": state, "cause": cause, "host": os.uname().nodename, "ended": now()}
+    write_json(attempt.failure, record)

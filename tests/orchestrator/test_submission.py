@@ -1,0 +1,254 @@
+"""Between manifest and scheduler: nothing lost, nothing twice, no more queries than needed.
+
+Slurm's commands here are programs of the test's own on the PATH, which write down that they were called; the real ones
+are met in tests/slurm.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator import campaign as campaigns
+from orchestrator import submission
+from orchestrator.cli.common import Options
+from orchestrator.cli.run import configurations
+from orchestrator.config.compose import UsageError
+from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
+from orchestrator.launch.enter import claim, refuse_foreign
+from orchestrator.launch.pace import Pace
+from orchestrator.launch.slurm import SlurmScheduler, refusal
+from orchestrator.plan import Site, plan
+from orchestrator.records import Manifest, RecordError, RunDirectory, now
+from orchestrator.watch import RunStatus, look
+
+Commands = Callable[..., Path]
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Puts programs on the PATH that log their arguments; returns the log."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    log = tmp_path / "calls"
+
+    def put(**bodies: str) -> Path:
+        for name, body in bodies.items():
+            program = folder / name
+            program.write_text(f'#!/bin/bash\necho "{name} $*" >> {log}\n{body}\n')
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return log
+
+    put(squeue="true", sacct="true", scontrol="true", sinfo="true")
+    return put
+
+
+def calls(log: Path, name: str) -> list[str]:
+    return [line for line in log.read_text().splitlines() if line.split()[0] == name] if log.exists() else []
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., list[Run]]:
+    """Makes the runs of a campaign on disk."""
+
+    def make(*words: str, repeats: int = 1) -> list[Run]:
+        given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
+        configs = configurations(Options([*given, f"results={tmp_path}/results"]))
+        return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
+
+    return make
+
+
+ARRAY = 'echo "Submitted batch job 7"'
+
+
+def answered(states: dict[str, str]) -> str:
+    """A program that answers for jobs of the campaign as sacct does."""
+    return "\n".join(f"printf '{job}\\x1f{state}\\x1fNone\\x1f\\x1fc\\n'" for job, state in states.items())
+
+
+def test_runs_that_are_alike_are_one_submission(commands: Commands, make: Any) -> None:
+    runs = make(repeats=50)
+    log = commands(sbatch=ARRAY)
+    submission.submit_all(SlurmScheduler(), runs)
+    assert len(calls(log, "sbatch")) == 1
+    assert [manifest.job_id for _, manifest in runs] == [f"7_{task}" for task in range(50)]
+    listed = next((runs[0][0].path.parent / "jobs").glob("*.json")).read_text()
+    assert all(str(directory.path) in listed for directory, _ in runs)
+
+
+def test_runs_of_different_node_counts_are_not(commands: Commands, make: Any) -> None:
+    log = commands(sbatch=ARRAY)
+    submission.submit_all(SlurmScheduler(), make("nodes=[1,2,4]", repeats=2))
+    assert len(calls(log, "sbatch")) == 3
+
+
+def test_watching_500_jobs_costs_one_query_an_interval(commands: Commands, make: Any) -> None:
+    runs = make(repeats=500)
+    commands(sbatch=ARRAY)
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    log = commands(sacct=answered({f"7_{task}": "RUNNING" for task in range(500)}))
+    clock = [1000.0]
+    scheduler.pace = Pace(0.5, 5, clock=lambda: clock[0])
+    for _ in range(60):
+        assert all(status.state == "running" for status in look(scheduler, runs))
+        clock[0] += 0.5
+    queries = calls(log, "sacct") + calls(log, "squeue") + calls(log, "scontrol")
+    assert 5 <= len(queries) <= 15, "30 s of looks, of which the interval grows from 0.5 to 5 s"
+
+
+def test_the_interval_grows_without_news_and_is_short_again_after_some() -> None:
+    clock = [0.0]
+    pace = Pace(1.0, 10.0, clock=lambda: clock[0])
+    assert pace.is_due()
+    for _ in range(20):
+        pace.answered(news=False)
+        clock[0] = pace.due
+    assert pace.interval == 10.0
+    pace.answered(news=True)
+    assert pace.interval == 1.0
+    assert 0.75 <= pace.due - clock[0] <= 1.25
+
+
+def test_the_queue_answers_when_accounting_does_not(commands: Commands, make: Any) -> None:
+    runs = make()
+    commands(sbatch=ARRAY, sacct="exit 1")
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    commands(squeue=f"printf '7\\x1fPENDING\\x1fResources\\x1f{runs[0][1].tag}\\x1fx\\n'")
+    (status,) = look(scheduler, runs)
+    assert (status.state, status.reason) == ("pending", "Resources")
+
+
+def test_a_slurm_that_does_not_answer_ends_nothing(commands: Commands, make: Any) -> None:
+    runs = make()
+    commands(sbatch=ARRAY, sacct="exit 1", squeue="exit 1", scontrol="exit 1")
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    assert look(scheduler, runs)[0].state == "submitted"
+
+
+def test_a_job_that_is_nowhere_is_lost_after_the_profiles_deadline(commands: Commands, make: Any) -> None:
+    runs = make("cluster.limits.lost_s=1")
+    commands(sbatch=ARRAY)
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    assert look(scheduler, runs)[0].state == "submitted"
+    scheduler.absent_since["7"] -= 2
+    runs[0][1].submitted -= 60
+    assert look(scheduler, runs)[0].state == "lost"
+
+
+def test_a_limit_of_jobs_is_waited_for_and_leaves_no_trace(commands: Commands, make: Any) -> None:
+    runs = make()
+    commands(sbatch="echo 'sbatch: error: AssocMaxSubmitJobLimit' >&2; exit 1")
+    assert "AssocMaxSubmitJobLimit" in submission.submit_all(SlurmScheduler(), runs)
+    assert runs[0][1].attempts == 0
+    assert look(SlurmScheduler(), runs)[0].state == "planned"
+    commands(sbatch=ARRAY)
+    assert submission.submit_all(SlurmScheduler(), runs) == ""
+    assert runs[0][1].job_id == "7"
+
+
+def test_an_array_too_long_for_the_limit_goes_in_parts(commands: Commands, make: Any) -> None:
+    runs = make(repeats=8)
+    refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1"
+    log = commands(sbatch=f"if grep -q 'array=0-[2-9]' $1; then {refuse}; fi; {ARRAY}")
+    assert submission.submit_all(SlurmScheduler(), runs) == ""
+    assert len(calls(log, "sbatch")) == 2 + 4
+    assert all(manifest.job_id for _, manifest in runs)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("sbatch: error: QOSMaxSubmitJobPerUserLimit", SchedulerBusy),
+        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SubmissionUnsure),
+        ("sbatch: error: Batch job submission failed: Unable to contact slurm controller", SubmissionUnsure),
+    ],
+)
+def test_what_sbatch_says_is_told_apart(words: str, kind: type) -> None:
+    assert isinstance(refusal(words, "r"), kind)
+
+
+def begun(runs: list[Run]) -> tuple[RunDirectory, Manifest]:
+    """A run whose orchestrator died between sbatch and writing down the job's id."""
+    directory, manifest = runs[0]
+    manifest.attempts, manifest.asked = 1, now()
+    SlurmScheduler().mark(runs)
+    directory.attempt(1).path.mkdir()
+    directory.write_manifest(manifest)
+    return directory, directory.read_manifest()
+
+
+def test_a_job_whose_id_nobody_wrote_down_is_found_by_its_comment(commands: Commands, make: Any) -> None:
+    run = begun(make())
+    commands(squeue=f"printf '41\\x1fRUNNING\\x1fNone\\x1f{run[1].tag}\\x1fx\\n'")
+    submission.recover(SlurmScheduler(), [run])
+    assert run[0].read_manifest().job_id == "41"
+
+
+def test_a_job_that_has_claimed_its_attempt_is_found_without_the_scheduler(commands: Commands, make: Any) -> None:
+    run = begun(make())
+    commands(squeue="exit 1")
+    claim(run[0].attempt(1), "41")
+    submission.recover(SlurmScheduler(), [run])
+    assert run[1].job_id == "41"
+
+
+def test_a_submission_that_never_arrived_is_taken_back_after_a_while_only(commands: Commands, make: Any) -> None:
+    run = begun(make())
+    submission.recover(SlurmScheduler(), [run])
+    assert run[1].attempts == 1
+    run[1].asked -= 2 * submission.UNSURE_SECONDS
+    submission.recover(SlurmScheduler(), [run])
+    assert run[1].attempts == 0
+    assert look(SlurmScheduler(), [run])[0].state == "planned"
+
+
+def test_of_two_jobs_for_one_attempt_the_second_does_nothing(make: Any) -> None:
+    run = begun(make())
+    assert claim(run[0].attempt(1), "41") == "41"
+    assert claim(run[0].attempt(1), "42") == "41"
+
+
+def test_a_campaign_has_one_orchestrator_at_a_time(make: Any) -> None:
+    folder = make()[0][0].path.parent
+    refused = pytest.raises(UsageError, match="followed by another orchestrator")
+    with campaigns.attended(folder), refused, campaigns.attended(folder):
+        pass
+    with campaigns.attended(folder):
+        pass
+
+
+def test_a_node_that_failed_is_written_down_and_left_out_of_the_next_attempt(commands: Commands, make: Any) -> None:
+    runs = make("cluster.slurm.exclude_failed_nodes=true", "nodes=2")
+    log = commands(sbatch=ARRAY)
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    commands(sacct="case $* in *NodeList*) echo 'n[1-2]';; esac", sinfo="echo n2")
+    status = RunStatus(runs[0][1].spec.run, "node-failed", "a node failed")
+    assert campaigns.goes_elsewhere(scheduler, runs[0], status)
+    submission.submit_all(scheduler, runs)
+    assert runs[0][0].read_manifest().failed_nodes == ["n2"]
+    script = calls(log, "sbatch")[1].split()[1]
+    assert "#SBATCH --exclude=n2" in Path(script).resolve().read_text()
+
+
+def test_a_folder_of_another_user_or_open_to_others_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(RecordError, match="may be written by others"):
+        refuse_foreign(tmp_path)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, 65534, 65534)
+    with pytest.raises(RecordError, match="belongs to user 65534"):
+        campaigns.load(tmp_path)
