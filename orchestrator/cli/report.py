@@ -57,6 +57,7 @@ def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
         if ours.format not in (None, "json"):
             raise UsageError(f"--json is --format json, not {ours.format}.")
         ours.format = "json"
+        rest.remove("--json")
     ours.format = ours.format or ("html" if ours.history and ours.output else "terminal")
     if ours.format not in FORMATS:
         known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())

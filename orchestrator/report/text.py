@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -22,12 +22,9 @@ def short(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def with_interval(value: float | None, interval: Any, unit: str = "", factor: float = 1.0) -> str:
-    """ "0.93 [0.91, 0.94]" with a unit, without the interval where there is none."""
-    if value is None:
-        return "–"
-    text = f"{short(factor * value)}{unit}"
-    return text if not interval else f"{text} [{short(factor * interval[0])}, {short(factor * interval[1])}]"
+def with_interval(value: float, interval: Sequence[float] | None) -> str:
+    """ "0.93 [0.91, 0.94]", without the interval where there is none."""
+    return f"{short(value)} [{short(interval[0])}, {short(interval[1])}]" if interval else short(value)
 
 
 def quality(run: Mapping[str, Any]) -> str:
@@ -62,7 +59,9 @@ def headline(document: Mapping[str, Any]) -> str:
             if key not in largest or entry["nodes"] > largest[key]["nodes"]:
                 largest[key] = entry
     for (benchmark, mode), entry in largest.items():
-        value = with_interval(entry["efficiency"], entry["interval"], " %", 100)
+        span = entry["interval"]
+        value = f"{100 * entry['efficiency']:.0f} %"
+        value += f" [{100 * span[0]:.0f}, {100 * span[1]:.0f}]" if span else ""
         text += f" {benchmark} at {entry['nodes']} nodes: {mode} efficiency {value}"
         text += f" (base {entry['base_nodes']}, n = {entry['n']})."
     return text

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.report.html.folder import Folder, Table, moment, page_name
 from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
-from orchestrator.report.html.plots.figure import Plot
+from orchestrator.report.html.plots.figure import Plot, distinct, plural
 from orchestrator.report.html.plots.heat import heat_map
-from orchestrator.report.html.plots.scaling import scaling
+from orchestrator.report.html.plots.scaling import efficiency, energy, line_name, lines_of, throughput
 from orchestrator.report.text import accuracy_time, headline, quality, short
 
 if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord
 
 MOST_PICTURES = 4
+MOST_TILES = 4
+"""Series of which the largest scale's figures stand at the top."""
+MOST_SLOW = 50
 COMMON = ("benchmark", "cluster", "scale", "comm", "mode", "recipe")
 
 
@@ -49,10 +52,10 @@ def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], ou
 def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
     """The plots over all runs, in the order in which questions are asked."""
     runs = document["runs"]
-    plots = [scaling(document["scaling"], mode) for mode in ("weak", "strong")]
-    plots += accuracy.curves(runs)
-    plots += accuracy.times_to_accuracy(runs)
-    plots += [times.time_split(runs), times.phases(runs)]
+    scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
+    plots = [throughput(scales), *(efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
+    plots += [times.lost_time(scaling), times.time_split(scales)]
+    plots += [*accuracy.curves(runs), *accuracy.times_to_accuracy(runs), energy(scales), times.phases(runs)]
     largest: dict[str, Mapping[str, Any]] = {}
     for run in runs:
         if maps.get(run["run"]) and run["ranks"] > largest.get(run["benchmark"], {"ranks": 0})["ranks"]:
@@ -60,7 +63,7 @@ def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, 
     for place, run in enumerate(largest.values()):
         content = maps[run["run"]]
         assert content is not None
-        plots.append(heat_map(content, f"heat-{place}", f"Throughput by rank over the steps of {run['run']}"))
+        plots.append(heat_map(content, f"heat-{place}", f"Throughput by rank: {run['run']}"))
     return [plot for plot in plots if plot]
 
 
@@ -73,12 +76,49 @@ def campaign_tables(document: Mapping[str, Any]) -> list[Table]:
         rows = [[row[name] for name in columns] for row in document["comparison"]]
         note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
         tables.append(Table("comparison", "Recipes compared", note, columns, rows))
+    slow = [[item["text"], f"{over(item)}: {item['slow']} of {item['runs']} runs"] for item in document["slow_hosts"]]
+    known = {(item["run"], item["host"]) for item in document["stragglers"] if item["kind"] == "host"}
+    slow += [
+        [item["text"], item["run"]]
+        for item in document["stragglers"]
+        if item["kind"] == "host" or (item["run"], item["host"]) not in known
+    ]
+    note = (
+        "Ranks and hosts whose own work (data and compute) took at least 5 % longer than the others', beyond their "
+        "spread; waiting for others is not their own."
+    )
+    if any(run["ranks"] > 1 for run in document["runs"]):
+        none = "" if slow else " None was."
+        tables.append(Table("stragglers", "Stragglers", note + none, ("who", "where"), slow[:MOST_SLOW]))
     return tables
+
+
+def over(item: Mapping[str, Any]) -> str:
+    """Over which runs a host was looked at."""
+    return "this campaign" if item["over"] == "campaign" else "the weeks before"
 
 
 def campaign_tiles(document: Mapping[str, Any]) -> list[dict[str, str]]:
     """The figures to take away."""
-    return []
+    named = distinct(document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "comm", "recipe"))
+    tiles = []
+    for line in lines_of(document["scales"])[:MOST_TILES]:
+        entry = line[-1]
+        name = f"{line_name(entry, named or ['benchmark'])}, {plural(entry['nodes'], 'node')}"
+        rate, time = entry["throughput"], entry["time_to_accuracy"]
+        detail = [f"n = {entry['n']}"]
+        if rate["interval"]:
+            detail.insert(0, f"95 % [{short(rate['interval'][0])}, {short(rate['interval'][1])}]")
+        tiles.append({"name": name, "value": f"{short(rate['median'])} samples/s", "detail": ", ".join(detail)})
+        if entry["run_mode"] == "training" and entry["quality"]["target"] is not None:
+            words = (
+                f"{time['reached']} of {time['n']} reached {entry['quality']['metric']} {entry['quality']['target']:g}"
+            )
+            seconds = time["olympic_mean_s"] if time["olympic_mean_s"] is not None else time["median_s"]
+            what = "mean without fastest and slowest" if time["olympic_mean_s"] is not None else "median"
+            value = "not reached" if seconds is None else f"{seconds:.1f} s to accuracy"
+            tiles.append({"name": name, "value": value, "detail": words if seconds is None else f"{what}, {words}"})
+    return tiles
 
 
 def campaign_facts(document: Mapping[str, Any], manifests: Mapping[str, Any], created: float | None) -> list[str]:
@@ -151,8 +191,8 @@ def write_run(folder: Folder, campaign: str, run: Mapping[str, Any], manifest: M
     name = f"run-{page_name(run['run'])}"
     attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
     content = throughput_map(attempt / "telemetry.h5") if run["attempts"] else None
-    plots = [heat_map(content, "heat", "Throughput by rank over the steps")] if content else []
-    plots += [plot for plot in (times.time_split([run]), times.phases([run])) if plot]
+    plots = [heat_map(content, "heat", "Throughput by rank")] if content else []
+    plots += [plot for plot in (times.run_split(run), times.phases([run])) if plot]
     plots += accuracy.curves([run])
     picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])

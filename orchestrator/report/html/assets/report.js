@@ -25,8 +25,8 @@ function draw(place) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
     font: { color: ink, family: "system-ui, sans-serif", size: narrow.matches ? 11 : 13 },
     hoverlabel: { bgcolor: css.getPropertyValue("--raised").trim(), bordercolor: line, font: { color: ink }, align: "left", namelength: -1 },
-    margin: { l: 10, r: 10, t: 10, b: 10 }, hovermode: "closest",
-    legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0, traceorder: "normal" },
+    margin: { l: 10, r: 10, t: touch.matches ? 10 : 30, b: 10 }, hovermode: "closest",
+    legend: { orientation: "h", xref: "container", x: 0, yref: "container", y: 0, yanchor: "bottom", traceorder: "normal" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink },
     // A finger that scrolls the page must not zoom the plot.
     dragmode: touch.matches ? false : "zoom",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ class Plot:
     layout: dict[str, Any]
     columns: list[str]
     rows: list[list[Any]] = field(default_factory=list)
+    across: bool = False
+    """Whether it takes the whole width of a wide screen."""
 
 
 def label(text: Any) -> str:
@@ -74,9 +77,24 @@ def logarithmic_nodes(nodes: Iterable[int]) -> dict[str, Any]:
     return {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks], "minor": {"ticks": ""}}
 
 
+def decades(values: Iterable[float]) -> dict[str, Any]:
+    """A logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
+    found = [value for value in values if value > 0]
+    first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
+    ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
 def distinct(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """Those of the keys by which the entries differ: what a legend has to say."""
-    return [name for name in names if len({str(entry.get(name)) for entry in entries}) > 1]
+    """Those of the keys that tell the entries apart, each only if those before it do not: what a legend has to say."""
+    chosen: list[str] = []
+    apart = 1
+    for name in names:
+        found = len({tuple(str(entry.get(key)) for key in (*chosen, name)) for entry in entries})
+        if found > apart:
+            chosen.append(name)
+            apart = found
+    return chosen
 
 
 def name_of(entry: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -29,16 +29,16 @@ def heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
     layout = {
         "xaxis": {"title": {"text": "step"}, "showgrid": False},
         "yaxis": {"title": {"text": "rank"}, "showgrid": False, "type": "category" if fine else "linear"},
-        "height": max(240, min(560, 150 + 22 * len(ranks))),
+        "height": max(200, min(560, 130 + 26 * len(ranks))),
     }
     whole = len(ranks) == content["rank_count"] and len(steps) == content["step_count"]
-    note = "A horizontal stripe is a slow rank, a vertical one a moment in which all were slow."
+    note = "Over the steps. A horizontal stripe is a slow rank, a vertical one a moment in which all were slow."
     if not whole:
         note += (
             f" Of {content['rank_count']} ranks × {content['step_count']} steps in blocks: samples ÷ seconds of each."
         )
     columns = ["first_rank", "last_rank", "first_step", "last_step", "samples_per_s"]
-    return Plot(key, title, note, [trace], layout, columns, rows)
+    return Plot(key, title, note, [trace], layout, columns, rows, across=True)
 
 
 def between(starts: list[int], count: int, place: int) -> tuple[int, int]:

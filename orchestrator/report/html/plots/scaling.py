@@ -1,4 +1,4 @@
-"""Efficiency over nodes: measured with its interval, the ideal, and what is projected."""
+"""Throughput and efficiency over nodes: measured with its interval, the ideal, and the laws fitted to it."""
 
 from __future__ import annotations
 
@@ -8,73 +8,184 @@ from typing import Any
 from orchestrator.report.html.plots.figure import (
     Plot,
     axes,
+    colour,
+    decades,
     distinct,
     error_bars,
     label,
     logarithmic_nodes,
     name_of,
+    plural,
     reference_line,
+    rounded,
     style,
 )
+from orchestrator.report.sweep import LAWS
 
-KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset")
+KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "settings")
 """What a line's points have in common; stand-in and real data, or two versions of them, are never on one line."""
+COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "mode", "nodes", "ranks"]
 
 
-def series_of(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[Mapping[str, Any]]]:
+def lines_of(entries: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Entries by line, each in order of its nodes."""
     series: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for entry in sorted(entries, key=lambda entry: int(entry["nodes"])):
-        series.setdefault(tuple(str(entry.get(name)) for name in KEY), []).append(entry)
-    return series
+        series.setdefault(tuple(str(entry[name]) for name in KEY), []).append(entry)
+    return list(series.values())
 
 
-def scaling(entries: Sequence[Mapping[str, Any]], mode: str) -> Plot | None:
-    """Efficiency over nodes with intervals and the ideal line; None where nothing was scaled that way."""
+def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
+    """A legend's text."""
+    words = name_of(entry, [name for name in named if name != "settings"])
+    swept = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items())
+    return ", ".join(word for word in (words, swept) if word) or str(entry["benchmark"])
+
+
+def efficiency(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str, Any]], mode: str) -> Plot | None:
+    """Efficiency over nodes with intervals, the ideal line and the laws; None where nothing was scaled that way."""
     chosen = [entry for entry in entries if entry["mode"] == mode]
     if not chosen:
         return None
     nodes = sorted({entry["nodes"] for entry in chosen})
     named = distinct(chosen, KEY) or ["benchmark"]
     traces = [reference_line([nodes[0], nodes[-1]], [1.0, 1.0], "ideal", "dot")]
-    for number, points in enumerate(series_of(chosen).values()):
+    for number, points in enumerate(lines_of(chosen)):
         values = [point["efficiency"] for point in points]
+        name = label(line_name(points[0], named))
         traces.append(
             {
                 "x": [point["nodes"] for point in points],
                 "y": values,
                 "error_y": error_bars(values, [point["interval"] for point in points]),
                 "mode": "lines+markers",
-                "name": label(name_of(points[0], named)),
-                "text": [hover(point) for point in points],
+                "name": name,
+                "text": [efficiency_words(point) for point in points],
                 "hovertemplate": "%{text}",
                 **style(number),
             }
         )
+        alike = [law for law in laws if law["mode"] == mode and all(law[key] == points[0][key] for key in KEY)]
+        traces += [law_trace(law, name, number) for law in alike if law["rms"] is not None]
     layout = axes("nodes", "efficiency")
     layout["xaxis"] |= logarithmic_nodes(nodes)
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
-    bases = sorted({entry["base_nodes"] for entry in chosen})
+    bases = ", ".join(plural(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
     note = (
-        f"Warm throughput per node relative to that of the base ({', '.join(map(str, bases))} "
-        f"node{'' if bases == [1] else 's'}); bars are 95 % bootstrap intervals that carry the base's uncertainty. "
+        f"Warm throughput per node relative to that of the base ({bases}), with 95 % bootstrap intervals that carry "
+        f"the base's uncertainty. The {'batch per rank' if mode == 'weak' else 'global batch'} is constant."
     )
-    note += "The batch per rank is constant." if mode == "weak" else "The global batch is constant."
-    columns = ["benchmark", "cluster", "mode", "comm", "recipe", "dataset", "nodes", "ranks", "efficiency"]
-    columns += ["low", "high", "n", "base_nodes"]
     rows = [
-        [entry["benchmark"], entry.get("cluster"), entry.get("run_mode"), entry["comm"], entry["recipe"],
-         entry.get("dataset"), entry["nodes"], entry["ranks"], entry["efficiency"],
-         *(entry["interval"] or [None, None]), entry["n"], entry["base_nodes"]]
+        [*(entry[name] for name in COLUMNS), entry["efficiency"], *(entry["interval"] or [None, None]), entry["n"],
+         entry["base_nodes"], entry["serial_fraction"]]
         for entry in chosen
     ]  # fmt: skip
+    columns = [*COLUMNS, "efficiency", "low", "high", "n", "base_nodes", "serial_fraction"]
     return Plot(f"scaling-{mode}", f"{mode.capitalize()} scaling", note, traces, layout, columns, rows)
 
 
-def hover(point: Mapping[str, Any]) -> str:
+def law_trace(law: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:
+    """A fitted law as a thin dotted line through the scales that were run."""
+    points = sorted((int(nodes), value) for nodes, value in law["efficiency"].items())
+    values = ", ".join(f"{key} {value:.3g}" for key, value in law["parameters"].items())
+    return {
+        "x": [nodes for nodes, _ in points],
+        "y": [rounded(value) for _, value in points],
+        "mode": "lines",
+        "name": f"{name}: {LAWS[law['law']]} ({values})",
+        "line": {"color": colour(number), "dash": "dot" if law["law"] == "usl" else "dashdot", "width": 1},
+        "visible": "legendonly",
+        "hovertemplate": f"{LAWS[law['law']]}: %{{y:.1%}}<extra></extra>",
+    }
+
+
+def efficiency_words(point: Mapping[str, Any]) -> str:
     """A point in words."""
     span = point["interval"]
     between = f" [{100 * span[0]:.1f}, {100 * span[1]:.1f}]" if span else ""
-    return (
-        f"{point['nodes']} nodes, {point['ranks']} ranks: {100 * point['efficiency']:.1f} %{between}, n = {point['n']}"
+    place = f"{plural(point['nodes'], 'node')}, {plural(point['ranks'], 'rank')}"
+    return f"{place}: {100 * point['efficiency']:.1f} %{between}, n = {point['n']}"
+
+
+def throughput(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """Throughput over nodes with intervals, each line with its ideal; None where nothing ran at two scales."""
+    lines = [line for line in lines_of(scales) if len({entry["nodes"] for entry in line}) > 1]
+    chosen = [entry for line in lines for entry in line]
+    if not chosen:
+        return None
+    named = distinct(chosen, (*KEY, "mode")) or ["benchmark"]
+    traces: list[dict[str, Any]] = []
+    for number, points in enumerate(lines):
+        values = [point["throughput"]["median"] for point in points]
+        base = points[0]
+        ideal = [values[0] * point["nodes"] / base["nodes"] for point in points]
+        faint = reference_line([point["nodes"] for point in points], ideal, "ideal", "dot")
+        traces.append({**faint, "showlegend": number == 0, "legendgroup": "ideal"})
+        traces.append(
+            {
+                "x": [point["nodes"] for point in points],
+                "y": values,
+                "error_y": error_bars(values, [point["throughput"]["interval"] for point in points]),
+                "mode": "lines+markers",
+                "name": label(line_name(base, named)),
+                "text": [throughput_words(point) for point in points],
+                "hovertemplate": "%{text}",
+                **style(number),
+            }
+        )
+    layout = axes("nodes", "samples/s")
+    layout["xaxis"] |= logarithmic_nodes(entry["nodes"] for entry in chosen)
+    layout["yaxis"] |= decades(entry["throughput"]["median"] for entry in chosen)
+    note = (
+        "Warm throughput of the whole run, median of the repeats with its 95 % bootstrap interval; cold in the table."
     )
+    columns = [*COLUMNS, "samples_per_s", "low", "high", "n", "cold_samples_per_s", "failed"]
+    rows = [
+        [*(entry[name] for name in COLUMNS), entry["throughput"]["median"],
+         *(entry["throughput"]["interval"] or [None, None]), entry["n"],
+         entry["throughput"]["cold"]["median"] if entry["throughput"]["cold"] else None, entry["failed"]]
+        for entry in chosen
+    ]  # fmt: skip
+    return Plot("throughput", "Throughput by scale", note, traces, layout, columns, rows)
+
+
+def throughput_words(point: Mapping[str, Any]) -> str:
+    """A point in words."""
+    rate = point["throughput"]
+    between = f" [{rate['interval'][0]:.4g}, {rate['interval'][1]:.4g}]" if rate["interval"] else ""
+    place = f"{plural(point['nodes'], 'node')}, {plural(point['ranks'], 'rank')}"
+    return f"{place}: {rate['median']:.4g} samples/s{between}, n = {point['n']}"
+
+
+def energy(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """Energy to the quality target over nodes; None where no machine reported power."""
+    chosen = [entry for entry in scales if entry["energy_to_accuracy_j"]]
+    if not chosen:
+        return None
+    named = distinct(chosen, KEY) or ["benchmark"]
+    traces = []
+    for number, points in enumerate(lines_of(chosen)):
+        values = [point["energy_to_accuracy_j"]["median"] for point in points]
+        spans = [point["energy_to_accuracy_j"]["interval"] for point in points]
+        traces.append(
+            {
+                "x": [point["nodes"] for point in points],
+                "y": values,
+                "error_y": error_bars(values, spans),
+                "mode": "lines+markers",
+                "name": label(line_name(points[0], named)),
+                "hovertemplate": "%{x} nodes: %{y:.4g} J<extra></extra>",
+                **style(number),
+            }
+        )
+    layout = axes("nodes", "J to the target")
+    layout["xaxis"] |= logarithmic_nodes(entry["nodes"] for entry in chosen)
+    layout["yaxis"] |= {"rangemode": "tozero"}
+    note = "What the nodes' meters counted until the target was reached, median of the repeats that reached it."
+    columns = [*COLUMNS, "energy_to_accuracy_j", "low", "high", "n"]
+    rows = [
+        [*(entry[name] for name in COLUMNS), entry["energy_to_accuracy_j"]["median"],
+         *(entry["energy_to_accuracy_j"]["interval"] or [None, None]), entry["energy_to_accuracy_j"]["n"]]
+        for entry in chosen
+    ]  # fmt: skip
+    return Plot("energy", "Energy to accuracy", note, traces, layout, columns, rows)

@@ -1,22 +1,33 @@
-"""Where the time went: parts of the step, and phases of the run, as stacked bars."""
+"""Where the time went: parts of a run, what scaling loses to them, and the phases, as stacked bars."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.html.plots.figure import Plot, colour, distinct, label, name_of, plural
 
-PARTS = {"compute": "compute", "data": "waiting for data", "communicate": "waiting for gradients"}
-KEY = ("benchmark", "cluster", "mode", "scale", "comm", "recipe")
-"""By what bars are told apart, beside the nodes."""
+PARTS = {
+    "compute": "compute",
+    "data": "waiting for data",
+    "straggling": "waiting for slower ranks",
+    "communication": "communication",
+    "evaluation": "evaluation",
+    "other": "other",
+}
+SERIES = ("benchmark", "cluster", "dataset", "run_mode", "mode", "comm", "recipe")
+RUN = ("benchmark", "cluster", "mode", "scale", "comm", "recipe")
+SPLIT_NOTE = (
+    "Means over the ranks. What a rank waits for gradients is divided into waiting for ranks that were slower with "
+    "their own work, and communication."
+)
 
 
 def bars(
     key: str, title: str, note: str, axis: Mapping[str, Any], names: Sequence[str], parts: Mapping[str, Sequence[float]]
 ) -> Plot:
-    """Stacked horizontal bars, one a name, the first on top."""
+    """Stacked horizontal bars, one a name, the first on top; ``axis`` has title, the hover's format, and what else."""
     traces = [
         {
             "type": "bar",
@@ -30,66 +41,78 @@ def bars(
         for number, (part, values) in enumerate(parts.items())
     ]
     layout = {
-        "barmode": "stack",
+        "barmode": "relative",
         "bargap": 0.35,
         "xaxis": {"title": {"text": axis["title"]}, **axis.get("more", {})},
         "yaxis": {"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
-        "height": 190 + 34 * len(names),
+        "height": 190 + 38 * len(names),
     }
     rows = [[name, *(values[place] for values in parts.values())] for place, name in enumerate(names)]
     return Plot(key, title, note, traces, layout, ["what", *parts], rows)
 
 
-def groups(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Repeats of the same, by what names them on an axis: what differs, and the nodes."""
-    named = distinct(runs, KEY)
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for run in sorted(runs, key=lambda run: (*(str(run[name]) for name in KEY), run["nodes"])):
-        words = [name_of(run, named), plural(run["nodes"], "node")]
-        found.setdefault(", ".join(word for word in words if word), []).append(run)
-    return found
+def scale_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Scales on an axis: in what they differ, and the nodes."""
+    named = distinct(entries, SERIES)
+    names = []
+    for entry in entries:
+        swept = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items())
+        words = (name_of(entry, named), swept, plural(entry["nodes"], "node"))
+        names.append(", ".join(word for word in words if word))
+    return names
 
 
-def medians(
-    found: Mapping[str, Sequence[Mapping[str, Any]]],
-    names: Sequence[str],
-    value: Callable[[Mapping[str, Any], str], float],
-) -> dict[str, list[float]]:
-    """By part, the median over each group's repeats."""
-    return {
-        name: [statistics.median(value(run, name) for run in members) for members in found.values()] for name in names
-    }
-
-
-def step_part(run: Mapping[str, Any], part: str) -> float:
-    """Share of the ranks' step time."""
-    total = sum(rank["total"] for rank in run["time_per_rank_s"])
-    return float(sum(rank[part] for rank in run["time_per_rank_s"]) / total) if total else 0.0
-
-
-def time_split(runs: Sequence[Mapping[str, Any]]) -> Plot | None:
-    """Shares of the step time by scale, medians over repeats; None where nothing was measured."""
-    found = groups([run for run in runs if run["time_per_rank_s"]])
+def time_split(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """Shares of the time by scale; None where nothing was measured."""
+    found = [entry for entry in scales if entry["shares"]]
     if not found:
         return None
-    shares = medians(found, list(PARTS), step_part)
-    axis = {"title": "share of the step time", "hover": ":.1%", "more": {"tickformat": ".0%", "range": [0, 1]}}
+    parts = {words: [entry["shares"][part] for entry in found] for part, words in PARTS.items()}
+    axis = {"title": "share of the time", "hover": ":.1%", "more": {"tickformat": ".0%", "range": [0, 1]}}
+    return bars("time", "Where the time goes", SPLIT_NOTE, axis, scale_names(found), parts)
+
+
+def lost_time(scaling: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """What a sample costs more than at the base, by scale and part; None where nothing was scaled."""
+    found = [entry for entry in scaling if entry["lost"]]
+    if not found:
+        return None
+    kinds = [part for part in PARTS if part in found[0]["lost"]]
+    parts = {PARTS[part]: [entry["lost"][part] for entry in found] for part in kinds}
+    axis = {"title": "extra time per sample", "hover": ":+.1%", "more": {"tickformat": "+.0%"}}
     note = (
-        "Of all ranks' time in training steps, median over repeats. Waiting for gradients is the time that a rank "
-        "waits after its own gradients are done: for the network, and for slower ranks."
+        "By how much longer a sample takes a rank than it does at the smallest scale, and in what: the parts add up to "
+        "1 ÷ efficiency − 1. What became quicker is left of zero."
     )
-    named = {PARTS[part]: values for part, values in shares.items()}
-    return bars("time", "Where the step time goes", note, axis, list(found), named)
+    return bars("lost", "Why it stops scaling", note, axis, scale_names(found), parts)
+
+
+def run_split(run: Mapping[str, Any]) -> Plot | None:
+    """Seconds of one run by part; None where nothing was measured."""
+    if not run["split_s"]:
+        return None
+    parts = {words: [run["split_s"][part]] for part, words in PARTS.items()}
+    axis = {"title": "seconds", "hover": ":.2f"}
+    return bars("time", "Where the time goes", SPLIT_NOTE, axis, [""], parts)
 
 
 def phases(runs: Sequence[Mapping[str, Any]]) -> Plot | None:
     """Seconds of each phase by scale, medians over repeats; None where nothing was measured."""
-    found = groups([run for run in runs if run["phases_s"]])
-    if not found:
+    measured = [run for run in runs if run["phases_s"]]
+    if not measured:
         return None
-    names = list(dict.fromkeys(phase for members in found.values() for run in members for phase in run["phases_s"]))
-    seconds = medians(found, names, lambda run, name: float(run["phases_s"].get(name, 0.0)))
-    note = (
-        "From the start of the processes to the result; each phase as long as on its slowest rank, median over repeats."
-    )
-    return bars("phases", "Phases of a run", note, {"title": "seconds", "hover": ":.2f"}, list(found), seconds)
+    named = distinct(measured, RUN)
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for run in sorted(measured, key=lambda run: (*(str(run[name]) for name in RUN), run["nodes"])):
+        words = (name_of(run, named), plural(run["nodes"], "node"))
+        groups.setdefault(", ".join(word for word in words if word), []).append(run)
+    names = list(dict.fromkeys(phase for run in measured for phase in run["phases_s"]))
+    seconds = {
+        name: [
+            statistics.median(float(run["phases_s"].get(name, 0.0)) for run in members) for members in groups.values()
+        ]
+        for name in names
+    }
+    note = "From the start of the processes on; each phase as long as on its slowest rank, median over repeats."
+    axis = {"title": "seconds", "hover": ":.2f"}
+    return bars("phases", "Phases of a run", note, axis, list(groups), seconds)
