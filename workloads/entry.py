@@ -60,6 +60,7 @@ class Rank:
         phases = [("import", process_start())]
         import torch
 
+        from workloads.runtime import energy
         from workloads.runtime.communicators import join
         from workloads.runtime.inference import Inference
         from workloads.runtime.telemetry import write_telemetry
@@ -98,9 +99,15 @@ class Rank:
         stops = [start for _, start in phases[1:]] + [time.time()]
         procedure.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
 
+        sampler, reason = energy.begin(place["local_rank"])
+        begun = time.time()
         measured = self.train(procedure) if isinstance(procedure, Trainer) else procedure.run()
 
         self.progress.enter("collect")
+        span = (procedure.run_start if isinstance(procedure, Trainer) else begun, time.time())
+        target_after = procedure.target_after if isinstance(procedure, Trainer) else None
+        used, curves = energy.conclude(sampler, reason, communicator, place, span, target_after)
+        procedure.telemetry.further |= curves
         write_telemetry(self.attempt.telemetry, procedure.telemetry, place, communicator)
         world = self.describe_world(place)
         if self.rank == 0:
@@ -115,6 +122,7 @@ class Rank:
                 "ended": now(),
                 "world": world,
                 "dataset": dataset,
+                "energy": used,
                 "warnings": self.warnings,
             }
             write_json(self.attempt.result, result)

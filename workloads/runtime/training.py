@@ -119,6 +119,11 @@ class Trainer:
         """Training time so far, earlier attempts' included, s."""
         return self.position.elapsed + time.time() - self.run_start
 
+    @property
+    def target_after(self) -> float | None:
+        """How long after ``run_start`` the target was reached, s; None if it was not, or by earlier attempts too."""
+        return None if self.position.elapsed else self.position.time_to_accuracy
+
     # --- the procedure -----------------------------------------------------------------------------------------
 
     def train(self) -> Outcome:
