@@ -93,8 +93,8 @@ class Mail(Channel):
         smtp = self.notify["smtp"]
         password = secret(smtp, "password", "notify.smtp")
         context = ssl.create_default_context()
+        connection: smtplib.SMTP | None = None
         try:
-            connection: smtplib.SMTP
             if smtp["tls"] == "tls":
                 connection = smtplib.SMTP_SSL(smtp["host"], smtp["port"], timeout=self.timeout_s, context=context)
             else:
@@ -105,6 +105,8 @@ class Mail(Channel):
                 connection.login(smtp["user"], password or "")
             return connection
         except (smtplib.SMTPException, OSError) as error:
+            if connection is not None:
+                connection.close()
             raise DeliveryError(f"notify.smtp.host: {self.server}: {explain(error)}") from error
 
     def hand_to_sendmail(self, mail: EmailMessage) -> None:

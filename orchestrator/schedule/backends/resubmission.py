@@ -48,7 +48,7 @@ class ResubmittingJob(BackEnd):
         if wrong:
             told(["scancel", *wrong])
         if not good:
-            (schedule.folder / "log").mkdir(exist_ok=True)
+            (schedule.folder / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
             with own_environment():
                 told(["sbatch", "--parsable"], script(schedule).encode())
         return bool(wrong) or not good

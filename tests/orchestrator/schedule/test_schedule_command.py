@@ -1,0 +1,178 @@
+"""The verb as people use it: what is refused before anything is installed, and a sweep from clock to message."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from commands import Command, environment
+from schedules import STEPS, WEEK, free_port, put_sweep, webhook
+
+from orchestrator.store.store import Store, default_url
+
+WEEKLY = ("cluster=local", "suite=weekly", "when=0 2 * * SUN", "via=cron")
+SWEEP = "sweep=benchmark=stemdl nodes=[1,2] scale=weak"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((*WEEKLY[:2], "when=0 25 * * SUN", SWEEP), "when='0 25 * * SUN': the hour '25' is not 0–23"),
+        ((*WEEKLY[:2], SWEEP), "Say when: when="),
+        ((*WEEKLY,), "There is no acceptance suite 'weekly'"),
+        ((*WEEKLY, "sweep=benchmark=stemdll"), "There is no benchmark 'stemdll'. Did you mean stemdl?"),
+        ((*WEEKLY, "sweep=benchmark=stemdl nodes=0"), "nodes=0: node counts are positive whole numbers"),
+        ((*WEEKLY, "sweep=benchmark=stemdl cluster=cpu"), "cluster= is given beside sweep=, not in it"),
+        (("cluster=lokal", *WEEKLY[1:], SWEEP), "There is no cluster 'lokal'. Did you mean local?"),
+        ((*WEEKLY[1:], SWEEP), "Say for which cluster: cluster=NAME."),
+        ((*WEEKLY, SWEEP, "until=2020-01-01"), "until=2020-01-01 is past"),
+        ((*WEEKLY, SWEEP, "until=soon"), "until='soon' is no date"),
+        ((*WEEKLY[:3], SWEEP, "via=crun"), "via=crun is not known. Did you mean cron?"),
+        ((*WEEKLY, SWEEP, "schedule.catchup=true"), "Did you mean schedule.catch_up?"),
+        ((*WEEKLY, SWEEP, "benchmark=stemdl"), "Say what is to be run as one word: sweep="),
+        ((*WEEKLY, SWEEP, "store.url=postgresql://watch:s3cret@db/x"), "a schedule keeps no password"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_installed(
+    words: tuple[str, ...], message: str, orchestrator: Command, tmp_path: Path, cron: int
+) -> None:
+    answer = orchestrator("schedule", "install", *words)
+    assert (answer.code, answer.out) == (64, "")
+    assert message in answer.err and "s3cret" not in answer.err
+    assert not (tmp_path / "results").exists()
+    assert subprocess.run(["crontab", "-l"], capture_output=True).returncode == 1
+
+
+def test_people_who_cannot_be_reached_are_noticed_before_they_are_needed(orchestrator: Command, cron: int) -> None:
+    url = f"notify.webhook.url=http://127.0.0.1:{free_port()}/secret"
+    answer = orchestrator("schedule", "install", *WEEKLY, SWEEP, url)
+    assert answer.code == 64
+    assert "notify.webhook.url: 127.0.0.1:" in answer.err and "Connection refused" in answer.err
+    assert "secret" not in answer.err
+    installed = orchestrator("schedule", "install", *WEEKLY, SWEEP, url, "notify.check=false", "--json")
+    assert installed.code == 0 and "secret" not in installed.out
+
+
+def test_it_is_shown_installed_shown_again_and_removed(orchestrator: Command, cron: int, tmp_path: Path) -> None:
+    shown = orchestrator("schedule", "show", *WEEKLY, SWEEP, "--json").document
+    assert not shown["installed"] and not (tmp_path / "results").exists()
+    first = orchestrator("schedule", "install", *WEEKLY, SWEEP, "--json").document
+    assert first["changed"] and first["installed"]
+    crontab = subprocess.run(["crontab", "-l"], capture_output=True, text=True).stdout
+    assert crontab == shown["units"][0]["text"] == first["units"][0]["text"]
+    assert not orchestrator("schedule", "install", *WEEKLY, SWEEP, "--json").document["changed"]
+    assert subprocess.run(["crontab", "-l"], capture_output=True, text=True).stdout == crontab
+    (listed,) = orchestrator("schedule", "show", "--json").document["schedules"]
+    assert listed["installed"] and listed["schedule"]["name"] == "weekly-local"
+    assert orchestrator("schedule", "remove", *WEEKLY[:2]).code == 0
+    assert subprocess.run(["crontab", "-l"], capture_output=True).returncode == 1
+    gone = orchestrator("schedule", "remove", *WEEKLY[:2])
+    assert gone.code == 64 and "No such schedule is installed" in gone.err
+
+
+@pytest.fixture
+def short(tiny: list[str]) -> str:
+    """A sweep of seconds."""
+    return "sweep=" + " ".join([*tiny, STEPS, "comm=torch", "repeats=2"])
+
+
+@pytest.mark.ranks
+def test_a_sweep_is_run_compared_and_told(orchestrator: Command, short: str, cron: int, tmp_path: Path) -> None:
+    with webhook() as hook:
+        told = f"notify.webhook.url={hook.url}"
+        assert orchestrator("schedule", "install", *WEEKLY, short, told).code == 0
+        folder = tmp_path / "results" / "schedule" / "weekly-local"
+        first = orchestrator("schedule", "run", str(folder), "--now", "--json")
+        assert first.code == 0, first.err
+        assert first.document["news"] == [] and hook.bodies == []
+        store = Store(default_url(tmp_path / "results"))
+        assert [record.run["state"] for record in store.campaign(first.document["sweep"])] == ["completed"] * 2
+        assert "weekly-local" in (folder / "history" / "index.html").read_text()
+        # SYNTHETIC weeks before it, ten times as fast: this one is slower.
+        run = store.campaign(first.document["sweep"])[0].run
+        like = {key: run[key] for key in ("comm", "scale", "dataset_checksum", "benchmark", "recipe", "mode")}
+        for week in range(1, 7):
+            put_sweep(store, "weekly-local", time.time() - week * WEEK, 1e5, week, **like)
+        again = orchestrator("schedule", "run", str(folder), "--now", "--json")
+        assert again.code == 5, again.err
+        (body,) = hook.bodies
+        assert ("slower by 9" in body["text"] and "6 earlier sweeps" in body["text"]) or "7 earlier sweeps" in body[
+            "text"
+        ]
+    trial = orchestrator("schedule", "test", *WEEKLY[:2])
+    assert trial.code == 1 and "Connection refused" in trial.out
+
+
+@pytest.mark.ranks
+def test_crons_daemon_runs_the_sweep_when_its_minute_comes(
+    orchestrator: Command, short: str, cron: int, tmp_path: Path
+) -> None:
+    answer = orchestrator("schedule", "install", *WEEKLY[:2], "when=* * * * *", "via=cron", short)
+    assert answer.code == 0, answer.err
+    folder = tmp_path / "results" / "schedule" / "weekly-local"
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        state = json.loads((folder / "state.json").read_text()) if (folder / "state.json").exists() else {}
+        if state.get("slot", {}).get("done") and state.get("last_start", {}).get("sweep"):
+            break
+        time.sleep(0.5)
+    assert orchestrator("schedule", "remove", *WEEKLY[:2]).code == 0
+    assert state["last_start"]["code"] == 0, next(folder.glob("log/2*.log")).read_text()
+    assert len(Store(default_url(tmp_path / "results")).campaign(state["last_start"]["sweep"])) == 2
+    # The sweep that may have begun meanwhile has its data to itself until it is done.
+    lock = tmp_path / "results" / "schedule" / "lock-local.json"
+    while lock.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize("why", ["time limit", "SIGTERM"])
+def test_at_its_end_a_sweep_cancels_what_is_in_flight(
+    why: str, orchestrator: Command, tiny: list[str], cron: int, tmp_path: Path
+) -> None:
+    endless = "sweep=" + " ".join(
+        [*tiny, "comm=torch", "benchmark.training.epochs=100000", "benchmark.quality.target=2"]
+    )
+    assert orchestrator("schedule", "install", *WEEKLY, endless).code == 0
+    folder = tmp_path / "results" / "schedule" / "weekly-local"
+    if why == "time limit":
+        document = json.loads((folder / "schedule.json").read_text())
+        document["settings"]["time_limit_min"] = 0.2
+        (folder / "schedule.json").write_text(json.dumps(document))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "schedule", "run", str(folder), "--now", "--json"],
+        env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    if why == "SIGTERM":
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("results/weekly-*/*/attempt-1/alive*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    news = {item["state"] + ": " + item["text"] for item in json.loads(out)["news"]}
+    assert any(("its time limit of 0.2 min" if why == "time limit" else "ended by SIGTERM") in text for text in news)
+    (record,) = Store(default_url(tmp_path / "results")).campaign(json.loads(out)["sweep"])
+    assert record.run["state"] == "cancelled"
+    assert subprocess.run(["pgrep", "-f", f"workloads.entry {tmp_path}"], capture_output=True).stdout == b""
+
+
+def test_an_expired_schedule_says_so_once_and_runs_nothing(orchestrator: Command, cron: int, tmp_path: Path) -> None:
+    with webhook() as hook:
+        told = f"notify.webhook.url={hook.url}"
+        until = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 5))
+        assert orchestrator("schedule", "install", *WEEKLY, SWEEP, told, f"until={until}").code == 0
+        folder = tmp_path / "results" / "schedule" / "weekly-local"
+        time.sleep(5)
+        for _ in range(2):
+            answer = orchestrator("schedule", "run", str(folder))
+            assert answer.code == 64
+            assert f"the schedule weekly-local expired (until={until}); nothing was run" in answer.err
+        assert len(hook.bodies) == 1
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["schedule"]

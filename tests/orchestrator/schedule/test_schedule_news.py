@@ -1,0 +1,141 @@
+"""People hear of what changed, once: histories of SYNTHETIC sweeps in a real store, told to real servers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from schedules import WEEK, MailBox, Post, mail_server, put_sweep, schedule_in, webhook
+
+from orchestrator.records import EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
+from orchestrator.schedule import sweep as sweeps
+from orchestrator.schedule.definition import Schedule
+from orchestrator.schedule.execution import Execution
+from orchestrator.schedule.log import Log
+from orchestrator.schedule.sweep import Outcome, tell_people
+from orchestrator.schedule.timing import local_zone
+from orchestrator.store.store import Store
+
+SLOWER, NORMAL = 930.0, 1000.0
+
+
+class Watch:
+    """A schedule whose weeks pass as fast as its test wants."""
+
+    def __init__(
+        self, folder: Path, mail: MailBox, hook: Post, monkeypatch: pytest.MonkeyPatch, weeks_before: int
+    ) -> None:
+        from datetime import datetime
+
+        smtp = {"host": mail.host, "port": mail.port}
+        told = {
+            "mail": {"to": ["watch@site.org"]},
+            "smtp": smtp,
+            "webhook": {"url": hook.url},
+            "link": "https://site/h",
+        }
+        told |= {"attempts": 1, "timeout_s": 5}
+        self.schedule: Schedule = schedule_in(folder, told)
+        self.schedule.write()
+        self.store = Store(self.schedule.store)
+        self.mail, self.hook = mail, hook
+        self.week = 0
+        self.start = time.mktime((2026, 6, 7, 2, 0, 0, 0, 0, 0))
+        monkeypatch.setattr(sweeps, "now", lambda: self.moment + 600)
+        self.log = Log(self.schedule, datetime.now(local_zone()), quiet=True)
+        for _ in range(weeks_before):
+            self.put(NORMAL)
+
+    @property
+    def moment(self) -> float:
+        return self.start + self.week * WEEK
+
+    def put(self, samples_per_s: float, **changes: Any) -> str:
+        self.week += 1
+        return put_sweep(self.store, self.schedule.name, self.moment, samples_per_s, seed=self.week, **changes)
+
+    def sweep(self, samples_per_s: float = NORMAL, code: int = 0, **changes: Any) -> Outcome:
+        name = self.put(samples_per_s, **changes)
+        return tell_people(self.schedule, name, Execution(code, {}, 600.0), self.moment, self.log)
+
+
+@pytest.fixture
+def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+    with mail_server() as mail, webhook() as hook:
+        yield Watch(tmp_path, mail, hook, monkeypatch, weeks_before=8)
+
+
+def test_unchanged_weeks_are_silent(watch: Watch) -> None:
+    for _ in range(4):
+        outcome = watch.sweep()
+        assert (outcome.code, outcome.news, outcome.troubles) == (EXIT_OK, [], [])
+    assert watch.mail.mails == [] and watch.hook.bodies == []
+    assert (watch.schedule.folder / "history" / "index.html").exists()
+
+
+def test_a_slower_week_is_told_in_three_lines_and_the_next_one_like_it_is_not(watch: Watch) -> None:
+    first = watch.sweep(SLOWER)
+    assert first.code == EXIT_REFERENCE_MISSED
+    (mail,) = watch.mail.mails
+    (body,) = watch.hook.bodies
+    line, also, about, link = mail.get_content().splitlines()[:4]
+    assert re.match(r"throughput of stemdl small on .*: slower by [5-8] % .* in 8 earlier sweeps\)", line)
+    assert also.startswith("also: throughput of stemdl small on ") and "10 of 10 runs completed" in about
+    assert link == "https://site/h/index.html"
+    assert line.replace("&", "&amp;") in body["text"]
+    assert watch.sweep(SLOWER).news == []
+    assert (len(watch.mail.mails), len(watch.hook.bodies)) == (1, 1)
+
+
+def test_an_alarm_that_stays_is_told_again_after_some_weeks_and_not_taken_for_normal(watch: Watch) -> None:
+    kinds = [{item.kind for item in watch.sweep(SLOWER).news} for _ in range(9)]
+    assert kinds == [{"new"}, set(), set(), set(), {"still"}, set(), set(), set(), {"still"}]
+
+
+def test_recovery_is_told_even_after_weeks_of_slowness(watch: Watch) -> None:
+    for _ in range(6):
+        watch.sweep(SLOWER)
+    assert {item.kind for item in watch.sweep(NORMAL).news} == {"recovered"}
+    assert "recovered" in watch.mail.mails[-1]["Subject"]
+    assert watch.sweep(NORMAL).news == []
+
+
+def test_a_change_that_stays_is_the_new_normal_in_the_end(watch: Watch) -> None:
+    watch.schedule.settings["settle_weeks"] = 6
+    kinds = [{item.kind for item in watch.sweep(SLOWER).news} for _ in range(9)]
+    assert kinds == [{"new"}, set(), set(), set(), {"still"}, set(), {"settled"}, set(), set()]
+
+
+def test_a_slow_down_that_grows_is_told_again(watch: Watch) -> None:
+    watch.sweep(SLOWER)
+    assert {item.kind for item in watch.sweep(850.0).news} == {"changed"}
+
+
+def test_runs_that_fail_are_told_and_do_not_hide_behind_the_weeks_before(watch: Watch) -> None:
+    outcome = watch.sweep(code=1, state="failed", cause="rank 0: no space left on device")
+    assert {item.state for item in outcome.news} == {"failed"}
+    assert "no space left on device" in watch.mail.mails[-1].get_content().splitlines()[0]
+    assert watch.sweep(code=1, state="failed", cause="rank 0: no space left on device").news == []
+    assert {item.kind for item in watch.sweep().news} == {"recovered"}
+
+
+def test_a_sweep_that_could_not_run_is_told_with_its_last_words(watch: Watch) -> None:
+    words = "comm=horovod needs horovod, which is not installed: run `make setup` to build it."
+    execution = Execution(EXIT_USAGE, None, 1.0, None, words)
+    outcome = tell_people(watch.schedule, "weekly-local-20270101-020000", execution, watch.moment + WEEK, watch.log)
+    assert outcome.code == EXIT_USAGE
+    assert watch.mail.mails[-1].get_content().startswith(f"the sweep could not run: {words}")
+
+
+def test_while_nobody_can_be_reached_nothing_is_lost_or_told_twice(watch: Watch) -> None:
+    watch.hook.status = 500
+    outcome = watch.sweep(SLOWER)
+    assert outcome.code == EXIT_REFERENCE_MISSED and "waits in" in outcome.troubles[0]
+    assert watch.store.count() == 90 and watch.hook.bodies == []
+    watch.hook.status = 200
+    assert watch.sweep(SLOWER).news == []
+    assert len(watch.hook.bodies) == 1 and len(watch.mail.mails) == 1
