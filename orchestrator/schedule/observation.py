@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.analysis.history import METRICS, Key, by_series, key_of, metric_values
 from orchestrator.analysis.regression import Comparison, Series, compare
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.schedule.memory import Memory
 
 Row = Mapping[str, Any]
 
-SAME = ("benchmark", "recipe", "mode", "comm", "scale", "nodes", "ranks", "dataset_checksum")
-METRICS: dict[str, tuple[Callable[[Row], float | None], str, bool]] = {
-    # The value of a run, its unit, and whether higher is faster.
-    "throughput": (lambda row: row["throughput_warm"] or row["throughput"], "samples/s", True),
-    "time to accuracy": (lambda row: row["time_to_accuracy_s"], "s", False),
-}
 GRAVEST_FIRST = (
     "not run",
     "no store",
@@ -82,7 +77,7 @@ def series_name(row: Row) -> str:
 
 def series_key(row: Row) -> str:
     """For the memory of alarms."""
-    return "/".join(str(row[name]) for name in SAME)
+    return "/".join(map(str, key_of(row)))
 
 
 def observe(
@@ -119,40 +114,48 @@ def observe_run(seen: Observation, row: Row) -> None:
         seen.add(f"quality/{key}", None, f"{what}: {row['metric']} reaches its target again")
 
 
+def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> None:
+    """The checks of an acceptance suite (verdict.json), where the sweep was one. What is undecided says nothing new."""
+    for check in (verdict or {}).get("checks", []):
+        key, measured = f"check/{check['id']}", check["value"] is not None
+        value = f" ({check['value']:.4g} {check['unit']}".rstrip() + f", n = {check['n']})" if measured else ""
+        if check["outcome"] == "fail":
+            why = f": {check['why']}" if check["why"] else ""
+            seen.add(key, "check failed", f"check {check['id']} fails{value}{why}")
+        elif check["outcome"] == "pass":
+            seen.add(key, None, f"check {check['id']} passes again{value}")
+
+
 def observe_speed(
     seen: Observation, current: Sequence[Row], earlier: Sequence[tuple[str, Row]], memory: Memory
 ) -> None:
-    """All series as one family, judged by regression.compare."""
+    """All series and metrics as one family, judged by regression.compare."""
     family: dict[str, Series] = {}
     names: dict[str, tuple[str, str]] = {}
-    for metric, (value, unit, higher) in METRICS.items():
-        examples = {series_key(row): row for row in current}
-        for series, example in examples.items():
-            values = values_of(current, series, value)
-            if not values:
-                continue
-            key = f"{metric}/{series}"
-            since, until = memory.window(key)
-            sets: dict[str, list[Row]] = {}
-            for sweep, row in earlier:
-                if since <= row["created"] < until:
-                    sets.setdefault(sweep, []).append(row)
-            before = [values_of(sets[sweep], series, value) for sweep in sorted(sets)]
-            family[key] = Series(values, [found for found in before if found], higher)
-            names[key] = (f"{metric} of {series_name(example)}", unit)
-    for (key, series_values), verdict in zip(family.items(), compare(family), strict=True):
-        what, unit = names[key]
+    sets: dict[Key, dict[str, list[Row]]] = {}
+    for sweep, row in earlier:
+        if row["state"] == "completed":
+            sets.setdefault(key_of(row), {}).setdefault(sweep, []).append(row)
+    for key, rows in by_series([row for row in current if row["state"] == "completed"]).items():
+        before = [found for _, found in sorted(sets.get(key, {}).items())]
+        # The warm rate only where every run has one: it is not to be compared with that of whole runs.
+        warm = all(row["throughput_warm"] for found in (*before, rows) for row in found if row["throughput"])
+        for metric in METRICS:
+            name = f"{metric.name}/{series_key(rows[0])}"
+            since, until = memory.window(name)
+            within = [[row for row in found if since <= row["created"] < until] for found in before]
+            values = [metric_values(metric, found, warm) for found in within]
+            new = metric_values(metric, rows, warm)
+            if new:
+                family[name] = Series(new, [found for found in values if found], metric.higher_is_faster)
+                names[name] = (f"{metric.name.replace('_', ' ')} of {series_name(rows[0])}", metric.unit)
+    for (name, series), verdict in zip(family.items(), compare(family), strict=True):
+        what, unit = names[name]
         if verdict.verdict == "not enough runs":
             seen.unsure.append(f"{what}: {verdict}")
         else:
             state = None if verdict.verdict == "no change" else verdict.verdict
-            seen.add(key, state, speed_text(what, unit, series_values, verdict), verdict.change or 0.0)
-
-
-def values_of(rows: Sequence[Row], series: str, value: Callable[[Row], float | None]) -> list[float]:
-    """What the completed runs of a series measured."""
-    found = (value(row) for row in rows if row["state"] == "completed" and series_key(row) == series)
-    return [number for number in found if number]
+            seen.add(name, state, speed_text(what, unit, series, verdict), verdict.change or 0.0)
 
 
 def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str:

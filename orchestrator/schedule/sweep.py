@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from orchestrator.schedule.lock import Locked, lock
 from orchestrator.schedule.log import Log
 from orchestrator.schedule.memory import WEEK, Memory, News, news, remembered
 from orchestrator.schedule.message import compose
-from orchestrator.schedule.observation import Observation, observe
+from orchestrator.schedule.observation import Observation, observe, observe_verdict
 from orchestrator.schedule.timing import local_zone
 
 STATE = "orchestrator.schedule-state/1"
@@ -137,24 +138,25 @@ def collect_again(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
 
     left = []
     for sweep in sweeps:
-        folder = Path(schedule.results) / sweep
-        runs = len(list(folder.glob("*/manifest.json")))
-        try:
-            if len(Store(schedule.store).campaign(sweep)) >= runs:
-                continue
-        except StoreError as error:
-            log.tell(f"{error}; the runs are kept in {folder} and collected with the next sweep")
-            left.append(sweep)
-            continue
-        words = ["collect", str(folder), f"results={schedule.results}", f"store.url={schedule.store}"]
-        answer = subprocess.run(
-            [schedule.python, "-m", "orchestrator", *words],
-            capture_output=True, text=True, cwd=schedule.directory, env=None,
-        )  # fmt: skip
-        if answer.returncode:
-            log.tell(f"{sweep} could not be collected: {answer.stderr.strip()}")
-            left.append(sweep)
-    return left
+        # A plain campaign has the sweep's name; those of a suite begin with it.
+        for folder in sorted(Path(schedule.results).glob(f"{sweep}*")):
+            runs = len(list(folder.glob("*/manifest.json")))
+            try:
+                if len(Store(schedule.store).campaign(folder.name)) >= runs:
+                    continue
+            except StoreError as error:
+                log.tell(f"{error}; the runs are kept in {folder} and collected with the next sweep")
+                left.append(sweep)
+                break
+            words = ["collect", str(folder), f"results={schedule.results}", f"store.url={schedule.store}"]
+            answer = subprocess.run(
+                [schedule.python, "-m", "orchestrator", *words],
+                capture_output=True, text=True, cwd=schedule.directory, env={**os.environ, **schedule.environment},
+            )  # fmt: skip
+            if answer.returncode:
+                log.tell(f"{folder.name} could not be collected: {answer.stderr.strip()}")
+                left.append(sweep)
+    return list(dict.fromkeys(left))
 
 
 def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: float, log: Log) -> Outcome:
@@ -211,6 +213,7 @@ def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, l
     except StoreError as error:
         seen = Observation()
         seen.add("store", "no store", f"nothing can be compared: {error}")
+    observe_verdict(seen, execution.document)
     seen.add("schedule", None, "the schedule is in force again")
     if execution.stopped:
         seen.add("limit", "failed", f"the sweep was {execution.stopped}")
