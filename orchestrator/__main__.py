@@ -17,6 +17,7 @@ VERBS = {
     "report": "what the store has of campaigns; with --history, the newest week against those before",
     "compare": "is the last of the campaigns named slower than those before it",
     "store": "export, import, describe or migrate the store as a whole",
+    "accept": "run an acceptance suite and give the verdict; verify a record; propose references",
     "data": "download, convert, make, verify, stage or describe a benchmark's data",
     "schedule": "show, install or remove the sweep that the clock starts",
     "doctor": "what on this machine would make a run fail",

@@ -65,6 +65,8 @@ def threads_per_rank(config: Mapping[str, Any], cores: int) -> int:
 def settings_at(config: Mapping[str, Any], nodes: int) -> dict[str, Any]:
     """The benchmark's settings at a node count: under strong scaling the global batch is that of the smallest one."""
     settings = {key: value for key, value in config["benchmark"].items() if key != "download"}
+    if config["cluster"]["one_machine"] and settings["probe"]["at_once"] is None:
+        settings["probe"] = {**settings["probe"], "at_once": 1}
     training = settings["training"] = {**settings["training"]}
     if config["scale"]["mode"] == "strong" and training["global_batch_size"] is None:
         smallest = min(node_counts(config["nodes"]))

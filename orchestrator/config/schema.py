@@ -84,7 +84,8 @@ class ProbeConfig:
     "nodes" share something that real ones do not. Matrices are ``matrix`` × ``matrix``; the three vectors of the triad
     ``triad_mib`` each. Messages have the ``sizes`` over all ranks and ``pair_sizes`` between two nodes, in bytes.
     ``pair_rounds``: every node meets so many others, null: all of them. ``local_folder``: what "local file system"
-    means, null: TMPDIR.
+    means, null: the
+    profile's scratch, else TMPDIR.
     """
 
     rounds: int = 5
@@ -229,6 +230,7 @@ class ClusterConfig:
 
     ``cores_per_node`` null means: as many as this machine has. On a machine with a scheduler every node has that many;
     under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own under mpirun.
+    ``one_machine``: the "nodes" are parts of one machine, so probes measure them in turn.
     """
 
     name: str = MISSING
@@ -244,6 +246,7 @@ class ClusterConfig:
     interconnect: InterconnectConfig = field(default_factory=InterconnectConfig)
     threads_per_rank: int | None = None
     bind_ranks: bool = True
+    one_machine: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
     setup: list[str] = field(default_factory=list)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +44,7 @@ class HealthProbe:
         self.telemetry = Telemetry(0)
         self.node = communicator.rank // spec.ranks_per_node
         self.leads_node = communicator.rank % spec.ranks_per_node == 0
-        self.local = Path(self.settings["local_folder"] or os.environ.get("TMPDIR") or tempfile.gettempdir())
+        self.local = Path(self.settings["local_folder"] or spec.scratch_folder or tempfile.gettempdir())
         self.rounds: int = self.settings["rounds"]
         self.right = True
 

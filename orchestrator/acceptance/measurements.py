@@ -1,0 +1,123 @@
+"""A run of a record as acceptance sees it: what it measured, read from its folder alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.collect import collect_run
+from orchestrator.records import RecordError, RunDirectory
+from orchestrator.watch import RunStatus
+
+Floats = npt.NDArray[np.floating]
+LOST = ("lost", "node-failed")
+"""States that are the machine's fault and not the run's."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run in a record's index: which workload of which phase it served, and how the scheduler saw it end."""
+
+    workload: str
+    phase: str
+    campaign: str
+    run: str
+    state: str
+    cause: str | None
+
+    @property
+    def folder(self) -> str:
+        """Its folder within the record."""
+        return f"runs/{self.campaign}/{self.run}"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run measured. ``throughput`` is the warm one where there is a warm epoch. ``probe`` has the arrays of a
+    probe by name, ranks first; None of other runs. ``own_s``: data and compute time by rank.
+    """
+
+    entry: Entry
+    nodes: int
+    ranks_per_node: int
+    state: str
+    cause: str | None
+    mode: str
+    created: float
+    ended: float | None
+    throughput: float | None
+    time_to_accuracy: float | None
+    quality: Mapping[str, Any]
+    stopped: str | None
+    hosts: Sequence[str]
+    own_s: Sequence[float]
+    source: str | None
+    settings: Mapping[str, Any]
+    probe: Mapping[str, Floats] | None
+    inventory: Mapping[str, Any]
+
+    @property
+    def completed(self) -> bool:
+        """Whether it ran to its end and its telemetry is whole."""
+        return self.state == "completed"
+
+    @property
+    def node_hosts(self) -> list[str]:
+        """Host by node number."""
+        return list(self.hosts[:: self.ranks_per_node])
+
+
+def measurement(record: Path, entry: Entry, folder: Path | None = None) -> Measurement:
+    """Read one run, from its place in the record or from ``folder``. One whose files are missing or damaged counts as
+    failed, with the reason as its cause.
+    """
+    directory = RunDirectory(folder or record / entry.folder)
+    manifest = directory.read_manifest()
+    found = collect_run(directory, manifest, RunStatus(entry.run, entry.state, entry.cause))
+    run, state, cause = found.run, found.run["state"], found.run["cause"]
+    result = json.loads(run["result"]) if run.get("result") else {}
+    if state == "completed" and not result:
+        state, cause = "failed", f"{entry.folder} has no result.json"
+    probe = None
+    if state == "completed" and manifest.spec.mode == "probe":
+        path = directory.attempt(manifest.attempts).telemetry
+        try:
+            with h5py.File(path, "r") as file:
+                probe = {name: np.asarray(values[()], np.float64) for name, values in file["probe"].items()}
+        except (OSError, KeyError) as error:
+            state, cause = "failed", f"{path} cannot be read: {error}"
+    return Measurement(
+        entry=entry,
+        nodes=manifest.spec.nodes,
+        ranks_per_node=manifest.spec.ranks_per_node,
+        state=state,
+        cause=cause,
+        mode=manifest.spec.mode,
+        created=manifest.created,
+        ended=run.get("ended"),
+        throughput=run.get("throughput_warm") or run.get("throughput"),
+        time_to_accuracy=run.get("time_to_accuracy_s"),
+        quality=result.get("quality", {}),
+        stopped=result.get("stopped"),
+        hosts=[str(rank["host"]) for rank in found.ranks],
+        own_s=[float(rank["data_s"]) + float(rank["compute_s"]) for rank in found.ranks],
+        source=run.get("dataset_source"),
+        settings=manifest.spec.settings,
+        probe=probe,
+        inventory=result.get("probe", {}).get("inventory", {}),
+    )
+
+
+def measurements(record: Path, entries: Sequence[Entry]) -> list[Measurement]:
+    """All runs of a record, in the order in which they were made. Raises RecordError for a manifest that is missing."""
+    return [measurement(record, entry) for entry in entries]
+
+
+__all__ = ["LOST", "Entry", "Measurement", "RecordError", "measurement", "measurements"]

@@ -1,0 +1,172 @@
+"""A verdict as a page that can be read, printed and filed: the record's index.html."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator.acceptance.measurements import Measurement, measurements
+from orchestrator.acceptance.node_checks import collect, pairs_of
+from orchestrator.acceptance.presentation import CLASSES, bounds_text, headline, named_text, title
+from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, latencies
+from orchestrator.acceptance.record import Record
+from orchestrator.analysis.fleet import beside_others, bus_bandwidth, node_rates
+from orchestrator.records import read_json
+from orchestrator.report.html.folder import Folder, Table, moment
+from orchestrator.report.html.plots import acceptance as plots
+from orchestrator.report.html.plots.figure import Plot
+from orchestrator.report.text import short, with_interval
+
+MOST_NODES = 64
+"""Nodes that the plots of nodes and pairs show: of more, those that failed and the first of the others."""
+
+
+def write_page(record: Record, document: Mapping[str, Any]) -> Path:
+    """Write index.html with its plots' data into the record. Raises UsageError."""
+    runs = measurements(record.path, record.session().entries)
+    probes = [run for run in runs if run.probe is not None]
+    drawn = [plot for plot in all_plots(document, probes) if plot]
+    inventory = read_json(record.path / "inventory.json")
+    tables = [node_table(inventory), rate_table(probes), run_table(runs)]
+    tables = [table for table in tables if table.rows]
+    phases = [phase_entry(phase, document["checks"]) for phase in document["phases"]]
+    contents = [(f"phase-{place + 1}", phase["name"].capitalize()) for place, phase in enumerate(phases)]
+    contents += [(plot.key, plot.title) for plot in drawn] + [(table.key, table.title) for table in tables]
+    return Folder(record.path).page(
+        "index", "acceptance.html", drawn,
+        title=f"Acceptance of {document['cluster']}: {document['outcome']}",
+        facts=[f"suite {document['suite']}", document["name"], moment(document["started"])],
+        answer=headline(document),
+        tiles_of=tile_entries(document),
+        contents=[*contents, ("record", "Record")],
+        phases=phases, tables=tables,
+        record=[("campaigns", ", ".join(document["campaigns"])), ("nodes", ", ".join(document["nodes"]))],
+    )  # fmt: skip
+
+
+def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures to take away."""
+    faulty = [*document["faulty"]["nodes"], *document["faulty"]["links"]]
+    counts = document["counts"]
+    decided = f"{counts['fail']} fail, {counts['undecided']} undecided, {counts['not measurable']} not measurable"
+    return [
+        {"name": "verdict", "value": document["outcome"], "detail": f"exit code {document['exit_code']}"},
+        {"name": "checks passed", "value": str(counts["pass"]), "detail": decided},
+        {"name": "named as faulty", "value": ", ".join(faulty[:4]) or "none", "detail": ""},
+        {
+            "name": "wall time",
+            "value": f"{(document['ended'] - document['started']) / 60:.1f} min",
+            "detail": f"{document['runs']} runs",
+        },
+    ]
+
+
+def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A phase with its checks in words."""
+    shown = [
+        {
+            "title": title(check), "outcome": check["outcome"], "tone": CLASSES[check["outcome"]],
+            "value": with_interval(check["value"], check["interval"]), "bound": bounds_text(check),
+            "unit": check["unit"], "n": check["n"], "named": named_text(check),
+            "remarks": ". ".join(text for text in (check["basis"], check["why"]) if text),
+        }
+        for check in checks if check["phase"] == phase["name"]
+    ]  # fmt: skip
+    return {**phase, "tone": CLASSES[phase["outcome"]], "checks": shown}
+
+
+def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> list[Plot | None]:
+    """The plots, of which some may have nothing to show."""
+    drawn = [plots.margins(document["checks"], [title(check) for check in document["checks"]])]
+    if not probes:
+        return drawn
+    hosts = shown_hosts(document)
+    ratios: dict[str, dict[str, list[float]]] = {}
+    for quantity, name in PROBED.items():
+        values: dict[str, list[float]] = {}
+        for run in probes:
+            if run.probe is not None and run.nodes > 1:
+                collect(values, run, beside_others(node_rates(run.probe[name], run.ranks_per_node)))
+        kept = {host: values[host] for host in hosts if values.get(host)}
+        if kept:
+            ratios[quantity] = kept
+    drawn.append(plots.nodes(ratios))
+    last = max(probes, key=lambda run: (run.nodes, run.created))
+    for size in last.settings["probe"]["pair_sizes"]:
+        rates = {
+            (last.node_hosts[pair[0]], last.node_hosts[pair[1]]): 1e-9
+            * float(bus_bandwidth(1 / np.median(values), size, 2 * last.ranks_per_node))
+            for pair, values in pairs_of(last, size).items()
+        }
+        members = [host for host in hosts if host in last.node_hosts]
+        drawn.append(plots.pairs(members, rates, size, "busbw, GB/s", str(size)))
+    drawn.append(plots.messages(message_rows(last), len(last.hosts)))
+    return drawn
+
+
+def shown_hosts(document: Mapping[str, Any]) -> list[str]:
+    """All hosts, or those named and the first of the others."""
+    named = [host for host in document["nodes"] if host in document["faulty"]["nodes"]]
+    others = [host for host in document["nodes"] if host not in named]
+    return sorted([*named[:MOST_NODES], *others[: max(0, MOST_NODES - len(named))]])
+
+
+def message_rows(run: Measurement) -> list[list[float]]:
+    """Bytes, µs, algorithm and bus bandwidth in GB/s of the allreduce over all ranks."""
+    rows = []
+    for size in run.settings["probe"]["sizes"]:
+        found = latencies(run, size)
+        if len(found):
+            micro = float(np.median(found))
+            rows.append([size, micro, 1e-3 * size / micro, float(np.median(bandwidths(run, size)))])
+    return rows
+
+
+def rate_table(probes: Sequence[Measurement]) -> Table:
+    """What the median node measured."""
+    rows = []
+    for name, quantity in QUANTITIES.items():
+        if quantity.of_probe and name not in ("bus_bandwidth", "latency"):
+            values = [value for run in probes for value in quantity.values(run, None)]
+            if values:
+                rows.append([name.replace("_", " "), float(np.median(values)), min(values), max(values), quantity.unit, len(values)])  # fmt: skip  # noqa: E501
+    columns = ["quantity", "median", "least", "most", "unit", "n"]
+    return Table("rates", "Rates of the median node", "Over the rounds of all probes.", columns, rows)
+
+
+def node_table(inventory: Mapping[str, Any]) -> Table:
+    """What each node is made of."""
+    rows = []
+    for host, facts in inventory.items():
+        cpu = facts["processor"]
+        chips = [f"{one.get('name')} ({one.get('driver') or 'driver unknown'})" for one in facts["accelerators"]]
+        links = [
+            " ".join(str(one[key]) for key in ("name", "driver", "rate", "firmware") if one.get(key))
+            for one in facts["network"]
+        ]
+        rows.append(
+            [
+                host, f"{cpu['model']}, {cpu['cores']} cores", f"{short(facts['memory_gib'])} GiB",
+                "; ".join(dict.fromkeys(chips)) or "none", "; ".join(links), facts["kernel"], facts["mpi"],
+                facts["firmware"]["bios"], facts["firmware"]["microcode"],
+            ]
+        )  # fmt: skip
+    columns = ["node", "processor", "memory", "accelerators", "network", "kernel", "mpi", "bios", "microcode"]
+    note = "Collected by the probe on each node; inventory.json has more. A dash: an ordinary user cannot read it."
+    return Table("inventory", "Nodes", note, columns, rows)
+
+
+def run_table(runs: Sequence[Measurement]) -> Table:
+    """All runs."""
+    rows = [
+        [
+            run.entry.phase, run.entry.workload, f"{run.entry.campaign}/{run.entry.run}", run.state, run.nodes,
+            run.throughput, run.quality.get("value"), run.time_to_accuracy, run.source, run.cause,
+        ]
+        for run in runs
+    ]  # fmt: skip
+    columns = ["phase", "workload", "run", "state", "nodes", "samples_per_s", "quality", "time_to_accuracy_s", "data", "cause"]  # fmt: skip  # noqa: E501
+    return Table("runs", "Runs", "Their manifests and telemetry are under runs/.", columns, rows)

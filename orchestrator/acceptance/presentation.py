@@ -1,0 +1,87 @@
+"""A verdict for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.report.text import short, with_interval
+
+COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "not measurable": "dim"}
+CLASSES = {"pass": "good", "fail": "bad", "undecided": "warn", "not measurable": ""}
+
+
+def bounds_text(check: Mapping[str, Any]) -> str:
+    """ "≥ 0.9", "≤ 3" or "0.9 … 1.1"."""
+    low, high = check["bounds"] or (None, None)
+    if low is not None and high is not None:
+        return f"{short(low)} … {short(high)}"
+    return f"≥ {short(low)}" if low is not None else f"≤ {short(high)}" if high is not None else "–"
+
+
+def title(check: Mapping[str, Any]) -> str:
+    """What a check is on, without its phase."""
+    words = [check["check"].replace("_", " "), check["quantity"] or "", check["workload"] or ""]
+    words += [f"{check['size']} B"] if check["size"] else []
+    words += [f"{check['nodes']} node{'s' if check['nodes'] > 1 else ''}"] if check["nodes"] else []
+    return ", ".join(word for word in words if word)
+
+
+def named_text(check: Mapping[str, Any], most: int = 8) -> str:
+    """Whom it names, with values."""
+    words = [
+        f"{one['what']} {one['name']}" + ("" if one["value"] is None else f" ({short(one['value'])})")
+        for one in check["named"]
+    ]
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def line(check: Mapping[str, Any]) -> str:
+    """A check in one line, with markup."""
+    colour = COLOURS[check["outcome"]]
+    text = f"  [{colour}]{check['outcome']:>14}[/{colour}]  {escape(title(check))}: "
+    text += escape(with_interval(check["value"], check["interval"], f" {check['unit']}"))
+    text += f", bound {bounds_text(check)}, n = {check['n']}" if check["n"] else ""
+    text += f" → [{colour}]{escape(named_text(check))}[/{colour}]" if check["named"] else ""
+    return text + (f" ({escape(check['why'])})" if check["why"] else "")
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The verdict in a sentence."""
+    counts = document["counts"]
+    parts = [f"{counts[name]} {name}" for name in ("pass", "fail", "undecided", "not measurable") if counts[name]]
+    text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
+    seconds = document["ended"] - document["started"]
+    text += f", {document['runs']} runs on {len(document['nodes'])} nodes in {seconds / 60:.1f} min."
+    for what in ("nodes", "links"):
+        if document["faulty"][what]:
+            text += f" Faulty {what}: {', '.join(document['faulty'][what])}."
+    if document["left_out"]:
+        text += (
+            f" Left out: {', '.join(one['node'] + ' (after ' + one['after'] + ')' for one in document['left_out'])}."
+        )
+    return text
+
+
+def print_verdict(document: Mapping[str, Any], console: Console) -> None:
+    """The table of checks, then the sentence."""
+    table = Table(title=f"Acceptance {escape(document['name'])}", title_justify="left")
+    for heading in ("phase", "check", "verdict", "value [95 % interval]", "bound", "unit", "n", "named"):
+        table.add_column(heading, justify="right" if heading == "n" else "left")
+    for check in document["checks"]:
+        colour = COLOURS[check["outcome"]]
+        table.add_row(
+            escape(check["phase"]), escape(title(check)), f"[{colour}]{check['outcome']}[/{colour}]",
+            escape(with_interval(check["value"], check["interval"])), bounds_text(check), escape(check["unit"]),
+            str(check["n"]), escape(named_text(check)),
+        )  # fmt: skip
+    console.print(table)
+    for check in document["checks"]:
+        if check["why"] and check["outcome"] != "pass":
+            console.print(f"  {escape(title(check))}: {escape(check['why'])}", soft_wrap=True, highlight=False)
+    colour = COLOURS[document["outcome"]]
+    console.print(f"[{colour}]{escape(headline(document))}[/{colour}]", soft_wrap=True, highlight=False)

@@ -1,0 +1,112 @@
+"""References with bounds from campaigns that were measured. What comes out is for a person to read and to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator.acceptance.measurements import Entry, Measurement, measurement
+from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.references import settings_hash
+from orchestrator.acceptance.suite import Suite
+from orchestrator.analysis.statistics import robust_spread
+from orchestrator.config.compose import UsageError
+from orchestrator.records import RecordError, RunDirectory, read_json_if_whole
+
+LEAST_MARGIN = 0.05
+"""What is closer than 5 % to the reference is nobody's business (the mode of CSCS's published tolerances)."""
+SPREADS = 3.0
+"""A bound lies so many spreads of single runs away, where that is more."""
+
+
+def proposal(
+    suite: Suite, folders: Sequence[Path], basis: str, lower: float | None, upper: float | None
+) -> dict[str, Any]:
+    """References for the suite's checks that take one. ``basis``: "median" of all values or the "worst" of them.
+
+    Raises UsageError if a campaign is of another cluster or nothing fits.
+    """
+    runs = [run for folder in folders for run in read(folder, suite.cluster["name"])]
+    found: dict[str, Any] = {}
+    for check in suite.checks:
+        quantity = "time_to_accuracy" if check.check == "time_to_accuracy" else check.quantity
+        if check.check not in ("reference", "time_to_accuracy") or quantity is None or check.workload is None:
+            continue
+        config = suite.configs[check.workload]
+        for nodes in check.nodes:
+            members = [run for run, manifest in runs if run.nodes == nodes and is_of(manifest, config)]
+            values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
+            if len(values) < 2:
+                continue
+            names = [config["benchmark"]["name"], config["recipe"], config["comm"], f"n{nodes}", quantity]
+            key = "-".join([*names, *([f"{check.size}B"] if check.size else [])])
+            chosen = {"basis": basis, "lower": lower, "upper": upper}
+            found[key] = {
+                **{name: config[name] for name in ("recipe", "mode", "comm")},
+                "benchmark": config["benchmark"]["name"],
+                "nodes": nodes,
+                "quantity": quantity,
+                "size": check.size,
+                **reference(values, quantity, chosen, members),
+                "settings": settings_hash(config),
+            }
+    if not found:
+        raise UsageError(
+            f"{', '.join(folder.name for folder in folders)}: no two completed runs with the settings of a check "
+            f"of suite {suite.name} that takes a reference."
+        )
+    return {"cluster": suite.cluster["name"], "references": found}
+
+
+def reference(
+    values: Sequence[float], quantity: str, chosen: Mapping[str, Any], runs: Sequence[Measurement]
+) -> dict[str, Any]:
+    """Value and bounds from values of one quantity, with what they rest on."""
+    better = QUANTITIES[quantity].higher_is_better
+    median, spread = float(np.median(values)), robust_spread(values)
+    value = median if chosen["basis"] == "median" else float(min(values) if better else max(values))
+    margin = round(max(LEAST_MARGIN, SPREADS * spread / median), 3)
+    campaigns = ", ".join(dict.fromkeys(run.entry.campaign for run in runs))
+    text = f"{chosen['basis']} of {len(values)} values from {len(runs)} runs ({campaigns}), median {median:.5g}, "
+    text += f"robust spread {100 * spread / median:.1f} %"
+    given = chosen["lower"] is not None or chosen["upper"] is not None
+    text += "; bounds as given" if given else f"; bound at the larger of 5 % and {SPREADS:g} spreads"
+    return {
+        "value": float(f"{value:.5g}"),
+        "lower": chosen["lower"] if given else (max(-0.99, -margin) if better else None),
+        "upper": chosen["upper"] if given else (None if better else margin),
+        "unit": QUANTITIES[quantity].unit,
+        "source": runs[0].source if runs[0].mode != "probe" else None,
+        "basis": text,
+    }
+
+
+def is_of(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether a run was made with the settings of a workload."""
+    same = all(manifest["config"][key] == config[key] for key in ("recipe", "mode", "comm"))
+    return same and settings_hash(manifest["config"]) == settings_hash(config)
+
+
+def read(folder: Path, cluster: str) -> list[tuple[Measurement, dict[str, Any]]]:
+    """The completed runs of a campaign's folder with their manifests."""
+    found = []
+    for path in sorted(folder.glob("*/manifest.json")):
+        manifest = read_json_if_whole(path) or {}
+        if not manifest:
+            continue
+        spec = manifest["spec"]
+        if spec["cluster"] != cluster:
+            raise UsageError(f"campaign {folder.name} was run on cluster={spec['cluster']}, not on cluster={cluster}.")
+        directory = RunDirectory(path.parent)
+        result = directory.attempt(max(1, manifest["attempts"])).result
+        entry = Entry("", "", spec["campaign"], spec["run"], "completed" if result.is_file() else "failed", None)
+        try:
+            run = measurement(folder.parent, entry, path.parent)
+        except RecordError as error:
+            raise UsageError(str(error)) from error
+        if run.completed:
+            found.append((run, manifest))
+    return found

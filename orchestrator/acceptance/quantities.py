@@ -1,0 +1,105 @@
+"""What can be compared with a reference: one value or several of each run, as the table at the end lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.acceptance.measurements import Measurement
+from orchestrator.analysis.fleet import bus_bandwidth, node_rates
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """``values(run, size)`` in ``unit``; ``higher_is_better`` says which side a reference bounds."""
+
+    unit: str
+    values: Callable[[Measurement, int | None], Sequence[float]]
+    higher_is_better: bool = True
+    of_probe: bool = False
+    missing: str = "no run completed that measures it"
+
+
+def single(name: str) -> Callable[[Measurement, int | None], Sequence[float]]:
+    """An attribute of the run, if it has it."""
+
+    def values(run: Measurement, size: int | None) -> Sequence[float]:
+        value = getattr(run, name)
+        return [] if value is None else [float(value)]
+
+    return values
+
+
+def median_node(name: str, factor: float) -> Callable[[Measurement, int | None], Sequence[float]]:
+    """Round by round the median over the nodes of a probe's rate."""
+
+    def values(run: Measurement, size: int | None) -> Sequence[float]:
+        if run.probe is None or name not in run.probe:
+            return []
+        rates = node_rates(run.probe[name], run.ranks_per_node)
+        if np.isnan(rates).all():
+            return []
+        return [float(value) for value in factor * np.nanmedian(rates, axis=0) if np.isfinite(value)]
+
+    return values
+
+
+def operations_per_joule(run: Measurement, size: int | None) -> Sequence[float]:
+    """Of the matrix product, by the median node's power while it multiplied."""
+    rates, watts = (median_node(name, 1.0)(run, size) for name in ("matmul_flop_per_s", "power_w"))
+    return [1e-9 * rate / power for rate, power in zip(rates, watts, strict=False) if power > 0]
+
+
+def messages(run: Measurement, size: int | None) -> np.ndarray | None:
+    """(rounds,) mean seconds over the ranks of one allreduce of that size over all ranks."""
+    sizes = list(run.settings.get("probe", {}).get("sizes", []))
+    if run.probe is None or size not in sizes or run.probe["allreduce_seconds"].shape[1] == 0:
+        return None
+    return np.asarray(run.probe["allreduce_seconds"][:, sizes.index(size)].mean(axis=0))
+
+
+def bandwidths(run: Measurement, size: int | None) -> Sequence[float]:
+    """Bus bandwidth in GB/s."""
+    seconds = messages(run, size)
+    return [] if seconds is None or size is None else list(1e-9 * bus_bandwidth(seconds, size, len(run.hosts)))
+
+
+def latencies(run: Measurement, size: int | None) -> Sequence[float]:
+    """Microseconds of one allreduce."""
+    seconds = messages(run, size)
+    return [] if seconds is None else list(1e6 * seconds)
+
+
+NO_POWER = "no power counter could be read on the nodes"
+
+QUANTITIES: dict[str, Quantity] = {
+    "throughput": Quantity("samples/s", single("throughput")),
+    "time_to_accuracy": Quantity("s", single("time_to_accuracy"), higher_is_better=False),
+    "matmul": Quantity("TFLOP/s", median_node("matmul_flop_per_s", 1e-12), of_probe=True),
+    "triad": Quantity("GB/s", median_node("triad_bytes_per_s", 1e-9), of_probe=True),
+    "read_shared": Quantity("GB/s", median_node("read_shared_bytes_per_s", 1e-9), of_probe=True),
+    "read_local": Quantity("GB/s", median_node("read_local_bytes_per_s", 1e-9), of_probe=True),
+    "clock": Quantity("MHz", median_node("clock_mhz", 1.0), of_probe=True, missing="no clock could be read"),
+    "temperature": Quantity(
+        "°C",
+        median_node("temperature_c", 1.0),
+        higher_is_better=False,
+        of_probe=True,
+        missing="no temperature could be read",
+    ),
+    "power": Quantity("W", median_node("power_w", 1.0), higher_is_better=False, of_probe=True, missing=NO_POWER),
+    "energy": Quantity("GFLOP/J", operations_per_joule, of_probe=True, missing=NO_POWER),
+    "bus_bandwidth": Quantity("GB/s", bandwidths, of_probe=True),
+    "latency": Quantity("µs", latencies, higher_is_better=False, of_probe=True),
+}
+
+PROBED = {
+    "matmul": "matmul_flop_per_s",
+    "triad": "triad_bytes_per_s",
+    "read_shared": "read_shared_bytes_per_s",
+    "read_local": "read_local_bytes_per_s",
+    "clock": "clock_mhz",
+}
+"""Quantities of single nodes, by their names in a probe's telemetry."""

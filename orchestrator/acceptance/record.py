@@ -1,0 +1,153 @@
+"""The record of an acceptance: a folder that holds all that its verdict rests on, and the checksums of it all.
+
+verdict.json  verdict.xml  index.html     the verdict: for programs, for CI systems, for people and paper
+suite.json                                the resolved suite: checks, bounds, configurations, references, nodes
+runs.json                                 which run served which workload of which phase, and how it ended
+inventory.json                            what each node is made of
+runs/CAMPAIGN/RUN/                        manifest, and of each attempt telemetry, result, failure and logs
+SHA256SUMS                                of every other file, as ``sha256sum --check`` reads it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.acceptance.findings import Check
+from orchestrator.acceptance.measurements import Entry
+from orchestrator.acceptance.suite import Suite
+from orchestrator.records import RecordError, RunDirectory, read_json, write_json, write_text
+from orchestrator.redaction import redact
+
+SUITE_SCHEMA = "orchestrator.acceptance-suite/1"
+RUNS_SCHEMA = "orchestrator.acceptance-runs/1"
+SUMS = "SHA256SUMS"
+KEPT = ("telemetry.h5", "result.json", "failure.json", "mllog.txt", "stdout.txt", "stderr.txt")
+
+
+@dataclass
+class Session:
+    """What happened: runs in order, phases that were run, the one after which the suite was stopped, nodes left out
+    from which phase on, and when it all was, seconds since the epoch.
+    """
+
+    started: float
+    ended: float = 0.0
+    entries: list[Entry] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
+    stopped_after: str | None = None
+    interrupted: bool = False
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def campaigns(self) -> list[str]:
+        """Their names, in order."""
+        return list(dict.fromkeys(entry.campaign for entry in self.entries))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record's folder."""
+
+    path: Path
+
+    def write_suite(self, suite: Suite, checks: Sequence[Check]) -> None:
+        """The suite as it is to be judged, without secrets."""
+        document = {
+            "schema": SUITE_SCHEMA,
+            "name": suite.name,
+            "record": self.path.name,
+            "summary": suite.settings["summary"],
+            "cluster": suite.cluster,
+            "nodes": {**asdict(suite.nodes), "count": suite.count},
+            "phases": suite.phases,
+            "checks": [asdict(check) for check in checks],
+            "workloads": suite.settings["workloads"],
+            "configs": suite.configs,
+            "references": {name: asdict(entry) for name, entry in suite.references.items()},
+        }
+        write_json(self.path / "suite.json", redact(document))
+
+    def suite(self) -> dict[str, Any]:
+        """The resolved suite. Raises RecordError."""
+        return read_json(self.path / "suite.json")
+
+    def checks(self) -> list[Check]:
+        """The checks of the suite. Raises RecordError."""
+        try:
+            return [Check.from_dict(values) for values in self.suite()["checks"]]
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"{self.path / 'suite.json'} is not of this version: {error}") from error
+
+    def write_session(self, session: Session) -> None:
+        """The index of runs."""
+        write_json(self.path / "runs.json", {"schema": RUNS_SCHEMA, **asdict(session)})
+
+    def session(self) -> Session:
+        """The inverse. Raises RecordError."""
+        values = {name: value for name, value in read_json(self.path / "runs.json").items() if name != "schema"}
+        try:
+            return Session(**{**values, "entries": [Entry(**entry) for entry in values["entries"]]})
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"{self.path / 'runs.json'} is not of this version: {error}") from error
+
+    def take(self, directory: RunDirectory, entry: Entry) -> None:
+        """Copy what a run measured and how it ended; not its checkpoints."""
+        target = RunDirectory(self.path / entry.folder)
+        target.path.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(directory.manifest, target.manifest)
+        for attempt in directory.attempts():
+            kept = target.attempt(attempt.number).path
+            kept.mkdir(exist_ok=True)
+            for name in KEPT:
+                if (attempt.path / name).is_file():
+                    shutil.copyfile(attempt.path / name, kept / name)
+
+    def seal(self) -> None:
+        """Write the checksums of all files."""
+        write_text(self.path / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums(self.path).items()))
+
+    def broken_seals(self) -> list[str]:
+        """How the files differ from their checksums, a line each; empty if they do not. Raises RecordError."""
+        try:
+            text = (self.path / SUMS).read_text(encoding="utf-8")
+        except OSError as error:
+            raise RecordError(f"{self.path / SUMS} cannot be read: {error.strerror}") from error
+        lines = (line.split("  ", 1) for line in text.splitlines() if line)
+        stated = {words[1]: words[0] for words in lines if len(words) == 2}
+        found = sums(self.path)
+        broken = [f"{name}: changed" for name in stated if name in found and found[name] != stated[name]]
+        broken += [f"{name}: missing" for name in stated if name not in found]
+        return broken + [f"{name}: not in {SUMS}" for name in found if name not in stated]
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """SHA-256 by name of all files in a folder but the list of them, sorted."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != SUMS:
+            found[name] = digest(path)
+    return found
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256."""
+    whole = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            whole.update(block)
+    return whole.hexdigest()
+
+
+def inventory_of(inventories: Sequence[tuple[Sequence[str], Mapping[str, Any]]]) -> dict[str, Any]:
+    """What each host is made of, from the probes' (hosts by node, inventory by node number)."""
+    found: dict[str, Any] = {}
+    for hosts, by_node in inventories:
+        for number, facts in by_node.items():
+            found[hosts[int(number)]] = facts
+    return dict(sorted(found.items()))

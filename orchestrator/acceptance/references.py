@@ -1,0 +1,136 @@
+"""Reference values of a machine: from its profile and a file of a person's choice, never from runs by themselves.
+
+cluster: testcluster
+references:
+  stemdl-small-mpi-n2-throughput:
+    {benchmark: stemdl, recipe: small, mode: training, comm: mpi, nodes: 2, quantity: throughput, size: null,
+     value: 1052.1, lower: -0.05, upper: null, unit: samples/s, source: stand-in, settings: 3c4628c2c409,
+     basis: "median of 8 runs, …"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator.acceptance.findings import reference_of
+from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.config.compose import UsageError, nearest
+from orchestrator.records import document_hash
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One reference. ``settings`` is the hash of the benchmark's settings that it was measured with, null: any."""
+
+    benchmark: str
+    recipe: str
+    mode: str
+    comm: str
+    nodes: int
+    quantity: str
+    value: float
+    unit: str
+    basis: str
+    lower: float | None = None
+    upper: float | None = None
+    size: int | None = None
+    source: str | None = None
+    settings: str | None = None
+
+    def bound(self) -> dict[str, Any]:
+        """As checks take it."""
+        return {name: getattr(self, name) for name in ("value", "lower", "upper", "unit", "basis", "source")}
+
+
+def settings_hash(config: Mapping[str, Any]) -> str:
+    """What a reference is for: all of a benchmark's settings."""
+    return document_hash(config["benchmark"])[:12]
+
+
+def load(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:
+    """The references of a cluster's profile and, laid over them, those of a file. Raises UsageError."""
+    found = entries(cluster["references"], f"cluster={cluster['name']}: references")
+    if path is None:
+        return found
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"references={path}: cannot be read: {error}") from error
+    if not isinstance(document, dict) or set(document) - {"cluster", "references"} or "references" not in document:
+        raise UsageError(f"references={path}: must hold `cluster` and `references`, as `accept propose` writes them.")
+    if document.get("cluster") != cluster["name"]:
+        raise UsageError(
+            f"references={path} is for cluster={document.get('cluster')}, not for cluster={cluster['name']}."
+        )
+    return found | entries(document["references"] or {}, f"references={path}")
+
+
+def entries(document: Any, where: str) -> dict[str, Entry]:
+    """Checked entries by name. Raises UsageError naming the entry and key."""
+    if not isinstance(document, Mapping):
+        raise UsageError(f"{where}: must be a mapping of names to references.")
+    names = {field.name for field in fields(Entry)}
+    needed = {field.name for field in fields(Entry) if field.default is MISSING}
+    found = {}
+    for name, values in document.items():
+        here = f"{where}: {name}"
+        if not isinstance(values, Mapping):
+            raise UsageError(f"{here}: must be a mapping.")
+        if unknown := sorted(set(values) - names):
+            raise UsageError(f"{here}: there is no key '{unknown[0]}'.{nearest(unknown[0], sorted(names))}")
+        if missing := sorted(name for name in needed if values.get(name) in (None, "")):
+            raise UsageError(f"{here}: {missing[0]} is missing.")
+        if values["quantity"] not in QUANTITIES:
+            raise UsageError(f"{here}: quantity={values['quantity']}.{nearest(values['quantity'], list(QUANTITIES))}")
+        entry = Entry(**values)
+        check_bound(entry.bound(), here, QUANTITIES[entry.quantity].unit)
+        found[str(name)] = entry
+    return found
+
+
+def check_bound(bound: Mapping[str, Any], where: str, unit: str | None = None) -> None:
+    """Raise UsageError for a bound that no value can meet, that has no or a wrong unit, or that states no basis."""
+    lower, upper = bound["lower"], bound["upper"]
+    if not bound["unit"]:
+        raise UsageError(f"{where}: the bound has no unit{f'; it is in {unit}' if unit else ''}.")
+    if unit and bound["unit"] != unit:
+        raise UsageError(f"{where}: unit={bound['unit']}, but the quantity is in {unit}.")
+    if lower is not None and upper is not None and lower > upper:
+        raise UsageError(f"{where}: lower={lower} is above upper={upper}.")
+    if not bound["basis"]:
+        raise UsageError(f"{where}: the bound states no basis: say where it comes from.")
+    try:
+        reference_of(bound)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}.") from error
+
+
+def find(
+    known: Mapping[str, Entry], config: Mapping[str, Any], quantity: str, size: int | None, nodes: int
+) -> tuple[Entry | None, str]:
+    """The reference for a quantity of a configuration at a node count, or None and why there is none."""
+    wanted = {
+        "benchmark": config["benchmark"]["name"],
+        "recipe": config["recipe"],
+        "mode": config["mode"],
+        "comm": config["comm"],
+        "nodes": nodes,
+        "quantity": quantity,
+        "size": size,
+    }
+    fitting = [entry for entry in known.values() if all(getattr(entry, key) == value for key, value in wanted.items())]
+    what = f"{wanted['benchmark']} {wanted['recipe']} {wanted['comm']} on {nodes} nodes of {config['cluster']['name']}"
+    if not fitting:
+        return None, f"no reference for {quantity} of {what}; `accept propose` makes one from measured runs"
+    exact = [entry for entry in fitting if entry.settings in (None, settings_hash(config))]
+    if not exact:
+        return None, (
+            f"the reference for {quantity} of {what} was measured with other settings "
+            f"({fitting[-1].settings}, these are {settings_hash(config)})"
+        )
+    return exact[-1], ""

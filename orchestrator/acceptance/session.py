@@ -1,0 +1,174 @@
+"""Carries a suite out: phase by phase, more repeats where checks ask for them, everything into the record at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.acceptance.findings import FAIL, MORE, Check, Finding
+from orchestrator.acceptance.measurements import Entry, Measurement, measurement
+from orchestrator.acceptance.record import Record, Session, inventory_of
+from orchestrator.acceptance.suite import Suite, without
+from orchestrator.acceptance.verdict import facts_of, faulty, findings, overall
+from orchestrator.plan import science_of
+from orchestrator.records import RunDirectory, document_hash, now, write_json
+from orchestrator.weights import with_weights
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MOST_AT_ONCE = 5
+"""Further repeats before the next look; every one of them counts as a look, whether it is taken or not."""
+LOOP_SECONDS = 600
+"""A campaign of a stability loop is about so long."""
+
+
+class Acceptance:
+    """One carrying out of a suite."""
+
+    def __init__(self, suite: Suite, record: Record, console: Console) -> None:
+        self.suite, self.record, self.console = suite, record, console
+        self.session = Session(started=now())
+        self.runs: list[Measurement] = []
+        self.checks = list(suite.checks)
+        self.number = 0
+
+    def run(self) -> Session:
+        """All phases."""
+        self.record.write_suite(self.suite, self.checks)
+        self.record.write_session(self.session)
+        for phase in self.suite.phases:
+            self.console.print(f"[bold]phase {phase['name']}[/bold]", highlight=False)
+            self.session.ran.append(phase["name"])
+            found = self.run_phase(phase["name"])
+            self.tell(found)
+            if self.session.interrupted:
+                break
+            if overall(found) == FAIL and phase["stop_on_failure"]:
+                self.session.stopped_after = phase["name"]
+                break
+            self.leave_out(found, phase["name"])
+        self.session.ended = now()
+        self.keep()
+        write_json(
+            self.record.path / "inventory.json",
+            inventory_of([(run.node_hosts, run.inventory) for run in self.runs if run.inventory]),
+        )
+        return self.session
+
+    def run_phase(self, phase: str) -> list[Finding]:
+        """Run what its checks are about, until all are decided or at their limit; returns its findings."""
+        checks = [check for check in self.checks if check.phase == phase]
+        loops = [check for check in checks if check.check == "stability"]
+        once = dict.fromkeys(
+            check.workload for check in checks if check.workload and check.workload not in {c.workload for c in loops}
+        )
+        self.conduct(phase, {name: self.suite.configs[name] for name in once})
+        for check in loops:
+            self.loop(check)
+        while not self.session.interrupted:
+            found = findings(checks, self.runs, self.facts(), self.session, final=False)
+            needed = self.needed(found)
+            if not needed:
+                break
+            self.conduct(phase, needed)
+        return findings(checks, self.runs, self.facts(), self.session, final=True)
+
+    def facts(self) -> dict[str, Any]:
+        """What checks know of the machine."""
+        return facts_of(self.record.suite())
+
+    def needed(self, found: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+        """Configurations of the further runs that undecided checks ask for, by workload."""
+        asked: dict[str, dict[int, int]] = {}
+        for finding in found:
+            if finding.outcome != MORE or finding.workload is None:
+                continue
+            config = self.suite.configs[finding.workload]
+            count = max(1, min(MOST_AT_ONCE, finding.needed))
+            if config["mode"] == "probe":
+                per_run = config["benchmark"]["probe"]["pair_repeats" if finding.check == "links" else "rounds"]
+                count = math.ceil(count / per_run)
+            scales = config["nodes"] if finding.nodes is None else [finding.nodes]
+            if finding.check == "efficiency":
+                scales = [min(config["nodes"]), *scales]
+            for nodes in scales:
+                by_scale = asked.setdefault(finding.workload, {})
+                by_scale[nodes] = max(by_scale.get(nodes, 0), count)
+        return {
+            name: {**self.suite.configs[name], "nodes": sorted(scales), "repeats": max(scales.values())}
+            for name, scales in asked.items()
+        }
+
+    def conduct(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Run configurations as one campaign, each by its workload's name, and take the runs into the record."""
+        from orchestrator.conduct import conduct
+
+        chosen = {name: config for name, config in configs.items() if config["nodes"]}
+        if not chosen:
+            return
+        self.number += 1
+        # Other seeds than before: repeats are of the whole training, its initialisation included.
+        done = len(self.runs)
+        planned = [{**config, "seed": config["seed"] + done} for config in chosen.values()]
+        hashes = (document_hash(science_of(with_weights(one, Path.cwd()))) for one in planned)
+        names = dict(zip(hashes, chosen, strict=True))
+        outcome = conduct(planned, self.console, name=f"{self.record.path.name}-{self.number:02d}-{phase}"[:100])
+        for stored in outcome.records:
+            run = stored.run
+            entry = Entry(names[run["config_hash"]], phase, run["campaign"], run["run"], run["state"], run["cause"])
+            self.record.take(RunDirectory(outcome.folder / run["run"]), entry)
+            self.session.entries.append(entry)
+            self.runs.append(measurement(self.record.path, entry))
+        self.session.interrupted = outcome.interrupted
+        self.keep()
+
+    def loop(self, check: Check) -> None:
+        """Run a stability check's workload over and over for its hours; a failure does not end it."""
+        assert check.workload is not None
+        deadline = time.monotonic() + 3600 * check.hours
+        repeats, begin = 1, time.monotonic()
+        while time.monotonic() < deadline and not self.session.interrupted:
+            began = time.monotonic()
+            config = self.suite.configs[check.workload]
+            self.conduct(check.phase, {check.workload: {**config, "repeats": repeats}})
+            if not config["nodes"]:
+                return
+            each = max(0.1, (time.monotonic() - began) / repeats)
+            left = min(LOOP_SECONDS, deadline - time.monotonic())
+            repeats = max(1, math.ceil(left / each))
+            self.console.print(
+                f"stability: {(time.monotonic() - begin) / 3600:.2f} of {check.hours:g} h", highlight=False
+            )  # fmt: skip
+
+    def leave_out(self, found: Sequence[Finding], phase: str) -> None:
+        """If that is wanted, go on without the nodes that the phase found faulty."""
+        names = faulty(found, "node")
+        if not names or not self.suite.exclude_faulty:
+            return
+        if self.suite.nodes.states is None:
+            self.console.print("[yellow]exclude_faulty: this scheduler cannot leave out nodes[/yellow]")
+            return
+        if self.suite.count - len(names) < 1:
+            self.console.print("[yellow]exclude_faulty: no node would be left; going on with all[/yellow]")
+            return
+        self.suite = without(self.suite, names)
+        later = [check for check in self.suite.checks if check.phase not in self.session.ran]
+        self.checks = [check for check in self.checks if check.phase in self.session.ran] + later
+        self.session.left_out += [{"node": name, "after": phase, "by": "exclude_faulty"} for name in names]
+        self.record.write_suite(self.suite, self.checks)
+        self.console.print(f"[yellow]left out from here on: {', '.join(names)}[/yellow]", highlight=False)
+
+    def keep(self) -> None:
+        """The index of runs as it now is."""
+        self.record.write_session(self.session)
+
+    def tell(self, found: Sequence[Finding]) -> None:
+        """One line a finding, as progress."""
+        from orchestrator.acceptance.presentation import line
+
+        for finding in found:
+            self.console.print(line(finding.to_dict()), highlight=False, soft_wrap=True)

@@ -1,0 +1,156 @@
+"""``python -m orchestrator accept suite=NAME cluster=NAME``: run an acceptance suite and give the verdict.
+
+``accept verify FOLDER`` checks a record; ``accept propose suite=NAME campaigns=A,B`` makes references from runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cli import common
+from orchestrator.config.compose import UsageError, nearest
+from orchestrator.config.validate import NAME
+from orchestrator.records import EXIT_FAILED, EXIT_OK
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Accept, verify or propose."""
+    words = list(arguments)
+    if words[:1] == ["verify"]:
+        return verify(words[1:])
+    if words[:1] == ["propose"]:
+        return propose(words[1:])
+    return accept(words)
+
+
+def accept(arguments: Sequence[str]) -> int:
+    """Run a suite to its verdict."""
+    options = common.parse(arguments, "accept")
+    if options.multirun:
+        raise UsageError("accept takes one suite at a time: -m is for runs.")
+    from orchestrator.acceptance.record import Record
+    from orchestrator.acceptance.session import Acceptance
+    from orchestrator.acceptance.suite import resolve
+
+    suite = resolve(options.overrides, options.config_dir)
+    results = Path.cwd() / next(iter(suite.configs.values()))["results"]
+    name = suite.record_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{suite.name}-{suite.cluster['name']}"
+    if not NAME.fullmatch(name):
+        raise UsageError(f"name={name!r}: names are up to 100 letters, digits, '.', '_' and '-'.")
+    record = Record(results / "acceptance" / name)
+    try:
+        record.path.mkdir(parents=True, mode=0o700)
+    except FileExistsError as error:
+        raise UsageError(f"{record.path} exists already; choose another name=NAME.") from error
+    except OSError as error:
+        raise UsageError(f"{record.path} cannot be made ({error.strerror}); set results=FOLDER elsewhere.") from error
+    console = common.stderr_console()
+    console.print(f"record: {record.path}", highlight=False, soft_wrap=True)
+    try:
+        Acceptance(suite, record, console).run()
+    except UsageError:
+        if not any(record.path.glob("runs/*")):
+            # Nothing was submitted, so there is nothing to keep.
+            for path in record.path.iterdir():
+                path.unlink()
+            record.path.rmdir()
+        raise
+    return conclude(record, options.json)
+
+
+def conclude(record: Any, as_json: bool) -> int:
+    """Write the verdict in all its forms, seal the record and print; returns the exit code."""
+    from orchestrator.acceptance.junit import junit
+    from orchestrator.acceptance.page import write_page
+    from orchestrator.acceptance.presentation import print_verdict
+    from orchestrator.acceptance.verdict import verdict
+    from orchestrator.records import write_json, write_text
+
+    document = verdict(record)
+    write_json(record.path / "verdict.json", document)
+    write_text(record.path / "verdict.xml", junit(document))
+    page = write_page(record, document)
+    record.seal()
+    if as_json:
+        common.print_json({**document, "record": str(record.path)})
+    else:
+        print_verdict(document, common.stdout_console())
+        print(page)
+    return int(document["exit_code"])
+
+
+def verify(arguments: Sequence[str]) -> int:
+    """Whether a record is as it was sealed, and its runs still give its verdict: 0, or 1 with what differs."""
+    parser = common.Parser(prog="python -m orchestrator accept verify", allow_abbrev=False)
+    parser.add_argument("folder", type=Path, help="an acceptance record")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(list(arguments))
+    from orchestrator.acceptance.record import SUMS, Record
+    from orchestrator.acceptance.verdict import differences, verdict
+    from orchestrator.records import RecordError, read_json
+
+    record = Record(options.folder)
+    if not (record.path / "verdict.json").is_file():
+        raise UsageError(f"{options.folder} is no acceptance record: there is no verdict.json in it.")
+    try:
+        broken = record.broken_seals()
+        changed = differences(read_json(record.path / "verdict.json"), verdict(record))
+    except RecordError as error:
+        broken, changed = [str(error)], []
+    document = {
+        "schema": "orchestrator.verification/1",
+        "record": str(record.path),
+        "files": {"intact": not broken, "differences": broken},
+        "verdict": {"same": not changed, "differences": changed},
+    }
+    if options.json:
+        common.print_json(document)
+    else:
+        console = common.stdout_console()
+        console.print(f"{record.path}: files {'as sealed' if not broken else f'differ from {SUMS}:'}", soft_wrap=True)
+        for line in broken:
+            console.print(f"  [red]{line}[/red]", soft_wrap=True, highlight=False)
+        same = "recomputed from the telemetry is the same" if not changed else "recomputed from the telemetry differs:"
+        console.print(f"verdict {same}", highlight=False)
+        for line in changed:
+            console.print(f"  [red]{line}[/red]", soft_wrap=True, highlight=False)
+    return EXIT_FAILED if broken or changed else EXIT_OK
+
+
+def propose(arguments: Sequence[str]) -> int:
+    """References with bounds from campaigns that were measured, as YAML for a person to review."""
+    options = common.parse(arguments, "accept propose")
+    from orchestrator.acceptance.propose import proposal
+    from orchestrator.acceptance.suite import resolve
+
+    ours = {word.partition("=")[0]: word.partition("=")[2] for word in options.overrides}
+    known = ("campaigns", "basis", "lower", "upper")
+    if "campaigns" not in ours:
+        raise UsageError("Say which measured campaigns: accept propose suite=NAME campaigns=A,B cluster=NAME.")
+    suite = resolve([word for word in options.overrides if word.partition("=")[0] not in known], options.config_dir)
+    if ours.get("basis", "median") not in ("median", "worst"):
+        raise UsageError(f"basis={ours['basis']} is not known.{nearest(ours['basis'], ['median', 'worst'])}")
+    results = Path.cwd() / next(iter(suite.configs.values()))["results"]
+    folders = common.campaign_folders(ours["campaigns"].strip("[]").split(","), results)
+    document = proposal(suite, folders, ours.get("basis", "median"), margin(ours, "lower"), margin(ours, "upper"))
+    if options.json:
+        common.print_json({"schema": "orchestrator.references/1", **document})
+    else:
+        import yaml
+
+        print("# Measured, not agreed: read it, change what you must, then give it as references=FILE.")
+        print(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=118), end="")
+    return EXIT_OK
+
+
+def margin(given: dict[str, str], key: str) -> float | None:
+    """A bound chosen by hand. Raises UsageError."""
+    if key not in given:
+        return None
+    try:
+        return float(given[key])
+    except ValueError as error:
+        raise UsageError(f"{key}={given[key]}: a share of the value, as in lower=-0.05 or upper=0.05.") from error

@@ -1,0 +1,180 @@
+"""Checks on machines that are made up: who is named, what is decided, and what is left undecided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from orchestrator.acceptance.findings import Check
+from orchestrator.acceptance.kinds import evaluate
+from orchestrator.acceptance.measurements import Entry, Measurement
+from orchestrator.analysis.fleet import bus_bandwidth
+from workloads.probe.pairing import rounds_of_pairs
+
+FACTS: dict[str, Any] = {
+    "nodes": {"states": None, "out_of_service": []},
+    "cluster": {"accelerator": {"peak_fp32_tflops": 2.0}},
+}
+
+
+def check(kind: str, **more: Any) -> Check:
+    bound = more.pop("bound", None)
+    bounds = {} if bound is None else {"*": {"basis": "made up", "source": None, **bound}}
+    values = {
+        "phase": "p", "check": kind, "workload": "w", "quantity": None, "size": None, "nodes": [4], "bounds": bounds,
+        "problems": {}, "first": 5, "limit": 15, "allowed": 0, "hours": 0.0, "required": False,
+    }  # fmt: skip
+    return Check(**{**values, **more})
+
+
+def run(number: int = 0, nodes: int = 4, **more: Any) -> Measurement:
+    values: dict[str, Any] = {
+        "entry": Entry("w", "p", "c", f"r{number}", "completed", None), "nodes": nodes, "ranks_per_node": 1,
+        "state": "completed", "cause": None, "mode": "training", "created": 0.0, "ended": 60.0, "throughput": 100.0,
+        "time_to_accuracy": 10.0,
+        "quality": {"metric": "f1", "value": 0.9, "target": 0.8, "reached": True, "basis": "b"},
+        "stopped": "target", "hosts": [f"n{node + 1}" for node in range(nodes)], "own_s": [1.0] * nodes,
+        "source": "stand-in", "settings": {}, "probe": None, "inventory": {},
+    }  # fmt: skip
+    return Measurement(**{**values, **more})
+
+
+def probe(rates: Any = None, pair_seconds: Any = None, nodes: int = 4, rounds: int = 8) -> Measurement:
+    """A probe whose nodes compute at ``rates`` and whose pairs take ``pair_seconds(a, b)``, with 1 % noise."""
+    random = np.random.default_rng(3)
+    noise = 1 + 0.01 * random.standard_normal((nodes, rounds))
+    matmul = np.ones((nodes, rounds)) * np.asarray(rates if rates is not None else [1e12] * nodes)[:, None] * noise
+    schedule = rounds_of_pairs(nodes)
+    partner = np.full((nodes, len(schedule)), -1.0)
+    seconds = np.full((nodes, len(schedule), 1, rounds), np.nan)
+    for place, pairs in enumerate(schedule):
+        for first, last in pairs:
+            took = (pair_seconds or (lambda a, b: 1e-3))(first, last) * (1 + 0.01 * random.standard_normal(rounds))
+            for node, other in ((first, last), (last, first)):
+                partner[node, place], seconds[node, place, 0] = other, took
+    arrays = {
+        "matmul_flop_per_s": matmul, "pair_partner": partner, "pair_seconds": seconds, "correct": np.ones((nodes, 1)),
+        "allreduce_seconds": np.full((nodes, 1, rounds), 1e-3),
+    }  # fmt: skip
+    settings = {"probe": {"pair_sizes": [1024], "sizes": [1024], "precision": "float32"}}
+    return run(nodes=nodes, mode="probe", probe=arrays, settings=settings)
+
+
+def only(checked: Check, *runs: Measurement, final: bool = True) -> Any:
+    (found,) = evaluate([checked], runs, FACTS, final)
+    return found
+
+
+ALIKE = {"value": 1.0, "lower": -0.05, "upper": None, "unit": "× the other nodes"}
+LINK = {**ALIKE, "lower": -0.1}
+
+
+def test_nodes_that_are_alike_pass_and_a_slow_one_is_named() -> None:
+    nodes = check("nodes_alike", quantity="matmul", bound=ALIKE, first=8)
+    assert only(nodes, probe()).outcome == "pass"
+    found = only(nodes, probe([1e12, 0.85e12, 1e12, 1e12]))
+    assert (found.outcome, [named.name for named in found.named]) == ("fail", ["n2"])
+    assert found.value == pytest.approx(0.85, rel=0.02)
+
+
+@pytest.mark.parametrize("nodes", [3, 4, 7, 8])
+def test_a_node_whose_links_are_slow_is_told_from_those_it_met(nodes: int) -> None:
+    found = only(
+        check("links", size=1024, bound=LINK),
+        probe(nodes=nodes, pair_seconds=lambda a, b: 3e-3 if 1 in (a, b) else 1e-3),
+    )
+    assert (found.outcome, [(named.what, named.name) for named in found.named]) == ("fail", [("node", "n2")])
+
+
+def test_one_slow_link_between_sound_nodes_is_named_as_a_link() -> None:
+    slow = probe(nodes=6, pair_seconds=lambda a, b: 3e-3 if (a, b) == (1, 4) else 1e-3)
+    found = only(check("links", size=1024, bound=LINK), slow)
+    assert (found.outcome, [(named.what, named.name) for named in found.named]) == ("fail", [("link", "n2–n5")])
+    assert only(check("links", size=1024, bound=LINK), probe(nodes=6)).outcome == "pass"
+
+
+def test_two_nodes_have_one_link_and_nothing_to_compare_it_with() -> None:
+    found = only(check("links", size=1024, bound=LINK), probe(nodes=2))
+    assert (found.outcome, "three nodes" in found.why) == ("not measurable", True)
+
+
+def test_wrong_results_name_the_node_and_are_a_wrong_answer() -> None:
+    bad = probe()
+    assert bad.probe is not None
+    bad.probe["correct"][2, 0] = 0
+    found = only(check("correct"), bad)
+    assert (found.outcome, found.code, found.named[0].name) == ("fail", 2, "n3")
+
+
+def test_a_rate_is_a_share_of_the_peak_that_the_profile_states() -> None:
+    bound = {"value": 1.0, "lower": -0.6, "upper": None, "unit": "× peak"}
+    assert only(check("peak", quantity="matmul", bound=bound), probe()).value == pytest.approx(0.5, rel=0.02)
+    without = {**FACTS, "cluster": {"accelerator": {}}}
+    (found,) = evaluate([check("peak", quantity="matmul", bound=bound)], [probe()], without, True)
+    assert (found.outcome, "accelerator.peak_fp32_tflops" in found.why) == ("not measurable", True)
+
+
+def test_what_straddles_its_bound_asks_for_more_and_is_undecided_at_the_limit() -> None:
+    bound = {"value": 100.0, "lower": -0.05, "upper": None, "unit": "samples/s"}
+    values = [95.5, 94.0, 96.5, 94.8, 95.3]
+    speed = check("reference", quantity="throughput", bound=bound)
+    runs = [run(number, throughput=value) for number, value in enumerate(values)]
+    first = only(speed, *runs, final=False)
+    assert (first.outcome, first.needed > 0) == ("needs more", True)
+    assert only(speed, *(runs * 3), final=False).outcome == "undecided"
+    assert only(speed, *[replace(one, throughput=value + 4) for one, value in zip(runs, values, strict=True)]).code == 0
+    assert only(speed, *[replace(one, throughput=value - 9) for one, value in zip(runs, values, strict=True)]).code == 5
+
+
+def test_a_reference_of_stand_in_data_does_not_judge_runs_on_real_data() -> None:
+    bound = {"value": 100.0, "lower": -0.05, "upper": None, "unit": "samples/s", "source": "stand-in"}
+    runs = [run(number, source="real") for number in range(5)]
+    found = only(check("reference", quantity="throughput", bound=bound), *runs)
+    assert (found.outcome, "stand-in data, the runs read real data" in found.why) == ("not measurable", True)
+
+
+def test_time_to_accuracy_is_void_if_more_than_one_run_did_not_get_there() -> None:
+    bound = {"value": 20.0, "lower": None, "upper": 0.1, "unit": "s"}
+    times = check("time_to_accuracy", bound=bound)
+    seconds = [10.0, 11.0, 12.0, 13.0, 16.0]
+    found = only(times, *[run(number, time_to_accuracy=value) for number, value in enumerate(seconds)])
+    assert (found.outcome, found.value) == ("pass", 12.0)
+    void = [run(number, time_to_accuracy=value) for number, value in enumerate([10.0, 11.0, 12.0, None, None])]
+    assert only(times, *void).code == 2
+    assert only(times, *void[:3], final=False).outcome == "needs more"
+
+
+def test_failed_runs_are_named_and_lost_ones_are_the_machines_fault() -> None:
+    ended = check("completed")
+    assert only(ended, run()).outcome == "pass"
+    assert only(ended, run(), run(1, state="failed", cause="rank 1 died")).code == 1
+    assert only(ended, run(), run(1, state="node-failed")).code == 3
+
+
+def test_stability_needs_its_hours_and_says_what_they_prove() -> None:
+    loop = check("stability", hours=1.0)
+    runs = [run(number, created=60.0 * number, ended=60.0 * (number + 1)) for number in range(60)]
+    found = only(loop, *runs)
+    assert (found.outcome, "below 4.9 %" in found.why) == ("pass", True)
+    assert only(loop, *runs[:30]).outcome == "undecided"
+    assert only(loop, *runs[:-1], replace(runs[-1], state="failed")).outcome == "fail"
+
+
+def test_energy_without_a_counter_is_not_measurable() -> None:
+    reading = probe()
+    assert reading.probe is not None
+    reading.probe["power_w"] = np.full((4, 8), np.nan)  # type: ignore[index]
+    bound = {"value": 1.0, "lower": -0.5, "upper": None, "unit": "GFLOP/J"}
+    found = only(check("reference", quantity="energy", bound=bound), reading)
+    assert (found.outcome, "power counter" in found.why) == ("not measurable", True)
+    reading.probe["power_w"] = np.full((4, 8), 200.0)  # type: ignore[index]
+    assert only(check("reference", quantity="energy", bound=bound), reading).value == pytest.approx(5.0, rel=0.02)
+
+
+def test_bandwidths_are_nccl_tests() -> None:
+    """Its documentation's factor for allreduce, 2(n − 1)/n: 1 for two ranks, near 2 for many."""
+    assert bus_bandwidth(1e-3, 10**6, 2) == pytest.approx(1e9)
+    assert bus_bandwidth(1e-3, 10**6, 8) == pytest.approx(1.75e9)
