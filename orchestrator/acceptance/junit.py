@@ -7,8 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.acceptance.presentation import bounds_text, named_text, title
-from orchestrator.report.text import with_interval
+from orchestrator.acceptance.presentation import bounds_text, named_text, title, value_text
 
 FORBIDDEN = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 """Characters that XML 1.0 has no place for."""
@@ -49,7 +48,7 @@ def add_case(group: ElementTree.Element, document: Mapping[str, Any], check: Map
     """One check."""
     place = f"{document['suite']}.{document['cluster']}.{check['phase']}"
     case = element(group, "testcase", name=title(check), classname=place, time="0")
-    value = with_interval(check["value"], check["interval"], f" {check['unit']}")
+    value = value_text(check)
     text = f"{value}, bound {bounds_text(check)}, n = {check['n']}"
     if check["outcome"] == "not measurable":
         element(case, "skipped", message=check["why"])

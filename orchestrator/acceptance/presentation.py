@@ -23,6 +23,12 @@ def bounds_text(check: Mapping[str, Any]) -> str:
     return f"≥ {short(low)}" if low is not None else f"≤ {short(high)}" if high is not None else "–"
 
 
+def value_text(check: Mapping[str, Any]) -> str:
+    """Value, interval and unit."""
+    text = with_interval(check["value"], check["interval"])
+    return text if check["value"] is None else f"{text} {check['unit']}"
+
+
 def title(check: Mapping[str, Any]) -> str:
     """What a check is on, without its phase."""
     words = [check["check"].replace("_", " "), check["quantity"] or "", check["workload"] or ""]
@@ -44,7 +50,7 @@ def line(check: Mapping[str, Any]) -> str:
     """A check in one line, with markup."""
     colour = COLOURS[check["outcome"]]
     text = f"  [{colour}]{check['outcome']:>14}[/{colour}]  {escape(title(check))}: "
-    text += escape(with_interval(check["value"], check["interval"], f" {check['unit']}"))
+    text += escape(value_text(check))
     text += f", bound {bounds_text(check)}, n = {check['n']}" if check["n"] else ""
     text += f" → [{colour}]{escape(named_text(check))}[/{colour}]" if check["named"] else ""
     return text + (f" ({escape(check['why'])})" if check["why"] else "")
