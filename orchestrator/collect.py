@@ -118,7 +118,8 @@ def phase_seconds(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     longest = np.max(content["phase/stop"] - content["phase/start"], axis=0)
     lengths: dict[str, float] = {}
     for name, seconds in zip(content["phase/name"], longest, strict=True):
-        lengths[str(name)] = lengths.get(str(name), 0.0) + float(seconds)
+        text = name.decode()
+        lengths[text] = lengths.get(text, 0.0) + float(seconds)
     return [{"name": name, "seconds": seconds} for name, seconds in lengths.items()]
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -25,8 +25,12 @@ from orchestrator.records import STEP_TIMES
 BLOCK_BYTES = 4 * 2**20
 """Size of one array of a block: some of them fit a processor's cache, none is small enough for calls to matter."""
 WORKERS = 2
+SAMPLED = ("data", "compute", "communicate")
 SAMPLED_RANKS = 64
 """Ranks whose single steps the distribution of step times is taken from."""
+
+Block: TypeAlias = "dict[str, npt.NDArray[Any]]"
+"""(k, S) arrays of k ranks by the names of their datasets."""
 
 
 @dataclass(frozen=True)
@@ -101,44 +105,45 @@ def read(path: Path) -> Telemetry:
         ranks, count = steps["total"].shape
         epoch = file["step/epoch"][0] if ranks and count else np.zeros(0, np.int32)
         small["step/epoch"] = epoch
-        sums = add_up(ranks, epoch, in_threads(steps, ranks, count, epoch))
-        distribution = step_distribution(*sampled(file, ranks), epoch) if ranks and count else None
+        sample: list[Block] = []
+        sums = add_up(ranks, epoch, in_threads(steps, ranks, count, epoch, sample))
+    distribution = None
+    if ranks and count:
+        own = np.concatenate([part["data"] + part["compute"] for part in sample])
+        distribution = step_distribution(own, np.concatenate([part["communicate"] for part in sample]), epoch)
     return Telemetry(small, sums, distribution)
 
 
 def small_datasets(file: h5py.File) -> dict[str, Any]:
-    """All datasets but those with a value for each step of each rank, by their full names."""
+    """All datasets but those with a value for each step of each rank, by their full names; texts are UTF-8 bytes."""
     content: dict[str, Any] = {}
 
     def take(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and not name.startswith("step/"):
-            content[name] = node.asstr()[()] if h5py.check_string_dtype(node.dtype) else node[()]
+            content[name] = node[()]
 
     file.visititems(take)
     return content
 
 
-def sampled(file: h5py.File, ranks: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Own and communication times of some ranks, evenly chosen, (r, S) each, s."""
-    chosen = np.unique(np.linspace(0, ranks - 1, min(ranks, SAMPLED_RANKS)).astype(int))
-    data, compute, communicate = (
-        np.stack([file[f"step/{name}"][rank] for rank in chosen]) for name in ("data", "compute", "communicate")
-    )
-    return data + compute, communicate
-
-
 def in_threads(
-    steps: dict[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any]
+    steps: dict[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any], sample: list[Block]
 ) -> Iterator[tuple[int, BlockSums]]:
-    """The sums of each block of ranks with the block's first rank, worked out side by side, in any order of work."""
+    """The sums of each block of ranks with the block's first rank, worked out side by side, given in order.
+
+    Appends to ``sample`` the steps of some ranks, evenly chosen.
+    """
+    chosen = np.unique(np.linspace(0, ranks - 1, min(ranks, SAMPLED_RANKS)).astype(int)) if ranks else np.zeros(0, int)
     length = max(1, BLOCK_BYTES // max(1, 4 * count))
     # Whole chunks, so that none is read twice.
     rows = max((item.rows for item in steps.values()), default=1) or 1
     length = -(-length // rows) * rows
 
-    def work(start: int) -> tuple[int, BlockSums]:
+    def work(start: int) -> tuple[int, BlockSums, Block]:
         stop = min(start + length, ranks)
-        return start, BlockSums.of({name: rows.read(start, stop) for name, rows in steps.items()}, epoch)
+        block = {name: rows.read(start, stop) for name, rows in steps.items()}
+        here = chosen[(chosen >= start) & (chosen < stop)] - start
+        return start, BlockSums.of(block, epoch), {name: block[name][here] for name in SAMPLED}
 
     starts: Sequence[int] = range(0, ranks, length)
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -146,5 +151,7 @@ def in_threads(
         pending = [pool.submit(work, start) for start in starts[: 2 * WORKERS]]
         rest = iter(starts[2 * WORKERS :])
         while pending:
-            yield pending.pop(0).result()
+            start, sums, part = pending.pop(0).result()
+            sample.append(part)
+            yield start, sums
             pending.extend(pool.submit(work, start) for start in islice(rest, 1))

@@ -31,7 +31,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
     @classmethod
     def of(
         cls,
-        texts: Mapping[str, Sequence[str] | npt.NDArray[Any]],
+        texts: Mapping[str, Sequence[str | bytes] | npt.NDArray[Any]],
         numbers: Mapping[str, npt.ArrayLike],
         measures: Mapping[str, npt.ArrayLike],
     ) -> RankTable:
@@ -127,11 +127,16 @@ class RankTable(Sequence[Mapping[str, Any]]):
         )
 
 
-def factorize(texts: Sequence[str] | npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Distinct texts in order of appearance, and for each text its number among them, (R,)."""
-    numbers: dict[str, int] = {}
-    codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.int32, len(texts))
-    return [str(text) for text in numbers], codes
+def factorize(texts: Sequence[str | bytes] | npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Distinct texts in order of appearance, and for each text its number among them, (R,). Bytes are UTF-8."""
+    values = np.asarray(texts, object)
+    # Neighbours mostly share their host and device: only where the text changes is it looked up.
+    starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1]) if len(values) else np.zeros(0, int)
+    numbers: dict[str | bytes, int] = {}
+    codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in values[starts]), np.int32, len(starts))
+    lengths = np.diff(np.concatenate([starts, [len(values)]]))
+    names = [text.decode() if isinstance(text, bytes) else str(text) for text in numbers]
+    return names, np.repeat(codes, lengths)
 
 
 def measured(value: float) -> float | None:

@@ -1,0 +1,132 @@
+"""Collecting a run of Frontier's size beside reading its file: at most 3 × the time, at most 1 GB of memory.
+
+Makes telemetry of 75,264 ranks × 1,000 steps as the ranks write it, and once with a chunk a rank, which is the slowest
+layout to look up. Then reads the file's bytes from first to last and collects the run, in turn, several times. Both
+sides find the file in the page cache or neither does; the median of the ratios is judged. Takes 2 × 2 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+RANKS, STEPS, PER_NODE = 75_264, 1_000, 8
+LIMIT, MEMORY_LIMIT = 3.0, 1e9
+ROUNDS = 5
+
+CHILD = """
+import json, resource, sys, time
+from pathlib import Path
+from orchestrator.records import AttemptDirectory
+from orchestrator.collect import add_telemetry
+from orchestrator.store.store import RunRecord
+from orchestrator.store.rows import children_of
+from orchestrator.store import tables
+
+def read(path):
+    buffer = memoryview(bytearray(8 << 20))
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+path = Path(sys.argv[1])
+rounds = []
+for _ in range(int(sys.argv[2])):
+    begun = time.perf_counter()
+    read(path)
+    reading = time.perf_counter() - begun
+    begun = time.perf_counter()
+    record = RunRecord({})
+    add_telemetry(record, AttemptDirectory(path.parent))
+    packed = len(children_of(record, tables.rank_summaries)[0]["packed"])
+    rounds.append((reading, time.perf_counter() - begun))
+peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"rounds": rounds, "peak": peak, "packed": packed, "rate": record.run["throughput"]}))
+"""
+
+
+def write(path: Path, ranks: int, steps: int, chunk: int) -> None:
+    """A telemetry file in the ranks' format, in pieces."""
+    random = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        text = h5py.string_dtype()
+        hosts = [f"frontier{rank // PER_NODE:05d}" for rank in range(ranks)]
+        file["rank/host"] = np.array(hosts, text)
+        file["rank/device"] = np.array(["AMD Instinct MI250X"] * ranks, text)
+        file["rank/node"] = np.arange(ranks, dtype=np.int32) // PER_NODE
+        file["rank/local_rank"] = np.arange(ranks, dtype=np.int32) % PER_NODE
+        shape = {"shape": (ranks, steps), "chunks": (chunk, steps)}
+        times = {name: file.create_dataset(f"step/{name}", dtype=np.float32, **shape)
+                 for name in ("total", "data", "compute", "communicate")}  # fmt: skip
+        epoch = file.create_dataset("step/epoch", dtype=np.int32, **shape)
+        samples = file.create_dataset("step/samples", dtype=np.int32, **shape)
+        for start in range(0, ranks, 1024):
+            stop = min(start + 1024, ranks)
+            compute = 0.1 * (1 + 0.02 * random.standard_normal((stop - start, steps), np.float32))
+            wait = 0.02 * random.random((stop - start, steps), np.float32)
+            times["compute"][start:stop], times["communicate"][start:stop] = compute, wait
+            times["data"][start:stop] = np.float32(0.001)
+            times["total"][start:stop] = compute + wait + np.float32(0.001)
+            epoch[start:stop] = np.arange(steps, dtype=np.int32) // 100
+            samples[start:stop] = 32
+        for name, values in (("seconds", [100.0]), ("epoch", [10]), ("value", [0.7])):
+            file[f"evaluation/{name}"] = np.array(values)
+        file["phase/name"] = np.array(["import", "train"], text)
+        file["phase/start"] = np.tile([0.0, 60.0], (ranks, 1))
+        file["phase/stop"] = np.tile([50.0, 180.0], (ranks, 1))
+
+
+def main() -> int:
+    """Print the figures; 1 if a limit is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ranks", type=int, default=RANKS)
+    parser.add_argument("--folder", type=Path, default=None, help="where to make the files (default: a temporary one)")
+    chosen = parser.parse_args()
+    missed = False
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as made:
+        for layout, chunk in (("as written", max(1, 2**20 // (4 * STEPS))), ("a chunk a rank", 1)):
+            path = Path(made) / "attempt-1" / "telemetry.h5"
+            path.parent.mkdir(exist_ok=True)
+            begun = time.perf_counter()
+            write(path, chosen.ranks, STEPS, chunk)
+            making = time.perf_counter() - begun
+            size = path.stat().st_size
+            command = [sys.executable, "-c", CHILD, str(path), str(ROUNDS)]
+            answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            ratio = statistics.median(collecting / reading for reading, collecting in answer["rounds"])
+            missed |= ratio > LIMIT or answer["peak"] > MEMORY_LIMIT
+            print(
+                json.dumps(
+                    {
+                        "benchmark": "collect_time",
+                        "layout": layout,
+                        "ranks": chosen.ranks,
+                        "steps": STEPS,
+                        "file_gb": round(size / 1e9, 3),
+                        "ratio": round(ratio, 2),
+                        "limit": LIMIT,
+                        "read_s": round(statistics.median(r for r, _ in answer["rounds"]), 3),
+                        "collect_s": round(statistics.median(c for _, c in answer["rounds"]), 3),
+                        "peak_gb": round(answer["peak"] / 1e9, 3),
+                        "peak_limit_gb": MEMORY_LIMIT / 1e9,
+                        "in_store_mb": round(answer["packed"] / 1e6, 2),
+                        "making_s": round(making, 1),
+                        "n": ROUNDS,
+                    }
+                )
+            )
+            path.unlink()
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
