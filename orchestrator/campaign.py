@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -135,6 +135,7 @@ def follow(
         for run, status in zip(runs, statuses, strict=True):
             if status.final and status.run not in done and not goes_elsewhere(scheduler, run, status):
                 done.add(status.run)
+                seal(run, status)
                 finished(*run, status)
         if busy:
             statuses = [replace(status, reason=busy) if status.state == "planned" else status for status in statuses]
@@ -151,6 +152,14 @@ def follow(
             return statuses
         if busy or not started:
             time.sleep(limits.interval_s)
+
+
+def seal(run: Run, status: RunStatus) -> None:
+    """Write down an end that nobody on the nodes did: ranks that were cut off and still run then know that it is over."""
+    attempt = run[0].attempt(max(1, status.attempts))
+    if status.state != "completed" and attempt.path.exists() and not attempt.failure.exists():
+        with suppress(OSError):
+            write_failure(attempt, status.state, status.cause or status.state)
 
 
 def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:

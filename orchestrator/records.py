@@ -18,6 +18,7 @@ from typing import Any
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
 RESULT_SCHEMA = "orchestrator.result/1"
 FAILURE_SCHEMA = "orchestrator.failure/1"
+STOP_SCHEMA = "orchestrator.stop/1"
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -179,6 +180,14 @@ class RunDirectory:
         """Files of the attempt of that number; the first is 1."""
         return AttemptDirectory(self.path / f"attempt-{number}")
 
+    def newest_attempt(self, known: int) -> int:
+        """Number of the newest attempt, from one that is known: a job that the scheduler starts again makes its attempt
+        itself.
+        """
+        while self.attempt(known + 1).claim.exists():
+            known += 1
+        return known
+
     def attempts(self) -> list[AttemptDirectory]:
         """All attempts that were started, in order."""
         found = [path for path in self.path.glob("attempt-*") if path.name[8:].isdigit()]
@@ -247,6 +256,23 @@ class AttemptDirectory:
     def errors(self) -> Path:
         """Folder of the exceptions that ranks died of, one file a rank."""
         return self.path / "errors"
+
+    @property
+    def stop_request(self) -> Path:
+        """Written by whoever watches the ranks, to have them checkpoint and stop at the next step."""
+        return self.path / "stop-request.json"
+
+    @property
+    def stopped(self) -> Path:
+        """Written last, by rank 0, when the ranks have done so."""
+        return self.path / "stopped.json"
+
+    @property
+    def over(self) -> bool:
+        """Whether its end is written down or a later attempt has begun: whoever still works on it must not go on."""
+        return (
+            self.failure.exists() or AttemptDirectory(self.path.with_name(f"attempt-{self.number + 1}")).claim.exists()
+        )
 
     @property
     def mllog(self) -> Path:

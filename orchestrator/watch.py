@@ -50,11 +50,14 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
         return status
+    manifest.attempts = status.attempts = directory.newest_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
     status.heartbeat = read_json_if_whole(attempt.heartbeat) or {}
     status.ranks_alive = ranks_alive(attempt, manifest.spec.ranks)
     failure = read_json_if_whole(attempt.failure)
-    if failure is not None:
+    if failure is not None and "requeue" in failure:
+        await_next_attempt(status, failure, manifest, job)
+    elif failure is not None:
         status.state, status.cause = str(failure["state"]), str(failure["cause"])
     elif is_complete(attempt, job):
         status.state = "completed"
@@ -77,6 +80,18 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         status.state = "lost" if job is None else "failed"
         status.cause = f"job {manifest.job_id} {gone} and left neither result nor cause; see {directory.jobs}"
     return status
+
+
+def await_next_attempt(status: RunStatus, failure: dict[str, Any], manifest: Manifest, job: JobState | None) -> None:
+    """An attempt has stopped to go on as another: one that Slurm starts, unless that was cancelled, or one of ours."""
+    status.state, status.reason = "preempted-requeued", str(failure["cause"])
+    by_slurm = failure["requeue"] == "slurm"
+    if by_slurm and (job is None or job.state not in FINAL_STATES):
+        status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
+    elif by_slurm and job is not None and job.state != "completed":
+        status.state, status.cause = job.state, f"job {manifest.job_id}, back in the queue: {job.reason or job.state}"
+    else:
+        status.resubmit = job is None or job.state in FINAL_STATES
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:

@@ -10,13 +10,13 @@ import argparse
 import importlib
 import os
 import socket
-import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 from orchestrator.records import RESULT_SCHEMA, AttemptDirectory, RunDirectory, RunSpec, now, write_json
+from workloads.runtime.attempts import earlier_attempts, stopping_on_signal, write_stopped
+from workloads.runtime.errors import write_error
 from workloads.runtime.progress import Progress, SignsOfLife
 
 RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RANK")
@@ -57,13 +57,14 @@ class Rank:
 
     def run(self) -> None:
         """From nothing to a result."""
-        phases = [("import", process_start())]
+        self.progress.started = process_start()
+        phases = [("import", self.progress.started)]
         import torch
 
         from workloads.runtime import energy
         from workloads.runtime.communicators import join
         from workloads.runtime.inference import Inference
-        from workloads.runtime.telemetry import write_telemetry
+        from workloads.runtime.telemetry import TelemetryFile
         from workloads.runtime.training import Trainer
 
         torch.set_num_threads(self.spec.threads_per_rank)
@@ -94,23 +95,32 @@ class Rank:
         else:
             task = task_class(self.spec.settings, folder)
             log = self.start_log(*(start for _, start in phases[-2:]))
-            procedure = Trainer(self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint)
+            earlier = earlier_attempts(self.directory, self.attempt.number)
+            procedure = Trainer(
+                self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint, earlier
+            )
             self.end_init(log, procedure)
         stops = [start for _, start in phases[1:]] + [time.time()]
         procedure.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
 
+        file = TelemetryFile(self.attempt.telemetry, place, communicator)
         sampler, reason = energy.begin(place["local_rank"])
         begun = time.time()
-        measured = self.train(procedure) if isinstance(procedure, Trainer) else procedure.run()
+        if isinstance(procedure, Trainer):
+            procedure.on_checkpoint = lambda: file.write(procedure.telemetry)
+            with stopping_on_signal(self.progress):
+                measured = self.train(procedure)
+        else:
+            measured = procedure.run()
 
         self.progress.enter("collect")
         span = (procedure.run_start if isinstance(procedure, Trainer) else begun, time.time())
         target_after = procedure.target_after if isinstance(procedure, Trainer) else None
         used, curves = energy.conclude(sampler, reason, communicator, place, span, target_after)
         procedure.telemetry.further |= curves
-        write_telemetry(self.attempt.telemetry, procedure.telemetry, place, communicator)
+        file.write(procedure.telemetry)
         world = self.describe_world(place)
-        if self.rank == 0:
+        if self.rank == 0 and measured is not None:
             result = {
                 "schema": RESULT_SCHEMA,
                 "run": self.spec.run,
@@ -165,11 +175,15 @@ class Rank:
         )
         log.stop("init")
 
-    def train(self, trainer: Any) -> dict[str, Any]:
-        """Train, keep the trained model, and return the result's entries."""
+    def train(self, trainer: Any) -> dict[str, Any] | None:
+        """Train, keep the trained model, and return the result's entries; None if training was asked to stop."""
         from workloads.runtime.optimization import is_fused
 
         outcome = trainer.train()
+        if outcome.stopped == "requested":
+            if self.rank == 0:
+                write_stopped(self.attempt, outcome.position.total_steps, self.progress.elapsed())
+            return None
         target, settings = self.spec.settings["quality"], self.spec.settings["training"]
         if self.rank == 0 and settings["keep_model"]:
             self.keep_model(trainer.model, outcome.quality)
@@ -188,6 +202,8 @@ class Rank:
                 "epochs": outcome.position.epoch + (1 if outcome.position.step else 0),
                 "steps": outcome.position.total_steps,
                 "samples": outcome.position.samples,
+                "elapsed_s": self.progress.elapsed(),
+                "redone_s": outcome.position.redone,
                 "global_batch": trainer.global_batch,
                 "learning_rate": trainer.rate.peak,
                 "learning_rate_scaling": settings["learning_rate_scaling"],
@@ -270,34 +286,6 @@ class Rank:
             "threads_per_rank": self.spec.threads_per_rank,
         }
 
-    def write_error(self, error: BaseException) -> None:
-        """Leave word of what this rank dies of, for whoever looks for the first cause."""
-        text = traceback.format_exc()
-        print(text, file=sys.stderr, flush=True)
-        self.attempt.errors.mkdir(exist_ok=True)
-        write_json(
-            self.attempt.errors / f"rank-{self.rank}.json",
-            {
-                "rank": self.rank,
-                "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
-                "time": now(),
-                "kind": type(error).__name__,
-                "message": str(error),
-                "communication": is_communication_failure(error),
-                "trace": text,
-            },
-        )
-
-
-def is_communication_failure(error: BaseException) -> bool:
-    """Whether the error is what a rank sees when another one is gone."""
-    if type(error).__name__ in ("HorovodInternalError", "DistBackendError", "DistNetworkError"):
-        return True
-    if type(error).__module__.startswith("mpi4py"):
-        return True
-    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "[../third_party/gloo")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run this rank; on any error end all ranks."""
@@ -316,7 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
         rank.communicator.barrier()
     except BaseException as error:
         try:
-            rank.write_error(error)
+            write_error(attempt, rank.rank, error)
         finally:
             if rank.communicator is not None:
                 rank.communicator.abort(1)

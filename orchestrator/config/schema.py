@@ -167,7 +167,8 @@ class LimitsConfig:
     them at once every ``query_s``, less often (up to every ``longest_query_s``) while it has no news; a job that it
     does not know, or that is silent while it does not answer, is lost after ``lost_s``. ``silence_s``: a run whose
     ranks make no progress for so long is ended as hung; before training starts (imports, rendezvous, staging)
-    ``startup_silence_s`` holds instead.
+    ``startup_silence_s`` holds instead. ``warning_s`` before the time limit, or at half of it if that is later, the
+    ranks checkpoint and stop, and another attempt goes on from there: ``max_attempts`` in all.
     """
 
     time_min: int = 60
@@ -178,6 +179,7 @@ class LimitsConfig:
     query_s: float = 5.0
     longest_query_s: float = 60.0
     lost_s: float = 120.0
+    warning_s: float = 90.0
 
 
 @dataclass
@@ -206,7 +208,8 @@ class InterconnectConfig:
 @dataclass
 class SlurmConfig:
     """What goes to Slurm. Unset keys are not passed on. ``exclude_failed_nodes``: a run that ended by the failure of a
-    node is submitted again without that node, as long as it has attempts left.
+    node is submitted again without that node, as long as it has attempts left. ``requeue``: an attempt that was stopped
+    is put back into the queue by Slurm; else the orchestrator submits the next one as a new job.
     """
 
     partition: str | None = None
@@ -221,6 +224,7 @@ class SlurmConfig:
     exclusive: bool = False
     exclude: str | None = None
     exclude_failed_nodes: bool = False
+    requeue: bool = True
     additional: dict[str, str] = field(default_factory=dict)
 
 

@@ -78,9 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
     if owner != job:
         print(f"attempt {number} of {path} is job {owner}'s: nothing is left to do for job {job}")
         return 0
-    if not supervise(str(directory.path), number):
-        return 1
+    # A job that Slurm put back into the queue starts again under the same id: that is a new attempt.
     newest = directory.attempt(number + int(os.environ.get("SLURM_RESTART_COUNT") or 0))
+    claim(newest, job)
+    if not supervise(str(directory.path), newest.number):
+        return 1
     write_json(newest.ended, {"schema": CLAIM_SCHEMA, "job": job, "ended": now()})
     return 0
 

@@ -15,9 +15,6 @@ from submitit.slurm.slurm import SlurmExecutor
 from orchestrator.launch.job import PROJECT, rank_command
 from orchestrator.records import Manifest
 
-WARNING_SECONDS = 90
-"""So long before the time limit Slurm warns the supervisor."""
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -98,7 +95,12 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
     """submitit's parameters for a run, from the cluster's profile."""
     spec, cluster = manifest.spec, manifest.config["cluster"]
     slurm = cluster["slurm"]
-    additional = {"signal": f"B:USR2@{WARNING_SECONDS}", **slurm["additional"]}
+    limits = cluster["limits"]
+    warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
+    # A node's failure has Slurm start the job again by itself, unless another node is to be asked for.
+    again = slurm["requeue"] and limits["max_attempts"] > 1 and not slurm["exclude_failed_nodes"]
+    additional: dict[str, Any] = {"signal": f"B:USR2@{warning}", "requeue" if again else "no-requeue": True}
+    additional |= slurm["additional"]
     if slurm["reservation"]:
         additional["reservation"] = slurm["reservation"]
     parameters: dict[str, Any] = {
@@ -128,4 +130,5 @@ def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
     """Modules and the profile's own lines; the first that fails fails the job."""
     modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
     path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
-    return ["set -eo pipefail", *modules, *cluster["setup"], path]
+    # A warning that comes before the supervisor listens must not end the job.
+    return ["trap '' USR2", "set -eo pipefail", *modules, *cluster["setup"], path]

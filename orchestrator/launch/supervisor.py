@@ -1,5 +1,5 @@
-"""Minds the ranks of one job, on the job's first node: starts them, ends them when one dies or all fall silent, and
-writes down the first cause.
+"""Minds the ranks of one job, on the job's first node: starts them, has them checkpoint and stop when their time is up,
+ends them when one dies or all fall silent, and writes down the first cause.
 
 submitit runs ``supervise``; what it is given is a path, and what it leaves behind is files.
 """
@@ -13,15 +13,18 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from orchestrator.launch import own_job
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.job import RankCommand, rank_command
+from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
     FAILURE_SCHEMA,
+    STOP_SCHEMA,
     AttemptDirectory,
     Manifest,
     RunDirectory,
@@ -36,30 +39,18 @@ POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
 LONGEST_LOOK_SECONDS = 30.0
 RESERVE_BYTES = 64 * 1024
-CANCEL_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+WARNING_SIGNAL = signal.SIGUSR2
+"""What Slurm is asked to send before the time limit, and sends before it preempts where it is set up to."""
 
 
-@dataclass
-class Watchdog:
-    """Tells when ranks have been silent for too long: no step done, no phase begun."""
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt that has no result ended. ``requeue``: who starts the next one, "slurm" or "orchestrator"."""
 
-    attempt: AttemptDirectory
-    silence_s: float
-    startup_silence_s: float
-    started: float = field(default_factory=time.monotonic)
-    newest: tuple[Any, ...] = ()
-    changed: float = field(default_factory=time.monotonic)
-    training: bool = False
-
-    def silence(self) -> float | None:
-        """Seconds of silence if they exceed what the profile allows, else None."""
-        heartbeat = read_json_if_whole(self.attempt.heartbeat) or {}
-        mark = (heartbeat.get("phase"), heartbeat.get("step"), heartbeat.get("progress"))
-        if mark != self.newest:
-            self.newest, self.changed = mark, time.monotonic()
-            self.training = bool(heartbeat.get("step"))
-        silent = time.monotonic() - self.changed
-        return silent if silent > (self.silence_s if self.training else self.startup_silence_s) else None
+    state: str
+    cause: str
+    requeue: str | None = None
 
 
 class Supervisor:
@@ -69,7 +60,11 @@ class Supervisor:
         self.directory = directory
         self.attempt = attempt
         self.manifest = manifest
-        self.cancelled_by: str | None = None
+        self.job = own_job.job_id() if manifest.scheduler == "slurm" else None
+        self.told_to_end: str | None = None
+        self.slurm_says = ""
+        self.warned = False
+        self.stop_asked: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,23 +74,36 @@ class Supervisor:
 
     def run(self) -> bool:
         """Start the ranks and stay until they have ended; True if the run completed."""
-        for number in CANCEL_SIGNALS:
-            signal.signal(number, self.cancel)
+        for number in END_SIGNALS:
+            signal.signal(number, self.end)
+        signal.signal(WARNING_SIGNAL, self.warn)
+        most = self.limits["max_attempts"]
+        if self.attempt.number > most:
+            self.write_failure(Ending("failed", f"all {most} attempts (cluster.limits.max_attempts) were used up"))
+            return False
         try:
             command = rank_command(self.manifest, self.directory.path, self.attempt.number)
         except FileNotFoundError as error:
-            self.write_failure("failed", str(error))
+            self.write_failure(Ending("failed", str(error)))
             return False
         try:
             self.start(command)
-            state, cause = self.wait()
+            ending = self.wait()
         finally:
             self.end_all()
-        if state is None:
+        if ending is None:
             self.reserve.unlink(missing_ok=True)
-            return True
-        self.write_failure(state, cause)
+            return read_json_if_whole(self.attempt.result) is not None
+        self.write_failure(ending)
+        if ending.requeue == "slurm" and self.job is not None:
+            self.requeue(ending)
         return False
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The profile's."""
+        limits: dict[str, Any] = self.manifest.config["cluster"]["limits"]
+        return limits
 
     def start(self, command: RankCommand) -> None:
         """Start the launcher in a process group of its own, to end with us whatever becomes of us."""
@@ -112,45 +120,125 @@ class Supervisor:
                 preexec_fn=die_with_parent,
             )
 
-    def wait(self) -> tuple[str | None, str]:
-        """Until the launcher ends, the run is cancelled, falls silent or out of time: (final state or None, cause)."""
+    def wait(self) -> Ending | None:
+        """Until the launcher ends, or must be ended; None if there is a result or others know how it ended."""
         assert self.process is not None
-        limits = self.manifest.config["cluster"]["limits"]
-        watchdog = Watchdog(self.attempt, limits["silence_s"], limits["startup_silence_s"])
-        deadline = time.monotonic() + 60 * limits["time_min"]
+        watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"])
+        allowed = 60 * self.limits["time_min"]
+        deadline = time.monotonic() + allowed
+        # Slurm keeps its own clock and sends its own signal.
+        warning = deadline if self.job else deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
         while self.process.poll() is None:
-            if self.cancelled_by:
-                return "cancelled", f"cancelled by {self.cancelled_by}"
+            if self.told_to_end and self.must_end():
+                return self.why_it_ends()
             if time.monotonic() > deadline:
-                return "timeout", f"the time limit of {limits['time_min']} min was reached"
+                return Ending("timeout", self.time_limit)
+            if (self.warned or time.monotonic() > warning) and self.stop_asked is None:
+                self.ask_to_stop()
             if time.monotonic() > next_look:
                 next_look = time.monotonic() + 0.5
+                if self.attempt.over:
+                    return None
                 silence = watchdog.silence()
                 if silence is not None:
-                    cause = f"no progress for {silence:.0f} s: {self.silent_ranks()}"
-                    if not self.cancelled_by:
-                        return "failed", cause
+                    ending = self.why_silent(silence)
+                    if not self.told_to_end:
+                        return ending
             time.sleep(POLL_SECONDS)
-        if self.cancelled_by:
-            return "cancelled", f"cancelled by {self.cancelled_by}"
         if self.process.returncode == 0 and read_json_if_whole(self.attempt.result):
-            return None, ""
+            return None
+        stopped = read_json_if_whole(self.attempt.stopped)
+        if self.process.returncode == 0 and stopped is not None:
+            return self.go_on_later(int(stopped["total_steps"]))
+        # Whoever ends a job may end the ranks before us.
+        if self.must_end():
+            return self.why_it_ends()
         cause = first_cause(self.attempt, self.manifest, self.process.returncode)
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
-        return "failed", cause
+        return Ending("failed", cause)
+
+    @property
+    def time_limit(self) -> str:
+        """That it is reached."""
+        return f"the time limit of {self.limits['time_min']} min was reached"
+
+    def must_end(self) -> bool:
+        """Whether the job is being ended. A SIGTERM to a job that Slurm has run on is a warning of preemption."""
+        if self.job is None or self.told_to_end == "SIGINT":
+            return self.told_to_end is not None
+        self.slurm_says = own_job.state(self.job)
+        if self.slurm_says == "RUNNING":
+            self.warned = self.warned or self.told_to_end is not None
+            self.told_to_end = None
+            return False
+        return bool(self.slurm_says) or self.told_to_end is not None
+
+    def why_it_ends(self) -> Ending | None:
+        """How the job ends that must; None where Slurm does not say: whoever watches from outside will hear."""
+        if self.job is None or self.told_to_end == "SIGINT":
+            return Ending("cancelled", f"cancelled by {self.told_to_end}")
+        state = own_job.ENDINGS.get(self.slurm_says)
+        if state is None:
+            return None
+        if state == "preempted-requeued":
+            return Ending(state, f"Slurm put job {self.job} back into the queue before the ranks had stopped", "slurm")
+        if state == "node-failed":
+            return Ending(state, f"node {own_job.down_nodes(self.job) or '(which is unknown)'} failed")
+        causes = {"cancelled": f"Slurm job {self.job} was cancelled", "timeout": self.time_limit}
+        return Ending(state, causes.get(state, f"Slurm ended job {self.job}: {self.slurm_says}"))
+
+    def why_silent(self, seconds: float) -> Ending:
+        """Whom a silence is due to: a node that Slurm has given up, or ranks."""
+        cause = f"no progress for {seconds:.0f} s: {self.silent_ranks()}"
+        nodes = own_job.down_nodes(self.job) if self.job else ""
+        return Ending("node-failed", f"node {nodes} failed: {cause}") if nodes else Ending("failed", cause)
+
+    def ask_to_stop(self) -> None:
+        """Have the ranks checkpoint and stop at their next step."""
+        preempted = self.job is not None and own_job.is_preempted(self.job)
+        self.stop_asked = "preempted" if preempted else "time limit"
+        try:
+            write_json(self.attempt.stop_request, {"schema": STOP_SCHEMA, "reason": self.stop_asked, "time": now()})
+        except OSError as error:
+            print(f"the ranks could not be asked to stop: {error}", flush=True)
+
+    def go_on_later(self, steps: int) -> Ending:
+        """The ranks have stopped in order: another attempt goes on, if there may be one."""
+        reason = f"preempted by Slurm (job {self.job})" if self.stop_asked != "time limit" else self.time_limit
+        kept = f"{reason}; checkpoint after step {steps}"
+        most = self.limits["max_attempts"]
+        if self.attempt.number >= most:
+            state = "timeout" if self.stop_asked == "time limit" else "failed"
+            return Ending(state, f"{kept}, and of {most} attempts (cluster.limits.max_attempts) this was the last")
+        by_slurm = self.job is not None and self.manifest.config["cluster"]["slurm"]["requeue"]
+        return Ending("preempted-requeued", kept, "slurm" if by_slurm else "orchestrator")
+
+    def requeue(self, ending: Ending) -> None:
+        """Have Slurm start this job again; where it will not, leave it to the orchestrator."""
+        assert self.job is not None
+        # Slurm ends this process on the way.
+        for number in (*END_SIGNALS, WARNING_SIGNAL):
+            signal.signal(number, signal.SIG_IGN)
+        refused = own_job.requeue(self.job)
+        if refused is not None:
+            self.write_failure(Ending(ending.state, f"{ending.cause}; no requeue ({refused})", "orchestrator"))
 
     def silent_ranks(self) -> str:
         """Whom the silence is due to. Takes some periods of the signs of life: a stopped rank gives none meanwhile."""
         ranks = self.manifest.spec.ranks
         before = read_alive(self.attempt.alive)
-        wait_until(lambda: bool(self.cancelled_by), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
+        wait_until(lambda: bool(self.told_to_end), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
         return silent_ranks(before, read_alive(self.attempt.alive), ranks)
 
-    def cancel(self, number: int, frame: FrameType | None) -> None:
+    def end(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: remember, and let the loop end things in order."""
-        self.cancelled_by = signal.Signals(number).name
+        self.told_to_end = signal.Signals(number).name
+
+    def warn(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: time is nearly up."""
+        self.warned = True
 
     def end_all(self) -> None:
         """End the launcher and every rank on this node, politely, then not. Returns when they are gone."""
@@ -185,15 +273,17 @@ class Supervisor:
                 alive.append(slot.pid)
         return alive
 
-    def write_failure(self, state: str, cause: str) -> None:
-        """Record how the run ended, also where the disk is full: room for that was put by."""
+    def write_failure(self, ending: Ending) -> None:
+        """Record how the attempt ended, also where the disk is full: room for that was put by."""
         failure = {
             "schema": FAILURE_SCHEMA,
-            "state": state,
-            "cause": cause,
+            "state": ending.state,
+            "cause": ending.cause,
             "host": socket.gethostname(),
             "ended": now(),
         }
+        if ending.requeue:
+            failure["requeue"] = ending.requeue
         self.reserve.unlink(missing_ok=True)
         write_json(self.attempt.failure, failure)
 
@@ -214,11 +304,6 @@ def supervise(path: str, attempt_number: int) -> bool:
     """Run one attempt of the run in the folder ``path``; True if it completed. This is what the job executes."""
     directory = RunDirectory(Path(path))
     manifest = directory.read_manifest()
-    # A job that Slurm put back into the queue starts again under the same id: that is a new attempt.
-    restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
-    attempt = directory.attempt(attempt_number + restarts)
-    attempt.path.mkdir(parents=True, exist_ok=True)
-    if restarts:
-        manifest.attempts = attempt.number
-        directory.write_manifest(manifest)
+    attempt = directory.attempt(attempt_number)
+    attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Supervisor(directory, attempt, manifest).run()

@@ -1,4 +1,15 @@
-"""Errors that a user can act on: the message names the file or key, its value and what would be right."""
+"""Errors that a user can act on: the message names the file or key, its value and what would be right. And what a rank
+leaves behind when it dies of any error.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+
+from orchestrator.records import AttemptDirectory, now, write_json
 
 
 class DatasetError(Exception):
@@ -15,3 +26,32 @@ class MissingDatasetError(DatasetError):
     def __init__(self, message: str, verb: str) -> None:
         super().__init__(message)
         self.verb = verb
+
+
+def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> None:
+    """Leave word of what a rank dies of, for whoever looks for the first cause."""
+    text = "".join(traceback.format_exception(error))
+    print(text, file=sys.stderr, flush=True)
+    attempt.errors.mkdir(exist_ok=True)
+    write_json(
+        attempt.errors / f"rank-{rank}.json",
+        {
+            "rank": rank,
+            "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+            "time": now(),
+            "kind": type(error).__name__,
+            "message": str(error),
+            "communication": is_communication_failure(error),
+            "trace": text,
+        },
+    )
+
+
+def is_communication_failure(error: BaseException) -> bool:
+    """Whether the error is what a rank sees when another one is gone."""
+    if type(error).__name__ in ("HorovodInternalError", "DistBackendError", "DistNetworkError"):
+        return True
+    if type(error).__module__.startswith("mpi4py"):
+        return True
+    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "[../third_party/gloo")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)

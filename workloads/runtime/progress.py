@@ -20,6 +20,9 @@ from orchestrator.records import (
     write_json,
 )
 
+OVER = 75
+"""Exit code of a rank whose attempt was over while it still ran (EX_TEMPFAIL)."""
+
 
 @dataclass
 class Progress:
@@ -36,6 +39,11 @@ class Progress:
     target: float | None = None
     changes: int = 0
     collective: bool = False
+    stop_requested: bool = False
+    started: float = 0.0
+    elapsed: Callable[[], float] = field(default=lambda: 0.0)
+    first_step: int = 0
+    redone_s: float = 0.0
     waits_for_gradients: Callable[[], bool] = field(default=lambda: False)
 
     def enter(self, phase: str) -> None:
@@ -52,6 +60,7 @@ class Progress:
         """The document that the live view and the watchdog read."""
         return {
             "time": now(),
+            "started": self.started,
             "phase": self.phase,
             "epoch": self.epoch,
             "epochs": self.epochs,
@@ -62,6 +71,10 @@ class Progress:
             "quality": self.quality,
             "target": self.target,
             "progress": self.changes,
+            # Training time of all attempts so far, and what of it was redone because no checkpoint held it, s.
+            "elapsed_s": round(self.elapsed(), 3),
+            "redone_s": round(self.redone_s, 3),
+            "first_step": self.first_step,
         }
 
 
@@ -83,12 +96,24 @@ class SignsOfLife:
         self.thread.start()
 
     def run(self) -> None:
-        """Write until stopped. A full disk silences this rank but does not end it."""
+        """Write and look around until stopped. A full disk silences this rank but does not end it."""
         while not self.stopped.wait(self.period):
             try:
                 self.write()
+                self.look()
             except OSError:
                 continue
+
+    def look(self) -> None:
+        """Whether this rank may and should go on.
+
+        Rank 0, on the node of whoever would ask, looks for all ranks whether they are to stop. Every rank ends at once
+        when its attempt is over: one that was cut off must not write beside the attempt that replaced it.
+        """
+        if self.rank == 0 and self.attempt.stop_request.exists():
+            self.progress.stop_requested = True
+        if self.attempt.over:
+            os._exit(OVER)
 
     def write(self) -> None:
         """One sign of life."""

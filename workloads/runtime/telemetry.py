@@ -23,6 +23,10 @@ class Telemetry:
 
     def __init__(self, capacity: int) -> None:
         self.steps = 0
+        self.first_step = 0
+        """Steps that earlier attempts had done."""
+        self.losses: npt.NDArray[np.float32] | None = None
+        """Each step's loss on this rank, where there is one: the mean over its samples."""
         self.times = {name: np.zeros(capacity, np.float32) for name in STEP_TIMES}
         self.epoch = np.zeros(capacity, np.int32)
         self.samples = np.zeros(capacity, np.int32)
@@ -61,45 +65,61 @@ class Telemetry:
         return sum(stop - start for name, start, stop in self.phases if name == phase)
 
 
-def write_telemetry(path: Path, telemetry: Telemetry, rank: dict[str, Any], communicator: Communicator) -> None:
-    """Gather all ranks' measurements and write them, on rank 0. Collective.
+class TelemetryFile:
+    """The file of one attempt, which rank 0 writes. It may be written several times, each time whole, by rename.
 
-    ``rank`` describes the calling rank: host, node, local_rank, device.
+    ``place`` describes the calling rank: host, node, local_rank, device.
     """
-    steps = telemetry.steps
-    times = {name: communicator.gather(values[:steps]) for name, values in telemetry.times.items()}
-    epoch = communicator.gather(telemetry.epoch[:steps])
-    samples = communicator.gather(telemetry.samples[:steps])
-    starts = communicator.gather(np.array([start for _, start, _ in telemetry.phases], np.float64))
-    stops = communicator.gather(np.array([stop for _, _, stop in telemetry.phases], np.float64))
-    further = {name: communicator.gather(values.astype(np.float32)) for name, values in telemetry.further.items()}
-    hosts = communicator.gather_text(str(rank["host"]))
-    devices = communicator.gather_text(str(rank["device"]))
-    places = communicator.gather(np.array([rank["node"], rank["local_rank"]], np.int32))
-    if hosts is None or devices is None or places is None:
-        return
-    text = h5py.string_dtype()
-    staged = path.with_name(f".{path.name}.partial")
-    with h5py.File(staged, "w") as file:
-        file.attrs["schema"] = "orchestrator.telemetry/1"
-        file["rank/host"] = np.array(hosts, text)
-        file["rank/device"] = np.array(devices, text)
-        file["rank/node"] = places[:, 0]
-        file["rank/local_rank"] = places[:, 1]
-        for name, values in times.items():
-            by_rank(file, f"step/{name}", values)
-        by_rank(file, "step/epoch", epoch)
-        by_rank(file, "step/samples", samples)
-        for name, values in further.items():
-            by_rank(file, name, values)
-        columns = list(zip(*telemetry.evaluations, strict=True)) or [(), (), ()]
-        file["evaluation/seconds"] = np.array(columns[0], np.float64)
-        file["evaluation/epoch"] = np.array(columns[1], np.int32)
-        file["evaluation/value"] = np.array(columns[2], np.float64)
-        file["phase/name"] = np.array([name for name, _, _ in telemetry.phases], text)
-        file["phase/start"] = starts
-        file["phase/stop"] = stops
-    staged.rename(path)
+
+    def __init__(self, path: Path, place: dict[str, Any], communicator: Communicator) -> None:
+        self.path = path
+        self.place = place
+        self.communicator = communicator
+        self.gathered = 0
+        self.blocks: dict[str, list[npt.NDArray[Any]]] = {}
+
+    def write(self, telemetry: Telemetry) -> None:
+        """Gather what all ranks measured since the last time, and write the whole. Collective."""
+        new = slice(self.gathered, telemetry.steps)
+        self.gathered = telemetry.steps
+        arrays: dict[str, npt.NDArray[Any]] = {f"step/{name}": values[new] for name, values in telemetry.times.items()}
+        arrays |= {"step/epoch": telemetry.epoch[new], "step/samples": telemetry.samples[new]}
+        if telemetry.losses is not None:
+            arrays["step/loss"] = telemetry.losses[new]
+        for name, values in arrays.items():
+            block = self.communicator.gather(values)
+            if block is not None:
+                self.blocks.setdefault(name, []).append(block)
+        gather = self.communicator.gather
+        starts = gather(np.array([start for _, start, _ in telemetry.phases], np.float64))
+        stops = gather(np.array([stop for _, _, stop in telemetry.phases], np.float64))
+        further = {name: gather(values.astype(np.float32)) for name, values in telemetry.further.items()}
+        hosts = self.communicator.gather_text(str(self.place["host"]))
+        devices = self.communicator.gather_text(str(self.place["device"]))
+        places = gather(np.array([self.place["node"], self.place["local_rank"]], np.int32))
+        if hosts is None or devices is None or places is None:
+            return
+        text = h5py.string_dtype()
+        staged = self.path.with_name(f".{self.path.name}.partial")
+        with h5py.File(staged, "w") as file:
+            file.attrs["schema"] = "orchestrator.telemetry/1"
+            file.attrs["first_step"] = telemetry.first_step
+            file["rank/host"] = np.array(hosts, text)
+            file["rank/device"] = np.array(devices, text)
+            file["rank/node"] = places[:, 0]
+            file["rank/local_rank"] = places[:, 1]
+            for name, blocks in self.blocks.items():
+                by_rank(file, name, np.concatenate(blocks, axis=1))
+            for name, measures in further.items():
+                by_rank(file, name, measures)
+            columns = list(zip(*telemetry.evaluations, strict=True)) or [(), (), ()]
+            file["evaluation/seconds"] = np.array(columns[0], np.float64)
+            file["evaluation/epoch"] = np.array(columns[1], np.int32)
+            file["evaluation/value"] = np.array(columns[2], np.float64)
+            file["phase/name"] = np.array([name for name, _, _ in telemetry.phases], text)
+            file["phase/start"] = starts
+            file["phase/stop"] = stops
+        staged.rename(self.path)
 
 
 def by_rank(file: h5py.File, name: str, values: npt.NDArray[Any] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 
 from orchestrator.records import RunSpec
 from workloads.runtime import checkpoint
+from workloads.runtime.attempts import Earlier
 from workloads.runtime.checkpoint import Position
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.compilation import compiled
@@ -27,13 +28,16 @@ from workloads.runtime.sampler import MicroBatch, Sampler, micro_batches
 from workloads.runtime.task import Arrays, Task, to_device
 from workloads.runtime.telemetry import Telemetry, clock
 
+NO_EARLIER = Earlier()
 LOSS_CHECK_STEPS = 20
 """On an accelerator the loss is looked at so often: each look waits for the device."""
 
 
 @dataclass
 class Outcome:
-    """How training ended: by reaching the ``target``, after all ``epochs`` or ``steps``."""
+    """How training ended: by reaching the ``target``, after all ``epochs`` or ``steps``, or before that because it was
+    ``requested``, with a checkpoint to go on from.
+    """
 
     stopped: str
     position: Position
@@ -52,6 +56,7 @@ class Trainer:
         progress: Progress,
         log: MlperfLog,
         checkpoints: Path,
+        earlier: Earlier = NO_EARLIER,
     ) -> None:
         self.spec = spec
         self.task = task
@@ -60,6 +65,7 @@ class Trainer:
         self.progress = progress
         self.log = log
         self.checkpoints = checkpoints
+        self.earlier = earlier
         self.settings: dict[str, Any] = spec.settings["training"]
         self.quality: dict[str, Any] = spec.settings["quality"]
 
@@ -99,6 +105,10 @@ class Trainer:
         self.training_loader = Loader(task.training_set, largest, pin)
         self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin)
         self.telemetry = Telemetry(self.last_step + 1)
+        # On the device, so that keeping a loss waits for nothing.
+        self.losses = torch.zeros(self.last_step + 1, device=device)
+        self.on_checkpoint: Callable[[], None] = lambda: None
+        """Called by all ranks when they save a checkpoint: whatever else is to be kept."""
         self.position = Position()
         self.run_start = 0.0
 
@@ -131,6 +141,9 @@ class Trainer:
         self.position = checkpoint.restore(
             self.checkpoints, self.identity, self.model, self.optimizer, self.communicator, self.device
         )
+        self.position.follow(self.earlier)
+        self.progress.redone_s = self.position.redone
+        self.telemetry.first_step = self.progress.first_step = self.position.total_steps
         self.telemetry.evaluations = [(at, int(epoch), value) for at, epoch, value in self.position.evaluations]
         self.progress.epochs, self.progress.steps_per_epoch = self.settings["epochs"], self.sampler.steps
         self.progress.metric, self.progress.target = self.quality["metric"], self.quality["target"]
@@ -138,13 +151,17 @@ class Trainer:
 
         self.enter("first_step")
         self.run_start = time.time()
+        self.progress.elapsed = lambda: self.elapsed
         self.log.start("run")
         stopped = "epochs"
-        while self.position.total_steps < self.last_step:
+        while self.position.total_steps < self.last_step or self.position.evaluated_at < self.position.total_steps:
             stopped = self.train_epoch()
-            if stopped == "target":
+            if stopped != "epochs":
                 break
         self.telemetry.leave()
+        spent = self.elapsed
+        self.progress.elapsed = lambda: spent
+        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
         # MLPerf calls a run that ends short of its target aborted.
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
         if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
@@ -152,22 +169,28 @@ class Trainer:
         return Outcome(stopped, self.position, self.position.qualities)
 
     def train_epoch(self) -> str:
-        """One epoch from the current position; "target" if an evaluation reached it, else "epochs"."""
+        """One epoch from the current position; "target" if an evaluation reached it, "requested" if the ranks are to
+        stop, else "epochs".
+        """
         epoch = self.position.epoch
         self.log.start("epoch", epoch_num=epoch + 1)
         self.model.train()
         plan = self.plan_of_epoch(epoch, self.position.step)
         requests = (part.indices for parts in plan for part in parts)
         arrays = self.training_loader.iterate(requests)
-        reached = False
+        # A run that was stopped before an evaluation goes on with it.
+        reached = self.is_evaluation_due() and self.evaluate()
         begun, samples_before = clock(), self.position.samples
-        for parts in plan:
+        for parts in [] if reached else plan:
             self.step(parts, arrays)
+            if self.reducer.flag_seen:
+                arrays.close()  # type: ignore[attr-defined]
+                self.save()
+                return "requested"
             if self.telemetry.steps == 1:
                 self.enter("train")
             self.progress.samples_per_s = (self.position.samples - samples_before) / (clock() - begun)
-            every = self.settings["evaluate_every_steps"]
-            if every and self.position.total_steps % every == 0 and self.position.step < self.sampler.steps:
+            if self.is_evaluation_due():
                 reached = self.evaluate()
                 self.enter("train")
             if reached:
@@ -189,6 +212,14 @@ class Trainer:
             self.enter("train")
         return "target" if reached else "epochs"
 
+    def is_evaluation_due(self) -> bool:
+        """Whether one is due within the epoch; those between epochs are another matter."""
+        every, position = self.settings["evaluate_every_steps"], self.position
+        within = 0 < position.step < self.sampler.steps
+        return bool(
+            every and within and position.evaluated_at < position.total_steps and position.total_steps % every == 0
+        )
+
     def plan_of_epoch(self, epoch: int, first_step: int) -> list[list[MicroBatch]]:
         """This rank's micro-batches for the remaining steps of an epoch."""
         permutation = self.sampler.permutation(epoch)
@@ -209,6 +240,8 @@ class Trainer:
         waited_for_data = 0.0
         set_rate(self.optimizer, self.rate.at(self.position.total_steps))
         self.optimizer.zero_grad(set_to_none=True)
+        self.reducer.flag_raised = self.progress.stop_requested
+        kept, samples = self.losses[self.telemetry.steps], sum(part.samples for part in parts)
         for number, part in enumerate(parts):
             asked = clock()
             batch = to_device(next(arrays), self.device)
@@ -216,6 +249,7 @@ class Trainer:
             with autocast(self.device, self.settings):
                 loss = self.task.loss(self.forward, batch)
             self.check(loss)
+            kept.add_(loss.detach(), alpha=part.samples / max(1, samples))
             self.reducer.backward(loss * part.weight, last=number == len(parts) - 1)
         if self.settings["gradient_clip"]:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["gradient_clip"])
@@ -223,7 +257,6 @@ class Trainer:
         if self.device.type == "cuda":
             # The device works on after these calls return; a step ends when its work does.
             torch.cuda.synchronize(self.device)
-        samples = sum(part.samples for part in parts)
         self.telemetry.step(clock() - begin, waited_for_data, self.reducer.timings.waited, self.position.epoch, samples)
         self.position.step += 1
         self.position.total_steps += 1
@@ -261,6 +294,7 @@ class Trainer:
         self.telemetry.evaluations.append((seconds, epoch, value))
         self.position.evaluations.append([seconds, float(epoch), value])
         self.position.qualities = values
+        self.position.evaluated_at = self.position.total_steps
         self.progress.quality = value
         self.progress.changes += 1
         self.log.value("eval_accuracy", value, epoch_num=epoch)
@@ -271,10 +305,12 @@ class Trainer:
         return reached and bool(self.settings["stop_at_target"])
 
     def save(self) -> None:
-        """Write a checkpoint of the current position."""
+        """Write a checkpoint of the current position, and what was measured on the way to it."""
         self.enter("checkpoint")
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
         checkpoint.save(self.checkpoints, self.identity, position, self.model, self.optimizer, self.communicator)
+        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
+        self.on_checkpoint()
 
     def enter(self, phase: str) -> None:
         """A phase of the run begins."""
