@@ -206,7 +206,8 @@ class Supervisor:
 
     def go_on_later(self, steps: int) -> Ending:
         """The ranks have stopped in order: another attempt goes on, if there may be one."""
-        reason = f"preempted by Slurm (job {self.job})" if self.stop_asked != "time limit" else self.time_limit
+        near = f"the time limit of {self.limits['time_min']} min was near"
+        reason = near if self.stop_asked == "time limit" else f"preempted by Slurm (job {self.job})"
         kept = f"{reason}; checkpoint after step {steps}"
         most = self.limits["max_attempts"]
         if self.attempt.number >= most:
