@@ -155,7 +155,7 @@ def follow(
 
 
 def seal(run: Run, status: RunStatus) -> None:
-    """Write down an end that nobody on the nodes did: ranks that were cut off and still run then know that it is over."""
+    """Write down an end that nobody on the nodes did: ranks that are cut off and still run learn of it."""
     attempt = run[0].attempt(max(1, status.attempts))
     if status.state != "completed" and attempt.path.exists() and not attempt.failure.exists():
         with suppress(OSError):

@@ -23,9 +23,8 @@ EPOCHS = 8
 
 
 @pytest.fixture
-def recording(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def recording(tiny: list[str]) -> list[str]:
     """A run of two ranks on the task that records its samples, about 3 s of training."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "tests"))
     return [
         *tiny,
         "nodes=2",
@@ -38,6 +37,11 @@ def recording(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+def with_tests() -> dict[str, str]:
+    """An environment in which ranks find the recording task."""
+    return environment() | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"}
+
+
 def begin(folder: Path, name: str, words: list[str]) -> subprocess.Popen[bytes]:
     """Start the campaign of that name, which records in a folder of that name."""
     (folder / f"record-{name}").mkdir()
@@ -45,7 +49,7 @@ def begin(folder: Path, name: str, words: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "orchestrator", *words, record, f"campaign={name}"],
         cwd=folder,
-        env=environment() | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"},
+        env=with_tests(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -116,9 +120,7 @@ def test_a_run_stopped_within_an_epoch_goes_on_bit_for_bit(
     assert qualities[0] == qualities[1]
 
 
-def test_what_no_checkpoint_kept_is_done_again_and_its_time_is_counted(
-    recording: list[str], tmp_path: Path, orchestrator: Command
-) -> None:
+def test_what_no_checkpoint_kept_is_done_again_and_its_time_is_counted(recording: list[str], tmp_path: Path) -> None:
     words = [*recording, "comm=mpi", "benchmark.training.checkpoint_every_epochs=4"]
     process = begin(tmp_path, "killed", words)
     deadline = time.monotonic() + 60
@@ -131,7 +133,8 @@ def test_what_no_checkpoint_kept_is_done_again_and_its_time_is_counted(
     os.kill(int(ranks[-1]), signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     spent = read_json(run / "attempt-1" / "heartbeat.json")["elapsed_s"]
-    assert orchestrator("resume", "killed").code == 2
+    resume = [sys.executable, "-m", "orchestrator", "resume", "killed"]
+    assert subprocess.run(resume, cwd=tmp_path, env=with_tests(), capture_output=True).returncode == 2
     training = read_json(run / "attempt-2" / "result.json")["training"]
     assert (training["steps"], training["samples"]) == (18 * EPOCHS, 72 * EPOCHS)
     assert 0 < training["redone_s"] < spent < training["elapsed_s"]
