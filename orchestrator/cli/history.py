@@ -17,9 +17,10 @@ def history(store: Store, form: str, output: str | None, options: common.Campaig
     """Print the verdicts, or write the page of all campaigns; exit code 5 if anything is slower. Raises UsageError."""
     benchmark, cluster = options.settings.get("benchmark"), options.settings.get("cluster")
     if form == "html":
+        from orchestrator.analysis.courses import COLUMNS
         from orchestrator.report.html.history import write_history
 
-        print(write_history(store.history(benchmark, cluster), Path(str(output))))
+        print(write_history(store.history(benchmark, cluster, columns=COLUMNS), Path(str(output))))
         return EXIT_OK
     from orchestrator.analysis.regression import WINDOW
     from orchestrator.cli.compare import conclude

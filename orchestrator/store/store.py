@@ -113,14 +113,15 @@ class Store:
         until: float | None = None,
         states: Sequence[str] | None = ("completed",),
         campaigns: Sequence[str] | None = None,
+        columns: Sequence[str] = tables.HISTORY,
     ) -> list[dict[str, Any]]:
-        """Runs over time, oldest first: one mapping a run with the columns of tables.HISTORY and ``week``.
+        """Runs over time, oldest first: one mapping a run with ``columns``, of which "created" is one, and ``week``.
 
         ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, seconds
         since the epoch; ``states`` None means all, ``campaigns`` names some. Nothing given selects all.
         """
         runs = tables.runs
-        query = select(*(runs.c[name] for name in tables.HISTORY)).order_by(runs.c.created, runs.c.id)
+        query = select(*(runs.c[name] for name in columns)).order_by(runs.c.created, runs.c.id)
         query = narrowed(query, benchmark, cluster, since, until, states)
         if campaigns is not None:
             query = query.where(runs.c.campaign.in_(list(campaigns)))

@@ -1,4 +1,4 @@
-"""The page over all campaigns of a store."""
+"""The page over all campaigns of a store: who is slower than before, and the course of every series."""
 
 from __future__ import annotations
 
@@ -6,13 +6,113 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.report.html.folder import Folder
-from orchestrator.report.html.plots.history import history
+from orchestrator.analysis.courses import Course, courses, set_name
+from orchestrator.analysis.history import Judged
+from orchestrator.report.html.folder import Folder, moment
+from orchestrator.report.html.plots.figure import plural
+from orchestrator.report.html.plots.history import change_words, history, place_of
+from orchestrator.report.text import short
+
+ORDER = ("slower", "not enough runs", "faster", "no change")
+CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}
+SPARK = (120, 24)
+"""Width and height of a series' course in the table, CSS pixels."""
 
 
 def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
-    """The page over all campaigns, from Store.history(); returns it."""
+    """The page as index.html; ``rows`` are those of Store.history with courses.COLUMNS. Raises UsageError."""
+    by = set_name(rows)
+    found = sorted(courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
+    plots = history(found, by)
+    where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
+    entries = [entry(course, where[place_of(course)].key) for course in found]
+    entries.sort(key=lambda item: ORDER.index(item["verdict"]))
+    return Folder(output).page(
+        "index", "history.html", plots,
+        title="History",
+        facts=facts(rows, by),
+        answer=answer(entries),
+        contents=[],
+        entries=entries,
+        by=by,
+        places={plot.key: place for place, plot in where.items()},
+        choices={
+            "benchmark": sorted({item["benchmark"] for item in entries}),
+            "cluster": sorted({item["cluster"] for item in entries}),
+            "verdict": [verdict for verdict in ORDER if any(item["verdict"] == verdict for item in entries)],
+        },
+    )  # fmt: skip
+
+
+def facts(rows: Sequence[Mapping[str, Any]], by: str) -> list[str]:
+    """What the page is about, in a line."""
+    if not rows:
+        return []
     campaigns = len({row["campaign"] for row in rows})
-    answer = f"{len(rows)} completed runs in {campaigns} campaigns."
-    plots = history(rows)
-    return Folder(output).page("index", "history.html", plots, title="History", answer=answer, contents=[])
+    return [
+        f"{plural(len(rows), 'completed run')} in {plural(campaigns, 'campaign')}",
+        f"{moment(rows[0]['created'])} to {moment(rows[-1]['created'])}",
+        f"by {by}",
+    ]
+
+
+def answer(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The verdicts in a sentence."""
+    if not entries:
+        return "No run has completed yet."
+    counts = {verdict: sum(item["verdict"] == verdict for item in entries) for verdict in ORDER}
+    slower = [f"{item['name']} ({item['text']})" for item in entries if item["verdict"] == "slower"]
+    text = f"{counts['slower'] or 'None'} of {plural(len(entries), 'series').replace('seriess', 'series')} "
+    text += f"{'is' if counts['slower'] <= 1 else 'are'} slower than before"
+    text += f": {'; '.join(slower[:3])}{' …' if len(slower) > 3 else ''}." if slower else "."
+    rest = [f"{counts[verdict]} {verdict}" for verdict in ORDER[1:] if counts[verdict]]
+    text += f" The others: {', '.join(rest)}." if rest else ""
+    changed = sum(item["changed"] != "–" for item in entries)
+    return f"{text} At some time the level of {changed} changed." if changed else text
+
+
+def entry(course: Course, plot: str) -> dict[str, Any]:
+    """A row of the table."""
+    key = course.key
+    verdicts = [str(item.comparison.verdict) for item in course.judged]
+    verdict = next((name for name in ORDER if name in verdicts), "not enough runs")
+    first = course.judged[0] if course.judged else None
+    return {
+        "benchmark": key["benchmark"],
+        "cluster": key["cluster"],
+        "nodes": key["nodes"],
+        "name": f"{key['benchmark']} on {key['cluster']}, {plural(key['nodes'], 'node')}",
+        "setup": ", ".join(str(key[name]) for name in ("recipe", "comm", "mode", "scale", "dataset_source")),
+        "newest": course.levels[-1].name,
+        "now": short(first.median) if first else "–",
+        "before": short(first.earlier_median) if first else "–",
+        "verdict": verdict,
+        "class": CLASSES.get(verdict, ""),
+        "text": verdict_words(course.judged),
+        "changed": change_words(course.changes[-1].change, course.levels[course.changes[-1].index].name)
+        if course.changes
+        else "–",
+        "spark": spark([level.median for level in course.levels]),
+        "plot": plot,
+    }
+
+
+def verdict_words(judged: Sequence[Judged]) -> str:
+    """The verdict that throughput and time to accuracy share, or each by its name."""
+    words = list(dict.fromkeys(str(item.comparison) for item in judged))
+    if len(words) < 2:
+        return "".join(words)
+    return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item.comparison}" for item in judged)
+
+
+def spark(values: Sequence[float]) -> str:
+    """Points of a polyline from the first to the last value, between their least and greatest."""
+    low, high = min(values), max(values)
+    width, height = SPARK
+    across = (width - 4) / max(1, len(values) - 1)
+    span = (high - low) or 1.0
+    points = (
+        f"{2 + across * place:.0f},{height - 3 - (height - 6) * (value - low) / span:.0f}"
+        for place, value in enumerate(values)
+    )
+    return " ".join(points)

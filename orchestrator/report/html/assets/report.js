@@ -47,3 +47,21 @@ dark.addEventListener("change", again);
 narrow.addEventListener("change", again);
 // Paper is light and has another width: all plots are drawn for it, and for the screen again after it.
 window.matchMedia("print").addEventListener("change", event => event.matches ? places.forEach(draw) : again());
+
+// The history page's filter: rows and plots that are not of the chosen benchmark, cluster, verdict and words are hidden.
+const filters = [...document.querySelectorAll("[data-filter]")];
+function choose() {
+  const chosen = Object.fromEntries(filters.map(filter => [filter.dataset.filter, filter.value]));
+  const words = chosen.text.toLowerCase().split(/\s+/);
+  const rows = [...document.querySelectorAll("#verdicts tbody tr")];
+  const fits = item => ["benchmark", "cluster", "verdict"].every(name =>
+    !chosen[name] || item.dataset[name] === undefined || item.dataset[name] === chosen[name]);
+  for (const row of rows) row.hidden = !(fits(row) && words.every(word => row.textContent.toLowerCase().includes(word)));
+  const shown = rows.filter(row => !row.hidden);
+  const plots = new Set(shown.map(row => row.querySelector("a").hash.slice(1)));
+  for (const item of document.querySelectorAll(".plots > [data-benchmark]")) {
+    item.hidden = !plots.has(item.firstElementChild.id);
+  }
+  document.getElementById("chosen").textContent = `${shown.length} series`;
+}
+for (const filter of filters) filter.addEventListener("input", choose);

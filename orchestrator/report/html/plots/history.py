@@ -1,40 +1,109 @@
-"""Throughput over the weeks."""
+"""Throughput over the weeks, relative to each series' own middle, with the places where its level changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
-from orchestrator.report.html.plots.figure import Plot, axes, label, style
+from orchestrator.analysis.courses import Course
+from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, name_of, plural, rounded, style
+
+LINE = ("mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split", "dataset_version",
+        "dataset_checksum")  # fmt: skip
+CROWD = 4
+"""With more lines than that in a plot spreads are left to the table, and lines whose level never changed are faint."""
+COLUMNS = ["benchmark", "cluster", "nodes", "comm", "recipe", "mode", "scale", "dataset_name", "dataset_source"]
 
 
-def history(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    """Throughput of every run over time, a plot a (benchmark, cluster): data of two sources never share a line."""
-    names = ("benchmark", "cluster", "nodes", "recipe", "dataset_name", "dataset_source", "comm", "mode", "scale")
-    plots: dict[tuple[str, str], dict[tuple[Any, ...], list[Mapping[str, Any]]]] = {}
-    for row in rows:
-        if row["throughput"] is not None:
-            lines = plots.setdefault((row["benchmark"], row["cluster"]), {})
-            lines.setdefault(tuple(row[name] for name in names), []).append(row)
-    made = []
-    for place, ((benchmark, cluster), lines) in enumerate(plots.items()):
-        traces = [
+def place_of(course: Course) -> tuple[str, str]:
+    """Benchmark and cluster: a plot each."""
+    return str(course.key["benchmark"]), str(course.key["cluster"])
+
+
+def history(courses: Sequence[Course], by: str) -> list[Plot]:
+    """A plot a (benchmark, cluster), a line a series: data of two sources never share one."""
+    groups: dict[tuple[str, str], list[Course]] = {}
+    for course in courses:
+        groups.setdefault(place_of(course), []).append(course)
+    return [
+        one_plot(f"history-{number}", f"{benchmark} on {cluster}", members, by)
+        for number, ((benchmark, cluster), members) in enumerate(groups.items())
+    ]
+
+
+def one_plot(key: str, title: str, members: Sequence[Course], by: str) -> Plot:
+    """All series of a benchmark on a cluster."""
+    named = distinct([course.key for course in members], LINE)
+    ordered = sorted(members, key=lambda course: (int(course.key["nodes"]), name_of(course.key, named)))
+    traces: list[dict[str, Any]] = []
+    rows: list[list[Any]] = []
+    for number, course in enumerate(ordered):
+        words = (plural(course.key["nodes"], "node"), name_of(course.key, named))
+        name = label(", ".join(word for word in words if word))
+        traces += course_traces(course, number, name, crowded=len(ordered) > CROWD)
+        jumps = {change.index: change.change for change in course.changes}
+        own = [course.key[name] for name in COLUMNS]
+        rows += [
+            [*own, level.name, int(level.created), rounded(level.median), rounded(level.least), rounded(level.greatest),
+             level.n, rounded(jumps.get(place), 3)]
+            for place, level in enumerate(course.levels)
+        ]  # fmt: skip
+    layout = axes("", "of the series' own median")
+    layout["xaxis"] |= {"type": "date"}
+    layout["yaxis"] |= {"tickformat": ".0%"}
+    note = f"Median warm throughput by {by}, with the repeats' least and greatest; a ring is where the level changed."
+    columns = [*COLUMNS, by, "planned_at", "samples_per_s", "least", "greatest", "n", "change"]
+    return Plot(key, title, note, traces, layout, columns, rows)
+
+
+def course_traces(course: Course, number: int, name: str, crowded: bool) -> list[dict[str, Any]]:
+    """The line of a series, and rings where its level changed."""
+    middle = median(level.median for level in course.levels)
+    # Whole hours and a ten thousandth are enough, and keep the page small.
+    times = [3600000 * int(level.created // 3600) for level in course.levels]
+    values = [round(level.median / middle, 4) for level in course.levels]
+    look = style(number, 3 if crowded else 5)
+    spread = {
+        "type": "data",
+        "array": [round((level.greatest - level.median) / middle, 4) for level in course.levels],
+        "arrayminus": [round((level.median - level.least) / middle, 4) for level in course.levels],
+        "thickness": 1,
+        "width": 0,
+    }
+    traces: list[dict[str, Any]] = [
+        {
+            "x": times,
+            "y": values,
+            **({} if crowded else {"error_y": spread}),
+            "opacity": 0.4 if crowded and not course.changes else 1.0,
+            "customdata": [rounded(level.median, 4) for level in course.levels],
+            "mode": "lines+markers",
+            "name": name,
+            "legendgroup": name,
+            "hovertemplate": "%{x|%Y-%m-%d}: %{customdata} samples/s, %{y:.1%}",
+            **look,
+            "line": {**look["line"], "width": 1},
+        }
+    ]
+    if course.changes:
+        places = [change.index for change in course.changes]
+        traces.append(
             {
-                # Whole minutes are enough, and keep the page small.
-                "x": [int(row["created"] // 60) * 60000 for row in line],
-                "y": [float(f"{row['throughput']:.5g}") for row in line],
+                "x": [times[place] for place in places],
+                "y": [values[place] for place in places],
+                "text": [change_words(change.change, course.levels[change.index].name) for change in course.changes],
                 "mode": "markers",
-                "type": "scattergl" if len(line) > 5000 else "scatter",
-                "name": label(f"{key[2]} nodes, {', '.join(map(str, key[3:]))}"),
-                **style(number),
+                "name": f"{name}: change of level",
+                "legendgroup": name,
+                "showlegend": False,
+                "marker": {"color": colour(number), "symbol": "circle-open", "size": 14, "line": {"width": 2}},
+                "hovertemplate": "%{text}",
             }
-            for number, (key, line) in enumerate(lines.items())
-        ]
-        data = [
-            [*key, row["campaign"], row["created"], row["throughput"]] for key, line in lines.items() for row in line
-        ]
-        layout = axes("date", "samples/s")
-        layout["xaxis"]["type"] = "date"
-        columns = [*names, "campaign", "planned_at", "samples_per_s"]
-        made.append(Plot(f"history-{place}", f"{benchmark} on {cluster}", "Every run.", traces, layout, columns, data))
-    return made
+        )
+    return traces
+
+
+def change_words(change: float, since: str) -> str:
+    """A change of level in words."""
+    return f"{100 * abs(change):.0f} % {'slower' if change < 0 else 'faster'} since {label(since)}"

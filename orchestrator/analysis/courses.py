@@ -1,0 +1,92 @@
+"""Every series of a store over time, each judged by its own newest set: what a page over all campaigns draws.
+
+Beside history.trends, which judges one week: here a machine that was last measured a month ago is in it too, and
+spreads are the repeats' least and greatest, since tens of thousands of bootstrap intervals would take too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from orchestrator.analysis import regression
+from orchestrator.analysis.changepoints import ChangePoint, change_points
+from orchestrator.analysis.history import KEY, METRICS, Judged, Row, by_series, metric_values, rates
+from orchestrator.analysis.regression import WINDOW
+
+COLUMNS = (*KEY, "campaign", "created", "throughput", "throughput_warm", "time_to_accuracy_s")
+"""What is needed of a run."""
+FEW_WEEKS = 4
+"""With fewer weeks than that a set is a campaign, so that a young store has something to show."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One set of a series: when its first run was planned, s since the epoch; median, least and greatest throughput of
+    its ``n`` runs, samples/s.
+    """
+
+    name: str
+    created: float
+    median: float
+    least: float
+    greatest: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A series: its sets oldest first, where the level changed, and what was judged of the newest."""
+
+    key: Mapping[str, Any]
+    levels: list[Level]
+    changes: list[ChangePoint]
+    judged: list[Judged]
+
+
+def set_name(rows: Sequence[Row]) -> str:
+    """The column by which runs are put together: "week", or "campaign" while there are few weeks."""
+    return "week" if len({row["week"] for row in rows}) >= FEW_WEEKS else "campaign"
+
+
+def courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
+    """All series of runs, which are oldest first with the keys COLUMNS and ``by``; each judged against up to ``window``
+    of its earlier sets, all of them as one family.
+    """
+    series = {key: sets_of(members, by) for key, members in by_series(rows).items()}
+    family: list[regression.Series] = []
+    places = []
+    for key, sets in series.items():
+        *earlier, newest = list(sets.values())[-window - 1 :]
+        warm = all(row["throughput_warm"] for members in (*earlier, newest) for row in members)
+        for metric in METRICS:
+            current = metric_values(metric, newest, warm)
+            before = [found for members in earlier if (found := metric_values(metric, members, warm))]
+            if current:
+                family.append(regression.Series(current, before, metric.higher_is_faster))
+                old = median(value for values in before for value in values) if before else None
+                places.append((key, metric, median(current), old))
+    judged: dict[Any, list[Judged]] = {}
+    for (key, metric, value, old), comparison in zip(places, regression.compare(family), strict=True):
+        judged.setdefault(key, []).append(Judged(metric, comparison, value, old))
+    return [course(dict(zip(KEY, key, strict=True)), sets, judged.get(key, [])) for key, sets in series.items()]
+
+
+def sets_of(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
+    """Runs by week or campaign, oldest first."""
+    sets: dict[str, list[Row]] = {}
+    for row in rows:
+        sets.setdefault(row[by], []).append(row)
+    return sets
+
+
+def course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judged: list[Judged]) -> Course:
+    """One series."""
+    warm = all(row["throughput_warm"] for members in sets.values() for row in members)
+    levels = []
+    for name, members in sets.items():
+        values = rates(members, warm)
+        levels.append(Level(name, members[0]["created"], median(values), min(values), max(values), len(values)))
+    return Course(key, levels, change_points([level.median for level in levels]), judged)
