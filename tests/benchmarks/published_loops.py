@@ -2,7 +2,8 @@
 
 ``python tests/benchmarks/published_loops.py [--sciml-bench CHECKOUT [--tensorflow PYTHON]]`` prints one line of JSON a
 benchmark: samples/s of both sides, their ratio and its limit. Both have the published model and batch, the same samples
-and as many threads, and take turns (``parts/turns.py``); a ratio is the median over the rounds.
+and as many threads, and take turns (``parts/turns.py``); a ratio is the median over the rounds. With ``--clock cpu``
+processor time at one thread is compared, for a machine that others work on too.
 
 With a checkout of stfc-sciml/sciml-bench its own code is run where it can be, else the same loop in our words
 (``parts/published.py`` says what is what); ``published`` in the output names which it was.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 from parts import ours
 from parts.published import WRITERS
-from parts.turns import PROJECT, Side, end_on_signal, ratios, summary, take_rounds
+from parts.turns import CLOCK, PROJECT, Side, end_on_signal, ratios, summary, take_rounds
 
 BATCH = {"em_denoise": 128, "slstr_cloud": 32, "stemdl": 32, "dms_scatter": 32}
 DATA = {
@@ -67,7 +69,8 @@ def overrides(benchmark: str, recipe: str) -> list[str]:
 
 def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
     """Both sides of one benchmark."""
-    words = overrides(benchmark, options.recipe)
+    batch = options.batch.get(benchmark, BATCH[benchmark])
+    words = [*overrides(benchmark, options.recipe), f"benchmark.training.batch_size={batch}"]
     consolidated = ours.ensure_data(words, options.data)
     sides: list[Side] = []
     with tempfile.TemporaryDirectory() as name:
@@ -79,7 +82,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
             checkout = None
         python = options.tensorflow if benchmark == "slstr_cloud" and checkout else sys.executable
         program = ["-m", "parts.published", "--side", "published", "--folder", name, "--benchmark", benchmark,
-                   "--data", str(folder / "published"), "--batch", str(BATCH[benchmark]),
+                   "--data", str(folder / "published"), "--batch", str(batch),
                    "--threads", str(options.threads), *(["--checkout", str(checkout)] if checkout else [])]  # fmt: skip
         paths = f"{PROJECT}:{PROJECT / 'tests' / 'benchmarks'}"
         environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(options.threads)}
@@ -93,7 +96,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
                 side.end()
         published, fast = sides
         found = ratios(published, fast)
-        rates = {side.name: round(BATCH[benchmark] / summary([side])["step_s"][side.name], 2) for side in sides}
+        rates = {side.name: round(batch / summary([side])["step_s"][side.name], 2) for side in sides}
         data_share = statistics.median(fast.median(number, 2) / fast.median(number) for number in range(options.rounds))
     units = bf16_units()
     limit = LIMITS[units is not None].get(benchmark, LIMIT[units is not None])
@@ -104,9 +107,11 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         "met": statistics.median(found) >= limit,
         "range": [round(min(found), 2), round(max(found), 2)],
         "samples_per_s": rates,
-        "data_share": round(data_share, 4),
+        "data_share": round(data_share, 4) if options.clock == "wall" else None,
         "recipe": options.recipe,
-        "batch": BATCH[benchmark],
+        "batch": batch,
+        "published_batch": BATCH[benchmark],
+        "clock": options.clock,
         "published": "its own code" if checkout else "in our words",
         "threads": options.threads,
         "processor": processor(),
@@ -116,17 +121,28 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def batches(text: str) -> dict[str, int]:
+    """Batch sizes by benchmark, from "em_denoise=32,slstr_cloud=8"."""
+    return {name: int(size) for name, _, size in (word.partition("=") for word in text.split(","))}
+
+
 def main() -> None:
     """Compare the benchmarks asked for, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmarks", type=lambda text: text.split(","), default=list(BATCH))
     parser.add_argument("--recipe", default="fast")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len(__import__("os").sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--batch", type=batches, default={}, metavar="BENCHMARK=N,…", help="not the published batch")
     parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where stand-in data are kept")
     parser.add_argument("--sciml-bench", type=Path, help="a checkout whose own loops are measured")
     parser.add_argument("--tensorflow", type=Path, help="an interpreter with TensorFlow, for slstr_cloud's own loop")
     options = parser.parse_args()
+    if options.clock == "cpu":
+        # Threads that wait for each other take processor time too.
+        options.threads = 1
+        os.environ[CLOCK] = "cpu"
     end_on_signal()
     for benchmark in options.benchmarks:
         print(json.dumps(compare(benchmark, options)), flush=True)

@@ -15,6 +15,9 @@ WINDOW, SIGMA = 11, 1.5
 SMALLEST_MSE = 1e-12
 """In units of the data range squared: an image that is exact has 120 dB, not infinitely many."""
 METRICS = ("mse", "psnr", "ssim")
+FRACTION = 2.0**32
+"""Scores of images are added in steps of 1 / FRACTION, those of the MSE times a power of two near the range squared:
+such sums are exact up to two million dB, so the order in which ranks add them does not matter."""
 
 
 def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
@@ -47,6 +50,8 @@ class DenoisingQuality(Quality):
 
     def __init__(self, data_range: float) -> None:
         self._range = data_range
+        scale = 2.0 ** np.ceil(np.log2(data_range**2))
+        self._steps = np.tile([scale / FRACTION, 1 / FRACTION, 1 / FRACTION], 2)
         self._images = 0
         self._sums = np.zeros(2 * len(METRICS))
 
@@ -60,7 +65,7 @@ class DenoisingQuality(Quality):
         with torch.autocast(denoised.device.type, enabled=False):
             both = torch.cat((scores(denoised, truth, self._range), scores(noisy, truth, self._range)), dim=1)
         self._images += len(both)
-        self._sums += both.sum(dim=0).cpu().numpy()
+        self._sums += np.rint(both.cpu().numpy() / self._steps).sum(axis=0) * self._steps
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:

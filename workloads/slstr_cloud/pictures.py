@@ -31,7 +31,10 @@ def draw_scenes(
         differences[predicted & ~label & measured] = (0.84, 0.37, 0.0)
         differences[label & ~predicted & measured] = (0.0, 0.45, 0.7)
         row[0].imshow(colours)
+        if not colours[measured].any():
+            row[0].set_xlabel("night: nothing is reflected", fontsize=8)
         row[1].imshow(np.where(measured, kelvin, np.nan), cmap="gray_r")
+        row[1].set_xlabel(f"{kelvin[measured].min():.0f} K white, {kelvin[measured].max():.0f} K black", fontsize=8)
         row[2].imshow(label, cmap="gray", vmin=0, vmax=1)
         row[3].imshow(probability, cmap="gray", vmin=0, vmax=1)
         row[4].imshow(differences)

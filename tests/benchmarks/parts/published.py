@@ -16,6 +16,7 @@ published loaders deliver them, and the loss looked at in every step where the p
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -269,7 +270,7 @@ def keras_slstr_cloud(images: np.ndarray, masks: np.ndarray, turns: Turns, batch
     sys.path.insert(0, str(checkout / "sciml_bench" / "benchmarks" / "science" / "slstr_cloud"))
     from model import unet
 
-    threads = int(__import__("os").environ["OMP_NUM_THREADS"])
+    threads = int(os.environ["OMP_NUM_THREADS"])
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 

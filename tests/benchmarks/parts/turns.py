@@ -4,7 +4,8 @@ A ``Side`` is one of them: one or more processes, started once, that stand still
 side paces itself by ``Turns``: it begins a step when the side's turn allows one, and reports how long it took.
 
 Other work on the machine would spoil a turn, so a turn during which other programs took more than ``QUIET`` of the
-processors is taken again; how many were is part of the result.
+processors is taken again; how many were is part of the result. On a machine that is never quiet, programs of one thread
+that wait for nobody can be compared by the processor time they take instead (``cpu_clock``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parents[3]
 POLL_S = 0.002
+CLOCK = "TURNS_CLOCK"
+"""Set to cpu, steps are timed by the processor time of their process, and turns are never spoilt."""
 QUIET = 0.05
 """Share of the processors that other programs may take during a turn."""
 PATIENCE_S = 600
@@ -36,6 +39,11 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file that whoever waits for it never sees in part."""
     path.with_suffix(".part").write_text(text)
     path.with_suffix(".part").rename(path)
+
+
+def cpu_clock() -> bool:
+    """Whether steps are timed in processor time."""
+    return os.environ.get(CLOCK) == "cpu"
 
 
 # --- in the processes of a side -----------------------------------------------------------------------------------
@@ -49,6 +57,7 @@ class Turns:
         self._turns = itertools.count()
         self._number = self._left = 0
         self._report: list[tuple[float, float, float]] = []
+        self._clock = time.process_time if cpu_clock() else time.perf_counter
         self._begun = 0.0
         (folder / f"{side}-{member}.pid").write_text(str(os.getpid()))
 
@@ -60,12 +69,12 @@ class Turns:
             while not asked.exists():
                 time.sleep(POLL_S)
             self._left = int(asked.read_text())
-        self._begun = time.perf_counter()
+        self._begun = self._clock()
         return self._left > 0
 
     def end(self, waited: float = 0.0, data: float = 0.0) -> None:
         """The step is done; so many seconds of it were spent waiting for others, and so many for data."""
-        self._report.append((time.perf_counter() - self._begun, waited, data))
+        self._report.append((self._clock() - self._begun, waited, data))
         self._left -= 1
         if not self._left:
             report = self.folder / f"{self.side}-turn-{self._number}-{self.member}.json"
@@ -154,6 +163,8 @@ class Side:
         self.signal(signal.SIGSTOP)
         others = busy_s() - process_s(self.pids) - others
         share = others / (time.perf_counter() - began) / (os.cpu_count() or 1)
+        if cpu_clock():
+            share = 0.0
         if share <= QUIET:
             self.steps.append(report)
         return share
