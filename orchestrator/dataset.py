@@ -90,6 +90,8 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
         text = answer.get("error") or f"{verb} failed: {last[0]}"
         if remedy:
             text += "\nGet it with: " + "\n        then: ".join(commands(config, remedy))
+            if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
+                text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
         raise DatasetError(text, remedy)
     return answer
 

@@ -31,7 +31,7 @@ def test_inference_measures_the_same_quality_on_one_two_and_four_ranks(orchestra
     words = [f"benchmark.dataset.{word}" for word in TINY[benchmark]]
     words += [f"benchmark.inference.{word}" for word in QUICK]
     answer = orchestrator(
-        f"benchmark={benchmark}", "mode=inference", "comm=mpi", "scale=weak", "nodes=[1,2,4]", *words, "--json"
+        f"benchmark={benchmark}", "mode=inference", "comm=mpi", "repeats=1", "nodes=[1,2,4]", *words, "--json"
     )
     # Nobody trained the model, so it misses its target; nothing else is wrong.
     assert answer.code in (0, 2), answer.err

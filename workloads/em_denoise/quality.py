@@ -15,9 +15,9 @@ WINDOW, SIGMA = 11, 1.5
 SMALLEST_MSE = 1e-12
 """In units of the data range squared: an image that is exact has 120 dB, not infinitely many."""
 METRICS = ("mse", "psnr", "ssim")
-FRACTION = 2.0**32
-"""Scores of images are added in steps of 1 / FRACTION, those of the MSE times a power of two near the range squared:
-such sums are exact up to two million dB, so the order in which ranks add them does not matter."""
+STEPS = (2.0**-42, 2.0**-32, 2.0**-39)
+"""Scores of images are added in such steps (the MSE's in units of a power of two near the range squared). Sums of some
+ten thousand images are then exact, so the order in which ranks add them does not matter."""
 
 
 def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
@@ -50,8 +50,8 @@ class DenoisingQuality(Quality):
 
     def __init__(self, data_range: float) -> None:
         self._range = data_range
-        scale = 2.0 ** np.ceil(np.log2(data_range**2))
-        self._steps = np.tile([scale / FRACTION, 1 / FRACTION, 1 / FRACTION], 2)
+        mse, psnr, ssim = STEPS
+        self._steps = np.tile([mse * 2.0 ** np.ceil(np.log2(data_range**2)), psnr, ssim], 2)
         self._images = 0
         self._sums = np.zeros(2 * len(METRICS))
 
