@@ -1,0 +1,68 @@
+"""The job that submits itself again, on a real Slurm."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from commands import Command
+from schedules import STEPS, webhook
+
+from orchestrator.store.store import Store, default_url
+
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
+
+TESTCLUSTER = Path(__file__).parents[2] / "slurm" / "testcluster"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> None:
+    """The test cluster, up and whole."""
+    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
+    if answer.returncode != 0:
+        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
+    os.environ["SLURM_CONF"] = json.loads(answer.stdout).get("slurm_conf", "/run/testcluster/etc/slurm.conf")
+
+
+def jobs_of(identity: str) -> list[list[str]]:
+    """Number, state and begin of the schedule's jobs."""
+    told = ["squeue", "--noheader", f"--name=orchestrator-{identity}", "--format=%i %T %S"]
+    return [line.split() for line in subprocess.run(told, capture_output=True, text=True).stdout.splitlines()]
+
+
+def test_the_job_runs_the_sweep_after_it_has_submitted_its_successor(
+    orchestrator: Command, tiny: list[str], tmp_path: Path
+) -> None:
+    words = ("cluster=testcluster", "suite=minutely", "results=results")
+    sweep = "sweep=" + " ".join([*tiny, STEPS, "comm=mpi"])
+    options = ("via=slurm", "when=* * * * *", "schedule.slurm.memory_gb=0.5", "time_limit_min=5", "wait_min=0")
+    with webhook() as hook:
+        answer = orchestrator(
+            "schedule", "install", *words, *options, sweep, f"notify.webhook.url={hook.url}", "--json"
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        identity = answer.document["identity"]
+        folder = Path(answer.document["folder"])
+        ((first, state, _),) = jobs_of(identity)
+        assert state == "PENDING"
+        try:
+            deadline = time.monotonic() + 180
+            while time.monotonic() < deadline and not list(folder.glob("log/2*.log")):
+                time.sleep(0.5)
+            waiting = [number for number, state, _ in jobs_of(identity) if state == "PENDING"]
+            assert len(waiting) == 1 and waiting != [first]
+        finally:
+            assert orchestrator("schedule", "remove", *words).code == 0
+        assert [number for number, state, _ in jobs_of(identity) if state == "PENDING"] == []
+        # What runs goes on to its end.
+        while time.monotonic() < deadline and jobs_of(identity):
+            time.sleep(0.5)
+    state_file = json.loads((folder / "state.json").read_text())
+    assert state_file["last_start"]["code"] == 0, next(folder.glob("log/2*.log")).read_text()
+    (record,) = Store(default_url(tmp_path / "results")).campaign(state_file["last_start"]["sweep"])
+    assert (record.run["state"], record.run["cluster"]) == ("completed", "testcluster")
+    assert hook.bodies == []
