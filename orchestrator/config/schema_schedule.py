@@ -23,7 +23,8 @@ class ScheduleSlurmConfig:
 
 @dataclass
 class ScheduleConfig:
-    """A cluster's scheduled sweep. ``name`` is SUITE-CLUSTER unless given.
+    """A cluster's scheduled sweep. ``name`` is SUITE-CLUSTER unless given. ``words``: further words for ``accept``
+    beside the suite ("nodes=4 exclude_faulty=true").
 
     ``sweep``: the words of a command line without its verb ("benchmark=stemdl scale=weak nodes=[1,2]"), instead of an
     acceptance suite. ``when``: a cron expression in local time. ``via``: auto, scrontab, systemd, cron or slurm.
@@ -35,6 +36,7 @@ class ScheduleConfig:
 
     name: str | None = None
     suite: str | None = None
+    words: str | None = None
     sweep: str | None = None
     when: str | None = None
     via: str = "auto"

@@ -98,7 +98,8 @@ class Schedule:
         common = [*self.overrides, *(["--config-dir", self.config_dir] if self.config_dir else []), "--json"]
         if self.sweep:
             return ["run", *shlex.split(self.sweep), f"campaign={campaign}", *common]
-        return ["accept", f"suite={self.suite}", f"name={campaign}", *common]
+        more = shlex.split(self.settings.get("words") or "")
+        return ["accept", f"suite={self.suite}", f"name={campaign}", *more, *common]
 
     def write(self) -> None:
         """Into its folder, which only its owner may read: it says where people are reached."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config import source
-from orchestrator.config.compose import SCHEDULE, UsageError, compose_all, hydra_session, nearest, options_of
+from orchestrator.config.compose import SCHEDULE, UsageError, compose_all, nearest
 from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
 from orchestrator.notification.channels import DeliveryError, channels
@@ -23,7 +23,7 @@ from orchestrator.schedule.timing import Timing, local_zone
 
 SHORT = {item.name for item in fields(ScheduleConfig)} - {"slurm", "environment"}
 """Keys of the group that may be written without its name: when=… is schedule.when=…"""
-TEXTS = {"name", "suite", "sweep", "when", "via", "until"}
+TEXTS = {"name", "suite", "words", "sweep", "when", "via", "until"}
 OWN_GROUPS = ("schedule", "notify")
 
 
@@ -144,15 +144,19 @@ def check_sweep(schedule: Schedule) -> None:
 
 
 def check_suite(schedule: Schedule) -> None:
-    """Raise UsageError unless there is such an acceptance suite."""
-    with hydra_session(schedule.config_dir):
-        known = options_of("acceptance")
-    if schedule.suite not in known:
-        there = nearest(str(schedule.suite), known) if known else " There is none yet."
+    """Raise UsageError unless there is such an acceptance suite, for this cluster, and its launcher."""
+    from orchestrator.acceptance.suite import compose_suite, resolve
+    from orchestrator.preflight import check_launcher
+
+    words = schedule.words(schedule.name)[1:]
+    try:
+        compose_suite([f"suite={schedule.suite}"], schedule.config_dir)
+    except UsageError as error:
         raise UsageError(
-            f"There is no acceptance suite '{schedule.suite}'.{there} "
-            'Without one, say what to run: sweep="benchmark=stemdl scale=weak nodes=[1,2]".'
-        )
+            f'{error} To run a plain campaign, say sweep="benchmark=stemdl scale=weak nodes=[1,2]".'
+        ) from error
+    suite = resolve([word for word in words if "=" in word], schedule.config_dir)
+    check_launcher(next(iter(suite.configs.values())))
 
 
 def check_channels(schedule: Schedule) -> None:

@@ -27,7 +27,7 @@ SWEEP = "sweep=benchmark=stemdl nodes=[1,2] scale=weak"
     [
         ((*WEEKLY[:2], "when=0 25 * * SUN", SWEEP), "when='0 25 * * SUN': the hour '25' is not 0–23"),
         ((*WEEKLY[:2], SWEEP), "Say when: when="),
-        ((*WEEKLY,), "There is no acceptance suite 'weekly'"),
+        (("suite=weeekly", *WEEKLY[::2], "via=cron"), "no acceptance suite 'weeekly'. Did you mean weekly?"),
         ((*WEEKLY, "sweep=benchmark=stemdll"), "There is no benchmark 'stemdll'. Did you mean stemdl?"),
         ((*WEEKLY, "sweep=benchmark=stemdl nodes=0"), "nodes=0: node counts are positive whole numbers"),
         ((*WEEKLY, "sweep=benchmark=stemdl cluster=cpu"), "cluster= is given beside sweep=, not in it"),
