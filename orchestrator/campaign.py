@@ -18,6 +18,7 @@ from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
+from orchestrator.redaction import redact
 from orchestrator.submission import submit_all, write_failure
 from orchestrator.watch import RunStatus, look
 
@@ -54,7 +55,7 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
             directory.path.mkdir(mode=0o700)
             manifest = Manifest(
                 spec=planned.spec,
-                config=planned.config,
+                config=redact(planned.config),
                 config_hash=planned.config_hash,
                 provenance=provenance,
                 created=now(),

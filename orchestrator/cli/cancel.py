@@ -15,15 +15,13 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.collect import collect
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.live import progress_table
-    from orchestrator.store.store import default_url
 
     code = EXIT_OK
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
         runs = campaigns.load(folder)
         statuses = campaigns.cancel(scheduler(runs[0][1].scheduler), runs)
-        url = options.store or runs[0][1].config["store"]["url"] or default_url(options.results)
-        store = common.open_store(url)
+        store = common.open_store(common.store_of(options.store, runs[0][1].config, folder.parent))
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
             code = code if status.final else EXIT_INFRASTRUCTURE

@@ -90,6 +90,18 @@ def store_url(config: Mapping[str, Any], results: Path) -> str:
     return config["store"]["url"] or default_url(results)
 
 
+def store_of(given: str | None, config: Mapping[str, Any], results: Path) -> str:
+    """The store of a campaign by what its manifest says, where none is given. Raises UsageError if that lacks a
+    password, which manifests never hold.
+    """
+    from orchestrator.redaction import HIDDEN
+
+    url = given or store_url(config, results)
+    if HIDDEN in url:
+        raise UsageError(f"The campaign's store is {url}, whose password is not written: give store.url=URL with it.")
+    return url
+
+
 def open_store(url: str) -> Store:
     """The store; raises StoreError."""
     from orchestrator.store.store import Store

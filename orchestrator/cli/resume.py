@@ -14,7 +14,6 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.cli.run import conclude
     from orchestrator.conduct import attend
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.store.store import default_url
     from orchestrator.submission import submit_all
     from orchestrator.watch import look
 
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         runs = campaigns.load(folder)
         config = runs[0][1].config
         chosen = scheduler(runs[0][1].scheduler)
-        store = common.open_store(options.store or config["store"]["url"] or default_url(folder.parent))
+        store = common.open_store(common.store_of(options.store, config, folder.parent))
         for run, status in zip(runs, look(chosen, runs), strict=True):
             manifest = run[1]
             again = status.final and status.state != "completed"

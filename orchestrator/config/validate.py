@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from orchestrator.config.compose import UsageError, nearest
+from orchestrator.config.safety import refuse_unsafe
 
 COMMUNICATORS = ("horovod", "mpi", "torch")
 MODES = ("training", "inference", "probe")
 SCHEDULERS = ("local", "slurm")
 LAUNCHERS = ("mpirun", "srun")
+PMI = ("pmix", "pmix_v2", "pmix_v3", "pmix_v4", "pmix_v5", "pmi2", "cray_shasta", "none")
 SCALE_MODES = ("single", "weak", "strong")
 LEARNING_RATE_RULES = ("none", "sqrt", "linear")
 SCHEDULES = ("constant", "cosine")
@@ -158,6 +160,15 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: at_least(config, "benchmark.probe.burst_s", 0),
     lambda config: at_least(config, "benchmark.probe.message_s", 0),
     mode_of_benchmark,
+    lambda config: choice(config, "cluster.pmi", PMI),
+    lambda config: at_least(config, "cluster.cores_per_node", 1),
+    lambda config: at_least(config, "cluster.accelerators_per_node", 0),
+    lambda config: at_least(config, "cluster.limits.time_min", 1),
+    lambda config: at_least(config, "cluster.limits.query_s", 0.1),
+    lambda config: at_least(config, "cluster.limits.longest_query_s", config["cluster"]["limits"]["query_s"]),
+    lambda config: at_least(config, "cluster.limits.lost_s", 1),
+    lambda config: at_least(config, "cluster.slurm.gpus_per_node", 1),
+    lambda config: at_least(config, "cluster.slurm.memory_gb", 0.001),
     probe_settings,
     lambda config: at_least(config, "benchmark.download.connections", 1),
     batch_divides,
@@ -171,3 +182,4 @@ def validate(config: dict[str, Any]) -> None:
     node_counts(config["nodes"])
     for check in CHECKS:
         check(config)
+    refuse_unsafe(config)

@@ -1,4 +1,4 @@
-"""A two-node job that does nothing, from the command to the result in the store, against ReFrame 4.10 on the same Slurm.
+"""A two-node job that does nothing, from command to result in the store, against ReFrame 4.10 on the same Slurm.
 
 Both launch the same rank program (``python -m workloads.entry`` of the benchmark ``noop``: import, join the
 communicator, count the world, report) by ``srun --mpi=pmix`` on the test cluster (``slurm/testcluster up``), in turns.
