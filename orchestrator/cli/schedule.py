@@ -140,10 +140,22 @@ def install(words: Sequence[str], options: argparse.Namespace) -> int:
 def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     """Take away what install put there; logs, history and results stay."""
     from orchestrator.schedule.installation import remove as take_away
+    from orchestrator.schedule.installation import remove_lost
 
-    schedule = find(
-        [word for word in words if not word.removeprefix("schedule.").startswith(("when=", "via="))], options
-    )
+    words = [word for word in words if not word.removeprefix("schedule.").startswith(("when=", "via=", "sweep="))]
+    try:
+        schedule = find(words, options)
+    except UsageError:
+        given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
+        name = given.get("name") or "-".join(given.get(key, "") for key in ("suite", "cluster"))
+        left = remove_lost(Path(given.get("results", "results")).resolve(), name)
+        if not left:
+            raise
+        if options.json:
+            common.print_json({"schema": SCHEMA, "action": "remove", "schedule": name, "changed": True})
+        else:
+            print(f"{name} is removed (via {', '.join(left)}); its folder was gone already")
+        return EXIT_OK
     changed = take_away(schedule)
     if options.json:
         common.print_json({"schema": SCHEMA, "action": "remove", "schedule": schedule.name, "changed": changed})

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.compose import UsageError
+from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.launch.job import PROJECT
 from orchestrator.records import read_json, write_json
 from orchestrator.schedule.timing import Timing, local_zone
@@ -119,9 +120,26 @@ def read(folder: Path) -> Schedule:
     try:
         document = read_json(path)
         names = {item.name for item in fields(Schedule)}
-        return Schedule(**{key: value for key, value in document.items() if key in names})
+        schedule = Schedule(**{key: value for key, value in document.items() if key in names})
+        # One that an earlier version wrote lacks what came since.
+        schedule.settings = completed(asdict(ScheduleConfig()), schedule.settings)
+        schedule.notify = completed(asdict(NotifyConfig()), schedule.notify)
+        return schedule
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} cannot be read: {error}; make it again with `schedule install`.") from error
+
+
+def completed(defaults: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A group of settings with what it lacks."""
+    return {
+        **given,
+        **{
+            key: completed(value, given[key])
+            if key in given and isinstance(value, dict) and value
+            else given.get(key, value)
+            for key, value in defaults.items()
+        },
+    }
 
 
 def installed(results: Path) -> list[Schedule]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
+from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.records import write_text
 from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose
 from orchestrator.schedule.definition import Schedule, read
@@ -60,6 +64,19 @@ def remove(schedule: Schedule) -> bool:
         write_text(schedule.start, start_script(schedule))
         schedule.start.chmod(0o700)
         raise
+
+
+def remove_lost(results: Path, name: str) -> list[str]:
+    """Take away what back ends keep of a schedule whose folder is gone, as scratch file systems lose some; returns
+    which had something. Raises BackEndError.
+    """
+    lost = Schedule(
+        name=name, cluster="", when="0 0 * * *", via="", suite=None, sweep=None, until=None, overrides=[],
+        config_dir=None, directory="", results=str(results), store="", settings=asdict(ScheduleConfig()),
+        notify=asdict(NotifyConfig()), environment={}, created=0.0,
+    )  # fmt: skip
+    there = [back_end() for back_end in BACK_ENDS.values() if back_end().missing(lost) is None]
+    return [back_end.name for back_end in there if back_end.remove(lost)]
 
 
 def forget(schedule: Schedule) -> None:

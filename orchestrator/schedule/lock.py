@@ -95,13 +95,22 @@ def holder_of(path: Path) -> Holder | None:
 
 
 @contextmanager
-def lock(path: Path, name: str, seconds: float, wait_s: float, tell: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock, for a sweep of at most so many seconds, once whoever holds it lets go. Raises Locked."""
+def lock(
+    path: Path,
+    name: str,
+    seconds: float,
+    wait_s: float,
+    tell: Callable[[str], None],
+    unwanted: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """Hold the lock, for a sweep of at most so many seconds, once whoever holds it lets go. Raises Locked,
+    also where the sweep is ``unwanted`` before that.
+    """
     me = this_process(name, seconds)
     deadline = time.monotonic() + wait_s
     said = None
     while (other := taken(path, me, tell)) is not None:
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or unwanted():
             raise Locked(f"another sweep of this cluster runs still: {other}")
         if said != other:
             tell(f"waiting for {other}")

@@ -35,10 +35,15 @@ def full_words(words: Sequence[str]) -> list[str]:
         bare = key.removeprefix("schedule.")
         if equals and bare in SHORT:
             if bare in TEXTS:
-                value = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+                value = quoted(value)
             word = f"schedule.{bare}={value}"
         result.append(word)
     return result
+
+
+def quoted(value: str) -> str:
+    """A text as Hydra takes it, whatever it consists of."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def make(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple
                 f"{word.partition('=')[0]}: a schedule keeps no password; leave it out of the address and put it into "
                 "~/.pgpass (mode 600), where PostgreSQL's client looks for it."
             )
-    kept = [*(word for word in overrides if not word.startswith("results=")), f"results={results}"]
+    kept = [*(word for word in overrides if not word.startswith("results=")), f"results={quoted(str(results))}"]
     folder = Path(config_dir).resolve() if config_dir else None
     schedule = Schedule(
         name=name, cluster=cluster, when=settings["when"], via=settings["via"], suite=suite, sweep=sweep,

@@ -38,7 +38,7 @@ def describe(schedule: Schedule, scheduler: str) -> dict[str, Any]:
     else:
         notes += back_end.notes(schedule)
         try:
-            present = existing(schedule) is not None and back_end.present(schedule)
+            present = existing(schedule) is not None and schedule.start.exists() and back_end.present(schedule)
         except BackEndError as error:
             notes.append(str(error))
     kept = existing(schedule)

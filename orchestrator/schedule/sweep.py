@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -113,7 +114,7 @@ def run(
     path = Path(schedule.results) / FOLDER / f"lock-{schedule.cluster}.json"
     longest = 60 * settings["time_limit_min"] + 2 * GRACE_SECONDS
     try:
-        with lock(path, sweep, longest, 60 * settings["wait_min"], log.tell):
+        with lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
 
             def note(done: bool) -> None:
                 slot = {"moment": todo.moment.timestamp(), "tries": todo.tries, "done": done}
@@ -163,7 +164,13 @@ def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: flo
     """Compare the sweep with those before it, write the history, and send what is new."""
     path = schedule.folder / "told.json"
     memory = remembered(path)
-    seen = look(schedule, sweep, execution, memory, log)
+    try:
+        seen = look(schedule, sweep, execution, memory, log)
+    except Exception as error:
+        # Whatever is wrong here, a watch that falls silent would be taken for a machine that is well.
+        log.tell(traceback.format_exc())
+        seen = Observation()
+        seen.add("comparison", "not run", f"the sweep could not be compared: {type(error).__name__}: {error}")
     settings = schedule.settings
     found = news(seen, memory, now(), began, WEEK * settings["remind_weeks"], WEEK * settings["settle_weeks"])
     for item in found:
@@ -215,6 +222,7 @@ def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, l
         seen.add("store", "no store", f"nothing can be compared: {error}")
     observe_verdict(seen, execution.document)
     seen.add("schedule", None, "the schedule is in force again")
+    seen.add("comparison", None, "sweeps are compared again")
     if execution.stopped:
         seen.add("limit", "failed", f"the sweep was {execution.stopped}")
     else:

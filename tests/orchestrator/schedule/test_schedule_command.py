@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,18 @@ def test_it_is_shown_installed_shown_again_and_removed(orchestrator: Command, cr
     assert subprocess.run(["crontab", "-l"], capture_output=True).returncode == 1
     gone = orchestrator("schedule", "remove", *WEEKLY[:2])
     assert gone.code == 64 and "No such schedule is installed" in gone.err
+
+
+def test_what_is_left_of_a_schedule_whose_folder_was_purged_can_still_be_removed(
+    cron: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["schedule", "install", *WEEKLY, SWEEP]) == 0
+    shutil.rmtree(tmp_path / "results")
+    assert main(["schedule", "remove", *WEEKLY[:2]]) == 0
+    assert "its folder was gone already" in capsys.readouterr().out
+    assert subprocess.run(["crontab", "-l"], capture_output=True).returncode == 1
+    assert main(["schedule", "remove", *WEEKLY[:2]]) == 64
 
 
 @pytest.fixture
