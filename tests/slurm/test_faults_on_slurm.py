@@ -1,0 +1,318 @@
+"""What goes wrong on a Slurm machine ends within stated seconds, says why in one line, and leaves nobody behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import PROJECT, Answer, environment
+from conftest import VERDICTS, Verdict
+
+from orchestrator.records import read_json, read_json_if_whole
+
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
+
+TESTCLUSTER = PROJECT / "slurm" / "testcluster"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> None:
+    """The test cluster, up and whole."""
+    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
+    if answer.returncode != 0:
+        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
+    os.environ["SLURM_CONF"] = "/run/testcluster/etc/slurm.conf"
+
+
+class Running:
+    """An orchestrator under way on two nodes in a folder of its own."""
+
+    def __init__(self, folder: Path, words: list[str], results: Path | None = None) -> None:
+        self.folder = folder
+        self.campaign = (results or folder / "results") / "c"
+        self.words = words
+        self.struck = 0.0
+        self.process = self.start(*words, "campaign=c")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """An orchestrator whose ranks find the recording task."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *words],
+            cwd=self.folder,
+            env=environment() | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def run(self) -> Path:
+        """The folder of the only run."""
+        (found,) = (path.parent for path in self.campaign.glob("*/manifest.json"))
+        return found
+
+    @property
+    def job(self) -> str:
+        return str(read_json(self.run / "manifest.json")["job_id"])
+
+    def wait_for_step(self, step: int, attempt: int = 1) -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for path in self.campaign.glob(f"*/attempt-{attempt}/heartbeat.json"):
+                if (read_json_if_whole(path) or {}).get("step", 0) >= step:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"attempt {attempt} did not come to step {step}")
+
+    def ranks(self) -> list[int]:
+        """Process ids of the ranks on all nodes: the test cluster's nodes share them."""
+        answer = subprocess.run(["pgrep", "-f", f"workloads.entry {self.campaign}"], capture_output=True, text=True)
+        found = []
+        for pid in map(int, answer.stdout.split()):
+            with contextlib.suppress(OSError):
+                if b"python" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+                    found.append(pid)
+        return sorted(found)
+
+    def strike(self, act: Callable[[], Any]) -> None:
+        """Do what goes wrong, and look at the clock."""
+        self.struck = time.monotonic()
+        act()
+
+    def verdict(self, fault: str, within: float, process: subprocess.Popen[str] | None = None) -> Answer:
+        """Wait for the end, so long; nobody may be left, and each planned run be in the store once."""
+        process = process or self.process
+        out, _ = process.communicate(timeout=within)
+        seconds = time.monotonic() - self.struck
+        rows = self.rows()
+        said = [line for line in out.splitlines() if ": " in line and any(word in line for word in ENDINGS)]
+        printed = said[-1].strip() if said else out.strip().splitlines()[-1]
+        VERDICTS.append(Verdict(fault, printed, process.returncode, seconds, len(rows)))
+        deadline = time.monotonic() + 6
+        while self.ranks() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert self.ranks() == [], "ranks are left"
+        planned = sorted(path.parent.name for path in self.campaign.glob("*/manifest.json"))
+        assert sorted(rows) == planned, f"{rows} in the store, planned {planned}"
+        return Answer(process.returncode, out, "")
+
+    def rows(self) -> list[str]:
+        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
+            return [name for (name,) in store.execute("select run from run")]
+
+    def stored(self) -> dict[str, Any]:
+        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
+            store.row_factory = sqlite3.Row
+            (row,) = store.execute("select * from run")
+            return dict(row)
+
+    def clean_up(self) -> None:
+        """Leave no orchestrator and no job behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        jobs = [read_json(path).get("job_id") for path in self.campaign.glob("*/manifest.json")]
+        subprocess.run(["scancel", "--full", *filter(None, jobs)], capture_output=True)
+
+
+ENDINGS = ("failed", "cancelled", "timeout", "node-failed", "completed", "preempted")
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tiny: list[str], tmp_path: Path) -> Iterator[Start]:
+    """Starts a run on two nodes that takes ``epochs`` × 0.4 s; what it leaves behind is ended with the test."""
+    begun: list[Running] = []
+
+    def begin(*words: str, epochs: int = 100000, results: Path | None = None) -> Running:
+        common = [
+            *tiny,
+            "cluster=testcluster",
+            "nodes=2",
+            "benchmark.task=recording_task:RecordingTask",
+            "benchmark.training.batch_size=2",
+            f"benchmark.training.epochs={epochs}",
+            "benchmark.training.stop_at_target=false",
+            "benchmark.quality.target=0",
+            "+cluster.environment.STEP_SECONDS=0.02",
+            "cluster.limits.query_s=1",
+            "cluster.limits.longest_query_s=2",
+            *([f"results={results}"] if results else []),
+        ]
+        begun.append(Running(tmp_path, [*common, *words], results))
+        return begun[-1]
+
+    yield begin
+    for running in begun:
+        running.clean_up()
+
+
+@pytest.fixture
+def healed() -> Iterator[None]:
+    """Faults of the cluster are undone afterwards."""
+    yield
+    for name in ("slurmctld", "slurmdbd", "all"):
+        testcluster("heal", name)
+
+
+def testcluster(*words: str) -> None:
+    subprocess.run([TESTCLUSTER, *words], check=True, capture_output=True, timeout=120)
+
+
+testcluster.__test__ = False  # type: ignore[attr-defined]
+
+
+def test_a_killed_rank_ends_the_run_and_is_named(start: Start) -> None:
+    running = start()
+    running.wait_for_step(3)
+    running.strike(lambda: os.kill(running.ranks()[-1], signal.SIGKILL))
+    answer = running.verdict("one rank killed (-9)", within=30)
+    assert (answer.code, running.stored()["state"]) == (1, "failed")
+    assert "Killed" in running.stored()["cause"]
+
+
+def test_a_stopped_rank_is_noticed_after_the_silence_allowed_and_named(start: Start) -> None:
+    running = start("cluster.limits.silence_s=6")
+    running.wait_for_step(3)
+    running.strike(lambda: os.kill(running.ranks()[-1], signal.SIGSTOP))
+    answer = running.verdict("one rank stopped (SIGSTOP), 6 s of silence allowed", within=60)
+    assert (answer.code, running.stored()["state"]) == (1, "failed")
+    assert "stopped responding" in running.stored()["cause"]
+
+
+def test_scancel_from_outside_is_a_cancelled_run(start: Start) -> None:
+    running = start()
+    running.wait_for_step(3)
+    running.strike(lambda: subprocess.run(["scancel", running.job], check=True))
+    answer = running.verdict("scancel from outside", within=30)
+    assert (answer.code, running.stored()["state"]) == (1, "cancelled")
+
+
+def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(start: Start) -> None:
+    running = start(epochs=25)
+    running.wait_for_step(40)
+    nodes = f"--nodes={len(read_nodes())}"
+    command = ["sbatch", "--partition=urgent", nodes, "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
+    running.strike(lambda: subprocess.run(command, check=True, capture_output=True))
+    answer = running.verdict("preemption by the urgent partition", within=150)
+    assert answer.code == 0, answer.out
+    stored = running.stored()
+    assert (stored["state"], stored["attempts"]) == ("completed", 2)
+    first = read_json(running.run / "attempt-1" / "failure.json")
+    assert (first["state"], first["requeue"]) == ("preempted-requeued", "slurm")
+    assert "preempted by Slurm" in first["cause"]
+    training = read_json(running.run / "attempt-2" / "result.json")["training"]
+    assert (training["steps"], training["samples"], training["redone_s"]) == (25 * 18, 25 * 72, 0.0)
+
+
+def test_the_time_limit_leaves_a_checkpoint_and_a_timeout(start: Start) -> None:
+    running = start("cluster.limits.time_min=1", "cluster.limits.warning_s=15", "cluster.limits.max_attempts=1")
+    running.wait_for_step(3)
+    running.strike(lambda: None)
+    answer = running.verdict("time limit (1 min) reached, the last attempt", within=100)
+    assert (answer.code, running.stored()["state"]) == (1, "timeout")
+    assert "checkpoint after step" in running.stored()["cause"]
+    assert (running.run / "checkpoint" / "state.pt").exists()
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_node_whose_slurmd_dies_is_lost_and_the_run_goes_on_elsewhere(start: Start) -> None:
+    running = start(epochs=150)
+    running.wait_for_step(40)
+    running.strike(lambda: testcluster("fail", nodes_of(running.job)[-1], "daemon"))
+    running.wait_for_step(41, attempt=2)
+    answer = running.verdict("a node's slurmd killed, an attempt left", within=180)
+    assert answer.code == 0, answer.out
+    stored = running.stored()
+    assert (stored["state"], stored["attempts"]) == ("completed", 2)
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_link_cut_in_an_allreduce_is_a_lost_node(start: Start) -> None:
+    running = start("cluster.limits.max_attempts=1")
+    running.wait_for_step(3)
+    running.strike(lambda: testcluster("fail", nodes_of(running.job)[-1], "link"))
+    answer = running.verdict("a node's link cut in an allreduce, no attempt left", within=90)
+    assert (answer.code, running.stored()["state"]) == (3, "node-failed")
+
+
+@pytest.mark.usefixtures("healed")
+@pytest.mark.parametrize("daemon", ["slurmctld", "slurmdbd"])
+def test_a_run_ends_well_while_a_central_daemon_is_away(daemon: str, start: Start) -> None:
+    running = start(epochs=20)
+    running.wait_for_step(3)
+    running.strike(lambda: testcluster("fail", daemon, "stop"))
+    if daemon == "slurmctld":
+        time.sleep(2)
+        testcluster("heal", daemon)
+    answer = running.verdict(f"{daemon} {'restarted' if daemon == 'slurmctld' else 'down'} during the run", within=90)
+    assert answer.code == 0, answer.out
+    assert (running.stored()["state"], running.stored()["attempts"]) == ("completed", 1)
+
+
+def test_a_results_file_system_that_fills_up_is_named(start: Start, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)], check=True)
+    try:
+        # Nodes joined before the mount see it all the same: their mounts are slaves of this machine's.
+        running = start("cluster.limits.silence_s=6", results=disk)
+        running.wait_for_step(3)
+
+        def fill() -> None:
+            with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
+                while True:
+                    filler.write(bytes(65536))
+                    filler.flush()
+
+        running.strike(fill)
+        out, _ = running.process.communicate(timeout=60)
+        seconds = time.monotonic() - running.struck
+        assert running.process.returncode == 1, out
+        assert "full" in out
+        line = next(line for line in out.splitlines() if "full" in line)
+        VERDICTS.append(Verdict("results file system full", line.strip(), 1, seconds, len(running.rows())))
+        assert running.ranks() == []
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_an_orchestrator_killed_twenty_times_ends_with_each_run_once(start: Start) -> None:
+    running = start("repeats=8", "cluster.limits.max_jobs=2", "nodes=1", "comm=mpi", epochs=2)
+    running.struck = time.monotonic()
+    process, kills = running.process, 0
+    # Moments spread over start-up, submission, watching and collecting alike, the same in every run of the test.
+    for number in range(20):
+        time.sleep(0.5 + (number * 0.377) % 2.5)
+        if process.poll() is not None and number:
+            break
+        process.kill()
+        process.communicate()
+        kills += 1
+        verb = ["resume", "c"] if running.campaign.exists() else [*running.words, "campaign=c"]
+        process = running.start(*verb)
+    answer = running.verdict(f"orchestrator killed -9 {kills} times in 8 runs", within=200, process=process)
+    assert answer.code == 0, answer.out
+    assert kills >= 10
+    attempts = [len(list(path.glob("attempt-*/job.json"))) for path in running.campaign.glob("*-r*")]
+    assert attempts == [1] * 8
+
+
+def read_nodes() -> list[str]:
+    command = ["sinfo", "-h", "-N", "-p", "batch", "-o", "%N"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def nodes_of(job: str) -> list[str]:
+    listed = subprocess.run(["squeue", "-h", "-j", job, "-o", "%N"], capture_output=True, text=True, check=True)
+    names = subprocess.run(["scontrol", "show", "hostnames", listed.stdout.strip()], capture_output=True, text=True)
+    return names.stdout.split()
