@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.analysis.throughput import throughput_of
+from orchestrator.attempts import history
 from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
@@ -50,6 +51,8 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
     )
     if manifest.attempts == 0:
         return record
+    if manifest.attempts > 1:
+        record.run["manifest"] = manifest_text({**manifest.to_dict(), "history": history(directory)})
     attempt = directory.attempt(manifest.attempts)
     failure = read_json_if_whole(attempt.failure)
     if failure is not None:

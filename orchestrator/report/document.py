@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import series_of
+from orchestrator.attempts import lost
 from orchestrator.records import PHASES
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
@@ -80,6 +81,8 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
         "order": manifest.get("order"),
         "state": run["state"],
         "attempts": run["attempts"],
+        "attempt_history": manifest.get("history", []),
+        "lost_s": lost(manifest.get("history", [])),
         "cause": run["cause"],
         "stopped": run.get("stopped"),
         "dataset": {name: run.get(f"dataset_{name}") for name in ("name", "source", "split", "version", "checksum")},

@@ -115,5 +115,21 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     )
     console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
+    print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
+
+
+def print_attempts(run: Mapping[str, Any], console: Console) -> None:
+    """What each attempt of a run came to that had several. What stands above is the last one's."""
+    if not run["attempt_history"]:
+        return
+    for entry in run["attempt_history"]:
+        steps = "no step kept"
+        if entry["steps"]:
+            first = entry["first_step"]
+            steps = f"steps {first + 1}–{first + entry['steps']}, {number(entry['throughput'])} samples/s"
+        ended = entry["cause"] or entry["state"] or "ended without a word"
+        console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)
+    lost = "  ".join(f"{name} {seconds:.1f}" for name, seconds in run["lost_s"].items())
+    console.print(f"  lost, s: {lost}", soft_wrap=True, highlight=False)
