@@ -75,7 +75,9 @@ def news(
     told: list[News] = []
     for finding in seen.findings:
         told += news_of(finding, memory, moment, began, remind_s, settle_s)
-    for key in [key for key in memory.alarms if key in seen.well]:
+    # A suite may run the same again: what failed once is not well.
+    bad = {finding.key for finding in seen.findings}
+    for key in [key for key in memory.alarms if key in seen.well and key not in bad]:
         alarm = memory.alarms.pop(key)
         told.append(News("recovered", alarm.state, seen.well[key]))
     return told

@@ -123,6 +123,24 @@ def test_runs_that_fail_are_told_and_do_not_hide_behind_the_weeks_before(watch: 
     assert {item.kind for item in watch.sweep().news} == {"recovered"}
 
 
+def test_what_fails_once_and_completes_once_in_a_sweep_has_failed(watch: Watch) -> None:
+    watch.week += 1
+    name = watch.schedule.name
+    sweep = put_sweep(watch.store, name, watch.moment, NORMAL, seed=99, state="failed", cause="rank 0: gone")
+    for record in watch.store.campaign(sweep):
+        record.run |= {"campaign": f"{sweep}-02-performance", "state": "completed", "cause": None}
+        watch.store.put(record)
+    outcome = tell_people(watch.schedule, sweep, Execution(1, {}, 1.0), watch.moment, watch.log)
+    assert {(item.kind, item.state) for item in outcome.news} == {("new", "failed")}
+
+
+def test_checks_of_a_suite_that_fail_are_told_by_name(watch: Watch) -> None:
+    check = {"id": "performance/throughput/learning/n2", "outcome": "fail", "value": 930.0, "unit": "samples/s", "n": 5}
+    execution = Execution(5, {"checks": [{**check, "why": ""}]}, 1.0)
+    outcome = tell_people(watch.schedule, watch.put(NORMAL), execution, watch.moment, watch.log)
+    assert [item.text for item in outcome.news] == [f"check {check['id']} fails (930 samples/s, n = 5)"]
+
+
 def test_a_sweep_that_could_not_run_is_told_with_its_last_words(watch: Watch) -> None:
     words = "comm=horovod needs horovod, which is not installed: run `make setup` to build it."
     execution = Execution(EXIT_USAGE, None, 1.0, None, words)
