@@ -55,8 +55,8 @@ class Post:
 
 
 @contextmanager
-def webhook() -> Iterator[Post]:
-    """A real HTTP server on loopback."""
+def webhook(host: str = "127.0.0.1") -> Iterator[Post]:
+    """A real HTTP server, on loopback unless told."""
     post = Post()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -73,10 +73,10 @@ def webhook() -> Iterator[Post]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    post.url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/secret"
+    post.url = f"http://{host}:{server.server_port}/services/T0/B0/secret"
     try:
         yield post
     finally:

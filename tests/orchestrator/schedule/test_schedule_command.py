@@ -122,7 +122,7 @@ def test_a_sweep_is_run_compared_and_told(orchestrator: Command, short: str, cro
         again = orchestrator("schedule", "run", str(folder), "--now", "--json")
         assert again.code == 5, again.err
         (body,) = hook.bodies
-        assert "slower by 9" in body["text"] and "6 earlier sweeps" in body["text"]
+        assert "slower by 100 %" in body["text"] and "6 earlier sweeps" in body["text"]
     trial = orchestrator("schedule", "test", *WEEKLY[:2])
     assert trial.code == 1 and "Connection refused" in trial.out
 
