@@ -1,23 +1,11 @@
-"""The test cluster for the tests of this folder, and the table of faults that they leave at the end."""
+"""The table of faults that the tests of this folder leave at the end."""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
-
-@dataclass
-class Verdict:
-    """What became of a run under a fault: seconds from the fault to the end of the orchestrator's command."""
-
-    fault: str
-    printed: str
-    exit_code: int
-    seconds: float
-    rows: int
-
-
-VERDICTS: list[Verdict] = []
+from verdicts import VERDICTS
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

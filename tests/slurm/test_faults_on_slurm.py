@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from commands import PROJECT, Answer, environment
-from conftest import VERDICTS, Verdict
+from verdicts import VERDICTS, Verdict
 
 from orchestrator.records import read_json, read_json_if_whole
 
