@@ -157,9 +157,11 @@ def test_a_diverging_loss_names_itself_and_a_remedy(tiny: list[str], orchestrato
 
 
 def test_the_time_limit_ends_a_run_as_a_timeout(endless: list[str], tmp_path: Path, orchestrator: Command) -> None:
-    answer = orchestrator(*endless, "cluster.limits.time_min=0", "campaign=c")
+    # The shortest limit is a minute, and its warning comes at half of it.
+    answer = orchestrator(*endless, "cluster.limits.time_min=1", "cluster.limits.max_attempts=1", "campaign=c")
     assert answer.code == 1
     assert stored(orchestrator)["state"] == "timeout"
+    assert "checkpoint after step" in stored(orchestrator)["cause"]
     assert processes_of(tmp_path) == []
 
 
