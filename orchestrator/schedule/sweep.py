@@ -74,7 +74,7 @@ def start(folder: Path, how: Start) -> Outcome:
             if todo.reason:
                 outcome = Outcome(EXIT_OK, reason=todo.reason)
             else:
-                outcome = run(schedule, todo, state, moment, log, noted, how)
+                outcome = run(schedule, todo, moment, log, noted, how)
             if broken and (broken := resubmit(schedule, log)):
                 outcome = broken_chain(schedule, outcome, broken, log)
         if outcome.reason:
@@ -100,9 +100,7 @@ def what_is_due(schedule: Schedule, state: dict[str, Any], moment: datetime, how
     )  # fmt: skip
 
 
-def run(
-    schedule: Schedule, todo: Due, state: dict[str, Any], moment: datetime, log: Log, noted: Interruption, how: Start
-) -> Outcome:
+def run(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interruption, how: Start) -> Outcome:
     """One sweep at a time: run, compare, tell."""
     settings = schedule.settings
     sweep = f"{schedule.name}-{moment:%Y%m%d-%H%M%S}"
@@ -115,6 +113,11 @@ def run(
     longest = 60 * settings["time_limit_min"] + 2 * GRACE_SECONDS
     try:
         with lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
+            # Another start may have been for the same moment, and have had the lock until now.
+            state = read_json_if_whole(schedule.folder / "state.json") or {}
+            todo = what_is_due(schedule, state, moment, how)
+            if todo.reason:
+                return Outcome(EXIT_OK, reason=todo.reason)
 
             def note(done: bool) -> None:
                 slot = {"moment": todo.moment.timestamp(), "tries": todo.tries, "done": done}

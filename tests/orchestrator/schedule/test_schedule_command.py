@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from commands import Command, environment
-from schedules import STEPS, WEEK, free_port, put_sweep, webhook
+from schedules import STEPS, WEEK, free_port, put_sweep, schedule_in, webhook
 
 from orchestrator.__main__ import main
 from orchestrator.analysis.history import KEY
@@ -179,6 +179,23 @@ def test_at_its_end_a_sweep_cancels_what_is_in_flight(
     (record,) = Store(default_url(tmp_path / "results")).campaign(json.loads(out)["sweep"])
     assert record.run["state"] == "cancelled"
     assert subprocess.run(["pgrep", "-f", f"workloads.entry {tmp_path}"], capture_output=True).stdout == b""
+
+
+def test_two_starts_for_one_moment_run_it_once(tmp_path: Path) -> None:
+    # In place of the orchestrator a program that takes as long as it needs: what it measures is of no interest here.
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nsleep 2\necho ran >>{tmp_path}/ran\n")
+    program.chmod(0o755)
+    schedule = schedule_in(tmp_path, python=str(program))
+    schedule.write()
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", "schedule", "run", str(schedule.folder)], env=environment()
+        )
+        for _ in range(2)
+    ]
+    assert [start.wait(60) for start in starts] == [0, 0]
+    assert (tmp_path / "ran").read_text() == "ran\n"
 
 
 def test_an_expired_schedule_says_so_once_and_runs_nothing(orchestrator: Command, cron: int, tmp_path: Path) -> None:
