@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ from orchestrator.schedule.observation import GRAVEST_FIRST, Observation
 
 ALSO = 3
 """So many further news are written out."""
+
+HEADLINE = 110
+"""Characters of a subject that mail programs show."""
 
 OPENINGS = {"new": "", "changed": "changed: ", "still": "still: ", "recovered": "recovered: ", "settled": "settled: "}
 
@@ -23,7 +27,8 @@ def compose(title: str, sweep: str, news: Sequence[News], seen: Observation, sec
     also = "; ".join(OPENINGS[item.kind] + item.text for item in rest[:ALSO])
     if len(rest) > ALSO:
         also += f"; and {len(rest) - ALSO} more"
-    well, unsure = sum("/" in key for key in seen.well), len(seen.unsure)
+    recovered = sum(item.kind == "recovered" for item in news)
+    well, unsure = max(0, sum("/" in key for key in seen.well) - recovered), len(seen.unsure)
     judged = f"{well} checks are as before" + (f", {unsure} cannot be judged yet" if unsure else "")
     third = (
         f"sweep {sweep}: {seen.completed} of {seen.runs} runs completed in {duration(seconds)}, compared with "
@@ -36,12 +41,9 @@ def compose(title: str, sweep: str, news: Sequence[News], seen: Observation, sec
 
 
 def headline(item: News) -> str:
-    """A few words for a subject line."""
-    if item.kind == "recovered":
-        return f"recovered ({item.state})"
-    return (OPENINGS[item.kind] + item.text.partition(" (")[0] if item.state in ("slower", "faster") else item.state)[
-        :80
-    ]
+    """A subject line: the text without figures in brackets."""
+    plain = re.sub(r" ?[(\[][^)\]]*[)\]]", "", item.text)
+    return OPENINGS[item.kind] + (plain if len(plain) <= HEADLINE else plain[: HEADLINE - 1] + "…")
 
 
 def gravity(item: News) -> tuple[int, int]:

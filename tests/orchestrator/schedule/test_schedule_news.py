@@ -87,6 +87,9 @@ def test_a_slower_week_is_told_in_three_lines_and_the_next_one_like_it_is_not(wa
     assert also.startswith("also: throughput of stemdl small on ") and "10 of 10 runs completed" in about
     assert link == "https://site/h/index.html"
     assert line.replace("&", "&amp;") in body["text"]
+    assert re.search(
+        r"weekly of local: throughput of stemdl small on .*: slower by [5-8] % \(and 1 more\)$", mail["Subject"]
+    )
     assert watch.sweep(SLOWER).news == []
     assert (len(watch.mail.mails), len(watch.hook.bodies)) == (1, 1)
 
