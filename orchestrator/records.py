@@ -387,3 +387,12 @@ def alive_period(ranks: int) -> float:
 def now() -> float:
     """Seconds since the epoch: the clock of everything that crosses hosts."""
     return time.time()
+
+
+def requeues(manifest: Manifest) -> bool:
+    """Whether Slurm itself starts the run's job again after a node's failure or a stop; not where another node is to be
+    asked for.
+    """
+    cluster = manifest.config["cluster"]
+    slurm = cluster["slurm"]
+    return bool(slurm["requeue"] and cluster["limits"]["max_attempts"] > 1 and not slurm["exclude_failed_nodes"])

@@ -17,9 +17,11 @@ from orchestrator.records import (
     now,
     read_alive,
     read_json_if_whole,
+    requeues,
 )
 from orchestrator.submission import recover
 
+REQUEUE_SECONDS = 90.0
 VANISHED_SECONDS = 10.0
 """A job that the scheduler no longer knows has so long to show its result before it counts as lost."""
 
@@ -66,6 +68,8 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         if job.state in ("submitted", "pending") and status.ranks_alive:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
+    elif job is not None and job.state == "node-failed" and comes_again(manifest, heard_at(status, manifest)):
+        status.state, status.reason = "preempted-requeued", f"job {manifest.job_id}: a node failed"
     elif job is not None and job.state != "completed":
         status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
         words = "" if attempt.claim.exists() else last_words(directory, manifest)
@@ -86,12 +90,25 @@ def await_next_attempt(status: RunStatus, failure: dict[str, Any], manifest: Man
     """An attempt has stopped to go on as another: one that Slurm starts, unless that was cancelled, or one of ours."""
     status.state, status.reason = "preempted-requeued", str(failure["cause"])
     by_slurm = failure["requeue"] == "slurm"
-    if by_slurm and (job is None or job.state not in FINAL_STATES):
+    waits = job is None or job.state not in FINAL_STATES
+    waits = waits or (job is not None and job.state != "cancelled" and comes_again(manifest, failure["ended"]))
+    if by_slurm and waits:
         status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
     elif by_slurm and job is not None and job.state != "completed":
         status.state, status.cause = job.state, f"job {manifest.job_id}, back in the queue: {job.reason or job.state}"
     else:
         status.resubmit = job is None or job.state in FINAL_STATES
+
+
+def heard_at(status: RunStatus, manifest: Manifest) -> float:
+    """When rank 0 last gave a sign of life, seconds since the epoch."""
+    return float(status.heartbeat.get("time") or manifest.submitted or manifest.created)
+
+
+def comes_again(manifest: Manifest, ended: float) -> bool:
+    """Whether Slurm may yet put a job back into the queue that it calls ended: it takes some seconds over that."""
+    most = manifest.config["cluster"]["limits"]["max_attempts"]
+    return requeues(manifest) and manifest.attempts < most and now() - ended < REQUEUE_SECONDS
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:

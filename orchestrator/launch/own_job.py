@@ -60,7 +60,8 @@ def is_preempted(job: str) -> bool:
 
 def down_nodes(job: str) -> str:
     """Names of the job's nodes that Slurm counts as down, as it writes lists of them; empty if there are none."""
-    nodes = description(job).get("NodeList") or os.environ.get("SLURM_JOB_NODELIST", "")
+    # Slurm has forgotten the nodes of a job that it puts back into the queue.
+    nodes = os.environ.get("SLURM_JOB_NODELIST") or description(job).get("NodeList", "")
     command = ["sinfo", "--noheader", "--states=down,fail", f"--nodes={nodes}", "--format=%N"]
     answer = run(command, QUERY_SECONDS)
     return "" if answer is None else ",".join(dict.fromkeys(answer.stdout.split()))

@@ -13,7 +13,7 @@ from typing import Any
 from submitit.slurm.slurm import SlurmExecutor
 
 from orchestrator.launch.job import PROJECT, rank_command
-from orchestrator.records import Manifest
+from orchestrator.records import Manifest, requeues
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
     slurm = cluster["slurm"]
     limits = cluster["limits"]
     warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
-    # A node's failure has Slurm start the job again by itself, unless another node is to be asked for.
-    again = slurm["requeue"] and limits["max_attempts"] > 1 and not slurm["exclude_failed_nodes"]
+    again = requeues(manifest)
     additional: dict[str, Any] = {"signal": f"B:USR2@{warning}", "requeue" if again else "no-requeue": True}
     additional |= slurm["additional"]
     if slurm["reservation"]:

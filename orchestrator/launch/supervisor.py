@@ -32,6 +32,7 @@ from orchestrator.records import (
     now,
     read_alive,
     read_json_if_whole,
+    requeues,
     write_json,
 )
 
@@ -185,7 +186,9 @@ class Supervisor:
         if state == "preempted-requeued":
             return Ending(state, f"Slurm put job {self.job} back into the queue before the ranks had stopped", "slurm")
         if state == "node-failed":
-            return Ending(state, f"node {own_job.down_nodes(self.job) or '(which is unknown)'} failed")
+            cause = f"node {own_job.down_nodes(self.job) or '(which is unknown)'} failed"
+            again = self.attempt.number < self.limits["max_attempts"] and requeues(self.manifest)
+            return Ending("preempted-requeued", cause, "slurm") if again else Ending(state, cause)
         causes = {"cancelled": f"Slurm job {self.job} was cancelled", "timeout": self.time_limit}
         return Ending(state, causes.get(state, f"Slurm ended job {self.job}: {self.slurm_says}"))
 

@@ -259,31 +259,44 @@ def test_a_run_ends_well_while_a_central_daemon_is_away(daemon: str, start: Star
     assert (running.stored()["state"], running.stored()["attempts"]) == ("completed", 1)
 
 
-def test_a_results_file_system_that_fills_up_is_named(start: Start, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)], check=True)
-    try:
-        # Nodes joined before the mount see it all the same: their mounts are slaves of this machine's.
-        running = start("cluster.limits.silence_s=6", results=disk)
-        running.wait_for_step(3)
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 80 MiB that the nodes share: one device, mounted here and in the nodes' own mount namespaces."""
+    folder, image = tmp_path / "disk", tmp_path / "image"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(80 * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder]).returncode != 0:
+        pytest.skip("a small file system needs a loop device (in a container: --privileged)")
+    listed = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True, check=True)
+    daemons = [path.read_text().strip() for path in Path(os.environ["SLURM_CONF"]).parents[1].glob("pid/slurmd-*.pid")]
+    inside = [["nsenter", f"--target={pid}", "--mount"] for pid in daemons]
+    for enter in inside:
+        subprocess.run([*enter, "mount", listed.stdout.strip(), folder], check=True)
+    yield folder
+    for enter in inside:
+        subprocess.run([*enter, "umount", "-l", folder], check=True)
+    subprocess.run(["umount", "-l", folder], check=True)
 
-        def fill() -> None:
-            with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
-                while True:
-                    filler.write(bytes(65536))
-                    filler.flush()
 
-        running.strike(fill)
-        out, _ = running.process.communicate(timeout=60)
-        seconds = time.monotonic() - running.struck
-        assert running.process.returncode == 1, out
-        assert "full" in out
-        line = next(line for line in out.splitlines() if "full" in line)
-        VERDICTS.append(Verdict("results file system full", line.strip(), 1, seconds, len(running.rows())))
-        assert running.ranks() == []
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+def test_a_results_file_system_that_fills_up_is_named(start: Start, small_disk: Path) -> None:
+    running = start("cluster.limits.silence_s=6", results=small_disk)
+    running.wait_for_step(3)
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), (small_disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(65536))
+                filler.flush()
+
+    running.strike(fill)
+    out, _ = running.process.communicate(timeout=60)
+    seconds = time.monotonic() - running.struck
+    assert running.process.returncode == 1, out
+    line = next(line for line in out.splitlines() if "full" in line)
+    VERDICTS.append(Verdict("results file system full", line.strip(), 1, seconds, len(running.rows())))
+    assert running.ranks() == []
 
 
 def test_an_orchestrator_killed_twenty_times_ends_with_each_run_once(start: Start) -> None:
