@@ -46,7 +46,7 @@ class Finding:
 
 def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Finding]:
     """All findings for a configuration."""
-    return [
+    found = [
         examine_python(),
         examine_cores(config),
         examine_mpi(),
@@ -55,6 +55,11 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
         examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
         examine_store(store_url),
     ]
+    if config["cluster"]["scheduler"] == "slurm":
+        from orchestrator.doctor_slurm import examine_slurm
+
+        found += examine_slurm(config, results)
+    return found
 
 
 def examine_python() -> Finding:
@@ -87,18 +92,23 @@ def examine_packages() -> list[Finding]:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
+    return packages_of(found)
+
+
+def packages_of(found: Mapping[str, Any], where: str = "") -> list[Finding]:
+    """Findings from what the probe printed, there or on a node."""
     findings = []
     for name in ("torch", "mpi4py", "horovod"):
         value = str(found[name])
         if value.startswith("!"):
             without = " (comm=mpi and comm=torch do without it)" if name == "horovod" else ""
             state = "warning" if name == "horovod" else "error"
-            findings.append(Finding(name, state, value[1:], f"run `make setup`{without}"))
+            findings.append(Finding(where + name, state, value[1:], f"run `make setup`{without}"))
         else:
-            findings.append(Finding(name, "ok", value))
+            findings.append(Finding(where + name, "ok", value))
     devices = found["accelerators"]
     if isinstance(devices, list):
-        findings.append(Finding("accelerators", "ok", ", ".join(devices) or "none; ranks compute on cores"))
+        findings.append(Finding(f"{where}accelerators", "ok", ", ".join(devices) or "none; ranks compute on cores"))
     return findings
 
 

@@ -96,3 +96,38 @@ def wait_for_training(folder: Path) -> dict[str, Any]:
                 return found
         time.sleep(0.1)
     raise AssertionError("training did not begin")
+
+
+def test_the_doctor_finds_a_machine_fit_by_a_job_on_a_node(orchestrator: Command) -> None:
+    answer = orchestrator("doctor", "cluster=testcluster", "--json")
+    found = {item["subject"]: item["state"] for item in answer.document["findings"]}
+    assert (found["partition"], found["srun --mpi"], found["job"], found["on a node: torch"]) == ("ok",) * 4
+
+
+@pytest.mark.parametrize(
+    ("override", "subject", "remedy"),
+    [
+        ("cluster.slurm.partition=bach", "partition", "batch, urgent"),
+        ("cluster.pmi=pmix_v5", "srun --mpi", "pmix"),
+        ("cluster.slurm.account=nobodys", "job", "cluster.slurm"),
+        ("cluster.setup=[false]", "job", "cluster.setup"),
+    ],
+)
+def test_the_doctor_says_what_is_wrong_and_what_would_be_right(
+    override: str, subject: str, remedy: str, orchestrator: Command
+) -> None:
+    answer = orchestrator("doctor", "cluster=testcluster", override, "--json")
+    assert answer.code == 1
+    (finding,) = [item for item in answer.document["findings"] if item["subject"] == subject]
+    assert finding["state"] == "error"
+    assert remedy in finding["remedy"]
+
+
+def test_a_detached_campaign_is_finished_by_resume(on_slurm: list[str], orchestrator: Command) -> None:
+    words = ["benchmark=noop", "mode=probe", "cluster=testcluster", "comm=mpi", "nodes=2", "campaign=c"]
+    left = orchestrator(*words, "--detach")
+    assert left.code == 0, left.err
+    done = orchestrator("resume", "c", "--json")
+    assert done.code == 0, done.err
+    assert [run["state"] for run in done.document["runs"]] == ["completed"]
+    assert done.document["runs"][0]["attempts"] == 1

@@ -1,0 +1,145 @@
+"""What of a Slurm machine would make a job fail, asked from its login node; last, a job of one minute on one node."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.doctor import PROBE, Finding, packages_of
+from orchestrator.launch.job import PROJECT
+from orchestrator.launch.slurm import own_environment, sbatch_words
+from orchestrator.launch.slurm_script import setup_lines
+
+QUERY_SECONDS = 30
+JOB_SECONDS = 120
+"""How long to wait for the job, most of which may be its time in the queue."""
+
+
+def examine_slurm(config: Mapping[str, Any], results: Path) -> list[Finding]:
+    """All findings, as far as there is a Slurm to ask."""
+    if shutil.which("sbatch") is None:
+        return [Finding("Slurm", "error", "there is no sbatch here", "run this on the machine's login node")]
+    version = ask(["sinfo", "--version"])
+    answers = ask(["scontrol", "ping"])
+    if answers.returncode != 0:
+        return [Finding("Slurm", "error", words(answers), "its controller does not answer: ask its operators")]
+    cluster = config["cluster"]
+    findings = [
+        Finding("Slurm", "ok", version.stdout.strip()),
+        examine_partition(cluster),
+        examine_accounting(),
+        examine_mpi_plugin(cluster),
+    ]
+    if all(finding.state != "error" for finding in findings):
+        findings += examine_job(cluster, results)
+    return findings
+
+
+def examine_partition(cluster: Mapping[str, Any]) -> Finding:
+    """Whether the partition exists, is up and has nodes in service."""
+    name = cluster["slurm"]["partition"]
+    words_ = ["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])]
+    rows = [line.split("|") for line in ask(words_).stdout.splitlines() if line.count("|") == 3]
+    if not rows:
+        known = ", ".join(dict.fromkeys(ask(["sinfo", "--noheader", "--format=%R"]).stdout.split()))
+        return Finding("partition", "error", f"there is no partition {name}", f"set cluster.slurm.partition: {known}")
+    up = sum(
+        int(row[2]) for row in rows if row[1] == "up" and row[3].rstrip("*").split("+")[0] not in ("down", "drained")
+    )
+    detail = f"{name or 'the default one'}, {up} of {sum(int(row[2]) for row in rows)} nodes in service"
+    return Finding("partition", "ok" if up else "error", detail, "" if up else "ask the machine's operators")
+
+
+def examine_accounting() -> Finding:
+    """Whether accounting answers: without it the queue is asked, which forgets jobs some minutes after their end."""
+    answer = ask(["sacct", "--noheader", "--allocations", "--jobs=1"])
+    if answer.returncode == 0:
+        return Finding("accounting", "ok", "sacct answers")
+    return Finding("accounting", "warning", words(answer), "states come from squeue; keep orchestrators running")
+
+
+def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
+    """Whether srun has the profile's PMI plugin."""
+    if cluster["launcher"] != "srun":
+        return Finding("launcher", "ok", cluster["launcher"])
+    answer = ask(["srun", "--mpi=list"])
+    found = [word for word in (answer.stdout + answer.stderr).replace(",", " ").split() if ":" not in word]
+    if cluster["pmi"] in found:
+        return Finding("srun --mpi", "ok", cluster["pmi"])
+    return Finding("srun --mpi", "error", f"has no {cluster['pmi']}", f"set cluster.pmi to one of: {', '.join(found)}")
+
+
+def examine_job(cluster: Mapping[str, Any], results: Path) -> list[Finding]:
+    """Account, folders, set-up lines, Python and its packages, by a job on one node that looks for them."""
+    slurm = cluster["slurm"]
+    existing = next(parent for parent in (results, *results.parents) if parent.exists())
+    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as name:
+        folder = Path(name)
+        python = cluster["python"] or sys.executable
+        program = shlex.join([*cluster["container"], python, "-c", PROBE])
+        lines = ["#!/bin/bash", *setup_lines(cluster), f"{program} > {shlex.quote(f'{folder}/found.json')}"]
+        script = folder / "script.sh"
+        script.write_text("\n".join([*lines, ""]))
+        options = ["--wait", "--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor", "--parsable"]
+        named = ("partition", "account", "qos", "reservation", "constraint", "gres", "gpus_per_node", "exclude")
+        options += [f"--{key.replace('_', '-')}={slurm[key]}" for key in named if slurm[key] is not None]
+        answer = submit([*options, f"--output={folder}/log", str(script)])
+        if answer is None:
+            remedy = "look at squeue; a full machine is no fault"
+            return [Finding("job", "warning", f"did not end within {JOB_SECONDS} s; cancelled", remedy)]
+        if not answer.stdout.strip():
+            return [Finding("job", "error", sbatch_words(answer.stderr), "correct the keys of cluster.slurm")]
+        log = folder / "log"
+        try:
+            found = json.loads((folder / "found.json").read_text().strip().splitlines()[-1])
+        except (OSError, ValueError, IndexError):
+            said = (
+                log.read_text().strip().splitlines()[-1:] if log.exists() else ["it left nothing in the results folder"]
+            )
+            remedy = (
+                "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
+            )
+            return [Finding("job", "error", "; ".join(said), remedy)]
+    detail = f"job {answer.stdout.split()[0]} ran and wrote into {existing}"
+    return [Finding("job", "ok", detail), *packages_of(found, "on a node: ")]
+
+
+def submit(options: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """sbatch that waits for the job's end; None, the job being cancelled, if that takes too long."""
+    with own_environment():
+        process = subprocess.Popen(
+            ["sbatch", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        )
+        try:
+            out, err = process.communicate(timeout=JOB_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+            ask(["scancel", *out.split()[:1]])
+            return None
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def ask(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command's answer; one that does not come counts as a failure."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=QUERY_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def words(answer: subprocess.CompletedProcess[str]) -> str:
+    """What a command complained of, in one line."""
+    return " ".join((answer.stderr or answer.stdout).split()) or f"{answer.args[0]} failed"
