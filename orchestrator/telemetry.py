@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -88,13 +89,13 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
     if not plain:
         return None, 0
     count = -(-dataset.shape[0] // chunks[0])
-    found: list[tuple[int, int]] = []
-    dataset.id.chunk_iter(lambda chunk: found.append((chunk.chunk_offset[0], chunk.byte_offset)))
+    found: list[Any] = []
+    dataset.id.chunk_iter(found.append)
     if len(found) != count:
         return None, 0
-    ordered = np.array(found, np.int64).reshape(-1, 2)
-    ordered = ordered[np.argsort(ordered[:, 0], kind="stable")]
-    return ordered[:, 1], int(chunks[0])
+    offsets = np.fromiter(map(attrgetter("byte_offset"), found), np.int64, count)
+    first = np.fromiter(map(itemgetter(0), map(attrgetter("chunk_offset"), found)), np.int64, count)
+    return offsets[np.argsort(first, kind="stable")], int(chunks[0])
 
 
 def read(path: Path) -> Telemetry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from scipy import special
 Floats = npt.NDArray[np.floating]
 
 RESAMPLES = 2000
+EXACT = 99
+"""Up to so many values the interval of a median is worked out exactly, which is a hundred times as fast."""
 CONFIDENCE = 0.95
 MAD_TO_SIGMA = 1.4826
 """Standard deviation ÷ median absolute deviation of a normal distribution."""
@@ -42,8 +45,28 @@ def summary(values: Sequence[float] | Floats) -> Summary:
         raise ValueError("a median needs at least one value")
     if data.size == 1:
         return Summary(float(data[0]), None, 1)
+    order = np.sort(data)
+    if data.size % 2 and data.size <= EXACT:
+        return Summary(float(order[data.size // 2]), exact_interval(order), data.size)
     medians = resampled_medians(data, generator())
     return Summary(float(np.median(data)), percentile_interval(medians), data.size)
+
+
+def exact_interval(order: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The same without drawing, for an odd number of sorted values: the median of a resample is one of them, and at
+    most the k-th with the probability that more than half of the draws are (Efron 1979).
+    """
+    n = len(order)
+    within = cumulative(n)
+    low, high = (int(np.searchsorted(within, share)) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
+    return float(order[min(low, n - 1)]), float(order[min(high, n - 1)])
+
+
+@cache
+def cumulative(n: int) -> npt.NDArray[np.float64]:
+    """P(median of a resample ≤ k-th smallest value), k = 1 … n, of an odd n."""
+    share = np.arange(1, n + 1) / n
+    return np.asarray(special.bdtrc(n // 2, n, share))
 
 
 def generator() -> np.random.Generator:
