@@ -13,6 +13,7 @@ from stored import STEPS, failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import report_document
 from orchestrator.report.html.campaign import write_campaign
+from orchestrator.report.html.plots.scaling import KEY
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]
 
@@ -228,6 +229,22 @@ def test_stand_in_and_real_data_never_share_a_line(browser: Browser, tmp_path: P
     lines = traces(browser, "scaling-weak")[1:]
     assert sorted(trace["name"] for trace in lines) == ["stemdl, real", "stemdl, stand-in"]
     assert browser.script("return document.querySelectorAll('[data-figure^=accuracy]').length") == 2
+
+
+def test_what_is_projected_is_a_dashed_plot_of_its_own_and_says_so(browser: Browser, tmp_path: Path) -> None:
+    records = [stored_run(tmp_path, name=f"n{nodes}", nodes=nodes) for nodes in (1, 2)]
+    document = report_document("c", records)
+    common = {name: document["scaling"][0][name] for name in KEY}
+    point = {"ranks": 64, "nodes": 32, "efficiency": 0.8, "own_s": 0.1, "straggling_s": 0.0, "communication_s": 0.02}
+    entry = {**common, "base_ranks": 2, "check": [{"error": -0.03}], "points": [point, {**point, "ranks": 128}]}
+    browser.open(write_campaign({**document, "projection": [entry]}, records, tmp_path / "html"))
+    assert [trace["name"] for trace in traces(browser, "projection")] == ["stemdl, projected"]
+    place = "document.querySelector('[data-figure=projection-figure]')"
+    assert browser.script(f"return {place}._fullData[0].line.dash") == "dash"
+    note = browser.script("return document.querySelector('#projection .note').textContent")
+    assert "Not measured" in note
+    assert "off by at most 3.0 points" in note
+    assert not any("projected" in trace["name"] for trace in traces(browser, "scaling-weak"))
 
 
 def test_the_libraries_licence_goes_with_it(report: tuple[Path, dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
 from orchestrator.report.html.plots.figure import Plot, distinct, plural
 from orchestrator.report.html.plots.heat import heat_map
+from orchestrator.report.html.plots.projection import projection
 from orchestrator.report.html.plots.scaling import efficiency, energy, line_name, lines_of, throughput
 from orchestrator.report.text import accuracy_time, headline, quality, short
 
@@ -54,7 +55,7 @@ def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, 
     runs = document["runs"]
     scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
     plots = [throughput(scales), *(efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
-    plots += [times.lost_time(scaling), times.time_split(scales)]
+    plots += [projection(document.get("projection", [])), times.lost_time(scaling), times.time_split(scales)]
     plots += [*accuracy.curves(runs), *accuracy.times_to_accuracy(runs), energy(scales), times.phases(runs)]
     largest: dict[str, Mapping[str, Any]] = {}
     for run in runs:

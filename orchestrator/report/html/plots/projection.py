@@ -1,0 +1,46 @@
+"""Efficiency beyond the scales that were measured: a plot of its own, dashed and labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, logarithmic_nodes
+from orchestrator.report.html.plots.scaling import KEY, line_name
+
+COLUMNS = ["benchmark", "cluster", "dataset", "comm", "recipe"]
+TIMES = ["own_s", "straggling_s", "communication_s"]
+
+
+def projection(entries: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """Projected weak efficiency over ranks; None where none was asked for."""
+    chosen = [entry for entry in entries if entry["points"]]
+    if not chosen:
+        return None
+    named = distinct(chosen, KEY) or ["benchmark"]
+    traces = [
+        {
+            "x": [point["ranks"] for point in entry["points"]],
+            "y": [point["efficiency"] for point in entry["points"]],
+            "mode": "lines+markers",
+            "name": label(f"{line_name(entry, named)}, projected"),
+            "line": {"color": colour(number), "dash": "dash"},
+            "marker": {"color": colour(number), "symbol": "circle-open", "size": 8},
+            "hovertemplate": "projected, not measured: %{y:.1%} at %{x} ranks<extra></extra>",
+        }
+        for number, entry in enumerate(chosen)
+    ]
+    layout = axes("ranks", "projected efficiency")
+    layout["xaxis"] |= logarithmic_nodes(point["ranks"] for entry in chosen for point in entry["points"])
+    layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
+    errors = [abs(item["error"]) for entry in chosen for item in entry["check"]]
+    note = "Not measured: the data-parallel step simulated from the measured steps and the profile's network. "
+    note += f"On scales that were measured it is off by at most {100 * max(errors):.1f} points." if errors else ""
+    rows = [
+        [*(entry[name] for name in COLUMNS), "projected", entry["base_ranks"], point["ranks"], point["nodes"],
+         point["efficiency"], *(point[name] for name in TIMES)]
+        for entry in chosen
+        for point in entry["points"]
+    ]  # fmt: skip
+    columns = [*COLUMNS, "label", "base_ranks", "ranks", "nodes", "efficiency", *TIMES]
+    return Plot("projection", "Projected efficiency", note, traces, layout, columns, rows)
