@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.cli import common
-from orchestrator.records import EXIT_OK
+from orchestrator.records import EXIT_OK, Manifest, RunDirectory
+
+
+def has_ended(directory: RunDirectory, manifest: Manifest) -> bool:
+    """Whether the newest attempt's files say how it ended."""
+    attempt = directory.attempt(manifest.attempts)
+    return manifest.attempts > 0 and (attempt.result.exists() or attempt.failure.exists())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,14 +21,19 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.collect import collect
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.store.store import default_url
-    from orchestrator.watch import look
+    from orchestrator.watch import judge, look
 
     folders = common.campaign_folders(options.campaigns, options.results)
+    if options.store is None:
+        options.results.mkdir(parents=True, exist_ok=True)
     store = common.open_store(options.store or default_url(options.results))
     documents = []
     for folder in folders:
         runs = campaigns.load(folder)
-        statuses = look(scheduler(runs[0][1].scheduler), runs)
+        # What has ended is told by its files: run folders made elsewhere need no scheduler here that knows them.
+        open_runs = [run for run in runs if not has_ended(*run)]
+        found = {status.run: status for status in look(scheduler(runs[0][1].scheduler), open_runs)} if open_runs else {}
+        statuses = [found.get(manifest.spec.run) or judge(directory, manifest, None) for directory, manifest in runs]
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
         documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})

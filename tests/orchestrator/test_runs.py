@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,26 @@ def test_collecting_again_changes_nothing(campaign: Any, orchestrator: Command) 
     again = orchestrator("report", "c", "--json", cwd=folder)
     assert again.code == 0
     assert again.document == document
+
+
+def test_run_folders_made_elsewhere_are_collected_by_two_processes_at_once(
+    campaign: Any, orchestrator: Command, tmp_path: Path
+) -> None:
+    folder, document = campaign
+    copy = tmp_path / "elsewhere" / "c"
+    shutil.copytree(folder / "results" / "c", copy)
+    for path in copy.glob("*/manifest.json"):
+        # Of a machine with a scheduler that nobody here knows.
+        manifest = json.loads(path.read_text())
+        manifest["scheduler"], manifest["job_id"] = "slurm", "17"
+        path.write_text(json.dumps(manifest))
+    words = [sys.executable, "-m", "orchestrator", "collect", str(copy), f"results={tmp_path / 'own'}"]
+    both = [subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    found = orchestrator("report", "c", f"results={tmp_path / 'own'}", "--json").document
+    assert [(run["run"], run["state"], run["throughput"]) for run in found["runs"]] == [
+        (run["run"], "completed", run["throughput"]) for run in document["runs"]
+    ]
 
 
 def test_status_and_the_table_agree_with_the_report(campaign: Any, orchestrator: Command) -> None:
