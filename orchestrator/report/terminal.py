@@ -11,6 +11,7 @@ from rich.table import Table
 
 from orchestrator.report.modes import print_comparison, print_inference
 from orchestrator.report.sweep import print_projection, print_scales, print_scaling, print_slow
+from orchestrator.report.text import accuracy_time
 
 RANKS_SHOWN = 8
 
@@ -28,14 +29,6 @@ def spread(values: list[float]) -> str:
         return " ".join(number(value) for value in values)
     ordered = sorted(values)
     return f"{number(ordered[0])} … {number(ordered[len(ordered) // 2])} … {number(ordered[-1])} ({len(values)} ranks)"
-
-
-def accuracy_time(run: Mapping[str, Any]) -> str:
-    """Time to accuracy, or that it was not reached."""
-    if run["state"] != "completed" or run["mode"] != "training":
-        return "–"
-    seconds = run["time_to_accuracy_s"]
-    return "not reached" if seconds is None else f"{seconds:.1f} s"
 
 
 def state_text(run: Mapping[str, Any]) -> str:
