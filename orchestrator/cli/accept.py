@@ -112,11 +112,11 @@ def verify(arguments: Sequence[str]) -> int:
         console = common.stdout_console()
         console.print(f"{record.path}: files {'as sealed' if not broken else f'differ from {SUMS}:'}", soft_wrap=True)
         for line in broken:
-            console.print(f"  [red]{line}[/red]", soft_wrap=True, highlight=False)
+            console.print(f"  {line}", style="red", markup=False, soft_wrap=True, highlight=False)
         same = "recomputed from the telemetry is the same" if not changed else "recomputed from the telemetry differs:"
         console.print(f"verdict {same}", highlight=False)
         for line in changed:
-            console.print(f"  [red]{line}[/red]", soft_wrap=True, highlight=False)
+            console.print(f"  {line}", style="red", markup=False, soft_wrap=True, highlight=False)
     return EXIT_FAILED if broken or changed else EXIT_OK
 
 
