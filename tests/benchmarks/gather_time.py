@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from workloads.runtime.communicators import join
-from workloads.runtime.telemetry import Telemetry, clock, write_telemetry
+from workloads.runtime.telemetry import Telemetry, TelemetryFile, clock
 
 torch.set_num_threads(1)
 steps = int(sys.argv[2])
@@ -44,7 +44,7 @@ communicator.barrier()
 trained = clock() - begun
 begun = clock()
 place = {"host": f"n{communicator.rank}", "node": communicator.rank, "local_rank": 0, "device": "cpu"}
-write_telemetry(Path(sys.argv[1]), telemetry, place, communicator)
+TelemetryFile(Path(sys.argv[1]), place, communicator).write(telemetry)
 communicator.barrier()
 if communicator.rank == 0:
     print(json.dumps([trained, clock() - begun]))
