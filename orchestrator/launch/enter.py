@@ -80,7 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     # A job that Slurm put back into the queue starts again under the same id: that is a new attempt.
     newest = directory.attempt(number + int(os.environ.get("SLURM_RESTART_COUNT") or 0))
-    claim(newest, job)
+    if claim(newest, job) != job:
+        print(f"attempt {newest.number} of {path} is another job's: nothing is left to do for job {job}")
+        return 0
     if not supervise(str(directory.path), newest.number):
         return 1
     write_json(newest.ended, {"schema": CLAIM_SCHEMA, "job": job, "ended": now()})

@@ -149,12 +149,12 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
         if self.process.returncode == 0 and read_json_if_whole(self.attempt.result):
             return None
+        # Whoever ends a job may end the ranks before us, and they take that as the request to stop.
+        if self.must_end():
+            return self.why_it_ends()
         stopped = read_json_if_whole(self.attempt.stopped)
         if self.process.returncode == 0 and stopped is not None:
             return self.go_on_later(int(stopped["total_steps"]))
-        # Whoever ends a job may end the ranks before us.
-        if self.must_end():
-            return self.why_it_ends()
         cause = first_cause(self.attempt, self.manifest, self.process.returncode)
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
@@ -226,7 +226,8 @@ class Supervisor:
         for number in (*END_SIGNALS, WARNING_SIGNAL):
             signal.signal(number, signal.SIG_IGN)
         refused = own_job.requeue(self.job)
-        if refused is not None:
+        # A job that Slurm is ending by now, it is putting back into the queue itself.
+        if refused is not None and own_job.state(self.job) == "RUNNING":
             self.write_failure(Ending(ending.state, f"{ending.cause}; no requeue ({refused})", "orchestrator"))
 
     def silent_ranks(self) -> str:

@@ -94,7 +94,8 @@ class Running:
         out, _ = process.communicate(timeout=within)
         seconds = time.monotonic() - self.struck
         rows = self.rows()
-        said = [line for line in out.splitlines() if ": " in line and any(word in line for word in ENDINGS)]
+        lines = [line for line in out.splitlines() if line.startswith("stemdl-") and ": " in line]
+        said = [line for line in lines if any(word in line for word in ENDINGS)]
         printed = said[-1].strip() if said else out.strip().splitlines()[-1]
         VERDICTS.append(Verdict(fault, printed, process.returncode, seconds, len(rows)))
         deadline = time.monotonic() + 6
@@ -226,7 +227,7 @@ def test_the_time_limit_leaves_a_checkpoint_and_a_timeout(start: Start) -> None:
 
 @pytest.mark.usefixtures("healed")
 def test_a_node_whose_slurmd_dies_is_lost_and_the_run_goes_on_elsewhere(start: Start) -> None:
-    running = start(epochs=150)
+    running = start(epochs=110)
     running.wait_for_step(40)
     running.strike(lambda: testcluster("fail", nodes_of(running.job)[-1], "daemon"))
     running.wait_for_step(41, attempt=2)
