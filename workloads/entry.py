@@ -228,6 +228,8 @@ class Rank:
 
     def draw(self, task: Any, model: Any, device: Any) -> list[str]:
         """Have the task draw some samples; names of the pictures in the attempt's folder. A failure is a warning."""
+        # Plotting may take longer than a step: a phase of its own is a sign of life.
+        self.enter("draw")
         try:
             model.eval()
             task.draw(model, device, self.attempt.pictures)

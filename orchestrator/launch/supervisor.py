@@ -144,6 +144,9 @@ class Supervisor:
                 silence = watchdog.silence()
                 if silence is not None:
                     ending = self.why_silent(silence)
+                    if read_json_if_whole(self.attempt.result):
+                        # All was measured and written; ranks that hang as they leave take nothing from it.
+                        return None
                     if not self.told_to_end:
                         return ending
             time.sleep(POLL_SECONDS)
