@@ -8,9 +8,7 @@ Configurations come from ``compose_all`` and have passed ``validate``.
 
 from __future__ import annotations
 
-import importlib
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord, Store
     from orchestrator.watch import RunStatus
 
-LOAD_AFTER_SECONDS = 0.3
-"""By then the first jobs are submitted."""
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -92,6 +88,7 @@ def attend(
     Ctrl-C asks whether to cancel what is in flight or to let it go on; without a terminal it cancels.
     """
     from orchestrator import campaign as campaigns
+    from orchestrator.collect import collect_run
     from orchestrator.report.live import LiveView
     from orchestrator.store.store import StoreError
     from orchestrator.watch import look
@@ -100,8 +97,6 @@ def attend(
     troubles: list[str] = []
 
     def put(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> None:
-        from orchestrator.collect import collect_run
-
         collected[status.run] = record = collect_run(directory, manifest, status)
         try:
             store.put(record)
@@ -110,9 +105,6 @@ def attend(
 
     limits = campaigns.Limits(config["cluster"]["limits"]["max_jobs"], config["watch"]["interval_s"])
     interrupted, detached = False, detach
-    # What collecting and reporting need is loaded while the jobs wait or run, not before the first and after the last.
-    if not detach:
-        threading.Thread(target=load_the_rest, daemon=True).start()
     try:
         with LiveView(console) as view:
             statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach)
@@ -142,13 +134,6 @@ def attend(
         list(dict.fromkeys(troubles)),
         detached,
     )
-
-
-def load_the_rest() -> None:
-    """Import what is needed when a run has ended."""
-    time.sleep(LOAD_AFTER_SECONDS)
-    for module in ("orchestrator.collect", "orchestrator.report.document", "orchestrator.report.terminal"):
-        importlib.import_module(module)
 
 
 def wants_to_detach(console: Console) -> bool:
