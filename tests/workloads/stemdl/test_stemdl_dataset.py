@@ -132,6 +132,8 @@ def test_no_process_outlives_a_killed_synthesis(tmp_path, tiny_settings, signal_
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # A suite that runs in the background of a shell passes on that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     process.stdout.readline()
     workers = descendants(process)
