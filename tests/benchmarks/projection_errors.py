@@ -1,4 +1,8 @@
-"""Errors of the projection against published scaling: nothing is fitted, inputs and their sources are in the table.
+"""Errors of the projection against published scaling. Nothing is fitted; inputs and their sources are in the table.
+
+This is weak evidence: the published values were known when the model was made (messages are counted upwards and ranks
+drawn anew each step since a first comparison missed Inception V3 by 6.7 points), latencies are assumed, and so are
+Summit's number of weights, step time and precision.
 
 Where a source does not say how much steps and devices differ, SPREAD is assumed: a range of 8 % between identical
 GPUs, the average that Sinha et al. found (SC22, arXiv 2208.11035), taken as six standard deviations. Ends with one line
