@@ -120,7 +120,7 @@ def test_a_sweep_is_run_compared_and_told(orchestrator: Command, short: str, cro
             path.unlink()
         store = Store(default_url(tmp_path / "results"))
         for week in range(1, 7):
-            put_sweep(store, "weekly-local", time.time() - week * WEEK, 1e5, week, **like)
+            put_sweep(store, "weekly-local", time.time() - week * WEEK, 1e8, week, **like)
         again = orchestrator("schedule", "run", str(folder), "--now", "--json")
         assert again.code == 5, again.err
         (body,) = hook.bodies
