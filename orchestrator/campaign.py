@@ -61,6 +61,7 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
                 created=now(),
                 scheduler=planned.config["cluster"]["scheduler"],
                 order=order,
+                planned=len(campaign.runs),
             )
             directory.write_manifest(manifest)
             runs.append((directory, manifest))

@@ -116,7 +116,7 @@ class RunSpec:
 class Manifest:
     """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked.
 
-    ``order`` is the run's place, from 0, in the order in which the campaign's runs are started.
+    ``order`` is the run's place, from 0, in the order in which the campaign's ``planned`` runs are started.
     ``asked`` is when it was asked for the newest attempt's job, ``submitted`` when it had answered; ``tag`` and
     ``label`` are the comment and the name that the job carries, ``task`` its index where it is one of an array.
     ``failed_nodes`` are those on which attempts of this run failed.
@@ -133,6 +133,7 @@ class Manifest:
     attempts: int = 0
     attempt_jobs: list[str] = field(default_factory=list)
     order: int = 0
+    planned: int | None = None
     asked: float | None = None
     tag: str | None = None
     label: str | None = None

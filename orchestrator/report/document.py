@@ -39,6 +39,7 @@ def report_document(
     return {
         "schema": SCHEMA,
         "campaign": campaign,
+        "planned": max([len(records), *(manifest_of(record).get("planned") or 0 for record in records)]),
         "runs": runs,
         "comparison": compare_recipes(runs),
         "scales": [entry for item in series for entry in scale_entries(item)],
@@ -57,11 +58,17 @@ def place(record: RunRecord) -> tuple[Any, ...]:
     return tuple(run[name] for name in names)
 
 
+def manifest_of(record: RunRecord) -> dict[str, Any]:
+    """The manifest that was collected with a run."""
+    found: dict[str, Any] = json.loads(record.run.get("manifest") or "{}")
+    return found
+
+
 def run_entry(record: RunRecord) -> dict[str, Any]:
     """One run."""
     run = record.run
     result = json.loads(run["result"]) if run.get("result") else {}
-    manifest = json.loads(run["manifest"]) if run.get("manifest") else {}
+    manifest = manifest_of(record)
     phases = {row["name"]: row["seconds"] for row in record.phases}
     copied = (
         "run",

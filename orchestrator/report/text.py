@@ -50,7 +50,9 @@ def headline(document: Mapping[str, Any]) -> str:
     done = sum(run["state"] == "completed" for run in runs)
     trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]
     reached = sum(run["time_to_accuracy_s"] is not None for run in trained)
-    text = f"{done} of {len(runs)} runs completed"
+    planned = document.get("planned", len(runs))
+    text = f"{done} of {planned} runs completed"
+    text += f" ({planned - len(runs)} not collected yet)" if planned > len(runs) else ""
     text += f", {reached} reached their quality target." if trained else "."
     largest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for entry in document["scaling"]:

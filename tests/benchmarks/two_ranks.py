@@ -2,9 +2,12 @@
 
 ``python tests/benchmarks/two_ranks.py`` prints one line of JSON with, for each communicator, the ratio of the step time
 of two processes that share nothing to that of two ranks that average their gradients: 1 is ideal. Both do the same
-work (a small U-Net, 8 × 1 × 128 × 128 samples a rank, one thread each), are started and bound to cores alike, and take
-turns (``parts/turns.py``); a ratio is the median over the rounds. The environment is that of the cluster profile
-``local``.
+work (a small U-Net, 8 × 1 × 128 × 128 samples a rank, one thread each), keep freed memory as every run does
+(``workloads/runtime/memory.py``), are started and bound to cores alike, and take turns (``parts/turns.py``); a ratio is
+the median over the rounds. How fast a process computes depends by some percent on where its memory came to lie, for as
+long as it lives, so all are started anew several times. ``torch_over`` is the step time of DDP over gloo in relation to
+the communicator's (above 1 the communicator is the faster one), with its 95 % interval. The environment is that of the
+cluster profile ``local``.
 
 Ranks that wait for each other lose more to a busy machine than processes that do not; turns that were spoilt by other
 work are taken again, and their number is printed (``disturbed``).
@@ -19,7 +22,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from parts.turns import PROJECT, Side, Turns, end_on_signal, mpirun, profile_environment, ratios, summary, take_rounds
+from scipy import stats
 
 SIDES = ("independent", "horovod", "mpi", "torch")
 RANKS = 2
@@ -67,7 +72,10 @@ def measure(side: str, folder: Path, bucket_bytes: int) -> None:
     """One of the two processes of a side: a model, and steps of training it in turns."""
     import torch
 
+    from workloads.runtime.memory import keep_freed_memory
+
     torch.set_num_threads(1)
+    keep_freed_memory()
     torch.manual_seed(0)
     device = torch.device("cpu")
     model = build_unet()
@@ -115,25 +123,43 @@ def start(name: str, folder: Path, options: argparse.Namespace) -> Side:
 
 
 def compare(options: argparse.Namespace) -> dict[str, object]:
-    """The ratios of all sides, each side once a round."""
+    """The ratios of all sides, each side once a round, and all of them started anew every so many rounds."""
     end_on_signal()
     load = os.getloadavg()[0]
-    sides: list[Side] = []
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            for name in options.sides:
-                sides.append(start(name, Path(folder), options))
-            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(options.sides, options.steps))
-        finally:
-            for side in sides:
-                side.end()
-    ideal = next(side for side in sides if side.name == "independent")
-    found = {side.name: ratios(ideal, side) for side in sides if side is not ideal}
-    return {
+    disturbed = 0
+    started: list[list[Side]] = []
+    for _ in range(options.starts):
+        sides: list[Side] = []
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                for name in options.sides:
+                    sides.append(start(name, Path(folder), options))
+                disturbed += take_rounds(sides, options.rounds, dict.fromkeys(options.sides, options.steps))
+            finally:
+                for side in sides:
+                    side.end()
+        started.append(sides)
+
+    def against(base: str) -> dict[str, list[float]]:
+        pairs = [({side.name: side for side in sides}, sides) for sides in started]
+        return {
+            name: [ratio for named, _ in pairs for ratio in ratios(named[base], named[name])]
+            for name in options.sides
+            if name not in ("independent", base)
+        }
+
+    found = against("independent")
+    result: dict[str, object] = {
         "benchmark": "two_ranks",
         **{name: round(statistics.median(values), 3) for name, values in found.items()},
         "range": {name: [round(min(values), 3), round(max(values), 3)] for name, values in found.items()},
-        **summary(sides),
+    }
+    if "torch" in options.sides:
+        result["torch_over"] = {name: interval(values) for name, values in against("torch").items()}
+    return {
+        **result,
+        **summary([side for sides in started for side in sides]),
+        "starts": options.starts,
         "rounds": options.rounds,
         "steps": options.steps,
         "disturbed": disturbed,
@@ -141,10 +167,17 @@ def compare(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def interval(values: list[float]) -> list[float]:
+    """Median of the ratios, with its 95 % bootstrap interval."""
+    found = stats.bootstrap((values,), np.median, method="percentile", rng=0).confidence_interval
+    return [round(float(value), 3) for value in (statistics.median(values), found.low, found.high)]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Compare, or be one of the processes that are compared."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--starts", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=3, help="after each start")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--sides", type=lambda text: text.split(","), default=list(SIDES))
     parser.add_argument("--bucket-bytes", type=int, default=4 * 2**20)

@@ -11,6 +11,7 @@ from commands import Command
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.report.text import headline
 from orchestrator.store.store import RunRecord, Store, default_url
 
 CLOUDMASK_WARM = {1: 159.8, 2: 202.2, 4: 385.3, 8: 729.2, 16: 1320.5}
@@ -33,6 +34,15 @@ def test_each_scale_has_medians_intervals_and_how_many_runs(tmp_path: Path) -> N
     assert rate["interval"][0] <= rate["median"] <= rate["interval"][1]
     assert scales[2]["time_to_accuracy"]["reached"] == scales[2]["time_to_accuracy"]["n"] == 3
     assert scales[2]["energy_to_accuracy_j"] is None
+
+
+def test_the_headline_counts_what_was_planned_not_only_what_has_been_collected(tmp_path: Path) -> None:
+    records = scaling_campaign(tmp_path)[:2]
+    for record in records:
+        record.run["manifest"] = json.dumps({**json.loads(record.run["manifest"]), "planned": 9})
+    document = document_of(records)
+    assert document["planned"] == 9
+    assert headline(document).startswith("2 of 9 runs completed (7 not collected yet)")
 
 
 def test_the_published_cloudmask_table_comes_out_of_the_document(tmp_path: Path) -> None:

@@ -116,6 +116,22 @@ def test_export_and_import_return_the_same_runs(url: str, tmp_path: Path, name: 
     assert back.campaign("c") == store.campaign("c")
 
 
+def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str) -> None:
+    store = Store(url)
+    store.put_all([record(f"r{number}") for number in range(3)])
+    before = store.campaign("c")
+    with store.engine.begin() as connection:
+        # What version 3 added, taken away again.
+        for column in ("energy_j", "energy_to_accuracy_j", "step_times"):
+            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
+        connection.execute(text("UPDATE schema_version SET version = 2"))
+    store.engine.dispose()
+    again = Store(url)
+    assert again.campaign("c") == before
+    again.put(record("r3", energy_j=5.0, energy_to_accuracy_j=4.0))
+    assert {item.run["run"]: item.run["energy_j"] for item in again.campaign("c")}["r3"] == 5.0
+
+
 def test_a_newer_store_is_refused(url: str) -> None:
     with Store(url).engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 99"))

@@ -1,11 +1,30 @@
-"""The table of faults that the tests of this folder leave at the end."""
+"""The test cluster that the tests of this folder need, and the table of faults that they leave at the end."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any
 
+import pytest
+from commands import PROJECT
 from verdicts import VERDICTS
+
+TESTCLUSTER = PROJECT / "slurm" / "testcluster"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[dict[str, Any]]:
+    """The test cluster's status, up and whole; Slurm's commands find it."""
+    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
+    if answer.returncode != 0:
+        pytest.skip("no healthy test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
+    status: dict[str, Any] = json.loads(answer.stdout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", status["slurm_conf"])
+        yield status
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -19,18 +19,9 @@ from verdicts import VERDICTS, Verdict
 
 from orchestrator.records import read_json, read_json_if_whole
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.usefixtures("cluster")]
 
 TESTCLUSTER = PROJECT / "slurm" / "testcluster"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> None:
-    """The test cluster, up and whole."""
-    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
-    if answer.returncode != 0:
-        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
-    os.environ["SLURM_CONF"] = "/run/testcluster/etc/slurm.conf"
 
 
 class Running:
@@ -198,18 +189,20 @@ def test_scancel_from_outside_is_a_cancelled_run(start: Start) -> None:
     assert (answer.code, running.stored()["state"]) == (1, "cancelled")
 
 
-def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(start: Start) -> None:
-    running = start(epochs=25)
+@pytest.mark.parametrize(("comm", "who"), [("horovod", "slurm"), ("mpi", "orchestrator"), ("torch", "slurm")])
+def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(comm: str, who: str, start: Start) -> None:
+    running = start(f"comm={comm}", f"cluster.slurm.requeue={str(who == 'slurm').lower()}", epochs=25)
     running.wait_for_step(40)
     nodes = f"--nodes={len(read_nodes())}"
     command = ["sbatch", "--partition=urgent", nodes, "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
     running.strike(lambda: subprocess.run(command, check=True, capture_output=True))
-    answer = running.verdict("preemption by the urgent partition", within=150)
+    fault = f"preemption by the urgent partition, comm={comm}, started again by {who}"
+    answer = running.verdict(fault, within=150)
     assert answer.code == 0, answer.out
     stored = running.stored()
     assert (stored["state"], stored["attempts"]) == ("completed", 2)
     first = read_json(running.run / "attempt-1" / "failure.json")
-    assert (first["state"], first["requeue"]) == ("preempted-requeued", "slurm")
+    assert (first["state"], first["requeue"]) == ("preempted-requeued", who)
     assert "preempted by Slurm" in first["cause"]
     training = read_json(running.run / "attempt-2" / "result.json")["training"]
     assert (training["steps"], training["samples"], training["redone_s"]) == (25 * 18, 25 * 72, 0.0)

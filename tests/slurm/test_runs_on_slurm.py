@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,18 +12,7 @@ from typing import Any
 import pytest
 from commands import Answer, Command, environment
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
-
-TESTCLUSTER = Path(__file__).parents[2] / "slurm" / "testcluster"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> None:
-    """The test cluster, up and whole."""
-    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
-    if answer.returncode != 0:
-        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
-    os.environ["SLURM_CONF"] = json.loads(answer.stdout).get("slurm_conf", "/run/testcluster/etc/slurm.conf")
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.usefixtures("cluster")]
 
 
 @pytest.fixture

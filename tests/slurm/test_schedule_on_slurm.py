@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -14,20 +13,10 @@ from schedules import webhook
 
 from orchestrator.store.store import Store, default_url
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ranks]
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.usefixtures("cluster")]
 
 LOGIN_NODE = "198.18.7.254"
 """This machine as the nodes see it: their loopback is their own (slurm/README.md)."""
-TESTCLUSTER = Path(__file__).parents[2] / "slurm" / "testcluster"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> None:
-    """The test cluster, up and whole."""
-    answer = subprocess.run([TESTCLUSTER, "status", "--json"], capture_output=True, text=True, timeout=60)
-    if answer.returncode != 0:
-        pytest.skip("no test cluster is up; get one with `slurm/testcluster up 4` (Debian, as root)")
-    os.environ["SLURM_CONF"] = json.loads(answer.stdout).get("slurm_conf", "/run/testcluster/etc/slurm.conf")
 
 
 def jobs_of(identity: str) -> list[list[str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster")]
 
 TESTCLUSTER = Path(__file__).parents[2] / "slurm" / "testcluster"
 NOTICED_WITHIN = 45
@@ -64,20 +64,6 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
             return True
         time.sleep(0.5)
     return holds()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    found = status()
-    if found["state"] != "up" or len(found["nodes"]) < 2:
-        pytest.skip(f"no healthy test cluster of two nodes or more: as root, run `{TESTCLUSTER} up`")
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = found["slurm_conf"]
-    yield
-    if before is None:
-        del os.environ["SLURM_CONF"]
-    else:
-        os.environ["SLURM_CONF"] = before
 
 
 @pytest.fixture

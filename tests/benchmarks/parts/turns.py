@@ -202,12 +202,24 @@ def take_rounds(sides: Sequence[Side], rounds: int, steps: Mapping[str, int]) ->
 
 
 def summary(sides: Sequence[Side]) -> dict[str, Any]:
-    """Medians over the rounds, by side: step time and the part of it spent waiting, s."""
-    rounds = range(min(len(side.steps) for side in sides))
-    return {
-        "step_s": {side.name: round(statistics.median(side.median(n) for n in rounds), 4) for side in sides},
-        "waited_s": {side.name: round(statistics.median(side.median(n, 1) for n in rounds), 4) for side in sides},
-    }
+    """Medians over the rounds of all starts, by side: step time and the part of it spent waiting, s."""
+    names = list(dict.fromkeys(side.name for side in sides))
+
+    def medians(column: int) -> dict[str, float]:
+        return {
+            name: round(
+                statistics.median(
+                    side.median(number, column)
+                    for side in sides
+                    if side.name == name
+                    for number in range(len(side.steps))
+                ),
+                4,
+            )
+            for name in names
+        }
+
+    return {"step_s": medians(0), "waited_s": medians(1)}
 
 
 def ratios(base: Side, side: Side) -> list[float]:

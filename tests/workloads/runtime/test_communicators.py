@@ -147,6 +147,28 @@ def test_a_world_of_one_works_when_it_is_meant() -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+STANDING_BACK = """
+import os
+from workloads.runtime.communicators import join
+
+with join("horovod"):
+    threads = {int(name): os.getpriority(os.PRIO_PROCESS, int(name)) for name in os.listdir("/proc/self/task")}
+    print(threads.pop(os.getpid()), max(threads.values(), default=0))
+"""
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize(("asked", "theirs"), [("", 0), ("7", 7)])
+def test_horovods_threads_stand_back_where_the_profile_asks_and_the_computation_never(asked: str, theirs: int) -> None:
+    pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "HOROVOD_THREAD_NICENESS": asked}
+    ended = subprocess.run(
+        [sys.executable, "-c", STANDING_BACK], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert [int(word) for word in ended.stdout.split()] == [0, theirs]
+
+
 def test_missing_horovod_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     from workloads.runtime.communicators import CommunicatorMissingError, join
 

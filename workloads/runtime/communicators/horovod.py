@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -31,13 +34,36 @@ except ImportError as error:
     ) from error
 
 
+NICENESS = "HOROVOD_THREAD_NICENESS"
+"""Environment variable, for machines whose ranks compute on every core: how far Horovod's own thread stands back.
+
+That thread looks for messages all the time. At its default priority it takes that time from the computation (1.5 % of a
+step where two ranks share two cores); at 19 it runs when the rank waits for it, for a fifth of that. Where a rank has a
+core to spare, or a network that is to be busy during the backward pass, leave it unset.
+"""
+
+
+@contextmanager
+def threads_stand_back(niceness: str | None) -> Iterator[None]:
+    """Give the threads that are started within this niceness, if any; Linux keeps one for each thread (sched(7))."""
+    if not niceness:
+        yield
+        return
+    threads = Path("/proc/self/task")
+    before = set(threads.iterdir())
+    yield
+    for thread in set(threads.iterdir()) - before:
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), int(niceness))
+
+
 class HorovodCommunicator(Communicator):
     """Horovod over whatever it was built with (MPI, NCCL, Gloo)."""
 
     name = "horovod"
 
     def __init__(self) -> None:
-        hvd.init()
+        with threads_stand_back(os.environ.get(NICENESS)):
+            hvd.init()
         self.rank: int = hvd.rank()
         self.size: int = hvd.size()
 
