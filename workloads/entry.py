@@ -31,10 +31,18 @@ def expected_rank() -> int:
 
 
 def process_start() -> float:
-    """When this process began, seconds since the epoch: the import phase starts there."""
-    import psutil
+    """When this process began, seconds since the epoch: the import phase starts there.
 
-    return float(psutil.Process().create_time())
+    Counted back from now by its age (proc_pid_stat(5), field 22, 10 ms), as the kernel states the time of boot in whole
+    seconds. Without Linux's /proc, as good as psutil knows.
+    """
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        import psutil
+
+        return float(psutil.Process().create_time())
+    return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def load_attribute(path: str) -> Any:

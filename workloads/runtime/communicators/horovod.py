@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,22 +36,15 @@ NICENESS = "HOROVOD_THREAD_NICENESS"
 """Environment variable, for machines whose ranks compute on every core: how far Horovod's own thread stands back.
 
 That thread looks for messages all the time. At its default priority it takes that time from the computation (1.5 % of a
-step where two ranks share two cores); at 19 it runs when the rank waits for it, for a fifth of that. Where a rank has a
-core to spare, or a network that is to be busy during the backward pass, leave it unset.
+step where two ranks share two cores). Where a rank has a core to spare, or a network that is to be busy during the
+backward pass, leave it unset. Without effect where ranks share a core: a rank that computes would hold up the messages
+of one that waits.
 """
 
 
-@contextmanager
-def threads_stand_back(niceness: str | None) -> Iterator[None]:
-    """Give the threads that are started within this niceness, if any; Linux keeps one for each thread (sched(7))."""
-    if not niceness:
-        yield
-        return
-    threads = Path("/proc/self/task")
-    before = set(threads.iterdir())
-    yield
-    for thread in set(threads.iterdir()) - before:
-        os.setpriority(os.PRIO_PROCESS, int(thread.name), int(niceness))
+def started_threads(before: set[str]) -> set[str]:
+    """Threads of this process, by number, that were not there before."""
+    return {path.name for path in Path("/proc/self/task").iterdir()} - before
 
 
 class HorovodCommunicator(Communicator):
@@ -62,8 +53,12 @@ class HorovodCommunicator(Communicator):
     name = "horovod"
 
     def __init__(self) -> None:
-        with threads_stand_back(os.environ.get(NICENESS)):
-            hvd.init()
+        niceness = os.environ.get(NICENESS)
+        before = started_threads(set()) if niceness else set()
+        hvd.init()
+        if niceness and hvd.local_size() <= (os.cpu_count() or 1):
+            for thread in started_threads(before):
+                os.setpriority(os.PRIO_PROCESS, int(thread), int(niceness))
         self.rank: int = hvd.rank()
         self.size: int = hvd.size()
 
