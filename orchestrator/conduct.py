@@ -142,9 +142,9 @@ def wants_to_detach(console: Console) -> bool:
         return False
     try:
         while True:
-            answer = (
-                console.input("\nd: detach, jobs go on · c (or Ctrl-C again): cancel them · [d/c] ").strip().lower()
-            )
+            question = "\nd: detach, jobs go on · c (or Ctrl-C again): cancel them · [d/c] "
+            console.print(question, end="", markup=False, highlight=False)
+            answer = input().strip().lower()
             if answer[:1] in ("d", "c"):
                 return answer[0] == "d"
     except (KeyboardInterrupt, EOFError):

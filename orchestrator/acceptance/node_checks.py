@@ -109,7 +109,12 @@ def links(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
 
 
 def with_bad_links(found: Finding, check: Check, probes: Runs, least: float) -> Finding:
-    """The finding with the links between sound nodes that are slow in every probe, which make it a fail."""
+    """The finding with the links between sound nodes that are slow in every probe, which make it a fail.
+
+    As long as more repeats are to say which nodes are sound, no link is blamed: it may be one of its nodes.
+    """
+    if found.needed:
+        return found
     faulty = {named.name for named in found.named}
     slow: dict[str, list[float]] = {}
     tested: dict[str, int] = {}

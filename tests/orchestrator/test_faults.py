@@ -46,10 +46,10 @@ class Running:
                     found.append(pid)
         return found
 
-    def wait_for_training(self) -> None:
+    def wait_for_training(self, run: str = "*") -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            for path in self.folder.glob("results/c/*/attempt-1/heartbeat.json"):
+            for path in self.folder.glob(f"results/c/{run}/attempt-1/heartbeat.json"):
                 if (read_json_if_whole(path) or {}).get("step"):
                     return
             time.sleep(0.05)
@@ -110,6 +110,19 @@ def test_a_killed_rank_ends_the_run_within_seconds(
     assert "signal 9" in answer.out
     assert processes_of(tmp_path) == []
     assert (stored(orchestrator)["state"], stored(orchestrator)["attempts"]) == ("failed", 1)
+
+
+def test_one_failed_scale_of_a_sweep_does_not_lose_the_others(
+    start: Start, tiny: list[str], orchestrator: Command
+) -> None:
+    words = ["comm=mpi", "nodes=[1,2,3]", "benchmark.training.epochs=12", "benchmark.training.stop_at_target=false"]
+    running = start([*tiny, *words, "benchmark.quality.target=0"])
+    running.wait_for_training("*-n2-*")
+    os.kill(running.ranks()[-1], signal.SIGKILL)
+    answer = running.end(90)
+    assert answer.code == 1
+    runs = orchestrator("report", "c", "--json").document["runs"]
+    assert [(run["nodes"], run["state"]) for run in runs] == [(1, "completed"), (2, "failed"), (3, "completed")]
 
 
 @pytest.mark.parametrize("comm", COMMUNICATORS)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -76,7 +81,7 @@ def test_scancel_from_outside_is_a_cancelled_run(on_slurm: list[str], orchestrat
 
 def wait_for_training(folder: Path) -> dict[str, Any]:
     """The manifest of the campaign's run, once its ranks have made a step."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 40
     while time.monotonic() < deadline:
         for path in folder.glob("results/c/*/attempt-1/heartbeat.json"):
             if json.loads(path.read_text())["step"]:
@@ -119,3 +124,44 @@ def test_a_detached_campaign_is_finished_by_resume(on_slurm: list[str], orchestr
     assert done.code == 0, done.err
     assert [run["state"] for run in done.document["runs"]] == ["completed"]
     assert done.document["runs"][0]["attempts"] == 1
+
+
+def answering(words: list[str], folder: Path, answer: str) -> tuple[int, str]:
+    """At a terminal: Ctrl-C once a rank trains, then that answer; the exit code and what stood on the screen."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", *words],
+        cwd=folder, env=environment() | {"COLUMNS": "200"}, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    os.close(theirs)
+    screen, asked = "", False
+    deadline = time.monotonic() + 40
+    with contextlib.suppress(OSError):  # The terminal is gone when its last process is.
+        while time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.2)[0]:
+                screen += os.read(ours, 65536).decode(errors="replace")
+            if not asked and "ranks alive" in screen and "epoch" in screen:
+                process.send_signal(signal.SIGINT)
+                asked = True
+            if answer and "[d/c]" in screen:
+                os.write(ours, f"{answer}\n".encode())
+                answer = ""
+    os.close(ours)
+    return process.wait(30), screen
+
+
+@pytest.mark.parametrize(("answer", "state"), [("d", "running"), ("c", "cancelled")])
+def test_ctrl_c_at_a_terminal_asks_whether_jobs_go_on(
+    answer: str, state: str, on_slurm: list[str], orchestrator: Command, tmp_path: Path
+) -> None:
+    endless = ["nodes=2", "comm=mpi", "campaign=c", "benchmark.training.epochs=100000"]
+    never = ["benchmark.training.stop_at_target=false"]
+    try:
+        code, screen = answering([*on_slurm, *endless, *never], tmp_path, answer)
+        (told,) = orchestrator("status", "c", "--json").document["campaigns"]
+        (run,) = told["runs"]
+        assert run["state"] == state, screen
+        assert code == (0 if answer == "d" else 1), screen
+    finally:
+        orchestrator("cancel", "c")
