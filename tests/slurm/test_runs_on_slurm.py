@@ -81,7 +81,7 @@ def test_scancel_from_outside_is_a_cancelled_run(on_slurm: list[str], orchestrat
 
 def wait_for_training(folder: Path) -> dict[str, Any]:
     """The manifest of the campaign's run, once its ranks have made a step."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for path in folder.glob("results/c/*/attempt-1/heartbeat.json"):
             if json.loads(path.read_text())["step"]:
@@ -136,7 +136,7 @@ def answering(words: list[str], folder: Path, answer: str) -> tuple[int, str]:
     )  # fmt: skip
     os.close(theirs)
     screen, asked = "", False
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     with contextlib.suppress(OSError):  # The terminal is gone when its last process is.
         while time.monotonic() < deadline:
             if select.select([ours], [], [], 0.2)[0]:
