@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.launch.slurm import own_environment
-from orchestrator.schedule.backends.base import BackEnd, Unit, told
+from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, told
 from orchestrator.schedule.backends.crontabs import job_options
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.templates import render
 from orchestrator.schedule.timing import local_zone
+
+UNCONFIGURED = "configuration source"
+"""What Slurm's commands say where they find neither a file nor a controller to ask for one."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,14 @@ class ResubmittingJob(BackEnd):
     name = "slurm"
 
     def missing(self, schedule: Schedule) -> str | None:
-        """sbatch must be there."""
+        """sbatch must be there, and know of a Slurm. One that is only silent for now is not missing."""
         if shutil.which("sbatch") is None:
             return "there is no sbatch here: install the schedule on the machine's login node"
+        try:
+            jobs(schedule)
+        except BackEndError as error:
+            if UNCONFIGURED in str(error):
+                return f"Slurm's commands are here, but no Slurm ({error}): set SLURM_CONF, or use the login node"
         return None
 
     def units(self, schedule: Schedule) -> list[Unit]:
