@@ -83,7 +83,8 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         python = options.tensorflow if benchmark == "slstr_cloud" and checkout else sys.executable
         program = ["-m", "parts.published", "--side", "published", "--folder", name, "--benchmark", benchmark,
                    "--data", str(folder / "published"), "--batch", str(batch),
-                   "--threads", str(options.threads), *(["--checkout", str(checkout)] if checkout else [])]  # fmt: skip
+                   "--threads", str(options.threads), *(["--checkout", str(checkout)] if checkout else []),
+                   *(["--keep-memory"] if options.keep_memory else [])]  # fmt: skip
         paths = f"{PROJECT}:{PROJECT / 'tests' / 'benchmarks'}"
         environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(options.threads)}
         try:
@@ -113,6 +114,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         "published_batch": BATCH[benchmark],
         "clock": options.clock,
         "published": "its own code" if checkout else "in our words",
+        "published_keeps_memory": options.keep_memory,
         "threads": options.threads,
         "processor": processor(),
         "bfloat16": units or "none",
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("--batch", type=batches, default={}, metavar="BENCHMARK=N,…", help="not the published batch")
     parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where stand-in data are kept")
     parser.add_argument("--sciml-bench", type=Path, help="a checkout whose own loops are measured")
+    parser.add_argument("--keep-memory", action="store_true", help="published loops keep freed memory too, as ours do")
     parser.add_argument("--tensorflow", type=Path, help="an interpreter with TensorFlow, for slstr_cloud's own loop")
     options = parser.parse_args()
     if options.clock == "cpu":

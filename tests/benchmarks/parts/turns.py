@@ -10,6 +10,7 @@ that wait for nobody can be compared by the processor time they take instead (``
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -104,9 +105,9 @@ def busy_s() -> float:
 
 
 def process_s(pids: Sequence[int]) -> float:
-    """Processor time that those processes have used, all their threads together, s."""
+    """Processor time that those processes, and children of theirs that have ended, have used, all threads, s."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(words[11]) + int(words[12]) for words in fields) / TICKS_PER_S
+    return sum(sum(int(word) for word in words[11:15]) for words in fields) / TICKS_PER_S
 
 
 class Side:
@@ -132,16 +133,24 @@ class Side:
         except BaseException:
             self.launched.terminate()
             raise
-        for member in range(members):
-            process = psutil.Process(int((folder / f"{name}-{member}.pid").read_text()))
-            # Workers that a process has started, as data loaders do, work for it and rest with it.
-            self.pids += [process.pid, *(child.pid for child in process.children(recursive=True))]
         self.signal(signal.SIGSTOP)
 
     def signal(self, number: int) -> None:
-        """To the processes, not to their launcher."""
-        for pid in self.pids:
-            os.kill(pid, number)
+        """To the processes and their workers, not to their launcher.
+
+        Each process before its workers, so that a stopped one starts no more of them; loaders start theirs anew every
+        epoch. One that has ended meanwhile needs no signal.
+        """
+        self.pids = []
+        for member in range(self.members):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(int((self.folder / f"{self.name}-{member}.pid").read_text()))
+                process.send_signal(number)
+                self.pids.append(process.pid)
+                for worker in process.children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        worker.send_signal(number)
+                        self.pids.append(worker.pid)
 
     def take_turn(self, steps: int) -> list[tuple[float, ...]]:
         """Have all take so many steps at the same time: each step of each as ``Turns.end`` has it, s."""
