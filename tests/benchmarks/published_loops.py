@@ -28,7 +28,7 @@ from parts.turns import CLOCK, PROJECT, Side, end_on_signal, ratios, summary, ta
 BATCH = {"em_denoise": 128, "slstr_cloud": 32, "stemdl": 32, "dms_scatter": 32}
 DATA = {
     "em_denoise": ["preset=speed", "training_images=256", "evaluation_images=16", "inference_images=1"],
-    "slstr_cloud": ["preset=speed", "scenes=5"],
+    "slstr_cloud": ["preset=speed", "scenes=20"],
     "stemdl": ["preset=small"],
     "dms_scatter": ["preset=small"],
 }

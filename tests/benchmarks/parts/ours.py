@@ -119,6 +119,9 @@ def train(options: argparse.Namespace) -> None:
     task = load_attribute(spec.settings["task"])(
         spec.settings, options.data / module.folder_name(spec.settings["dataset"])
     )
+    samples, batch = len(task.training_set), spec.settings["training"]["batch_size"] * communicator.size
+    if samples % batch:
+        raise SystemExit(f"{samples} samples in batches of {batch}: the last would be smaller, and its step no step")
     member = int(os.environ["OMPI_COMM_WORLD_RANK"])
     nowhere = options.folder / f"{options.side}-{member}-checkpoint"
     trainer = Trainer(spec, task, communicator, torch.device("cpu"), Progress(), MlperfLog(None), nowhere)

@@ -24,6 +24,13 @@ REDUCED_AS = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 """Half-precision gradients travel as float32: MPI has no such types, and their sums would lose digits."""
 
 
+def reduced_type(parameter: nn.Parameter, compress: bool) -> torch.dtype:
+    """The type in which a parameter's gradient travels."""
+    if compress and parameter.dtype == torch.float32:
+        return torch.bfloat16
+    return REDUCED_AS.get(parameter.dtype, parameter.dtype)
+
+
 class Transport(ABC):
     """Sums flat tensors over the ranks, in place. All ranks start the same tensors in the same order.
 
@@ -43,39 +50,86 @@ class Transport(ABC):
         """Return when all sums that were started are in their tensors (for CUDA: on the current stream)."""
 
 
-class Bucket:
-    """The gradients of some parameters, all of one dtype and device, end to end in one flat tensor."""
+class Bucket(ABC):
+    """The gradients of some parameters that are summed as one flat tensor."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self.missing = set(range(len(parameters)))
+
+    @property
+    @abstractmethod
+    def reduced(self) -> Tensor:
+        """What is summed over the ranks, one-dimensional and contiguous."""
+
+    @abstractmethod
+    def contribute(self, slot: int) -> None:
+        """Have one parameter's gradient (zero if it has none) in its place, and its place in ``grad``."""
+
+    def complete(self) -> None:
+        """Make the sums the gradients, and await the next step's."""
+        self.missing = set(range(len(self.parameters)))
+
+
+class SharedBucket(Bucket):
+    """Many gradients, all of one dtype and device, copied end to end into one flat tensor."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], room: int = 0, compress: bool = False) -> None:
         """``room`` is how many numbers more are to be summed, after the gradients."""
+        super().__init__(parameters)
         first = parameters[0]
         padding = ALIGNMENT_BYTES // first.element_size()
         lengths = [-(-parameter.numel() // padding) * padding for parameter in parameters]
         self.flat = torch.zeros(sum(lengths) + room, dtype=first.dtype, device=first.device)
-        reduced_as = REDUCED_AS.get(first.dtype, first.dtype)
-        if compress and first.dtype == torch.float32:
-            reduced_as = torch.bfloat16
-        self.reduced = self.flat if reduced_as == first.dtype else self.flat.to(reduced_as)
-        self.parameters = tuple(parameters)
+        reduced_as = reduced_type(first, compress)
+        self._reduced = self.flat if reduced_as == first.dtype else self.flat.to(reduced_as)
         self.gradients = _views(self.flat, lengths, parameters)
-        self.contributions = _views(self.reduced, lengths, parameters)
-        self.missing = set(range(len(parameters)))
+        self.contributions = _views(self._reduced, lengths, parameters)
 
-    def contribute(self, slot: int, scale: float) -> None:
-        """Put the scaled gradient of one parameter (zero if it has none) in its place, and its place in ``grad``."""
+    @property
+    def reduced(self) -> Tensor:
+        """Gradients, padding, room."""
+        return self._reduced
+
+    def contribute(self, slot: int) -> None:
+        """Copy one parameter's gradient to its place."""
         parameter, contribution = self.parameters[slot], self.contributions[slot]
         if parameter.grad is None:
             contribution.zero_()
         else:
-            torch.mul(parameter.grad, scale, out=contribution)
+            contribution.copy_(parameter.grad)
         parameter.grad = self.gradients[slot]
         self.missing.discard(slot)
 
     def complete(self) -> None:
         """Make the sums the gradients, and await the next step's."""
-        if self.reduced is not self.flat:
-            self.flat.copy_(self.reduced)
-        self.missing = set(range(len(self.parameters)))
+        if self._reduced is not self.flat:
+            self.flat.copy_(self._reduced)
+        super().complete()
+
+
+class OwnBucket(Bucket):
+    """One large gradient, summed in the memory that the backward pass put it in: copying it would take as long."""
+
+    def __init__(self, parameter: nn.Parameter) -> None:
+        super().__init__([parameter])
+
+    @property
+    def reduced(self) -> Tensor:
+        """All of the gradient, in the order in which it lies in memory."""
+        gradient = self.parameters[0].grad
+        assert gradient is not None, "asked for before it was contributed"
+        return gradient.as_strided((gradient.numel(),), (1,))
+
+    def contribute(self, slot: int) -> None:
+        """Make sure that the gradient is there and lies in memory as its parameter does, on every rank alike."""
+        parameter = self.parameters[slot]
+        place = torch.empty_like(parameter, device="meta")
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        elif parameter.grad.stride() != place.stride():
+            parameter.grad = torch.empty_like(parameter).copy_(parameter.grad)
+        self.missing.discard(slot)
 
 
 class FlatReducer(GradientReducer):
@@ -117,7 +171,8 @@ class FlatReducer(GradientReducer):
         self._reducing = last
         if last and self.flag_raised:
             self._flag.fill_(1.0)
-        loss.backward()  # type: ignore[no-untyped-call]
+        # Scaled here, no gradient has to be.
+        (loss / self._communicator.size).backward()  # type: ignore[no-untyped-call]
         self._reducing = False
         if not last:
             return
@@ -143,22 +198,33 @@ class FlatReducer(GradientReducer):
         groups: list[list[int]] = []
         for index in order:
             parameter = self._parameters[index]
+            # The last never: the flag needs a bucket with room.
+            if index != order[-1] and self._is_large(parameter):
+                groups.append([index])
+                continue
             group = open_groups.setdefault((parameter.dtype, parameter.device), [])
             group.append(index)
             if sum(self._parameters[member].nbytes for member in group) >= self._bucket_bytes:
                 groups.append(open_groups.pop((parameter.dtype, parameter.device)))
         groups += open_groups.values()
-        last = len(groups) - 1
-        self._buckets = [
-            Bucket([self._parameters[index] for index in group], int(number == last), self._compress)
-            for number, group in enumerate(groups)
-        ]
-        self._flag = self._buckets[last].reduced[-1:]
+        self._buckets: list[Bucket] = []
+        for number, group in enumerate(groups):
+            parameters = [self._parameters[index] for index in group]
+            last = number == len(groups) - 1
+            if not last and len(group) == 1 and self._is_large(parameters[0]):
+                self._buckets.append(OwnBucket(parameters[0]))
+            else:
+                self._buckets.append(SharedBucket(parameters, int(last), self._compress))
+        self._flag = self._buckets[-1].reduced[-1:]
         self._places = {
             index: (bucket, slot)
             for bucket, group in zip(self._buckets, groups, strict=True)
             for slot, index in enumerate(group)
         }
+
+    def _is_large(self, parameter: nn.Parameter) -> bool:
+        """Whether its gradient fills a bucket and travels as it is."""
+        return parameter.nbytes >= self._bucket_bytes and reduced_type(parameter, self._compress) == parameter.dtype
 
     def _order_by_arrival(self, arrived: list[int]) -> None:
         """Rebuild the buckets in the order in which rank 0's gradients came in its first step."""
@@ -169,9 +235,10 @@ class FlatReducer(GradientReducer):
         self._build(order.tolist())
         for index, average in enumerate(averages):
             bucket, slot = self._places[index]
-            if average is not None:
-                bucket.gradients[slot].copy_(average)
-            self._parameters[index].grad = bucket.gradients[slot]
+            if isinstance(bucket, SharedBucket):
+                if average is not None:
+                    bucket.gradients[slot].copy_(average)
+                self._parameters[index].grad = bucket.gradients[slot]
 
     def _hook(self, index: int) -> Callable[[Tensor], None]:
         def gradient_is_accumulated(_: Tensor) -> None:
@@ -180,7 +247,7 @@ class FlatReducer(GradientReducer):
             if self._arrived is not None:
                 self._arrived.append(index)
             bucket, slot = self._places[index]
-            bucket.contribute(slot, 1 / self._communicator.size)
+            bucket.contribute(slot)
             self._start_complete()
             self._transport.progress()
 
@@ -196,7 +263,7 @@ class FlatReducer(GradientReducer):
         """Let parameters without a gradient contribute zero, so that every bucket is reduced on every rank."""
         for bucket in self._buckets[self._started :]:
             for slot in sorted(bucket.missing):
-                bucket.contribute(slot, 1 / self._communicator.size)
+                bucket.contribute(slot)
         self._start_complete()
 
     def _synchronise_devices(self) -> None:

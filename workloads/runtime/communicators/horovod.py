@@ -42,6 +42,17 @@ of one that waits.
 """
 
 
+PIECE_BYTES = 4 * 2**20
+"""A gradient in the host's memory is summed in pieces of this size, which stay in the processor's cache.
+
+Two ranks of one machine sum 171 MiB in 20 ms so, and in 75 ms in one piece (Open MPI 5.0.11 on an AMD EPYC; 1 to 8 MiB
+take as long as 4).
+"""
+
+FUSION = "HOROVOD_FUSION_THRESHOLD"
+"""Environment variable: up to how many bytes Horovod copies together before it sums them. Our buckets are together."""
+
+
 def started_threads(before: set[str]) -> set[str]:
     """Threads of this process, by number, that were not there before."""
     return {path.name for path in Path("/proc/self/task").iterdir()} - before
@@ -53,6 +64,7 @@ class HorovodCommunicator(Communicator):
     name = "horovod"
 
     def __init__(self) -> None:
+        os.environ.setdefault(FUSION, "0")
         niceness = os.environ.get(NICENESS)
         before = started_threads(set()) if niceness else set()
         hvd.init()
@@ -130,8 +142,11 @@ class HorovodTransport(Transport):
         """Begin to sum the contiguous ``tensor``, named alike on every rank, once its pending writes are done."""
         if tensor.dtype == torch.bfloat16:
             self._exchanges.append(_Exchange(tensor, name))
-        else:
-            self._handles.append(hvd.allreduce_async_(tensor, op=hvd.Sum, name=name))
+            return
+        length = PIECE_BYTES // tensor.element_size() if tensor.device.type == "cpu" else tensor.numel()
+        pieces = torch.split(tensor, length)  # type: ignore[no-untyped-call]
+        for number, piece in enumerate(pieces):
+            self._handles.append(hvd.allreduce_async_(piece, op=hvd.Sum, name=f"{name}.{number}"))
 
     def progress(self) -> None:
         """Sum the parts that have come in and send them on."""
