@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -43,16 +44,16 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
     """Make the campaign's folders and manifests. Raises UsageError if the results folder does not allow it."""
     folder = campaign.folder
     existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
+    # All of it appears at once: whoever finds the folder later, after a death too, finds every planned run.
+    staged = folder.with_name(f".{folder.name}.{os.uname().nodename}.{os.getpid()}.partial")
     try:
         if folder.exists():
-            raise UsageError(f"{folder} exists already; choose another campaign=NAME, or `resume {campaign.name}`.")
+            raise UsageError(exists_already(campaign))
         if shutil.disk_usage(existing).free < LEAST_FREE_BYTES:
             raise UsageError(f"{existing} has less than 64 MiB left; free some or set results=FOLDER elsewhere.")
-        folder.mkdir(parents=True, mode=0o700)
+        staged.mkdir(parents=True, mode=0o700)
         runs = []
         for order, planned in enumerate(campaign.runs):
-            directory = RunDirectory(folder / planned.spec.run)
-            directory.path.mkdir(mode=0o700)
             manifest = Manifest(
                 spec=planned.spec,
                 config=redact(planned.config),
@@ -63,14 +64,26 @@ def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
                 order=order,
                 planned=len(campaign.runs),
             )
+            directory = RunDirectory(staged / planned.spec.run)
+            directory.path.mkdir(mode=0o700)
             directory.write_manifest(manifest)
-            runs.append((directory, manifest))
+            runs.append((RunDirectory(folder / planned.spec.run), manifest))
+        staged.rename(folder)
         return runs
     except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise UsageError(exists_already(campaign)) from error
         raise UsageError(
             f"the results folder {campaign.results} cannot be written ({error.strerror or error}); "
             "set results=FOLDER to one that can"
         ) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def exists_already(campaign: Campaign) -> str:
+    """What is said of a name that is taken."""
+    return f"{campaign.folder} exists already; choose another campaign=NAME, or `resume {campaign.name}`."
 
 
 def load(folder: Path) -> Runs:

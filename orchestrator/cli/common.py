@@ -139,7 +139,7 @@ def missed_target(entry: Mapping[str, Any]) -> bool:
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
     """Folders of the campaigns named (by name or path); the newest one if none is. Raises UsageError."""
     if not names:
-        found = [path for path in results.glob("*") if any(path.glob("*/manifest.json"))]
+        found = [path for path in results.glob("[!.]*") if any(path.glob("*/manifest.json"))]
         if not found:
             raise UsageError(f"There is no campaign in {results}; give a campaign's folder or results=FOLDER.")
         return [max(found, key=lambda path: path.stat().st_mtime)]
@@ -147,7 +147,7 @@ def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
     for name in names:
         folder = Path(name) if Path(name).is_dir() else results / name
         if not folder.is_dir():
-            known = [path.name for path in results.glob("*") if path.is_dir()]
+            known = [path.name for path in results.glob("[!.]*") if path.is_dir()]
             raise UsageError(f"There is no campaign '{name}' in {results}.{nearest(name, known)}")
         folders.append(folder.resolve())
     return folders

@@ -7,6 +7,7 @@ are met in tests/slurm.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from orchestrator import campaign as campaigns
 from orchestrator import submission
-from orchestrator.cli.common import Options
+from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import configurations
 from orchestrator.config.compose import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
@@ -217,6 +218,25 @@ def test_of_two_jobs_for_one_attempt_the_second_does_nothing(make: Any) -> None:
     run = begun(make())
     assert claim(run[0].attempt(1), "41") == "41"
     assert claim(run[0].attempt(1), "42") == "41"
+
+
+def test_an_orchestrator_killed_while_it_plans_leaves_no_campaign_of_fewer_runs(make: Any, tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        written: list[Any] = []
+
+        def write_third_and_die(directory: Any, manifest: Any) -> None:
+            written.append(manifest)
+            if len(written) == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        RunDirectory.write_manifest = write_third_and_die  # type: ignore[method-assign]
+        make(repeats=4)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    with pytest.raises(UsageError, match="There is no campaign"):
+        campaign_folders([], tmp_path / "results")
+    assert len(make(repeats=4)) == len(campaigns.load(tmp_path / "results" / "c")) == 4
 
 
 def test_a_campaign_has_one_orchestrator_at_a_time(make: Any) -> None:
