@@ -77,6 +77,11 @@ def key_of(row: Row) -> Key:
     return tuple("weak" if row[name] == "single" and name == "scale" else row[name] for name in KEY)
 
 
+def by_name_and_scale(key: Key) -> list[tuple[bool, Any]]:
+    """Sorts series by their names and then by their scales: runs themselves come in an order that was drawn."""
+    return [(value is None, 0 if value is None else value) for value in key]
+
+
 def rates(rows: Sequence[Row], warm: bool) -> list[float]:
     """Throughputs, samples/s: those of the warm epochs, or of the whole run."""
     found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
@@ -99,7 +104,7 @@ def trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> t
         return [], []
     divided = [(name, by_series(rows)) for name, rows in sets]
     newest_name, newest = divided[-1]
-    keys = list(newest)
+    keys = sorted(newest, key=by_name_and_scale)
     gone = [key for key in (divided[-2][1] if len(divided) > 1 else {}) if key not in newest]
     family: list[regression.Series] = []
     places: list[tuple[int, Metric, float, float | None]] = []

@@ -71,6 +71,14 @@ def test_only_runs_on_the_same_data_are_compared(tmp_path: Path, orchestrator: C
     assert [item["dataset_checksum"] for item in document["missing"]] == ["c" * 64]
 
 
+def test_series_come_by_scale_in_whatever_order_their_runs_were_drawn(tmp_path: Path, orchestrator: Command) -> None:
+    store = store_of(tmp_path)
+    for name in ("a", "b"):
+        store.put_all([stored_run(tmp_path / "runs", name, nodes=nodes) for nodes in (4, 1, 16, 2)])
+    document = orchestrator("compare", "a", "b", "--json").document
+    assert [series["nodes"] for series in document["series"]] == [1, 2, 4, 16]
+
+
 def test_the_newest_week_is_judged_and_the_change_is_located(tmp_path: Path, orchestrator: Command) -> None:
     store = store_of(tmp_path)
     for week in range(20):
