@@ -7,6 +7,9 @@ mean, which a single odd run among five does not move (Yuen 1974). What a new se
 - the repeats' own spread (Yuen's standard error, pooled over the sets), where it is the larger, or where there is
   just one earlier set. That case, A against B, takes what differs between two days for an effect.
 
+Both spreads are moderated over the family, where it is large enough (moderation.py): without that, a series needs
+half a year of weeks before a change of three times its noise is found in its first.
+
 All series that are compared at once form a family, and Holm's procedure (1979) keeps the probability of any false
 alarm in it below ``ALPHA``. An alarm further needs an effect of at least ``minimum_effect``: what is significant may
 still not matter. The rates that follow are measured by tests/benchmarks/regression_rates.py.
@@ -21,6 +24,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.analysis.moderation import Spread, moderate
 from orchestrator.analysis.statistics import t_quantile, t_two_sided
 
 Verdict = Literal["slower", "faster", "no change", "not enough runs"]
@@ -96,6 +100,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Change of the log speed of one series and the two spreads that it may be judged against.
+
+    ``within`` is the variance of one value among its repeats, which stands ``values`` times in the change's variance;
+    ``between`` that of one set's mean among the earlier sets, which stands there ``means`` times.
+    """
+
+    change: float
+    within: Spread
+    values: float
+    between: Spread
+    means: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Change of the log speed, its standard error and degrees of freedom, and how the error arises."""
 
@@ -121,8 +140,8 @@ def centre(logs: npt.NDArray[np.float64]) -> Centre:
     return Centre(mean, float(deviations @ deviations) / (kept * (kept - 1)), kept - 1, n)
 
 
-def estimate(series: Series) -> Estimate | None:
-    """The change and how sure it is; None where nothing is known of the spread."""
+def measure(series: Series) -> Measured | None:
+    """The change and its spreads; None where a side has no value."""
     sign = 1.0 if series.higher_is_faster else -1.0
     earlier = [
         centre(sign * np.log(np.asarray(values, np.float64))) for values in series.earlier[-WINDOW:] if len(values)
@@ -132,18 +151,35 @@ def estimate(series: Series) -> Estimate | None:
     new = centre(sign * np.log(np.asarray(series.current, np.float64)))
     means = np.asarray([item.mean for item in earlier])
     sets = len(earlier)
-    change = new.mean - float(means.sum()) / sets
+    deviations = means - means.sum() / sets
     # Repeats' own spread, each set's squared error brought to that of one value, pooled by degrees of freedom.
     sides = [*earlier, new]
     freedom = sum(item.freedom for item in sides)
     per_value = sum(item.variance * item.n * item.freedom for item in sides) / freedom if freedom else 0.0
-    within = per_value * (1 / new.n + sum(1 / item.n for item in earlier) / sets**2)
-    if sets > 1:
-        deviations = means - means.sum() / sets
-        between = float(deviations @ deviations) / (sets - 1) * (1 + 1 / sets)
-        if between >= within or not freedom:
-            return Estimate(change, float(np.sqrt(between)), sets - 1, True)
-    return Estimate(change, float(np.sqrt(within)), freedom, False) if freedom else None
+    return Measured(
+        new.mean - float(means.sum()) / sets,
+        Spread(per_value, freedom),
+        1 / new.n + sum(1 / item.n for item in earlier) / sets**2,
+        Spread(float(deviations @ deviations) / (sets - 1) if sets > 1 else 0.0, sets - 1),
+        1 + 1 / sets,
+    )
+
+
+def estimates(items: Sequence[Series]) -> list[Estimate | None]:
+    """How sure each change is, its spreads moderated by the others'; None where nothing is known of the spread."""
+    measured = [measure(item) for item in items]
+    present = [item for item in measured if item is not None]
+    within = iter(moderate([item.within for item in present]))
+    between = iter(moderate([item.between for item in present]))
+    return [judged_against(item, next(within), next(between)) if item else None for item in measured]
+
+
+def judged_against(measured: Measured, within: Spread, between: Spread) -> Estimate | None:
+    """The change with the larger of the two spreads."""
+    of_values, of_means = within.variance * measured.values, between.variance * measured.means
+    if between.freedom and (of_means >= of_values or not within.freedom):
+        return Estimate(measured.change, float(np.sqrt(of_means)), between.freedom, True)
+    return Estimate(measured.change, float(np.sqrt(of_values)), within.freedom, False) if within.freedom else None
 
 
 def compare(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]:
@@ -153,13 +189,13 @@ def compare(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]
         for values in (item.current, *item.earlier):
             if any(not value > 0 for value in values):
                 raise ValueError(f"a throughput or time is positive, not {min(values)}")
-    estimates = [estimate(item) for item in items]
-    chances = [probability(found) if found else None for found in estimates]
+    all_found = estimates(items)
+    chances = [probability(found) if found else None for found in all_found]
     adjusted = holm(chances)
-    family = sum(found is not None for found in estimates)
+    family = sum(found is not None for found in all_found)
     return [
         judge(item, found, p, adjusted_p, family)
-        for item, found, p, adjusted_p in zip(items, estimates, chances, adjusted, strict=True)
+        for item, found, p, adjusted_p in zip(items, all_found, chances, adjusted, strict=True)
     ]
 
 
