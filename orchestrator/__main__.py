@@ -5,22 +5,22 @@ from __future__ import annotations
 import importlib
 import sys
 
-from orchestrator.records import EXIT_FAILED, EXIT_USAGE
+from orchestrator.records import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
 VERBS = {
     "run": "plan, submit, watch, collect and print the table (the default verb)",
     "plan": "print runs and the exact command lines; submit nothing",
-    "status": "how the runs of a campaign are right now",
+    "status": "say how the runs of a campaign are right now",
     "resume": "go on with a campaign whose orchestrator ended before it did",
     "cancel": "end what is in flight",
     "collect": "put run folders into the store",
-    "report": "what the store has of campaigns; with --history, the newest week against those before",
-    "compare": "is the last of the campaigns named slower than those before it",
+    "report": "show what the store has of campaigns; with --history, the newest week against those before",
+    "compare": "say whether the last of the campaigns named is slower than those before it",
     "store": "export, import, describe or migrate the store as a whole",
     "accept": "run an acceptance suite and give the verdict; verify a record; propose references",
     "data": "download, convert, make, verify, stage or describe a benchmark's data",
     "schedule": "show, install or remove the sweep that the clock starts",
-    "doctor": "what on this machine would make a run fail",
+    "doctor": "find what on this machine would make a run fail",
 }
 
 HYDRA_FLAGS = {
@@ -78,6 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
     hydra_verb = verb in ("run", "plan")
     if hydra_verb and HYDRA_FLAGS & {word.partition("=")[0] for word in rest}:
         return hydra_main(rest)
+    if not hydra_verb and {"--help", "-h"} & set(rest):
+        from orchestrator.cli.help import help_text
+
+        print(help_text(verb, VERBS[verb]))
+        return EXIT_OK
 
     from orchestrator.config.compose import UsageError
 

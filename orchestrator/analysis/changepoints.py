@@ -35,7 +35,8 @@ def change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFEC
     Exact minimum of squared error + penalty over all segmentations (optimal partitioning: Jackson et al. 2005; PELT,
     Killick et al. 2012, prunes the same search), O(n²) and vectorised, on logarithms. A lone outlier is replaced by
     its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest value cannot
-    be a change by itself: that is what ``regression.compare`` judges. Raises ValueError for a value not positive.
+    be a change by itself, nor make one of its neighbour: that is what ``regression.compare`` judges. Raises ValueError
+    for a value not positive.
     """
     data = np.asarray(values, np.float64)
     if data.size and not np.all(data > 0):
@@ -45,7 +46,12 @@ def change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFEC
     logs = np.log(data)
     sigma = noise(logs)
     logs = without_outliers(logs, sigma)
-    starts = partition(logs, PENALTY * max(sigma, 1e-12) ** 2 * float(np.log(len(logs))))
+    penalty = PENALTY * max(sigma, 1e-12) ** 2 * float(np.log(len(logs)))
+    starts = partition(logs, penalty)
+    if starts[-1] == len(logs) - MINIMUM_LENGTH and abs(logs[-1] - logs[-2]) > OUTLIER * np.sqrt(2) * sigma:
+        # No segment is so short that it could hold the newest alone: it would take its neighbour along.
+        logs = logs[:-1]
+        starts = partition(logs, penalty)
     return levels(logs, starts, minimum_effect)
 
 

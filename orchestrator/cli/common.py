@@ -166,9 +166,9 @@ class CampaignOptions:
 
 def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] = ()) -> CampaignOptions:
     """Campaigns by name or folder; ``results=`` and ``store.url=`` as elsewhere, and ``further`` keys of the verb."""
-    parser = Parser(prog=f"python -m orchestrator {verb}", allow_abbrev=False)
-    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help="name or folder; default: the newest")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser = Parser(prog=f"python -m orchestrator {verb}", add_help=False, allow_abbrev=False)
+    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN")
+    parser.add_argument("--json", action="store_true")
     known, rest = parser.parse_known_args(list(arguments))
     if rest:
         raise UsageError(f"There is no option {rest[0]} of {verb}. Options: --json, results=FOLDER, store.url=URL.")

@@ -37,7 +37,7 @@ def usage() -> str:
 def main(arguments: Sequence[str]) -> int:
     """Do one thing with one data set; ``info`` without a choice describes those of all recipes."""
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
-    if len(plain) < 2 or {"--help", "-h"} & set(arguments):
+    if len(plain) < 2:
         raise UsageError(usage())
     benchmark, verb = plain[:2] if plain[1] in VERBS or plain[0] not in VERBS else (plain[1], plain[0])
     if verb not in VERBS:

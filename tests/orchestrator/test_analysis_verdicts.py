@@ -91,6 +91,12 @@ def test_a_change_of_level_is_located_and_a_lone_outlier_is_none() -> None:
     assert [point.index for point in change_points(list(values))] == [30]
 
 
+def test_a_slow_newest_week_does_not_make_a_change_of_the_week_before_it() -> None:
+    values = [160.6, 161.0, 160.5, 160.7, 161.0, 160.5, 160.9, 160.7, 161.1, 160.8, 161.1]
+    assert change_points([*values, 152.3]) == []
+    assert [point.index for point in change_points([*values, 152.3, 152.2])] == [11]
+
+
 def test_a_check_passes_fails_or_asks_for_more() -> None:
     reference = Reference(1000, -0.05, None, "samples/s")
     assert judge([1000, 1005, 995, 1002, 998], reference).outcome == "pass"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from commands import Command, environment
 
+from orchestrator.__main__ import VERBS
+
 
 @pytest.mark.parametrize(
     ("words", "expected"),
@@ -103,6 +105,14 @@ def test_hydras_own_flags_work(orchestrator: Command) -> None:
     assert "nodes: 7" in shown.out
     assert "stemdl" in orchestrator("--help").out
     assert orchestrator("benchmark=stemdl", "--info", "searchpath").code == 0
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_explains_itself(orchestrator: Command, verb: str) -> None:
+    answer = orchestrator(verb, "--help")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith(f"usage: python -m orchestrator {'[VERB]' if verb in ('run', 'plan') else verb}")
+    assert "--json" in answer.out and "{" not in answer.out.partition("Everything below is Hydra's")[0]
 
 
 def test_without_words_the_usage_is_printed(orchestrator: Command) -> None:
