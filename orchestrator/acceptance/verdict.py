@@ -55,6 +55,12 @@ def faulty(found: Sequence[Finding], what: str) -> list[str]:
     return sorted({named.name for finding in failed for named in finding.named if named.what == what})
 
 
+def faulty_links(found: Sequence[Finding]) -> list[str]:
+    """Names of the links that failed checks name and whose nodes are sound: all links of a slow node are slow."""
+    nodes = set(faulty(found, "node"))
+    return [name for name in faulty(found, "link") if not nodes & set(name.split("–"))]
+
+
 def facts_of(suite: dict[str, Any]) -> dict[str, Any]:
     """What checks know of the machine beside its runs."""
     return {"nodes": suite["nodes"], "cluster": suite["cluster"]}
@@ -83,7 +89,7 @@ def verdict(record: Record) -> dict[str, Any]:
         "counts": {name: sum(finding.outcome == name for finding in found) for name in OUTCOMES},
         "phases": phases,
         "checks": entries,
-        "faulty": {"nodes": faulty(found, "node"), "links": faulty(found, "link")},
+        "faulty": {"nodes": faulty(found, "node"), "links": faulty_links(found)},
         "left_out": session.left_out,
         "nodes": sorted({host for run in runs for host in run.hosts}),
         "campaigns": session.campaigns,

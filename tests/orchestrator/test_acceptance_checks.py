@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.acceptance.findings import Check
+from orchestrator.acceptance.findings import Check, Named
 from orchestrator.acceptance.kinds import evaluate
 from orchestrator.acceptance.measurements import Entry, Measurement
+from orchestrator.acceptance.verdict import faulty_links
 from orchestrator.analysis.fleet import bus_bandwidth
 from workloads.probe.pairing import rounds_of_pairs
 
@@ -94,6 +95,13 @@ def test_one_slow_link_between_sound_nodes_is_named_as_a_link() -> None:
     found = only(check("links", size=1024, bound=LINK), slow)
     assert (found.outcome, [(named.what, named.name) for named in found.named]) == ("fail", [("link", "n2–n5")])
     assert only(check("links", size=1024, bound=LINK), probe(nodes=6)).outcome == "pass"
+
+
+def test_a_link_of_a_node_that_another_check_found_faulty_is_not_blamed() -> None:
+    slow_node = replace(only(check("correct"), probe()), outcome="fail", named=[Named("node", "n2")])
+    slow_link = replace(slow_node, named=[Named("link", "n2–n5"), Named("link", "n1–n4")])
+    assert faulty_links([slow_link]) == ["n1–n4", "n2–n5"]
+    assert faulty_links([slow_node, slow_link]) == ["n1–n4"]
 
 
 def test_two_nodes_have_one_link_and_nothing_to_compare_it_with() -> None:
