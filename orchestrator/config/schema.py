@@ -234,7 +234,7 @@ class ClusterConfig:
 
     ``cores_per_node`` null means: as many as this machine has. On a machine with a scheduler every node has that many;
     under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own under mpirun.
-    ``one_machine``: the "nodes" are parts of one machine, so probes measure them in turn.
+    ``one_machine``: the "nodes" are parts of one machine: probes measure them in turn, projections share its cores.
     """
 
     name: str = MISSING

@@ -173,8 +173,8 @@ def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], questio
 
 
 def shared_cores(record: RunRecord) -> int | None:
-    """Cores of this machine, which all "nodes" of cluster=local share; None of a machine whose nodes have their own."""
-    if json.loads(record.run["manifest"]).get("scheduler") != "local":
+    """Cores that all "nodes" of a profile with ``one_machine`` share; None of a machine whose nodes have their own."""
+    if not json.loads(record.run["manifest"])["config"].get("cluster", {}).get("one_machine"):
         return None
     cores = json.loads(record.run["result"]).get("world", {}).get("cores", [])
     return len({core for text in cores for core in str(text).split(",")}) or None
