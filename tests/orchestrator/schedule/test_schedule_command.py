@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from commands import Command, environment
-from schedules import STEPS, WEEK, free_port, put_sweep, schedule_in, webhook
+from schedules import STEPS, WEEK, free_port, mail_server, put_sweep, schedule_in, webhook
 
 from orchestrator.__main__ import main
 from orchestrator.analysis.history import KEY
@@ -130,23 +130,32 @@ def test_a_sweep_is_run_compared_and_told(orchestrator: Command, short: str, cro
 
 
 @pytest.mark.ranks
-def test_crons_daemon_runs_the_sweep_when_its_minute_comes(
-    orchestrator: Command, short: str, cron: int, tmp_path: Path
+def test_crons_daemon_runs_the_sweep_when_its_minute_comes_and_mail_and_webhook_tell_of_it(
+    orchestrator: Command, tiny: list[str], cron: int, tmp_path: Path
 ) -> None:
-    answer = orchestrator("schedule", "install", *WEEKLY[:2], "when=* * * * *", "via=cron", short)
-    assert answer.code == 0, answer.err
-    folder = tmp_path / "results" / "schedule" / "weekly-local"
-    deadline = time.monotonic() + 150
-    state: dict[str, Any] = {}
-    while time.monotonic() < deadline and "last_start" not in state:
-        time.sleep(0.2)
-        state = read_json_if_whole(folder / "state.json") or {}
-        if "slot" in state and (folder / "start").exists():
-            # It runs: one is enough, and it goes on to its end.
-            assert orchestrator("schedule", "remove", *WEEKLY[:2]).code == 0
-    assert state["last_start"]["code"] == 0, next(folder.glob("log/2*.log")).read_text()
+    # Too short to learn anything: there is something to tell.
+    short = " ".join([*tiny, "benchmark.training.epochs=1", "benchmark.quality.target=0.99", "comm=torch"])
+    with webhook() as hook, mail_server() as box:
+        answer = orchestrator(
+            "schedule", "install", *WEEKLY[:2], "when=* * * * *", "via=cron", f"sweep={short}",
+            f"notify.webhook.url={hook.url}", "notify.mail.to=[a@site.org]", f"notify.smtp.host={box.host}",
+            f"notify.smtp.port={box.port}",
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        folder = tmp_path / "results" / "schedule" / "weekly-local"
+        deadline = time.monotonic() + 150
+        state: dict[str, Any] = {}
+        while time.monotonic() < deadline and "last_start" not in state:
+            time.sleep(0.2)
+            state = read_json_if_whole(folder / "state.json") or {}
+            if "slot" in state and (folder / "start").exists():
+                # It runs: one is enough, and it goes on to its end.
+                assert orchestrator("schedule", "remove", *WEEKLY[:2]).code == 0
+    assert state["last_start"]["code"] == 2, next(folder.glob("log/2*.log")).read_text()
     assert state["slot"]["done"] and state["slot"]["moment"] % 60 == 0
     assert len(Store(default_url(tmp_path / "results")).campaign(state["last_start"]["sweep"])) == 1
+    (body,), (mail,) = hook.bodies, box.mails
+    assert all("not the target 0.990" in text for text in (body["text"], mail.get_content()))
 
 
 @pytest.mark.ranks
