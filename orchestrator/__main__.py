@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not hydra_verb and {"--help", "-h"} & set(rest):
         from orchestrator.cli.help import help_text
 
-        print(help_text(verb, VERBS[verb]))
+        print(help_text(verb))
         return EXIT_OK
 
     from orchestrator.config.compose import UsageError

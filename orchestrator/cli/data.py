@@ -10,6 +10,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from orchestrator.cli import common
+from orchestrator.cli.help import help_text
 from orchestrator.config.compose import UsageError, compose_all, nearest
 from orchestrator.config.source import benchmarks, recipes
 from orchestrator.config.validate import validate
@@ -28,17 +29,11 @@ OF_REAL_DATA = ("download", "convert")
 CHOOSING = ("recipe=", "benchmark.dataset.", "+benchmark.dataset.")
 
 
-def usage() -> str:
-    """What there is to say."""
-    verbs = "\n".join(f"  {verb:11} {text}" for verb, text in VERBS.items())
-    return f"Usage: python -m orchestrator data BENCHMARK VERB [KEY=VALUE…] [--json]\n{verbs}"
-
-
 def main(arguments: Sequence[str]) -> int:
     """Do one thing with one data set; ``info`` without a choice describes those of all recipes."""
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
     if len(plain) < 2:
-        raise UsageError(usage())
+        raise UsageError(help_text("data"))
     benchmark, verb = plain[:2] if plain[1] in VERBS or plain[0] not in VERBS else (plain[1], plain[0])
     if verb not in VERBS:
         raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(VERBS))}")

@@ -92,8 +92,11 @@ Exit code 1 if something would make a run fail.""",
 }
 
 
-def help_text(verb: str, summary: str) -> str:
+def help_text(verb: str) -> str:
     """Usage, what the verb does, its options. ``verb`` is one of TEXTS."""
+    from orchestrator.__main__ import VERBS
+
+    summary = VERBS[verb]
     usage, _, rest = TEXTS[verb].partition("\n\n")
     return f"usage: python -m orchestrator {verb} {usage}\n\n{summary[:1].upper()}{summary[1:]}.\n\n{filled(rest)}"
 

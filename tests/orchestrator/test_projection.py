@@ -21,6 +21,7 @@ from orchestrator.analysis.projection import (
     step_of,
 )
 from orchestrator.report.document import SCHEMA_FILE
+from orchestrator.report.projections import shared_cores
 from orchestrator.store.store import RunRecord, Store, default_url
 
 NET = Network(latency_s=1e-6, bandwidth=1e9)
@@ -115,3 +116,12 @@ def test_a_projection_that_cannot_be_made_is_a_usage_error(tmp_path: Path, orche
     ):
         answer = orchestrator("report", *words)
         assert answer.code == 64 and hint in answer.err, answer.err
+
+
+def test_nodes_that_are_one_machine_share_its_cores_and_others_do_not() -> None:
+    def run(one_machine: bool) -> RunRecord:
+        manifest = {"config": {"cluster": {"one_machine": one_machine}}}
+        return RunRecord({"manifest": json.dumps(manifest), "result": json.dumps({"world": {"cores": ["0,1", "0,1"]}})})
+
+    assert shared_cores(run(True)) == 2
+    assert shared_cores(run(False)) is None
