@@ -83,9 +83,9 @@ class ProbeConfig:
     ``at_once`` nodes (or pairs of nodes) measure at the same time while the others sleep, null: all; set it where the
     "nodes" share something that real ones do not. Matrices are ``matrix`` × ``matrix``; the three vectors of the triad
     ``triad_mib`` each. Messages have the ``sizes`` over all ranks and ``pair_sizes`` between two nodes, in bytes.
+    They are summed where they lie, or (``in_place`` false) from one buffer to another, nccl-tests' two ways.
     ``pair_rounds``: every node meets so many others, null: all of them. ``local_folder``: what "local file system"
-    means, null: the
-    profile's scratch, else TMPDIR.
+    means, null: the profile's scratch, else TMPDIR.
     """
 
     rounds: int = 5
@@ -99,6 +99,7 @@ class ProbeConfig:
     pair_rounds: int | None = None
     pair_repeats: int = 3
     message_s: float = 0.05
+    in_place: bool = True
     local_folder: str | None = None
 
 

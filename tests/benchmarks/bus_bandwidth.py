@@ -5,8 +5,12 @@ temporary folder) prints one line of JSON: for each message size the median seco
 and the bus bandwidth that each amounts to by nccl-tests' definition, 2 (n − 1) ÷ n · bytes ÷ seconds. Both are started
 in turns, on two ranks bound to a core each, with the environment of the cluster profile ``local``.
 
-They time differently: OSU meets at a barrier before every message and takes two buffers, the probe sends one buffer
-again and again, as training does. For messages that take longer than a barrier the two agree.
+Both go from one buffer to another here (``benchmark.probe.in_place=false``), as OSU does. They time differently: OSU
+meets at a barrier before every message. For messages that take longer than a barrier the two agree.
+
+How long a message takes depends on where the host of a virtual machine has put its cores (``parts/placement.py``), so
+only rounds count in which they lay alike when each of the two began and ended; how many did not is told, and so is
+the median time in which one core handed a cache line to the other.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from parts.placement import HandOver, alike, mpicc
 from parts.turns import PROJECT, mpirun, profile_environment
 
 SIZES = (1024, 65536, 1048576, 8388608)
@@ -28,23 +33,25 @@ RANKS = 2
 SECONDS = 120
 WITHIN = 1.25
 """The larger messages (from 64 KiB) agree if their ratio lies between this and its inverse."""
-WORDS = ["benchmark=probe", "mode=probe", "comm=mpi", "cluster=local", f"nodes={RANKS}", "benchmark.probe.rounds=3"]
+PATIENCE = 5
+"""Times the rounds asked for that are begun at most, cores that move counted in."""
+WORDS = ["benchmark=probe", "mode=probe", "comm=mpi", "cluster=local", f"nodes={RANKS}"]
+SETTINGS = ["benchmark.probe.rounds=3", "benchmark.probe.in_place=false"]
 
 
 def compiled(checkout: Path, folder: Path) -> Path:
     """``osu_allreduce`` for this environment's MPI."""
     sources = [next(checkout.rglob(name)) for name in ("osu_allreduce.c", "osu_coll.c")]
-    beside = Path(sys.executable).with_name("mpicc")
-    compiler = str(beside) if beside.exists() else "mpicc"
     program = folder / "osu_allreduce"
-    subprocess.run([compiler, "-O3", "-w", *map(str, sources), "-o", str(program), "-lm"], check=True)
+    subprocess.run([mpicc(), "-O3", "-w", *map(str, sources), "-o", str(program), "-lm"], check=True)
     return program
 
 
-def environment() -> dict[str, str]:
+def environment(hand_over: HandOver) -> dict[str, str]:
     """For both."""
     return {
         **os.environ,
+        **hand_over.environment,
         **profile_environment(),
         "OMP_NUM_THREADS": "1",
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -52,24 +59,30 @@ def environment() -> dict[str, str]:
     }
 
 
-def theirs(program: Path) -> dict[int, float]:
+def theirs(program: Path, hand_over: HandOver) -> dict[int, float]:
     """Seconds by message size, the mean over iterations and ranks as OSU prints it."""
     command = mpirun(RANKS, ["--bind-to", "core", "--map-by", "slot:PE=1:OVERSUBSCRIBE"], [])
     command[command.index(sys.executable) :] = [str(program), "-m", str(max(SIZES))]
-    told = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=True)
+    told = subprocess.run(
+        command, env=environment(hand_over), capture_output=True, text=True, timeout=SECONDS, check=True
+    )
     rows = [line.split() for line in told.stdout.splitlines() if line and not line.startswith("#")]
     return {int(row[0]): float(row[1]) * 1e-6 for row in rows if int(row[0]) in SIZES}
 
 
-def ours(folder: Path) -> dict[int, float]:
+def ours(folder: Path, hand_over: HandOver) -> dict[int, float]:
     """Seconds by message size: the probe's own, mean over ranks, median over its rounds."""
     import h5py
     import numpy as np
 
     results = folder / f"results-{len(list(folder.glob('results-*')))}"
-    words = [*WORDS, f"results={results}", f"benchmark.probe.sizes=[{','.join(map(str, SIZES))}]"]
+    words = [*WORDS, *SETTINGS, f"results={results}", f"benchmark.probe.sizes=[{','.join(map(str, SIZES))}]"]
     subprocess.run(
-        [sys.executable, "-m", "orchestrator", *words], env=environment(), cwd=PROJECT, capture_output=True, check=True
+        [sys.executable, "-m", "orchestrator", *words],
+        env=environment(hand_over),
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
     )
     (telemetry,) = results.glob("*/*/attempt-1/telemetry.h5")
     with h5py.File(telemetry) as file:
@@ -78,14 +91,25 @@ def ours(folder: Path) -> dict[int, float]:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Both in turns."""
+    """Both in turns. Raises TimeoutError where the cores never lie still."""
     found: dict[str, list[dict[int, float]]] = {"ours": [], "osu": []}
+    hand_overs: list[float] = []
+    moved = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        program = compiled(options.osu, folder)
-        for _ in range(options.rounds):
-            found["osu"].append(theirs(program))
-            found["ours"].append(ours(folder))
+        program, hand_over = compiled(options.osu, folder), HandOver(folder)
+        while len(found["osu"]) < options.rounds:
+            osu, probe = theirs(program, hand_over), ours(folder, hand_over)
+            readings = hand_over.taken()
+            print(readings, osu, probe, file=sys.stderr, flush=True)
+            if alike(readings):
+                found["osu"].append(osu)
+                found["ours"].append(probe)
+                hand_overs += readings
+            else:
+                moved += 1
+            if moved > PATIENCE * options.rounds:
+                raise TimeoutError(f"the host moved this machine's cores in {moved} rounds")
     rows = []
     for size in SIZES:
         seconds = {side: statistics.median(each[size] for each in values) for side, values in found.items()}
@@ -108,6 +132,8 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         "sizes": rows,
         "ranks": RANKS,
         "rounds": options.rounds,
+        "moved": moved,
+        "hand_over_ns": round(statistics.median(hand_overs), 1),
     }
 
 

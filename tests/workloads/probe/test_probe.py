@@ -90,9 +90,10 @@ def test_readings_come_from_the_kernels_files_and_are_nan_without_them(tmp_path:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("comm", ["mpi", "torch"])
-def test_three_nodes_are_probed_alone_in_pairs_and_together(comm: str, orchestrator: Command) -> None:
-    answer = orchestrator(*QUICK, f"comm={comm}", "nodes=3", "benchmark.probe.at_once=1", "--json")
+@pytest.mark.parametrize(("comm", "in_place"), [("mpi", "true"), ("mpi", "false"), ("torch", "true")])
+def test_three_nodes_are_probed_alone_in_pairs_and_together(comm: str, in_place: str, orchestrator: Command) -> None:
+    words = [f"comm={comm}", f"benchmark.probe.in_place={in_place}", "benchmark.probe.at_once=1"]
+    answer = orchestrator(*QUICK, *words, "nodes=3", "--json")
     assert answer.code == 0, answer.err
     (run,) = answer.document["runs"]
     assert run["quality"]["value"] == 1.0
