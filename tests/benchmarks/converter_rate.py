@@ -2,7 +2,7 @@
 
 For each benchmark files of the published layout, types and sizes are written, some hundred megabytes of noise (what is
 in them does not matter for speed). Then a copy (`shutil.copyfile`, which has the kernel do it) and a conversion, with
-all that belongs to it (every value checked, SHA-256 of what was written), take turns; both read from the page cache and
+all that belongs to it (every value checked, BLAKE3 of what was written), take turns; both read from the page cache and
 write to the same file system, and neither waits for the disk. Prints one line of JSON a benchmark: medians over turns.
 """
 

@@ -15,9 +15,9 @@ from workloads.runtime import consolidated
 from workloads.runtime.building import building
 from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import mapped
+from workloads.runtime.parallel import interleaved, mapped
 from workloads.runtime.published import Published
-from workloads.runtime.writer import Writer
+from workloads.runtime.writer import SHARDS, Writer
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +39,7 @@ def folder_name(settings: Mapping[str, Any]) -> str:
 
 
 def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """Check a consolidated data set and say what it is; `thorough` compares every file's SHA-256."""
+    """Check a consolidated data set and say what it is; `thorough` compares every file's BLAKE3."""
     return consolidated.verify(folder, settings, FIELDS, thorough)
 
 
@@ -97,7 +97,8 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
 
         with writer:
             pixels = Pixels()
-            for some in mapped(copy, [(part, *span) for part in groups for span in groups[part].spans], workers):
+            pieces = [(part, *span) for part, group in groups.items() for span in interleaved(group.spans, SHARDS)]
+            for some in mapped(copy, pieces, workers):
                 pixels.include(some)
             writer.extra["pixels"] = {"mean": pixels.mean, "deviation": pixels.deviation}
             writer.extra["classes"] = list(CLASSES)

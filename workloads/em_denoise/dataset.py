@@ -18,10 +18,10 @@ from workloads.runtime import consolidated
 from workloads.runtime.building import building
 from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import mapped
+from workloads.runtime.parallel import interleaved, mapped
 from workloads.runtime.processes import process_pool
 from workloads.runtime.published import Published
-from workloads.runtime.writer import Writer
+from workloads.runtime.writer import SHARDS, Writer
 
 Progress = Callable[[int, int], None]
 
@@ -56,7 +56,7 @@ def fields(settings: Mapping[str, Any]) -> dict[str, Field]:
 
 
 def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """Check a consolidated data set and say what it is; `thorough` compares every file's SHA-256."""
+    """Check a consolidated data set and say what it is; `thorough` compares every file's BLAKE3."""
     return consolidated.verify(folder, settings, fields(settings), thorough)
 
 
@@ -152,7 +152,11 @@ def convert(published: Path, folder: Path, settings: Mapping[str, Any], progress
             return (float(clean.min()), float(clean.max())) if part == "training" else (np.inf, -np.inf)
 
         with writer:
-            pieces = [(part, *span) for part, (_, first, last) in parts.items() for span in formats.spans(first, last)]
+            pieces = [
+                (part, *span)
+                for part, (_, first, last) in parts.items()
+                for span in interleaved(formats.spans(first, last), SHARDS)
+            ]
             extremes = list(mapped(copy, pieces, workers))
             smallest, largest = min(low for low, _ in extremes), max(high for _, high in extremes)
             # Stand-in images are parts of one; what range the published ones have nobody says.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -32,3 +32,13 @@ def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: i
         finally:
             for future in pending:
                 future.cancel()
+
+
+def interleaved(items: Sequence[Item], ways: int) -> list[Item]:
+    """The first of each of ``ways`` equal stretches of the items, then the second of each, and so on.
+
+    For pieces that are written to so many files one behind the other: a file system lets one writer at a time into a
+    file, so threads that take neighbouring pieces must not meet in one.
+    """
+    length = -(-len(items) // ways)
+    return [items[place] for number in range(length) for place in range(number, len(items), length)]

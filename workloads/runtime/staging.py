@@ -2,14 +2,13 @@
 
 All who want it ask at once and take turns at a lock: the first one copies, the others wait and find it done. So it
 needs no word between ranks, works for several runs on one node, and a process that is killed while it copies leaves the
-lock to the next. A copy that an earlier run left is taken if its SHA-256 still are those of the data set.
+lock to the next. A copy that an earlier run left is taken if its BLAKE3 still are those of the data set.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -19,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from blake3 import blake3
 
 from workloads.runtime.building import building
 from workloads.runtime.consolidated import DESCRIPTION, check_contents, read_description, record_contents
@@ -141,9 +142,9 @@ def _copy(source: Path, target: Path, workers: int, progress: Progress) -> int:
     with building(target) as partial:
         digests = mapped(lambda file: copied(source / file["name"], partial / file["name"], arrived), files, workers)
         for file, digest in zip(files, digests, strict=True):
-            if digest != file["sha256"]:
+            if digest != file["blake3"]:
                 raise DatasetError(
-                    f"{source / file['name']} has another SHA-256 than {file['sha256']}; make or copy it again"
+                    f"{source / file['name']} has another BLAKE3 than {file['blake3']}; make or copy it again"
                 )
         record_contents(partial, files)
         shutil.copyfile(source / DESCRIPTION, partial / DESCRIPTION)
@@ -152,8 +153,8 @@ def _copy(source: Path, target: Path, workers: int, progress: Progress) -> int:
 
 
 def copied(source: Path, target: Path, arrived: Callable[[int], None]) -> str:
-    """Copy a file; the SHA-256 of what was copied."""
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(BLOCK_BYTES))
+    """Copy a file; the BLAKE3 of what was copied."""
+    digest, buffer = blake3(), memoryview(bytearray(BLOCK_BYTES))
     with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
         while count := reading.readinto(buffer):
             digest.update(buffer[:count])

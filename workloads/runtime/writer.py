@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+SHARDS = 2
+"""Files a part, unless told."""
+
+
 def shard_sizes(samples: int, shards: int) -> list[int]:
     """Samples in each shard: as even as can be, larger ones first."""
     return [samples // shards + (number < samples % shards) for number in range(shards)]
@@ -103,7 +107,7 @@ class Writer:
         fields: Mapping[str, Field],
         counts: Mapping[str, int],
         settings: Mapping[str, Any],
-        shards: int = 2,
+        shards: int = SHARDS,
         progress: Callable[[int, int], None] = _silent,
         evaluation_fields: Mapping[str, Field] | None = None,
         workers: int = 1,
@@ -199,7 +203,7 @@ class Writer:
         shards = [shard for part in PARTS for shard in self._shards[part]]
         digests = mapped(file_digest, [shard.path for shard in shards], self.workers)
         files = [
-            {"name": shard.path.name, "samples": shard.samples, "bytes": shard.path.stat().st_size, "sha256": digest}
+            {"name": shard.path.name, "samples": shard.samples, "bytes": shard.path.stat().st_size, "blake3": digest}
             for shard, digest in zip(shards, digests, strict=True)
         ]
         document = {

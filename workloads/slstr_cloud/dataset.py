@@ -56,7 +56,7 @@ def _fields(height: int, width: int) -> dict[str, Field]:
 
 
 def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """Check a consolidated data set and say what it is; `thorough` compares every file's SHA-256."""
+    """Check a consolidated data set and say what it is; `thorough` compares every file's BLAKE3."""
     geometry = Geometry.of(settings)
     patches, scenes = _fields(geometry.patch, geometry.patch), _fields(*geometry.shape)
     return consolidated.verify(folder, settings, patches, thorough, scenes)

@@ -60,7 +60,7 @@ def _provenance(settings: Mapping[str, Any]) -> Provenance:
 
 
 def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """Check a consolidated data set and say what it is; `thorough` compares every file's SHA-256."""
+    """Check a consolidated data set and say what it is; `thorough` compares every file's BLAKE3."""
     facts = consolidated.verify(folder, settings, FIELDS, thorough)
     for file in consolidated.read_description(folder)["files"]:
         with h5py.File(folder / file["name"], "r") as opened:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.rows import Rows
 from workloads.stemdl.npz import read_npz
 
 PROJECTIONS = 3
@@ -27,6 +28,7 @@ RAW_PIXELS = 512
 PROCESSED_PIXELS = 128
 RAW_SHAPE = (PROJECTIONS, RAW_PIXELS, RAW_PIXELS)
 PROCESSED_SHAPE = (PROJECTIONS, PROCESSED_PIXELS, PROCESSED_PIXELS)
+BLOCK = RAW_PIXELS // PROCESSED_PIXELS
 SAMPLE_BYTES = PROJECTIONS * PROCESSED_PIXELS * PROCESSED_PIXELS * 4
 """Bytes of a processed stack."""
 MATERIAL_TYPE = "S128"
@@ -45,27 +47,24 @@ class Sample:
 
 def log_scaled(intensity: NDArray[Any]) -> NDArray[np.float32]:
     """The published scaling clip(10 (max(-17, ln I) + 17), 0, 255), any shape; no intensity gives 0."""
-    scaled = np.array(intensity, np.float32)
     with np.errstate(divide="ignore"):
-        np.log(scaled, out=scaled)
-    np.maximum(scaled, -17, out=scaled)
+        scaled = np.log(intensity, dtype=np.float32)
+    # What is below -17 is below 0 at the end: clipped once, it is the same.
     scaled += 17
     scaled *= 10
-    return np.clip(scaled, 0, 255, out=scaled)
+    return np.asarray(np.clip(scaled, 0, 255, out=scaled))
 
 
 def preprocessed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
     """Raw intensities (…, 512, 512) to log-scaled images (…, 128, 128).
 
-    The published code resizes with OpenCV's INTER_AREA, which for a whole factor is the mean over blocks: 4 x
-    4.
+    The published code resizes with OpenCV's INTER_AREA, which for a whole factor is the mean over blocks of 4 x 4.
     """
-    block = RAW_PIXELS // PROCESSED_PIXELS
-    columns = log_scaled(raw).reshape(*raw.shape[:-1], PROCESSED_PIXELS, block)
-    # Whole arrays are added: numpy's own sums over such short axes take four times as long.
-    rows = functools.reduce(np.add, np.moveaxis(columns, -1, 0))
-    rows = rows.reshape(*raw.shape[:-2], PROCESSED_PIXELS, block, PROCESSED_PIXELS)
-    return np.asarray(functools.reduce(np.add, np.moveaxis(rows, -2, 0)) * np.float32(1 / block**2))
+    *before, height, width = raw.shape
+    # Whole arrays are added, rows first: numpy's own sums over such short axes take many times as long.
+    rows = np.moveaxis(log_scaled(raw).reshape(*before, height // BLOCK, BLOCK, width), -2, 0)
+    columns = functools.reduce(np.add, rows).reshape(*before, height // BLOCK, width // BLOCK, BLOCK)
+    return np.asarray(functools.reduce(np.add, np.moveaxis(columns, -1, 0)) * np.float32(1 / BLOCK**2))
 
 
 def write_raw(path: Path, group: str, stack: NDArray[np.float32], space_group: int) -> None:
@@ -87,9 +86,9 @@ def raw_groups(path: Path) -> tuple[str, ...]:
 def read_raw(path: Path, groups: Sequence[str] | None = None) -> Iterator[tuple[str, NDArray[np.float32], int]]:
     """Group name, stack (3, 512, 512) and space group of every sample of a raw file, or of some, one at a time."""
     chosen = groups or raw_groups(path)
-    with _open_raw(path) as file:
+    with _open_raw(path) as file, path.open("rb") as straight:
         for name in chosen:
-            yield name, *_raw_sample(path, name, file)
+            yield name, *_raw_sample(path, name, file, straight.fileno())
 
 
 def _open_raw(path: Path) -> h5py.File:
@@ -102,7 +101,7 @@ def _open_raw(path: Path) -> h5py.File:
         raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error
 
 
-def _raw_sample(path: Path, name: str, file: h5py.File) -> tuple[NDArray[np.float32], int]:
+def _raw_sample(path: Path, name: str, file: h5py.File, descriptor: int) -> tuple[NDArray[np.float32], int]:
     where = f"{path}: group '{name}'"
     try:
         group = file[name]
@@ -113,7 +112,7 @@ def _raw_sample(path: Path, name: str, file: h5py.File) -> tuple[NDArray[np.floa
         dataset = group["cbed_stack"]
         _check_array(f"{where}, 'cbed_stack'", dataset.shape, dataset.dtype, RAW_SHAPE)
         label = check_label(f"{where}, 'space_group'", group.attrs["space_group"])
-        stack = dataset[()]
+        stack = Rows(path, dataset, descriptor).slab(0, PROJECTIONS)
     except (OSError, RuntimeError, KeyError) as error:
         raise DatasetError(f"{where} cannot be read: {error}; the file is damaged, copy it again") from error
     smallest, largest = stack.min(), stack.max()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import mapped
-from workloads.runtime.writer import Writer
+from workloads.runtime.parallel import interleaved, mapped
+from workloads.runtime.writer import SHARDS, Writer
 from workloads.stemdl.formats import (
     MATERIAL_TYPE,
     Sample,
@@ -109,10 +110,8 @@ class Consolidation(Writer):
         """Read all pieces and put each in its place."""
         places = []
         for part, some in parts.items():
-            first = 0
-            for piece in some:
-                places.append((part, first, piece))
-                first += piece.samples
+            firsts = itertools.accumulate((piece.samples for piece in some), initial=0)
+            places += interleaved([(part, first, piece) for first, piece in zip(firsts, some, strict=False)], SHARDS)
 
         def copy(place: tuple[str, int, Piece]) -> set[int]:
             part, first, piece = place

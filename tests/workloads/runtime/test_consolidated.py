@@ -56,7 +56,7 @@ def test_a_changed_byte_is_found_by_the_thorough_check(folder):
     content[-1] ^= 1
     path.write_bytes(content)
     verify(folder, SETTINGS, FIELDS, thorough=False)
-    with pytest.raises(DatasetError, match=r"training-00001-of-00002\.h5 has another SHA-256"):
+    with pytest.raises(DatasetError, match=r"training-00001-of-00002\.h5 has another BLAKE3"):
         verify(folder, SETTINGS, FIELDS, thorough=True)
 
 

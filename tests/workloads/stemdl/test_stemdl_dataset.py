@@ -176,7 +176,7 @@ def test_a_changed_byte_is_found_by_the_thorough_check_alone(damaged, tiny_setti
         file.seek(100_000)
         file.write(b"\xff\x00\xff")
     verify(damaged, tiny_settings, thorough=False)
-    with pytest.raises(DatasetError, match="another SHA-256"):
+    with pytest.raises(DatasetError, match="another BLAKE3"):
         verify(damaged, tiny_settings, thorough=True)
 
 
