@@ -49,6 +49,14 @@ Two ranks of one machine sum 171 MiB in 20 ms so, and in 75 ms in one piece (Ope
 take as long as 4).
 """
 
+LARGE_BYTES = 32 * 2**20
+"""Where Horovod's thread stands back, the sum of a gradient as large as this is waited for as soon as it is there.
+
+The ranks' computation has every core, so nothing is gained from going on meanwhile; and a thread that works between the
+computation's turns loses its data from the cache each time, and takes the other's out of it. Two ranks on two cores
+trained the 45 million parameters of dms_scatter at a weak efficiency of 0.83 without and 0.86 to 0.89 with this.
+"""
+
 FUSION = "HOROVOD_FUSION_THRESHOLD"
 """Environment variable: up to how many bytes Horovod copies together before it sums them. Our buckets are together."""
 
@@ -68,9 +76,10 @@ class HorovodCommunicator(Communicator):
         niceness = os.environ.get(NICENESS)
         before = started_threads(set()) if niceness else set()
         hvd.init()
-        if niceness and hvd.local_size() <= (os.cpu_count() or 1):
+        self._stands_back = bool(niceness) and hvd.local_size() <= (os.cpu_count() or 1)
+        if self._stands_back:
             for thread in started_threads(before):
-                os.setpriority(os.PRIO_PROCESS, int(thread), int(niceness))
+                os.setpriority(os.PRIO_PROCESS, int(thread), int(niceness or 0))
         self.rank: int = hvd.rank()
         self.size: int = hvd.size()
 
@@ -87,7 +96,7 @@ class HorovodCommunicator(Communicator):
             torch.cuda.set_device(device)
         if self.size == 1:
             return LoneReducer(model)
-        return FlatReducer(model, self, HorovodTransport(), bucket_bytes, compress)
+        return FlatReducer(model, self, HorovodTransport(self._stands_back), bucket_bytes, compress)
 
     def sum(self, array: Array) -> Array:
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
@@ -134,7 +143,9 @@ class HorovodCommunicator(Communicator):
 class HorovodTransport(Transport):
     """Horovod's own thread carries the sums; this rank only hands them over and waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, stands_back: bool) -> None:
+        """``stands_back``: Horovod's thread has no core of its own and gives way to the computation."""
+        self._stands_back = stands_back
         self._handles: list[int] = []
         self._exchanges: list[_Exchange] = []
 
@@ -147,6 +158,8 @@ class HorovodTransport(Transport):
         pieces = torch.split(tensor, length)  # type: ignore[no-untyped-call]
         for number, piece in enumerate(pieces):
             self._handles.append(hvd.allreduce_async_(piece, op=hvd.Sum, name=f"{name}.{number}"))
+        if self._stands_back and tensor.device.type == "cpu" and tensor.nbytes >= LARGE_BYTES:
+            self._wait()
 
     def progress(self) -> None:
         """Sum the parts that have come in and send them on."""
@@ -159,9 +172,12 @@ class HorovodTransport(Transport):
             exchange.send_on(wait=True)
         for exchange in self._exchanges:
             exchange.finish()
+        self._exchanges.clear()
+        self._wait()
+
+    def _wait(self) -> None:
         for handle in self._handles:
             hvd.synchronize(handle)
-        self._exchanges.clear()
         self._handles.clear()
 
 
