@@ -53,7 +53,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         "comm": options.comm,
         "recipe": options.recipe,
         "overrides": options.overrides,
-        "batch_per_rank": BATCH[benchmark],
+        "batch_per_rank": ours.settings_of(words)["benchmark"]["training"]["batch_size"],
         "processor": processor(),
         "bfloat16": bf16_units() or "none",
         "rounds": options.rounds,

@@ -142,13 +142,18 @@ def check_contents(
     return total
 
 
+def digest_of(made_of: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that differ where anything that data depend on differs, this format among it."""
+    return hashlib.sha256(json.dumps([FORMAT, dict(made_of)], sort_keys=True).encode()).hexdigest()[:8]
+
+
 def stand_in_name(benchmark: str, settings: Mapping[str, Any], made_of: Mapping[str, Any]) -> str:
     """Folder of stand-in data under the data root, such as "em_denoise/stand-in-1-small-seed1-ab12cd34".
 
     `made_of` is all that the data depend on: other values, another folder.
     """
-    digest = hashlib.sha256(json.dumps(dict(made_of), sort_keys=True).encode()).hexdigest()[:8]
-    return f"{benchmark}/stand-in-{settings['version']}-{settings['preset']}-seed{settings['seed']}-{digest}"
+    seed = settings["seed"]
+    return f"{benchmark}/stand-in-{settings['version']}-{settings['preset']}-seed{seed}-{digest_of(made_of)}"
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +41,7 @@ def folder_name(settings: Mapping[str, Any]) -> str:
     source, version, split = settings["source"], settings["version"], settings["split"]
     if source == "real":
         return f"stemdl/real-{version}-{split}"
-    digest = hashlib.sha256(json.dumps(_made_of(settings), sort_keys=True).encode()).hexdigest()[:8]
+    digest = consolidated.digest_of(_made_of(settings))
     return f"stemdl/stand-in-{version}-{settings['preset']}-{split}-seed{settings['seed']}-{digest}"
 
 
