@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.acceptance.measurements import Measurement, measurements
 from orchestrator.acceptance.node_checks import collect, pairs_of
-from orchestrator.acceptance.presentation import CLASSES, bounds_text, headline, named_text, title
+from orchestrator.acceptance.presentation import CLASSES, bounds_text, headline, named_text, title, value_text
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, latencies
 from orchestrator.acceptance.record import Record
 from orchestrator.analysis.fleet import beside_others, bus_bandwidth, node_rates
@@ -40,7 +40,7 @@ def write_page(record: Record, document: Mapping[str, Any]) -> Path:
         title=f"Acceptance of {document['cluster']}: {document['outcome']}",
         facts=[f"suite {document['suite']}", document["name"], moment(document["started"])],
         answer=headline(document),
-        tiles_of=tile_entries(document),
+        tiles_of=tile_entries(document), reasons=reason_entries(document),
         contents=[*contents, ("record", "Record")],
         phases=phases, tables=tables,
         record=[("campaigns", ", ".join(document["campaigns"])), ("nodes", ", ".join(document["nodes"]))],
@@ -62,6 +62,17 @@ def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "detail": f"{document['runs']} runs",
         },
     ]
+
+
+def reason_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Why the verdict is no better: the checks that failed, then the undecided ones, in words."""
+    return [
+        {
+            "outcome": outcome, "tone": CLASSES[outcome], "check": title(check), "named": named_text(check),
+            "value": f"{value_text(check)}, bound {bounds_text(check)}" if check["value"] is not None else check["why"],
+        }
+        for outcome in ("fail", "undecided") for check in document["checks"] if check["outcome"] == outcome
+    ]  # fmt: skip
 
 
 def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

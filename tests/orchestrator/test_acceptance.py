@@ -12,6 +12,7 @@ import xmlschema
 import yaml
 from commands import Answer, Command
 
+from orchestrator.acceptance.page import reason_entries
 from orchestrator.acceptance.suite import resolve
 from orchestrator.config.compose import UsageError
 
@@ -105,6 +106,21 @@ def test_the_record_holds_junit_by_its_schema_the_page_and_what_nodes_are_made_o
     assert node["kernel"] and node["processor"]["model"] and node["mpi"]
     assert list(record.glob("runs/*/*/attempt-1/telemetry.h5"))
     assert list(record.glob("runs/*/*/manifest.json"))
+
+
+@pytest.mark.ranks
+def test_the_page_says_first_what_failed_by_how_much_and_whom_it_names(accepted: tuple[Answer, Path]) -> None:
+    document = json.loads((accepted[1] / "verdict.json").read_text())
+    assert reason_entries(document) == []
+    by_check = {entry["check"]: entry for entry in document["checks"]}
+    by_check["completed"] |= {"outcome": "undecided", "value": None, "why": "no run ended"}
+    by_check["correct"] |= {
+        "outcome": "fail", "value": 2.0, "interval": None, "named": [{"what": "node", "name": "n2", "value": None}],
+    }  # fmt: skip
+    failed, undecided = reason_entries(document)
+    assert (failed["outcome"], failed["named"]) == ("fail", "node n2")
+    assert failed["value"] == "2 nodes with wrong results, bound ≤ 0"
+    assert (undecided["outcome"], undecided["value"]) == ("undecided", "no run ended")
 
 
 @pytest.mark.ranks
