@@ -284,7 +284,7 @@ def test_downloaded_files_convert_and_verify_and_a_damaged_copy_is_named(
         file.seek(1_000_000)
         file.write(b"\xff\xff\xff")
     damaged = orchestrator("benchmark=em_denoise", *WORDS)
-    assert damaged.code == 64 and str(path) in damaged.err and "SHA-256" in damaged.err
+    assert damaged.code == 64 and str(path) in damaged.err and "BLAKE3" in damaged.err
 
 
 def test_a_download_that_was_interrupted_is_not_converted(orchestrator: Command, gate: Gate, tmp_path: Path) -> None:
