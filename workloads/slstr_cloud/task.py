@@ -39,10 +39,11 @@ class SlstrCloudTask(Task):
         return ConsolidatedSet(self.folder, "evaluation")
 
     def build_model(self) -> nn.Module:
-        """The U-Net, `model.width` channels in its first level."""
+        """The U-Net, as the benchmark's `model` settings say: width, merge_enlargement."""
         channels_last = self.settings["training"].get("channels_last", False)
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        return CloudNet(self.settings["model"]["width"], memory_format)
+        chosen = self.settings["model"]
+        return CloudNet(chosen["width"], chosen["merge_enlargement"], memory_format)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean binary cross-entropy of the pixels, from logits.

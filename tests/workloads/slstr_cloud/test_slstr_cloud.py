@@ -16,6 +16,7 @@ from workloads.runtime.task import to_device
 from workloads.slstr_cloud import dataset, formats
 from workloads.slstr_cloud.geometry import Geometry, split_by_file
 from workloads.slstr_cloud.inference import scene_logits
+from workloads.slstr_cloud.model import UNet
 from workloads.slstr_cloud.quality import CloudQuality
 from workloads.slstr_cloud.radiation import brightness, planck
 from workloads.slstr_cloud.simulation import simulate
@@ -28,7 +29,9 @@ TINY = {
     "height": 72, "width": 90, "patch": 32, "crop": 8, "scenes": 5,
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {
-    "dataset": TINY, "model": {"width": 4, "cloud_weight": 1.0, "rim": 0}, "training": {"channels_last": True},
+    "dataset": TINY,
+    "model": {"width": 4, "merge_enlargement": False, "cloud_weight": 1.0, "rim": 0},
+    "training": {"channels_last": True},
 }  # fmt: skip
 
 
@@ -67,6 +70,20 @@ def test_files_are_divided_as_scikit_learn_divides_them():
 def test_the_reference_model_has_the_published_number_of_parameters():
     model = SlstrCloudTask({**BENCHMARK, "dataset": BENCHMARK["dataset"]}, Path("nowhere")).build_model()
     assert sum(parameter.numel() for parameter in model.parameters()) == 1_948_609
+
+
+def test_enlargement_merged_with_the_convolution_behind_it_is_the_same_function():
+    torch.manual_seed(1)
+    plain, merged = UNet(4).double(), UNet(4, merge=True).double()
+    merged.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 9, 24, 40, dtype=torch.float64)
+    weights = torch.randn(2, 1, 24, 40, dtype=torch.float64)
+    outputs = [model(images) for model in (plain, merged)]
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-12, atol=1e-12)
+    for output in outputs:
+        (output * weights).sum().backward()
+    for one, other in zip(plain.parameters(), merged.parameters(), strict=True):
+        torch.testing.assert_close(other.grad, one.grad, rtol=1e-10, atol=1e-10)
 
 
 def random_masks(seed, count=6):
@@ -207,7 +224,7 @@ def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_onc
 
 
 def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder):
-    settings = {**SETTINGS, "model": {"width": 4, "cloud_weight": 0.5, "rim": 5}}
+    settings = {**SETTINGS, "model": {"width": 4, "merge_enlargement": True, "cloud_weight": 0.5, "rim": 5}}
     task = SlstrCloudTask(settings, folder)
     model = task.build_model()
     batch = to_device(task.training_set.read(np.arange(2)), torch.device("cpu"))
