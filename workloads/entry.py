@@ -221,8 +221,19 @@ class Rank:
                 "compile": settings["compile"],
                 "fused": is_fused(trainer.optimizer),
                 "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+                "step_work": self.step_work(trainer) if self.rank == 0 else None,
             },
         }
+
+    def step_work(self, trainer: Any) -> dict[str, int] | None:
+        """What a step of this rank takes. A failure is a warning: what was measured stands."""
+        from workloads.runtime.arithmetic import step_work
+
+        try:
+            return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entries()
+        except Exception as error:
+            self.warnings.append(f"the arithmetic of a step was not counted: {type(error).__name__}: {error}")
+            return None
 
     def keep_model(self, model: Any, quality: dict[str, float]) -> None:
         """Write the trained model for later inference. A failure is a warning: what was measured stands."""

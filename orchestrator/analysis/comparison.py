@@ -8,12 +8,21 @@ from typing import Any
 
 SAME = ("benchmark", "cluster", "comm", "mode", "scale", "nodes", "ranks")
 
+FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
+
+
+def fraction(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Median of how near the runs came to a peak."""
+    found = [run["achieved"][name] for run in runs if run.get("achieved") and run["achieved"][name] is not None]
+    return statistics.median(found) if found else None
+
 
 def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A row a recipe, from a report's run entries, wherever two or more recipes completed under the same conditions.
 
     Throughput (warm where there is a warm epoch) and quality are medians over the repeats; time to accuracy is the
-    median of the repeats that reached the target, with how many did; ``speedup`` is relative to the group's first.
+    median of the repeats that reached the target, with how many did; ``speedup`` is relative to the group's first;
+    ``of_bf16_peak`` and ``of_memory_bandwidth`` are None where an accelerator's peaks are not stated.
     """
     groups: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
     for run in runs:
@@ -37,6 +46,7 @@ def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "n": len(members),
                     "samples_per_s": rate,
                     "speedup": rate / base,
+                    **{name: fraction(members, name) for name in FRACTIONS},
                     "metric": members[0]["quality"]["metric"],
                     "quality": statistics.median(values) if values else None,
                     "target": members[0]["quality"]["target"],

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from orchestrator.analysis.ceiling import achieved
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import series_of
 from orchestrator.attempts import lost
@@ -118,11 +119,28 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
         "split_s": asdict(parts) if (parts := split_of(record)) else None,
         "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
         "training": result.get("training", {}),
+        "achieved": achieved_entry(record, manifest, result),
         "inference": result.get("inference"),
         "pictures": [f"attempt-{run['attempts']}/{name}" for name in result.get("pictures", [])],
         "warnings": result.get("warnings", []),
         "directory": run["directory"],
         "config_hash": run["config_hash"],
+    }
+
+
+def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Arithmetic and memory traffic of each device, with the peaks that the profile states; null where not counted."""
+    training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
+    if not training.get("step_work") or not rate or not len(record.ranks):
+        return None
+    devices = {(rank["host"], rank["device"]) for rank in record.ranks}
+    accelerated = all(device != "cpu" for _, device in devices)
+    stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
+    # Ranks on processors have each their own cores, and so are a device each.
+    count = len(devices) if accelerated else len(record.ranks)
+    return {
+        **asdict(achieved(training["step_work"], rate, count, stated, bool(training.get("compile")))),
+        "accelerator": stated.get("model") or None,
     }
 
 

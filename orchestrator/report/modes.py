@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
+"""Columns that only accelerators with stated peaks fill."""
+
 
 def print_inference(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Load time, latency and throughput by batch size of the runs that have them."""
@@ -43,18 +46,12 @@ def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
     if not rows:
         return
     table = Table(title="Recipes compared", title_justify="left")
-    for heading in (
-        "benchmark",
-        "mode",
-        "comm",
-        "nodes",
-        "recipe",
-        "n",
-        "samples/s",
-        "×",
-        "quality",
-        "time to accuracy",
-    ):
+    peaks = any(row[name] is not None for row in rows for name in PEAKS)
+    for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", "samples/s", "×"):
+        table.add_column(heading)
+    for heading in PEAKS.values() if peaks else ():
+        table.add_column(heading)
+    for heading in ("quality", "time to accuracy"):
         table.add_column(heading)
     for row in rows:
         quality = (
@@ -63,7 +60,13 @@ def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
         seconds = row["time_to_accuracy_s"]
         time = "–" if seconds is None else f"{seconds:.1f} s ({row['reached']} of {row['n']})"
         words = [row["benchmark"], row["mode"], row["comm"], str(row["nodes"]), row["recipe"], str(row["n"])]
+        shares = ["–" if row[name] is None else f"{100 * row[name]:.1f} %" for name in PEAKS] if peaks else []
         table.add_row(
-            *(escape(word) for word in words), f"{row['samples_per_s']:.1f}", f"{row['speedup']:.2f}", quality, time
+            *(escape(word) for word in words),
+            f"{row['samples_per_s']:.1f}",
+            f"{row['speedup']:.2f}",
+            *shares,
+            quality,
+            time,
         )
     console.print(table)

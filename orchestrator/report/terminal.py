@@ -108,9 +108,34 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     )
     console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
+    if run["achieved"]:
+        console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)
     print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
+
+
+def achieved_text(found: Mapping[str, Any]) -> str:
+    """ "each device: 412 TFLOP/s (41.7 % of its bfloat16 peak), 1.2 TB/s to and from memory (36 % of …)"."""
+    each = "each device" if found["accelerator"] else "each rank"
+    parts = [f"{scaled(found['flop_per_s'], 'FLOP/s')}{fraction(found['of_bf16_peak'], 'its bfloat16 peak')}"]
+    if found["bytes_per_s"] is not None:
+        share = fraction(found["of_memory_bandwidth"], "its memory's bandwidth")
+        parts.append(f"{scaled(found['bytes_per_s'], 'B/s')} to and from memory{share}")
+    return f"{each}: {', '.join(parts)}"
+
+
+def scaled(value: float, unit: str) -> str:
+    """Three digits with a prefix: "412 TFLOP/s"."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G")):
+        if value >= factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value / 1e6:.3g} M{unit}"
+
+
+def fraction(value: float | None, whole: str) -> str:
+    """ " (41.7 % of its bfloat16 peak)", or nothing where the peak is not known."""
+    return "" if value is None else f" ({100 * value:.1f} % of {whole})"
 
 
 def print_attempts(run: Mapping[str, Any], console: Console) -> None:

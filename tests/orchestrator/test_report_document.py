@@ -124,3 +124,47 @@ def test_the_terminal_report_says_why_it_stops_scaling(tmp_path: Path, orchestra
     shown = orchestrator("report").out
     for words in ("95 % interval", "lost: communication", "Gustafson: serial", "Universal Scalability Law", "3 of 3"):
         assert words in shown, words
+
+
+WORK = {"samples": 8, "flop": 8 * 10**12, "bytes": 4 * 10**12}
+PEAKS = {"model": "NVIDIA H100 SXM5 80 GB", "peak_bf16_tflops": 1000, "memory_gb_per_s": 2000}
+
+
+def working(record: RunRecord, device: str, peaks: dict, **training: object) -> RunRecord:
+    """The run as it is when a step's work was counted, each rank on the device of that name."""
+    result, manifest = json.loads(record.run["result"]), json.loads(record.run["manifest"])
+    result["training"] |= {"step_work": WORK, **training}
+    manifest["config"]["cluster"] = {"accelerator": peaks}
+    record.run |= {"result": json.dumps(result), "manifest": json.dumps(manifest)}
+    ranks = [{**rank, "device": device.format(**rank)} for rank in record.ranks]
+    return RunRecord(record.run, ranks, record.evaluations, record.phases)
+
+
+def test_what_a_device_does_is_told_as_a_fraction_of_its_peaks_where_they_are_stated(tmp_path: Path) -> None:
+    def achieved(device: str, peaks: dict, **training: object) -> dict:
+        record = stored_run(tmp_path, name=f"r{len(list(tmp_path.glob('*/*')))}", rate=100.0)
+        return document_of([working(record, device, peaks, **training)])["runs"][0]["achieved"]
+
+    # 100 samples/s a rank, 10¹² operations and half as many bytes a sample.
+    alone = achieved("GPU-{rank}", PEAKS)
+    assert (alone["devices"], alone["flop_per_s"], alone["bytes_per_s"]) == (2, 1e14, 5e13)
+    assert (alone["of_bf16_peak"], alone["of_memory_bandwidth"]) == (0.1, 25.0)
+    processors = achieved("cpu", PEAKS)
+    assert processors["flop_per_s"] == 1e14 and processors["of_bf16_peak"] is processors["accelerator"] is None
+    assert achieved("GPU-{rank}", {})["of_memory_bandwidth"] is None
+    # Ranks that share a device add up on it; what a compiler fused was not counted.
+    assert achieved("GPU-0", PEAKS)["flop_per_s"] == 2e14
+    assert achieved("GPU-{rank}", PEAKS, compile=True)["bytes_per_s"] is None
+
+
+def test_recipes_are_compared_by_what_they_make_of_the_accelerator(tmp_path: Path, orchestrator: Command) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    records = [
+        working(stored_run(tmp_path / "runs", name=recipe, recipe=recipe, rate=rate), "GPU-{rank}", PEAKS)
+        for recipe, rate in (("reference", 50.0), ("fast", 125.0))
+    ]
+    Store(default_url(results)).put_all(records)
+    shown = orchestrator("report").out
+    for words in ("of bfloat16 peak", "12.5 %", "5.0 %", "each device: 125 TFLOP/s (12.5 % of its bfloat16 peak)"):
+        assert words in shown, shown

@@ -100,9 +100,10 @@ class Trainer:
         self.forward = compiled(self.reducer.module, device) if self.settings["compile"] else self.reducer.module
         progress.waits_for_gradients = self.waits_for_gradients
 
-        largest = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
+        self.micro_batch = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
+        """Samples of the largest micro-batch that a rank goes through at once."""
         pin = device.type == "cuda"
-        self.training_loader = Loader(task.training_set, largest, pin)
+        self.training_loader = Loader(task.training_set, self.micro_batch, pin)
         self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin)
         self.telemetry = Telemetry(self.last_step + 1)
         # On the device, so that keeping a loss waits for nothing.

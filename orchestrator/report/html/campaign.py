@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.comparison import FRACTIONS
 from orchestrator.report.html.folder import Folder, Table, moment, page_name
 from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
@@ -74,6 +75,7 @@ def campaign_tables(document: Mapping[str, Any]) -> list[Table]:
     if document.get("comparison"):
         columns = ["benchmark", "mode", "comm", "nodes", "recipe", "n", "samples_per_s", "speedup", "metric", "quality"]
         columns += ["target", "time_to_accuracy_s", "reached"]
+        columns += [name for name in FRACTIONS if any(row[name] is not None for row in document["comparison"])]
         rows = [[row[name] for name in columns] for row in document["comparison"]]
         note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
         tables.append(Table("comparison", "Recipes compared", note, columns, rows))

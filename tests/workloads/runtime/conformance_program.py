@@ -1,6 +1,7 @@
 """What every rank runs in the conformance suite: each check in turn, and a report of each.
 
-``python conformance_program.py COMMUNICATOR REPORT_FOLDER``, started by mpirun. Rank r leaves rank-r.json: for each
+``python conformance_program.py COMMUNICATOR REPORT_FOLDER``, started by mpirun; the environment's CONFORMANCE_DEVICE
+says where the models are. Rank r leaves rank-r.json: for each
 check null or what went wrong. A check talks first and judges afterwards, so that one that fails leaves no rank
 waiting; should one wait all the same, the suite's timeout ends it.
 """
@@ -8,6 +9,7 @@ waiting; should one wait all the same, the suite's timeout ends it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -22,7 +24,7 @@ from torch.nn import functional
 
 from workloads.runtime.communicators import Communicator, WorldSizeError, join
 
-CPU = torch.device("cpu")
+DEVICE = torch.device(os.environ.get("CONFORMANCE_DEVICE", "cpu"))
 SMALL_BUCKETS = 2048
 """Bytes: small enough that the little models here fill several buckets."""
 ABORT_CODE = 7
@@ -48,8 +50,9 @@ class Perceptron(nn.Module):
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A model that is the same on every device."""
     torch.manual_seed(seed)
-    return build()
+    return build().to(DEVICE)
 
 
 def samples(count: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
@@ -57,7 +60,7 @@ def samples(count: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Ten
     generator = torch.Generator().manual_seed(11)
     inputs = torch.randn(count, 6, generator=generator, dtype=torch.float64)
     targets = torch.randn(count, 3, generator=generator, dtype=torch.float64)
-    return inputs.to(dtype), targets.to(dtype)
+    return inputs.to(DEVICE, dtype), targets.to(DEVICE, dtype)
 
 
 def gradients(model: nn.Module) -> list[Tensor]:
@@ -81,7 +84,7 @@ def backward_share(
 ) -> list[Tensor]:
     """The averaged gradients of this communicator's ranks, each with an equal share of the global batch."""
     model = seeded(Perceptron, 3).to(dtype)
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS, compress=compress)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS, compress=compress)
     inputs, targets = samples(4 * micro_batches * communicator.size, dtype)
     for _ in range(3):  # the first steps are those in which buckets are laid out
         model.zero_grad(set_to_none=True)
@@ -103,7 +106,9 @@ def backward_whole(size: int, dtype: torch.dtype, micro_batches: int = 1) -> lis
 
 def everywhere_alike(communicator: Communicator, tensors: list[Tensor]) -> bool:
     """On rank 0 whether all ranks hold the same numbers; True elsewhere."""
-    gathered = communicator.gather(torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).numpy())
+    gathered = communicator.gather(
+        torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).cpu().numpy()
+    )
     return gathered is None or bool((gathered == gathered[0]).all())
 
 
@@ -136,6 +141,7 @@ def broadcast_of_every_type(communicator: Communicator) -> None:
         torch.empty(0, 4),
         torch.full((5,), rank, dtype=torch.uint8),
     ]
+    tensors = [tensor.to(DEVICE) for tensor in tensors]
     communicator.broadcast(tensors, root=communicator.size - 1)
     last = communicator.size - 1
     assert (tensors[0] == last).all() and tensors[0].dtype == torch.float64
@@ -204,7 +210,7 @@ def gradients_of_mixed_types(communicator: Communicator) -> None:
             return self.last(self.first(inputs).double())
 
     model, alone = seeded(Mixed, 2), seeded(Mixed, 2)
-    reducer = communicator.reducer(model, CPU)
+    reducer = communicator.reducer(model, DEVICE)
     inputs, targets = samples(2 * communicator.size)
     part = slice(2 * communicator.rank, 2 * communicator.rank + 2)
     reducer.backward(functional.mse_loss(reducer.module(inputs[part]), targets[part].double()))
@@ -216,7 +222,7 @@ def uneven_last_batch(communicator: Communicator) -> None:
     """Ranks with batches of different sizes, one with none, weigh their mean losses by n_local · R / n_global."""
     for total in (7, 2):
         model, alone = seeded(Perceptron, 4).double(), seeded(Perceptron, 4).double()
-        reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+        reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
         inputs, targets = samples(total, torch.float64)
         mine = shares(total, communicator.size)[communicator.rank]
         count = mine.stop - mine.start
@@ -236,7 +242,7 @@ def gradient_accumulation(communicator: Communicator) -> None:
 def gradients_zeroed_in_place(communicator: Communicator) -> None:
     """zero_grad(set_to_none=False) keeps the gradients' memory: the next step must not be the worse for it."""
     model, alone = seeded(Perceptron, 5).double(), seeded(Perceptron, 5).double()
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
     inputs, targets = samples(4 * communicator.size, torch.float64)
     part = slice(4 * communicator.rank, 4 * communicator.rank + 4)
     for _ in range(3):
@@ -252,9 +258,9 @@ def channels_last_keeps_its_strides(communicator: Communicator) -> None:
         return model.double().to(memory_format=torch.channels_last)
 
     model, alone = seeded(build, 6), seeded(build, 6)
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
     generator = torch.Generator().manual_seed(8)
-    images = torch.randn(2 * communicator.size, 3, 9, 9, generator=generator, dtype=torch.float64)
+    images = torch.randn(2 * communicator.size, 3, 9, 9, generator=generator, dtype=torch.float64).to(DEVICE)
     for _ in range(2):
         model.zero_grad()
         part = images[2 * communicator.rank : 2 * communicator.rank + 2].to(memory_format=torch.channels_last)
@@ -271,7 +277,7 @@ def channels_last_keeps_its_strides(communicator: Communicator) -> None:
 def unused_parameter(communicator: Communicator) -> None:
     """A parameter that rank 0 alone leaves out, and one that all leave out, in a step after one that used all."""
     model, alone = seeded(Perceptron, 7).double(), seeded(Perceptron, 7).double()
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS, unused_parameters=True)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS, unused_parameters=True)
     inputs, targets = samples(4 * communicator.size, torch.float64)
     for skipping in ([], [0], list(range(communicator.size)), [0], []):
         model.zero_grad(set_to_none=True)
@@ -293,7 +299,7 @@ def unused_parameter(communicator: Communicator) -> None:
 def frozen_parameter(communicator: Communicator) -> None:
     model = seeded(Perceptron, 7)
     model.first.weight.requires_grad_(False)
-    reducer = communicator.reducer(model, CPU)
+    reducer = communicator.reducer(model, DEVICE)
     reducer.backward(reducer.module(samples(4)[0]).square().mean())
     assert model.first.weight.grad is None
     assert model.last.weight.grad is not None
@@ -302,7 +308,7 @@ def frozen_parameter(communicator: Communicator) -> None:
 def raised_flag_is_seen_by_all_in_the_same_step(communicator: Communicator) -> None:
     """Also in the first steps, when buckets are laid out, and beside the gradients of several micro-batches."""
     model = seeded(Perceptron, 8)
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
     inputs, targets = samples(4)
     raising = {0: 0, 3: communicator.size - 1, 4: 0}
     seen, found = [], []
@@ -323,7 +329,7 @@ def five_steps_of_training(communicator: Communicator) -> list[float]:
     model = seeded(Perceptron, 9 + communicator.rank).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
     communicator.broadcast_state(model, optimizer)
-    reducer = communicator.reducer(model, CPU, bucket_bytes=SMALL_BUCKETS)
+    reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
     inputs, targets = samples(8, torch.float64)
     count = 8 // communicator.size
     part = slice(count * communicator.rank, count * (communicator.rank + 1))
@@ -389,7 +395,7 @@ def sum_of_counts(communicator: Communicator) -> None:
 
 
 def mean_of_buffers(communicator: Communicator) -> None:
-    model = nn.BatchNorm2d(4)
+    model = nn.BatchNorm2d(4).to(DEVICE)
     model.running_mean.fill_(float(communicator.rank))
     model.running_var.fill_(2.0 * communicator.rank)
     communicator.mean_buffers(model)
@@ -411,7 +417,7 @@ def wrong_world_is_refused(communicator: Communicator) -> None:
 def slow_rank_is_not_the_one_that_waits(communicator: Communicator) -> None:
     """Rank 0 sleeps in its forward pass: the others wait for it, and it waits for nobody."""
     model = seeded(Perceptron, 1)
-    reducer = communicator.reducer(model, CPU)
+    reducer = communicator.reducer(model, DEVICE)
     inputs, _ = samples(4)
     waits = []
     for _ in range(4):

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from workloads.runtime.communicators import COMMUNICATORS
 from workloads.runtime.communicators.rendezvous import first_host, from_slurm, from_torchrun
+from workloads.runtime.communicators.torch import ACCELERATOR_BACKEND
 
 PROJECT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(__file__).with_name("conformance_program.py")
@@ -28,6 +29,8 @@ SIZES = (2, 4)
 TIMEOUT_S = 180
 
 everywhere = pytest.mark.parametrize(("name", "size"), [(name, size) for name in COMMUNICATORS for size in SIZES])
+
+needs_accelerator = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator that CUDA can use")
 
 
 @dataclass
@@ -40,8 +43,8 @@ class Launch:
     output: str
 
 
-def mpirun(ranks: int, *program: str) -> subprocess.CompletedProcess[str]:
-    """Run Python under mpirun; ranks may outnumber cores."""
+def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:
+    """Run Python under mpirun, with further variables in its environment; ranks may outnumber cores."""
     launcher = Path(sys.executable).with_name("mpirun")
     options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
     environment = {
@@ -51,6 +54,7 @@ def mpirun(ranks: int, *program: str) -> subprocess.CompletedProcess[str]:
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_mpi_yield_when_idle": "1",
+        **further,
     }
     return subprocess.run(
         [str(launcher) if launcher.exists() else "mpirun", *options, sys.executable, *program],
@@ -62,12 +66,13 @@ def mpirun(ranks: int, *program: str) -> subprocess.CompletedProcess[str]:
 
 
 @functools.cache
-def launch(name: str, size: int) -> Launch:
-    """One start for all checks of that communicator and number of ranks."""
+def launch(name: str, size: int, device: str = "cpu") -> Launch:
+    """One start for all checks of that communicator and number of ranks, which share the accelerator if they use it."""
     if name == "horovod":
         pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
     with tempfile.TemporaryDirectory() as folder:
-        ended = mpirun(size, str(PROGRAM), name, folder)
+        variables = {"CONFORMANCE_DEVICE": device, ACCELERATOR_BACKEND: "gloo"}
+        ended = mpirun(size, str(PROGRAM), name, folder, **variables)
         now = time.time()
         reports = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("rank-*.json"))]
     last = max((report.get("ended", 0.0) for report in reports), default=0.0)
@@ -84,6 +89,21 @@ def test_communicator(name: str, size: int, check: str) -> None:
         assert report["size"] == size
         failure = report["checks"].get(check, f"did not get so far\n{outcome.output}")
         assert failure is None, f"rank {rank}: {failure}"
+
+
+@pytest.mark.ranks
+@needs_accelerator
+@pytest.mark.parametrize("name", ["mpi", "torch"])
+def test_communicator_keeps_all_promises_where_ranks_share_an_accelerator(name: str) -> None:
+    outcome = launch(name, 2, "cuda:0")
+    assert len(outcome.reports) == 2, outcome.output
+    failures = {
+        check: failure
+        for report in outcome.reports
+        for check, failure in report["checks"].items()
+        if failure is not None
+    }
+    assert set(outcome.reports[0]["checks"]) == set(CHECKS) and not failures, failures
 
 
 @pytest.mark.ranks
@@ -114,6 +134,48 @@ def test_abort_of_one_rank_ends_all_within_seconds(name: str) -> None:
 def test_closing_ends_in_order(name: str) -> None:
     outcome = launch(name, 4)
     assert outcome.exit_code == 0, outcome.output
+
+
+NCCL_ALONE = """
+import sys, torch
+from torch import nn
+from workloads.runtime.communicators import join
+from workloads.runtime.communicators.buckets import FlatReducer
+
+# One accelerator holds one rank of NCCL: the sum over a world of one, by the path that many ranks take.
+with join(sys.argv[1]) as communicator:
+    device = torch.device("cuda", 0)
+    torch.manual_seed(1)
+    model, alone = (nn.Linear(300, 200).to(device) for _ in range(2))
+    alone.load_state_dict(model.state_dict())
+    if sys.argv[1] == "horovod":
+        from workloads.runtime.communicators.horovod import HorovodTransport
+        reducer = FlatReducer(model, communicator, HorovodTransport(False), 2**16, sys.argv[2] == "bfloat16")
+    else:
+        from workloads.runtime.communicators.torch import TorchReducer
+        reducer = TorchReducer(model, device, 2**16, False, sys.argv[2] == "bfloat16")
+    inputs = torch.randn(64, 300, device=device)
+    alone(inputs).square().mean().backward()
+    for _ in range(4):
+        model.zero_grad()
+        reducer.backward(reducer.module(inputs).square().mean())
+        for one, other in zip(model.parameters(), alone.parameters()):
+            near = 2**-7 if sys.argv[2] == "bfloat16" else 1e-6
+            torch.testing.assert_close(one.grad, other.grad, rtol=near, atol=near * float(other.grad.abs().max()))
+"""
+
+
+@pytest.mark.ranks
+@needs_accelerator
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["horovod", "torch"])
+def test_nccl_leaves_the_gradients_of_a_world_of_one_as_they_are(name: str, precision: str) -> None:
+    if name == "horovod":
+        horovod = pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
+        if not horovod.nccl_built():
+            pytest.skip("this Horovod was built without NCCL")
+    ended = mpirun(1, "-c", NCCL_ALONE, name, precision)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 ALONE = """

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from test_communicators import mpirun
 
-from workloads.runtime.energy import Rapl, Sampler, meters, summed
+from workloads.runtime.energy import Nvml, Rapl, Sampler, meters, summed
 
 RANGE = 10_000_000
 PROGRAM = """
@@ -126,3 +127,23 @@ def test_four_ranks_on_two_nodes_sum_what_one_rank_a_node_read(tmp_path: Path) -
     assert used["j"] == pytest.approx(2 * 5.0 * used["seconds"], rel=0.15)
     assert used["to_accuracy_j"] == pytest.approx(2 * 5.0 * 0.6, rel=0.2)
     assert found["watts"] == pytest.approx([5.0] * len(found["watts"]), rel=0.2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator that CUDA can use")
+def test_the_accelerators_energy_is_its_power_over_time() -> None:
+    import pynvml
+
+    meter, powers = Nvml(), []
+    matrix = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    sampler = Sampler([meter], period=0.1)
+    sampler.start()
+    begun = time.time()
+    while time.time() - begun < 4:
+        matrix @ matrix
+        torch.cuda.synchronize()
+        powers.append(sum(pynvml.nvmlDeviceGetPowerUsage(handle) for handle in meter.handles) / 1e3)
+    sampler.stop()
+    # The power that NVML tells is itself a mean over the last second.
+    settled = powers[len(powers) // 2 :]
+    watts = sampler.between(begun + 2, begun + 3.5) / 1.5
+    assert watts == pytest.approx(sum(settled) / len(settled), rel=0.1)
