@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -53,10 +54,27 @@ def build_key(mpi: Mpi, gpu_operations: str | None) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def cuda_home() -> Path | None:
+    """Folder of the CUDA toolkit whose ``nvcc`` is to be used, None if there is no ``nvcc``.
+
+    A toolkit named by the environment is taken before one on the path. The one on the path says itself where it lives:
+    a site may have a script or a link there, with no toolkit around it.
+    """
+    for name in ("HOROVOD_CUDA_HOME", "CUDA_HOME"):
+        asked = os.environ.get(name)
+        if asked and Path(asked, "bin/nvcc").exists():
+            return Path(asked)
+    compiler = shutil.which("nvcc")
+    if compiler is not None:
+        plan = subprocess.run([compiler, "--dryrun", "none.cu"], capture_output=True, text=True)
+        top = re.search(r"^#\$ TOP=(.+)$", plan.stdout + plan.stderr, re.MULTILINE)
+        return Path(top.group(1).strip()).resolve() if top else Path(compiler).resolve().parents[1]
+    usual = Path("/usr/local/cuda")
+    return usual if (usual / "bin/nvcc").exists() else None
+
+
 def nccl_home() -> Path | None:
     """Folder that holds NCCL's ``include`` and ``lib``, when torch is a CUDA build and a CUDA compiler is there."""
-    import shutil
-
     asked = os.environ.get("HOROVOD_NCCL_HOME")
     if asked:
         return Path(asked)
@@ -65,14 +83,29 @@ def nccl_home() -> Path | None:
         capture_output=True,
         text=True,
     )
-    cuda_home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
-    if not probe.stdout.strip() or not (shutil.which("nvcc") or Path(cuda_home, "bin/nvcc").exists()):
+    if not probe.stdout.strip() or cuda_home() is None:
         return None
     for entry in sys.path:
         candidate = Path(entry, "nvidia", "nccl")
         if (candidate / "include" / "nccl.h").exists():
             return candidate
     return Path("/usr") if Path("/usr/include/nccl.h").exists() else None
+
+
+def linkable_nccl(nccl: Path, folder: Path) -> Path:
+    """A folder with NCCL under the name that linkers look for: ``nccl`` itself, or links to it in ``folder``.
+
+    NCCL's wheel ships ``libnccl.so.2`` alone, which ``-lnccl`` does not find.
+    """
+    versioned = nccl / "lib" / "libnccl.so.2"
+    if not versioned.exists() or (nccl / "lib" / "libnccl.so").exists():
+        return nccl
+    (folder / "lib").mkdir(parents=True, exist_ok=True)
+    links = {"include": nccl / "include", "lib/libnccl.so": versioned, "lib/libnccl.so.2": versioned}
+    for name, points_to in links.items():
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(points_to.resolve())
+    return folder
 
 
 def raise_language_standard(source: Path) -> None:
@@ -83,8 +116,8 @@ def raise_language_standard(source: Path) -> None:
         path.write_text(re.sub(r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})", text))
 
 
-def build_environment(mpi: Mpi, nccl: Path | None) -> dict[str, str]:
-    """Environment of the build: PyTorch over MPI and Gloo, NCCL for accelerators where it was found."""
+def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> dict[str, str]:
+    """Environment of the build: PyTorch over MPI and Gloo, NCCL and the CUDA toolkit where they are to be used."""
     environment = {
         **os.environ,
         "HOROVOD_WITH_PYTORCH": "1",
@@ -98,11 +131,15 @@ def build_environment(mpi: Mpi, nccl: Path | None) -> dict[str, str]:
     search = [str(Path(sys.prefix, "bin"))]
     if mpi.compiler is not None:
         search.insert(0, str(mpi.compiler.parent))
+    if nccl is not None and cuda is not None:
+        # CMake, torch's extension builder and Horovod's list of architectures each look for a toolkit their own way.
+        environment["HOROVOD_CUDA_HOME"] = environment["CUDA_HOME"] = str(cuda)
+        search.append(str(cuda / "bin"))
     environment["PATH"] = os.pathsep.join([*search, environment.get("PATH", "")])
     if nccl is not None:
         environment["HOROVOD_GPU_OPERATIONS"] = "NCCL"
         environment["HOROVOD_NCCL_HOME"] = str(nccl)
-        # NCCL's wheel ships the shared library alone, under its versioned name.
+        # NCCL's wheel ships the shared library alone.
         environment.setdefault("HOROVOD_NCCL_LINK", "SHARED")
     return environment
 
@@ -156,6 +193,8 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
         progress("downloading the source")
         source = fetch_source(Path(scratch))
         raise_language_standard(source)
+        # Kept beside the wheel: the library records where it was linked from, which should not be a folder of anyone's.
+        linked = linkable_nccl(nccl, target / "nccl") if nccl else None
         command = [
             sys.executable, "-m", "pip", "wheel", "--verbose", "--no-build-isolation", "--no-deps",
             "-w", str(Path(scratch, "wheel")), str(source),
@@ -168,7 +207,7 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                env=build_environment(mpi, nccl),
+                env=build_environment(mpi, linked, cuda_home()),
             )
             assert build.stdout is not None
             for line in build.stdout:

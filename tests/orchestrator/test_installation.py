@@ -84,3 +84,44 @@ def test_nccl_is_asked_for_where_it_was_found() -> None:
     environment = horovod.build_environment(WHEEL, Path("/n"))
     assert environment["HOROVOD_GPU_OPERATIONS"] == "NCCL"
     assert environment["HOROVOD_NCCL_HOME"] == "/n"
+
+
+def test_a_wheels_nccl_is_handed_on_under_the_name_that_linkers_look_for(tmp_path: Path) -> None:
+    wheel = tmp_path / "nvidia/nccl"
+    for name in ("include/nccl.h", "lib/libnccl.so.2"):
+        (wheel / name).parent.mkdir(parents=True, exist_ok=True)
+        (wheel / name).touch()
+    for _ in range(2):  # a second set-up finds the first one's links
+        linked = horovod.linkable_nccl(wheel, tmp_path / "links")
+        assert (linked / "lib/libnccl.so").resolve() == wheel / "lib/libnccl.so.2"
+        assert (linked / "include/nccl.h").exists()
+
+
+def test_an_nccl_that_can_be_linked_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "lib").mkdir(parents=True)
+    for name in ("libnccl.so", "libnccl.so.2"):
+        (site / "lib" / name).touch()
+    assert horovod.linkable_nccl(site, tmp_path / "links") == site
+
+
+def test_the_cuda_toolkit_is_the_one_named_else_where_the_compiler_on_the_path_says_it_lives(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOROVOD_CUDA_HOME", "CUDA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", f"{bare / 'site/bin'}{os.pathsep}/bin")
+    program(bare / "site/bin/nvcc", f"#$ TOP={bare}/cuda/bin/..")
+    program(bare / "cuda/bin/nvcc", "")
+    assert horovod.cuda_home() == bare / "cuda"
+    program(bare / "another/bin/nvcc", "")
+    monkeypatch.setenv("CUDA_HOME", str(bare / "another"))
+    assert horovod.cuda_home() == bare / "another"
+
+
+def test_the_toolkit_is_named_to_every_part_of_the_build_that_looks_for_one() -> None:
+    environment = horovod.build_environment(WHEEL, Path("/n"), Path("/opt/cuda"))
+    assert environment["CUDA_HOME"] == environment["HOROVOD_CUDA_HOME"] == "/opt/cuda"
+    assert "/opt/cuda/bin" in environment["PATH"].split(os.pathsep)
+    assert environment["PATH"].split(os.pathsep)[0] == "/v/bin"
+    assert environment["HOROVOD_NCCL_LINK"] == "SHARED"
