@@ -1,7 +1,7 @@
 """Builds Horovod for the torch and MPI at hand, once, and keeps the wheel in a cache.
 
-The last release (0.28.1) asks for C++14 or 17 where current torch headers need C++20; the three lines that say so are
-changed before the build. Nothing else of it is touched.
+The last release (0.28.1) is older than the Python, torch and CUDA it meets; ``adapt_source`` changes the few lines that
+say so before the build. Nothing else of it is touched.
 """
 
 from __future__ import annotations
@@ -108,12 +108,38 @@ def linkable_nccl(nccl: Path, folder: Path) -> Path:
     return folder
 
 
-def raise_language_standard(source: Path) -> None:
-    """Ask for the C++ standard that torch's headers need in the three places that name an older one."""
-    for relative in ("CMakeLists.txt", "horovod/torch/CMakeLists.txt"):
+# What is changed in which file, as regular expressions and their replacements.
+CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
+    "CMakeLists.txt": ((r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})"),),
+    "horovod/torch/CMakeLists.txt": (
+        (r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})"),
+        # Python 3.12 has no distutils; setuptools stands in for it only where its own start-up file is read.
+        (
+            r"from distutils\.sysconfig import get_python_inc; print\(get_python_inc\(\)\)",
+            "import sysconfig; print(sysconfig.get_path('include'))",
+        ),
+    ),
+    "horovod/runner/js_run.py": (
+        (r"from distutils\.spawn import find_executable", "from shutil import which as find_executable"),
+    ),
+    # How make alone is asked to print its commands; CMake knows how each of its build tools is.
+    "setup.py": (
+        (r"make_args\.append\('VERBOSE=1'\)", "pass"),
+        (r"cmake_build_args = \['--config', config\]", "cmake_build_args = ['--config', config, '--verbose']"),
+    ),
+    # Every driver's library has the name with the number; the one without comes with development packages.
+    "horovod/torch/cuda_util.cc": ((r'dlopen\("libcuda\.so"', 'dlopen("libcuda.so.1"'),),
+}
+
+
+def adapt_source(source: Path) -> None:
+    """Ask for the C++ standard that torch's headers need, and for what current Pythons and drivers offer."""
+    for relative, changes in CHANGES.items():
         path = source / relative
         text = path.read_text()
-        path.write_text(re.sub(r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})", text))
+        for pattern, replacement in changes:
+            text = re.sub(pattern, replacement, text)
+        path.write_text(text)
 
 
 def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> dict[str, str]:
@@ -136,6 +162,9 @@ def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> 
         environment["HOROVOD_CUDA_HOME"] = environment["CUDA_HOME"] = str(cuda)
         search.append(str(cuda / "bin"))
     environment["PATH"] = os.pathsep.join([*search, environment.get("PATH", "")])
+    if shutil.which("make", path=environment["PATH"]) is None:
+        environment.setdefault("CMAKE_GENERATOR", "Ninja")
+    environment.setdefault("NINJA_STATUS", "[%p] ")
     if nccl is not None:
         environment["HOROVOD_GPU_OPERATIONS"] = "NCCL"
         environment["HOROVOD_NCCL_HOME"] = str(nccl)
@@ -192,7 +221,7 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory(prefix="horovod-build-") as scratch:
         progress("downloading the source")
         source = fetch_source(Path(scratch))
-        raise_language_standard(source)
+        adapt_source(source)
         # Kept beside the wheel: the library records where it was linked from, which should not be a folder of anyone's.
         linked = linkable_nccl(nccl, target / "nccl") if nccl else None
         command = [

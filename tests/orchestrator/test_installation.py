@@ -63,14 +63,28 @@ def test_a_horovod_is_built_again_for_another_mpi_or_with_nccl() -> None:
     assert len(keys) == 3
 
 
-def test_the_language_standard_is_raised_and_nothing_else_changed(tmp_path: Path) -> None:
-    for relative in ("CMakeLists.txt", "horovod/torch/CMakeLists.txt"):
+def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_path: Path) -> None:
+    before = {
+        "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
+        "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 17)\n"
+        'run(-c "from distutils.sysconfig import get_python_inc; print(get_python_inc())")\n',
+        "horovod/runner/js_run.py": "from distutils.spawn import find_executable\nfind_executable('jsrun')\n",
+        "setup.py": "if verbose:\n    make_args.append('VERBOSE=1')\ncmake_build_args = ['--config', config]\n",
+        "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so", RTLD_LAZY);\n',
+    }
+    for relative, text in before.items():
         path = tmp_path / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n")
-    horovod.raise_language_standard(tmp_path)
-    expected = "a\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n"
-    assert (tmp_path / "horovod/torch/CMakeLists.txt").read_text() == expected
+        path.write_text(text)
+    horovod.adapt_source(tmp_path)
+    assert {relative: (tmp_path / relative).read_text() for relative in before} == {
+        "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
+        "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 20)\n"
+        "run(-c \"import sysconfig; print(sysconfig.get_path('include'))\")\n",
+        "horovod/runner/js_run.py": "from shutil import which as find_executable\nfind_executable('jsrun')\n",
+        "setup.py": "if verbose:\n    pass\ncmake_build_args = ['--config', config, '--verbose']\n",
+        "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so.1", RTLD_LAZY);\n',
+    }
 
 
 def test_the_first_error_of_a_build_is_the_one_shown(tmp_path: Path) -> None:
