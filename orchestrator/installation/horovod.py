@@ -224,8 +224,9 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
         adapt_source(source)
         # Kept beside the wheel: the library records where it was linked from, which should not be a folder of anyone's.
         linked = linkable_nccl(nccl, target / "nccl") if nccl else None
+        # PEP 517, since pip's older way has setup.py download what Horovod needs at run time.
         command = [
-            sys.executable, "-m", "pip", "wheel", "--verbose", "--no-build-isolation", "--no-deps",
+            sys.executable, "-m", "pip", "wheel", "--verbose", "--use-pep517", "--no-build-isolation", "--no-deps",
             "-w", str(Path(scratch, "wheel")), str(source),
         ]  # fmt: skip
         progress("configuring")
