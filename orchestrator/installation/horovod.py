@@ -198,8 +198,9 @@ def first_error(log: Path) -> str:
 
 
 def wheel_folder(mpi: Mpi, nccl: Path | None) -> Path:
-    """Where the cache keeps the wheel for this installation."""
-    return cache_folder() / build_key(mpi, "nccl" if nccl else None)
+    """Where the cache keeps the wheel for this installation, and for the GPUs it was restricted to if it was."""
+    accelerators = "nccl " + os.environ.get("HOROVOD_BUILD_CUDA_CC_LIST", "")
+    return cache_folder() / build_key(mpi, accelerators.strip() if nccl else None)
 
 
 def cached_wheel(mpi: Mpi) -> Path | None:

@@ -63,6 +63,15 @@ def test_a_horovod_is_built_again_for_another_mpi_or_with_nccl() -> None:
     assert len(keys) == 3
 
 
+def test_a_horovod_for_some_gpus_only_is_not_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = set()
+    for architectures in ("", "90", "80,90"):
+        monkeypatch.setenv("HOROVOD_BUILD_CUDA_CC_LIST", architectures)
+        folders.add(horovod.wheel_folder(WHEEL, Path("/n")))
+        folders.add(horovod.wheel_folder(WHEEL, None))
+    assert len(folders) == 4
+
+
 def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_path: Path) -> None:
     before = {
         "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
