@@ -1,7 +1,7 @@
 """Builds Horovod for the torch and MPI at hand, once, and keeps the wheel in a cache.
 
-The last release (0.28.1) is older than the Python, torch and CUDA it meets; ``adapt_source`` changes the few lines that
-say so before the build. Nothing else of it is touched.
+The last release (0.28.1) is older than the compiler, Python and torch it meets; ``adapt_source`` changes the few lines
+that say so before the build. Nothing else of it is touched.
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
             "import sysconfig; print(sysconfig.get_path('include'))",
         ),
     ),
+    # GCC's own headers bring this one along up to version 12 only.
+    "horovod/common/group_table.h": ((r"#include <unordered_map>", "#include <string>\n#include <unordered_map>"),),
     "horovod/runner/js_run.py": (
         (r"from distutils\.spawn import find_executable", "from shutil import which as find_executable"),
     ),

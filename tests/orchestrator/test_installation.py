@@ -77,6 +77,7 @@ def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_p
         "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
         "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 17)\n"
         'run(-c "from distutils.sysconfig import get_python_inc; print(get_python_inc())")\n',
+        "horovod/common/group_table.h": "#include <mutex>\n#include <unordered_map>\n",
         "horovod/runner/js_run.py": "from distutils.spawn import find_executable\nfind_executable('jsrun')\n",
         "setup.py": "if verbose:\n    make_args.append('VERBOSE=1')\ncmake_build_args = ['--config', config]\n",
         "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so", RTLD_LAZY);\n',
@@ -90,6 +91,7 @@ def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_p
         "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
         "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 20)\n"
         "run(-c \"import sysconfig; print(sysconfig.get_path('include'))\")\n",
+        "horovod/common/group_table.h": "#include <mutex>\n#include <string>\n#include <unordered_map>\n",
         "horovod/runner/js_run.py": "from shutil import which as find_executable\nfind_executable('jsrun')\n",
         "setup.py": "if verbose:\n    pass\ncmake_build_args = ['--config', config, '--verbose']\n",
         "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so.1", RTLD_LAZY);\n',
