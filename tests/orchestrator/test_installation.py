@@ -150,3 +150,10 @@ def test_the_toolkit_is_named_to_every_part_of_the_build_that_looks_for_one() ->
     assert "/opt/cuda/bin" in environment["PATH"].split(os.pathsep)
     assert environment["PATH"].split(os.pathsep)[0] == "/v/bin"
     assert environment["HOROVOD_NCCL_LINK"] == "SHARED"
+
+
+def test_ninja_builds_where_there_is_no_make(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMAKE_GENERATOR", raising=False)
+    assert horovod.build_environment(WHEEL, None)["CMAKE_GENERATOR"] == "Ninja"
+    program(bare / "site/bin/make", "")
+    assert "CMAKE_GENERATOR" not in horovod.build_environment(WHEEL, None)
