@@ -1,7 +1,7 @@
 """Builds Horovod for the torch and MPI at hand, once, and keeps the wheel in a cache.
 
-The last release (0.28.1) asks for C++14 or 17 where current torch headers need C++20; the three lines that say so are
-changed before the build. Nothing else of it is touched.
+The last release (0.28.1) is older than the compiler, Python and torch it meets; ``adapt_source`` changes the few lines
+that say so before the build. Nothing else of it is touched.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -53,10 +54,27 @@ def build_key(mpi: Mpi, gpu_operations: str | None) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def cuda_home() -> Path | None:
+    """Folder of the CUDA toolkit whose ``nvcc`` is to be used, None if there is no ``nvcc``.
+
+    A toolkit named by the environment is taken before one on the path. The one on the path says itself where it lives:
+    a site may have a script or a link there, with no toolkit around it.
+    """
+    for name in ("HOROVOD_CUDA_HOME", "CUDA_HOME"):
+        asked = os.environ.get(name)
+        if asked and Path(asked, "bin/nvcc").exists():
+            return Path(asked)
+    compiler = shutil.which("nvcc")
+    if compiler is not None:
+        plan = subprocess.run([compiler, "--dryrun", "none.cu"], capture_output=True, text=True)
+        top = re.search(r"^#\$ TOP=(.+)$", plan.stdout + plan.stderr, re.MULTILINE)
+        return Path(top.group(1).strip()).resolve() if top else Path(compiler).resolve().parents[1]
+    usual = Path("/usr/local/cuda")
+    return usual if (usual / "bin/nvcc").exists() else None
+
+
 def nccl_home() -> Path | None:
     """Folder that holds NCCL's ``include`` and ``lib``, when torch is a CUDA build and a CUDA compiler is there."""
-    import shutil
-
     asked = os.environ.get("HOROVOD_NCCL_HOME")
     if asked:
         return Path(asked)
@@ -65,8 +83,7 @@ def nccl_home() -> Path | None:
         capture_output=True,
         text=True,
     )
-    cuda_home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
-    if not probe.stdout.strip() or not (shutil.which("nvcc") or Path(cuda_home, "bin/nvcc").exists()):
+    if not probe.stdout.strip() or cuda_home() is None:
         return None
     for entry in sys.path:
         candidate = Path(entry, "nvidia", "nccl")
@@ -75,16 +92,60 @@ def nccl_home() -> Path | None:
     return Path("/usr") if Path("/usr/include/nccl.h").exists() else None
 
 
-def raise_language_standard(source: Path) -> None:
-    """Ask for the C++ standard that torch's headers need in the three places that name an older one."""
-    for relative in ("CMakeLists.txt", "horovod/torch/CMakeLists.txt"):
+def linkable_nccl(nccl: Path, folder: Path) -> Path:
+    """A folder with NCCL under the name that linkers look for: ``nccl`` itself, or links to it in ``folder``.
+
+    NCCL's wheel ships ``libnccl.so.2`` alone, which ``-lnccl`` does not find.
+    """
+    versioned = nccl / "lib" / "libnccl.so.2"
+    if not versioned.exists() or (nccl / "lib" / "libnccl.so").exists():
+        return nccl
+    (folder / "lib").mkdir(parents=True, exist_ok=True)
+    links = {"include": nccl / "include", "lib/libnccl.so": versioned, "lib/libnccl.so.2": versioned}
+    for name, points_to in links.items():
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(points_to.resolve())
+    return folder
+
+
+# What is changed in which file, as regular expressions and their replacements.
+CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
+    "CMakeLists.txt": ((r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})"),),
+    "horovod/torch/CMakeLists.txt": (
+        (r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})"),
+        # Python 3.12 has no distutils; setuptools stands in for it only where its own start-up file is read.
+        (
+            r"from distutils\.sysconfig import get_python_inc; print\(get_python_inc\(\)\)",
+            "import sysconfig; print(sysconfig.get_path('include'))",
+        ),
+    ),
+    # GCC's own headers bring this one along up to version 12 only.
+    "horovod/common/group_table.h": ((r"#include <unordered_map>", "#include <string>\n#include <unordered_map>"),),
+    "horovod/runner/js_run.py": (
+        (r"from distutils\.spawn import find_executable", "from shutil import which as find_executable"),
+    ),
+    # How make alone is asked to print its commands; CMake knows how each of its build tools is.
+    "setup.py": (
+        (r"make_args\.append\('VERBOSE=1'\)", "pass"),
+        (r"cmake_build_args = \['--config', config\]", "cmake_build_args = ['--config', config, '--verbose']"),
+    ),
+    # Every driver's library has the name with the number; the one without comes with development packages.
+    "horovod/torch/cuda_util.cc": ((r'dlopen\("libcuda\.so"', 'dlopen("libcuda.so.1"'),),
+}
+
+
+def adapt_source(source: Path) -> None:
+    """Ask for the C++ standard that torch's headers need, and for what current Pythons and drivers offer."""
+    for relative, changes in CHANGES.items():
         path = source / relative
         text = path.read_text()
-        path.write_text(re.sub(r"set\(CMAKE_CXX_STANDARD (14|17)\)", f"set(CMAKE_CXX_STANDARD {CXX_STANDARD})", text))
+        for pattern, replacement in changes:
+            text = re.sub(pattern, replacement, text)
+        path.write_text(text)
 
 
-def build_environment(mpi: Mpi, nccl: Path | None) -> dict[str, str]:
-    """Environment of the build: PyTorch over MPI and Gloo, NCCL for accelerators where it was found."""
+def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> dict[str, str]:
+    """Environment of the build: PyTorch over MPI and Gloo, NCCL and the CUDA toolkit where they are to be used."""
     environment = {
         **os.environ,
         "HOROVOD_WITH_PYTORCH": "1",
@@ -98,11 +159,18 @@ def build_environment(mpi: Mpi, nccl: Path | None) -> dict[str, str]:
     search = [str(Path(sys.prefix, "bin"))]
     if mpi.compiler is not None:
         search.insert(0, str(mpi.compiler.parent))
+    if nccl is not None and cuda is not None:
+        # CMake, torch's extension builder and Horovod's list of architectures each look for a toolkit their own way.
+        environment["HOROVOD_CUDA_HOME"] = environment["CUDA_HOME"] = str(cuda)
+        search.append(str(cuda / "bin"))
     environment["PATH"] = os.pathsep.join([*search, environment.get("PATH", "")])
+    if shutil.which("make", path=environment["PATH"]) is None:
+        environment.setdefault("CMAKE_GENERATOR", "Ninja")
+    environment.setdefault("NINJA_STATUS", "[%p] ")
     if nccl is not None:
         environment["HOROVOD_GPU_OPERATIONS"] = "NCCL"
         environment["HOROVOD_NCCL_HOME"] = str(nccl)
-        # NCCL's wheel ships the shared library alone, under its versioned name.
+        # NCCL's wheel ships the shared library alone.
         environment.setdefault("HOROVOD_NCCL_LINK", "SHARED")
     return environment
 
@@ -132,8 +200,9 @@ def first_error(log: Path) -> str:
 
 
 def wheel_folder(mpi: Mpi, nccl: Path | None) -> Path:
-    """Where the cache keeps the wheel for this installation."""
-    return cache_folder() / build_key(mpi, "nccl" if nccl else None)
+    """Where the cache keeps the wheel for this installation, and for the GPUs it was restricted to if it was."""
+    accelerators = "nccl " + os.environ.get("HOROVOD_BUILD_CUDA_CC_LIST", "")
+    return cache_folder() / build_key(mpi, accelerators.strip() if nccl else None)
 
 
 def cached_wheel(mpi: Mpi) -> Path | None:
@@ -155,9 +224,12 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory(prefix="horovod-build-") as scratch:
         progress("downloading the source")
         source = fetch_source(Path(scratch))
-        raise_language_standard(source)
+        adapt_source(source)
+        # Kept beside the wheel: the library records where it was linked from, which should not be a folder of anyone's.
+        linked = linkable_nccl(nccl, target / "nccl") if nccl else None
+        # PEP 517, since pip's older way has setup.py download what Horovod needs at run time.
         command = [
-            sys.executable, "-m", "pip", "wheel", "--verbose", "--no-build-isolation", "--no-deps",
+            sys.executable, "-m", "pip", "wheel", "--verbose", "--use-pep517", "--no-build-isolation", "--no-deps",
             "-w", str(Path(scratch, "wheel")), str(source),
         ]  # fmt: skip
         progress("configuring")
@@ -168,7 +240,7 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                env=build_environment(mpi, nccl),
+                env=build_environment(mpi, linked, cuda_home()),
             )
             assert build.stdout is not None
             for line in build.stdout:

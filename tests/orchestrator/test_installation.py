@@ -63,14 +63,39 @@ def test_a_horovod_is_built_again_for_another_mpi_or_with_nccl() -> None:
     assert len(keys) == 3
 
 
-def test_the_language_standard_is_raised_and_nothing_else_changed(tmp_path: Path) -> None:
-    for relative in ("CMakeLists.txt", "horovod/torch/CMakeLists.txt"):
+def test_a_horovod_for_some_gpus_only_is_not_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = set()
+    for architectures in ("", "90", "80,90"):
+        monkeypatch.setenv("HOROVOD_BUILD_CUDA_CC_LIST", architectures)
+        folders.add(horovod.wheel_folder(WHEEL, Path("/n")))
+        folders.add(horovod.wheel_folder(WHEEL, None))
+    assert len(folders) == 4
+
+
+def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_path: Path) -> None:
+    before = {
+        "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
+        "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 17)\n"
+        'run(-c "from distutils.sysconfig import get_python_inc; print(get_python_inc())")\n',
+        "horovod/common/group_table.h": "#include <mutex>\n#include <unordered_map>\n",
+        "horovod/runner/js_run.py": "from distutils.spawn import find_executable\nfind_executable('jsrun')\n",
+        "setup.py": "if verbose:\n    make_args.append('VERBOSE=1')\ncmake_build_args = ['--config', config]\n",
+        "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so", RTLD_LAZY);\n',
+    }
+    for relative, text in before.items():
         path = tmp_path / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("a\nset(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n")
-    horovod.raise_language_standard(tmp_path)
-    expected = "a\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n"
-    assert (tmp_path / "horovod/torch/CMakeLists.txt").read_text() == expected
+        path.write_text(text)
+    horovod.adapt_source(tmp_path)
+    assert {relative: (tmp_path / relative).read_text() for relative in before} == {
+        "CMakeLists.txt": "a\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n",
+        "horovod/torch/CMakeLists.txt": "set(CMAKE_CXX_STANDARD 20)\n"
+        "run(-c \"import sysconfig; print(sysconfig.get_path('include'))\")\n",
+        "horovod/common/group_table.h": "#include <mutex>\n#include <string>\n#include <unordered_map>\n",
+        "horovod/runner/js_run.py": "from shutil import which as find_executable\nfind_executable('jsrun')\n",
+        "setup.py": "if verbose:\n    pass\ncmake_build_args = ['--config', config, '--verbose']\n",
+        "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so.1", RTLD_LAZY);\n',
+    }
 
 
 def test_the_first_error_of_a_build_is_the_one_shown(tmp_path: Path) -> None:
@@ -84,3 +109,51 @@ def test_nccl_is_asked_for_where_it_was_found() -> None:
     environment = horovod.build_environment(WHEEL, Path("/n"))
     assert environment["HOROVOD_GPU_OPERATIONS"] == "NCCL"
     assert environment["HOROVOD_NCCL_HOME"] == "/n"
+
+
+def test_a_wheels_nccl_is_handed_on_under_the_name_that_linkers_look_for(tmp_path: Path) -> None:
+    wheel = tmp_path / "nvidia/nccl"
+    for name in ("include/nccl.h", "lib/libnccl.so.2"):
+        (wheel / name).parent.mkdir(parents=True, exist_ok=True)
+        (wheel / name).touch()
+    for _ in range(2):  # a second set-up finds the first one's links
+        linked = horovod.linkable_nccl(wheel, tmp_path / "links")
+        assert (linked / "lib/libnccl.so").resolve() == wheel / "lib/libnccl.so.2"
+        assert (linked / "include/nccl.h").exists()
+
+
+def test_an_nccl_that_can_be_linked_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "lib").mkdir(parents=True)
+    for name in ("libnccl.so", "libnccl.so.2"):
+        (site / "lib" / name).touch()
+    assert horovod.linkable_nccl(site, tmp_path / "links") == site
+
+
+def test_the_cuda_toolkit_is_the_one_named_else_where_the_compiler_on_the_path_says_it_lives(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOROVOD_CUDA_HOME", "CUDA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", f"{bare / 'site/bin'}{os.pathsep}/bin")
+    program(bare / "site/bin/nvcc", f"#$ TOP={bare}/cuda/bin/..")
+    program(bare / "cuda/bin/nvcc", "")
+    assert horovod.cuda_home() == bare / "cuda"
+    program(bare / "another/bin/nvcc", "")
+    monkeypatch.setenv("CUDA_HOME", str(bare / "another"))
+    assert horovod.cuda_home() == bare / "another"
+
+
+def test_the_toolkit_is_named_to_every_part_of_the_build_that_looks_for_one() -> None:
+    environment = horovod.build_environment(WHEEL, Path("/n"), Path("/opt/cuda"))
+    assert environment["CUDA_HOME"] == environment["HOROVOD_CUDA_HOME"] == "/opt/cuda"
+    assert "/opt/cuda/bin" in environment["PATH"].split(os.pathsep)
+    assert environment["PATH"].split(os.pathsep)[0] == "/v/bin"
+    assert environment["HOROVOD_NCCL_LINK"] == "SHARED"
+
+
+def test_ninja_builds_where_there_is_no_make(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMAKE_GENERATOR", raising=False)
+    assert horovod.build_environment(WHEEL, None)["CMAKE_GENERATOR"] == "Ninja"
+    program(bare / "site/bin/make", "")
+    assert "CMAKE_GENERATOR" not in horovod.build_environment(WHEEL, None)
