@@ -106,9 +106,9 @@ def backward_whole(size: int, dtype: torch.dtype, micro_batches: int = 1) -> lis
 
 def everywhere_alike(communicator: Communicator, tensors: list[Tensor]) -> bool:
     """On rank 0 whether all ranks hold the same numbers; True elsewhere."""
-    gathered = communicator.gather(
-        torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).cpu().numpy()
-    )
+    # An optimiser's step count may be in host memory while its parameters are not.
+    flat = torch.cat([tensor.detach().double().reshape(-1).cpu() for tensor in tensors])
+    gathered = communicator.gather(flat.numpy())
     return gathered is None or bool((gathered == gathered[0]).all())
 
 
