@@ -29,7 +29,9 @@ class TrainingConfig:
     ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
     ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
-    GPU Triton. ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their bytes.
+    GPU Triton. ``precision`` "auto" is bfloat16 where all ranks' devices have units for it, else float32; the result
+    says which it was. ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their
+    bytes.
     ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
     """
 

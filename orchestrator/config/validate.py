@@ -126,7 +126,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "scale.mode", SCALE_MODES),
     lambda config: choice(config, "benchmark.training.learning_rate_scaling", LEARNING_RATE_RULES),
     lambda config: choice(config, "benchmark.training.schedule", SCHEDULES),
-    lambda config: choice(config, "benchmark.training.precision", PRECISIONS),
+    lambda config: choice(config, "benchmark.training.precision", (*PRECISIONS, "auto")),
     lambda config: choice(config, "benchmark.training.gradient_precision", PRECISIONS),
     lambda config: choice(config, "benchmark.training.optimizer.name", OPTIMIZERS),
     lambda config: name(config, "campaign"),

@@ -40,12 +40,6 @@ LIMIT = {True: 2.2, False: 1.4}
 """Least ratio, on cores with and without bfloat16 units."""
 
 
-def bf16_units() -> str | None:
-    """Which units for bfloat16 this machine's cores have, if any."""
-    flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[-1].split("\n", 1)[0].split()
-    return next((name for name in ("amx_bf16", "avx512_bf16") if name in flags), None)
-
-
 def processor() -> str:
     """The processor's name."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -99,7 +93,9 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         found = ratios(published, fast)
         rates = {side.name: round(batch / summary([side])["step_s"][side.name], 2) for side in sides}
         data_share = statistics.median(fast.median(number, 2) / fast.median(number) for number in range(options.rounds))
-    units = bf16_units()
+    from workloads.runtime.precision import processor_units
+
+    units = processor_units()
     limit = LIMITS[units is not None].get(benchmark, LIMIT[units is not None])
     return {
         "benchmark": f"published_loops/{benchmark}",

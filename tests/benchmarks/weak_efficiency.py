@@ -17,7 +17,7 @@ from typing import Any
 
 from parts import ours
 from parts.turns import PROJECT, Side, end_on_signal, ratios, summary, take_rounds
-from published_loops import BATCH, bf16_units, overrides, processor
+from published_loops import BATCH, overrides, processor
 
 LIMIT = {"em_denoise": 0.93, "slstr_cloud": 0.93, "stemdl": 0.93, "dms_scatter": 0.85}
 STEPS = {"em_denoise": 1, "slstr_cloud": 1, "stemdl": 3, "dms_scatter": 8}
@@ -27,6 +27,8 @@ WARM_UP = 3
 
 def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
     """One rank, two that train apart, and two that train together."""
+    from workloads.runtime.precision import processor_units
+
     words = [*overrides(benchmark, options.recipe), *options.overrides]
     ours.ensure_data(words, options.data)
     kinds = {"one": (1, "alone"), "apart": (RANKS, "alone"), "together": (RANKS, options.comm)}
@@ -55,7 +57,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         "overrides": options.overrides,
         "batch_per_rank": ours.settings_of(words)["benchmark"]["training"]["batch_size"],
         "processor": processor(),
-        "bfloat16": bf16_units() or "none",
+        "bfloat16": processor_units() or "none",
         "rounds": options.rounds,
         "disturbed": disturbed,
     }

@@ -75,7 +75,7 @@ def test_an_override_wins_over_the_recipe_and_the_recipe_over_the_benchmark(orch
         return run["settings"]["training"]
 
     assert training("recipe=reference")["precision"] == "float32"
-    assert training("recipe=small")["precision"] == "bfloat16"
+    assert training("recipe=small")["precision"] == "auto"
     assert training("recipe=small", "benchmark.training.precision=float32")["precision"] == "float32"
 
 

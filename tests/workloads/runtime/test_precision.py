@@ -1,0 +1,67 @@
+"""Recipes that leave the precision to the device get the one that it is made for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from workloads.runtime import precision
+from workloads.runtime.precision import computes_in_bfloat16, processor_units, settle_precision
+
+CPU = torch.device("cpu")
+MILAN = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu sse2 avx avx2 fma f16c\n"
+GENOA = MILAN.replace("avx2", "avx2 avx512f avx512_bf16")
+SAPPHIRE_RAPIDS = GENOA.replace("avx512_bf16", "avx512_bf16 amx_bf16")
+GRACE = "processor\t: 0\nFeatures\t: fp asimd sve2 i8mm bf16\n"
+
+
+@pytest.fixture
+def processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the system tells of its processors, to be written."""
+    monkeypatch.setattr(precision, "PROCESSORS", tmp_path / "cpuinfo")
+    return tmp_path / "cpuinfo"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [(MILAN, None), (GENOA, "avx512_bf16"), (SAPPHIRE_RAPIDS, "amx_bf16"), (GRACE, "bf16"), ("", None)],
+)
+def test_a_processors_units_are_read_from_its_flags(processors: Path, text: str, units: str | None) -> None:
+    processors.write_text(text)
+    assert processor_units() == units
+    assert computes_in_bfloat16(CPU) == (units is not None)
+
+
+def test_a_system_that_does_not_tell_has_none(processors: Path) -> None:
+    assert not computes_in_bfloat16(CPU)
+
+
+class Ranks:
+    """Of which so many others, all with the units, add to what this one says."""
+
+    def __init__(self, others: int) -> None:
+        self.others, self.size = others, others + 1
+
+    def sum(self, array: np.ndarray) -> np.ndarray:
+        return array + self.others
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "used"),
+    [
+        ("auto", GENOA, "bfloat16"),
+        ("auto", MILAN, "float32"),
+        ("bfloat16", MILAN, "bfloat16"),
+        ("float32", GENOA, "float32"),
+    ],
+)
+def test_one_rank_without_the_units_has_all_compute_in_float32_and_who_asks_gets_what_is_asked(
+    processors: Path, asked: str, text: str, used: str
+) -> None:
+    processors.write_text(text)
+    settings = {"precision": asked}
+    settle_precision(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert settings["precision"] == used
