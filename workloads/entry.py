@@ -72,7 +72,7 @@ class Rank:
         from workloads.runtime import energy
         from workloads.runtime.communicators import join
         from workloads.runtime.inference import Inference
-        from workloads.runtime.precision import settle_precision
+        from workloads.runtime.suited import settle
         from workloads.runtime.telemetry import TelemetryFile
         from workloads.runtime.training import Trainer
 
@@ -85,7 +85,7 @@ class Rank:
         communicator.check_world(self.spec.ranks)
         self.rank = communicator.rank
         device, place = self.place(torch)
-        settle_precision(self.spec.settings["training"], device, communicator)
+        settle(self.spec.settings["training"], device, communicator)
 
         phases.append(("staging", self.enter("staging")))
         folder = self.stage(str(dataset_module.folder_name(self.spec.settings["dataset"])))

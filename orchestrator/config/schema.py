@@ -29,9 +29,9 @@ class TrainingConfig:
     ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
     ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
-    GPU Triton. ``precision`` "auto" is bfloat16 where all ranks' devices have units for it, else float32; the result
-    says which it was. ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their
-    bytes.
+    GPU Triton. ``precision`` "auto" is bfloat16 where all ranks' devices have units for it, else float32, and
+    ``channels_last`` "auto" the layout in which that is faster; the result says which they were.
+    ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their bytes.
     ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
     """
 
@@ -45,7 +45,7 @@ class TrainingConfig:
     schedule: str = "constant"
     precision: str = "float32"
     gradient_precision: str = "float32"
-    channels_last: bool = False
+    channels_last: bool | str = False
     compile: bool = False
     accumulate: int = 1
     evaluate_every_epochs: int = 1

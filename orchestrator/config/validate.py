@@ -35,11 +35,11 @@ def node_counts(value: Any) -> list[int]:
     return list(counts)
 
 
-def choice(config: dict[str, Any], key: str, choices: Sequence[str]) -> None:
+def choice(config: dict[str, Any], key: str, choices: Sequence[str | bool]) -> None:
     """Raise UsageError unless the dotted key holds one of the choices."""
     value = lookup(config, key)
     if value not in choices:
-        raise UsageError(f"{key}={value} is not known.{nearest(str(value), list(choices))}")
+        raise UsageError(f"{key}={value} is not known.{nearest(str(value), [str(one).lower() for one in choices])}")
 
 
 def at_least(config: dict[str, Any], key: str, least: float) -> None:
@@ -128,6 +128,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "benchmark.training.schedule", SCHEDULES),
     lambda config: choice(config, "benchmark.training.precision", (*PRECISIONS, "auto")),
     lambda config: choice(config, "benchmark.training.gradient_precision", PRECISIONS),
+    lambda config: choice(config, "benchmark.training.channels_last", (True, False, "auto")),
     lambda config: choice(config, "benchmark.training.optimizer.name", OPTIMIZERS),
     lambda config: name(config, "campaign"),
     lambda config: name(config, "benchmark.name"),

@@ -14,7 +14,7 @@ from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.loader import Loader
 from workloads.runtime.progress import Progress
 from workloads.runtime.sampler import Indices, share
-from workloads.runtime.task import Task, to_device
+from workloads.runtime.task import Task
 
 
 def autocast(device: torch.device, settings: Mapping[str, Any]) -> AbstractContextManager[Any]:
@@ -47,8 +47,8 @@ def evaluate(
         len(task.evaluation_set), settings["evaluation_batch_size"], communicator.rank, communicator.size
     )
     with torch.inference_mode(), autocast(device, settings):
-        for arrays in loader.iterate(requests):
-            quality.update(model, to_device(arrays, device))
+        for batch in loader.on_device(requests, device):
+            quality.update(model, batch)
             progress.changes += 1
     progress.collective = True
     counts = communicator.sum(np.asarray(quality.counts, np.float64))

@@ -163,7 +163,7 @@ class Inference:
             samples += count
             self.progress.epoch, self.progress.step = number + 1, self.progress.step + 1
             self.progress.samples_per_s = samples * self.communicator.size / (clock() - begun)
-        arrays.close()  # type: ignore[attr-defined]
+        arrays.close()
 
     def describe(
         self, gathered: Mapping[str, npt.NDArray[np.float64] | None], values: dict[str, float]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 
 import numpy as np
+import torch
 
 from workloads.runtime.memory import page_aligned
 from workloads.runtime.sampler import Indices
-from workloads.runtime.task import Arrays, SampleSet
+from workloads.runtime.task import Arrays, Batch, SampleSet, to_device
 
 DEPTH = 3
 """Buffers in turn: one in use, one ready, one being filled."""
@@ -27,7 +29,21 @@ class Loader:
         first = samples.read(np.zeros(1, np.int64))
         self.buffers = [{name: buffer(largest, array, pin) for name, array in first.items()} for _ in range(DEPTH)]
 
-    def iterate(self, requests: Iterable[Indices]) -> Iterator[Arrays]:
+    def on_device(self, requests: Iterable[Indices], device: torch.device) -> Generator[Batch, None, None]:
+        """The batches in the order requested, as tensors on the device."""
+        with closing(self.iterate(requests)) as batches:
+            for arrays in batches:
+                batch = to_device(arrays, device)
+                if device.type != "cuda":
+                    yield batch
+                    continue
+                # An accelerator takes them when it comes to it, which may be after the next one is asked for.
+                taken = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                taken.record()
+                yield batch
+                taken.synchronize()
+
+    def iterate(self, requests: Iterable[Indices]) -> Generator[Arrays, None, None]:
         """The batches in the order requested."""
         ready: queue.Queue[Arrays | BaseException | None] = queue.Queue()
         free: queue.Queue[Arrays | None] = queue.Queue()
@@ -68,6 +84,4 @@ def buffer(largest: int, like: np.ndarray, pin: bool) -> np.ndarray:
     shape = (largest, *like.shape[1:])
     if not pin:
         return page_aligned(shape, like.dtype)
-    import torch
-
     return torch.empty(shape, dtype=torch.from_numpy(like[:0]).dtype, pin_memory=True).numpy()

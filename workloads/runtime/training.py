@@ -25,7 +25,7 @@ from workloads.runtime.mllog import MlperfLog
 from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
 from workloads.runtime.progress import Progress
 from workloads.runtime.sampler import MicroBatch, Sampler, micro_batches
-from workloads.runtime.task import Arrays, Task, to_device
+from workloads.runtime.task import Batch, Task
 from workloads.runtime.telemetry import Telemetry, clock
 
 NO_EARLIER = Earlier()
@@ -178,14 +178,14 @@ class Trainer:
         self.model.train()
         plan = self.plan_of_epoch(epoch, self.position.step)
         requests = (part.indices for parts in plan for part in parts)
-        arrays = self.training_loader.iterate(requests)
+        batches = self.training_loader.on_device(requests, self.device)
         # A run that was stopped before an evaluation goes on with it.
         reached = self.is_evaluation_due() and self.evaluate()
         begun, samples_before = clock(), self.position.samples
         for parts in [] if reached else plan:
-            self.step(parts, arrays)
+            self.step(parts, batches)
             if self.reducer.flag_seen:
-                arrays.close()  # type: ignore[attr-defined]
+                batches.close()
                 self.save()
                 return "requested"
             if self.telemetry.steps == 1:
@@ -196,7 +196,7 @@ class Trainer:
                 self.enter("train")
             if reached:
                 break
-        arrays.close()  # type: ignore[attr-defined]
+        batches.close()
         self.log.stop("epoch", epoch_num=epoch + 1)
         elapsed = clock() - begun
         throughput = (self.position.samples - samples_before) / elapsed if elapsed else 0.0
@@ -235,7 +235,7 @@ class Trainer:
             for step in range(first_step, last)
         ]
 
-    def step(self, parts: list[MicroBatch], arrays: Iterator[Arrays]) -> None:
+    def step(self, parts: list[MicroBatch], batches: Iterator[Batch]) -> None:
         """One optimiser step on this rank's share of the global batch, timed."""
         begin = clock()
         waited_for_data = 0.0
@@ -245,7 +245,7 @@ class Trainer:
         kept, samples = self.losses[self.telemetry.steps], sum(part.samples for part in parts)
         for number, part in enumerate(parts):
             asked = clock()
-            batch = to_device(next(arrays), self.device)
+            batch = next(batches)
             waited_for_data += clock() - asked
             with autocast(self.device, self.settings):
                 loss = self.task.loss(self.forward, batch)

@@ -106,8 +106,8 @@ def train(options: argparse.Namespace) -> None:
     from workloads.runtime.communicators import join
     from workloads.runtime.memory import keep_freed_memory
     from workloads.runtime.mllog import MlperfLog
-    from workloads.runtime.precision import settle_precision
     from workloads.runtime.progress import Progress
+    from workloads.runtime.suited import settle
     from workloads.runtime.training import Trainer
 
     torch.set_num_threads(options.threads)
@@ -125,7 +125,7 @@ def train(options: argparse.Namespace) -> None:
         raise SystemExit(f"{samples} samples in batches of {batch}: the last would be smaller, and its step no step")
     member = int(os.environ["OMPI_COMM_WORLD_RANK"])
     nowhere = options.folder / f"{options.side}-{member}-checkpoint"
-    settle_precision(spec.settings["training"], torch.device("cpu"), communicator)
+    settle(spec.settings["training"], torch.device("cpu"), communicator)
     trainer = Trainer(spec, task, communicator, torch.device("cpu"), Progress(), MlperfLog(None), nowhere)
     turns = Turns(options.side, options.folder, member)
     whole_step = trainer.step

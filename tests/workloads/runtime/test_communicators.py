@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerators import needs_accelerator
 from conformance_program import ABORT_CODE, CHECKS, Perceptron, samples, seeded
 from torch.nn import functional
 
@@ -29,8 +30,6 @@ SIZES = (2, 4)
 TIMEOUT_S = 180
 
 everywhere = pytest.mark.parametrize(("name", "size"), [(name, size) for name in COMMUNICATORS for size in SIZES])
-
-needs_accelerator = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator that CUDA can use")
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerators import needs_accelerator
 from test_communicators import mpirun
 
 from workloads.runtime.energy import Nvml, Rapl, Sampler, meters, summed
@@ -129,7 +130,7 @@ def test_four_ranks_on_two_nodes_sum_what_one_rank_a_node_read(tmp_path: Path) -
     assert found["watts"] == pytest.approx([5.0] * len(found["watts"]), rel=0.2)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator that CUDA can use")
+@needs_accelerator
 def test_the_accelerators_energy_is_its_power_over_time() -> None:
     import pynvml
 

@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import pytest
+import torch
+from accelerators import needs_accelerator
 
 from workloads.runtime.loader import DEPTH, Loader
 from workloads.runtime.task import Arrays
@@ -66,3 +68,15 @@ def test_stopping_early_ends_the_thread() -> None:
     next(batches)
     batches.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=needs_accelerator)])
+def test_a_device_that_lags_behind_gets_each_batch_as_it_was_read(device: str) -> None:
+    place = torch.device(device)
+    kept = []
+    loader = Loader(Squares(), largest=8, pin=place.type == "cuda")
+    for batch in loader.on_device(REQUESTS, place):
+        kept.append(batch["x"].clone())
+        if place.type == "cuda":
+            torch.cuda._sleep(100_000_000)  # cycles: the next batch is read long before it can be taken
+    np.testing.assert_array_equal(torch.cat(kept).cpu().numpy(), np.arange(43) ** 2)

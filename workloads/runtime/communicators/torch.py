@@ -136,7 +136,7 @@ class TorchReducer(GradientReducer):
         self._unused_parameters = unused_parameters
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._ready = 0
-        self._newest = torch.cuda.Event() if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._clock = DeviceClock() if device.type == "cuda" else None
         with warnings.catch_warnings():
             # The name that replaces broadcast_buffers is unknown to older releases.
             warnings.simplefilter("ignore", FutureWarning)
@@ -191,17 +191,44 @@ class TorchReducer(GradientReducer):
 
     def _gradient_is_ready(self, _: Tensor) -> None:
         self._ready += 1
-        if self._newest is not None:
-            self._newest.record(torch.cuda.current_stream())
+        if self._clock is not None:
+            self._clock.mark()
         elif self._ready == len(self._parameters) or self._unused_parameters:
             self.timings.gradients_ready = time.perf_counter()
 
     def _wait_for_device(self) -> None:
-        """Where an accelerator works on its own: wait for it, and read the clock when it had the last gradient."""
-        if self._newest is not None:
-            self._newest.synchronize()
-            self.timings.gradients_ready = time.perf_counter()
+        """Where an accelerator works on its own: wait for it, and tell when it had the last gradient."""
+        if self._clock is not None:
             torch.cuda.current_stream().synchronize()
+            self.timings.gradients_ready = self._clock.marked()
+            self._clock.start()
+
+
+class DeviceClock:
+    """When the current device came to a point of its work, in seconds of ``time.perf_counter``.
+
+    The host cannot look: with NCCL the backward pass returns before the device has computed a gradient, with gloo only
+    when all ranks' have been summed.
+    """
+
+    def __init__(self) -> None:
+        self._origin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._mark = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        torch.cuda.current_stream().synchronize()
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew, on a device that has nothing to do: it comes to this point as it is asked to."""
+        self._begun = time.perf_counter()
+        self._origin.record()
+
+    def mark(self) -> None:
+        """The point asked for is the end of the work that the device has been given so far; the last one counts."""
+        self._mark.record()
+
+    def marked(self) -> float:
+        """When the device came to it, once it has."""
+        return self._begun + float(self._origin.elapsed_time(self._mark)) / 1e3
 
 
 # torch compares annotations of hooks with its own types, so there must be none here.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from workloads.runtime import precision
-from workloads.runtime.precision import computes_in_bfloat16, processor_units, settle_precision
+from workloads.runtime import suited
+from workloads.runtime.suited import computes_in_bfloat16, processor_units, settle
 
 CPU = torch.device("cpu")
 MILAN = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu sse2 avx avx2 fma f16c\n"
@@ -21,7 +21,7 @@ GRACE = "processor\t: 0\nFeatures\t: fp asimd sve2 i8mm bf16\n"
 @pytest.fixture
 def processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the system tells of its processors, to be written."""
-    monkeypatch.setattr(precision, "PROCESSORS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(suited, "PROCESSORS", tmp_path / "cpuinfo")
     return tmp_path / "cpuinfo"
 
 
@@ -62,6 +62,14 @@ def test_one_rank_without_the_units_has_all_compute_in_float32_and_who_asks_gets
     processors: Path, asked: str, text: str, used: str
 ) -> None:
     processors.write_text(text)
-    settings = {"precision": asked}
-    settle_precision(settings, CPU, Ranks(3))  # type: ignore[arg-type]
-    assert settings["precision"] == used
+    settings = {"precision": asked, "channels_last": True}
+    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert settings == {"precision": used, "channels_last": True}
+
+
+@pytest.mark.parametrize(("text", "channels_last"), [(GENOA, True), (MILAN, False)])
+def test_channels_come_last_where_that_layout_is_faster(processors: Path, text: str, channels_last: bool) -> None:
+    processors.write_text(text)
+    settings = {"precision": "auto", "channels_last": "auto"}
+    settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
+    assert settings["channels_last"] is channels_last
