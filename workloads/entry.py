@@ -221,6 +221,7 @@ class Rank:
                 "gradient_precision": settings["gradient_precision"],
                 "channels_last": settings["channels_last"],
                 "compile": settings["compile"],
+                "kernels": settings["kernels"],
                 "fused": is_fused(trainer.optimizer),
                 "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
                 "step_work": self.step_work(trainer) if self.rank == 0 else None,

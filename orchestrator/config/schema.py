@@ -30,7 +30,9 @@ class TrainingConfig:
     ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
     ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
     GPU Triton. ``precision`` "auto" is bfloat16 where all ranks' devices have units for it, else float32, and
-    ``channels_last`` "auto" the layout in which that is faster; the result says which they were.
+    ``channels_last`` "auto" the layout in which that is faster; the result says which they were. ``kernels`` says whose
+    layers train: "torch", the project's "own" (float32, channels last, on processors; they need g++ on the node), or
+    "auto", which is own where all ranks can have them.
     ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their bytes.
     ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
     """
@@ -47,6 +49,7 @@ class TrainingConfig:
     gradient_precision: str = "float32"
     channels_last: bool | str = False
     compile: bool = False
+    kernels: str = "torch"
     accumulate: int = 1
     evaluate_every_epochs: int = 1
     evaluate_every_steps: int | None = None

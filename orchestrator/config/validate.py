@@ -18,6 +18,7 @@ SCALE_MODES = ("single", "weak", "strong")
 LEARNING_RATE_RULES = ("none", "sqrt", "linear")
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
+KERNELS = ("torch", "own", "auto")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -80,6 +81,19 @@ def batch_divides(config: dict[str, Any]) -> None:
             )
 
 
+def own_kernels(config: dict[str, Any]) -> None:
+    """The project's own kernels compute in float32, in channels-last order and uncompiled."""
+    training = config["benchmark"]["training"]
+    if training["kernels"] != "own":
+        return
+    for key, able in (("precision", ("float32", "auto")), ("channels_last", (True,)), ("compile", (False,))):
+        if training[key] not in able:
+            raise UsageError(
+                f"benchmark.training.kernels=own needs benchmark.training.{key}={str(able[0]).lower()}, "
+                f"not {str(training[key]).lower()}; with kernels=auto they are used where they can be."
+            )
+
+
 def batch_sizes(config: dict[str, Any]) -> None:
     """Inference needs at least one batch size, each a positive whole number and none twice."""
     sizes = config["benchmark"]["inference"]["batch_sizes"]
@@ -129,6 +143,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     lambda config: choice(config, "benchmark.training.precision", (*PRECISIONS, "auto")),
     lambda config: choice(config, "benchmark.training.gradient_precision", PRECISIONS),
     lambda config: choice(config, "benchmark.training.channels_last", (True, False, "auto")),
+    lambda config: choice(config, "benchmark.training.kernels", KERNELS),
     lambda config: choice(config, "benchmark.training.optimizer.name", OPTIMIZERS),
     lambda config: name(config, "campaign"),
     lambda config: name(config, "benchmark.name"),
@@ -173,6 +188,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     probe_settings,
     lambda config: at_least(config, "benchmark.download.connections", 1),
     batch_divides,
+    own_kernels,
     batch_sizes,
     endpoints,
 )

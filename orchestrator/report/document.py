@@ -138,8 +138,10 @@ def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mappi
     stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
     # Ranks on processors have each their own cores, and so are a device each.
     count = len(devices) if accelerated else len(record.ranks)
+    # Operators that a compiler or our kernels made one of read and write less than was counted.
+    fused = bool(training.get("compile")) or training.get("kernels") == "own"
     return {
-        **asdict(achieved(training["step_work"], rate, count, stated, bool(training.get("compile")))),
+        **asdict(achieved(training["step_work"], rate, count, stated, fused)),
         "accelerator": stated.get("model") or None,
     }
 

@@ -32,6 +32,15 @@ from orchestrator.__main__ import VERBS
         (["benchmark=stemdl", "campaign=../elsewhere"], "letters, digits"),
         (["benchmark=stemdl", "seed=1,2"], "needs -m"),
         (["benchmark=stemdl", "benchmark.training.global_batch_size=1", "nodes=2"], "less than the 2 ranks"),
+        (["benchmark=stemdl", "benchmark.training.kernels=owm"], "Did you mean own?"),
+        (
+            ["benchmark=stemdl", "benchmark.training.kernels=own", "benchmark.training.precision=bfloat16"],
+            "kernels=own needs benchmark.training.precision=float32, not bfloat16",
+        ),
+        (
+            ["benchmark=em_denoise", "benchmark.training.kernels=own"],
+            "kernels=own needs benchmark.training.channels_last=true, not auto",
+        ),
         (["benchmark=stemdl", "--jsn"], "no option --jsn"),
         (["repot"], "Did you mean report?"),
         (["seed=2"], "benchmark=NAME"),

@@ -1,4 +1,4 @@
-"""What a recipe leaves to the device: the precision and the memory layout that suit it."""
+"""What a recipe leaves to the device: the precision, the memory layout and the kernels that suit it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.kernels import KernelsUnavailableError, load_kernels
 
 PROCESSORS = Path("/proc/cpuinfo")
 BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
@@ -42,9 +43,35 @@ def settle(settings: dict[str, Any], device: torch.device, communicator: Communi
     ``precision``: bfloat16 if all compute in it, else float32. ``channels_last``: true but for float32 on processors,
     where the weight gradients of convolutions with few channels take three to four times as long in that layout
     (oneDNN's AVX2 kernels, 21 to 28 GFLOP/s against 69 to 114).
+
+    ``kernels``: the project's own if all ranks can have them, else torch's. Raises KernelsUnavailableError where "own"
+    was asked for and cannot be had.
     """
     if settings["precision"] == "auto":
         able = communicator.sum(np.array(int(computes_in_bfloat16(device)), np.int64))
         settings["precision"] = "bfloat16" if int(able) == communicator.size else "float32"
     if settings["channels_last"] == "auto":
         settings["channels_last"] = settings["precision"] == "bfloat16" or device.type != "cpu"
+    # A campaign that an earlier version planned does not say.
+    asked = settings.setdefault("kernels", "torch")
+    if asked != "torch":
+        obstacle = obstacle_to_kernels(settings, device)
+        if asked == "own" and obstacle:
+            raise KernelsUnavailableError(f"benchmark.training.kernels=own, but {obstacle}; set it to auto or torch")
+        able = communicator.sum(np.array(int(obstacle is None), np.int64))
+        settings["kernels"] = "own" if int(able) == communicator.size else "torch"
+
+
+def obstacle_to_kernels(settings: dict[str, Any], device: torch.device) -> str | None:
+    """Why this rank cannot train with the project's kernels; None if it can, and they are loaded then."""
+    if device.type != "cpu":
+        return "they are for processors, and this rank has an accelerator"
+    if settings["precision"] != "float32" or not settings["channels_last"]:
+        return "they need precision=float32 and channels_last=true"
+    if settings["compile"]:
+        return "they cannot be compiled: compile=true"
+    try:
+        load_kernels()
+    except KernelsUnavailableError as error:
+        return str(error)
+    return None

@@ -20,6 +20,7 @@ from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.compilation import compiled
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.evaluation import autocast, evaluate, reaches
+from workloads.runtime.kernels import use_kernels
 from workloads.runtime.loader import Loader
 from workloads.runtime.mllog import MlperfLog
 from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
@@ -91,6 +92,8 @@ class Trainer:
         self.model: nn.Module = task.build_model().to(device)
         if self.settings["channels_last"]:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.settings["kernels"] == "own" and not use_kernels(self.model):
+            self.settings["kernels"] = "torch"
         self.optimizer = build_optimizer(self.model, self.settings["optimizer"])
         communicator.broadcast_state(self.model, self.optimizer)
         torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from workloads.runtime.kernels import BatchNorm, Convolution
+
 BLOCKS: dict[int, tuple[int, int, int, int]] = {
     10: (1, 1, 1, 1),
     18: (2, 2, 2, 2),
@@ -17,32 +19,32 @@ CLASSES = 231
 """Space groups 1 to 230 at their own index; index 0 stays unused, as published."""
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Convolution:
+    return Convolution(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 
 class Residual(nn.Module):
-    """relu(body(x) + shortcut(x)); the shortcut is a 1 x 1 convolution where shapes differ."""
+    """relu(norm(body(x)) + shortcut(x)); the shortcut is a 1 x 1 convolution where shapes differ."""
 
     def __init__(self, body: nn.Sequential, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.body = body
+        self.norm = BatchNorm(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(_convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
-        self.activation = nn.ReLU(inplace=True)
+            self.shortcut = nn.Sequential(_convolution(inputs, outputs, 1, stride), BatchNorm(outputs, activate=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        result: Tensor = self.activation(self.body(x) + self.shortcut(x))
+        result: Tensor = self.norm(self.body(x), self.shortcut(x))
         return result
 
 
 def basic(inputs: int, width: int, stride: int) -> Residual:
     """Two 3 x 3 convolutions."""
     body = nn.Sequential(
-        _convolution(inputs, width, 3, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
-        _convolution(width, width, 3), nn.BatchNorm2d(width),
+        _convolution(inputs, width, 3, stride), BatchNorm(width),
+        _convolution(width, width, 3),
     )  # fmt: skip
     return Residual(body, inputs, width, stride)
 
@@ -50,9 +52,9 @@ def basic(inputs: int, width: int, stride: int) -> Residual:
 def bottleneck(inputs: int, width: int, stride: int) -> Residual:
     """1 x 1, 3 x 3 and 1 x 1 convolutions, the last to four times the width; the stride is in the 3 x 3."""
     body = nn.Sequential(
-        _convolution(inputs, width, 1), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
-        _convolution(width, width, 3, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
-        _convolution(width, 4 * width, 1), nn.BatchNorm2d(4 * width),
+        _convolution(inputs, width, 1), BatchNorm(width),
+        _convolution(width, width, 3, stride), BatchNorm(width),
+        _convolution(width, 4 * width, 1),
     )  # fmt: skip
     return Residual(body, inputs, 4 * width, stride)
 
@@ -67,7 +69,7 @@ class ResNet(nn.Module):
         block: Callable[[int, int, int], Residual] = bottleneck if depth >= 50 else basic
         growth = 4 if depth >= 50 else 1
         self.stem = nn.Sequential(
-            _convolution(3, width, 7, stride=2), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
+            _convolution(3, width, 7, stride=2), BatchNorm(width),
             nn.MaxPool2d(3, stride=2, padding=1),
         )  # fmt: skip
         blocks, channels = [], width
@@ -85,7 +87,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, Residual) and zero_last_gamma:
                 # Every block starts as the identity (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
-                nn.init.zeros_(module.body[-1].weight)  # type: ignore[arg-type]
+                nn.init.zeros_(module.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (n, 231)."""

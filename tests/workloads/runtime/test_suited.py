@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from workloads.runtime import suited
+from workloads.runtime.kernels import KernelsUnavailableError
 from workloads.runtime.suited import computes_in_bfloat16, processor_units, settle
 
 CPU = torch.device("cpu")
@@ -64,7 +65,7 @@ def test_one_rank_without_the_units_has_all_compute_in_float32_and_who_asks_gets
     processors.write_text(text)
     settings = {"precision": asked, "channels_last": True}
     settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
-    assert settings == {"precision": used, "channels_last": True}
+    assert settings == {"precision": used, "channels_last": True, "kernels": "torch"}
 
 
 @pytest.mark.parametrize(("text", "channels_last"), [(GENOA, True), (MILAN, False)])
@@ -73,3 +74,37 @@ def test_channels_come_last_where_that_layout_is_faster(processors: Path, text: 
     settings = {"precision": "auto", "channels_last": "auto"}
     settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
     assert settings["channels_last"] is channels_last
+
+
+SUITED = {"precision": "float32", "channels_last": True, "compile": False}
+
+
+def test_ranks_that_can_all_have_the_projects_kernels_have_them() -> None:
+    settings = {**SUITED, "kernels": "auto"}
+    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert settings["kernels"] == "own"
+
+
+def test_one_rank_without_a_compiler_has_all_use_torchs_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable() -> None:
+        raise KernelsUnavailableError("no C++ compiler")
+
+    monkeypatch.setattr(suited, "load_kernels", unavailable)
+    settings = {**SUITED, "kernels": "auto"}
+    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert settings["kernels"] == "torch"
+    with pytest.raises(KernelsUnavailableError, match=r"kernels=own, but no C\+\+ compiler; set it to auto or torch"):
+        settle({**SUITED, "kernels": "own"}, CPU, Ranks(0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("change", [{"precision": "bfloat16"}, {"channels_last": False}, {"compile": True}])
+def test_the_projects_kernels_are_for_float32_in_channels_last_order(change: dict[str, object]) -> None:
+    settings = {**SUITED, **change, "kernels": "auto"}
+    settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
+    assert settings["kernels"] == "torch"
+
+
+def test_the_projects_kernels_are_for_processors() -> None:
+    settings = {**SUITED, "kernels": "auto"}
+    settle(settings, torch.device("cuda"), Ranks(0))  # type: ignore[arg-type]
+    assert settings["kernels"] == "torch"

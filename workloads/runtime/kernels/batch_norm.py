@@ -1,0 +1,115 @@
+"""Batch normalisation with what follows it: a shortcut's addition and ReLU."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from workloads.runtime.kernels.library import load_kernels
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """relu(batch_norm(x) + shortcut); without ``activate`` the normalisation alone.
+
+    With ``kernels`` set, training in float32 on a processor in channels-last order goes through memory half as often as
+    torch's separate operations do. Anything else is done by those.
+    """
+
+    kernels = False
+
+    def __init__(self, features: int, activate: bool = True) -> None:
+        super().__init__(features)
+        self.activate = activate
+
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """(n, features, h, w) to the same; ``shortcut`` of the same shape is added before the activation."""
+        if self.kernels and self.training and suits(x) and (shortcut is None or suits(shortcut)):
+            return self.normalise(x, shortcut)
+        result = super().forward(x)
+        if shortcut is not None:
+            result = result + shortcut
+        return torch.relu_(result) if self.activate else result
+
+    def normalise(self, x: Tensor, shortcut: Tensor | None) -> Tensor:
+        """``forward`` of the kernels; the running statistics follow as torch's do."""
+        result: Tensor
+        result, mean, variance = Normalisation.apply(  # type: ignore[no-untyped-call]
+            x, shortcut, self.weight, self.bias, self.eps, self.activate
+        )
+        pixels = x.numel() // x.shape[1]
+        # A layer that is made with torch's defaults has all of these.
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
+        with torch.no_grad():
+            self.running_mean.lerp_(mean.float(), self.momentum)
+            self.running_var.lerp_((variance * (pixels / (pixels - 1))).float(), self.momentum)
+            self.num_batches_tracked.add_(1)
+        return result
+
+
+def suits(x: Tensor) -> bool:
+    """Whether the kernels can take an array of images, of more than one pixel."""
+    return (
+        x.dtype == torch.float32
+        and x.device.type == "cpu"
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and x.numel() > x.shape[1]
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+class Normalisation(torch.autograd.Function):
+    """The kernels as an operation that has gradients."""
+
+    @staticmethod
+    def forward(
+        context: Any, x: Tensor, shortcut: Tensor | None, gamma: Tensor, beta: Tensor, epsilon: float, activate: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The result, and mean and biased variance of each channel in float64."""
+        rows, channels = x.numel() // x.shape[1], x.shape[1]
+        mean, variance = (torch.empty(channels, dtype=torch.float64) for _ in range(2))
+        kernels = load_kernels()
+        kernels.moments(pointer(x), size(rows), size(channels), pointer(mean), pointer(variance))
+        deviation = (variance + epsilon).sqrt()
+        scale = (gamma / deviation).float()
+        offset = (beta - mean * gamma / deviation).float()
+        result = torch.empty_like(x)
+        kernels.normalise(
+            pointer(x), pointer(shortcut), pointer(scale), pointer(offset), pointer(result),
+            size(rows), size(channels), int(activate),
+        )  # fmt: skip
+        kept = result if shortcut is not None and activate else None
+        context.save_for_backward(x, kept, gamma, scale, offset, mean, deviation)
+        context.activate, context.has_shortcut = activate, shortcut is not None
+        context.mark_non_differentiable(mean, variance)
+        return result, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, upstream: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x, shortcut, gamma and beta."""
+        x, result, gamma, scale, offset, mean, deviation = context.saved_tensors
+        upstream = upstream.contiguous(memory_format=torch.channels_last)
+        rows, channels = x.numel() // x.shape[1], x.shape[1]
+        to_x, to_gamma, to_beta = torch.empty_like(x), torch.empty_like(gamma), torch.empty_like(gamma)
+        # Without an activation the shortcut's gradient is the upstream one.
+        masked = torch.empty_like(x) if result is not None else None
+        load_kernels().gradients(
+            pointer(upstream), pointer(x), pointer(result), pointer(scale), pointer(offset), pointer(mean),
+            pointer(deviation), pointer(gamma), pointer(to_x), pointer(masked), pointer(to_gamma), pointer(to_beta),
+            size(rows), size(channels), int(context.activate),
+        )  # fmt: skip
+        to_shortcut = masked if masked is not None else upstream if context.has_shortcut else None
+        return to_x, to_shortcut, to_gamma, to_beta, None, None
+
+
+size = ctypes.c_int64
+
+
+def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Where a tensor's elements are; null for none."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
