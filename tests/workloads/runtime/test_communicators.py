@@ -177,6 +177,40 @@ def test_nccl_leaves_the_gradients_of_a_world_of_one_as_they_are(name: str, prec
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+WAITING_WITHIN = """
+import sys, time, torch
+from torch import nn
+from workloads.runtime.communicators import join
+from workloads.runtime.communicators.horovod import LARGE_BYTES
+
+# The last layer's gradient comes first, and is waited for at once; the first layer's is computed after that.
+with join("horovod") as communicator:
+    model = nn.Sequential(nn.Linear(8, 4096), nn.Linear(4096, LARGE_BYTES // 4 // 4096))
+    reducer = communicator.reducer(model, torch.device("cpu"))
+    for step in range(3):
+        loss = reducer.module(torch.ones(2, 8)).square().mean()
+        if communicator.rank == 0:
+            time.sleep(1)
+        begin = time.perf_counter()
+        reducer.backward(loss)
+        took = time.perf_counter() - begin
+    print("rank", communicator.rank, took, reducer.timings.waited, reducer.timings.within_backward)
+"""
+
+
+@pytest.mark.ranks
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="Horovod's thread stands back where each rank has a core")
+def test_what_is_waited_for_within_the_backward_pass_is_no_computation() -> None:
+    pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
+    ended = mpirun(2, "-c", WAITING_WITHIN, HOROVOD_THREAD_NICENESS="10")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = {int(line.split()[1]): [float(word) for word in line.split()[2:]] for line in ended.stdout.splitlines()}
+    took, waited, within = found[1]
+    assert took > 0.8 and within > 0.8
+    assert within <= waited <= took
+    assert found[0][1] < 0.5, "the slow rank waits for nobody"
+
+
 ALONE = """
 import sys
 from conformance_program import CHECKS

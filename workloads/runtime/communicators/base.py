@@ -42,16 +42,18 @@ class Timings:
     """What a reducer measured of the newest step, in seconds of ``time.perf_counter``.
 
     ``gradients_ready`` is when this rank's own last gradient was computed; ``gradients_averaged`` when the averages
-    were there to be used. The difference is the time the rank waited for gradients.
+    were there to be used. ``within_backward`` is how long the backward pass itself was held up by the exchange before
+    that: by starting sums, moving them on, or waiting for one.
     """
 
     gradients_ready: float = 0.0
     gradients_averaged: float = 0.0
+    within_backward: float = 0.0
 
     @property
     def waited(self) -> float:
-        """Seconds between own gradients ready and averages received."""
-        return max(0.0, self.gradients_averaged - self.gradients_ready)
+        """Seconds that the exchange took of this rank's time: within the backward pass, and after it."""
+        return self.within_backward + max(0.0, self.gradients_averaged - self.gradients_ready)
 
 
 class GradientReducer(ABC):

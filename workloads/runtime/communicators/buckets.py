@@ -156,6 +156,7 @@ class FlatReducer(GradientReducer):
         self._arrived: list[int] | None = []
         self._reducing = False
         self._started = 0
+        self._held_up = 0.0
         self._build(range(len(self._parameters)))
         for index, parameter in enumerate(self._parameters):
             parameter.register_post_accumulate_grad_hook(self._hook(index))  # type: ignore[no-untyped-call]
@@ -169,6 +170,7 @@ class FlatReducer(GradientReducer):
         """Accumulate gradients of ``loss``; if ``last``, return only when the averages are in ``grad``."""
         self._started = 0
         self._reducing = last
+        self._held_up = 0.0
         if last and self.flag_raised:
             self._flag.fill_(1.0)
         # Scaled here, no gradient has to be.
@@ -178,6 +180,7 @@ class FlatReducer(GradientReducer):
             return
         self._synchronise_devices()
         self.timings.gradients_ready = time.perf_counter()
+        self.timings.within_backward = self._held_up
         self._start_incomplete()
         self._transport.finish()
         for bucket in self._buckets:
@@ -246,10 +249,12 @@ class FlatReducer(GradientReducer):
                 return
             if self._arrived is not None:
                 self._arrived.append(index)
+            begin = time.perf_counter()
             bucket, slot = self._places[index]
             bucket.contribute(slot)
             self._start_complete()
             self._transport.progress()
+            self._held_up += time.perf_counter() - begin
 
         return gradient_is_accumulated
 
