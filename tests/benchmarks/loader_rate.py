@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from workloads.runtime.consolidated import ConsolidatedSet, Provenance
+from workloads.runtime.loader import Loader, readers_for
 from workloads.runtime.memory import page_aligned
 from workloads.runtime.writer import Writer
 from workloads.stemdl.dataset import FIELDS
@@ -82,14 +84,42 @@ def measure(samples: int, repeats: int, folder: Path) -> dict[str, float | int |
     }
 
 
+def loader_rate(loader: Loader, order: np.ndarray) -> float:
+    """Bytes a second of a loader whose batches nobody works on."""
+    start = time.perf_counter()
+    for _ in loader.iterate(order.reshape(-1, BATCH)):
+        pass
+    return len(order) * SAMPLE_BYTES / (time.perf_counter() - start)
+
+
+def measure_readers(samples: int, repeats: int, folder: Path) -> dict[str, float | int | str]:
+    """Medians over `repeats` passes of each, in turn, after one that warms the page cache."""
+    training = ConsolidatedSet(folder / "set", "training", ["input", "target"])
+    readers = readers_for(torch.device("cuda"), len(os.sched_getaffinity(0)) + 1)
+    one, several = (Loader(training, BATCH, readers=count) for count in (1, readers))
+    random = np.random.default_rng(1)
+    pairs = [
+        tuple(loader_rate(loader, random.permutation(samples)) for loader in (one, several)) for _ in range(repeats + 1)
+    ][1:]
+    return {
+        "benchmark": "loader_rate/readers",
+        "ratio": round(statistics.median(many / alone for alone, many in pairs), 3),
+        "readers": readers,
+        "bytes_per_s": round(statistics.median(many for _, many in pairs)),
+        "one_reader_bytes_per_s": round(statistics.median(alone for alone, _ in pairs)),
+        "n": repeats,
+    }
+
+
 def main() -> None:
-    """Measure and print one line of JSON."""
+    """Measure and print lines of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1024, help="samples in the set (196,608 bytes each)")
     parser.add_argument("--repeats", type=int, default=21, help="passes over the set")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measure(chosen.samples, chosen.repeats, Path(folder))))
+        for measurement in (measure, measure_readers):
+            print(json.dumps(measurement(chosen.samples, chosen.repeats, Path(folder))), flush=True)
 
 
 if __name__ == "__main__":

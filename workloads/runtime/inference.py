@@ -21,7 +21,7 @@ from orchestrator.records import RunSpec
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.compilation import compiled
 from workloads.runtime.evaluation import autocast, batches_of_share, evaluate, reaches
-from workloads.runtime.loader import Loader
+from workloads.runtime.loader import Loader, readers_for
 from workloads.runtime.progress import Progress
 from workloads.runtime.sampler import share
 from workloads.runtime.task import Arrays, Task, to_device
@@ -66,7 +66,10 @@ class Inference:
         load = self.load()
         pool = self.task.evaluation_set.read(self.own)
         loader = Loader(
-            self.task.evaluation_set, self.training["evaluation_batch_size"], pin=self.device.type == "cuda"
+            self.task.evaluation_set,
+            self.training["evaluation_batch_size"],
+            pin=self.device.type == "cuda",
+            readers=readers_for(self.device, self.spec.threads_per_rank),
         )
         with torch.inference_mode(), autocast(self.device, self.training):
             self.enter("latency")

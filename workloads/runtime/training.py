@@ -21,7 +21,7 @@ from workloads.runtime.compilation import compiled
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.evaluation import autocast, evaluate, reaches
 from workloads.runtime.kernels import use_kernels
-from workloads.runtime.loader import Loader
+from workloads.runtime.loader import Loader, readers_for
 from workloads.runtime.mllog import MlperfLog
 from workloads.runtime.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
 from workloads.runtime.progress import Progress
@@ -105,9 +105,9 @@ class Trainer:
 
         self.micro_batch = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
         """Samples of the largest micro-batch that a rank goes through at once."""
-        pin = device.type == "cuda"
-        self.training_loader = Loader(task.training_set, self.micro_batch, pin)
-        self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin)
+        pin, readers = device.type == "cuda", readers_for(device, spec.threads_per_rank)
+        self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers)
+        self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin, readers)
         self.telemetry = Telemetry(self.last_step + 1)
         # On the device, so that keeping a loss waits for nothing.
         self.losses = torch.zeros(self.last_step + 1, device=device)
