@@ -220,8 +220,8 @@ def test_a_convolution_gives_all_gradients_that_are_asked_for(kernel: int, froze
 
 
 def test_a_residual_networks_gradients_are_as_near_to_the_exact_ones_as_torchs() -> None:
-    inputs, classes = images(16, 3, 64, 64), torch.randint(231, (16,))
-    model = ResNet(50, 32).to(memory_format=torch.channels_last)
+    inputs, classes = images(8, 3, 64, 64), torch.randint(231, (8,))
+    model = ResNet(18, 64).to(memory_format=torch.channels_last)
     own, exact = copy.deepcopy(model), copy.deepcopy(model).double()
     use_kernels(own)
     losses: list[Tensor] = []
@@ -232,8 +232,8 @@ def test_a_residual_networks_gradients_are_as_near_to_the_exact_ones_as_torchs()
         losses.append(loss.detach().double())
         gradients.append(torch.cat([parameter.grad.double().flatten() for parameter in one.parameters()]))
     torchs, ours = (float((found - gradients[0]).norm() / gradients[0].norm()) for found in gradients[1:])
-    # So many layers of normalisation and ReLU make much of a rounding: some per cent of the gradient.
-    assert ours < 1.5 * torchs < 0.1
+    # So many layers of normalisation and ReLU make much of a rounding: up to a per cent of the gradient.
+    assert ours < 1.5 * torchs < 0.05
     torch.testing.assert_close(losses[2], losses[0], rtol=1e-5, atol=0)
 
 
@@ -267,8 +267,8 @@ def test_the_kernels_are_compiled_once(fresh: Path) -> None:
 
 def test_ranks_that_compile_at_the_same_time_do_not_disturb_each_other(fresh: Path) -> None:
     program = "from workloads.runtime.kernels import load_kernels; load_kernels()"
-    ranks = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
-    assert [rank.wait() for rank in ranks] == [0, 0, 0]
+    ranks = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    assert [rank.wait() for rank in ranks] == [0, 0]
     assert len(list(fresh.iterdir())) == 1
 
 
