@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ import torch
 
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import KernelsUnavailableError, load_kernels
+from workloads.runtime.processors import instructions
 
-PROCESSORS = Path("/proc/cpuinfo")
 BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 """As Linux names them, the faster first, on x86-64 (two kinds) and on 64-bit Arm."""
 AMPERE = (8, 0)
@@ -29,12 +28,8 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
 def processor_units() -> str | None:
     """The first processor's units for bfloat16, as the system names them; None if it has none or does not tell."""
-    try:
-        lines = PROCESSORS.read_text().splitlines()
-    except OSError:
-        return None
-    flags = next((line.split() for line in lines if line.lower().startswith(("flags", "features"))), [])
-    return next((name for name in BFLOAT16_UNITS if name in flags), None)
+    known = instructions()
+    return next((name for name in BFLOAT16_UNITS if name in known), None)
 
 
 def settle(settings: dict[str, Any], device: torch.device, communicator: Communicator) -> None:

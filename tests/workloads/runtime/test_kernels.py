@@ -274,7 +274,7 @@ def test_ranks_that_compile_at_the_same_time_do_not_disturb_each_other(fresh: Pa
 
 def test_another_kind_of_processor_gets_its_own(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_anew()
-    monkeypatch.setattr("workloads.runtime.kernels.library.processor", lambda: "flags\t: of another")
+    monkeypatch.setattr("workloads.runtime.kernels.library.instructions", lambda: ("of", "another"))
     load_anew()
     assert len(list(fresh.iterdir())) == 2
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from workloads.runtime import processors as node
 from workloads.runtime import suited
 from workloads.runtime.kernels import KernelsUnavailableError
 from workloads.runtime.suited import computes_in_bfloat16, processor_units, settle
@@ -22,7 +23,7 @@ GRACE = "processor\t: 0\nFeatures\t: fp asimd sve2 i8mm bf16\n"
 @pytest.fixture
 def processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the system tells of its processors, to be written."""
-    monkeypatch.setattr(suited, "PROCESSORS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(node, "PROCESSORS", tmp_path / "cpuinfo")
     return tmp_path / "cpuinfo"
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import torch
 
+from workloads.runtime.processors import instructions
+
 SOURCE = Path(__file__).with_name("batch_norm.cpp")
 COMPILERS = ("g++", "c++")
 """Not clang's: torch's threads are those of GCC's OpenMP, and a second set of threads would take their cores."""
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
-PROCESSORS = Path("/proc/cpuinfo")
 
 
 class KernelsUnavailableError(RuntimeError):
@@ -41,7 +42,7 @@ def load_kernels() -> ctypes.CDLL:
         raise KernelsUnavailableError(f"no C++ compiler ({looked_for}: not found)")
     native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
     command = (compiler, *FLAGS, native)
-    key = hashlib.sha256("\0".join((SOURCE.read_text(), *command, processor())).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join((SOURCE.read_text(), *command, *instructions())).encode()).hexdigest()[:16]
     cached = cache_folder() / f"batch_norm-{key}.so"
     try:
         if not cached.exists():
@@ -71,12 +72,3 @@ def cache_folder() -> Path:
     """Where compiled kernels are kept, as the XDG specification has it."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(root) / "orchestrator" / "kernels"
-
-
-def processor() -> str:
-    """What code for this processor may be made of: its instructions, as the system tells them."""
-    try:
-        lines = PROCESSORS.read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.lower().startswith(("flags", "features"))), platform.machine())
