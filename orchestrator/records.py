@@ -49,9 +49,7 @@ from "load" on to "end_to_end" are those of inference, from "nodes" to "allreduc
 """
 
 STEP_TIMES = ("total", "data", "compute", "communicate")
-"""Seconds of each training step, per rank. ``communicate`` is what the exchange of gradients took of a rank's time, in
-the backward pass and after it; what overlapped with computation is in ``compute``.
-"""
+"""Seconds of each training step, per rank; ``communicate`` is what the exchange of gradients took of a rank's time."""
 
 STATES = (
     "planned",

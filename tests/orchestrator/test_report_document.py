@@ -152,9 +152,11 @@ def test_what_a_device_does_is_told_as_a_fraction_of_its_peaks_where_they_are_st
     processors = achieved("cpu", PEAKS)
     assert processors["flop_per_s"] == 1e14 and processors["of_bf16_peak"] is processors["accelerator"] is None
     assert achieved("GPU-{rank}", {})["of_memory_bandwidth"] is None
-    # Ranks that share a device add up on it; what a compiler fused was not counted.
+    # Ranks that share a device add up on it; what a compiler or the project's kernels fused was not counted.
     assert achieved("GPU-0", PEAKS)["flop_per_s"] == 2e14
     assert achieved("GPU-{rank}", PEAKS, compile=True)["bytes_per_s"] is None
+    assert achieved("cpu", {}, kernels="own")["bytes_per_s"] is None
+    assert achieved("cpu", {}, kernels="torch")["bytes_per_s"]
 
 
 def test_recipes_are_compared_by_what_they_make_of_the_accelerator(tmp_path: Path, orchestrator: Command) -> None:
