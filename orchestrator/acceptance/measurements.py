@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.collect import collect_run
+from orchestrator.campaign.collect import collect_run
+from orchestrator.campaign.state import RunStatus
 from orchestrator.records import RecordError, RunDirectory
-from orchestrator.watch import RunStatus
 
 Floats = npt.NDArray[np.floating]
 LOST = ("lost", "node-failed")

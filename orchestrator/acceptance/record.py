@@ -20,8 +20,8 @@ from typing import Any
 from orchestrator.acceptance.findings import Check
 from orchestrator.acceptance.measurements import Entry
 from orchestrator.acceptance.suite import Suite
+from orchestrator.config.redaction import redact
 from orchestrator.records import RecordError, RunDirectory, read_json, write_json, write_text
-from orchestrator.redaction import redact
 
 SUITE_SCHEMA = "orchestrator.acceptance-suite/1"
 RUNS_SCHEMA = "orchestrator.acceptance-runs/1"

@@ -13,9 +13,9 @@ from orchestrator.acceptance.measurements import Entry, Measurement, measurement
 from orchestrator.acceptance.record import Record, Session, inventory_of
 from orchestrator.acceptance.suite import Suite, without
 from orchestrator.acceptance.verdict import facts_of, faulty, findings, overall
+from orchestrator.campaign.trained import with_weights
 from orchestrator.plan import science_of
 from orchestrator.records import RunDirectory, document_hash, now, write_json
-from orchestrator.weights import with_weights
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,7 +105,7 @@ class Acceptance:
 
     def conduct(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
         """Run configurations as one campaign, each by its workload's name, and take the runs into the record."""
-        from orchestrator.conduct import conduct
+        from orchestrator.campaign.conduct import conduct
 
         chosen = {name: config for name, config in configs.items() if config["nodes"]}
         if not chosen:

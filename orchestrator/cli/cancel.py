@@ -11,8 +11,8 @@ from orchestrator.records import EXIT_INFRASTRUCTURE, EXIT_OK
 def main(arguments: Sequence[str]) -> int:
     """Cancel the campaigns' runs."""
     options = common.parse_campaigns(arguments, "cancel")
-    from orchestrator import campaign as campaigns
-    from orchestrator.collect import collect
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.collect import collect
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.live import progress_table
 

@@ -17,11 +17,11 @@ def has_ended(directory: RunDirectory, manifest: Manifest) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Collect every run of the campaigns."""
     options = common.parse_campaigns(arguments, "collect")
-    from orchestrator import campaign as campaigns
-    from orchestrator.collect import collect
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.collect import collect
+    from orchestrator.campaign.state import judge, look
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.store.store import default_url
-    from orchestrator.watch import judge, look
 
     folders = common.campaign_folders(options.campaigns, options.results)
     if options.store is None:

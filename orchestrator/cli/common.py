@@ -94,7 +94,7 @@ def store_of(given: str | None, config: Mapping[str, Any], results: Path) -> str
     """The store of a campaign by what its manifest says, where none is given. Raises UsageError if that lacks a
     password, which manifests never hold.
     """
-    from orchestrator.redaction import HIDDEN
+    from orchestrator.config.redaction import HIDDEN
 
     url = given or store_url(config, results)
     if HIDDEN in url:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     if benchmark not in benchmarks() and not options.config_dir:
         raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
     chosen = any(word.startswith(CHOOSING) for word in options.overrides)
-    from orchestrator.dataset import DatasetError
+    from orchestrator.campaign.dataset import DatasetError
 
     code = EXIT_OK
     try:
@@ -74,7 +74,7 @@ def configuration(benchmark: str, overrides: Sequence[str], options: common.Opti
 
 def work(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Do it. What is to be done next is answered as command lines."""
-    from orchestrator.dataset import commands, run_dataset
+    from orchestrator.campaign.dataset import commands, run_dataset
 
     root = Path.cwd() / config["cluster"]["paths"]["data"]
     answer = run_dataset(verb, config, root, common.stderr_console())

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from orchestrator.doctor import examine
+    from orchestrator.doctor.installation import examine
 
     results = Path.cwd() / config["results"]
     findings = examine(config, results, common.store_url(config, results))

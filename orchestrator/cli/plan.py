@@ -15,7 +15,7 @@ from orchestrator.records import EXIT_OK
 def main(arguments: Sequence[str]) -> int:
     """Print the plan."""
     options = common.parse(arguments, "plan")
-    from orchestrator.conduct import prepare
+    from orchestrator.campaign.conduct import prepare
     from orchestrator.launch.schedulers import scheduler
 
     configs, campaign = prepare(configurations(options))

@@ -10,12 +10,12 @@ from orchestrator.cli import common
 def main(arguments: Sequence[str]) -> int:
     """Find what was submitted, submit what was not, follow all to the end; failed runs get another attempt."""
     options = common.parse_campaigns(arguments, "resume")
-    from orchestrator import campaign as campaigns
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.conduct import attend
+    from orchestrator.campaign.state import look
+    from orchestrator.campaign.submission import submit_all
     from orchestrator.cli.run import conclude
-    from orchestrator.conduct import attend
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.submission import submit_all
-    from orchestrator.watch import look
 
     console = common.stderr_console()
     folder = common.campaign_folders(options.campaigns, options.results)[0]

@@ -13,7 +13,7 @@ from orchestrator.records import EXIT_FAILED, EXIT_OK
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.conduct import Outcome
+    from orchestrator.campaign.conduct import Outcome
 
 
 def configurations(options: common.Options) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run a campaign to its end."""
     options = common.parse(arguments, "", detach=True)
     configs = configurations(options)
-    from orchestrator.conduct import conduct
+    from orchestrator.campaign.conduct import conduct
 
     console = common.stderr_console()
     return conclude(conduct(configs, console, detach=options.detach), console, options.json)

@@ -12,10 +12,10 @@ from orchestrator.records import EXIT_OK
 def main(arguments: Sequence[str]) -> int:
     """Print the states."""
     options = common.parse_campaigns(arguments, "status")
-    from orchestrator import campaign as campaigns
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.state import look
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.live import progress_table
-    from orchestrator.watch import look
 
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):

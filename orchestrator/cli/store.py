@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     action, *places = options.campaigns or [""]
     if (action, len(places)) not in (("export", 1), ("import", 1), ("info", 0), ("migrate", 0)):
         raise UsageError(f"Usage: {USAGE}.")
-    from orchestrator.redaction import hide
+    from orchestrator.config.redaction import hide
     from orchestrator.store import transfer
     from orchestrator.store.store import default_url
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.config.compose import UsageError
-from orchestrator.redaction import SECRET_NAME
+from orchestrator.config.redaction import SECRET_NAME
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.analysis.ceiling import achieved
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import series_of
-from orchestrator.attempts import lost
+from orchestrator.campaign.attempts import lost
 from orchestrator.records import PHASES
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.watch import RunStatus
+from orchestrator.campaign.state import RunStatus
 
 LINE_SECONDS = 5.0
 ROWS = 30

@@ -12,11 +12,11 @@ from typing import Any
 
 from orchestrator.config import source
 from orchestrator.config.compose import SCHEDULE, UsageError, compose_all, nearest
+from orchestrator.config.redaction import passwords
 from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
 from orchestrator.notification.channels import DeliveryError, channels
 from orchestrator.records import now
-from orchestrator.redaction import passwords
 from orchestrator.schedule.backends import BACK_ENDS
 from orchestrator.schedule.definition import Schedule, carried, expiry
 from orchestrator.schedule.timing import Timing, local_zone
@@ -139,7 +139,7 @@ def check_sweep(schedule: Schedule) -> None:
     taken = [word for word in words if word.partition("=")[0] in ("cluster", "campaign", "results", "store.url")]
     if taken:
         raise UsageError(f"sweep={schedule.sweep!r}: {taken[0].partition('=')[0]}= is given beside sweep=, not in it.")
-    from orchestrator.preflight import check_communicator, check_launcher
+    from orchestrator.campaign.preflight import check_communicator, check_launcher
 
     overrides = [word for word in words if word not in multirun] + schedule.overrides
     for config in compose_all(overrides, bool(multirun), schedule.config_dir):
@@ -151,7 +151,7 @@ def check_sweep(schedule: Schedule) -> None:
 def check_suite(schedule: Schedule) -> None:
     """Raise UsageError unless there is such an acceptance suite, for this cluster, and its launcher."""
     from orchestrator.acceptance.suite import compose_suite, resolve
-    from orchestrator.preflight import check_launcher
+    from orchestrator.campaign.preflight import check_launcher
 
     words = schedule.words(schedule.name)[1:]
     try:

@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from orchestrator.config.redaction import redact
 from orchestrator.notification.channels import channels
 from orchestrator.notification.spool import waiting
 from orchestrator.records import read_json_if_whole
-from orchestrator.redaction import redact
 from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.installation import existing, start_script

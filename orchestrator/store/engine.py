@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from orchestrator.redaction import hide
+from orchestrator.config.redaction import hide
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for its turn."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from orchestrator.redaction import redact
+from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, open_engine, trouble
 from orchestrator.store.migrations import migrate

@@ -27,7 +27,7 @@ CHILD = """
 import json, resource, sys, time
 from pathlib import Path
 from orchestrator.records import AttemptDirectory
-from orchestrator.collect import add_telemetry
+from orchestrator.campaign.collect import add_telemetry
 from orchestrator.store.store import RunRecord
 from orchestrator.store.rows import children_of
 from orchestrator.store import tables

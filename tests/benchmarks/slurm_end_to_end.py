@@ -68,10 +68,10 @@ site_configuration = {
 PREPARE = """
 import json, sys
 from pathlib import Path
-from orchestrator import campaign
+from orchestrator.campaign import following as campaign
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations
-from orchestrator.conduct import prepare
+from orchestrator.campaign.conduct import prepare
 from orchestrator.launch.job import rank_environment
 configs, planned = prepare(configurations(Options(sys.argv[1:])))
 ((directory, manifest),) = campaign.create(planned, {})

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from submitit.slurm.slurm import SlurmExecutor
 
-from orchestrator import campaign
+from orchestrator.campaign import following as campaign
+from orchestrator.campaign.submission import submit_all
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations
 from orchestrator.launch.slurm import SlurmScheduler
 from orchestrator.launch.slurm_script import shape
 from orchestrator.plan import Site, plan
-from orchestrator.submission import submit_all
 
 LEAST = 4.0
 RUNS = ["benchmark=noop", "mode=probe", "cluster=testcluster", "nodes=2", "comm=mpi"]

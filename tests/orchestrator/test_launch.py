@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.campaign.state import VANISHED_SECONDS, judge
 from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.launch.slurm_states import Job, parse
 from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
-from orchestrator.watch import VANISHED_SECONDS, judge
 
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
 MPICH = Mpi("site", None, Path("/opt/bin/mpirun"), "HYDRA build details:")

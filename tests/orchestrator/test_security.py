@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import campaign as campaigns
+from orchestrator.campaign import following as campaigns
 from orchestrator.cli import common
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations

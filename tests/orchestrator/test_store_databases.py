@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from test_store import record
 
-from orchestrator.redaction import hide, redact
+from orchestrator.config.redaction import hide, redact
 from orchestrator.store import transfer
 from orchestrator.store.engine import open_engine
 from orchestrator.store.store import Store, StoreError, default_url

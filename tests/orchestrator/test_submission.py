@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import campaign as campaigns
-from orchestrator import submission
+from orchestrator.campaign import following as campaigns
+from orchestrator.campaign import submission
+from orchestrator.campaign.state import RunStatus, look
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import configurations
 from orchestrator.config.compose import UsageError
@@ -26,7 +27,6 @@ from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm import SlurmScheduler, refusal
 from orchestrator.plan import Site, plan
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
-from orchestrator.watch import RunStatus, look
 
 Commands = Callable[..., Path]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.campaign.conduct import prepare
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations
-from orchestrator.conduct import prepare
 from orchestrator.launch.slurm import SlurmScheduler, own_environment
 
 PROFILES = sorted(path.stem for path in Path("cluster_profiles").glob("*.yaml"))

@@ -35,7 +35,7 @@ def ensure_data(overrides: list[str], data: Path) -> Path:
     """The data set of a command line, made if it is missing: its folder."""
     from rich.console import Console
 
-    from orchestrator.dataset import ensure_dataset
+    from orchestrator.campaign.dataset import ensure_dataset
 
     return Path(ensure_dataset(settings_of(overrides), data, Console(stderr=True))["folder"])
 

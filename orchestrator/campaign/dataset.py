@@ -26,7 +26,7 @@ from rich.progress import (
 
 from orchestrator.config.compose import UsageError, compose_all
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 10.0
 """How often progress is printed where there is no terminal to draw a bar on."""
 

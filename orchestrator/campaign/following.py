@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from orchestrator.campaign.state import RunStatus, look
+from orchestrator.campaign.submission import submit_all, write_failure
 from orchestrator.config.compose import UsageError
+from orchestrator.config.redaction import redact
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
-from orchestrator.redaction import redact
-from orchestrator.submission import submit_all, write_failure
-from orchestrator.watch import RunStatus, look
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 

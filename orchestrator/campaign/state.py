@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.campaign.submission import recover
 from orchestrator.launch.base import JobState, Scheduler
 from orchestrator.launch.causes import tail
 from orchestrator.records import (
@@ -19,7 +20,6 @@ from orchestrator.records import (
     read_json_if_whole,
     requeues,
 )
-from orchestrator.submission import recover
 
 REQUEUE_SECONDS = 90.0
 VANISHED_SECONDS = 10.0

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from orchestrator.analysis.throughput import throughput_of
-from orchestrator.attempts import history
+from orchestrator.campaign.attempts import history
+from orchestrator.campaign.state import RunStatus
+from orchestrator.campaign.telemetry_file import read
 from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
-from orchestrator.telemetry import read
-from orchestrator.watch import RunStatus
 
 
 class CollectError(RuntimeError):

@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.config.compose import UsageError
-from orchestrator.dataset import ensure_dataset
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.plan import Campaign, undivided
 

@@ -56,7 +56,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
         examine_store(store_url),
     ]
     if config["cluster"]["scheduler"] == "slurm":
-        from orchestrator.doctor_slurm import examine_slurm
+        from orchestrator.doctor.slurm import examine_slurm
 
         found += examine_slurm(config, results)
     return found

@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.campaign.trained import with_weights
 from orchestrator.launch.job import usable_cores
 from orchestrator.plan import Campaign, Site, plan
-from orchestrator.weights import with_weights
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.campaign import Runs
+    from orchestrator.campaign.following import Runs
+    from orchestrator.campaign.state import RunStatus
     from orchestrator.launch.base import Scheduler
     from orchestrator.records import Manifest, RunDirectory
     from orchestrator.store.store import RunRecord, Store
-    from orchestrator.watch import RunStatus
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -61,10 +61,10 @@ def conduct(
     ``name`` overrides the campaign's; with ``detach`` it returns when it has submitted all that may be at once. Raises
     UsageError before anything is submitted, StoreError if there is no store.
     """
-    from orchestrator import campaign as campaigns
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.preflight import preflight
+    from orchestrator.campaign.provenance import provenance
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.preflight import preflight
-    from orchestrator.provenance import provenance
     from orchestrator.store.store import Store, default_url
 
     whole, planned = prepare(configs, name)
@@ -87,11 +87,11 @@ def attend(
 
     Ctrl-C asks whether to cancel what is in flight or to let it go on; without a terminal it cancels.
     """
-    from orchestrator import campaign as campaigns
-    from orchestrator.collect import collect_run
+    from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.collect import collect_run
+    from orchestrator.campaign.state import look
     from orchestrator.report.live import LiveView
     from orchestrator.store.store import StoreError
-    from orchestrator.watch import look
 
     collected: dict[str, RunRecord] = {}
     troubles: list[str] = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.analysis.throughput import throughput_of
+from orchestrator.campaign.telemetry_file import read
 from orchestrator.records import AttemptDirectory, RunDirectory, read_json_if_whole
-from orchestrator.telemetry import read
 
 
 def history(directory: RunDirectory) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""A campaign's life: made, submitted, followed, judged, collected."""

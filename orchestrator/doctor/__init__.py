@@ -1,0 +1,1 @@
+"""What on this installation or machine would make a run fail."""
