@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.entry import expected_rank
-from workloads.runtime.consolidated import ConsolidatedSet
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Task
 from workloads.stemdl.quality import SpaceGroupQuality
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workloads.runtime import consolidated
 from workloads.runtime.errors import DatasetError, MissingDatasetError
-from workloads.runtime.inventory import Inventory
-from workloads.runtime.published import Published
+from workloads.runtime.publication.inventory import Inventory
+from workloads.runtime.publication.published import Published
+from workloads.runtime.samples import consolidated
 
 REPORT_SECONDS = 0.2
 
@@ -120,7 +120,7 @@ class Work:
 
     def download(self) -> dict[str, Any]:
         """Bring the published files here."""
-        from workloads.runtime.download import download
+        from workloads.runtime.publication.download import download
 
         published, folder, settings = self.published, self.published_folder, self.download_settings
         say({"say": f"{self.name}: {published.note}"})
@@ -168,7 +168,7 @@ class Work:
 
     def stage(self) -> dict[str, Any]:
         """Copy the data set to this node's own disk."""
-        from workloads.runtime.staging import scratch_folder, stage
+        from workloads.runtime.samples.staging import scratch_folder, stage
 
         if not self.scratch:
             raise DatasetError("cluster.paths.scratch is not set: name a folder on the node's own disk")

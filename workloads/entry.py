@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.records import RESULT_SCHEMA, AttemptDirectory, RunDirectory, RunSpec, now, write_json
-from workloads.runtime.attempts import earlier_attempts, stopping_on_signal, write_stopped
 from workloads.runtime.errors import write_error
-from workloads.runtime.progress import Progress, SignsOfLife
+from workloads.runtime.measurement.attempts import earlier_attempts, stopping_on_signal, write_stopped
+from workloads.runtime.measurement.progress import Progress, SignsOfLife
 
 RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RANK")
 
@@ -69,12 +69,12 @@ class Rank:
         phases = [("import", self.progress.started)]
         import torch
 
-        from workloads.runtime import energy
         from workloads.runtime.communicators import join
-        from workloads.runtime.inference import Inference
-        from workloads.runtime.suited import settle
-        from workloads.runtime.telemetry import TelemetryFile
-        from workloads.runtime.training import Trainer
+        from workloads.runtime.measurement import energy
+        from workloads.runtime.measurement.telemetry import TelemetryFile
+        from workloads.runtime.procedures.inference import Inference
+        from workloads.runtime.procedures.suited import settle
+        from workloads.runtime.procedures.training import Trainer
 
         torch.set_num_threads(self.spec.threads_per_rank)
         task_class = load_attribute(self.spec.settings["task"])
@@ -153,7 +153,7 @@ class Rank:
         if self.spec.scratch_folder is None or self.spec.mode == "probe":
             # A probe's reading is a measurement of where the data are kept.
             return source
-        from workloads.runtime.staging import scratch_folder, stage
+        from workloads.runtime.samples.staging import scratch_folder, stage
 
         def progress(done: int, total: int) -> None:
             self.progress.changes += 1
@@ -163,7 +163,7 @@ class Rank:
 
     def start_log(self, staging_start: float, staging_stop: float) -> Any:
         """MLPerf's log of a training run, on rank 0; initialisation begins."""
-        from workloads.runtime.mllog import MlperfLog
+        from workloads.runtime.measurement.mllog import MlperfLog
 
         log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
         log.start("staging", at=staging_start)
@@ -187,7 +187,7 @@ class Rank:
 
     def train(self, trainer: Any) -> dict[str, Any] | None:
         """Train, keep the trained model, and return the result's entries; None if training was asked to stop."""
-        from workloads.runtime.optimization import is_fused
+        from workloads.runtime.procedures.optimization import is_fused
 
         outcome = trainer.train()
         if outcome.stopped == "requested":
@@ -230,7 +230,7 @@ class Rank:
 
     def step_work(self, trainer: Any) -> dict[str, int] | None:
         """What a step of this rank takes. A failure is a warning: what was measured stands."""
-        from workloads.runtime.arithmetic import step_work
+        from workloads.runtime.procedures.arithmetic import step_work
 
         try:
             return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entries()
@@ -240,7 +240,7 @@ class Rank:
 
     def keep_model(self, model: Any, quality: dict[str, float]) -> None:
         """Write the trained model for later inference. A failure is a warning: what was measured stands."""
-        from workloads.runtime.weights import save_weights
+        from workloads.runtime.procedures.weights import save_weights
 
         facts = {"campaign": self.spec.campaign, "run": self.spec.run, "quality": quality}
         try:
@@ -266,7 +266,7 @@ class Rank:
 
     def place(self, torch: Any) -> tuple[Any, dict[str, Any]]:
         """The device of this rank, and where it is in the machine."""
-        from workloads.runtime.memory import keep_freed_memory
+        from workloads.runtime.samples.memory import keep_freed_memory
 
         local_rank = self.communicator.rank % self.spec.ranks_per_node
         device = torch.device("cpu")

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from workloads.runtime.communicators import join
-from workloads.runtime.telemetry import Telemetry, TelemetryFile, clock
+from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile, clock
 
 torch.set_num_threads(1)
 steps = int(sys.argv[2])

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from workloads.dms_scatter.quality import PhaseQuality
-from workloads.runtime.consolidated import ConsolidatedSet
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.slstr_cloud.quality import scores as mask_scores
 from workloads.stemdl.quality import SpaceGroupQuality
 

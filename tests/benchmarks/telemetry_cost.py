@@ -11,8 +11,8 @@ import statistics
 import sys
 
 from workloads.runtime.communicators import Timings
-from workloads.runtime.progress import Progress
-from workloads.runtime.telemetry import Telemetry, clock
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import Telemetry, clock
 
 STEPS = 20_000
 ROUNDS = 9

@@ -1,13 +1,13 @@
 """What data-parallel training costs on one machine: two ranks on two cores against two independent processes.
 
 ``python tests/benchmarks/two_ranks.py`` prints one line of JSON with, for each communicator, the ratio of the step time
-of two processes that share nothing to that of two ranks that average their gradients: 1 is ideal. Both do the same
-work (a small U-Net, 8 × 1 × 128 × 128 samples a rank, one thread each), keep freed memory as every run does
-(``workloads/runtime/memory.py``), are started and bound to cores alike, and take turns (``parts/turns.py``); a ratio is
-the median over the rounds. How fast a process computes depends by some percent on where its memory came to lie, for as
-long as it lives, so all are started anew several times. ``torch_over`` is the step time of DDP over gloo in relation to
-the communicator's (above 1 the communicator is the faster one), with its 95 % interval. The environment is that of the
-cluster profile ``local``.
+of two processes that share nothing to that of two ranks that average their gradients: 1 is ideal. Both do the same work
+(a small U-Net, 8 × 1 × 128 × 128 samples a rank, one thread each), keep freed memory as every run does
+(``workloads/runtime/samples/memory.py``), are started and bound to cores alike, and take turns (``parts/turns.py``); a
+ratio is the median over the rounds. How fast a process computes depends by some percent on where its memory came to
+lie, for as long as it lives, so all are started anew several times. ``torch_over`` is the step time of DDP over gloo in
+relation to the communicator's (above 1 the communicator is the faster one), with its 95 % interval. The environment is
+that of the cluster profile ``local``.
 
 Ranks that wait for each other lose more to a busy machine than processes that do not; turns that were spoilt by other
 work are taken again, and their number is printed (``disturbed``).
@@ -72,7 +72,7 @@ def measure(side: str, folder: Path, bucket_bytes: int) -> None:
     """One of the two processes of a side: a model, and steps of training it in turns."""
     import torch
 
-    from workloads.runtime.memory import keep_freed_memory
+    from workloads.runtime.samples.memory import keep_freed_memory
 
     torch.set_num_threads(1)
     keep_freed_memory()

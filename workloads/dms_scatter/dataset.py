@@ -11,13 +11,13 @@ import numpy as np
 
 from workloads.dms_scatter import formats, synthesis
 from workloads.dms_scatter.lattice import CLASSES
-from workloads.runtime import consolidated
-from workloads.runtime.building import building
-from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import interleaved, mapped
-from workloads.runtime.published import Published
-from workloads.runtime.writer import SHARDS, Writer
+from workloads.runtime.publication.published import Published
+from workloads.runtime.samples import consolidated
+from workloads.runtime.samples.building import building
+from workloads.runtime.samples.consolidated import Field, Provenance
+from workloads.runtime.samples.parallel import interleaved, mapped
+from workloads.runtime.samples.writer import SHARDS, Writer
 
 Progress = Callable[[int, int], None]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from workloads.dms_scatter.lattice import CLASSES
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.rows import Rows
+from workloads.runtime.samples.rows import Rows
 
 ROWS, COLUMNS, CHANNELS = 487, 195, 3
 IMAGE_SHAPE = (ROWS, COLUMNS, CHANNELS)

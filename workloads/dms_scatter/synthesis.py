@@ -19,7 +19,7 @@ from workloads.dms_scatter import formats
 from workloads.dms_scatter.lattice import CLASSES
 from workloads.dms_scatter.simulation import Spread, simulate
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.processes import process_pool
+from workloads.runtime.samples.processes import process_pool
 
 PRESETS = {"tiny": 60, "small": 2000, "full": 8060}
 """Patterns for training and test together, half of them of each class; "full" is as large as the published set."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 from workloads.dms_scatter.dataset import FIELDS
 from workloads.dms_scatter.model import DmsNet
 from workloads.dms_scatter.quality import PhaseQuality
-from workloads.runtime.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 from workloads.runtime.task import Batch, Quality, SampleSet, Task
 
 

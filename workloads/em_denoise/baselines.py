@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workloads.em_denoise.quality import DenoisingQuality
-from workloads.runtime.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 
 SIDE = 7
 BATCH = 16

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.rows import Rows
+from workloads.runtime.samples.rows import Rows
 
 FILES = {"input": "graphene_img_noise.h5", "target": "graphene_img_clean.h5"}
 KEY = "images"

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
-from workloads.runtime.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
 
 

@@ -10,8 +10,8 @@ import torch
 
 from orchestrator.records import RunSpec
 from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.progress import Progress
-from workloads.runtime.telemetry import Telemetry
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import Telemetry
 
 
 class Nothing:

@@ -24,8 +24,8 @@ from workloads.probe.pairing import rounds_of_pairs, turns
 from workloads.probe.rates import FileRead, MatrixProduct, Triad
 from workloads.probe.readings import Readings
 from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.progress import Progress
-from workloads.runtime.telemetry import Telemetry, clock
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import Telemetry, clock
 
 WARM_UP = 3
 FEWEST, MOST = 4, 20000

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import torch
 
-from workloads.runtime.telemetry import clock
+from workloads.runtime.measurement.telemetry import clock
 
 SLAB_BYTES = 4 * 2**20
 FIELD = "blocks"

@@ -7,14 +7,14 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from workloads.runtime import consolidated
-from workloads.runtime.building import building
-from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import mapped
-from workloads.runtime.processes import process_pool
-from workloads.runtime.published import Published
-from workloads.runtime.writer import Writer
+from workloads.runtime.publication.published import Published
+from workloads.runtime.samples import consolidated
+from workloads.runtime.samples.building import building
+from workloads.runtime.samples.consolidated import Field, Provenance
+from workloads.runtime.samples.parallel import mapped
+from workloads.runtime.samples.processes import process_pool
+from workloads.runtime.samples.writer import Writer
 from workloads.slstr_cloud import formats
 from workloads.slstr_cloud.geometry import Geometry, split_by_file
 

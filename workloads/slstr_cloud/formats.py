@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.rows import Rows
+from workloads.runtime.samples.rows import Rows
 
 PATTERN = "S3A*.hdf"
 REFLECTANCES, TEMPERATURES = 6, 3

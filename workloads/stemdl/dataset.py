@@ -8,10 +8,10 @@ from typing import Any
 
 import h5py
 
-from workloads.runtime import consolidated
-from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.published import Published
+from workloads.runtime.publication.published import Published
+from workloads.runtime.samples import consolidated
+from workloads.runtime.samples.consolidated import Field, Provenance
 from workloads.stemdl import published_files, synthesis
 from workloads.stemdl.formats import MATERIAL_TYPE, PROCESSED_SHAPE, SPACE_GROUPS
 

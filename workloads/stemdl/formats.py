@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.rows import Rows
+from workloads.runtime.samples.rows import Rows
 from workloads.stemdl.npz import read_npz
 
 PROJECTIONS = 3

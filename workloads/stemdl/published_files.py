@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.runtime.consolidated import Field, Provenance
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.parallel import interleaved, mapped
-from workloads.runtime.writer import SHARDS, Writer
+from workloads.runtime.samples.consolidated import Field, Provenance
+from workloads.runtime.samples.parallel import interleaved, mapped
+from workloads.runtime.samples.writer import SHARDS, Writer
 from workloads.stemdl.formats import (
     MATERIAL_TYPE,
     Sample,

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.runtime.consolidated import PARTS
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.processes import process_pool
+from workloads.runtime.samples.consolidated import PARTS
+from workloads.runtime.samples.processes import process_pool
 from workloads.stemdl.crystals import Crystal, load_prototypes, materials_of
 from workloads.stemdl.diffraction import Microscope
 from workloads.stemdl.formats import Sample

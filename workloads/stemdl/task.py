@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.runtime.consolidated import ConsolidatedSet
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
 from workloads.stemdl.model import ResNet
 from workloads.stemdl.pictures import PICTURED, draw_stacks

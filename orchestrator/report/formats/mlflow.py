@@ -125,9 +125,7 @@ def send(
     query = {"experiment_ids": [experiment], "filter": f"tags.`orchestrator.key` = '{key}'", "max_results": 10}
     for found in server.call("POST", "runs/search", query).get("runs", []):
         tags = {tag["key"]: tag["value"] for tag in found["data"].get("tags", [])}
-        if tags.get("orchestrator.state") == run["state"] and tags.get("orchestrator.attempts") == str(
-            run["attempts"]
-        ):
+        if tags.get("orchestrator.state") == run["state"] and tags.get("orchestrator.attempts") == str(run["attempts"]):
             return False
         server.call("POST", "runs/delete", {"run_id": found["info"]["run_id"]})
     begun, ended = milliseconds(run["created"]), milliseconds(run.get("ended") or run["created"])

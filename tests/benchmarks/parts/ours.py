@@ -104,11 +104,11 @@ def train(options: argparse.Namespace) -> None:
     from orchestrator.plan import Site, plan
     from workloads.entry import load_attribute
     from workloads.runtime.communicators import join
-    from workloads.runtime.memory import keep_freed_memory
-    from workloads.runtime.mllog import MlperfLog
-    from workloads.runtime.progress import Progress
-    from workloads.runtime.suited import settle
-    from workloads.runtime.training import Trainer
+    from workloads.runtime.measurement.mllog import MlperfLog
+    from workloads.runtime.measurement.progress import Progress
+    from workloads.runtime.procedures.suited import settle
+    from workloads.runtime.procedures.training import Trainer
+    from workloads.runtime.samples.memory import keep_freed_memory
 
     torch.set_num_threads(options.threads)
     keep_freed_memory()

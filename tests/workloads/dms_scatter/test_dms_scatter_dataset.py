@@ -5,8 +5,8 @@ import pytest
 from workloads.dms_scatter import formats
 from workloads.dms_scatter.dataset import check_published, convert, folder_name, synthesise, verify, write_published
 from workloads.dms_scatter.synthesis import Recipe, label, sample
-from workloads.runtime.consolidated import ConsolidatedSet, read_description
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 
 
 def quiet(done, total):

@@ -14,8 +14,8 @@ from workloads.em_denoise.lattice import BOND, sheet
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
 from workloads.em_denoise.task import EmDenoiseTask
-from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import to_device
 
 SETTINGS = {

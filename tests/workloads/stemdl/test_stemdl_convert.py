@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.stemdl import published_files
 from workloads.stemdl.dataset import check_published, convert, verify, write_published
 from workloads.stemdl.formats import preprocessed, write_raw

@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from workloads.runtime.consolidated import ConsolidatedSet
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.stemdl.dataset import folder_name, synthesise, verify
 from workloads.stemdl.synthesis import Recipe, choose_materials, divide
 

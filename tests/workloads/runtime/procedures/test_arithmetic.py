@@ -1,0 +1,116 @@
+"""What a training step is said to take, against what can be counted by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from workloads.runtime.procedures.arithmetic import step_work
+from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Task
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "precision": "float32",
+    "channels_last": False,
+    "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "fused": True},
+}
+
+
+class Numbers:
+    """Samples of random numbers of one shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return 100
+
+    def read(self, indices: Any, out: Arrays | None = None) -> Arrays:
+        return {"input": np.random.default_rng(1).standard_normal((len(indices), *self.shape), np.float32)}
+
+
+class Sums(Task):
+    """The sum of what a model makes of its inputs, as a loss."""
+
+    def __init__(self, shape: tuple[int, ...], build: Callable[[], nn.Module]) -> None:
+        super().__init__({}, Path())
+        self.samples, self.build_model = Numbers(shape), build  # type: ignore[method-assign]
+
+    @property
+    def training_set(self) -> SampleSet:
+        return self.samples
+
+    evaluation_set = training_set
+
+    def build_model(self) -> nn.Module:
+        raise NotImplementedError
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch["input"]).float().sum()
+
+    def new_quality(self) -> Quality:
+        raise NotImplementedError
+
+    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_layer_counts_thrice_but_for_the_first_whose_input_wants_no_gradient(precision: str) -> None:
+    task = Sums((30,), lambda: nn.Sequential(nn.Linear(30, 20, bias=False), nn.Linear(20, 5, bias=False)))
+    work = step_work(task, {**SETTINGS, "precision": precision}, 8, CPU)
+    assert (work.samples, work.flop) == (8, 2 * 8 * (2 * 30 * 20 + 3 * 20 * 5))
+
+
+def test_a_convolution_counts_every_product_at_every_place() -> None:
+    task = Sums((3, 12, 12), lambda: nn.Conv2d(3, 7, 5, bias=False))
+    assert step_work(task, SETTINGS, 4, CPU).flop == 2 * (2 * 4 * 7 * 3 * 5 * 5 * 8 * 8)
+
+
+def test_every_operand_is_read_and_every_result_written_once() -> None:
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1000))
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return inputs * self.weight
+
+    parameter, activations, scalar = 4 * 1000, 4 * 16 * 1000, 4
+    forward = (2 * activations + parameter) + (activations + scalar)
+    # The gradient from which all begins; that of the weight, sample by sample, from one number that stands for all;
+    # its sum over the samples; and the optimiser, which reads weight and gradient and may change both.
+    backward = 2 * scalar + (scalar + 2 * activations) + (activations + parameter) + 4 * parameter
+    work = step_work(Sums((1000,), Weighted), SETTINGS, 16, CPU)
+    assert (work.flop, work.bytes) == (0, forward + backward)
+
+
+def test_counting_draws_no_random_number_and_takes_data_dependent_initialisation() -> None:
+    def build() -> nn.Module:
+        layer = nn.Linear(30, 20)
+        nn.init.trunc_normal_(layer.weight, std=0.1)
+        return layer
+
+    before = torch.random.get_rng_state()
+    step_work(Sums((30,), build), SETTINGS, 8, CPU)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_bfloat16_moves_fewer_bytes_and_the_optimisers_state_counts() -> None:
+    task = Sums((64, 16, 16), lambda: nn.Sequential(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3)))
+    whole = step_work(task, SETTINGS, 32, CPU)
+    half = step_work(task, {**SETTINGS, "precision": "bfloat16", "channels_last": True}, 32, CPU)
+    assert half.flop == whole.flop and half.bytes < whole.bytes
+    adam = {"name": "adam", "learning_rate": 0.1, "betas": [0.9, 0.99], "weight_decay": 0.0, "fused": True}
+    more = step_work(task, {**SETTINGS, "optimizer": adam}, 32, CPU).bytes - whole.bytes
+    # Two moments are read and written.
+    assert more == pytest.approx(4 * sum(parameter.nbytes for parameter in task.build_model().parameters()), rel=0.01)

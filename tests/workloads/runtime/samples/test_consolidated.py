@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet, Field, Provenance, read_description, verify
+from workloads.runtime.samples.writer import Writer
+
+FIELDS = {"image": Field((2, 33), "float32"), "mask": Field((7,), "uint8"), "label": Field((), "int64")}
+PROVENANCE = Provenance("thing", "stand-in", "published", "1", 5)
+SETTINGS = {"source": "stand-in", "split": "published", "version": "1"}
+
+
+def samples(count: int, seed: int = 1) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {
+        "image": random.normal(size=(count, 2, 33)).astype(np.float32),
+        "mask": random.integers(0, 255, (count, 7)).astype(np.uint8),
+        "label": random.integers(0, 9, count),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with Writer(tmp_path / "set", PROVENANCE, FIELDS, {"training": 11, "evaluation": 3}, SETTINGS) as writer:
+        for first in range(0, 11, 4):
+            writer.append("training", {key: array[first : first + 4] for key, array in samples(11).items()})
+        writer.append("evaluation", samples(3, seed=2))
+        writer.extra["range"] = 2.5
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize("indices", [[0], [10, 5, 6, 6, 0], range(11), []], ids=str)
+def test_every_field_comes_back_in_the_order_asked_for_across_files(folder, indices):
+    wanted = np.array(indices, dtype=np.int64)
+    got = ConsolidatedSet(folder, "training").read(wanted)
+    for key, array in samples(11).items():
+        assert got[key].dtype == array.dtype and np.array_equal(got[key], array[wanted])
+
+
+def test_only_the_fields_asked_for_are_read_into_given_memory(folder):
+    out = {"label": np.full(5, -1)}
+    got = ConsolidatedSet(folder, "evaluation", ["label"]).read(np.array([2, 0]), out)
+    assert list(got) == ["label"] and np.shares_memory(got["label"], out["label"])
+    assert np.array_equal(got["label"], samples(3, seed=2)["label"][[2, 0]]) and (out["label"][2:] == -1).all()
+
+
+def test_a_set_is_verified_and_says_what_was_added_to_it(folder):
+    told = verify(folder, SETTINGS, FIELDS, thorough=True)
+    assert (told["training_samples"], told["evaluation_samples"], told["range"]) == (11, 3, 2.5)
+    assert read_description(folder)["settings"] == SETTINGS
+
+
+def test_a_changed_byte_is_found_by_the_thorough_check(folder):
+    path = folder / "training-00001-of-00002.h5"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    verify(folder, SETTINGS, FIELDS, thorough=False)
+    with pytest.raises(DatasetError, match=r"training-00001-of-00002\.h5 has another BLAKE3"):
+        verify(folder, SETTINGS, FIELDS, thorough=True)
+
+
+def test_a_field_of_another_shape_is_named(folder):
+    with pytest.raises(DatasetError, match=r"'mask' has shape \(6, 7\); expected \(6, 8\)"):
+        verify(folder, SETTINGS, {**FIELDS, "mask": Field((8,), "uint8")}, thorough=False)
+
+
+@pytest.mark.parametrize("given", [2, 4])
+def test_too_few_or_too_many_samples_leave_nothing_behind(tmp_path, given):
+    with (
+        pytest.raises(DatasetError, match="training samples"),
+        Writer(tmp_path / "new" / "set", PROVENANCE, FIELDS, {"training": 3, "evaluation": 0}, SETTINGS) as writer,
+    ):
+        writer.append("training", samples(given))
+    assert list((tmp_path / "new").iterdir()) == []

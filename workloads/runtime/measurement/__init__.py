@@ -1,0 +1,1 @@
+"""What ranks measure of themselves, and what they tell while they run."""

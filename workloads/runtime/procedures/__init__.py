@@ -1,0 +1,1 @@
+"""What a run does with a task: train it, infer with it."""

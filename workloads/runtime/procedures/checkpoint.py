@@ -1,0 +1,146 @@
+"""The training state on disk: everything that the next attempt needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workloads.runtime.communicators.base import Bytes, Communicator
+from workloads.runtime.measurement.attempts import Earlier
+
+FILE = "state.pt"
+
+
+@dataclass
+class Position:
+    """How far training is. ``step`` counts within ``epoch``; ``evaluated_at`` is the ``total_steps`` of the newest
+    evaluation; ``elapsed`` is the training time of all attempts, s, of which ``redone`` was spent on steps that no
+    checkpoint kept.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total_steps: int = 0
+    elapsed: float = 0.0
+    samples: int = 0
+    evaluated_at: int = 0
+    redone: float = 0.0
+    evaluations: list[list[float]] = field(default_factory=list)
+    qualities: dict[str, float] = field(default_factory=dict)
+    time_to_accuracy: float | None = None
+
+    def follow(self, earlier: Earlier) -> None:
+        """Count the time of earlier attempts: what they trained after the checkpoint was in vain, but it was spent."""
+        gap = max(0.0, earlier.elapsed - self.elapsed)
+        self.elapsed += gap
+        # After an orderly stop the gap is no more than the writing of the checkpoint.
+        self.redone += 0.0 if earlier.orderly else gap
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read or belongs to another run."""
+
+
+def save(
+    folder: Path,
+    identity: str,
+    position: Position,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    communicator: Communicator,
+) -> None:
+    """Write the newest state by rename, on rank 0. Collective: what differs between ranks goes in for each of them,
+    their random states and their buffers (batch-norm statistics, which are the ranks' own between evaluations).
+    """
+    random = communicator.gather(random_state())
+    buffers = communicator.gather(pack(model.buffers()))
+    if random is not None and buffers is not None:
+        state = {
+            "identity": identity,
+            "position": asdict(position),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": torch.from_numpy(np.ascontiguousarray(random)),
+            "buffers": torch.from_numpy(np.ascontiguousarray(buffers)),
+        }
+        folder.mkdir(mode=0o700, exist_ok=True)
+        staged = folder / f".{FILE}.partial"
+        with staged.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(folder / FILE)
+    communicator.barrier()
+
+
+def restore(
+    folder: Path,
+    identity: str,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    communicator: Communicator,
+    device: torch.device,
+) -> Position:
+    """Load the newest state into model, optimiser and random numbers; an empty Position if there is none.
+
+    Raises CheckpointError. Every rank reads the file itself: they share its file system, and no rank can then differ
+    from what was saved.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return Position()
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); remove it to start afresh") from error
+    if state["identity"] != identity:
+        raise CheckpointError(f"{path} belongs to a run with another configuration; remove it to start afresh")
+    if len(state["random"]) != communicator.size:
+        raise CheckpointError(
+            f"{path} was written by {len(state['random'])} ranks, not {communicator.size}; remove it to start afresh"
+        )
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    unpack(state["buffers"][communicator.rank].cpu().numpy(), model.buffers())
+    set_random_state(state["random"][communicator.rank].cpu().numpy())
+    return Position(**state["position"])
+
+
+def random_state() -> Bytes:
+    """The state of this rank's random numbers, (n,): the host's, then its accelerator's if it has one."""
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states.append(torch.cuda.get_rng_state())
+    return torch.cat(states).numpy()
+
+
+def set_random_state(state: Bytes) -> None:
+    """The inverse of ``random_state``."""
+    host = len(torch.get_rng_state())
+    # Copies: torch reads a state from where the memory begins, whatever it was a view of.
+    torch.set_rng_state(torch.from_numpy(state[:host].copy()))
+    if torch.cuda.is_available() and len(state) > host:
+        torch.cuda.set_rng_state(torch.from_numpy(state[host:].copy()))
+
+
+def pack(tensors: Iterable[Tensor]) -> Bytes:
+    """The tensors' bytes end to end, (n,)."""
+    pieces = [tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy() for tensor in tensors]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+
+
+def unpack(packed: Bytes, tensors: Iterable[Tensor]) -> None:
+    """Overwrite the tensors by what ``pack`` made of them."""
+    offset = 0
+    for tensor in tensors:
+        count = tensor.numel() * tensor.element_size()
+        piece = torch.from_numpy(packed[offset : offset + count].copy())
+        tensor.copy_(piece.view(tensor.dtype).view(tensor.shape))
+        offset += count

@@ -1,0 +1,322 @@
+"""The training procedure, read from top to bottom; everything it uses is made elsewhere."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from orchestrator.records import RunSpec
+from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.errors import NonFiniteLossError
+from workloads.runtime.kernels import use_kernels
+from workloads.runtime.measurement.attempts import Earlier
+from workloads.runtime.measurement.mllog import MlperfLog
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.procedures import checkpoint
+from workloads.runtime.procedures.checkpoint import Position
+from workloads.runtime.procedures.compilation import compiled
+from workloads.runtime.procedures.evaluation import autocast, evaluate, reaches
+from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
+from workloads.runtime.samples.loader import Loader, readers_for
+from workloads.runtime.samples.sampler import MicroBatch, Sampler, micro_batches
+from workloads.runtime.task import Batch, Task
+
+NO_EARLIER = Earlier()
+LOSS_CHECK_STEPS = 20
+"""On an accelerator the loss is looked at so often: each look waits for the device."""
+
+
+@dataclass
+class Outcome:
+    """How training ended: by reaching the ``target``, after all ``epochs`` or ``steps``, or before that because it was
+    ``requested``, with a checkpoint to go on from.
+    """
+
+    stopped: str
+    position: Position
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+class Trainer:
+    """Trains one task on all ranks together."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        task: Task,
+        communicator: Communicator,
+        device: torch.device,
+        progress: Progress,
+        log: MlperfLog,
+        checkpoints: Path,
+        earlier: Earlier = NO_EARLIER,
+    ) -> None:
+        self.spec = spec
+        self.task = task
+        self.communicator = communicator
+        self.device = device
+        self.progress = progress
+        self.log = log
+        self.checkpoints = checkpoints
+        self.earlier = earlier
+        self.settings: dict[str, Any] = spec.settings["training"]
+        self.quality: dict[str, Any] = spec.settings["quality"]
+
+        self.global_batch = int(
+            self.settings["global_batch_size"] or self.settings["batch_size"] * spec.ranks * self.settings["accumulate"]
+        )
+        self.sampler = Sampler(len(task.training_set), self.global_batch, spec.seed)
+        self.last_step = self.settings["epochs"] * self.sampler.steps
+        if self.settings["max_steps"]:
+            self.last_step = min(self.last_step, self.settings["max_steps"])
+        scale = batch_scaling(
+            self.settings["learning_rate_scaling"], self.global_batch, self.settings["base_batch_size"]
+        )
+        self.rate = LearningRate(
+            self.settings["optimizer"]["learning_rate"] * scale,
+            round(self.settings["warmup_epochs"] * self.sampler.steps),
+            self.last_step,
+            self.settings["schedule"],
+        )
+
+        # Every rank draws the same model, and then takes rank 0's all the same.
+        torch.manual_seed(spec.seed)
+        self.model: nn.Module = task.build_model().to(device)
+        if self.settings["channels_last"]:
+            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.settings["kernels"] == "own" and not use_kernels(self.model):
+            self.settings["kernels"] = "torch"
+        self.optimizer = build_optimizer(self.model, self.settings["optimizer"])
+        communicator.broadcast_state(self.model, self.optimizer)
+        torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)
+        self.reducer = communicator.reducer(
+            self.model, device, compress=self.settings["gradient_precision"] == "bfloat16"
+        )
+        self.forward = compiled(self.reducer.module, device) if self.settings["compile"] else self.reducer.module
+        progress.waits_for_gradients = self.waits_for_gradients
+
+        self.micro_batch = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
+        """Samples of the largest micro-batch that a rank goes through at once."""
+        pin, readers = device.type == "cuda", readers_for(device, spec.threads_per_rank)
+        self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers)
+        self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin, readers)
+        self.telemetry = Telemetry(self.last_step + 1)
+        # On the device, so that keeping a loss waits for nothing.
+        self.losses = torch.zeros(self.last_step + 1, device=device)
+        self.on_checkpoint: Callable[[], None] = lambda: None
+        """Called by all ranks when they save a checkpoint: whatever else is to be kept."""
+        self.position = Position()
+        self.run_start = 0.0
+
+    def waits_for_gradients(self) -> bool:
+        """Whether this rank has its own gradients and waits for the others'."""
+        timings = self.reducer.timings
+        return timings.gradients_ready > timings.gradients_averaged
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must agree in to be gone on from."""
+        from orchestrator.records import document_hash
+
+        return document_hash([self.spec.benchmark, self.spec.settings, self.spec.seed, self.spec.comm])
+
+    @property
+    def elapsed(self) -> float:
+        """Training time so far, earlier attempts' included, s."""
+        return self.position.elapsed + time.time() - self.run_start
+
+    @property
+    def target_after(self) -> float | None:
+        """How long after ``run_start`` the target was reached, s; None if it was not, or by earlier attempts too."""
+        return None if self.position.elapsed else self.position.time_to_accuracy
+
+    # --- the procedure -----------------------------------------------------------------------------------------
+
+    def train(self) -> Outcome:
+        """Train until the target is reached or the epochs are done. Raises NonFiniteLossError."""
+        self.position = checkpoint.restore(
+            self.checkpoints, self.identity, self.model, self.optimizer, self.communicator, self.device
+        )
+        self.position.follow(self.earlier)
+        self.progress.redone_s = self.position.redone
+        self.telemetry.first_step = self.progress.first_step = self.position.total_steps
+        self.telemetry.evaluations = [(at, int(epoch), value) for at, epoch, value in self.position.evaluations]
+        self.progress.epochs, self.progress.steps_per_epoch = self.settings["epochs"], self.sampler.steps
+        self.progress.metric, self.progress.target = self.quality["metric"], self.quality["target"]
+        self.communicator.barrier()
+
+        self.enter("first_step")
+        self.run_start = time.time()
+        self.progress.elapsed = lambda: self.elapsed
+        self.log.start("run")
+        stopped = "epochs"
+        while self.position.total_steps < self.last_step or self.position.evaluated_at < self.position.total_steps:
+            stopped = self.train_epoch()
+            if stopped != "epochs":
+                break
+        self.telemetry.leave()
+        spent = self.elapsed
+        self.progress.elapsed = lambda: spent
+        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
+        # MLPerf calls a run that ends short of its target aborted.
+        self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
+        if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
+            stopped = "steps"
+        return Outcome(stopped, self.position, self.position.qualities)
+
+    def train_epoch(self) -> str:
+        """One epoch from the current position; "target" if an evaluation reached it, "requested" if the ranks are to
+        stop, else "epochs".
+        """
+        epoch = self.position.epoch
+        self.log.start("epoch", epoch_num=epoch + 1)
+        self.model.train()
+        plan = self.plan_of_epoch(epoch, self.position.step)
+        requests = (part.indices for parts in plan for part in parts)
+        batches = self.training_loader.on_device(requests, self.device)
+        # A run that was stopped before an evaluation goes on with it.
+        reached = self.is_evaluation_due() and self.evaluate()
+        begun, samples_before = clock(), self.position.samples
+        for parts in [] if reached else plan:
+            self.step(parts, batches)
+            if self.reducer.flag_seen:
+                batches.close()
+                self.save()
+                return "requested"
+            if self.telemetry.steps == 1:
+                self.enter("train")
+            self.progress.samples_per_s = (self.position.samples - samples_before) / (clock() - begun)
+            if self.is_evaluation_due():
+                reached = self.evaluate()
+                self.enter("train")
+            if reached:
+                break
+        batches.close()
+        self.log.stop("epoch", epoch_num=epoch + 1)
+        elapsed = clock() - begun
+        throughput = (self.position.samples - samples_before) / elapsed if elapsed else 0.0
+        self.log.value("tracked_stats", {"throughput": throughput}, step=epoch + 1)
+        if not reached:
+            last = self.position.total_steps >= self.last_step
+            if self.position.step >= self.sampler.steps:
+                self.position.epoch, self.position.step = epoch + 1, 0
+            if last or (epoch + 1) % self.settings["evaluate_every_epochs"] == 0:
+                reached = self.evaluate()
+        if not reached and (epoch + 1) % self.settings["checkpoint_every_epochs"] == 0:
+            self.save()
+        if not reached and self.position.total_steps < self.last_step:
+            self.enter("train")
+        return "target" if reached else "epochs"
+
+    def is_evaluation_due(self) -> bool:
+        """Whether one is due within the epoch; those between epochs are another matter."""
+        every, position = self.settings["evaluate_every_steps"], self.position
+        within = 0 < position.step < self.sampler.steps
+        return bool(
+            every and within and position.evaluated_at < position.total_steps and position.total_steps % every == 0
+        )
+
+    def plan_of_epoch(self, epoch: int, first_step: int) -> list[list[MicroBatch]]:
+        """This rank's micro-batches for the remaining steps of an epoch."""
+        permutation = self.sampler.permutation(epoch)
+        last = min(self.sampler.steps, first_step + self.last_step - self.position.total_steps)
+        return [
+            micro_batches(
+                self.sampler.batch(permutation, step),
+                self.communicator.rank,
+                self.communicator.size,
+                self.settings["accumulate"],
+            )
+            for step in range(first_step, last)
+        ]
+
+    def step(self, parts: list[MicroBatch], batches: Iterator[Batch]) -> None:
+        """One optimiser step on this rank's share of the global batch, timed."""
+        begin = clock()
+        waited_for_data = 0.0
+        set_rate(self.optimizer, self.rate.at(self.position.total_steps))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.reducer.flag_raised = self.progress.stop_requested
+        kept, samples = self.losses[self.telemetry.steps], sum(part.samples for part in parts)
+        for number, part in enumerate(parts):
+            asked = clock()
+            batch = next(batches)
+            waited_for_data += clock() - asked
+            with autocast(self.device, self.settings):
+                loss = self.task.loss(self.forward, batch)
+            self.check(loss)
+            kept.add_(loss.detach(), alpha=part.samples / max(1, samples))
+            self.reducer.backward(loss * part.weight, last=number == len(parts) - 1)
+        if self.settings["gradient_clip"]:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["gradient_clip"])
+        self.optimizer.step()
+        if self.device.type == "cuda":
+            # The device works on after these calls return; a step ends when its work does.
+            torch.cuda.synchronize(self.device)
+        self.telemetry.step(clock() - begin, waited_for_data, self.reducer.timings.waited, self.position.epoch, samples)
+        self.position.step += 1
+        self.position.total_steps += 1
+        # Counted over all ranks, known without asking them.
+        self.position.samples += min(
+            self.global_batch, self.sampler.samples - (self.position.step - 1) * self.global_batch
+        )
+        self.progress.epoch, self.progress.step = self.position.epoch + 1, self.position.total_steps
+        self.progress.changes += 1
+
+    def check(self, loss: torch.Tensor) -> None:
+        """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""
+        if self.device.type != "cpu" and self.position.total_steps % LOSS_CHECK_STEPS:
+            return
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss is {value} at step {self.position.step} of epoch {self.position.epoch + 1}, learning rate "
+                f"{self.rate.at(self.position.total_steps):.3g}; a lower benchmark.training.optimizer.learning_rate "
+                f"or a longer benchmark.training.warmup_epochs may help"
+            )
+
+    def evaluate(self) -> bool:
+        """Measure quality on the whole evaluation set, shared among the ranks; True if training should stop."""
+        self.enter("evaluate")
+        epoch = self.position.epoch + (1 if self.position.step else 0)
+        self.log.start("eval", epoch_num=epoch)
+        self.communicator.mean_buffers(self.model)
+        values = evaluate(
+            self.task, self.model, self.evaluation_loader, self.communicator, self.device, self.settings, self.progress
+        )
+        self.model.train()
+        value = values[self.quality["metric"]]
+        seconds = self.elapsed
+        self.telemetry.evaluations.append((seconds, epoch, value))
+        self.position.evaluations.append([seconds, float(epoch), value])
+        self.position.qualities = values
+        self.position.evaluated_at = self.position.total_steps
+        self.progress.quality = value
+        self.progress.changes += 1
+        self.log.value("eval_accuracy", value, epoch_num=epoch)
+        self.log.stop("eval", epoch_num=epoch)
+        reached = reaches(value, self.quality)
+        if reached and self.position.time_to_accuracy is None:
+            self.position.time_to_accuracy = seconds
+        return reached and bool(self.settings["stop_at_target"])
+
+    def save(self) -> None:
+        """Write a checkpoint of the current position, and what was measured on the way to it."""
+        self.enter("checkpoint")
+        position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
+        checkpoint.save(self.checkpoints, self.identity, position, self.model, self.optimizer, self.communicator)
+        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
+        self.on_checkpoint()
+
+    def enter(self, phase: str) -> None:
+        """A phase of the run begins."""
+        self.telemetry.enter(phase)
+        self.progress.enter(phase)

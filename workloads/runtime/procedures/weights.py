@@ -1,0 +1,62 @@
+"""A trained model on disk: what training leaves for inference."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from workloads.runtime.procedures.checkpoint import CheckpointError
+
+
+def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Write the model's parameters and buffers, with facts on where they come from, by rename. Raises OSError."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    staged = path.with_name(f".{path.name}.partial")
+    try:
+        with staged.open("wb") as file:
+            torch.save({"model": model.state_dict(), "facts": dict(facts)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+
+
+def load_weights(path: Path, model: nn.Module, device: torch.device) -> dict[str, Any]:
+    """Put a file's parameters and buffers into the model and return the file's facts. Raises CheckpointError.
+
+    Takes what ``save_weights`` wrote, and the training state of an interrupted run.
+    """
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        state = content["model"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist (benchmark.inference.checkpoint)") from error
+    except Exception as error:
+        # torch reports a damaged file by half a dozen types of exception, pickle's among them.
+        raise CheckpointError(f"{path} holds no model that can be read: {type(error).__name__}: {error}") from error
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reasons = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{path} holds another model than benchmark.model describes: {reasons[:500]}; "
+            "give the settings that it was trained with"
+        ) from error
+    return dict(content.get("facts", {}))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            sha256.update(block)
+    return sha256.hexdigest()

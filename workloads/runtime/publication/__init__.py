@@ -1,0 +1,1 @@
+"""Published files: where they are, how they are fetched and checked."""
