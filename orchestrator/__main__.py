@@ -5,23 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-from orchestrator.records import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-
-VERBS = {
-    "run": "plan, submit, watch, collect and print the table (the default verb)",
-    "plan": "print runs and the exact command lines; submit nothing",
-    "status": "say how the runs of a campaign are right now",
-    "resume": "go on with a campaign whose orchestrator ended before it did",
-    "cancel": "end what is in flight",
-    "collect": "put run folders into the store",
-    "report": "show what the store has of campaigns; with --history, the newest week against those before",
-    "compare": "say whether the last of the campaigns named is slower than those before it",
-    "store": "export, import, describe or migrate the store as a whole",
-    "accept": "run an acceptance suite and give the verdict; verify a record; propose references",
-    "data": "download, convert, make, verify, stage or describe a benchmark's data",
-    "schedule": "show, install or remove the sweep that the clock starts",
-    "doctor": "find what on this machine would make a run fail",
-}
+from orchestrator.cli.verbs import VERBS
+from orchestrator.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OrchestratorError
 
 HYDRA_FLAGS = {
     "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
@@ -84,23 +69,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(help_text(verb))
         return EXIT_OK
 
-    from orchestrator.config.compose import UsageError
-
     try:
         module = importlib.import_module(f"orchestrator.cli.{verb}")
         return int(module.main(rest))
-    except UsageError as error:
+    except OrchestratorError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_FAILED
-    except Exception as error:
-        # Errors meant for the user name what to do; anything else is a defect and keeps its trace.
-        if type(error).__module__.startswith("orchestrator."):
-            print(f"error: {error}", file=sys.stderr)
-            return EXIT_FAILED
-        raise
 
 
 if __name__ == "__main__":

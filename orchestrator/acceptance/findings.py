@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.acceptance.measurements import LOST, Measurement
 from orchestrator.analysis.judgement import Judgement, Looks, Reference
-from orchestrator.records import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
+from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
 
 PASS, FAIL, UNDECIDED, UNMEASURABLE, MORE = "pass", "fail", "undecided", "not measurable", "needs more"
 OUTCOMES = (PASS, FAIL, UNDECIDED, UNMEASURABLE)

@@ -13,7 +13,7 @@ from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.references import settings_hash
 from orchestrator.acceptance.suite import Suite
 from orchestrator.analysis.statistics import robust_spread
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.records import RecordError, RunDirectory, read_json_if_whole
 
 LEAST_MARGIN = 0.05

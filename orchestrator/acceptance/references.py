@@ -19,7 +19,7 @@ import yaml
 
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES
-from orchestrator.config.compose import UsageError, nearest
+from orchestrator.errors import UsageError, nearest
 from orchestrator.records import document_hash
 
 

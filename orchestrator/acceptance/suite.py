@@ -21,8 +21,9 @@ from orchestrator.acceptance.findings import Check
 from orchestrator.acceptance.kinds import KINDS, Kind
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.schema import AcceptConfig
-from orchestrator.config.compose import UsageError, compose_all, explain, hydra_session, nearest, options_of
+from orchestrator.config.compose import compose_all, explain, hydra_session, options_of
 from orchestrator.config.validate import validate
+from orchestrator.errors import UsageError, nearest
 from orchestrator.launch.nodes import Nodes, nodes_of
 
 PRIMARY = "accept"

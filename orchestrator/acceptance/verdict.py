@@ -12,7 +12,7 @@ from orchestrator.acceptance.findings import FAIL, OUTCOMES, PASS, UNDECIDED, UN
 from orchestrator.acceptance.kinds import evaluate
 from orchestrator.acceptance.measurements import Measurement, measurements
 from orchestrator.acceptance.record import Record, Session
-from orchestrator.records import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
+from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
 
 SCHEMA = "orchestrator.verdict/1"
 SCHEMA_FILE = Path(__file__).with_name("verdict.schema.json")

@@ -12,12 +12,13 @@ from orchestrator.analysis.throughput import throughput_of
 from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
 from orchestrator.campaign.telemetry_file import read
+from orchestrator.errors import OrchestratorError
 from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
 
 
-class CollectError(RuntimeError):
+class CollectError(OrchestratorError):
     """A run's telemetry cannot be read; the message names the file."""
 
 

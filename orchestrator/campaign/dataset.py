@@ -24,7 +24,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from orchestrator.config.compose import UsageError, compose_all
+from orchestrator.config.compose import compose_all
+from orchestrator.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 10.0

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from orchestrator.campaign.state import RunStatus, look
 from orchestrator.campaign.submission import submit_all, write_failure
-from orchestrator.config.compose import UsageError
 from orchestrator.config.redaction import redact
+from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.pace import Pace

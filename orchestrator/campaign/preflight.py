@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.campaign.dataset import ensure_dataset
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.plan import Campaign, undivided
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
 
 KEY = "benchmark.inference.checkpoint"

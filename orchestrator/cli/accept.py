@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli import common
-from orchestrator.config.compose import UsageError, nearest
 from orchestrator.config.validate import NAME
-from orchestrator.records import EXIT_FAILED, EXIT_OK
+from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.cli import common
-from orchestrator.records import EXIT_INFRASTRUCTURE, EXIT_OK
+from orchestrator.errors import EXIT_INFRASTRUCTURE, EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.cli import common
-from orchestrator.records import EXIT_OK, Manifest, RunDirectory
+from orchestrator.errors import EXIT_OK
+from orchestrator.records import Manifest, RunDirectory
 
 
 def has_ended(directory: RunDirectory, manifest: Manifest) -> bool:

@@ -11,13 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.config.compose import UsageError, nearest
-from orchestrator.records import (
-    EXIT_FAILED,
-    EXIT_INFRASTRUCTURE,
-    EXIT_OK,
-    EXIT_WRONG_ANSWER,
-)
+from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +43,7 @@ def parse(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
         if word.startswith("-"):
             raise UsageError(f"There is no option {word}. Options: --json, -m, --config-dir DIR, Hydra's own (--help).")
         if "=" not in word and not word.startswith("~"):
-            from orchestrator.__main__ import VERBS
+            from orchestrator.cli.verbs import VERBS
 
             raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{nearest(word, list(VERBS))}")
     return Options(rest, **vars(known))

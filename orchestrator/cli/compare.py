@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.cli import common
-from orchestrator.config.compose import UsageError, nearest
-from orchestrator.records import EXIT_OK, EXIT_REFERENCE_MISSED
+from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, UsageError, nearest
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,19 +11,12 @@ from rich.filesize import decimal
 
 from orchestrator.cli import common
 from orchestrator.cli.help import help_text
-from orchestrator.config.compose import UsageError, compose_all, nearest
+from orchestrator.cli.verbs import DATA_ACTIONS
+from orchestrator.config.compose import compose_all
 from orchestrator.config.source import benchmarks, recipes
 from orchestrator.config.validate import validate
-from orchestrator.records import EXIT_FAILED, EXIT_OK
+from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
-VERBS = {
-    "download": "bring the published files here; interrupted, it goes on where it was",
-    "convert": "make of the published files what training reads",
-    "synthesise": "make the stand-in data",
-    "verify": "read all that is here and compare it with its checksums",
-    "stage": "copy what training reads to cluster.paths.scratch of this node",
-    "info": "what there is, where, and how to get the rest",
-}
 OF_REAL_DATA = ("download", "convert")
 """Verbs that mean the published data unless told otherwise; the others, what a run with the same words would use."""
 CHOOSING = ("recipe=", "benchmark.dataset.", "+benchmark.dataset.")
@@ -34,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
     if len(plain) < 2:
         raise UsageError(help_text("data"))
-    benchmark, verb = plain[:2] if plain[1] in VERBS or plain[0] not in VERBS else (plain[1], plain[0])
-    if verb not in VERBS:
-        raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(VERBS))}")
+    benchmark, verb = plain[:2] if plain[1] in DATA_ACTIONS or plain[0] not in DATA_ACTIONS else (plain[1], plain[0])
+    if verb not in DATA_ACTIONS:
+        raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(DATA_ACTIONS))}")
     rest = list(arguments)
     rest.remove(benchmark)
     rest.remove(verb)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import orchestrator.config
+from orchestrator.cli.verbs import DATA_ACTIONS, VERBS
 
 CAMPAIGNS = """  CAMPAIGN           name or folder; the newest one if none is named
   results=FOLDER     where the campaigns are (default: results)
@@ -94,8 +95,6 @@ Exit code 1 if something would make a run fail.""",
 
 def help_text(verb: str) -> str:
     """Usage, what the verb does, its options. ``verb`` is one of TEXTS."""
-    from orchestrator.__main__ import VERBS
-
     summary = VERBS[verb]
     usage, _, rest = TEXTS[verb].partition("\n\n")
     return f"usage: python -m orchestrator {verb} {usage}\n\n{summary[:1].upper()}{summary[1:]}.\n\n{filled(rest)}"
@@ -124,6 +123,4 @@ def suites() -> str:
 
 def actions() -> str:
     """What can be done with a data set."""
-    from orchestrator.cli.data import VERBS
-
-    return "\n".join(f"  {name:18} {text}" for name, text in VERBS.items())
+    return "\n".join(f"  {name:18} {text}" for name, text in DATA_ACTIONS.items())

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 from orchestrator.cli import common
-from orchestrator.config.compose import UsageError
-from orchestrator.records import EXIT_OK
+from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.store.store import Store
 
 KEYS = ("benchmark", "cluster", "week", "window")

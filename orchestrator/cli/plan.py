@@ -7,9 +7,8 @@ from dataclasses import asdict
 
 from orchestrator.cli import common
 from orchestrator.cli.run import configurations
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.plan import undivided
-from orchestrator.records import EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:

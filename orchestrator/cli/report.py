@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import common, history
-from orchestrator.config.compose import UsageError, nearest
+from orchestrator.errors import UsageError, nearest
 from orchestrator.records import write_text
 from orchestrator.report.formats import FORMATS, Format, Report
 

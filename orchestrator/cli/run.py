@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cli import common
 from orchestrator.config.compose import compose_all
 from orchestrator.config.validate import validate
-from orchestrator.records import EXIT_FAILED, EXIT_OK
+from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
     from rich.console import Console

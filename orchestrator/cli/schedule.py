@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli import common
-from orchestrator.config.compose import UsageError, nearest
-from orchestrator.records import EXIT_FAILED, EXIT_OK
+from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 SCHEMA = "orchestrator.schedule/1"
 USAGE = (
@@ -166,7 +165,8 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
 
 def try_out(words: Sequence[str], options: argparse.Namespace) -> int:
     """Send a message that says it is a trial to everybody whom the schedule would tell."""
-    from orchestrator.notification.channels import DeliveryError, channels
+    from orchestrator.notification.base import DeliveryError
+    from orchestrator.notification.channels import channels
     from orchestrator.notification.message import Message
     from orchestrator.schedule.sweep import history_link
 

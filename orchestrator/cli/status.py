@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from orchestrator.cli import common
-from orchestrator.records import EXIT_OK
+from orchestrator.errors import EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli import common
-from orchestrator.config.compose import UsageError
-from orchestrator.records import EXIT_OK
+from orchestrator.errors import EXIT_OK, UsageError
 
 USAGE = "store export|import FILE.parquet|FILE.sqlite|URL, store info, store migrate; [results=FOLDER] [store.url=URL]"
 

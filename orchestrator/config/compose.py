@@ -21,22 +21,12 @@ from omegaconf.errors import OmegaConfBaseException
 from orchestrator.config import source
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
+from orchestrator.errors import UsageError, nearest
 
 PRIMARY = "orchestrator"
 SCHEDULE = "schedule_verb"
 SCHEMAS = {PRIMARY: OrchestratorConfig, SCHEDULE: ScheduleVerbConfig}
 """The primary configurations: of runs, and of the verb that schedules them."""
-
-
-class UsageError(Exception):
-    """The command line or the configuration is wrong; nothing was submitted. The message says what would be right."""
-
-
-def nearest(word: str, choices: Sequence[str]) -> str:
-    """A hint naming the choice closest to ``word`` and all there are, for the end of an error message."""
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return hint + (f" There are: {', '.join(sorted(choices))}." if len(choices) <= 40 else "")
 
 
 def register() -> None:

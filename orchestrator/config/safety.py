@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.config.compose import UsageError
 from orchestrator.config.redaction import SECRET_NAME
+from orchestrator.errors import UsageError
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")

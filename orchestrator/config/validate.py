@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchestrator.config.compose import UsageError, nearest
 from orchestrator.config.safety import refuse_unsafe
+from orchestrator.errors import UsageError, nearest
 
 COMMUNICATORS = ("horovod", "mpi", "torch")
 MODES = ("training", "inference", "probe")

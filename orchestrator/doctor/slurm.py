@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.doctor.installation import PROBE, Finding, packages_of
+from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.launch.job import PROJECT
 from orchestrator.launch.slurm import own_environment, sbatch_words
 from orchestrator.launch.slurm_script import setup_lines

@@ -19,13 +19,14 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.installation.mpi import Mpi
 
 HOROVOD_VERSION = "0.28.1"
 CXX_STANDARD = "20"
 
 
-class BuildError(RuntimeError):
+class BuildError(OrchestratorError):
     """Horovod could not be built; the message says why and ``log`` where all the output is."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory
 
@@ -71,7 +72,7 @@ class Scheduler(ABC):
         """
 
 
-class SubmissionError(RuntimeError):
+class SubmissionError(OrchestratorError):
     """The scheduler did not take a job; the message is its own."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 
 IN_SERVICE = ("idle", "mixed", "allocated", "completing", "reserved", "planned")
 """Slurm's node states (sinfo(1)) in which a node takes jobs, now or later. A "*" behind one: it does not answer."""

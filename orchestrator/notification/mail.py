@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
-from orchestrator.notification.channels import Channel, DeliveryError, secret
+from orchestrator.notification.base import Channel, DeliveryError, secret
 from orchestrator.notification.message import Message
 
 TLS = ("none", "starttls", "tls")

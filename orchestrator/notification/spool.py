@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.notification.channels import Channel, DeliveryError, channels
+from orchestrator.notification.base import Channel, DeliveryError
+from orchestrator.notification.channels import channels
 from orchestrator.notification.message import Message
 from orchestrator.records import now, read_json_if_whole, write_json
 

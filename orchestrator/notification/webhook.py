@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.notification.channels import Channel, DeliveryError, secret
+from orchestrator.notification.base import Channel, DeliveryError, secret
 from orchestrator.notification.message import Message
 
 SECTION_LIMIT = 3000

@@ -15,17 +15,12 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from orchestrator.errors import OrchestratorError
+
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
 RESULT_SCHEMA = "orchestrator.result/1"
 FAILURE_SCHEMA = "orchestrator.failure/1"
 STOP_SCHEMA = "orchestrator.stop/1"
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_WRONG_ANSWER = 2
-EXIT_INFRASTRUCTURE = 3
-EXIT_REFERENCE_MISSED = 5
-EXIT_USAGE = 64
 
 PHASES = (
     "import",
@@ -70,7 +65,7 @@ ALIVE_SLOT_BYTES = 64
 """Size of a rank's slot in the liveness file: JSON, padded with spaces and ended by a newline."""
 
 
-class RecordError(ValueError):
+class RecordError(OrchestratorError, ValueError):
     """A record could not be read; the message names the file and what is wrong with it."""
 
 

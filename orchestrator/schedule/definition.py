@@ -23,8 +23,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.compose import UsageError
 from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
+from orchestrator.errors import UsageError
 from orchestrator.launch.job import PROJECT
 from orchestrator.records import read_json, write_json
 from orchestrator.schedule.timing import Timing, local_zone

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from orchestrator.records import EXIT_FAILED
+from orchestrator.errors import EXIT_FAILED
 from orchestrator.schedule.definition import Schedule
 
 GRACE_SECONDS = 90.0

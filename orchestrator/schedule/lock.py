@@ -20,12 +20,13 @@ from typing import Any
 
 import psutil
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.records import now, read_json_if_whole, write_json
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Locked(RuntimeError):
+class Locked(OrchestratorError):
     """Another sweep runs; the message says whose."""
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config import source
-from orchestrator.config.compose import SCHEDULE, UsageError, compose_all, nearest
+from orchestrator.config.compose import SCHEDULE, compose_all
 from orchestrator.config.redaction import passwords
 from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
-from orchestrator.notification.channels import DeliveryError, channels
+from orchestrator.errors import UsageError, nearest
+from orchestrator.notification.base import DeliveryError
+from orchestrator.notification.channels import channels
 from orchestrator.records import now
 from orchestrator.schedule.backends import BACK_ENDS
 from orchestrator.schedule.definition import Schedule, carried, expiry

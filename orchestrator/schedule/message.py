@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from orchestrator.notification.message import Message
-from orchestrator.schedule.memory import News
+from orchestrator.schedule.news import News
 from orchestrator.schedule.observation import GRAVEST_FIRST, Observation
 
 ALSO = 3

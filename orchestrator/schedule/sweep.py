@@ -10,17 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
 from orchestrator.notification.spool import deliver, post, waiting
-from orchestrator.records import (
-    EXIT_FAILED,
-    EXIT_INFRASTRUCTURE,
-    EXIT_OK,
-    EXIT_REFERENCE_MISSED,
-    EXIT_USAGE,
-    now,
-    read_json_if_whole,
-    write_json,
-)
+from orchestrator.records import now, read_json_if_whole, write_json
 from orchestrator.schedule.backends import BackEndError
 from orchestrator.schedule.backends.resubmission import ResubmittingJob
 from orchestrator.schedule.definition import FOLDER, Schedule, read
@@ -28,8 +20,9 @@ from orchestrator.schedule.due import Due, Slot, due
 from orchestrator.schedule.execution import GRACE_SECONDS, Execution, Interruption, execute, interruption
 from orchestrator.schedule.lock import Locked, lock
 from orchestrator.schedule.log import Log
-from orchestrator.schedule.memory import WEEK, Memory, News, news, remembered
+from orchestrator.schedule.memory import WEEK, Memory, remembered
 from orchestrator.schedule.message import compose
+from orchestrator.schedule.news import News, news
 from orchestrator.schedule.observation import Observation, observe, observe_verdict
 from orchestrator.schedule.timing import local_zone
 

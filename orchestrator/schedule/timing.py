@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 
 FIELDS = (
     ("minute", "0–59"),

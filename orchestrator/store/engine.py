@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from orchestrator.config.redaction import hide
+from orchestrator.errors import OrchestratorError
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for its turn."""
@@ -16,7 +17,7 @@ CONNECT_SECONDS = 10
 """How long a database server may take to answer."""
 
 
-class StoreError(RuntimeError):
+class StoreError(OrchestratorError):
     """The store cannot be reached, read or written; the message says which, why and what to do, and no password."""
 
 

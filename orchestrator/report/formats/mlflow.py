@@ -16,8 +16,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.config.compose import UsageError
 from orchestrator.config.redaction import hide
+from orchestrator.errors import UsageError
 from orchestrator.report.formats import Report
 from orchestrator.store.rows import identity
 

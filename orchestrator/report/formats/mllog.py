@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.records import write_json, write_text
 from orchestrator.report.formats import Report
 from orchestrator.store.rows import RunRecord

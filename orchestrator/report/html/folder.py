@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.report.html.plots.figure import Plot
 from orchestrator.report.text import cell, short
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.config.compose import UsageError, nearest
+from orchestrator.errors import UsageError, nearest
 from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit
 from orchestrator.schedule.backends.crontabs import Cron, Scrontab
 from orchestrator.schedule.backends.resubmission import ResubmittingJob

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.schedule.definition import Schedule
 
 COMMAND_SECONDS = 60
@@ -14,7 +15,7 @@ MARGIN_MIN = 15
 """So much longer than the sweep's own limit its starter lets it live."""
 
 
-class BackEndError(RuntimeError):
+class BackEndError(OrchestratorError):
     """A scheduler's command failed; the message holds its own words."""
 
 

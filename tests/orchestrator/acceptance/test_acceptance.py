@@ -14,7 +14,7 @@ from commands import Answer, Command
 
 from orchestrator.acceptance.page import reason_entries
 from orchestrator.acceptance.suite import resolve
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 
 SUITE = {
     "workloads": {

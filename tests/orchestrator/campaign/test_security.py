@@ -15,9 +15,9 @@ from orchestrator.campaign import following as campaigns
 from orchestrator.cli import common
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations
-from orchestrator.config.compose import UsageError
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.config.validate import validate
+from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.slurm import SlurmScheduler, batch_of

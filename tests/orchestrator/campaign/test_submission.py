@@ -20,7 +20,7 @@ from orchestrator.campaign import submission
 from orchestrator.campaign.state import RunStatus, look
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import configurations
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
 from orchestrator.launch.enter import claim, refuse_foreign
 from orchestrator.launch.pace import Pace

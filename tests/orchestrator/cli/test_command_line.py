@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from commands import Command, environment
 
-from orchestrator.__main__ import VERBS
+from orchestrator.cli.verbs import VERBS
 
 
 @pytest.mark.parametrize(

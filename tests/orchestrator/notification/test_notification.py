@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from schedules import free_port, mail_server, webhook
 
 from orchestrator.config.schema_schedule import NotifyConfig
-from orchestrator.notification.channels import DeliveryError, channels
+from orchestrator.notification.base import DeliveryError
+from orchestrator.notification.channels import channels
 from orchestrator.notification.message import Message
 from orchestrator.notification.spool import deliver, post, waiting
 

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.__main__ import main
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.store.rows import RunRecord

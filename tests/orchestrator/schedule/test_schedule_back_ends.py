@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from schedules import schedule_in
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose
 from orchestrator.schedule.backends.crontabs import merged
 from orchestrator.schedule.definition import Schedule

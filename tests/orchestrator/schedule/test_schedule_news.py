@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from schedules import WEEK, MailBox, Post, mail_server, put_sweep, schedule_in, webhook
 
-from orchestrator.records import EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
+from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
 from orchestrator.schedule import sweep as sweeps
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.execution import Execution

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orchestrator.config.compose import UsageError
+from orchestrator.errors import UsageError
 from orchestrator.schedule.due import Slot, due
 from orchestrator.schedule.timing import Timing
 
