@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.campaign.submission import recover
 from orchestrator.launch.base import JobState, Scheduler
 from orchestrator.launch.causes import tail
+from orchestrator.launch.requeue import requeues
 from orchestrator.records import (
     FINAL_STATES,
     AttemptDirectory,
@@ -18,7 +19,6 @@ from orchestrator.records import (
     now,
     read_alive,
     read_json_if_whole,
-    requeues,
 )
 
 REQUEUE_SECONDS = 90.0

@@ -13,7 +13,8 @@ from typing import Any
 from submitit.slurm.slurm import SlurmExecutor
 
 from orchestrator.launch.job import PROJECT, rank_command
-from orchestrator.records import Manifest, requeues
+from orchestrator.launch.requeue import requeues
+from orchestrator.records import Manifest
 
 
 @dataclass(frozen=True)

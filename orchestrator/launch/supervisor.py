@@ -21,6 +21,7 @@ from typing import Any
 from orchestrator.launch import own_job
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.job import RankCommand, rank_command
+from orchestrator.launch.requeue import requeues
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
     FAILURE_SCHEMA,
@@ -32,7 +33,6 @@ from orchestrator.records import (
     now,
     read_alive,
     read_json_if_whole,
-    requeues,
     write_json,
 )
 
