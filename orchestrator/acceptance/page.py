@@ -18,7 +18,7 @@ from orchestrator.records import read_json
 from orchestrator.report.html.folder import Folder, Table, moment
 from orchestrator.report.html.plots import acceptance as plots
 from orchestrator.report.html.plots.figure import Plot
-from orchestrator.report.text import short, with_interval
+from orchestrator.report.tables.text import short, with_interval
 
 MOST_NODES = 64
 """Nodes that the plots of nodes and pairs show: of more, those that failed and the first of the others."""

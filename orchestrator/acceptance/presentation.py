@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.text import short, with_interval
+from orchestrator.report.tables.text import short, with_interval
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "not measurable": "dim"}
 CLASSES = {"pass": "good", "fail": "bad", "undecided": "warn", "not measurable": ""}

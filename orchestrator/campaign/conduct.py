@@ -90,7 +90,7 @@ def attend(
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect_run
     from orchestrator.campaign.state import look
-    from orchestrator.report.live import LiveView
+    from orchestrator.report.tables.live import LiveView
     from orchestrator.store.store import StoreError
 
     collected: dict[str, RunRecord] = {}

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.report.live import progress_table
+    from orchestrator.report.tables.live import progress_table
 
     code = EXIT_OK
     documents = []

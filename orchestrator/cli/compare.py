@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def conclude(document: Mapping[str, Any], as_json: bool) -> int:
     """Print a document of verdicts; returns the exit code that they amount to."""
-    from orchestrator.report.verdicts import print_verdicts
+    from orchestrator.report.tables.comparisons import print_verdicts
 
     if as_json:
         common.print_json(document)

@@ -35,7 +35,7 @@ def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[dict[str, Any]]
 def show(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[Mapping[str, Any]] = ()) -> int:
     """Print one campaign's report; returns the exit code that its runs amount to."""
     from orchestrator.report.document import report_document
-    from orchestrator.report.terminal import print_report
+    from orchestrator.report.tables.runs import print_report
 
     document = report_document(name, records, fleet)
     if as_json:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
         return history.history(store, ours.format, ours.output, options)
     reports = chosen(store, options.campaigns, question_of(ours.project, options.settings))
     if ours.format == "terminal" and ours.output is None:
-        from orchestrator.report.terminal import print_report
+        from orchestrator.report.tables.runs import print_report
 
         console = common.stdout_console()
         for report in reports:

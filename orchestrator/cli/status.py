@@ -15,7 +15,7 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.state import look
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.report.live import progress_table
+    from orchestrator.report.tables.live import progress_table
 
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.records import write_text
 from orchestrator.report.formats import Report
 from orchestrator.report.formats.rows import RANK, RUN, rank_rows, run_rows
-from orchestrator.report.text import cell
+from orchestrator.report.tables.text import cell
 
 
 def render(reports: Sequence[Report]) -> str:

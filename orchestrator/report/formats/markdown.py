@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.formats import Report
-from orchestrator.report.text import accuracy_time, headline, quality, short, with_interval
+from orchestrator.report.tables.text import accuracy_time, headline, quality, short, with_interval
 
 MOST_SLOW = 10
 """Slow hosts and ranks that a ticket names."""

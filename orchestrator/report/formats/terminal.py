@@ -14,7 +14,7 @@ def render(reports: Sequence[Report]) -> str:
     """The tables without colours."""
     from rich.console import Console
 
-    from orchestrator.report.terminal import print_report
+    from orchestrator.report.tables.runs import print_report
 
     stream = io.StringIO()
     console = Console(file=stream, width=WIDTH, no_color=True)

@@ -15,7 +15,7 @@ from orchestrator.report.html.plots.figure import Plot, distinct, plural
 from orchestrator.report.html.plots.heat import heat_map
 from orchestrator.report.html.plots.projection import projection
 from orchestrator.report.html.plots.scaling import efficiency, energy, line_name, lines_of, throughput
-from orchestrator.report.text import accuracy_time, headline, quality, short
+from orchestrator.report.tables.text import accuracy_time, headline, quality, short
 
 if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord

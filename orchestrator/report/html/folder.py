@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.report.html.plots.figure import Plot
-from orchestrator.report.text import cell, short
+from orchestrator.report.tables.text import cell, short
 
 HERE = Path(__file__).parent
 TABLE_ROWS = 100

@@ -11,7 +11,7 @@ from orchestrator.analysis.history import Judged
 from orchestrator.report.html.folder import Folder, moment
 from orchestrator.report.html.plots.figure import plural
 from orchestrator.report.html.plots.history import change_words, history, place_of
-from orchestrator.report.text import short
+from orchestrator.report.tables.text import short
 
 ORDER = ("slower", "not enough runs", "faster", "no change")
 CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}

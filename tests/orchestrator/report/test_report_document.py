@@ -11,7 +11,7 @@ from commands import Command
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
-from orchestrator.report.text import headline
+from orchestrator.report.tables.text import headline
 from orchestrator.store.store import RunRecord, Store, default_url
 
 CLOUDMASK_WARM = {1: 159.8, 2: 202.2, 4: 385.3, 8: 729.2, 16: 1320.5}

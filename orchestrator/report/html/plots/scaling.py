@@ -20,7 +20,7 @@ from orchestrator.report.html.plots.figure import (
     rounded,
     style,
 )
-from orchestrator.report.sweep import LAWS
+from orchestrator.report.tables.scales import LAWS
 
 KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "settings")
 """What a line's points have in common; stand-in and real data, or two versions of them, are never on one line."""

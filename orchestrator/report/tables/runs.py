@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.modes import print_comparison, print_inference
-from orchestrator.report.sweep import print_projection, print_scales, print_scaling, print_slow
-from orchestrator.report.text import accuracy_time
+from orchestrator.report.tables.modes import print_comparison, print_inference
+from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
+from orchestrator.report.tables.text import accuracy_time
 
 RANKS_SHOWN = 8
 

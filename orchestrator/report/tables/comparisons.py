@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from orchestrator.report.sweep import table_of
-from orchestrator.report.text import short
+from orchestrator.report.tables.scales import table_of
+from orchestrator.report.tables.text import short
 
 COLOURS = {"slower": "red", "faster": "green", "not enough runs": "yellow"}
 SPARKS = "▁▂▃▄▅▆▇█"

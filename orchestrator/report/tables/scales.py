@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.text import short
+from orchestrator.report.tables.text import short
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
 LOST = ("communication", "straggling", "data", "compute", "other")
