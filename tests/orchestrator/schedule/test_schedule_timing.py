@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.schedule.due import Slot, due
+from orchestrator.schedule.due import Due, Slot, due
 from orchestrator.schedule.timing import Timing
 
 UTC = ZoneInfo("UTC")
@@ -74,7 +74,7 @@ def test_clocks_that_skip_the_hour_are_foretold() -> None:
     assert Timing("0 4 * * SUN").clock_changes(datetime(2026, 11, 24, tzinfo=BERLIN)) == []
 
 
-def decide(last: Slot | None, moment: datetime, catch_up: bool = True, asked: bool = False, weeks_ago: int = 5):
+def decide(last: Slot | None, moment: datetime, catch_up: bool = True, asked: bool = False, weeks_ago: int = 5) -> Due:
     return due(
         Timing("0 2 * * SUN"), last, SUNDAY - weeks_ago * timedelta(weeks=1), moment, catch_up, HOUR, asked
     )  # fmt: skip

@@ -14,12 +14,12 @@ def benchmark_settings() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def tiny(benchmark_settings) -> dict[str, Any]:
+def tiny(benchmark_settings: dict[str, Any]) -> dict[str, Any]:
     return {**benchmark_settings["dataset"], "preset": "tiny", "inference_images": 4}
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory, tiny) -> Path:
+def published(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Any]) -> Path:
     """The tiny stand-in in the published layout; not to be changed."""
     folder = tmp_path_factory.mktemp("published")
     write_published(folder, tiny, lambda done, total: None, workers=2)
@@ -27,7 +27,7 @@ def published(tmp_path_factory, tiny) -> Path:
 
 
 @pytest.fixture(scope="session")
-def consolidated(tmp_path_factory, tiny, published) -> Path:
+def consolidated(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Any], published: Path) -> Path:
     folder = tmp_path_factory.mktemp("data") / folder_name(tiny)
     convert(published, folder, tiny, lambda done, total: None)
     return folder

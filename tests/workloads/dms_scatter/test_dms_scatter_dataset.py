@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import h5py
 import numpy as np
 import pytest
@@ -9,11 +12,11 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 
 
-def quiet(done, total):
+def quiet(done: int, total: int) -> None:
     pass
 
 
-def test_the_stand_in_has_the_published_layout(published):
+def test_the_stand_in_has_the_published_layout(published: Path) -> None:
     with h5py.File(published / "training/data-binary.h5") as file:
         for group, samples in (("train", 48), ("test", 12)):
             assert file[f"{group}/images"].shape == (samples, 487, 195, 3)
@@ -23,7 +26,7 @@ def test_the_stand_in_has_the_published_layout(published):
     assert len(list((published / "inference").rglob("*.png"))) == 4
 
 
-def test_the_check_counts_what_is_there(published, tiny):
+def test_the_check_counts_what_is_there(published: Path, tiny: dict[str, Any]) -> None:
     found = check_published(published, tiny)
     size = found.pop("bytes")
     assert size > 60 * 487 * 195 * 3 * 4
@@ -36,7 +39,9 @@ def test_the_check_counts_what_is_there(published, tiny):
     }
 
 
-def test_inference_images_carry_their_class_in_the_path_and_are_patterns_of_their_own(published, tiny):
+def test_inference_images_carry_their_class_in_the_path_and_are_patterns_of_their_own(
+    published: Path, tiny: dict[str, Any]
+) -> None:
     files = formats.inference_files(published / "inference")
     for path, truth in files:
         number = int(path.stem)
@@ -44,13 +49,13 @@ def test_inference_images_carry_their_class_in_the_path_and_are_patterns_of_thei
         assert np.array_equal(formats.read_image(path), sample(number, tiny["seed"]))
 
 
-def test_a_class_name_above_the_folder_says_nothing_of_the_images(tmp_path):
+def test_a_class_name_above_the_folder_says_nothing_of_the_images(tmp_path: Path) -> None:
     folder = tmp_path / "monoclinic_and_others"
     formats.write_image(folder / "tetragonal/1.png", np.zeros((487, 195, 3), np.uint8))
     assert formats.inference_files(folder) == [(folder / "tetragonal/1.png", 1)]
 
 
-def test_the_data_are_the_same_for_any_number_of_workers(published, tiny, tmp_path):
+def test_the_data_are_the_same_for_any_number_of_workers(published: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     write_published(tmp_path, tiny, quiet, workers=1)
     one, other = (path / "training/data-binary.h5" for path in (tmp_path, published))
     with h5py.File(one) as first, h5py.File(other) as second:
@@ -58,14 +63,16 @@ def test_the_data_are_the_same_for_any_number_of_workers(published, tiny, tmp_pa
             assert np.array_equal(first[key][()], second[key][()])
 
 
-def test_no_sample_is_in_two_parts(tiny):
+def test_no_sample_is_in_two_parts(tiny: dict[str, Any]) -> None:
     parts = Recipe.of({**tiny, "preset": "full"}).parts
     numbers = np.concatenate(list(parts.values()))
     assert len(numbers) == len(set(numbers.tolist())) == 8060
     assert {part: len(numbers) for part, numbers in parts.items()} == {"training": 6448, "evaluation": 1612}
 
 
-def test_conversion_keeps_every_sample_and_measures_the_training_pixels(published, consolidated, tiny):
+def test_conversion_keeps_every_sample_and_measures_the_training_pixels(
+    published: Path, consolidated: Path, tiny: dict[str, Any]
+) -> None:
     with h5py.File(published / "training/data-binary.h5") as file:
         images, labels = file["train/images"][()], file["train/labels"][()]
         evaluation = file["test/images"][()]
@@ -80,13 +87,13 @@ def test_conversion_keeps_every_sample_and_measures_the_training_pixels(publishe
     assert (found["source"], found["training_samples"], found["evaluation_samples"]) == ("stand-in", 48, 12)
 
 
-def test_other_settings_live_in_another_folder(tiny):
+def test_other_settings_live_in_another_folder(tiny: dict[str, Any]) -> None:
     names = {folder_name({**tiny, **change}) for change in ({}, {"seed": 2}, {"preset": "full"}, {"version": "2"})}
     assert len(names) == 4
     assert folder_name({**tiny, "source": "real", "version": "dms_sim"}) == "dms_scatter/real-dms_sim"
 
 
-def test_real_data_are_not_synthesised(tmp_path, tiny):
+def test_real_data_are_not_synthesised(tmp_path: Path, tiny: dict[str, Any]) -> None:
     with pytest.raises(DatasetError, match="download"):
         synthesise(tmp_path / "real", {**tiny, "source": "real"}, quiet, 1)
 
@@ -95,7 +102,7 @@ def test_real_data_are_not_synthesised(tmp_path, tiny):
     ("change", "said"),
     [({"preset": "huge"}, "expected one of tiny, small, full"), ({"evaluation_share": 1.0}, "between 0 and 1")],
 )
-def test_wrong_settings_are_named(tiny, change, said):
+def test_wrong_settings_are_named(tiny: dict[str, Any], change: dict[str, Any], said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         Recipe.of({**tiny, **change})
 
@@ -103,7 +110,7 @@ def test_wrong_settings_are_named(tiny, change, said):
 GOOD = np.zeros((2, 487, 195, 3), np.float32)
 
 
-def written(path, **changes):
+def written(path: Path, **changes) -> None:
     """A training file with two images in each group, some of it changed; None leaves a dataset out."""
     arrays = {f"{group}/{key}": value for group in ("train", "test") for key, value in
               (("images", GOOD), ("labels", np.array([0, 1])))}  # fmt: skip
@@ -129,7 +136,9 @@ def written(path, **changes):
         ({"test/images": GOOD * np.nan}, "'test/images'[0] holds NaN or infinite values"),
     ],
 )
-def test_a_bad_training_file_is_named_with_what_is_wrong(tmp_path, tiny, changes, said):
+def test_a_bad_training_file_is_named_with_what_is_wrong(
+    tmp_path: Path, tiny: dict[str, Any], changes: dict[str, np.ndarray | None], said: str
+) -> None:
     path = tmp_path / "training/data-binary.h5"
     written(path, **changes)
     for use in (lambda: check_published(tmp_path, tiny), lambda: convert(tmp_path, tmp_path / "out", tiny, quiet)):
@@ -139,12 +148,12 @@ def test_a_bad_training_file_is_named_with_what_is_wrong(tmp_path, tiny, changes
     assert [entry.name for entry in tmp_path.iterdir()] == ["training"]
 
 
-def test_labels_in_a_column_are_as_good(tmp_path, tiny):
+def test_labels_in_a_column_are_as_good(tmp_path: Path, tiny: dict[str, Any]) -> None:
     written(tmp_path / "training/data-binary.h5", **{"train/labels": np.array([[1.0], [0.0]])})
     assert check_published(tmp_path, tiny)["training_samples"] == 2
 
 
-def test_a_truncated_an_empty_and_a_missing_training_file_are_named(tmp_path, tiny):
+def test_a_truncated_an_empty_and_a_missing_training_file_are_named(tmp_path: Path, tiny: dict[str, Any]) -> None:
     path = tmp_path / "training/data-binary.h5"
     with pytest.raises(DatasetError, match="does not exist"):
         check_published(tmp_path, tiny)
@@ -157,7 +166,7 @@ def test_a_truncated_an_empty_and_a_missing_training_file_are_named(tmp_path, ti
         check_published(tmp_path, tiny)
 
 
-def test_bad_inference_images_are_named(tmp_path, tiny):
+def test_bad_inference_images_are_named(tmp_path: Path, tiny: dict[str, Any]) -> None:
     written(tmp_path / "training/data-binary.h5")
     image = tmp_path / "inference/tetragonal/1.png"
     formats.write_image(image, np.zeros((487, 195, 3), np.uint8))

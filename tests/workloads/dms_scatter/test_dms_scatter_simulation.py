@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,14 +26,14 @@ TETRAGONAL_CELL = Cell(EDGE, TETRAGONALITY)
 MONOCLINIC_CELL = Cell(EDGE, TETRAGONALITY, SHEAR, SPLITTING, 0)
 
 
-def pixels_on(cell, indices):
+def pixels_on(cell: Cell, indices: Sequence[int]) -> np.ndarray:
     """Distance of every pixel from the reflection's line (rows, columns), in pixels."""
     met, distances = lines_on_detector(np.array([indices]) @ cell.reciprocal, WAVELENGTHS, 0.0)
     assert len(met) == 1, f"{indices} has no line on the detector"
     return distances[0, 0] * DISTANCE / PIXEL
 
 
-def test_the_detector_has_the_size_and_distance_of_a_pilatus_100k_at_i16():
+def test_the_detector_has_the_size_and_distance_of_a_pilatus_100k_at_i16() -> None:
     directions = detector_directions()
     assert directions.shape == (3, 487, 195)
     assert np.linalg.norm(directions, axis=0) == pytest.approx(1, abs=1e-6)
@@ -40,7 +41,7 @@ def test_the_detector_has_the_size_and_distance_of_a_pilatus_100k_at_i16():
     assert high == pytest.approx(2 * np.degrees(np.arctan(486 * 0.172 / 2 / 565)), abs=0.02)
 
 
-def test_every_pixel_on_a_line_leaves_at_the_bragg_angle_of_its_planes():
+def test_every_pixel_on_a_line_leaves_at_the_bragg_angle_of_its_planes() -> None:
     indices = np.array([4, 0, 2])
     vector = indices @ TETRAGONAL_CELL.reciprocal
     on_line = np.abs(pixels_on(TETRAGONAL_CELL, indices)) < 0.3
@@ -51,7 +52,7 @@ def test_every_pixel_on_a_line_leaves_at_the_bragg_angle_of_its_planes():
     assert before == pytest.approx(np.full(len(before), 1 / WAVELENGTHS[0]), rel=2e-4)
 
 
-def test_distances_from_a_line_are_angles():
+def test_distances_from_a_line_are_angles() -> None:
     vector = np.array([[4, 0, 2]]) @ TETRAGONAL_CELL.reciprocal
     turned_by = 3 * PIXEL / DISTANCE
     axis = np.cross(vector[0], [0, 1, 0])
@@ -63,7 +64,7 @@ def test_distances_from_a_line_are_angles():
     assert np.abs(other - one)[near] == pytest.approx(np.full(near.sum(), turned_by), rel=0.05)
 
 
-def test_lines_that_miss_the_detector_are_left_out_and_no_other():
+def test_lines_that_miss_the_detector_are_left_out_and_no_other() -> None:
     vectors = simulation.all_reflections() @ TETRAGONAL_CELL.reciprocal
     margin = 2e-3
     met, _ = lines_on_detector(vectors, WAVELENGTHS, margin)
@@ -77,10 +78,10 @@ def test_lines_that_miss_the_detector_are_left_out_and_no_other():
         assert missed_by > 1e-4 or place in met
 
 
-def test_a_tetragonal_pattern_is_its_own_mirror_image_and_a_monoclinic_one_is_not():
+def test_a_tetragonal_pattern_is_its_own_mirror_image_and_a_monoclinic_one_is_not() -> None:
     flat = replace(STILL, background=0.0)
 
-    def asymmetry(cell):
+    def asymmetry(cell: Cell) -> float:
         photons = expected_photons(cell, flat, np.random.default_rng(1))
         return np.abs(photons - photons[:, :, ::-1]).sum() / photons.sum()
 
@@ -89,10 +90,10 @@ def test_a_tetragonal_pattern_is_its_own_mirror_image_and_a_monoclinic_one_is_no
         assert asymmetry(Cell(EDGE, TETRAGONALITY, SHEAR, SPLITTING, variant)) > 0.5
 
 
-def test_mirrored_lines_of_a_tetragonal_lattice_cross_on_one_straight_line_and_those_of_a_monoclinic_do_not():
+def test_mirrored_lines_of_a_tetragonal_lattice_cross_on_one_straight_line_and_those_of_a_monoclinic_do_not() -> None:
     pairs = [([0, 2, 2], [0, -2, 2]), ([0, 2, 3], [0, -2, 3])]
 
-    def crossings(cell):
+    def crossings(cell: Cell) -> np.ndarray:
         both = [np.hypot(pixels_on(cell, one), pixels_on(cell, other)) for one, other in pairs]
         return np.array([np.unravel_index(distance.argmin(), distance.shape) for distance in both])
 
@@ -102,7 +103,7 @@ def test_mirrored_lines_of_a_tetragonal_lattice_cross_on_one_straight_line_and_t
     assert abs(monoclinic[0, 1] - monoclinic[1, 1]) >= 2
 
 
-def test_the_classes_have_the_same_brightness_and_contrast():
+def test_the_classes_have_the_same_brightness_and_contrast() -> None:
     spread = Spread()
     totals = {TETRAGONAL: [], MONOCLINIC: []}
     for label, values in totals.items():
@@ -114,25 +115,25 @@ def test_the_classes_have_the_same_brightness_and_contrast():
     assert (apart < 0.5 * tetragonal.std(axis=0)).all()
 
 
-def test_lines_and_background_are_as_bright_as_asked():
+def test_lines_and_background_are_as_bright_as_asked() -> None:
     photons = expected_photons(TETRAGONAL_CELL, STILL, np.random.default_rng(1))
     assert 0.6 * STILL.background < np.median(photons) < 1.6 * STILL.background
     assert photons.max() > 0.5 * STILL.peak
 
 
-def test_the_channels_are_three_photon_energies_at_which_lines_lie_elsewhere():
+def test_the_channels_are_three_photon_energies_at_which_lines_lie_elsewhere() -> None:
     photons = expected_photons(TETRAGONAL_CELL, replace(STILL, background=0.0), np.random.default_rng(1))
     for one, other in ((0, 1), (1, 2), (0, 2)):
         assert np.corrcoef(photons[one].ravel(), photons[other].ravel())[0, 1] < 0.5
 
 
-def test_a_pattern_is_counted_photons_and_depends_on_its_random_numbers_alone():
+def test_a_pattern_is_counted_photons_and_depends_on_its_random_numbers_alone() -> None:
     first, again, other = (simulate(MONOCLINIC, Spread(), np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert first.shape == (487, 195, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_a_rotation_turns_about_its_axis():
+def test_a_rotation_turns_about_its_axis() -> None:
     quarter = rotation(np.array([0, 0, np.pi / 2]))
     assert quarter @ [1, 0, 0] == pytest.approx([0, 1, 0], abs=1e-12)
     assert rotation(np.zeros(3)) == pytest.approx(np.eye(3))

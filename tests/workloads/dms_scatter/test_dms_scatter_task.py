@@ -1,7 +1,11 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+from torch import Tensor
 from torch.nn import functional
 
 from workloads.dms_scatter.model import DmsNet
@@ -11,25 +15,25 @@ from workloads.runtime.task import to_device
 
 
 @pytest.fixture
-def task(benchmark_settings, consolidated) -> DmsScatterTask:
+def task(benchmark_settings: dict[str, Any], consolidated: Path) -> DmsScatterTask:
     model = {**benchmark_settings["model"], **benchmark_settings["recipes"]["small"]["model"]}
     return DmsScatterTask({**benchmark_settings, "model": model}, consolidated)
 
 
-def judged(scores, target):
+def judged(scores: Tensor, target: Tensor) -> np.ndarray:
     quality = PhaseQuality()
     quality.add(scores, target)
     return quality.counts
 
 
-def test_the_published_model_has_its_published_number_of_parameters(benchmark_settings):
+def test_the_published_model_has_its_published_number_of_parameters(benchmark_settings: dict[str, Any]) -> None:
     chosen = benchmark_settings["model"]
     model = DmsNet(chosen["widths"], chosen["dropout"], chosen["binning"])
     assert sum(parameter.numel() for parameter in model.parameters()) == 44_977_866
     assert model.classifier[1].in_features == 87_584
 
 
-def test_the_reference_recipe_is_the_published_benchmark(benchmark_settings):
+def test_the_reference_recipe_is_the_published_benchmark(benchmark_settings: dict[str, Any]) -> None:
     reference, training = benchmark_settings["recipes"]["reference"], benchmark_settings["training"]
     assert set(reference) == {"dataset"} and reference["dataset"]["source"] == "real"
     assert (training["epochs"], training["batch_size"]) == (30, 32)
@@ -37,7 +41,7 @@ def test_the_reference_recipe_is_the_published_benchmark(benchmark_settings):
     assert benchmark_settings["recipes"]["fast"]["dataset"] == reference["dataset"]
 
 
-def test_the_loss_is_the_published_one(task):
+def test_the_loss_is_the_published_one(task: DmsScatterTask) -> None:
     model = task.build_model().eval()
     batch = to_device(task.training_set.read(np.arange(6)), torch.device("cpu"))
     with torch.no_grad():
@@ -48,7 +52,7 @@ def test_the_loss_is_the_published_one(task):
 
 
 @pytest.mark.parametrize("classes", [[0, 1], [0], [1]], ids=["both", "monoclinic", "tetragonal"])
-def test_quality_is_what_scikit_learn_computes(classes):
+def test_quality_is_what_scikit_learn_computes(classes: list[int]) -> None:
     random = np.random.default_rng(1)
     target, scores = torch.from_numpy(random.choice(classes, 300)), torch.from_numpy(random.normal(size=(300, 2)))
     predicted = scores.argmax(1)
@@ -62,18 +66,18 @@ def test_quality_is_what_scikit_learn_computes(classes):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_the_metrics_are_the_same_for_any_number_of_ranks(ranks):
+def test_the_metrics_are_the_same_for_any_number_of_ranks(ranks: int) -> None:
     random = np.random.default_rng(2)
     target, scores = torch.from_numpy(random.integers(0, 2, 101)), torch.from_numpy(random.normal(size=(101, 2)))
     parts = [judged(scores[rank::ranks], target[rank::ranks]) for rank in range(ranks)]
     assert PhaseQuality.compute(sum(parts)) == PhaseQuality.compute(judged(scores, target))
 
 
-def test_an_empty_evaluation_scores_zero():
+def test_an_empty_evaluation_scores_zero() -> None:
     assert set(PhaseQuality.compute(PhaseQuality().counts).values()) == {0.0}
 
 
-def test_training_lowers_the_loss(task):
+def test_training_lowers_the_loss(task: DmsScatterTask) -> None:
     torch.manual_seed(1)
     model = task.build_model()
     for module in model.modules():
@@ -92,7 +96,7 @@ def test_training_lowers_the_loss(task):
     assert np.mean(losses[-3:]) < losses[0] - 0.1
 
 
-def test_a_picture_shows_patterns_of_both_phases(task, tmp_path):
+def test_a_picture_shows_patterns_of_both_phases(task: DmsScatterTask, tmp_path: Path) -> None:
     path = tmp_path / "samples.png"
     task.draw(task.build_model().eval(), torch.device("cpu"), path)
     assert path.read_bytes()[:4] == b"\x89PNG"

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -30,64 +31,64 @@ def silent(done: int, total: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     dataset.write_published(folder, SETTINGS, silent, workers=1)
     return folder
 
 
 @pytest.fixture(scope="module")
-def folder(published, tmp_path_factory):
+def folder(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("data") / dataset.folder_name(SETTINGS)
     dataset.convert(published, made, SETTINGS, silent)
     return made
 
 
 @pytest.fixture
-def damaged(tmp_path, published):
+def damaged(tmp_path: Path, published: Path) -> Path:
     import shutil
 
     return shutil.copytree(published, tmp_path / "copy")
 
 
-def test_the_model_has_as_many_parameters_as_the_published_one():
+def test_the_model_has_as_many_parameters_as_the_published_one() -> None:
     assert sum(parameter.numel() for parameter in Denoiser().parameters()) == 122_737
 
 
-def test_the_reference_recipe_is_the_published_training_of_the_published_data():
+def test_the_reference_recipe_is_the_published_training_of_the_published_data() -> None:
     training, recipe = BENCHMARK["training"], BENCHMARK["recipes"]["reference"]
     assert (training["epochs"], training["batch_size"]) == (10, 128)
     assert training["optimizer"] == {"name": "adam", "learning_rate": 0.01}
     assert recipe == {"dataset": {"source": "real", "pixels": 256}}
 
 
-def test_neighbours_in_a_perfect_sheet_are_a_bond_apart_and_three():
+def test_neighbours_in_a_perfect_sheet_are_a_bond_apart_and_three() -> None:
     atoms = sheet(30.0, 0.4, np.zeros(2))
     centre = atoms[np.linalg.norm(atoms, axis=1).argmin()]
     distance = np.sort(np.linalg.norm(atoms - centre, axis=1))
     assert distance[1:4] == pytest.approx([BOND] * 3) and distance[4] == pytest.approx(BOND * 3**0.5)
 
 
-def test_an_atom_is_bright_where_it_stands_and_vacuum_is_grey():
+def test_an_atom_is_bright_where_it_stands_and_vacuum_is_grey() -> None:
     assert clean_image(np.empty((0, 2)), 64, 0.15, 55.0, 10.0) == pytest.approx(0.5)
     image = clean_image(np.zeros((1, 2)), 65, 0.15, 55.0, 10.0)
     assert np.unravel_index(image.argmax(), image.shape) == (32, 32)
 
 
-def test_noise_is_as_strong_as_counting_electrons_makes_it():
+def test_noise_is_as_strong_as_counting_electrons_makes_it() -> None:
     clean = np.full((128, 128), 0.5, np.float32)
     noisy = noisy_image(clean, np.random.default_rng(1))
     assert noisy.max() < 1.5 and 0 < noisy.std() < 0.3 and noisy.mean() < clean.mean()
 
 
-def test_the_published_layout_is_written_and_passes_its_own_check(published):
+def test_the_published_layout_is_written_and_passes_its_own_check(published: Path) -> None:
     with h5py.File(published / "train" / "graphene_img_noise.h5") as file:
         assert file["images"].shape == (21, 64, 64, 1) and file["images"].dtype == np.float32
     found = dataset.check_published(published, SETTINGS)
     assert (found["train_images"], found["test_images"], found["inference_images"]) == (21, 5, 2)
 
 
-def test_conversion_changes_no_value(published, folder):
+def test_conversion_changes_no_value(published: Path, folder: Path) -> None:
     samples = ConsolidatedSet(folder, "training").read(np.arange(21))
     for name, file in formats.FILES.items():
         with h5py.File(published / "train" / file) as opened:
@@ -96,14 +97,14 @@ def test_conversion_changes_no_value(published, folder):
     assert (told["training_samples"], told["evaluation_samples"]) == (21, 5)
 
 
-def test_the_last_tenth_of_the_training_images_can_be_held_out(published, tmp_path):
+def test_the_last_tenth_of_the_training_images_can_be_held_out(published: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "split": "held_out"}
     dataset.convert(published, tmp_path / "set", settings, silent)
     told = dataset.verify(tmp_path / "set", settings, thorough=False)
     assert (told["training_samples"], told["evaluation_samples"]) == (19, 2)
 
 
-def test_the_same_settings_make_the_same_bytes_with_any_number_of_workers(folder, tmp_path):
+def test_the_same_settings_make_the_same_bytes_with_any_number_of_workers(folder: Path, tmp_path: Path) -> None:
     dataset.synthesise(tmp_path / "set", SETTINGS, silent, workers=2)
     checksums = [json.loads((one / "dataset.json").read_text())["checksum"] for one in (folder, tmp_path / "set")]
     assert checksums[0] == checksums[1]
@@ -111,12 +112,12 @@ def test_the_same_settings_make_the_same_bytes_with_any_number_of_workers(folder
 
 
 @pytest.mark.parametrize("key", dataset.MADE_OF[1:])
-def test_whatever_changes_the_data_changes_the_folder(key):
+def test_whatever_changes_the_data_changes_the_folder(key: str) -> None:
     assert dataset.folder_name({**SETTINGS, key: 99}) != dataset.folder_name(SETTINGS)
 
 
-def images(values):
-    def change(path):
+def images(values: np.ndarray) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
         path.unlink()
         with h5py.File(path, "w") as file:
             file["images"] = values
@@ -124,7 +125,7 @@ def images(values):
     return change
 
 
-def cut(path):
+def cut(path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size // 2)
 
@@ -143,7 +144,7 @@ def cut(path):
         (images(np.full((5, 64, 64, 1), np.nan, np.float32)), "'images'[0] holds NaN"),
     ],
 )
-def test_a_bad_file_is_named_with_what_is_wrong(damaged, change, said):
+def test_a_bad_file_is_named_with_what_is_wrong(damaged: Path, change: Callable[[Path], object], said: str) -> None:
     path = damaged / "test" / "graphene_img_clean.h5"
     change(path)
     with pytest.raises(DatasetError) as error:
@@ -151,13 +152,13 @@ def test_a_bad_file_is_named_with_what_is_wrong(damaged, change, said):
     assert str(path) in str(error.value) and said in str(error.value)
 
 
-def test_a_noisy_image_without_its_truth_is_named(damaged):
+def test_a_noisy_image_without_its_truth_is_named(damaged: Path) -> None:
     (damaged / "inference" / "truth" / "graphene_00001.tiff").unlink()
     with pytest.raises(DatasetError, match=r"truth/graphene_00001\.tiff does not exist"):
         dataset.check_published(damaged, SETTINGS)
 
 
-def test_metrics_are_those_of_scikit_image_averaged_over_images():
+def test_metrics_are_those_of_scikit_image_averaged_over_images() -> None:
     metrics = pytest.importorskip("skimage.metrics")
     random = np.random.default_rng(1)
     clean = random.random((5, 1, 40, 48)).astype(np.float32)
@@ -179,7 +180,7 @@ def test_metrics_are_those_of_scikit_image_averaged_over_images():
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
-def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks):
+def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks: int) -> None:
     clean, noisy, denoised = torch.rand(3, 9, 1, 24, 24, generator=torch.Generator().manual_seed(1))
     whole, parts = DenoisingQuality(1.0), [DenoisingQuality(1.0) for _ in range(ranks)]
     whole.add(denoised, noisy, clean)
@@ -189,7 +190,7 @@ def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks):
     assert together == whole.compute(whole.counts)
 
 
-def test_training_lowers_the_loss_and_a_picture_is_drawn(folder, tmp_path):
+def test_training_lowers_the_loss_and_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     task = EmDenoiseTask(BENCHMARK, folder)
     model = task.build_model()

@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     for number in range(TINY["scenes"]):
         dataset.write_stand_in(folder, (72, 90), TINY["seed"], number)
@@ -44,35 +44,35 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folder(published, tmp_path_factory):
+def folder(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "set"
     dataset.convert(published, folder, TINY, lambda done, total: None)
     return folder
 
 
-def test_the_published_geometry_has_20_training_and_63_inference_patches():
+def test_the_published_geometry_has_20_training_and_63_inference_patches() -> None:
     assert PUBLISHED.training_patches == 20 and PUBLISHED.tiles == 63 and PUBLISHED.stride == 176
     assert np.array_equal(PUBLISHED.cut(np.arange(1200)[:, None] + np.zeros((1, 1500)))[0][:, 0], np.arange(88, 344))
 
 
 @pytest.mark.parametrize("geometry", [PUBLISHED, Geometry(600, 750, 128, 40), Geometry(65, 77, 32, 6)])
-def test_patches_that_cover_a_scene_stitch_to_that_scene(geometry):
+def test_patches_that_cover_a_scene_stitch_to_that_scene(geometry: Geometry) -> None:
     scene = torch.rand(*geometry.shape, 1)
     assert torch.equal(geometry.stitch(geometry.cover(scene)[..., 0]), scene[..., 0])
 
 
-def test_files_are_divided_as_scikit_learn_divides_them():
+def test_files_are_divided_as_scikit_learn_divides_them() -> None:
     training, evaluation = split_by_file(970, 0.8, 42)
     expected = train_test_split(range(970), train_size=0.8, random_state=42)
     assert [training.tolist(), evaluation.tolist()] == expected and len(training) == 776
 
 
-def test_the_reference_model_has_the_published_number_of_parameters():
+def test_the_reference_model_has_the_published_number_of_parameters() -> None:
     model = SlstrCloudTask({**BENCHMARK, "dataset": BENCHMARK["dataset"]}, Path("nowhere")).build_model()
     assert sum(parameter.numel() for parameter in model.parameters()) == 1_948_609
 
 
-def test_enlargement_merged_with_the_convolution_behind_it_is_the_same_function():
+def test_enlargement_merged_with_the_convolution_behind_it_is_the_same_function() -> None:
     torch.manual_seed(1)
     plain, merged = UNet(4).double(), UNet(4, merge=True).double()
     merged.load_state_dict(plain.state_dict())
@@ -86,21 +86,21 @@ def test_enlargement_merged_with_the_convolution_behind_it_is_the_same_function(
         torch.testing.assert_close(other.grad, one.grad, rtol=1e-10, atol=1e-10)
 
 
-def random_masks(seed, count=6):
+def random_masks(seed: int, count: int = 6) -> tuple[list[np.ndarray], list[np.ndarray]]:
     random = np.random.default_rng(seed)
     truth = [random.random((20, 30)) < random.random() for _ in range(count)]
     predicted = [mask ^ (random.random(mask.shape) < 0.2) for mask in truth]
     return truth, predicted
 
 
-def counted(truth, predicted):
+def counted(truth: list[np.ndarray], predicted: list[np.ndarray]) -> np.ndarray:
     quality = CloudQuality(PUBLISHED)
     for true, found in zip(truth, predicted, strict=True):
         quality.add(torch.from_numpy(found), torch.from_numpy(true))
     return quality.counts
 
 
-def test_metrics_are_what_scikit_learn_computes_over_the_set_and_by_scene():
+def test_metrics_are_what_scikit_learn_computes_over_the_set_and_by_scene() -> None:
     truth, predicted = random_masks(1)
     found = CloudQuality.compute(counted(truth, predicted))
     for name, metric in (("accuracy", accuracy_score), ("iou", jaccard_score), ("f1", f1_score)):
@@ -109,7 +109,7 @@ def test_metrics_are_what_scikit_learn_computes_over_the_set_and_by_scene():
         assert found[f"scene_{name}"] == pytest.approx(np.mean(scenes))
 
 
-def test_metrics_are_identical_for_any_number_of_ranks():
+def test_metrics_are_identical_for_any_number_of_ranks() -> None:
     truth, predicted = random_masks(2, 11)
     whole = counted(truth, predicted)
     for ranks in (2, 4):
@@ -117,17 +117,17 @@ def test_metrics_are_identical_for_any_number_of_ranks():
         assert np.array_equal(sum(shares), whole)
 
 
-def test_a_scene_without_cloud_that_is_called_clear_scores_one():
+def test_a_scene_without_cloud_that_is_called_clear_scores_one() -> None:
     clear = [np.zeros((4, 4), bool)]
     assert set(CloudQuality.compute(counted(clear, clear)).values()) == {1.0}
 
 
-def test_brightness_temperature_inverts_the_planck_function():
+def test_brightness_temperature_inverts_the_planck_function() -> None:
     kelvin = np.linspace(190, 320, 50, dtype=np.float32)
     assert np.allclose(brightness(10.854, planck(10.854, kelvin)), kelvin, atol=0.05)
 
 
-def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance():
+def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance() -> None:
     differences = []
     for number in range(6):
         scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([5, number]))
@@ -139,7 +139,7 @@ def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance():
     assert np.mean(differences) < -10
 
 
-def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many():
+def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many() -> None:
     wrong = []
     for number in range(8):
         scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([6, number]))
@@ -147,7 +147,7 @@ def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many():
     assert 0.01 < np.mean(wrong) < 0.2
 
 
-def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evaluation(folder):
+def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evaluation(folder: Path) -> None:
     facts = dataset.verify(folder, TINY, thorough=True)
     assert (facts["training_samples"], facts["evaluation_samples"]) == (4 * 4, 1)
     task = SlstrCloudTask(SETTINGS, folder)
@@ -155,21 +155,21 @@ def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evalu
     assert task.evaluation_set.read(np.arange(1))["target"].shape == (1, 72, 90)
 
 
-def test_half_precision_keeps_temperatures_below_the_instruments_noise(published):
+def test_half_precision_keeps_temperatures_below_the_instruments_noise(published: Path) -> None:
     scene = formats.read_scene(formats.scene_files(published)[0], (72, 90))
     kelvin = formats.normalised(scene)[..., 6:].astype(np.float64) * 22 + 270
     usual = (scene.bts > 230) & (scene.bts < 310)
     assert np.abs(kelvin - scene.bts)[usual].max() < 0.011
 
 
-def test_the_same_seed_makes_the_same_file(published, tmp_path):
+def test_the_same_seed_makes_the_same_file(published: Path, tmp_path: Path) -> None:
     dataset.write_stand_in(tmp_path, (72, 90), TINY["seed"], 1)
     again = formats.read_scene(formats.scene_files(tmp_path)[0], (72, 90))
     first = next(path for path in formats.scene_files(published) if path.name == formats.scene_files(tmp_path)[0].name)
     assert np.array_equal(again.bts, formats.read_scene(first, (72, 90)).bts)
 
 
-def spoil(path, kind):
+def spoil(path: Path, kind: str) -> None:
     if kind == "truncated":
         path.write_bytes(path.read_bytes()[:-5000])
     elif kind == "empty":
@@ -189,7 +189,7 @@ def spoil(path, kind):
     [("truncated", "whole HDF5"), ("empty", "is empty"), ("missing", "no dataset 'bts'"),
      ("wrong shape", "'bts' has shape"), ("wrong type", "'bts' has dtype")],
 )  # fmt: skip
-def test_a_bad_published_file_is_named_with_its_key(tmp_path, kind, words):
+def test_a_bad_published_file_is_named_with_its_key(tmp_path: Path, kind: str, words: str) -> None:
     for number in range(2):
         dataset.write_stand_in(tmp_path, (72, 90), 1, number)
     assert dataset.check_published(tmp_path, TINY)["scenes"] == 2
@@ -200,7 +200,7 @@ def test_a_bad_published_file_is_named_with_its_key(tmp_path, kind, words):
     assert path.name in str(caught.value)
 
 
-def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_once(folder):
+def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_once(folder: Path) -> None:
     torch.manual_seed(1)
     task = SlstrCloudTask(SETTINGS, folder)
     model = task.build_model()
@@ -223,7 +223,7 @@ def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_onc
     assert quality.counts[:4].sum() == int(formats.measured(scenes["input"][0]).sum())
 
 
-def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder):
+def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder: Path) -> None:
     settings = {**SETTINGS, "model": {"width": 4, "merge_enlargement": True, "cloud_weight": 0.5, "rim": 5}}
     task = SlstrCloudTask(settings, folder)
     model = task.build_model()
@@ -234,11 +234,11 @@ def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder):
     assert task.loss(model, batch).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_a_picture_is_drawn(folder, tmp_path):
+def test_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:
     task = SlstrCloudTask(SETTINGS, folder)
     task.draw(task.build_model().eval(), torch.device("cpu"), tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
-def test_the_description_names_the_evaluation_scenes(folder):
+def test_the_description_names_the_evaluation_scenes(folder: Path) -> None:
     assert len(json.loads((folder / "dataset.json").read_text())["evaluation_scenes"]) == 1

@@ -24,7 +24,7 @@ def parameters(name: str) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_the_reference_recipe_is_the_published_benchmark():
+def test_the_reference_recipe_is_the_published_benchmark() -> None:
     settings = with_recipe("reference")
     assert parameters("reference") == 23_981_351
     assert settings["training"]["epochs"] == 10 and settings["training"]["batch_size"] == 32
@@ -34,13 +34,13 @@ def test_the_reference_recipe_is_the_published_benchmark():
 @pytest.mark.parametrize(
     ("recipe", "split", "target"), [("reference", "material", 0.43), ("reference_random", "random", 0.9)]
 )
-def test_each_split_has_its_own_published_target(recipe, split, target):
+def test_each_split_has_its_own_published_target(recipe: str, split: str, target: float) -> None:
     settings = with_recipe(recipe)
     assert settings["dataset"]["split"] == split and settings["quality"]["target"] == target
     assert folder_name(settings["dataset"]).endswith(split)
 
 
-def test_the_small_preset_has_enough_materials_of_enough_space_groups():
+def test_the_small_preset_has_enough_materials_of_enough_space_groups() -> None:
     recipe = Recipe.of(with_recipe("small")["dataset"])
     materials = choose_materials(recipe)
     assert len(materials) == 24
@@ -48,7 +48,7 @@ def test_the_small_preset_has_enough_materials_of_enough_space_groups():
     assert all(material.space_group == group for group, members in materials.items() for material in members)
 
 
-def test_the_small_model_is_small_and_the_same_for_both_splits():
+def test_the_small_model_is_small_and_the_same_for_both_splits() -> None:
     assert parameters("small") == parameters("small_random") == 339_255
     by_material, random = with_recipe("small"), with_recipe("small_random")
     assert by_material["training"] == random["training"]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,7 +30,7 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def test_raw_files_become_a_verified_set_with_the_published_preprocessing(tmp_path, raw):
+def test_raw_files_become_a_verified_set_with_the_published_preprocessing(tmp_path: Path, raw: Path) -> None:
     folder = tmp_path / "set"
     convert(raw, folder, SETTINGS, silent)
     told = verify(folder, SETTINGS, thorough=True)
@@ -41,7 +42,7 @@ def test_raw_files_become_a_verified_set_with_the_published_preprocessing(tmp_pa
     assert np.array_equal(sample["input"][0], expected) and sample["target"][0] == 14
 
 
-def test_processed_files_of_the_same_samples_give_the_same_data(tmp_path, raw):
+def test_processed_files_of_the_same_samples_give_the_same_data(tmp_path: Path, raw: Path) -> None:
     for part in published_files.FOLDERS:
         for piece in published_files.pieces(raw, part):
             published_files.write(tmp_path / "processed", part, 0, piece.read())
@@ -51,7 +52,9 @@ def test_processed_files_of_the_same_samples_give_the_same_data(tmp_path, raw):
     assert checksums[0] == checksums[1]
 
 
-def test_the_stand_in_in_the_published_layout_converts_to_its_samples_in_order(tmp_path, tiny_folder, tiny_settings):
+def test_the_stand_in_in_the_published_layout_converts_to_its_samples_in_order(
+    tmp_path: Path, tiny_folder: Path, tiny_settings: dict[str, Any]
+) -> None:
     write_published(tmp_path / "published", tiny_settings, silent, workers=2)
     convert(tmp_path / "published", tmp_path / "set", tiny_settings, silent, workers=2)
     for part, count in (("training", 24), ("evaluation", 6)):
@@ -61,13 +64,13 @@ def test_the_stand_in_in_the_published_layout_converts_to_its_samples_in_order(t
         assert np.array_equal(made["input"], direct["input"]) and np.array_equal(made["target"], direct["target"])
 
 
-def test_progress_counts_every_sample_of_both_parts(tmp_path, raw):
+def test_progress_counts_every_sample_of_both_parts(tmp_path: Path, raw: Path) -> None:
     seen: list[tuple[int, int]] = []
     convert(raw, tmp_path / "set", SETTINGS, lambda *step: seen.append(step))
     assert seen == [(3, 4), (4, 4)]
 
 
-def test_a_bad_file_among_good_ones_leaves_nothing_behind(tmp_path, raw):
+def test_a_bad_file_among_good_ones_leaves_nothing_behind(tmp_path: Path, raw: Path) -> None:
     write_raw(raw / "dev" / "batch.h5", "sample_9", np.full((3, 512, 512), np.nan), 1)
     for use in (
         lambda: check_published(raw, SETTINGS),
@@ -78,7 +81,7 @@ def test_a_bad_file_among_good_ones_leaves_nothing_behind(tmp_path, raw):
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_a_missing_part_is_named(tmp_path, raw):
+def test_a_missing_part_is_named(tmp_path: Path, raw: Path) -> None:
     (raw / "dev" / "batch.h5").unlink()
     with pytest.raises(DatasetError, match=r"dev holds no samples; expected processed \.npz or raw \.h5 files"):
         convert(raw, tmp_path / "set", SETTINGS, silent)

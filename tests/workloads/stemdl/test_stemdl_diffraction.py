@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import gemmi
@@ -23,24 +24,26 @@ BOX = np.indices((7, 7, 7)).reshape(3, -1).T - 3
 SMALL = [crystal for crystal in load_prototypes() if len(crystal.species) <= 16]
 
 
-def aluminium(prototype) -> Crystal:
+def aluminium(prototype: Callable[[str], Crystal]) -> Crystal:
     return replace(prototype("A_cF4_225_a"), species=("Al",) * 4, cell=(4.05, 4.05, 4.05, 90.0, 90.0, 90.0))
 
 
 @pytest.mark.parametrize(("energy", "published"), [(100e3, 0.03701), (200e3, 0.02508), (300e3, 0.01969)])
-def test_wavelengths_are_the_tabulated_ones(energy, published):
+def test_wavelengths_are_the_tabulated_ones(energy: float, published: float) -> None:
     assert wavelength(energy) == pytest.approx(published, rel=1e-3)
 
 
 @pytest.mark.parametrize(("index", "published"), [((1, 1, 1), 556), ((2, 0, 0), 673), ((2, 2, 0), 1057)])
-def test_extinction_distances_of_aluminium_are_the_published_ones(prototype, index, published):
+def test_extinction_distances_of_aluminium_are_the_published_ones(
+    prototype: Callable[[str], Crystal], index: tuple[int, int, int], published: float
+) -> None:
     # P. Hirsch et al., Electron Microscopy of Thin Crystals, table of extinction distances at 100 kV, Å.
     microscope = Microscope(energy=100e3, debye_waller=0.0)
     coupling = couplings(aluminium(prototype), np.array([index]), microscope)
     assert 1 / abs(coupling[0]) == pytest.approx(published, rel=0.02)
 
 
-def test_systematic_absences_vanish_in_every_space_group_of_the_library():
+def test_systematic_absences_vanish_in_every_space_group_of_the_library() -> None:
     absences = 0
     for crystal in SMALL:
         amplitude = np.abs(structure_factors(crystal, BOX, 0.5))
@@ -51,7 +54,7 @@ def test_systematic_absences_vanish_in_every_space_group_of_the_library():
     assert absences > 1000
 
 
-def test_equivalent_reflections_and_friedel_pairs_are_equally_strong():
+def test_equivalent_reflections_and_friedel_pairs_are_equally_strong() -> None:
     for crystal in SMALL[::5]:
         amplitude = np.abs(structure_factors(crystal, BOX, 0.5))
         for operation in gemmi.symops_from_hall(crystal.hall).sym_ops:
@@ -60,20 +63,20 @@ def test_equivalent_reflections_and_friedel_pairs_are_equally_strong():
         assert np.abs(structure_factors(crystal, -BOX, 0.5)) == pytest.approx(amplitude)
 
 
-def test_thermal_motion_weakens_high_orders_more(prototype):
+def test_thermal_motion_weakens_high_orders_more(prototype: Callable[[str], Crystal]) -> None:
     orders = np.array([[2, 0, 0], [4, 0, 0], [6, 0, 0]])
     still, moving = (np.abs(structure_factors(aluminium(prototype), orders, b)) for b in (0.0, 1.0))
     assert moving / still == pytest.approx(np.exp(-((np.array([2, 4, 6]) / 4.05 / 2) ** 2)))
 
 
-def test_two_beam_fringes_have_the_extinction_distance_as_period():
+def test_two_beam_fringes_have_the_extinction_distance_as_period() -> None:
     coupling, exact = np.array([[1 / 500]]), np.zeros((1, 1))
     assert two_beam(coupling, exact, 250.0).item() == pytest.approx(1)
     assert two_beam(coupling, exact, 500.0).item() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("excitation", [0.001, 0.004, 0.02])
-def test_two_beam_fringes_move_inwards_off_the_bragg_position(excitation):
+def test_two_beam_fringes_move_inwards_off_the_bragg_position(excitation: float) -> None:
     coupling = np.array([[1 / 500]])
     period = 1 / np.hypot(excitation, 1 / 500)
     assert two_beam(coupling, np.array([[excitation]]), period).item() == pytest.approx(0, abs=1e-12)
@@ -82,7 +85,7 @@ def test_two_beam_fringes_move_inwards_off_the_bragg_position(excitation):
 
 
 @pytest.mark.parametrize("thickness", [50.0, 300.0, 900.0])
-def test_two_beam_intensity_over_the_whole_rocking_curve_is_blackmans(thickness):
+def test_two_beam_intensity_over_the_whole_rocking_curve_is_blackmans(thickness: float) -> None:
     # M. Blackman, Proc. R. Soc. A 173 (1939) 68: integral of I ds = (π / 2ξ) integral of J0 from 0 to 2πt/ξ.
     distance = 400.0
     s = np.linspace(-4, 4, 4_000_001)
@@ -91,7 +94,7 @@ def test_two_beam_intensity_over_the_whole_rocking_curve_is_blackmans(thickness)
     assert integral == pytest.approx(blackman, rel=2e-3)
 
 
-def test_coupled_beams_reduce_to_the_two_beam_formula():
+def test_coupled_beams_reduce_to_the_two_beam_formula() -> None:
     matrix = np.array([[0, 1 / 300], [1 / 300, 0]], dtype=complex)
     s = np.stack([np.zeros(41), np.linspace(-0.01, 0.01, 41)])
     for thickness in (100.0, 150.0, 280.0):
@@ -99,7 +102,7 @@ def test_coupled_beams_reduce_to_the_two_beam_formula():
         assert together[1] == pytest.approx(two_beam(np.array([1 / 300]), s[1], thickness), abs=2e-3)
 
 
-def random_beams(count, directions):
+def random_beams(count: int, directions: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(1)
     matrix = random.normal(size=(count, count)) + 1j * random.normal(size=(count, count))
     matrix = (matrix + matrix.conj().T) / 1500
@@ -109,12 +112,12 @@ def random_beams(count, directions):
     return matrix, excitation
 
 
-def test_no_intensity_is_lost_among_coupled_beams():
+def test_no_intensity_is_lost_among_coupled_beams() -> None:
     matrix, excitation = random_beams(30, 20)
     assert many_beam(matrix, excitation, 250.0, 10.0).sum(axis=0) == pytest.approx(np.ones(20), abs=1e-4)
 
 
-def test_coupled_beams_follow_the_exact_solution_of_the_howie_whelan_equations():
+def test_coupled_beams_follow_the_exact_solution_of_the_howie_whelan_equations() -> None:
     matrix, excitation = random_beams(12, 3)
     sliced = many_beam(matrix, excitation, 200.0, 10.0)
     for direction in range(3):
@@ -123,7 +126,7 @@ def test_coupled_beams_follow_the_exact_solution_of_the_howie_whelan_equations()
         assert sliced[:, direction] == pytest.approx(exact, abs=0.01)
 
 
-def test_zone_reflections_lie_on_the_reciprocal_lattice(prototype):
+def test_zone_reflections_lie_on_the_reciprocal_lattice(prototype: Callable[[str], Crystal]) -> None:
     found = reflections(aluminium(prototype), (0, 0, 1), 1.0)
     assert found.indices[0].tolist() == [0, 0, 0]
     assert found.place == pytest.approx(found.indices[:, :2] / 4.05)
@@ -131,7 +134,7 @@ def test_zone_reflections_lie_on_the_reciprocal_lattice(prototype):
     assert len(found.indices) == 3 * 9 * 9
 
 
-def test_first_order_laue_zone_lights_up_on_its_ring(prototype):
+def test_first_order_laue_zone_lights_up_on_its_ring(prototype: Callable[[str], Crystal]) -> None:
     long = replace(aluminium(prototype), cell=(4.05, 4.05, 40.5, 90.0, 90.0, 90.0))
     found = reflections(long, (0, 0, 1), 1.8)
     s = excitation_errors(found.place, found.height, np.zeros((1, 2)), 200e3)[:, 0]

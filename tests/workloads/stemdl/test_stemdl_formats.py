@@ -23,18 +23,18 @@ def stack() -> np.ndarray:
     return np.random.default_rng(1).exponential(1e-4, size=(3, 512, 512)).astype(np.float32)
 
 
-def test_log_scaling_is_the_published_one():
+def test_log_scaling_is_the_published_one() -> None:
     intensity = np.array([0.0, np.exp(-17), np.exp(-10), 1.0, 1e9], dtype=np.float32)
     assert log_scaled(intensity) == pytest.approx([0, 0, 70, 170, 255], abs=1e-3)
 
 
-def test_resizing_is_the_mean_of_four_by_four_pixels_after_the_logarithm(stack):
+def test_resizing_is_the_mean_of_four_by_four_pixels_after_the_logarithm(stack: np.ndarray) -> None:
     small = preprocessed(stack)
     assert small.shape == (3, 128, 128) and small.dtype == np.float32
     assert small[2, 5, 7] == pytest.approx(log_scaled(stack[2, 20:24, 28:32]).mean(), rel=1e-5)
 
 
-def test_a_raw_file_of_several_groups_is_read_back(tmp_path, stack):
+def test_a_raw_file_of_several_groups_is_read_back(tmp_path: Path, stack: np.ndarray) -> None:
     path = tmp_path / "batch.h5"
     write_raw(path, "sample_0", stack, 225)
     write_raw(path, "sample_1", stack * 2, 14)
@@ -44,7 +44,7 @@ def test_a_raw_file_of_several_groups_is_read_back(tmp_path, stack):
     assert np.array_equal(samples[1][1], stack * 2)
 
 
-def test_a_processed_file_is_read_back(tmp_path):
+def test_a_processed_file_is_read_back(tmp_path: Path) -> None:
     data = np.random.default_rng(1).uniform(0, 255, (3, 128, 128)).astype(np.float32)
     write_processed(tmp_path / "sample-0.npz", Sample(data, 62))
     with np.load(tmp_path / "sample-0.npz") as archive:
@@ -105,7 +105,9 @@ NAN = np.full((3, 512, 512), np.nan, np.float32)
         (replaced(-np.ones((3, 512, 512), np.float32)), "negative"),
     ],
 )
-def test_a_bad_raw_file_is_named_with_what_is_wrong_and_what_would_be_right(tmp_path, write, said):
+def test_a_bad_raw_file_is_named_with_what_is_wrong_and_what_would_be_right(
+    tmp_path: Path, write: Callable[[Path], object], said: str
+) -> None:
     path = tmp_path / "bad.h5"
     write(path)
     with pytest.raises(DatasetError) as error:
@@ -150,7 +152,9 @@ GOOD = np.zeros((3, 128, 128), np.float32)
         (npz(data=GOOD * np.nan, label=np.array([1])), "NaN or infinite"),
     ],
 )
-def test_a_bad_processed_file_is_named_with_what_is_wrong_and_what_would_be_right(tmp_path, write, said):
+def test_a_bad_processed_file_is_named_with_what_is_wrong_and_what_would_be_right(
+    tmp_path: Path, write: Callable[[Path], object], said: str
+) -> None:
     path = tmp_path / "bad.npz"
     write(path)
     with pytest.raises(DatasetError) as error:

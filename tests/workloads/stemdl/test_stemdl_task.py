@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import f1_score, top_k_accuracy_score
+from torch import Tensor
 
 from workloads.runtime.task import to_device
 from workloads.stemdl.quality import SpaceGroupQuality
@@ -11,11 +14,11 @@ SETTINGS = {"model": {"depth": 10, "width": 8, "zero_last_gamma": True}}
 
 
 @pytest.fixture
-def task(tiny_folder) -> StemdlTask:
+def task(tiny_folder: Path) -> StemdlTask:
     return StemdlTask(SETTINGS, tiny_folder)
 
 
-def noisy_scores(classes, samples, seed):
+def noisy_scores(classes: list[int], samples: int, seed: int) -> tuple[Tensor, Tensor]:
     random = np.random.default_rng(seed)
     target = random.choice(classes, samples)
     scores = random.normal(size=(samples, 231)).astype(np.float32)
@@ -24,7 +27,7 @@ def noisy_scores(classes, samples, seed):
 
 
 @pytest.mark.parametrize("classes", [[1, 14, 225], list(range(1, 231)), [230]], ids=["three", "all", "one"])
-def test_quality_is_what_scikit_learn_computes(classes):
+def test_quality_is_what_scikit_learn_computes(classes: list[int]) -> None:
     scores, target = noisy_scores(classes, 500, seed=1)
     quality = SpaceGroupQuality()
     for start in range(0, 500, 64):
@@ -36,7 +39,7 @@ def test_quality_is_what_scikit_learn_computes(classes):
     assert found["top5"] == pytest.approx(top_k_accuracy_score(target, scores, k=5, labels=range(231)))
 
 
-def test_counts_of_two_ranks_add_up_to_those_of_the_whole_set():
+def test_counts_of_two_ranks_add_up_to_those_of_the_whole_set() -> None:
     scores, target = noisy_scores([2, 62, 194], 301, seed=2)
     whole, first, second = (SpaceGroupQuality() for _ in range(3))
     whole.add(scores, target)
@@ -45,7 +48,7 @@ def test_counts_of_two_ranks_add_up_to_those_of_the_whole_set():
     assert np.array_equal(first.counts + second.counts, whole.counts)
 
 
-def test_macro_f1_over_the_set_is_not_the_mean_over_batches():
+def test_macro_f1_over_the_set_is_not_the_mean_over_batches() -> None:
     scores, target = noisy_scores(list(range(1, 40)), 320, seed=3)
     whole = SpaceGroupQuality()
     whole.add(scores, target)
@@ -57,11 +60,11 @@ def test_macro_f1_over_the_set_is_not_the_mean_over_batches():
     assert abs(np.mean(batches) - SpaceGroupQuality.compute(whole.counts)["macro_f1"]) > 0.02
 
 
-def test_an_empty_evaluation_scores_zero():
+def test_an_empty_evaluation_scores_zero() -> None:
     assert SpaceGroupQuality.compute(SpaceGroupQuality().counts) == {"macro_f1": 0.0, "top1": 0.0, "top5": 0.0}
 
 
-def test_the_loss_starts_near_chance_and_training_lowers_it(task):
+def test_the_loss_starts_near_chance_and_training_lowers_it(task: StemdlTask) -> None:
     torch.manual_seed(1)
     model = task.build_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -77,7 +80,7 @@ def test_the_loss_starts_near_chance_and_training_lowers_it(task):
     assert losses[-1] < losses[0] - 1.5
 
 
-def test_evaluation_counts_every_sample_once(task):
+def test_evaluation_counts_every_sample_once(task: StemdlTask) -> None:
     model, quality = task.build_model().eval(), task.new_quality()
     samples = task.evaluation_set
     with torch.no_grad():
@@ -88,7 +91,7 @@ def test_evaluation_counts_every_sample_once(task):
     assert np.array_equal(confusion.sum(axis=1), np.bincount(samples.read(np.arange(6))["target"], minlength=231))
 
 
-def test_predictions_are_probabilities_of_every_space_group(task):
+def test_predictions_are_probabilities_of_every_space_group(task: StemdlTask) -> None:
     batch = to_device(task.evaluation_set.read(np.arange(6)), torch.device("cpu"))
     with torch.inference_mode():
         probabilities = task.predict(task.build_model().eval(), {"input": batch["input"]})
@@ -96,7 +99,7 @@ def test_predictions_are_probabilities_of_every_space_group(task):
     assert probabilities.sum(dim=1).numpy() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_stacks_are_drawn_with_true_and_predicted_space_group(task, tmp_path):
+def test_stacks_are_drawn_with_true_and_predicted_space_group(task: StemdlTask, tmp_path: Path) -> None:
     path = tmp_path / "samples.png"
     task.draw(task.build_model().eval(), torch.device("cpu"), path)
     width, height = np.frombuffer(path.read_bytes()[16:24], ">u4")

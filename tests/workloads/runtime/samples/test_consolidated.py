@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,7 +23,7 @@ def samples(count: int, seed: int = 1) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     with Writer(tmp_path / "set", PROVENANCE, FIELDS, {"training": 11, "evaluation": 3}, SETTINGS) as writer:
         for first in range(0, 11, 4):
             writer.append("training", {key: array[first : first + 4] for key, array in samples(11).items()})
@@ -30,27 +33,27 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("indices", [[0], [10, 5, 6, 6, 0], range(11), []], ids=str)
-def test_every_field_comes_back_in_the_order_asked_for_across_files(folder, indices):
+def test_every_field_comes_back_in_the_order_asked_for_across_files(folder: Path, indices: Sequence[int]) -> None:
     wanted = np.array(indices, dtype=np.int64)
     got = ConsolidatedSet(folder, "training").read(wanted)
     for key, array in samples(11).items():
         assert got[key].dtype == array.dtype and np.array_equal(got[key], array[wanted])
 
 
-def test_only_the_fields_asked_for_are_read_into_given_memory(folder):
+def test_only_the_fields_asked_for_are_read_into_given_memory(folder: Path) -> None:
     out = {"label": np.full(5, -1)}
     got = ConsolidatedSet(folder, "evaluation", ["label"]).read(np.array([2, 0]), out)
     assert list(got) == ["label"] and np.shares_memory(got["label"], out["label"])
     assert np.array_equal(got["label"], samples(3, seed=2)["label"][[2, 0]]) and (out["label"][2:] == -1).all()
 
 
-def test_a_set_is_verified_and_says_what_was_added_to_it(folder):
+def test_a_set_is_verified_and_says_what_was_added_to_it(folder: Path) -> None:
     told = verify(folder, SETTINGS, FIELDS, thorough=True)
     assert (told["training_samples"], told["evaluation_samples"], told["range"]) == (11, 3, 2.5)
     assert read_description(folder)["settings"] == SETTINGS
 
 
-def test_a_changed_byte_is_found_by_the_thorough_check(folder):
+def test_a_changed_byte_is_found_by_the_thorough_check(folder: Path) -> None:
     path = folder / "training-00001-of-00002.h5"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -60,13 +63,13 @@ def test_a_changed_byte_is_found_by_the_thorough_check(folder):
         verify(folder, SETTINGS, FIELDS, thorough=True)
 
 
-def test_a_field_of_another_shape_is_named(folder):
+def test_a_field_of_another_shape_is_named(folder: Path) -> None:
     with pytest.raises(DatasetError, match=r"'mask' has shape \(6, 7\); expected \(6, 8\)"):
         verify(folder, SETTINGS, {**FIELDS, "mask": Field((8,), "uint8")}, thorough=False)
 
 
 @pytest.mark.parametrize("given", [2, 4])
-def test_too_few_or_too_many_samples_leave_nothing_behind(tmp_path, given):
+def test_too_few_or_too_many_samples_leave_nothing_behind(tmp_path: Path, given: int) -> None:
     with (
         pytest.raises(DatasetError, match="training samples"),
         Writer(tmp_path / "new" / "set", PROVENANCE, FIELDS, {"training": 3, "evaluation": 0}, SETTINGS) as writer,

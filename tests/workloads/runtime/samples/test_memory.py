@@ -32,6 +32,6 @@ def faults(how: str) -> int:
     return int(answer.stdout)
 
 
-def test_a_large_array_is_made_of_memory_that_another_has_left():
+def test_a_large_array_is_made_of_memory_that_another_has_left() -> None:
     pages = 5 * 64 * 2**20 // resource.getpagesize()
     assert faults("kept") < pages / 100
