@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from orchestrator.config.validate import node_counts
+from orchestrator.config.validate import lookup, node_counts
+from orchestrator.errors import UsageError
 from orchestrator.records import RunSpec, document_hash
+
+SCALES_AND_REPEATS = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
+"""Settings in which the runs of one problem may differ: those that make its scales and its repeats."""
+
+ONE_A_CAMPAIGN = (
+    "campaign", "results", "store.url", "watch.interval_s", "scale.shuffle", "cluster.scheduler",
+    "cluster.limits.max_jobs",
+)  # fmt: skip
+"""Settings that a campaign has once, whatever it sweeps over."""
 
 
 @dataclass(frozen=True)
@@ -49,39 +60,70 @@ def science_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**science, "benchmark": {key: value for key, value in config["benchmark"].items() if key != "download"}}
 
 
-def threads_per_rank(config: Mapping[str, Any], cores: int) -> int:
+@dataclass(frozen=True)
+class Extent:
+    """The least and the greatest node count at which a campaign measures a problem."""
+
+    smallest: int
+    largest: int
+
+
+def problem_of(config: Mapping[str, Any]) -> str:
+    """What configurations share that differ in nothing but scale and repeat: the problem whose scaling is measured."""
+    science = science_of(config)
+    for key in SCALES_AND_REPEATS:
+        section, _, name = key.rpartition(".")
+        place = science = {**science}
+        if section:
+            place = science[section] = {**science[section]}
+        del place[name]
+    return document_hash(science)
+
+
+def extents(configs: Sequence[Mapping[str, Any]]) -> dict[str, Extent]:
+    """The node counts of each problem over all configurations of a campaign: ``nodes=1,2 -m`` is ``nodes=[1,2]``."""
+    counts: dict[str, list[int]] = {}
+    for config in configs:
+        counts.setdefault(problem_of(config), []).extend(node_counts(config["nodes"]))
+    return {problem: Extent(min(found), max(found)) for problem, found in counts.items()}
+
+
+def threads_per_rank(config: Mapping[str, Any], cores: int, extent: Extent) -> int:
     """Cores divided among the ranks that share them, at least 1.
 
     Under a scheduler the ranks of one node share its cores; on this machine the ranks of all "nodes" do. Every scale of
-    a campaign gets what the largest one can have: a "node" that shrank as others joined would hide all scaling.
+    a problem gets what the largest one can have: a "node" that shrank as others joined would hide all scaling.
     """
     cluster = config["cluster"]
     if cluster["threads_per_rank"]:
         return int(cluster["threads_per_rank"])
-    sharing = cluster["ranks_per_node"] * (max(node_counts(config["nodes"])) if cluster["scheduler"] == "local" else 1)
+    sharing = cluster["ranks_per_node"] * (extent.largest if cluster["scheduler"] == "local" else 1)
     return max(1, int(cluster["cores_per_node"] or cores) // int(sharing))
 
 
-def settings_at(config: Mapping[str, Any], nodes: int) -> dict[str, Any]:
-    """The benchmark's settings at a node count: under strong scaling the global batch is that of the smallest one."""
+def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
+    """The benchmark's settings: under strong scaling the global batch of every scale is that of the smallest one."""
     settings = {key: value for key, value in config["benchmark"].items() if key != "download"}
     if config["cluster"]["one_machine"] and settings["probe"]["at_once"] is None:
         settings["probe"] = {**settings["probe"], "at_once": 1}
     training = settings["training"] = {**settings["training"]}
     if config["scale"]["mode"] == "strong" and training["global_batch_size"] is None:
-        smallest = min(node_counts(config["nodes"]))
-        training["global_batch_size"] = training["batch_size"] * smallest * config["cluster"]["ranks_per_node"]
+        training["global_batch_size"] = training["batch_size"] * extent.smallest * config["cluster"]["ranks_per_node"]
     return settings
+
+
+def problem_name(config: Mapping[str, Any]) -> str:
+    """What a run's name tells of its problem."""
+    mode = [] if config["mode"] == "training" else [config["mode"]]
+    return "-".join([config["benchmark"]["name"], config["recipe"], *mode, config["comm"]])
 
 
 def run_name(config: Mapping[str, Any], nodes: int, repeat: int) -> str:
     """The run's name, the same for the same configuration."""
-    mode = [] if config["mode"] == "training" else [config["mode"]]
-    parts = [config["benchmark"]["name"], config["recipe"], *mode, config["comm"], f"n{nodes}", f"r{repeat}"]
-    return "-".join(parts)
+    return f"{problem_name(config)}-n{nodes}-r{repeat}"
 
 
-def plan_runs(config: Mapping[str, Any], campaign: str, site: Site) -> list[PlannedRun]:
+def plan_runs(config: Mapping[str, Any], campaign: str, site: Site, extent: Extent) -> list[PlannedRun]:
     """The runs of one configuration: node counts × repeats."""
     data = Path(config["cluster"]["paths"]["data"])
     digest = document_hash(science_of(config))
@@ -95,14 +137,14 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site) -> list[Plan
                 cluster=config["cluster"]["name"],
                 nodes=nodes,
                 ranks_per_node=config["cluster"]["ranks_per_node"],
-                threads_per_rank=threads_per_rank(config, site.cores),
+                threads_per_rank=threads_per_rank(config, site.cores, extent),
                 repeat=repeat,
                 seed=config["seed"] + repeat,
                 comm=config["comm"],
                 mode=config["mode"],
                 recipe=config["recipe"],
                 scale=config["scale"]["mode"],
-                settings=settings_at(config, nodes),
+                settings=settings_of(config, extent),
                 data_folder=str(site.folder / data),
                 silence_s=config["cluster"]["limits"]["silence_s"],
                 startup_silence_s=config["cluster"]["limits"]["startup_silence_s"],
@@ -110,6 +152,31 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site) -> list[Plan
             )
             runs.append(PlannedRun(spec, dict(config), digest))
     return runs
+
+
+def numbered(problems: Sequence[tuple[str, Sequence[PlannedRun]]]) -> list[PlannedRun]:
+    """All runs, those of each configuration given with its problem, under names of their own.
+
+    Runs of one problem at one node count are its repeats, whichever configuration they come from: ``seed=1,2,3 -m``
+    gives r0, r1 and r2. Problems that a name does not tell apart (a sweep over a key that it does not show) are
+    numbered at its end, from 0, in the order given.
+    """
+    alike: dict[str, list[str]] = {}
+    for problem, runs in problems:
+        found = alike.setdefault(problem_name(runs[0].config), [])
+        if problem not in found:
+            found.append(problem)
+    repeats: Counter[tuple[str, int]] = Counter()
+    result = []
+    for problem, runs in problems:
+        namesakes = alike[problem_name(runs[0].config)]
+        number = f"-{namesakes.index(problem)}" if len(namesakes) > 1 else ""
+        for run in runs:
+            repeat = repeats[problem, run.spec.nodes]
+            repeats[problem, run.spec.nodes] += 1
+            name = run_name(run.config, run.spec.nodes, repeat) + number
+            result.append(replace(run, spec=replace(run.spec, run=name, repeat=repeat)))
+    return result
 
 
 def campaign_name(configs: Sequence[Mapping[str, Any]], stamp: str) -> str:
@@ -125,17 +192,28 @@ def campaign_name(configs: Sequence[Mapping[str, Any]], stamp: str) -> str:
 def plan(configs: Sequence[Mapping[str, Any]], stamp: str, site: Site) -> Campaign:
     """The campaign of all configurations. ``stamp`` is the time, as it shall appear in the campaign's name.
 
-    Raises ValueError if two configurations of a sweep differ in nothing that a run's name shows.
+    What depends on other runs (batch, threads, repeats) is worked out over the whole campaign, so that one invocation
+    gives the same runs in whichever way its sweep is spelt. Raises UsageError where configurations disagree in what a
+    campaign has once.
     """
+    refuse_several(configs)
     name = campaign_name(configs, stamp)
-    runs = [run for config in configs for run in plan_runs(config, name, site)]
-    names = [run.spec.run for run in runs]
-    if len(set(names)) != len(names):
-        # Sweeps over keys that the name does not show: number them.
-        runs = [renamed(run, index) for index, run in enumerate(runs)]
+    problems = [problem_of(config) for config in configs]
+    whole = extents(configs)
+    planned = [plan_runs(config, name, site, whole[problem]) for config, problem in zip(configs, problems, strict=True)]
+    runs = numbered(list(zip(problems, planned, strict=True)))
     if configs[0]["scale"]["shuffle"]:
         runs = shuffled(runs, configs[0]["seed"])
     return Campaign(name, site.folder / configs[0]["results"], tuple(runs))
+
+
+def refuse_several(configs: Sequence[Mapping[str, Any]]) -> None:
+    """Raise UsageError for a setting that a campaign has once and that differs between its configurations."""
+    for key in ONE_A_CAMPAIGN:
+        values = list(dict.fromkeys(lookup(dict(config), key) for config in configs))
+        if len(values) > 1:
+            shown = ", ".join(str(value) for value in values)
+            raise UsageError(f"{key}={shown}: a campaign has one, so give one value for the whole sweep.")
 
 
 def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
@@ -151,6 +229,26 @@ def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
     return order
 
 
+def warnings(campaign: Campaign) -> list[str]:
+    """What is planned that measures worse than it need: a sentence each."""
+    return [*undivided(campaign), *same_seeds(campaign)]
+
+
+def same_seeds(campaign: Campaign) -> list[str]:
+    """A sentence for each run that repeats another one with the same seed."""
+    first: dict[tuple[str, int, int], str] = {}
+    sentences = []
+    for run in campaign.runs:
+        key = (problem_of(run.config), run.spec.nodes, run.spec.seed)
+        if key in first:
+            sentences.append(
+                f"{run.spec.run} has the seed of {first[key]} ({run.spec.seed}): it tells how speed varies, not how "
+                "quality does; repeats=N gives each repeat a seed of its own"
+            )
+        first.setdefault(key, run.spec.run)
+    return sentences
+
+
 def undivided(campaign: Campaign) -> list[str]:
     """A sentence for each scale at which a global batch gives some ranks a sample more than others."""
     found = {}
@@ -163,8 +261,3 @@ def undivided(campaign: Campaign) -> list[str]:
                 f"{batch // ranks} and wait, which costs up to {100 * (1 - batch / ranks / (batch // ranks + 1)):.0f} %"
             )
     return [found[key] for key in sorted(found)]
-
-
-def renamed(run: PlannedRun, index: int) -> PlannedRun:
-    """The run under its name with a number."""
-    return replace(run, spec=replace(run.spec, run=f"{run.spec.run}-{index}"))

@@ -11,11 +11,10 @@ from orchestrator.analysis.laws import Fit, fits, serial_fractions
 from orchestrator.analysis.losses import Split, lost, mean_split
 from orchestrator.analysis.scaling import Efficiency, efficiencies
 from orchestrator.analysis.statistics import Olympic, Summary, olympic, summary, variation
+from orchestrator.plan import SCALES_AND_REPEATS
 
 IDENTITY = ("benchmark", "cluster", "comm", "recipe", "scale", "mode")
 DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum")
-FREE = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
-"""Settings that may differ between the runs of one series: those that make its scales and repeats."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def differences(members: Sequence[Measured]) -> list[str]:
     for member in members:
         for key, value in member.settings.items():
             values.setdefault(key, set()).add(repr(value))
-    return sorted(key for key, found in values.items() if len(found) > 1 and key not in FREE)
+    return sorted(key for key, found in values.items() if len(found) > 1 and key not in SCALES_AND_REPEATS)
 
 
 def one_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:

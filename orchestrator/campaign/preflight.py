@@ -13,7 +13,7 @@ from rich.console import Console
 from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
 from orchestrator.installation.mpi import find_mpi
-from orchestrator.plan import Campaign, undivided
+from orchestrator.plan import Campaign, warnings
 
 NEEDED = {"horovod": ("horovod", "mpi4py"), "mpi": ("mpi4py",), "torch": ("torch",)}
 REMEDY = {
@@ -28,8 +28,8 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
     for config in configs:
         check_communicator(config)
         check_launcher(config)
-        warn_of_crowding(config, campaign, console)
-    for sentence in undivided(campaign):
+    warn_of_crowding(campaign, console)
+    for sentence in warnings(campaign):
         console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
@@ -60,15 +60,18 @@ def check_launcher(config: Mapping[str, Any]) -> None:
         )
 
 
-def warn_of_crowding(config: Mapping[str, Any], campaign: Campaign, console: Console) -> None:
+def warn_of_crowding(campaign: Campaign, console: Console) -> None:
     """More ranks than cores run, but measure the crowd."""
     from orchestrator.launch.job import usable_cores
 
-    if config["cluster"]["scheduler"] != "local":
-        return
-    cores = config["cluster"]["cores_per_node"] or usable_cores()
-    most = max(run.spec.ranks for run in campaign.runs)
-    if most > cores:
+    clusters = [(run.spec.ranks, run.config["cluster"]) for run in campaign.runs]
+    crowds = [
+        (ranks, cluster["cores_per_node"] or usable_cores())
+        for ranks, cluster in clusters
+        if cluster["scheduler"] == "local"
+    ]
+    ranks, cores = max(crowds, key=lambda crowd: crowd[0] / crowd[1], default=(0, 1))
+    if ranks > cores:
         console.print(
-            f"[yellow]warning: {most} ranks share {cores} cores; throughput and efficiency will show that[/yellow]"
+            f"[yellow]warning: {ranks} ranks share {cores} cores; throughput and efficiency will show that[/yellow]"
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from orchestrator.cli import common
 from orchestrator.cli.run import configurations
 from orchestrator.errors import EXIT_OK, UsageError
-from orchestrator.plan import undivided
+from orchestrator.plan import warnings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
                 "campaign": campaign.name,
                 "folder": str(campaign.folder),
                 "runs": runs,
-                "warnings": undivided(campaign),
+                "warnings": warnings(campaign),
             }
         )
         return EXIT_OK
@@ -60,6 +60,6 @@ def main(arguments: Sequence[str]) -> int:
             continue
         printed[scripts[spec.run]] = spec.run
         print("  " + scripts[spec.run].replace("\n", "\n  "))
-    for sentence in undivided(campaign):
+    for sentence in warnings(campaign):
         print(f"\nwarning: {sentence}")
     return EXIT_OK

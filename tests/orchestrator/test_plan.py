@@ -1,18 +1,22 @@
 """Planning is pure: the same configuration gives the same runs."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestrator.config.compose import compose_all
-from orchestrator.plan import Site, plan, undivided
+from orchestrator.errors import UsageError
+from orchestrator.plan import Campaign, Site, plan, same_seeds, undivided
 
 SITE = Site(cores=8, folder=Path("/somewhere"))
 
 
-def planned(*overrides: str) -> Any:
+def planned(*overrides: str) -> Campaign:
     return plan(compose_all(["benchmark=stemdl", *overrides], multirun=False), "20260101-000000", SITE)
+
+
+def swept(*overrides: str) -> Campaign:
+    return plan(compose_all(list(overrides), multirun=True), "20260101-000000", SITE)
 
 
 def test_the_same_configuration_gives_the_same_names_and_hashes() -> None:
@@ -69,7 +73,49 @@ def test_weak_scaling_leaves_the_batch_per_rank() -> None:
     assert {run.spec.settings["training"]["global_batch_size"] for run in runs} == {None}
 
 
+@pytest.mark.parametrize("scale", ["scale=strong", "scale=weak"])
+def test_node_counts_of_a_sweep_belong_together_as_those_of_a_list_do(scale: str) -> None:
+    words = ("benchmark=stemdl", scale, "campaign=c", "repeats=2")
+    listed, spelt = planned(*words[1:], "nodes=[1,2]"), swept(*words, "nodes=1,2")
+    assert [run.spec for run in spelt.runs] == [run.spec for run in listed.runs]
+    assert {run.spec.threads_per_rank for run in spelt.runs} == {4}
+
+
+def test_node_counts_belong_together_within_one_benchmark_whatever_else_is_swept() -> None:
+    words = ("scale=strong", "repeats=1", "campaign=c", "seed=1,2")
+    runs = swept("benchmark=stemdl,slstr_cloud", "nodes=1,2,4", *words).runs
+    facts = {
+        (run.spec.benchmark, run.spec.settings["training"]["global_batch_size"], run.spec.threads_per_rank)
+        for run in runs
+    }
+    assert facts == {("stemdl", 32, 2), ("slstr_cloud", 8, 2)}
+    assert len({run.spec.run for run in runs}) == len(runs) == 12
+    listed = swept("benchmark=stemdl,slstr_cloud", "nodes=[1,2,4]", *words).runs
+    assert {run.spec.run: run.spec for run in runs} == {run.spec.run: run.spec for run in listed}
+
+
+def test_a_sweep_over_seeds_is_repeats_of_one_run() -> None:
+    runs = swept("benchmark=stemdl", "seed=1,2,3", "scale.shuffle=false").runs
+    assert [(run.spec.run, run.spec.repeat, run.spec.seed) for run in runs] == [
+        (f"stemdl-small-horovod-n1-r{number}", number, number + 1) for number in range(3)
+    ]
+
+
+def test_a_seed_that_comes_twice_is_said() -> None:
+    campaign = swept("benchmark=stemdl", "seed=1,2", "repeats=2", "scale.shuffle=false")
+    assert [run.spec.repeat for run in campaign.runs] == [0, 1, 2, 3]
+    (sentence,) = same_seeds(campaign)
+    assert "r2 has the seed of stemdl-small-horovod-n1-r1 (2)" in sentence
+
+
+@pytest.mark.parametrize("key", ["results=a,b", "cluster.scheduler=local,slurm", "campaign=a,b"])
+def test_what_a_campaign_has_once_is_not_swept_over(key: str) -> None:
+    with pytest.raises(UsageError, match=f"{key.partition('=')[0]}=.*a campaign has one"):
+        swept("benchmark=stemdl", key)
+
+
 def test_runs_of_a_sweep_that_differ_in_nothing_a_name_shows_are_numbered() -> None:
-    configs = compose_all(["benchmark=stemdl", "benchmark.training.batch_size=8,16"], multirun=True)
-    names = [run.spec.run for run in plan(configs, "20260101-000000", SITE).runs]
-    assert len(set(names)) == 2
+    sizes = "benchmark.training.batch_size=8,16"
+    names = [run.spec.run for run in swept("benchmark=stemdl", sizes, "repeats=2", "scale.shuffle=false").runs]
+    stem = "stemdl-small-horovod-n1"
+    assert names == [f"{stem}-r0-0", f"{stem}-r1-0", f"{stem}-r0-1", f"{stem}-r1-1"]
