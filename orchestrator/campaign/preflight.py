@@ -14,13 +14,7 @@ from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.plan import Campaign, warnings
-
-NEEDED = {"horovod": ("horovod", "mpi4py"), "mpi": ("mpi4py",), "torch": ("torch",)}
-REMEDY = {
-    "horovod": "run `make setup` to build it, or add comm=mpi or comm=torch",
-    "mpi4py": "run `make setup` to install it, or add comm=torch",
-    "torch": "run `make setup` to install it",
-}
+from orchestrator.records.choices import COMMUNICATORS, remedy_for
 
 
 def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console: Console) -> None:
@@ -43,9 +37,9 @@ def check_communicator(config: Mapping[str, Any]) -> None:
     """The packages of the communicator must be installed, where ranks run in this installation."""
     if config["cluster"]["python"] or config["cluster"]["container"]:
         return
-    for package in NEEDED[config["comm"]]:
+    for package in COMMUNICATORS[config["comm"]].needs:
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {REMEDY[package]}.")
+            raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {remedy_for(package)}.")
 
 
 def check_launcher(config: Mapping[str, Any]) -> None:

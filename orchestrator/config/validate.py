@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.errors import UsageError, nearest
+from orchestrator.records.choices import (
+    COMMUNICATORS,
+    KERNELS,
+    LAUNCHERS,
+    LEARNING_RATE_RULES,
+    MODES,
+    OPTIMIZERS,
+    PMI,
+    PRECISIONS,
+    SCALE_MODES,
+    SCHEDULERS,
+    SCHEDULES,
+)
 
-COMMUNICATORS = ("horovod", "mpi", "torch")
-MODES = ("training", "inference", "probe")
-SCHEDULERS = ("local", "slurm")
-LAUNCHERS = ("mpirun", "srun")
-PMI = ("pmix", "pmix_v2", "pmix_v3", "pmix_v4", "pmix_v5", "pmi2", "cray_shasta", "none")
-SCALE_MODES = ("single", "weak", "strong")
-LEARNING_RATE_RULES = ("none", "sqrt", "linear")
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("float32", "bfloat16")
-KERNELS = ("torch", "own", "auto")
-OPTIMIZERS = ("adamw", "adam", "sgd")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -36,21 +38,7 @@ def node_counts(value: Any) -> list[int]:
     return list(counts)
 
 
-def choice(config: dict[str, Any], key: str, choices: Sequence[str | bool]) -> None:
-    """Raise UsageError unless the dotted key holds one of the choices."""
-    value = lookup(config, key)
-    if value not in choices:
-        raise UsageError(f"{key}={value} is not known.{nearest(str(value), [str(one).lower() for one in choices])}")
-
-
-def at_least(config: dict[str, Any], key: str, least: float) -> None:
-    """Raise UsageError unless the dotted key holds a number that large, or nothing."""
-    value = lookup(config, key)
-    if value is not None and value < least:
-        raise UsageError(f"{key}={value}: must be at least {least}.")
-
-
-def lookup(config: dict[str, Any], key: str) -> Any:
+def lookup(config: Mapping[str, Any], key: str) -> Any:
     """The value at a dotted key."""
     node: Any = config
     for part in key.split("."):
@@ -58,10 +46,21 @@ def lookup(config: dict[str, Any], key: str) -> Any:
     return node
 
 
-def name(config: dict[str, Any], key: str) -> None:
-    """Raise UsageError unless the value can be a folder's and a job's name as it stands."""
-    value = lookup(config, key)
-    if value is not None and not NAME.fullmatch(str(value)):
+def one_of(key: str, value: Any, choices: Collection[str | bool]) -> None:
+    """Raise UsageError unless the value is one of the choices."""
+    if value not in choices:
+        raise UsageError(f"{key}={value} is not known.{nearest(str(value), [str(one).lower() for one in choices])}")
+
+
+def at_least(key: str, value: Any, least: float) -> None:
+    """Raise UsageError unless the value is a number that large, or nothing."""
+    if value is not None and value < least:
+        raise UsageError(f"{key}={value}: must be at least {least}.")
+
+
+def is_name(key: str, value: Any, pattern: re.Pattern[str]) -> None:
+    """Raise UsageError unless the value can be a folder's and a job's name as it stands, or is nothing."""
+    if value is not None and not pattern.fullmatch(str(value)):
         raise UsageError(
             f"{key}={str(value)!r}: names are up to 100 letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit."
@@ -112,6 +111,12 @@ def mode_of_benchmark(config: dict[str, Any]) -> None:
         )
 
 
+def pace_of_queries(config: dict[str, Any]) -> None:
+    """The pause between queries grows from the one to the other."""
+    limits = config["cluster"]["limits"]
+    at_least("cluster.limits.longest_query_s", limits["longest_query_s"], limits["query_s"])
+
+
 def probe_settings(config: dict[str, Any]) -> None:
     """Sizes of messages hold at least one float32 and none comes twice; a matrix product must be exact in float32."""
     probe = config["benchmark"]["probe"]
@@ -132,71 +137,78 @@ def endpoints(config: dict[str, Any]) -> None:
         )
 
 
+RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
+    ("comm", one_of, COMMUNICATORS),
+    ("mode", one_of, MODES),
+    ("cluster.scheduler", one_of, SCHEDULERS),
+    ("cluster.launcher", one_of, LAUNCHERS),
+    ("scale.mode", one_of, SCALE_MODES),
+    ("benchmark.training.learning_rate_scaling", one_of, LEARNING_RATE_RULES),
+    ("benchmark.training.schedule", one_of, SCHEDULES),
+    ("benchmark.training.precision", one_of, (*PRECISIONS, "auto")),
+    ("benchmark.training.gradient_precision", one_of, PRECISIONS),
+    ("benchmark.training.channels_last", one_of, (True, False, "auto")),
+    ("benchmark.training.kernels", one_of, KERNELS),
+    ("benchmark.training.optimizer.name", one_of, OPTIMIZERS),
+    ("benchmark.probe.precision", one_of, PRECISIONS),
+    ("cluster.pmi", one_of, PMI),
+    ("campaign", is_name, NAME),
+    ("benchmark.name", is_name, NAME),
+    ("cluster.name", is_name, NAME),
+    ("repeats", at_least, 1),
+    ("seed", at_least, 0),
+    ("cluster.ranks_per_node", at_least, 1),
+    ("cluster.threads_per_rank", at_least, 1),
+    ("cluster.limits.max_jobs", at_least, 1),
+    ("cluster.limits.max_attempts", at_least, 1),
+    ("cluster.limits.silence_s", at_least, 1),
+    ("cluster.limits.startup_silence_s", at_least, 1),
+    ("benchmark.training.epochs", at_least, 1),
+    ("benchmark.training.batch_size", at_least, 1),
+    ("benchmark.training.accumulate", at_least, 1),
+    ("benchmark.training.evaluate_every_epochs", at_least, 1),
+    ("benchmark.training.evaluate_every_steps", at_least, 1),
+    ("benchmark.training.warmup_epochs", at_least, 0),
+    ("benchmark.inference.warm_up", at_least, 0),
+    ("benchmark.inference.latency_samples", at_least, 1),
+    ("benchmark.inference.seconds_per_batch_size", at_least, 0),
+    ("benchmark.inference.passes", at_least, 1),
+    ("benchmark.probe.rounds", at_least, 2),
+    ("benchmark.probe.at_once", at_least, 1),
+    ("benchmark.probe.matrix", at_least, 1),
+    ("benchmark.probe.triad_mib", at_least, 1),
+    ("benchmark.probe.pair_rounds", at_least, 1),
+    ("benchmark.probe.pair_repeats", at_least, 1),
+    ("benchmark.probe.burst_s", at_least, 0),
+    ("benchmark.probe.message_s", at_least, 0),
+    ("cluster.cores_per_node", at_least, 1),
+    ("cluster.accelerators_per_node", at_least, 0),
+    ("cluster.limits.time_min", at_least, 1),
+    ("cluster.limits.query_s", at_least, 0.1),
+    ("cluster.limits.lost_s", at_least, 1),
+    ("cluster.slurm.gpus_per_node", at_least, 1),
+    ("cluster.slurm.memory_gb", at_least, 0.001),
+    ("benchmark.download.connections", at_least, 1),
+)
+"""What one value must be by itself: key, rule, and what the rule holds it against."""
+
 CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
-    lambda config: choice(config, "comm", COMMUNICATORS),
-    lambda config: choice(config, "mode", MODES),
-    lambda config: choice(config, "cluster.scheduler", SCHEDULERS),
-    lambda config: choice(config, "cluster.launcher", LAUNCHERS),
-    lambda config: choice(config, "scale.mode", SCALE_MODES),
-    lambda config: choice(config, "benchmark.training.learning_rate_scaling", LEARNING_RATE_RULES),
-    lambda config: choice(config, "benchmark.training.schedule", SCHEDULES),
-    lambda config: choice(config, "benchmark.training.precision", (*PRECISIONS, "auto")),
-    lambda config: choice(config, "benchmark.training.gradient_precision", PRECISIONS),
-    lambda config: choice(config, "benchmark.training.channels_last", (True, False, "auto")),
-    lambda config: choice(config, "benchmark.training.kernels", KERNELS),
-    lambda config: choice(config, "benchmark.training.optimizer.name", OPTIMIZERS),
-    lambda config: name(config, "campaign"),
-    lambda config: name(config, "benchmark.name"),
-    lambda config: name(config, "cluster.name"),
-    lambda config: at_least(config, "repeats", 1),
-    lambda config: at_least(config, "seed", 0),
-    lambda config: at_least(config, "cluster.ranks_per_node", 1),
-    lambda config: at_least(config, "cluster.threads_per_rank", 1),
-    lambda config: at_least(config, "cluster.limits.max_jobs", 1),
-    lambda config: at_least(config, "cluster.limits.max_attempts", 1),
-    lambda config: at_least(config, "cluster.limits.silence_s", 1),
-    lambda config: at_least(config, "cluster.limits.startup_silence_s", 1),
-    lambda config: at_least(config, "benchmark.training.epochs", 1),
-    lambda config: at_least(config, "benchmark.training.batch_size", 1),
-    lambda config: at_least(config, "benchmark.training.accumulate", 1),
-    lambda config: at_least(config, "benchmark.training.evaluate_every_epochs", 1),
-    lambda config: at_least(config, "benchmark.training.evaluate_every_steps", 1),
-    lambda config: at_least(config, "benchmark.training.warmup_epochs", 0),
-    lambda config: at_least(config, "benchmark.inference.warm_up", 0),
-    lambda config: at_least(config, "benchmark.inference.latency_samples", 1),
-    lambda config: at_least(config, "benchmark.inference.seconds_per_batch_size", 0),
-    lambda config: at_least(config, "benchmark.inference.passes", 1),
-    lambda config: choice(config, "benchmark.probe.precision", PRECISIONS),
-    lambda config: at_least(config, "benchmark.probe.rounds", 2),
-    lambda config: at_least(config, "benchmark.probe.at_once", 1),
-    lambda config: at_least(config, "benchmark.probe.matrix", 1),
-    lambda config: at_least(config, "benchmark.probe.triad_mib", 1),
-    lambda config: at_least(config, "benchmark.probe.pair_rounds", 1),
-    lambda config: at_least(config, "benchmark.probe.pair_repeats", 1),
-    lambda config: at_least(config, "benchmark.probe.burst_s", 0),
-    lambda config: at_least(config, "benchmark.probe.message_s", 0),
     mode_of_benchmark,
-    lambda config: choice(config, "cluster.pmi", PMI),
-    lambda config: at_least(config, "cluster.cores_per_node", 1),
-    lambda config: at_least(config, "cluster.accelerators_per_node", 0),
-    lambda config: at_least(config, "cluster.limits.time_min", 1),
-    lambda config: at_least(config, "cluster.limits.query_s", 0.1),
-    lambda config: at_least(config, "cluster.limits.longest_query_s", config["cluster"]["limits"]["query_s"]),
-    lambda config: at_least(config, "cluster.limits.lost_s", 1),
-    lambda config: at_least(config, "cluster.slurm.gpus_per_node", 1),
-    lambda config: at_least(config, "cluster.slurm.memory_gb", 0.001),
+    pace_of_queries,
     probe_settings,
-    lambda config: at_least(config, "benchmark.download.connections", 1),
     batch_divides,
     own_kernels,
     batch_sizes,
     endpoints,
 )
+"""What values must be beside each other."""
 
 
 def validate(config: dict[str, Any]) -> None:
     """Raise UsageError for the first thing that is wrong."""
     node_counts(config["nodes"])
+    for key, rule, against in RULES:
+        rule(key, lookup(config, key), against)
     for check in CHECKS:
         check(config)
     refuse_unsafe(config)

@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PROBE = """
-import json, sys
-found = {}
-def look(name, get):
+from orchestrator.records.choices import COMMUNICATORS, PACKAGES, remedy_for
+
+DEVICES = "(lambda cuda: [cuda.get_device_name(n) for n in range(cuda.device_count())])(__import__('torch').cuda)"
+PROBE = f"""
+import json
+found = {{}}
+for name, proof in {[*((name, package.proof) for name, package in PACKAGES.items()), ("accelerators", DEVICES)]!r}:
     try:
-        found[name] = get()
+        found[name] = eval(proof)
     except BaseException as error:
-        found[name] = f"!{type(error).__name__}: {error}"
-look("torch", lambda: __import__("torch").__version__)
-def devices():
-    import torch
-    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-look("accelerators", devices)
-look("mpi4py", lambda: __import__("mpi4py.MPI", fromlist=["MPI"]).Get_library_version().splitlines()[0].strip("\\0 "))
-look("horovod", lambda: (__import__("horovod.torch"), __import__("horovod").__version__)[1])
+        found[name] = f"!{{type(error).__name__}}: {{error}}"
 print(json.dumps(found))
 """
 """Run in a process of its own: the login-node side imports none of these."""
@@ -36,15 +32,14 @@ class Finding:
     remedy: str = ""
 
 
-def packages_of(found: Mapping[str, Any], where: str = "") -> list[Finding]:
-    """Findings from what the probe printed, there or on a node."""
+def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Finding]:
+    """Findings from what the probe printed, there or on a node. A package that ``comm`` does without may be missing."""
     findings = []
-    for name in ("torch", "mpi4py", "horovod"):
+    for name in PACKAGES:
         value = str(found[name])
         if value.startswith("!"):
-            without = " (comm=mpi and comm=torch do without it)" if name == "horovod" else ""
-            state = "warning" if name == "horovod" else "error"
-            findings.append(Finding(where + name, state, value[1:], f"run `make setup`{without}"))
+            state = "error" if name in COMMUNICATORS[comm].needs else "warning"
+            findings.append(Finding(where + name, state, value[1:], remedy_for(name)))
         else:
             findings.append(Finding(where + name, "ok", value))
     devices = found["accelerators"]

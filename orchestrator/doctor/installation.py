@@ -22,7 +22,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
         examine_python(),
         examine_cores(config),
         examine_mpi(),
-        *examine_packages(),
+        *examine_packages(config["comm"]),
         examine_folder("results folder", results),
         examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
         examine_store(store_url),
@@ -55,14 +55,14 @@ def examine_mpi() -> Finding:
     return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
 
 
-def examine_packages() -> list[Finding]:
-    """torch, mpi4py and Horovod, imported for real; the accelerators that torch sees."""
+def examine_packages(comm: str) -> list[Finding]:
+    """The packages of the communicators, imported for real; the accelerators that torch sees."""
     answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
-    return packages_of(found)
+    return packages_of(found, comm)
 
 
 def examine_folder(subject: str, folder: Path) -> Finding:

@@ -39,7 +39,7 @@ def examine_slurm(config: Mapping[str, Any], results: Path) -> list[Finding]:
         examine_mpi_plugin(cluster),
     ]
     if all(finding.state != "error" for finding in findings):
-        findings += examine_job(cluster, results)
+        findings += examine_job(cluster, config["comm"], results)
     return findings
 
 
@@ -77,7 +77,7 @@ def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
     return Finding("srun --mpi", "error", f"has no {cluster['pmi']}", f"set cluster.pmi to one of: {', '.join(found)}")
 
 
-def examine_job(cluster: Mapping[str, Any], results: Path) -> list[Finding]:
+def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Finding]:
     """Account, folders, set-up lines, Python and its packages, by a job on one node that looks for them."""
     slurm = cluster["slurm"]
     existing = next(parent for parent in (results, *results.parents) if parent.exists())
@@ -109,7 +109,7 @@ def examine_job(cluster: Mapping[str, Any], results: Path) -> list[Finding]:
             )
             return [Finding("job", "error", "; ".join(said), remedy)]
     detail = f"job {answer.stdout.split()[0]} ran and wrote into {existing}"
-    return [Finding("job", "ok", detail), *packages_of(found, "on a node: ")]
+    return [Finding("job", "ok", detail), *packages_of(found, comm, "on a node: ")]
 
 
 def submit(options: list[str]) -> subprocess.CompletedProcess[str] | None:

@@ -47,10 +47,8 @@ class Groups(ABC):
 
 
 def groups_of(communicator: Communicator, device: torch.device) -> Groups:
-    """By what carries the run: torch.distributed under comm=torch, MPI otherwise (Horovod stands on it)."""
-    if communicator.name == "torch":
-        return TorchGroups(communicator, device)
-    return MpiGroups()
+    """By what carries the run's own messages."""
+    return TorchGroups(communicator, device) if communicator.carrier == "torch.distributed" else MpiGroups()
 
 
 class MpiGroups(Groups):

@@ -5,11 +5,13 @@ leaves behind when it dies of any error.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import traceback
 
 from orchestrator.records import AttemptDirectory, now, write_json
+from orchestrator.records.choices import COMMUNICATORS
 
 
 class DatasetError(Exception):
@@ -49,9 +51,6 @@ def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> N
 
 def is_communication_failure(error: BaseException) -> bool:
     """Whether the error is what a rank sees when another one is gone."""
-    if type(error).__name__ in ("HorovodInternalError", "DistBackendError", "DistNetworkError"):
-        return True
-    if type(error).__module__.startswith("mpi4py"):
-        return True
-    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "[../third_party/gloo")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    kind = type(error)
+    text = f"{kind.__module__}.{kind.__name__}: {error}"
+    return any(re.search(choice.lost_peer, text, re.DOTALL) for choice in COMMUNICATORS.values())

@@ -15,10 +15,9 @@ import pytest
 from commands import Answer, Command, environment
 
 from orchestrator.records import read_json_if_whole
+from orchestrator.records.choices import COMMUNICATORS
 
 pytestmark = pytest.mark.ranks
-
-COMMUNICATORS = ["horovod", "mpi", "torch"]
 
 
 class Running:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from workloads.runtime.communicators.base import (
     Communicator,
     CommunicatorMissingError,
@@ -21,25 +23,14 @@ __all__ = [
 ]
 
 
-def _horovod() -> Communicator:
-    from workloads.runtime.communicators.horovod import HorovodCommunicator
-
-    return HorovodCommunicator()
-
-
-def _mpi() -> Communicator:
-    from workloads.runtime.communicators.mpi import MpiCommunicator
-
-    return MpiCommunicator()
-
-
-def _torch() -> Communicator:
-    from workloads.runtime.communicators.torch import TorchCommunicator
-
-    return TorchCommunicator()
-
-
-COMMUNICATORS = {"horovod": _horovod, "mpi": _mpi, "torch": _torch}
+COMMUNICATORS = {
+    "horovod": "workloads.runtime.communicators.horovod.HorovodCommunicator",
+    "mpi": "workloads.runtime.communicators.mpi.MpiCommunicator",
+    "torch": "workloads.runtime.communicators.torch.TorchCommunicator",
+}
+"""Classes by the names of ``orchestrator.records.choices``. One is loaded when ranks join it: its library is heavy,
+and may be missing.
+"""
 
 
 def join(name: str) -> Communicator:
@@ -47,4 +38,6 @@ def join(name: str) -> Communicator:
 
     Raises KeyError for an unknown name and CommunicatorMissingError if its library cannot be loaded.
     """
-    return COMMUNICATORS[name]()
+    module, _, kind = COMMUNICATORS[name].rpartition(".")
+    communicator: Communicator = getattr(import_module(module), kind)()
+    return communicator

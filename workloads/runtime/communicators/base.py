@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,8 @@ class Communicator(ABC):
     """
 
     name: str
+    carrier: Literal["mpi", "torch.distributed"] = "mpi"
+    """What its messages travel through, and parts of the ranks can be grouped by."""
     rank: int
     size: int
 

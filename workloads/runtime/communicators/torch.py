@@ -31,6 +31,7 @@ class TorchCommunicator(Communicator):
     """One process group: gloo for host memory, NCCL for CUDA memory."""
 
     name = "torch"
+    carrier = "torch.distributed"
 
     def __init__(self) -> None:
         rendezvous = find_rendezvous()
