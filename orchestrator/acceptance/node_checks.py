@@ -24,8 +24,8 @@ from orchestrator.acceptance.findings import (
 )
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES
-from orchestrator.analysis.fleet import bad_links, beside_others, best_links, node_rates, pair_rates
-from orchestrator.analysis.judgement import Judgement, judge
+from orchestrator.analysis.fleet import bad_links, best_links, node_rates, pair_rates, relative_to_others
+from orchestrator.analysis.judgement import Judgement, judge_repeats
 from orchestrator.analysis.statistics import CONFIDENCE
 
 Runs = Sequence[Measurement]
@@ -90,7 +90,7 @@ def nodes_alike(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Find
     values: dict[str, list[float]] = {}
     for run in runs:
         if run.probe is not None and run.nodes > 1:
-            ratios = beside_others(node_rates(run.probe[PROBED[str(check.quantity)]], run.ranks_per_node))
+            ratios = relative_to_others(node_rates(run.probe[PROBED[str(check.quantity)]], run.ranks_per_node))
             collect(values, run, ratios)
     return [by_node(check, values, "no probe of several nodes measured it")]
 
@@ -100,7 +100,7 @@ def links(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
     values: dict[str, list[float]] = {}
     probes = [run for run in runs if run.probe is not None and run.nodes > 2 and pairs_of(run, check.size)]
     for run in probes:
-        collect(values, run, beside_others(best_links(pairs_of(run, check.size), run.nodes)))
+        collect(values, run, relative_to_others(best_links(pairs_of(run, check.size), run.nodes)))
     found = by_node(check, values, "links can be told apart from three nodes on; none were probed with this size")
     bound = check.bound(None)
     if bound is None or bound["lower"] is None or not probes:
@@ -160,7 +160,7 @@ def by_node(check: Check, values: Mapping[str, Sequence[float]], otherwise: str)
         return unmeasurable(check, None, check.problem(None))
     confidence = 1 - (1 - CONFIDENCE) / len(known)
     rule = reference_of(bound, FLEET)
-    results = {host: judge(found, rule, check.looks, confidence) for host, found in known.items()}
+    results = {host: judge_repeats(found, rule, check.looks, confidence) for host, found in known.items()}
     failing = sorted((result.value, host) for host, result in results.items() if result.outcome == FAIL)
     worst = min(results.values(), key=severity)
     unsure = sorted(host for host, result in results.items() if result.outcome in (MORE, UNDECIDED))
@@ -191,4 +191,4 @@ def peak(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
     if bound is None:
         return [unmeasurable(check, None, check.problem(None))]
     shares = [value / stated for run in probes for value in QUANTITIES[str(check.quantity)].values(run, None)]
-    return [judged(check, None, judge(shares, reference_of(bound, "× peak"), check.looks))]
+    return [judged(check, None, judge_repeats(shares, reference_of(bound, "× peak"), check.looks))]

@@ -13,7 +13,7 @@ from orchestrator.acceptance.node_checks import collect, pairs_of
 from orchestrator.acceptance.presentation import CLASSES, bounds_text, headline, named_text, title, value_text
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, latencies
 from orchestrator.acceptance.record import Record
-from orchestrator.analysis.fleet import beside_others, bus_bandwidth, node_rates
+from orchestrator.analysis.fleet import bus_bandwidth, node_rates, relative_to_others
 from orchestrator.records import read_json
 from orchestrator.report.html.folder import Folder, Table, moment
 from orchestrator.report.html.plots import acceptance as plots
@@ -100,7 +100,7 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
         values: dict[str, list[float]] = {}
         for run in probes:
             if run.probe is not None and run.nodes > 1:
-                collect(values, run, beside_others(node_rates(run.probe[name], run.ranks_per_node)))
+                collect(values, run, relative_to_others(node_rates(run.probe[name], run.ranks_per_node)))
         kept = {host: values[host] for host in hosts if values.get(host)}
         if kept:
             ratios[quantity] = kept

@@ -28,12 +28,12 @@ from orchestrator.acceptance.findings import (
 )
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import QUANTITIES
-from orchestrator.analysis.judgement import judge, judge_efficiency
+from orchestrator.analysis.judgement import judge_efficiency, judge_repeats
 from orchestrator.analysis.statistics import (
     CONFIDENCE,
     RESAMPLES,
-    generator,
-    olympic,
+    fixed_generator,
+    olympic_summary,
     percentile_interval,
     variation,
 )
@@ -83,7 +83,7 @@ def reference(check: Check, runs: Runs, facts: Any) -> list[Finding]:
         values = [value for run in members if run.completed for value in quantity.values(run, check.size)]
         if not values:
             return unmeasurable(check, nodes, f"no value of {check.quantity}: {quantity.missing}")
-        return judged(check, nodes, judge(values, reference_of(bound, quantity.unit), check.looks))
+        return judged(check, nodes, judge_repeats(values, reference_of(bound, quantity.unit), check.looks))
 
     return each_scale(check, runs, at)
 
@@ -139,7 +139,7 @@ def time_to_accuracy(check: Check, runs: Runs, facts: Any) -> list[Finding]:
 
     def at(nodes: int, members: list[Measurement]) -> Finding:
         values = [run.time_to_accuracy for run in members if run.completed][: check.limit]
-        mean = olympic(values)
+        mean = olympic_summary(values)
         text = f"{mean.reached} of {mean.n} runs reached the target"
         if mean.n - mean.reached > 1:
             return finding(
@@ -178,7 +178,7 @@ def olympic_interval(values: Sequence[float | None], confidence: float) -> tuple
     """Percentile bootstrap of the olympic mean; a run that did not reach its target counts as the slowest."""
     worst = max(value for value in values if value is not None)
     data = np.asarray([worst if value is None else value for value in values])
-    drawn = np.sort(generator().choice(data, (RESAMPLES * 5, len(data))), axis=1)[:, 1:-1]
+    drawn = np.sort(fixed_generator().choice(data, (RESAMPLES * 5, len(data))), axis=1)[:, 1:-1]
     return percentile_interval(drawn.mean(axis=1), confidence)
 
 

@@ -23,7 +23,7 @@ class Achieved:
     of_memory_bandwidth: float | None
 
 
-def achieved(
+def compare_with_peaks(
     step_work: Mapping[str, Any],
     samples_per_s: float,
     devices: int,

@@ -29,14 +29,14 @@ class ChangePoint:
     change: float
 
 
-def change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFECT) -> list[ChangePoint]:
+def find_change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFECT) -> list[ChangePoint]:
     """Changes of level of at least ``minimum_effect`` in positive values, oldest first.
 
     Exact minimum of squared error + penalty over all segmentations (optimal partitioning: Jackson et al. 2005; PELT,
     Killick et al. 2012, prunes the same search), O(n²) and vectorised, on logarithms. A lone outlier is replaced by
-    its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest value cannot
-    be a change by itself, nor make one of its neighbour: that is what ``regression.compare`` judges. Raises ValueError
-    for a value not positive.
+    its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest value alone is
+    never a change, nor does it make its neighbour one: ``regression.compare_series`` judges the newest set. Raises
+    ValueError if a value is not positive.
     """
     data = np.asarray(values, np.float64)
     if data.size and not np.all(data > 0):
@@ -44,24 +44,24 @@ def change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFEC
     if data.size < 2 * MINIMUM_LENGTH:
         return []
     logs = np.log(data)
-    sigma = noise(logs)
-    logs = without_outliers(logs, sigma)
+    sigma = estimate_noise(logs)
+    logs = replace_outliers(logs, sigma)
     penalty = PENALTY * max(sigma, 1e-12) ** 2 * float(np.log(len(logs)))
-    starts = partition(logs, penalty)
+    starts = find_segments(logs, penalty)
     if starts[-1] == len(logs) - MINIMUM_LENGTH and abs(logs[-1] - logs[-2]) > OUTLIER * np.sqrt(2) * sigma:
         # No segment is so short that it could hold the newest alone: it would take its neighbour along.
         logs = logs[:-1]
-        starts = partition(logs, penalty)
-    return levels(logs, starts, minimum_effect)
+        starts = find_segments(logs, penalty)
+    return merge_levels(logs, starts, minimum_effect)
 
 
-def noise(logs: Floats) -> float:
+def estimate_noise(logs: Floats) -> float:
     """Standard deviation around the level, from first differences, which changes of level hardly touch."""
     differences = np.diff(logs)
     return float(MAD_TO_SIGMA * np.median(np.abs(differences - np.median(differences))) / np.sqrt(2))
 
 
-def without_outliers(logs: Floats, sigma: float) -> Floats:
+def replace_outliers(logs: Floats, sigma: float) -> Floats:
     """Values further than 3 σ from the median of the five around them replaced by it; the ends stay as they are."""
     result = logs.copy()
     for index in range(NEIGHBOURS, len(logs) - NEIGHBOURS):
@@ -71,7 +71,7 @@ def without_outliers(logs: Floats, sigma: float) -> Floats:
     return result
 
 
-def partition(logs: Floats, penalty: float) -> list[int]:
+def find_segments(logs: Floats, penalty: float) -> list[int]:
     """First indices of the segments of least squared error + penalty a segment."""
     n = len(logs)
     sums = np.concatenate([[0.0], np.cumsum(logs)])
@@ -94,7 +94,7 @@ def partition(logs: Floats, penalty: float) -> list[int]:
     return starts[::-1]
 
 
-def levels(logs: Floats, starts: list[int], minimum_effect: float) -> list[ChangePoint]:
+def merge_levels(logs: Floats, starts: list[int], minimum_effect: float) -> list[ChangePoint]:
     """Merge neighbours whose levels differ by less than what matters, least difference first."""
     while len(starts) > 1:
         means = [float(np.mean(part)) for part in np.split(logs, starts[1:])]

@@ -11,7 +11,7 @@ SAME = ("benchmark", "cluster", "comm", "mode", "scale", "nodes", "ranks")
 FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
 
 
-def fraction(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
+def median_fraction(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
     """Median of how near the runs came to a peak."""
     found = [run["achieved"][name] for run in runs if run.get("achieved") and run["achieved"][name] is not None]
     return statistics.median(found) if found else None
@@ -46,7 +46,7 @@ def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "n": len(members),
                     "samples_per_s": rate,
                     "speedup": rate / base,
-                    **{name: fraction(members, name) for name in FRACTIONS},
+                    **{name: median_fraction(members, name) for name in FRACTIONS},
                     "metric": members[0]["quality"]["metric"],
                     "quality": statistics.median(values) if values else None,
                     "target": members[0]["quality"]["target"],

@@ -1,6 +1,6 @@
 """Every series of a store over time, each judged by its own newest set: what a page over all campaigns draws.
 
-Beside history.trends, which judges one week: here a machine that was last measured a month ago is in it too, and
+Beside history.judge_trends, which judges one week: here a machine that was last measured a month ago is in it too, and
 spreads are the repeats' least and greatest, since tens of thousands of bootstrap intervals would take too long.
 """
 
@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any
 
 from orchestrator.analysis import regression
-from orchestrator.analysis.changepoints import ChangePoint, change_points
-from orchestrator.analysis.history import KEY, METRICS, Judged, Row, by_series, metric_values, rates
+from orchestrator.analysis.changepoints import ChangePoint, find_change_points
+from orchestrator.analysis.history import KEY, METRICS, Judged, Row, group_by_series, metric_values, throughputs_of
 from orchestrator.analysis.regression import WINDOW
 
 COLUMNS = (*KEY, "campaign", "created", "throughput", "throughput_warm", "time_to_accuracy_s")
@@ -46,16 +46,16 @@ class Course:
     judged: list[Judged]
 
 
-def set_name(rows: Sequence[Row]) -> str:
+def set_column(rows: Sequence[Row]) -> str:
     """The column by which runs are put together: "week", or "campaign" while there are few weeks."""
     return "week" if len({row["week"] for row in rows}) >= FEW_WEEKS else "campaign"
 
 
-def courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
+def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
     """All series of runs, which are oldest first with the keys COLUMNS and ``by``; each judged against up to ``window``
     of its earlier sets, all of them as one family.
     """
-    series = {key: sets_of(members, by) for key, members in by_series(rows).items()}
+    series = {key: group_by_set(members, by) for key, members in group_by_series(rows).items()}
     family: list[regression.Series] = []
     places = []
     for key, sets in series.items():
@@ -69,12 +69,12 @@ def courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
                 old = median(value for values in before for value in values) if before else None
                 places.append((key, metric, median(current), old))
     judged: dict[Any, list[Judged]] = {}
-    for (key, metric, value, old), comparison in zip(places, regression.compare(family), strict=True):
+    for (key, metric, value, old), comparison in zip(places, regression.compare_series(family), strict=True):
         judged.setdefault(key, []).append(Judged(metric, comparison, value, old))
-    return [course(dict(zip(KEY, key, strict=True)), sets, judged.get(key, [])) for key, sets in series.items()]
+    return [build_course(dict(zip(KEY, key, strict=True)), sets, judged.get(key, [])) for key, sets in series.items()]
 
 
-def sets_of(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
+def group_by_set(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
     """Runs by week or campaign, oldest first."""
     sets: dict[str, list[Row]] = {}
     for row in rows:
@@ -82,11 +82,11 @@ def sets_of(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
     return sets
 
 
-def course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judged: list[Judged]) -> Course:
+def build_course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judged: list[Judged]) -> Course:
     """One series."""
     warm = all(row["throughput_warm"] for members in sets.values() for row in members)
     levels = []
     for name, members in sets.items():
-        values = rates(members, warm)
+        values = throughputs_of(members, warm)
         levels.append(Level(name, members[0]["created"], median(values), min(values), max(values), len(values)))
-    return Course(key, levels, change_points([level.median for level in levels]), judged)
+    return Course(key, levels, find_change_points([level.median for level in levels]), judged)

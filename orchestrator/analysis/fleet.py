@@ -28,7 +28,7 @@ def node_rates(rates: Floats, ranks_per_node: int) -> Floats:
     return np.where(missing, np.nan, np.nanmin(np.where(np.isnan(grouped), np.inf, grouped), axis=1))
 
 
-def beside_others(values: Floats) -> Floats:
+def relative_to_others(values: Floats) -> Floats:
     """(N, K) → (N, K): each value ÷ the median of the other nodes' in the same round, so that what all suffer alike
     cancels. NaN for a single node.
     """

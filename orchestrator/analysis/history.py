@@ -1,7 +1,7 @@
 """Sets of runs over time, a set a campaign or a week: is the newest slower than those before, and where did it change?
 
 Rows are those of Store.history. A series is what may be compared: the same benchmark on the same data set, machine,
-scale and recipe. All series and metrics that are judged at once form one family (regression.compare).
+scale and recipe. All series and metrics that are judged at once form one family (regression.compare_series).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from orchestrator.analysis import regression
-from orchestrator.analysis.changepoints import ChangePoint, change_points
+from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.regression import WINDOW, Comparison
 from orchestrator.analysis.statistics import Summary, summary
 
@@ -72,17 +72,17 @@ class Trend:
     earlier_commits: list[str]
 
 
-def key_of(row: Row) -> Key:
+def key_of_run(row: Row) -> Key:
     """The series that a run belongs to. A single run is at the scale of a weak one: both keep the batch per rank."""
     return tuple("weak" if row[name] == "single" and name == "scale" else row[name] for name in KEY)
 
 
-def by_name_and_scale(key: Key) -> list[tuple[bool, Any]]:
+def sort_key(key: Key) -> list[tuple[bool, Any]]:
     """Sorts series by their names and then by their scales: runs themselves come in an order that was drawn."""
     return [(value is None, 0 if value is None else value) for value in key]
 
 
-def rates(rows: Sequence[Row], warm: bool) -> list[float]:
+def throughputs_of(rows: Sequence[Row], warm: bool) -> list[float]:
     """Throughputs, samples/s: those of the warm epochs, or of the whole run."""
     found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
     return [float(value) for value in found if value]
@@ -91,20 +91,20 @@ def rates(rows: Sequence[Row], warm: bool) -> list[float]:
 def metric_values(metric: Metric, rows: Sequence[Row], warm: bool) -> list[float]:
     """A metric of the runs that have it."""
     if metric.name == "throughput":
-        return rates(rows, warm)
+        return throughputs_of(rows, warm)
     return [float(row["time_to_accuracy_s"]) for row in rows if row["time_to_accuracy_s"]]
 
 
-def trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> tuple[list[Trend], list[Key]]:
+def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> tuple[list[Trend], list[Key]]:
     """Judge the newest of the named sets, oldest first, against up to ``window`` before it.
 
     Returns the series that the newest set has, and the keys of those that only the one before it has.
     """
     if not sets:
         return [], []
-    divided = [(name, by_series(rows)) for name, rows in sets]
+    divided = [(name, group_by_series(rows)) for name, rows in sets]
     newest_name, newest = divided[-1]
-    keys = sorted(newest, key=by_name_and_scale)
+    keys = sorted(newest, key=sort_key)
     gone = [key for key in (divided[-2][1] if len(divided) > 1 else {}) if key not in newest]
     family: list[regression.Series] = []
     places: list[tuple[int, Metric, float, float | None]] = []
@@ -120,37 +120,37 @@ def trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> t
                 old = median(value for values in before for value in values) if before else None
                 places.append((number, metric, median(current), old))
     judged: dict[int, list[Judged]] = {}
-    for (number, metric, value, old), comparison in zip(places, regression.compare(family), strict=True):
+    for (number, metric, value, old), comparison in zip(places, regression.compare_series(family), strict=True):
         judged.setdefault(number, []).append(Judged(metric, comparison, value, old))
     result = [
-        trend(key, newest_name, judged.get(number, []), [(name, found.get(key, [])) for name, found in divided])
+        build_trend(key, newest_name, judged.get(number, []), [(name, found.get(key, [])) for name, found in divided])
         for number, key in enumerate(keys)
     ]
     return result, gone
 
 
-def by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
+def group_by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
     """Runs that were timed, by their series, in order of appearance."""
     found: dict[Key, list[Row]] = {}
     for row in rows:
         if row["throughput"]:
-            found.setdefault(key_of(row), []).append(row)
+            found.setdefault(key_of_run(row), []).append(row)
     return found
 
 
-def trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
+def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
     """One series with its points and changes of level."""
     filled = [(name, rows) for name, rows in sets if rows]
     warm = all(row["throughput_warm"] for _, rows in filled for row in rows)
-    points = [Point(name, summary(rates(rows, warm))) for name, rows in filled]
-    changes = change_points([point.throughput.median for point in points])
+    points = [Point(name, summary(throughputs_of(rows, warm))) for name, rows in filled]
+    changes = find_change_points([point.throughput.median for point in points])
     older = [row for name, rows in filled if name != newest for row in rows]
     return Trend(
         dict(zip(KEY, key, strict=True)), newest, judged, points, changes,
-        commits([row for name, rows in filled if name == newest for row in rows]), commits(older),
+        commits_of([row for name, rows in filled if name == newest for row in rows]), commits_of(older),
     )  # fmt: skip
 
 
-def commits(rows: Sequence[Row]) -> list[str]:
+def commits_of(rows: Sequence[Row]) -> list[str]:
     """The code behind runs, each commit once, in order."""
     return list(dict.fromkeys(str(row["git_commit"])[:12] for row in rows if row["git_commit"]))

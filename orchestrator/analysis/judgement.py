@@ -97,7 +97,7 @@ class Sample:
     n: int
 
 
-def sample(values: Sequence[float]) -> Sample:
+def log_sample(values: Sequence[float]) -> Sample:
     """Of positive values, at least two of them; raises ValueError."""
     if len(values) < 2:
         raise ValueError(f"an interval needs at least two repeats, not {len(values)}")
@@ -108,16 +108,16 @@ def sample(values: Sequence[float]) -> Sample:
     return Sample(float(logs.mean()), float(logs.std(ddof=1) / np.sqrt(len(logs))), len(logs) - 1, len(logs))
 
 
-def ratio(values: Sequence[float], base: Sequence[float]) -> Sample:
+def log_ratio(values: Sequence[float], base: Sequence[float]) -> Sample:
     """Of values ÷ base, with Welch's (1947) degrees of freedom: an efficiency carries its base's uncertainty."""
-    top, bottom = sample(values), sample(base)
+    top, bottom = log_sample(values), log_sample(base)
     squared = top.error**2 + bottom.error**2
     spread = top.error**4 / top.freedom + bottom.error**4 / bottom.freedom
     freedom = squared**2 / spread if spread > 0 else top.freedom + bottom.freedom
     return Sample(top.mean - bottom.mean, float(np.sqrt(squared)), freedom, top.n)
 
 
-def judge(
+def judge_repeats(
     values: Sequence[float], reference: Reference, rule: Looks | None = None, confidence: float = CONFIDENCE
 ) -> Judgement:
     """Judge repeats, in the order in which they were measured, against a reference.
@@ -130,7 +130,7 @@ def judge(
         value = float(values[0]) if values else np.nan
         missing = rule.first - len(values)
         return Judgement("needs more", value, (-np.inf, np.inf), reference.bounds, reference.unit, len(values), missing)
-    return decide(sample(values), reference, rule, confidence)
+    return decide_outcome(log_sample(values), reference, rule, confidence)
 
 
 def judge_efficiency(
@@ -144,19 +144,19 @@ def judge_efficiency(
     """The same for T(N) ÷ (scale · T(N₀)), ``scale`` = N ÷ N₀, both sides repeated. The fewer repeats count."""
     rule = rule or Looks()
     throughput, base = throughput[: rule.limit], base[: rule.limit]
-    found = ratio(throughput, base)
+    found = log_ratio(throughput, base)
     shifted = Sample(found.mean - float(np.log(scale)), found.error, found.freedom, min(len(throughput), len(base)))
-    return decide(shifted, reference, rule, confidence)
+    return decide_outcome(shifted, reference, rule, confidence)
 
 
-def half_width(found: Sample, rule: Looks, confidence: float) -> float:
+def interval_half_width(found: Sample, rule: Looks, confidence: float) -> float:
     """Of the interval at one look, in logarithms."""
     return t_quantile(1 - (1 - confidence) / (2 * rule.count), found.freedom) * found.error
 
 
-def decide(found: Sample, reference: Reference, rule: Looks, confidence: float) -> Judgement:
+def decide_outcome(found: Sample, reference: Reference, rule: Looks, confidence: float) -> Judgement:
     """Where the interval lies."""
-    half = half_width(found, rule, confidence)
+    half = interval_half_width(found, rule, confidence)
     low, high = float(np.exp(found.mean - half)), float(np.exp(found.mean + half))
     least, most = reference.bounds
     outcome: Outcome
@@ -168,12 +168,12 @@ def decide(found: Sample, reference: Reference, rule: Looks, confidence: float) 
         outcome = "fail"
     else:
         outcome = "undecided" if found.n >= rule.limit else "needs more"
-    needed = more_needed(found, reference, rule, confidence) if outcome == "needs more" else 0
+    needed = repeats_needed(found, reference, rule, confidence) if outcome == "needs more" else 0
     value = float(np.exp(found.mean))
     return Judgement(outcome, value, (low, high), reference.bounds, reference.unit, found.n, needed)
 
 
-def more_needed(found: Sample, reference: Reference, rule: Looks, confidence: float) -> int:
+def repeats_needed(found: Sample, reference: Reference, rule: Looks, confidence: float) -> int:
     """Repeats until the interval would clear the nearest bound if mean and spread stay as they are; the limit ends
     it.
     """
@@ -181,6 +181,6 @@ def more_needed(found: Sample, reference: Reference, rule: Looks, confidence: fl
     distance = min(finite)
     for n in range(max(rule.first, found.n + 1), rule.limit):
         error = found.error * float(np.sqrt(found.n / n))
-        if half_width(Sample(found.mean, error, n - 1, n), rule, confidence) <= distance:
+        if interval_half_width(Sample(found.mean, error, n - 1, n), rule, confidence) <= distance:
             return n - found.n
     return rule.limit - found.n

@@ -60,7 +60,7 @@ LAWS: dict[str, Callable[..., Floats]] = {"amdahl": amdahl, "gustafson": gustafs
 PARAMETERS = {"amdahl": ("serial",), "gustafson": ("serial",), "usl": ("contention", "coherency")}
 
 
-def fit(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
+def fit_law(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
     """Least squares on the logarithm of the median throughputs, so that every scale weighs the same.
 
     None with fewer scales than parameters (the throughput at the base is one of them). Fractions stay within [0, 1],
@@ -107,13 +107,13 @@ def fit(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
     )
 
 
-def fits(throughput: Mapping[int, Sequence[float]], mode: str) -> list[Fit]:
+def fit_laws(throughput: Mapping[int, Sequence[float]], mode: str) -> list[Fit]:
     """The laws that apply to ``mode``, "weak" or "strong", and that the scales suffice for.
 
     Amdahl's is about a fixed problem, Gustafson's about one that grows with the machine; the USL fits either.
     """
     laws = ("gustafson", "usl") if mode == "weak" else ("amdahl", "usl")
-    return [found for law in laws if (found := fit(law, throughput)) is not None]
+    return [found for law in laws if (found := fit_law(law, throughput)) is not None]
 
 
 def serial_fractions(throughput: Mapping[int, Sequence[float]], mode: str) -> dict[int, float]:

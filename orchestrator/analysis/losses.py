@@ -38,7 +38,7 @@ class Split:
         return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
 
 
-def straggling(data: Floats, compute: Floats, communicate: Floats) -> Floats:
+def straggling_seconds(data: Floats, compute: Floats, communicate: Floats) -> Floats:
     """Seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
 
     A collective ends for nobody before the last rank has joined it, so a rank's wait for others is the last rank's own
@@ -48,7 +48,7 @@ def straggling(data: Floats, compute: Floats, communicate: Floats) -> Floats:
     return np.asarray(np.clip(np.max(own, axis=0, keepdims=True) - own, 0.0, communicate))
 
 
-def split(
+def split_time(
     total: Floats,
     data: Floats,
     compute: Floats,
@@ -66,7 +66,7 @@ def split(
     if np.size(total) == 0:
         raise ValueError("a split of time needs at least one rank and one step")
     ranks = np.shape(total)[0]
-    waited = float(np.sum(straggling(data, compute, communicate), dtype=np.float64)) / ranks
+    waited = float(np.sum(straggling_seconds(data, compute, communicate), dtype=np.float64)) / ranks
 
     def mean(values: Floats) -> float:
         return float(np.sum(values, dtype=np.float64) / ranks)
@@ -92,7 +92,7 @@ def mean_split(splits: Sequence[Split]) -> Split:
     return Split(**{name: sum(part[name] for part in parts) / len(parts) for name in parts[0]})
 
 
-def lost(base: Split, scaled: Split, samples: Mapping[str, float]) -> dict[str, float]:
+def lost_by_part(base: Split, scaled: Split, samples: Mapping[str, float]) -> dict[str, float]:
     """By part, how much more time a sample costs a rank at scale than at the base, ÷ the base's step time per sample.
 
     ``samples`` gives the samples per rank behind each side, by "base" and "scaled". Evaluation is left out, as it is

@@ -31,7 +31,7 @@ class Spread:
     freedom: float
 
 
-def moderate(spreads: Sequence[Spread]) -> list[Spread]:
+def moderate_spreads(spreads: Sequence[Spread]) -> list[Spread]:
     """The same spreads, each drawn towards the family's. One that is unknown or exactly zero stays as it is and has no
     part in it.
     """

@@ -10,7 +10,7 @@ hides:
 - allreduce of n bytes over p ranks by latency α and bandwidth β (of one rank's share of the network):
   ring, 2 (p − 1) α + 2 (p − 1)/p · n/β (Patarasuk and Yuan 2009); tree, 2 ⌈log₂ p⌉ α + 2 n/β (Sanders, Speck and Träff
   2009); hierarchical, a ring within each node and the p ÷ g nodes' rings or trees beside each other.
-- what the ranks of measured scales waited beyond stragglers calibrates the cost of communication (``calibrated``).
+- ``calibrate_communication`` fits the cost of communication to the wait, beyond stragglers, at measured scales.
 
 Its errors on scales that were measured and on published ones are what tests/benchmarks/projection_errors.py prints.
 """
@@ -109,15 +109,15 @@ def allreduce_s(size: float, ranks: int, network: Network, messages: int = 1) ->
         within = 2 * (inner - 1) * messages * network.inner_latency_s
         within += 2 * (inner - 1) / inner * size / network.inner_bandwidth
         # Between nodes whichever is faster, as communication libraries choose.
-        outer = min(between_s(size, nodes, network, messages, name) for name in ("ring", "tree"))
+        outer = min(level_s(size, nodes, network, messages, name) for name in ("ring", "tree"))
         return within + (outer if nodes > 1 else 0.0)
     if nodes == 1:
         alike = replace(network, latency_s=network.inner_latency_s, bandwidth=network.inner_bandwidth)
-        return between_s(size, ranks, alike, messages, network.algorithm)
-    return between_s(size, ranks, network, messages, network.algorithm)
+        return level_s(size, ranks, alike, messages, network.algorithm)
+    return level_s(size, ranks, network, messages, network.algorithm)
 
 
-def between_s(size: float, parties: int, network: Network, messages: int, algorithm: str) -> float:
+def level_s(size: float, parties: int, network: Network, messages: int, algorithm: str) -> float:
     """One level of an allreduce: a ring, which is the hierarchy's too, or a tree."""
     if algorithm == "tree" and parties > 1:
         return 2 * float(np.ceil(np.log2(parties))) * messages * network.latency_s + 2 * size / network.bandwidth
@@ -134,12 +134,12 @@ def exposed_s(own: Floats, ranks: int, workload: Workload, network: Network) -> 
     return np.maximum(last, whole - workload.overlap * own)
 
 
-def drawn(quantiles: Sequence[float], random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def draw_values(quantiles: Sequence[float], random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Values from a distribution given by evenly spaced quantiles."""
     return np.interp(random.random(shape), np.linspace(0, 1, len(quantiles)), np.asarray(quantiles, np.float64))
 
 
-def simulate(workload: Workload, network: Network, ranks: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
+def simulate_steps(workload: Workload, network: Network, ranks: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
     """Longest own time, mean own time and exposed communication of each simulated step, (STEPS,) s each."""
     random = np.random.default_rng(seed)
     scale = workload.own_s * workload.crowding(ranks)
@@ -148,21 +148,25 @@ def simulate(workload: Workload, network: Network, ranks: int, seed: int = 1) ->
     for start in range(0, STEPS, at_once):
         count = min(at_once, STEPS - start)
         # Other ranks in every step: what is expected of a machine, not of one draw of its devices.
-        own = scale * drawn(workload.ranks, random, (count, ranks)) * drawn(workload.steps, random, (count, ranks))
+        own = (
+            scale
+            * draw_values(workload.ranks, random, (count, ranks))
+            * draw_values(workload.steps, random, (count, ranks))
+        )
         longest[start : start + count], mean[start : start + count] = own.max(axis=1), own.mean(axis=1)
     # Gradients of the slowest rank are the last to be averaged: what it can hide is what can be hidden.
     return longest, mean, exposed_s(longest, ranks, workload, network)
 
 
-def step_of(workload: Workload, network: Network, ranks: int) -> tuple[float, float, float, float, float]:
+def mean_step(workload: Workload, network: Network, ranks: int) -> tuple[float, float, float, float, float]:
     """Mean step, its standard error, and the mean own, straggling and communication parts, s."""
-    longest, mean, exposed = simulate(workload, network, ranks)
+    longest, mean, exposed = simulate_steps(workload, network, ranks)
     steps = longest + exposed
     error = float(steps.std(ddof=1) / np.sqrt(len(steps)))
     return float(steps.mean()), error, float(mean.mean()), float((longest - mean).mean()), float(exposed.mean())
 
 
-def calibrated(workload: Workload, network: Network, observed: Sequence[Observed]) -> Workload:
+def calibrate_communication(workload: Workload, network: Network, observed: Sequence[Observed]) -> Workload:
     """The workload with the cost of communication that best explains what measured ranks waited (bisection on the sum
     over scales; the wait grows with the cost). Without a scale of several ranks it stays as it is.
     """
@@ -173,7 +177,7 @@ def calibrated(workload: Workload, network: Network, observed: Sequence[Observed
 
     def predicted(cost: float) -> float:
         tried = replace(workload, cost=cost)
-        return sum(step_of(tried, network, item.ranks)[4] for item in several)
+        return sum(mean_step(tried, network, item.ranks)[4] for item in several)
 
     low, high = np.log(LEAST_COST), np.log(MOST_COST)
     for _ in range(40):
@@ -182,16 +186,16 @@ def calibrated(workload: Workload, network: Network, observed: Sequence[Observed
     return replace(workload, cost=float(np.exp((low + high) / 2)))
 
 
-def project(workload: Workload, network: Network, ranks: Sequence[int], base: Observed) -> list[Projected]:
+def project_scales(workload: Workload, network: Network, ranks: Sequence[int], base: Observed) -> list[Projected]:
     """Weak scaling at so many ranks: samples a rank and step stay the same, so efficiency is step(base) ÷ step(N).
 
     The base's own step is simulated too, and the measured one beside it only corrects what the model leaves out
     (overheads that every step has): projected steps are longer by the difference.
     """
-    unexplained = base.step_s - step_of(workload, network, base.ranks)[0]
+    unexplained = base.step_s - mean_step(workload, network, base.ranks)[0]
     result = []
     for count in ranks:
-        step, error, own, straggling, communication = step_of(workload, network, count)
+        step, error, own, straggling, communication = mean_step(workload, network, count)
         step += unexplained * workload.crowding(count) / workload.crowding(base.ranks)
         result.append(Projected(count, step, error, own, straggling, communication, base.step_s / step))
     return result

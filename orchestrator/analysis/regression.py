@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.moderation import Spread, moderate
+from orchestrator.analysis.moderation import Spread, moderate_spreads
 from orchestrator.analysis.statistics import t_quantile, t_two_sided
 
 Verdict = Literal["slower", "faster", "no change", "not enough runs"]
@@ -124,7 +124,7 @@ class Estimate:
     between: bool
 
 
-def centre(logs: npt.NDArray[np.float64]) -> Centre:
+def trimmed_centre(logs: npt.NDArray[np.float64]) -> Centre:
     """Trimmed mean with Yuen's winsorised standard error: a fifth of the values is cut at either end, rounded down."""
     n = len(logs)
     ordered = np.sort(logs)
@@ -140,15 +140,17 @@ def centre(logs: npt.NDArray[np.float64]) -> Centre:
     return Centre(mean, float(deviations @ deviations) / (kept * (kept - 1)), kept - 1, n)
 
 
-def measure(series: Series) -> Measured | None:
+def measure_change(series: Series) -> Measured | None:
     """The change and its spreads; None where a side has no value."""
     sign = 1.0 if series.higher_is_faster else -1.0
     earlier = [
-        centre(sign * np.log(np.asarray(values, np.float64))) for values in series.earlier[-WINDOW:] if len(values)
+        trimmed_centre(sign * np.log(np.asarray(values, np.float64)))
+        for values in series.earlier[-WINDOW:]
+        if len(values)
     ]
     if not earlier or not len(series.current):
         return None
-    new = centre(sign * np.log(np.asarray(series.current, np.float64)))
+    new = trimmed_centre(sign * np.log(np.asarray(series.current, np.float64)))
     means = np.asarray([item.mean for item in earlier])
     sets = len(earlier)
     deviations = means - means.sum() / sets
@@ -165,16 +167,16 @@ def measure(series: Series) -> Measured | None:
     )
 
 
-def estimates(items: Sequence[Series]) -> list[Estimate | None]:
+def estimate_changes(items: Sequence[Series]) -> list[Estimate | None]:
     """How sure each change is, its spreads moderated by the others'; None where nothing is known of the spread."""
-    measured = [measure(item) for item in items]
+    measured = [measure_change(item) for item in items]
     present = [item for item in measured if item is not None]
-    within = iter(moderate([item.within for item in present]))
-    between = iter(moderate([item.between for item in present]))
-    return [judged_against(item, next(within), next(between)) if item else None for item in measured]
+    within = iter(moderate_spreads([item.within for item in present]))
+    between = iter(moderate_spreads([item.between for item in present]))
+    return [choose_spread(item, next(within), next(between)) if item else None for item in measured]
 
 
-def judged_against(measured: Measured, within: Spread, between: Spread) -> Estimate | None:
+def choose_spread(measured: Measured, within: Spread, between: Spread) -> Estimate | None:
     """The change with the larger of the two spreads."""
     of_values, of_means = within.variance * measured.values, between.variance * measured.means
     if between.freedom and (of_means >= of_values or not within.freedom):
@@ -182,31 +184,31 @@ def judged_against(measured: Measured, within: Spread, between: Spread) -> Estim
     return Estimate(measured.change, float(np.sqrt(of_values)), within.freedom, False) if within.freedom else None
 
 
-def compare(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]:
+def compare_series(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]:
     """Judge all series at once, as one family, in their order. Raises ValueError for a value that is not positive."""
     items = list(series.values()) if isinstance(series, Mapping) else list(series)
     for item in items:
         for values in (item.current, *item.earlier):
             if any(not value > 0 for value in values):
                 raise ValueError(f"a throughput or time is positive, not {min(values)}")
-    all_found = estimates(items)
-    chances = [probability(found) if found else None for found in all_found]
-    adjusted = holm(chances)
+    all_found = estimate_changes(items)
+    chances = [change_probability(found) if found else None for found in all_found]
+    adjusted = adjust_by_holm(chances)
     family = sum(found is not None for found in all_found)
     return [
-        judge(item, found, p, adjusted_p, family)
+        judge_series(item, found, p, adjusted_p, family)
         for item, found, p, adjusted_p in zip(items, all_found, chances, adjusted, strict=True)
     ]
 
 
-def probability(found: Estimate) -> float:
+def change_probability(found: Estimate) -> float:
     """Of a change at least as large where there is none."""
     if found.error == 0:
         return 1.0 if found.change == 0 else 0.0
     return t_two_sided(found.change / found.error, found.freedom)
 
 
-def holm(chances: Sequence[float | None]) -> list[float | None]:
+def adjust_by_holm(chances: Sequence[float | None]) -> list[float | None]:
     """Step-down adjusted probabilities (Holm 1979): valid however the series depend on each other."""
     order = sorted((p, index) for index, p in enumerate(chances) if p is not None)
     adjusted: list[float | None] = [None] * len(chances)
@@ -217,7 +219,9 @@ def holm(chances: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def judge(item: Series, found: Estimate | None, p: float | None, adjusted_p: float | None, family: int) -> Comparison:
+def judge_series(
+    item: Series, found: Estimate | None, p: float | None, adjusted_p: float | None, family: int
+) -> Comparison:
     """The verdict on one series of a family."""
     earlier = [values for values in item.earlier[-WINDOW:] if len(values)]
     counts = (len(item.current), len(earlier), sum(len(values) for values in earlier))
@@ -227,29 +231,29 @@ def judge(item: Series, found: Estimate | None, p: float | None, adjusted_p: flo
     half = t_quantile((1 + CONFIDENCE) / 2, found.freedom) * found.error
     change = float(np.expm1(found.change))
     interval = (float(np.expm1(found.change - half)), float(np.expm1(found.change + half)))
-    threshold = critical(found.freedom, family)
+    threshold = critical_t(found.freedom, family)
     detectable = float(-np.expm1(-(threshold + t_quantile(POWER, found.freedom)) * found.error))
     verdict: Verdict = "no change"
     needed: int | None = 0
     if adjusted_p < ALPHA and abs(change) >= item.minimum_effect:
         verdict = "slower" if change < 0 else "faster"
-    elif detectable > item.sought_effect and not excluded(item, found, half):
+    elif detectable > item.sought_effect and not is_change_excluded(item, found, half):
         verdict = "not enough runs"
-        needed = more_needed(item, found, counts, family)
+        needed = repeats_needed(item, found, counts, family)
     return Comparison(verdict, change, interval, p, adjusted_p, detectable, needed, *counts)
 
 
-def critical(freedom: float, family: int) -> float:
+def critical_t(freedom: float, family: int) -> float:
     """Student's t that a change must exceed to be found whatever else is in the family."""
     return t_quantile(1 - ALPHA / (2 * max(1, family)), freedom)
 
 
-def excluded(item: Series, found: Estimate, half: float) -> bool:
+def is_change_excluded(item: Series, found: Estimate, half: float) -> bool:
     """Whether the interval already rules out any change that is sought, twice over."""
     return bool(abs(found.change) + 2 * half < -np.log1p(-item.sought_effect))
 
 
-def more_needed(item: Series, found: Estimate, counts: tuple[int, int, int], family: int) -> int | None:
+def repeats_needed(item: Series, found: Estimate, counts: tuple[int, int, int], family: int) -> int | None:
     """Further repeats of the new set (and of the only earlier one) until ``sought_effect`` would be found; None where
     the spread is between sets, which repeats do not reduce.
     """
@@ -263,6 +267,6 @@ def more_needed(item: Series, found: Estimate, counts: tuple[int, int, int], fam
         below = earlier_n + more if sets == 1 else earlier_n
         freedom = found.freedom + more * (2 if sets == 1 else 1)
         error = float(np.sqrt(per_value * (1 / (n + more) + 1 / below)))
-        if (critical(freedom, family) + t_quantile(POWER, freedom)) * error <= target:
+        if (critical_t(freedom, family) + t_quantile(POWER, freedom)) * error <= target:
             return more
     return NEEDED_LIMIT

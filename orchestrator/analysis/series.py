@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from orchestrator.analysis.laws import Fit, fits, serial_fractions
-from orchestrator.analysis.losses import Split, lost, mean_split
+from orchestrator.analysis.laws import Fit, fit_laws, serial_fractions
+from orchestrator.analysis.losses import Split, lost_by_part, mean_split
 from orchestrator.analysis.scaling import Efficiency, efficiencies
-from orchestrator.analysis.statistics import Olympic, Summary, olympic, summary, variation
+from orchestrator.analysis.statistics import Olympic, Summary, olympic_summary, summary, variation
 from orchestrator.plan import SCALES_AND_REPEATS
 
 IDENTITY = ("benchmark", "cluster", "comm", "recipe", "scale", "mode")
@@ -87,26 +87,26 @@ class Series:
         return "strong" if self.identity["scale"] == "strong" else "weak"
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_keys(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """A configuration by dotted keys."""
     result: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            result |= flat(value, f"{name}.")
+            result |= flatten_keys(value, f"{name}.")
         else:
             result[name] = value
     return result
 
 
-def series_of(runs: Iterable[Measured]) -> list[Series]:
+def group_into_series(runs: Iterable[Measured]) -> list[Series]:
     """The series among a campaign's runs, in order of appearance; one whose runs all failed is none."""
     groups: dict[tuple[str, ...], list[Measured]] = {}
     for run in runs:
         groups.setdefault(run.identity, []).append(run)
     result = []
     for members in groups.values():
-        differing = differences(members)
+        differing = differing_settings(members)
         parts: dict[tuple[str, ...], list[Measured]] = {}
         for member in members:
             if member.completed and member.rate:
@@ -114,17 +114,17 @@ def series_of(runs: Iterable[Measured]) -> list[Series]:
                 parts.setdefault((*data, *(repr(member.settings.get(key)) for key in differing)), []).append(member)
         lost_runs = [member for member in members if not member.completed]
         for part in parts.values():
-            alike = [run for run in lost_runs if all(same(run, part[0], key) for key in differing)]
-            result.append(one_series(part, alike, {key: part[0].settings.get(key) for key in differing}))
+            alike = [run for run in lost_runs if all(agree_in(run, part[0], key) for key in differing)]
+            result.append(summarise_series(part, alike, {key: part[0].settings.get(key) for key in differing}))
     return result
 
 
-def same(one: Measured, other: Measured, key: str) -> bool:
+def agree_in(one: Measured, other: Measured, key: str) -> bool:
     """Whether two runs agree in a setting."""
     return bool(one.settings.get(key) == other.settings.get(key))
 
 
-def differences(members: Sequence[Measured]) -> list[str]:
+def differing_settings(members: Sequence[Measured]) -> list[str]:
     """Settings in which runs of one identity differ, other than those that make scales and repeats."""
     values: dict[str, set[str]] = {}
     for member in members:
@@ -133,12 +133,12 @@ def differences(members: Sequence[Measured]) -> list[str]:
     return sorted(key for key, found in values.items() if len(found) > 1 and key not in SCALES_AND_REPEATS)
 
 
-def one_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:
+def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:
     """Summaries, efficiencies, laws and losses of completed runs that are alike."""
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
-    scales = [one_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed)) for nodes in sorted(by_nodes)]
+    scales = [summarise_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed)) for nodes in sorted(by_nodes)]
     rates = {nodes: [run.rate for run in found if run.rate] for nodes, found in by_nodes.items()}
     first = members[0].run
     strong = first["scale"] == "strong"
@@ -151,18 +151,18 @@ def one_series(members: Sequence[Measured], failed: Sequence[Measured], settings
         first.get("target"),
         scales,
         efficiencies(rates) if several else [],
-        fits(rates, "strong" if strong else "weak") if several else [],
+        fit_laws(rates, "strong" if strong else "weak") if several else [],
         serial_fractions(rates, "strong" if strong else "weak") if several else {},
         losses_by_scale(by_nodes),
     )
 
 
-def one_scale(runs: Sequence[Measured], failed: int) -> Scale:
+def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
     """The repeats at one node count."""
     rates = [run.rate for run in runs if run.rate]
     times = [run.run.get("time_to_accuracy_s") for run in runs]
     reached = [seconds for seconds in times if seconds is not None]
-    qualities = values(runs, "quality")
+    qualities = column_values(runs, "quality")
     splits = [run.split for run in runs if run.split is not None]
     return Scale(
         runs[0].nodes,
@@ -170,19 +170,19 @@ def one_scale(runs: Sequence[Measured], failed: int) -> Scale:
         len(runs),
         failed,
         summary(rates),
-        optional_summary(values(runs, "throughput_cold")),
-        optional_summary(values(runs, "throughput_warm")),
+        optional_summary(column_values(runs, "throughput_cold")),
+        optional_summary(column_values(runs, "throughput_warm")),
         variation(rates),
-        olympic(times),
+        olympic_summary(times),
         median(reached) if reached else None,
-        optional_summary(values(runs, "energy_j")),
-        optional_summary(values(runs, "energy_to_accuracy_j")),
+        optional_summary(column_values(runs, "energy_j")),
+        optional_summary(column_values(runs, "energy_to_accuracy_j")),
         median(qualities) if qualities else None,
         mean_split(splits) if splits else None,
     )
 
 
-def values(runs: Sequence[Measured], name: str) -> list[float]:
+def column_values(runs: Sequence[Measured], name: str) -> list[float]:
     """A column of the runs that have it."""
     return [float(run.run[name]) for run in runs if run.run.get(name) is not None]
 
@@ -193,7 +193,7 @@ def optional_summary(found: Sequence[float]) -> Summary | None:
 
 
 def losses_by_scale(by_nodes: Mapping[int, Sequence[Measured]]) -> dict[int, dict[str, float]]:
-    """Above the base, what a sample costs more than at the base, by where the time goes (losses.lost)."""
+    """Above the base, what a sample costs more than at the base, by where the time goes (losses.lost_by_part)."""
     base, *others = sorted(by_nodes)
     sides = {}
     for nodes, runs in by_nodes.items():
@@ -203,7 +203,7 @@ def losses_by_scale(by_nodes: Mapping[int, Sequence[Measured]]) -> dict[int, dic
     if base not in sides:
         return {}
     return {
-        nodes: lost(sides[base][0], sides[nodes][0], {"base": sides[base][1], "scaled": sides[nodes][1]})
+        nodes: lost_by_part(sides[base][0], sides[nodes][0], {"base": sides[base][1], "scaled": sides[nodes][1]})
         for nodes in others
         if nodes in sides
     }

@@ -48,7 +48,7 @@ def summary(values: Sequence[float] | Floats) -> Summary:
     order = np.sort(data)
     if data.size % 2 and data.size <= EXACT:
         return Summary(float(order[data.size // 2]), exact_interval(order), data.size)
-    medians = resampled_medians(data, generator())
+    medians = resampled_medians(data, fixed_generator())
     return Summary(float(np.median(data)), percentile_interval(medians), data.size)
 
 
@@ -57,19 +57,19 @@ def exact_interval(order: Floats, confidence: float = CONFIDENCE) -> tuple[float
     most the k-th with the probability that more than half of the draws are (Efron 1979).
     """
     n = len(order)
-    within = cumulative(n)
+    within = median_probabilities(n)
     low, high = (int(np.searchsorted(within, share)) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
     return float(order[min(low, n - 1)]), float(order[min(high, n - 1)])
 
 
 @cache
-def cumulative(n: int) -> npt.NDArray[np.float64]:
+def median_probabilities(n: int) -> npt.NDArray[np.float64]:
     """P(median of a resample ≤ k-th smallest value), k = 1 … n, of an odd n."""
     share = np.arange(1, n + 1) / n
     return np.asarray(special.bdtrc(n // 2, n, share))
 
 
-def generator() -> np.random.Generator:
+def fixed_generator() -> np.random.Generator:
     """The same draws every time: equal data give equal intervals."""
     return np.random.Generator(np.random.PCG64(0))
 
@@ -96,12 +96,12 @@ def ratio_interval(values: Sequence[float] | Floats, base: Sequence[float] | Flo
     ratio = float(factor * np.median(top) / np.median(bottom))
     if top.size == 1 or bottom.size == 1:
         return Summary(ratio, None, top.size)
-    random = generator()
+    random = fixed_generator()
     ratios = factor * resampled_medians(top, random) / resampled_medians(bottom, random)
     return Summary(ratio, percentile_interval(ratios), top.size)
 
 
-def olympic(values: Sequence[float | None]) -> Olympic:
+def olympic_summary(values: Sequence[float | None]) -> Olympic:
     """MLPerf's mean: fastest and slowest dropped (training policies, "benchmark results").
 
     None is a run that did not reach its target. One of them may be the slowest that is dropped; with more, or with

@@ -68,7 +68,7 @@ def first_epoch(epoch: Integers) -> slice | npt.NDArray[np.bool_]:
     return slice(0, count) if mask[:count].all() else mask
 
 
-def add_up(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, BlockSums]]) -> StepSums:
+def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, BlockSums]]) -> StepSums:
     """All ranks' sums from blocks that come with their first rank, in any order."""
     seconds = {name: np.zeros(ranks) for name in STEP_TIMES}
     samples, cold_samples = np.zeros(ranks, np.int64), np.zeros(ranks, np.int64)
@@ -103,12 +103,12 @@ def step_distribution(own: Floats, communicate: Floats, epoch: Integers) -> dict
     return {
         "ranks": int(own.shape[0]),
         "steps": int(own.shape[1]),
-        "own_median_s": rounded(float(np.median(medians))),
-        "own": [rounded(float(value)) for value in np.quantile(relative, grid)],
-        "communicate_s": [rounded(float(value)) for value in np.quantile(communicate, grid)],
+        "own_median_s": round_to_float32(float(np.median(medians))),
+        "own": [round_to_float32(float(value)) for value in np.quantile(relative, grid)],
+        "communicate_s": [round_to_float32(float(value)) for value in np.quantile(communicate, grid)],
     }
 
 
-def rounded(value: float) -> float:
+def round_to_float32(value: float) -> float:
     """To the six digits that float32 is good for."""
     return float(f"{value:.6g}")

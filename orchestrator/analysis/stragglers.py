@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.losses import straggling
+from orchestrator.analysis.losses import straggling_seconds
 from orchestrator.analysis.statistics import MAD_TO_SIGMA
 
 Floats = npt.NDArray[np.floating]
@@ -56,7 +56,7 @@ class HostRecord:
         return f"host {self.host} is {100 * self.excess:.0f} % slower than the fleet in {self.slow} of {self.runs} runs"
 
 
-def beyond_others(values: Floats) -> tuple[Floats, Floats]:
+def excess_over_others(values: Floats) -> tuple[Floats, Floats]:
     """(R,) excess of each value over the median of the others, and its robust z-score among them.
 
     Leaving the value itself out keeps a slow rank among few from hiding in the median that it is compared with.
@@ -65,14 +65,14 @@ def beyond_others(values: Floats) -> tuple[Floats, Floats]:
     count = len(values)
     if count < 2:
         return np.zeros(count), np.zeros(count)
-    centre, spread = others(values)
+    centre, spread = spread_of_others(values)
     floor = SPREAD_FLOOR * np.abs(centre)
     scale = np.maximum(spread, np.where(floor > 0, floor, np.finfo(float).tiny))
     excess = np.where(centre > 0, values / np.where(centre > 0, centre, 1.0) - 1, 0.0)
     return excess, (values - centre) / scale
 
 
-def others(values: Floats) -> tuple[Floats, Floats]:
+def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
     """(R,) median and scaled MAD of all values but each one's own. Large fleets use the whole: it is the same there."""
     count = len(values)
     if count > 64:
@@ -90,10 +90,10 @@ def rank_times(data: Floats, compute: Floats, communicate: Floats) -> list[RankT
     A straggler is a rank whose own time is beyond the others' by a robust z-score above 3.5 and at least 5 %. A rank
     that waits has short own time and long communication, and is none.
     """
-    waiting = total_by_rank(straggling(data, compute, communicate))
+    waiting = total_by_rank(straggling_seconds(data, compute, communicate))
     loading, computing, waited = (total_by_rank(values) for values in (data, compute, communicate))
     own = loading + computing
-    excess, z = beyond_others(own)
+    excess, z = excess_over_others(own)
     late = (z > Z_LIMIT) & (excess >= MINIMUM_EXCESS)
     causes = np.where(loading - np.median(loading) > computing - np.median(computing), "data", "compute")
     result = []
@@ -129,7 +129,7 @@ def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str
     for host, value in zip(hosts, own, strict=True):
         by_host.setdefault(host, []).append(float(value))
     values = np.asarray([np.median(found) for found in by_host.values()])
-    excess, z = beyond_others(values)
+    excess, z = excess_over_others(values)
     late = (z > Z_LIMIT) & (excess >= MINIMUM_EXCESS)
     return {host: (float(more), bool(slow)) for host, more, slow in zip(by_host, excess, late, strict=True)}
 

@@ -26,7 +26,7 @@ class Throughput:
     per_rank: npt.NDArray[np.float64]
 
 
-def rate(seconds: npt.NDArray[np.float64], samples: Integers) -> float | None:
+def combined_rate(seconds: npt.NDArray[np.float64], samples: Integers) -> float | None:
     """Samples of all ranks ÷ seconds of the slowest one, from their sums, (R,); None where nothing was timed."""
     slowest = float(np.max(seconds, initial=0.0))
     return float(np.sum(samples, dtype=np.int64)) / slowest if slowest > 0 else None
@@ -36,8 +36,10 @@ def throughput_of(sums: StepSums) -> Throughput:
     """From every rank's sums over its steps."""
     seconds = sums.seconds["total"]
     return Throughput(
-        run=rate(seconds, sums.samples),
-        cold=rate(sums.cold_seconds, sums.cold_samples),
-        warm=rate(seconds - sums.cold_seconds, sums.samples - sums.cold_samples) if sums.later_epochs else None,
+        run=combined_rate(seconds, sums.samples),
+        cold=combined_rate(sums.cold_seconds, sums.cold_samples),
+        warm=combined_rate(seconds - sums.cold_seconds, sums.samples - sums.cold_samples)
+        if sums.later_epochs
+        else None,
         per_rank=sums.samples / np.where(seconds > 0, seconds, np.inf),
     )

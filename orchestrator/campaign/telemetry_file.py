@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.steps import BlockSums, StepSums, add_up, step_distribution
+from orchestrator.analysis.steps import BlockSums, StepSums, add_up_blocks, step_distribution
 from orchestrator.records import STEP_TIMES
 
 BLOCK_BYTES = 4 * 2**20
@@ -107,7 +107,7 @@ def read(path: Path) -> Telemetry:
         epoch = file["step/epoch"][0] if ranks and count else np.zeros(0, np.int32)
         small["step/epoch"] = epoch
         sample: list[Block] = []
-        sums = add_up(ranks, epoch, in_threads(steps, ranks, count, epoch, sample))
+        sums = add_up_blocks(ranks, epoch, in_threads(steps, ranks, count, epoch, sample))
     distribution = None
     if ranks and count:
         own = np.concatenate([part["data"] + part["compute"] for part in sample])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.analysis.history import KEY, Judged, Key, Trend, trends
+from orchestrator.analysis.history import KEY, Judged, Key, Trend, judge_trends
 from orchestrator.analysis.regression import ALPHA, MINIMUM_EFFECT, SOUGHT_EFFECT
 
 COMPARISON_SCHEMA = "orchestrator.comparison/1"
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> dict[str, Any]:
     """The newest (last) of some campaigns against those before it; rows are those of Store.history."""
-    found, gone = trends(sets)
+    found, gone = judge_trends(sets)
     return {
         "schema": COMPARISON_SCHEMA,
         "base": [name for name, _ in sets[:-1]],
@@ -35,7 +35,7 @@ def history_document(rows: Sequence[Row], week: str | None, window: int, selecte
     names = sorted(weeks)
     week = week or (names[-1] if names else None)
     kept = [(name, weeks[name]) for name in names if week is not None and name <= week]
-    found, gone = trends(kept, window) if kept and kept[-1][0] == week else ([], [])
+    found, gone = judge_trends(kept, window) if kept and kept[-1][0] == week else ([], [])
     return {
         "schema": HISTORY_SCHEMA,
         "selected": dict(selected),

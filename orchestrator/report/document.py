@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestrator.analysis.ceiling import achieved
+from orchestrator.analysis.ceiling import compare_with_peaks
 from orchestrator.analysis.comparison import compare_recipes
-from orchestrator.analysis.series import series_of
+from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import lost
 from orchestrator.records import PHASES
 from orchestrator.report.projections import Question, projection_entries
@@ -35,7 +35,7 @@ def report_document(
     """
     ordered = sorted(records, key=place)
     runs = [run_entry(record) for record in ordered]
-    series = series_of(measured(record) for record in ordered)
+    series = group_into_series(measured(record) for record in ordered)
     projected = {"projection": projection_entries(series, ordered, question)} if question else {}
     return {
         "schema": SCHEMA,
@@ -141,7 +141,7 @@ def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mappi
     # Operators that a compiler or our kernels made one of read and write less than was counted.
     fused = bool(training.get("compile")) or training.get("kernels") == "own"
     return {
-        **asdict(achieved(training["step_work"], rate, count, stated, fused)),
+        **asdict(compare_with_peaks(training["step_work"], rate, count, stated, fused)),
         "accelerator": stated.get("model") or None,
     }
 

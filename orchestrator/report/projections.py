@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from orchestrator.analysis.losses import Split
-from orchestrator.analysis.projection import Network, Observed, Projected, Workload, calibrated, project
+from orchestrator.analysis.projection import (
+    Network,
+    Observed,
+    Projected,
+    Workload,
+    calibrate_communication,
+    project_scales,
+)
 from orchestrator.analysis.series import Series
 from orchestrator.report.scales import about, split_of
 from orchestrator.store.store import RunRecord
@@ -72,7 +79,7 @@ def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -
     observed = [seen_at([record for record in records if record.run["ranks"] == ranks], ranks) for ranks in scales]
     rows = [record for record in records if record.run["ranks"] == scales[0]]
     plain = workload_of(rows, records, question)
-    workload = calibrated(plain, network, observed)
+    workload = calibrate_communication(plain, network, observed)
     per_node = network.ranks_per_node
     return {
         **about(series),
@@ -90,7 +97,7 @@ def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -
         },
         "points": [
             point_entry(item, per_node)
-            for item in project(workload, network, [n for n in question.ranks if n not in scales], observed[0])
+            for item in project_scales(workload, network, [n for n in question.ranks if n not in scales], observed[0])
         ],
         "check": check_entries(plain, network, observed),
     }
@@ -114,9 +121,9 @@ def check_entries(workload: Workload, network: Network, observed: Sequence[Obser
     """Of three scales or more: the two smallest predict each of the others, which were measured."""
     if len(observed) < 3:
         return []
-    fitted = calibrated(workload, network, observed[:2])
+    fitted = calibrate_communication(workload, network, observed[:2])
     others = observed[2:]
-    predicted = project(fitted, network, [item.ranks for item in others], observed[0])
+    predicted = project_scales(fitted, network, [item.ranks for item in others], observed[0])
     return [
         {
             "ranks": item.ranks,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.analysis.losses import Split, split
-from orchestrator.analysis.series import Measured, Scale, Series, flat
+from orchestrator.analysis.losses import Split, split_time
+from orchestrator.analysis.series import Measured, Scale, Series, flatten_keys
 from orchestrator.analysis.statistics import Summary
 from orchestrator.plan import science_of
 from orchestrator.store.store import RunRecord
@@ -27,7 +27,7 @@ def split_of(record: RunRecord) -> Split | None:
     if not np.all(np.isfinite(total + data + compute + communicate)):
         return None
     phases = {row["name"]: row["seconds"] for row in record.phases}
-    return split(
+    return split_time(
         total,
         data,
         compute,
@@ -42,7 +42,7 @@ def measured(record: RunRecord) -> Measured:
     """A run as its series needs it."""
     run = record.run
     config = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
-    settings = flat(science_of(config))
+    settings = flatten_keys(science_of(config))
     parts = split_of(record)
     samples = 0.0
     if parts is not None:

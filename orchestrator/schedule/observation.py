@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.analysis.history import METRICS, Key, by_series, key_of, metric_values
-from orchestrator.analysis.regression import Comparison, Series, compare
+from orchestrator.analysis.history import METRICS, Key, group_by_series, key_of_run, metric_values
+from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.schedule.memory import Memory
 
@@ -77,7 +77,7 @@ def series_name(row: Row) -> str:
 
 def series_key(row: Row) -> str:
     """For the memory of alarms."""
-    return "/".join(map(str, key_of(row)))
+    return "/".join(map(str, key_of_run(row)))
 
 
 def observe(
@@ -129,14 +129,14 @@ def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> Non
 def observe_speed(
     seen: Observation, current: Sequence[Row], earlier: Sequence[tuple[str, Row]], memory: Memory
 ) -> None:
-    """All series and metrics as one family, judged by regression.compare."""
+    """All series and metrics as one family, judged by regression.compare_series."""
     family: dict[str, Series] = {}
     names: dict[str, tuple[str, str]] = {}
     sets: dict[Key, dict[str, list[Row]]] = {}
     for sweep, row in earlier:
         if row["state"] == "completed":
-            sets.setdefault(key_of(row), {}).setdefault(sweep, []).append(row)
-    for key, rows in by_series([row for row in current if row["state"] == "completed"]).items():
+            sets.setdefault(key_of_run(row), {}).setdefault(sweep, []).append(row)
+    for key, rows in group_by_series([row for row in current if row["state"] == "completed"]).items():
         before = [found for _, found in sorted(sets.get(key, {}).items())]
         # The warm rate only where every run has one: it is not to be compared with that of whole runs.
         warm = all(row["throughput_warm"] for found in (*before, rows) for row in found if row["throughput"])
@@ -149,7 +149,7 @@ def observe_speed(
             if new:
                 family[name] = Series(new, [found for found in values if found], metric.higher_is_faster)
                 names[name] = (f"{metric.name.replace('_', ' ')} of {series_name(rows[0])}", metric.unit)
-    for (name, series), verdict in zip(family.items(), compare(family), strict=True):
+    for (name, series), verdict in zip(family.items(), compare_series(family), strict=True):
         what, unit = names[name]
         if verdict.verdict == "not enough runs":
             seen.unsure.append(f"{what}: {verdict}")

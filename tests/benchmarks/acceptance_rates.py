@@ -1,4 +1,4 @@
-"""How often acceptance is wrong, on simulated machines: ``analysis.judgement.judge`` over whole sequences of repeats.
+"""How often acceptance is wrong: ``judgement.judge_repeats`` over sequences of repeats of simulated machines.
 
 A machine's repeats scatter about its true speed. One that is 5 % under its bound must not pass, one that is exactly at
 its reference (whose bound lies 5 % below) must not fail; a machine at its bound exactly is the worst case of both. Each
@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from orchestrator.analysis.judgement import Looks, Reference, judge
+from orchestrator.analysis.judgement import Looks, Reference, judge_repeats
 
 REFERENCE = Reference(1000.0, -0.05, None, "samples/s")
 BOUND = REFERENCE.bounds[0]
@@ -46,7 +46,7 @@ NOISES: dict[str, Draw] = {"normal": normal, "disturbed": disturbed}
 def verdict(values: np.ndarray, rule: Looks) -> tuple[str, int]:
     """The outcome of one machine's repeats, and how many were needed."""
     for count in range(rule.first, rule.limit + 1):
-        outcome = judge(list(values[:count]), REFERENCE, rule).outcome
+        outcome = judge_repeats(list(values[:count]), REFERENCE, rule).outcome
         if outcome != "needs more":
             return outcome, count
     raise AssertionError("the limit always decides")

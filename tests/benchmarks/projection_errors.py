@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from orchestrator.analysis.projection import Network, Observed, Workload, project
+from orchestrator.analysis.projection import Network, Observed, Workload, project_scales
 
 SPREAD = 0.08 / 6
 LIMIT = 0.05
@@ -77,7 +77,7 @@ def projected(item: Published) -> float:
     workload = Workload(
         own, [1.0], normal, item.gradient_bytes * item.parameters * 1e6, message_bytes=item.message_bytes
     )
-    (found,) = project(workload, item.network, [item.ranks], Observed(1, own, 0.0))
+    (found,) = project_scales(workload, item.network, [item.ranks], Observed(1, own, 0.0))
     return found.efficiency
 
 

@@ -1,4 +1,4 @@
-"""False alarms and detections of ``analysis.regression.compare`` on simulated histories.
+"""False alarms and detections of ``analysis.regression.compare_series`` on simulated histories.
 
 A history is 52 weeks of 20 metrics with 5 repeats a week. Every week from the second on is compared with the weeks
 before it. Prints a table: the share of weeks with any alarm among the 20 metrics where nothing changed (the limit is
@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from orchestrator.analysis.changepoints import change_points
-from orchestrator.analysis.regression import Series, compare
+from orchestrator.analysis.changepoints import find_change_points
+from orchestrator.analysis.regression import Series, compare_series
 
 WEEKS, METRICS, REPEATS, NOISE = 52, 20, 5, 0.015
 FALSE_LIMIT, FOUND_LIMIT = 0.01, 0.95
@@ -89,7 +89,7 @@ def false_alarms(random: Random, noise: Callable[[Random, tuple[int, ...]], Draw
     for _ in range(histories):
         values = history(random, noise)
         for index in range(1, WEEKS):
-            alarms += any(item.verdict in ("slower", "faster") for item in compare(week(values, index)))
+            alarms += any(item.verdict in ("slower", "faster") for item in compare_series(week(values, index)))
             looked += 1
     return alarms, looked
 
@@ -105,7 +105,7 @@ def detections(
         weeks = int(random.integers(1, WEEKS)) if before is None else before
         values = history(random, noise, weeks + 1)
         values[weeks, 0] *= 1 - effect
-        found += compare(week(values, weeks))[0].verdict == "slower"
+        found += compare_series(week(values, weeks))[0].verdict == "slower"
     return found, trials
 
 
@@ -118,7 +118,7 @@ def located(
         values = history(random, noise).mean(axis=2)[:, 0]
         at = int(random.integers(4, WEEKS - 4))
         values[at:] *= 1 - effect
-        points = change_points(list(values))
+        points = find_change_points(list(values))
         right += len(points) == 1 and abs(points[0].index - at) <= 1 if effect else bool(points)
     return right, trials
 

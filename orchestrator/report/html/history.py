@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.analysis.courses import Course, courses, set_name
+from orchestrator.analysis.courses import Course, judge_courses, set_column
 from orchestrator.analysis.history import Judged
 from orchestrator.report.html.folder import Folder, moment
 from orchestrator.report.html.plots.figure import plural
@@ -21,8 +21,8 @@ SPARK = (120, 24)
 
 def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
     """The page as index.html; ``rows`` are those of Store.history with courses.COLUMNS. Raises UsageError."""
-    by = set_name(rows)
-    found = sorted(courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
+    by = set_column(rows)
+    found = sorted(judge_courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
     plots = history(found, by)
     where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
     entries = [entry(course, where[place_of(course)].key) for course in found]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.scaling import efficiencies
-from orchestrator.analysis.steps import BlockSums, add_up
+from orchestrator.analysis.steps import BlockSums, add_up_blocks
 from orchestrator.analysis.throughput import Throughput, throughput_of
 
 
@@ -14,7 +14,7 @@ def throughput(total: np.ndarray, samples: np.ndarray, epoch: np.ndarray) -> Thr
     whole = {"total": total, "data": zeros, "compute": total, "communicate": zeros, "samples": samples}
     rows = [{name: values[rank : rank + 1] for name, values in whole.items()} for rank in range(len(total))]
     blocks = [(rank, BlockSums.of(row, epoch)) for rank, row in enumerate(rows)]
-    return throughput_of(add_up(len(total), epoch, blocks))
+    return throughput_of(add_up_blocks(len(total), epoch, blocks))
 
 
 def test_throughput_is_all_samples_over_the_time_of_the_slowest_rank() -> None:

@@ -16,9 +16,9 @@ from orchestrator.analysis.projection import (
     Observed,
     Workload,
     allreduce_s,
-    calibrated,
-    project,
-    step_of,
+    calibrate_communication,
+    mean_step,
+    project_scales,
 )
 from orchestrator.report.document import SCHEMA_FILE
 from orchestrator.report.projections import shared_cores
@@ -43,31 +43,31 @@ def test_a_hierarchy_is_a_ring_within_the_node_and_one_between() -> None:
 
 def test_what_computation_hides_is_not_paid() -> None:
     hidden = Workload(1.0, [1.0], [1.0], 1e8, overlap=0.5, message_bytes=1e6)
-    assert step_of(hidden, NET, 2)[0] == pytest.approx(1.0 + 1e-3, rel=1e-3)
+    assert mean_step(hidden, NET, 2)[0] == pytest.approx(1.0 + 1e-3, rel=1e-3)
     shown = Workload(1.0, [1.0], [1.0], 1e9, overlap=0.5, message_bytes=1e6)
-    assert step_of(shown, NET, 2)[0] == pytest.approx(1.5, rel=0.01)
+    assert mean_step(shown, NET, 2)[0] == pytest.approx(1.5, rel=0.01)
 
 
 def test_more_ranks_wait_for_a_slower_slowest() -> None:
     spread = np.linspace(0.9, 1.1, 33).tolist()
     workload = Workload(1.0, spread, [1.0], 1.0)
-    few, many = (step_of(workload, NET, ranks)[0] for ranks in (2, 1000))
+    few, many = (mean_step(workload, NET, ranks)[0] for ranks in (2, 1000))
     assert few == pytest.approx(1.0 + 0.1 / 3, abs=0.01)
     assert many == pytest.approx(1.1, abs=0.002)
 
 
 def test_calibration_finds_the_cost_that_was_simulated() -> None:
     true = Workload(0.01, [1.0], [1.0], 4e7, overlap=0.0, cost=3.0)
-    seen = [Observed(ranks, step_of(true, NET, ranks)[0], step_of(true, NET, ranks)[4]) for ranks in (1, 2, 4)]
-    found = calibrated(Workload(0.01, [1.0], [1.0], 4e7, overlap=0.0), NET, seen[:2])
+    seen = [Observed(ranks, mean_step(true, NET, ranks)[0], mean_step(true, NET, ranks)[4]) for ranks in (1, 2, 4)]
+    found = calibrate_communication(Workload(0.01, [1.0], [1.0], 4e7, overlap=0.0), NET, seen[:2])
     assert found.cost == pytest.approx(3.0, rel=1e-3)
-    (guess,) = project(found, NET, [4], seen[0])
+    (guess,) = project_scales(found, NET, [4], seen[0])
     assert guess.efficiency == pytest.approx(seen[0].step_s / seen[2].step_s, rel=1e-3)
 
 
 def test_ranks_that_share_too_few_cores_take_turns() -> None:
     workload = Workload(1.0, [1.0], [1.0], 1.0, cores=2)
-    assert [step_of(workload, NET, ranks)[0] for ranks in (1, 2, 4)] == pytest.approx([1, 1, 2], rel=1e-3)
+    assert [mean_step(workload, NET, ranks)[0] for ranks in (1, 2, 4)] == pytest.approx([1, 1, 2], rel=1e-3)
 
 
 def with_steps(record: RunRecord) -> RunRecord:

@@ -11,7 +11,7 @@ from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 from commands import Command
 from stored import stored_run
 
-from orchestrator.analysis.courses import COLUMNS, courses, set_name
+from orchestrator.analysis.courses import COLUMNS, judge_courses, set_column
 from orchestrator.store.store import RunRecord, Store
 
 WEEK = 7 * 86400.0
@@ -59,8 +59,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def test_each_series_is_judged_by_its_own_newest_set(results: Path) -> None:
     rows = Store(f"sqlite:///{results / 'store.sqlite'}").history(columns=COLUMNS)
-    assert set_name(rows) == "week"
-    found = {(item.key["cluster"], item.key["dataset_source"]): item for item in courses(rows, "week")}
+    assert set_column(rows) == "week"
+    found = {(item.key["cluster"], item.key["dataset_source"]): item for item in judge_courses(rows, "week")}
     verdicts = {place: str(item.judged[0].comparison.verdict) for place, item in found.items()}
     assert (verdicts["fast", "real"], verdicts["fast", "stand-in"]) == ("slower", "no change")
     assert verdicts[EVIL, "real"] in ("no change", "not enough runs")  # a step among the earlier sets widens the spread
@@ -74,8 +74,8 @@ def test_a_young_store_is_shown_by_campaign(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}")
     store.put_all([stored_run(tmp_path, f"c{number}", created=1.79e9 + number) for number in range(3)])
     rows = store.history(columns=COLUMNS)
-    assert set_name(rows) == "campaign"
-    (course,) = courses(rows, "campaign")
+    assert set_column(rows) == "campaign"
+    (course,) = judge_courses(rows, "campaign")
     assert [level.name for level in course.levels] == ["c0", "c1", "c2"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.analysis.accuracy import median_curve
-from orchestrator.analysis.statistics import olympic
+from orchestrator.analysis.statistics import olympic_summary
 from orchestrator.report.html.plots.figure import (
     SYMBOLS,
     Plot,
@@ -178,7 +178,7 @@ def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: s
     for members in scales:
         nodes = members[0]["nodes"]
         values = [entry["run"]["time_to_accuracy_s"] for entry in members]
-        found = olympic(values)
+        found = olympic_summary(values)
         dots += [
             (nodes, value, label(entry["run"]["run"]))
             for entry, value in zip(members, values, strict=True)
