@@ -13,6 +13,7 @@ from orchestrator.records import choices
 from workloads.runtime import communicators
 from workloads.runtime.errors import is_communication_failure
 from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, build_optimizer
+from workloads.runtime.procedures.procedure import PROCEDURES
 
 OPTIMIZER = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9, "betas": (0.9, 0.999), "fused": False}
 
@@ -23,8 +24,9 @@ OPTIMIZER = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9, "betas"
         (communicators.COMMUNICATORS, choices.COMMUNICATORS),
         (LAUNCHERS, choices.LAUNCHERS),
         (SCHEDULERS, choices.SCHEDULERS),
+        (PROCEDURES, choices.TASK_MODES),
     ],
-    ids=["communicators", "launchers", "schedulers"],
+    ids=["communicators", "launchers", "schedulers", "procedures"],
 )
 def test_a_table_has_exactly_the_names_that_there_are(table: dict[str, Any], names: dict[str, Any]) -> None:
     assert set(table) == set(names)

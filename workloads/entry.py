@@ -1,7 +1,7 @@
 """What every rank runs: ``python -m workloads.entry RUN_DIRECTORY --attempt N``.
 
-Joins the communicator, checks that the world is the planned one, stages the data, trains or infers, gathers what the
-ranks measured, and has rank 0 write the result last.
+Joins the communicator, checks that the world is the planned one, stages the data, does the run's procedure, gathers
+what the ranks measured, and has rank 0 write the result last. What a procedure does is its own affair.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.records import RESULT_SCHEMA, AttemptDirectory, RunDirectory, RunSpec, now, write_json
 from workloads.runtime.errors import write_error
-from workloads.runtime.measurement.attempts import earlier_attempts, stopping_on_signal, write_stopped
 from workloads.runtime.measurement.progress import Progress, SignsOfLife
+
+if TYPE_CHECKING:
+    from workloads.runtime.procedures.procedure import Procedure
 
 RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RANK")
 
@@ -66,79 +67,67 @@ class Rank:
     def run(self) -> None:
         """From nothing to a result."""
         self.progress.started = process_start()
-        phases = [("import", self.progress.started)]
+        begun = {"import": self.progress.started}
         import torch
 
         from workloads.runtime.communicators import join
         from workloads.runtime.measurement import energy
+        from workloads.runtime.measurement.places import describe_world, take_place
         from workloads.runtime.measurement.telemetry import TelemetryFile
-        from workloads.runtime.procedures.inference import Inference
-        from workloads.runtime.procedures.suited import settle
-        from workloads.runtime.procedures.training import Trainer
+        from workloads.runtime.procedures.procedure import RunContext, procedure_path
 
-        torch.set_num_threads(self.spec.threads_per_rank)
-        task_class = load_attribute(self.spec.settings["task"])
-        dataset_module = importlib.import_module(self.spec.settings["dataset_module"])
+        spec = self.spec
+        torch.set_num_threads(spec.threads_per_rank)
+        procedure_class: type[Procedure] = load_attribute(procedure_path(spec))
+        task_class = load_attribute(spec.settings["task"]) if spec.settings["task"] else None
+        dataset_module = importlib.import_module(spec.settings["dataset_module"])
 
-        phases.append(("rendezvous", self.enter("rendezvous")))
-        self.communicator = communicator = join(self.spec.comm)
-        communicator.check_world(self.spec.ranks)
+        begun["rendezvous"] = self.enter("rendezvous")
+        self.communicator = communicator = join(spec.comm)
+        communicator.check_world(spec.ranks)
         self.rank = communicator.rank
-        device, place = self.place(torch)
-        settle(self.spec.settings["training"], device, communicator)
+        device, place = take_place(spec, self.rank)
 
-        phases.append(("staging", self.enter("staging")))
-        folder = self.stage(str(dataset_module.folder_name(self.spec.settings["dataset"])))
-        dataset = dataset_module.verify(folder, self.spec.settings["dataset"], thorough=False)
+        begun["staging"] = self.enter("staging")
+        name = str(dataset_module.folder_name(spec.settings["dataset"]))
+        folder = self.stage(name) if procedure_class.reads_staged_copy else Path(spec.data_folder) / name
+        dataset = dataset_module.verify(folder, spec.settings["dataset"], thorough=False)
         self.progress.collective = True
         communicator.barrier()
         self.progress.collective = False
 
-        phases.append(("build", self.enter("build")))
-        procedure: Any
-        if self.spec.mode == "probe":
-            # A probe's task is its procedure: there is no model, so nothing to train or to infer.
-            procedure = task_class(self.spec, folder, communicator, device, self.progress)
-        elif self.spec.mode == "inference":
-            task = task_class(self.spec.settings, folder)
-            procedure = Inference(self.spec, task, communicator, device, self.progress)
-        else:
-            task = task_class(self.spec.settings, folder)
-            log = self.start_log(*(start for _, start in phases[-2:]))
-            earlier = earlier_attempts(self.directory, self.attempt.number)
-            procedure = Trainer(
-                self.spec, task, communicator, device, self.progress, log, self.directory.checkpoint, earlier
-            )
-            self.end_init(log, procedure)
-        stops = [start for _, start in phases[1:]] + [time.time()]
-        procedure.telemetry.phases = [(name, start, stop) for (name, start), stop in zip(phases, stops, strict=True)]
-
+        begun["build"] = self.enter("build")
         file = TelemetryFile(self.attempt.telemetry, place, communicator)
+        context = RunContext(
+            spec=spec, directory=self.directory, attempt=self.attempt, folder=folder, task_class=task_class,
+            communicator=communicator, device=device, progress=self.progress, file=file, begun=begun,
+            warnings=self.warnings,
+        )  # fmt: skip
+        procedure = procedure_class(context)
+        stops = [*list(begun.values())[1:], time.time()]
+        procedure.telemetry.phases = [
+            (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
+        ]
+
         sampler, reason = energy.begin(place["local_rank"])
-        begun = time.time()
-        if isinstance(procedure, Trainer):
-            procedure.on_checkpoint = lambda: file.write(procedure.telemetry)
-            with stopping_on_signal(self.progress):
-                measured = self.train(procedure)
-        else:
-            measured = procedure.run()
+        called = time.time()
+        measured = procedure.run()
 
         self.progress.enter("collect")
-        span = (procedure.run_start if isinstance(procedure, Trainer) else begun, time.time())
-        target_after = procedure.target_after if isinstance(procedure, Trainer) else None
-        used, curves = energy.conclude(sampler, reason, communicator, place, span, target_after)
+        span = (procedure.run_start or called, time.time())
+        used, curves = energy.conclude(sampler, reason, communicator, place, span, procedure.target_after)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
-        world = self.describe_world(place)
+        world = describe_world(spec, place, communicator, self.warnings)
         if self.rank == 0 and measured is not None:
             result = {
                 "schema": RESULT_SCHEMA,
-                "run": self.spec.run,
-                "campaign": self.spec.campaign,
-                "mode": self.spec.mode,
+                "run": spec.run,
+                "campaign": spec.campaign,
+                "mode": spec.mode,
                 "state": "completed",
                 **measured,
-                "pictures": self.draw(task, procedure.model, device) if self.spec.settings["pictures"] else [],
+                "pictures": self.draw(procedure) if spec.settings["pictures"] else [],
                 "ended": now(),
                 "world": world,
                 "dataset": dataset,
@@ -150,8 +139,7 @@ class Rank:
     def stage(self, name: str) -> Path:
         """Where to read the data from: where they are kept, or their copy on this node's own disk."""
         source = Path(self.spec.data_folder) / name
-        if self.spec.scratch_folder is None or self.spec.mode == "probe":
-            # A probe's reading is a measurement of where the data are kept.
+        if self.spec.scratch_folder is None:
             return source
         from workloads.runtime.samples.staging import scratch_folder, stage
 
@@ -161,100 +149,12 @@ class Rank:
         use = f"{self.attempt.path} {self.spec.campaign}"
         return Path(stage(source, scratch_folder(self.spec.scratch_folder), name, progress, use)["folder"])
 
-    def start_log(self, staging_start: float, staging_stop: float) -> Any:
-        """MLPerf's log of a training run, on rank 0; initialisation begins."""
-        from workloads.runtime.measurement.mllog import MlperfLog
-
-        log = MlperfLog(self.attempt.mllog if self.rank == 0 else None)
-        log.start("staging", at=staging_start)
-        log.stop("staging", at=staging_stop)
-        log.start("init")
-        return log
-
-    def end_init(self, log: Any, trainer: Any) -> None:
-        """Initialisation has ended: log what will be trained."""
-        log.describe(
-            self.spec,
-            {
-                "accelerators_per_node": self.spec.ranks_per_node if trainer.device.type == "cuda" else 0,
-                "global_batch": trainer.global_batch,
-                "training_samples": len(trainer.task.training_set),
-                "evaluation_samples": len(trainer.task.evaluation_set),
-                "learning_rate": trainer.rate.peak,
-            },
-        )
-        log.stop("init")
-
-    def train(self, trainer: Any) -> dict[str, Any] | None:
-        """Train, keep the trained model, and return the result's entries; None if training was asked to stop."""
-        from workloads.runtime.procedures.optimization import is_fused
-
-        outcome = trainer.train()
-        if outcome.stopped == "requested":
-            if self.rank == 0:
-                write_stopped(self.attempt, outcome.position.total_steps, self.progress.elapsed())
-            return None
-        target, settings = self.spec.settings["quality"], self.spec.settings["training"]
-        if self.rank == 0 and settings["keep_model"]:
-            self.keep_model(trainer.model, outcome.quality)
-        return {
-            "stopped": outcome.stopped,
-            "quality": {
-                "metric": target["metric"],
-                "value": outcome.quality.get(target["metric"]),
-                "target": target["target"],
-                "basis": target["basis"],
-                "reached": outcome.position.time_to_accuracy is not None,
-                "all": outcome.quality,
-            },
-            "time_to_accuracy_s": outcome.position.time_to_accuracy,
-            "training": {
-                "epochs": outcome.position.epoch + (1 if outcome.position.step else 0),
-                "steps": outcome.position.total_steps,
-                "samples": outcome.position.samples,
-                "elapsed_s": self.progress.elapsed(),
-                "redone_s": outcome.position.redone,
-                "global_batch": trainer.global_batch,
-                "learning_rate": trainer.rate.peak,
-                "learning_rate_scaling": settings["learning_rate_scaling"],
-                "precision": settings["precision"],
-                "gradient_precision": settings["gradient_precision"],
-                "channels_last": settings["channels_last"],
-                "compile": settings["compile"],
-                "kernels": settings["kernels"],
-                "fused": is_fused(trainer.optimizer),
-                "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
-                "step_work": self.step_work(trainer) if self.rank == 0 else None,
-            },
-        }
-
-    def step_work(self, trainer: Any) -> dict[str, int] | None:
-        """What a step of this rank takes. A failure is a warning: what was measured stands."""
-        from workloads.runtime.procedures.arithmetic import step_work
-
-        try:
-            return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entries()
-        except Exception as error:
-            self.warnings.append(f"the arithmetic of a step was not counted: {type(error).__name__}: {error}")
-            return None
-
-    def keep_model(self, model: Any, quality: dict[str, float]) -> None:
-        """Write the trained model for later inference. A failure is a warning: what was measured stands."""
-        from workloads.runtime.procedures.weights import save_weights
-
-        facts = {"campaign": self.spec.campaign, "run": self.spec.run, "quality": quality}
-        try:
-            save_weights(self.directory.weights, model, facts)
-        except (OSError, RuntimeError) as error:
-            self.warnings.append(f"the trained model was not kept: {error}")
-
-    def draw(self, task: Any, model: Any, device: Any) -> list[str]:
-        """Have the task draw some samples; names of the pictures in the attempt's folder. A failure is a warning."""
+    def draw(self, procedure: Procedure) -> list[str]:
+        """Have the procedure draw; names of the pictures in the attempt's folder. A failure is a warning."""
         # Plotting may take longer than a step: a phase of its own is a sign of life.
         self.enter("draw")
         try:
-            model.eval()
-            task.draw(model, device, self.attempt.pictures)
+            procedure.draw(self.attempt.pictures)
         except Exception as error:
             self.warnings.append(f"no picture was drawn: {type(error).__name__}: {error}")
         return [self.attempt.pictures.name] if self.attempt.pictures.exists() else []
@@ -263,52 +163,6 @@ class Rank:
         """A phase begins now; returns when that is."""
         self.progress.enter(phase)
         return time.time()
-
-    def place(self, torch: Any) -> tuple[Any, dict[str, Any]]:
-        """The device of this rank, and where it is in the machine."""
-        from workloads.runtime.samples.memory import keep_freed_memory
-
-        local_rank = self.communicator.rank % self.spec.ranks_per_node
-        device = torch.device("cpu")
-        name = "cpu"
-        if torch.cuda.is_available():
-            device = torch.device("cuda", local_rank % torch.cuda.device_count())
-            torch.cuda.set_device(device)
-            name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
-        else:
-            keep_freed_memory()
-        host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-        return device, {
-            "host": host,
-            "node": self.communicator.rank // self.spec.ranks_per_node,
-            "local_rank": local_rank,
-            "device": name,
-            "cores": sorted(os.sched_getaffinity(0)),
-        }
-
-    def describe_world(self, place: dict[str, Any]) -> dict[str, Any]:
-        """What the ranks run on, and what is amiss with it. Collective; complete on rank 0."""
-        hosts = self.communicator.gather_text(place["host"])
-        devices = self.communicator.gather_text(place["device"])
-        cores = self.communicator.gather_text(",".join(map(str, place["cores"])))
-        if hosts is None or devices is None or cores is None:
-            return {}
-        for kind, held in (("accelerator", devices), ("cores", cores)):
-            owners: dict[tuple[str, str], list[int]] = {}
-            for rank, what in enumerate(zip(hosts, held, strict=True)):
-                owners.setdefault(what, []).append(rank)
-            shared = {what: ranks for what, ranks in owners.items() if len(ranks) > 1 and what[1] != "cpu"}
-            for (host, name), ranks in shared.items():
-                self.warnings.append(f"ranks {', '.join(map(str, ranks))} share {kind} {name} on {host}")
-        return {
-            "ranks": self.spec.ranks,
-            "nodes": self.spec.nodes,
-            "hosts": hosts,
-            "devices": devices,
-            "cores": cores,
-            "comm": self.spec.comm,
-            "threads_per_rank": self.spec.threads_per_rank,
-        }
 
 
 def main(arguments: list[str] | None = None) -> int:

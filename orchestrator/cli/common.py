@@ -123,11 +123,11 @@ def missed_target(entry: Mapping[str, Any]) -> bool:
     """Whether a run that had the chance fell short of its quality target: one cut to a few steps had none, nor had a
     model that was never trained.
     """
-    if entry["mode"] == "probe":
-        return not entry["quality"]["reached"]
-    if entry["mode"] == "inference":
-        return entry["inference"]["weights"]["source"] == "checkpoint" and not entry["quality"]["reached"]
-    return entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps"
+    if entry["mode"] == "training":
+        return entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps"
+    if entry["mode"] == "inference" and entry["inference"]["weights"]["source"] != "checkpoint":
+        return False
+    return not entry["quality"]["reached"]
 
 
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:

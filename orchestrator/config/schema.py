@@ -135,13 +135,14 @@ class DownloadConfig:
 
 @dataclass
 class BenchmarkConfig:
-    """A science workload: ``workloads/NAME/benchmark.yaml``. ``modes``: what it can do. ``pictures``: draw some samples
-    when a run is done.
+    """A science workload: ``workloads/NAME/benchmark.yaml``. ``modes``: what it can do; training and inference need a
+    ``task``, any other mode the benchmark's own ``procedure``. ``pictures``: draw some samples when a run is done.
     """
 
     name: str = MISSING
     summary: str = ""
-    task: str = MISSING
+    task: str | None = None
+    procedure: str | None = None
     dataset_module: str = MISSING
     dataset: dict[str, Any] = field(default_factory=dict)
     download: DownloadConfig = field(default_factory=DownloadConfig)

@@ -20,6 +20,7 @@ from orchestrator.records.choices import (
     SCALE_MODES,
     SCHEDULERS,
     SCHEDULES,
+    TASK_MODES,
 )
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -103,11 +104,16 @@ def batch_sizes(config: dict[str, Any]) -> None:
 
 
 def mode_of_benchmark(config: dict[str, Any]) -> None:
-    """A probe has no model to train, and a science workload nothing to probe."""
+    """A probe has no model to train, and a science workload nothing to probe. A mode needs what carries it out."""
     mode, modes = config["mode"], config["benchmark"]["modes"]
     if mode not in modes:
         raise UsageError(
             f"mode={mode} is nothing that benchmark={config['benchmark']['name']} does: set mode={modes[0]}."
+        )
+    key = "task" if mode in TASK_MODES else "procedure"
+    if not config["benchmark"][key]:
+        raise UsageError(
+            f"benchmark.{key} is not set, which mode={mode} needs: name a class, as in workloads.NAME.{key}:Class."
         )
 
 

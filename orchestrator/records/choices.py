@@ -68,7 +68,10 @@ MODES: Mapping[str, str] = {
     "training": "train, and measure throughput, quality and time to accuracy",
     "inference": "predict with a trained model, and measure latency and throughput",
     "probe": "measure the machine itself: nodes, links, collective operations",
+    "noop": "do nothing, and measure what starting, joining and collecting take",
 }
+TASK_MODES = ("training", "inference")
+"""What any benchmark with a task can do. For another mode a benchmark needs a procedure of its own."""
 
 SCALE_MODES: Mapping[str, str] = {
     "single": "every scale by itself",

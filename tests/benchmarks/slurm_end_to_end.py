@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 REFRAME = "reframe-hpc==4.10.4"
 LIMIT = 1.2
 SECONDS = 240
-RUN = ["benchmark=noop", "mode=probe", "cluster=testcluster", "nodes=2"]
+RUN = ["benchmark=noop", "mode=noop", "cluster=testcluster", "nodes=2"]
 
 TEST = """
 import os

@@ -26,7 +26,7 @@ from orchestrator.launch.slurm_script import shape
 from orchestrator.plan import Site, plan
 
 LEAST = 4.0
-RUNS = ["benchmark=noop", "mode=probe", "cluster=testcluster", "nodes=2", "comm=mpi"]
+RUNS = ["benchmark=noop", "mode=noop", "cluster=testcluster", "nodes=2", "comm=mpi"]
 LATER = "+cluster.slurm.additional.begin=now+1hour"
 
 

@@ -117,7 +117,7 @@ def test_the_doctor_says_what_is_wrong_and_what_would_be_right(
 
 
 def test_a_detached_campaign_is_finished_by_resume(on_slurm: list[str], orchestrator: Command) -> None:
-    words = ["benchmark=noop", "mode=probe", "cluster=testcluster", "comm=mpi", "nodes=2", "campaign=c"]
+    words = ["benchmark=noop", "mode=noop", "cluster=testcluster", "comm=mpi", "nodes=2", "campaign=c"]
     left = orchestrator(*words, "--detach")
     assert left.code == 0, left.err
     done = orchestrator("resume", "c", "--json")

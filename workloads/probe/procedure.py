@@ -17,29 +17,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from orchestrator.records import RunSpec
 from workloads.probe.groups import Group, groups_of
 from workloads.probe.inventory import node_inventory
 from workloads.probe.pairing import rounds_of_pairs, turns
 from workloads.probe.rates import FileRead, MatrixProduct, Triad
 from workloads.probe.readings import Readings
-from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.procedures.procedure import Procedure, RunContext
+from workloads.runtime.procedures.quality import quality_entry
 
 WARM_UP = 3
 FEWEST, MOST = 4, 20000
 """Messages of one measurement."""
 
 
-class HealthProbe:
+class HealthProbe(Procedure):
     """Measures this rank, its node's pairs with other nodes, and all ranks together."""
 
-    def __init__(
-        self, spec: RunSpec, folder: Path, communicator: Communicator, device: torch.device, progress: Progress
-    ) -> None:
-        self.spec, self.folder, self.communicator = spec, folder, communicator
-        self.device, self.progress = device, progress
+    reads_staged_copy = False
+    """Its reading is a measurement of where the data are kept."""
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
+        spec, communicator, self.folder = context.spec, context.communicator, context.folder
         self.settings: Mapping[str, Any] = spec.settings["probe"]
         self.telemetry = Telemetry(0)
         self.node = communicator.rank // spec.ranks_per_node
@@ -63,25 +63,12 @@ class HealthProbe:
         right = int(self.communicator.sum(np.array([int(not self.right)], np.int64))[0]) == 0
         self.telemetry.further["correct"] = np.array([float(self.right)])
         self.telemetry.further = {f"probe/{name}": array for name, array in self.telemetry.further.items()}
-        target = self.spec.settings["quality"]
         return {
             "stopped": None,
-            "quality": {
-                "metric": target["metric"],
-                "value": float(right),
-                "target": target["target"],
-                "basis": target["basis"],
-                "reached": right,
-                "all": {target["metric"]: float(right)},
-            },
+            "quality": quality_entry(self.quality, {self.quality["metric"]: float(right)}),
             "time_to_accuracy_s": None,
             "probe": {"inventory": inventory},
         }
-
-    def enter(self, phase: str) -> None:
-        """A phase of the run begins."""
-        self.telemetry.enter(phase)
-        self.progress.enter(phase)
 
     def inventories(self) -> dict[str, Any]:
         """What each node is made of, by node number; on rank 0."""

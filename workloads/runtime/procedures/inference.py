@@ -17,35 +17,28 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from orchestrator.records import RunSpec
-from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.compilation import compiled
-from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate, reaches
+from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate
+from workloads.runtime.procedures.procedure import ModelProcedure, RunContext
+from workloads.runtime.procedures.quality import quality_entry
 from workloads.runtime.procedures.weights import digest, load_weights
 from workloads.runtime.samples.loader import Loader, readers_for
 from workloads.runtime.samples.sampler import share
-from workloads.runtime.task import Arrays, Task, to_device
+from workloads.runtime.task import Arrays, to_device
 
 PERCENTILES = (50, 90, 99)
 
 
-class Inference:
+class Inference(ModelProcedure):
     """Measures one task's model on all ranks together."""
 
-    def __init__(
-        self, spec: RunSpec, task: Task, communicator: Communicator, device: torch.device, progress: Progress
-    ) -> None:
-        self.spec = spec
-        self.task = task
-        self.communicator = communicator
-        self.device = device
-        self.progress = progress
-        self.training: dict[str, Any] = spec.settings["training"]
-        self.settings: dict[str, Any] = spec.settings["inference"]
-        self.quality: dict[str, Any] = spec.settings["quality"]
-        samples = task.evaluation_set
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
+        communicator = self.communicator
+        self.training: dict[str, Any] = self.spec.settings["training"]
+        self.settings: dict[str, Any] = self.spec.settings["inference"]
+        samples = self.task.evaluation_set
         # Ranks with a sample less than others still take part in every step.
         largest_share = -(-len(samples) // communicator.size)
         self.batches = -(-largest_share // self.training["evaluation_batch_size"])
@@ -54,7 +47,6 @@ class Inference:
         first = share(np.arange(len(samples)), communicator.rank, communicator.size)[:1]
         begin = int(first[0]) if len(first) else 0
         self.own = (begin + np.arange(max(self.settings["batch_sizes"]))) % len(samples)
-        self.model: nn.Module
         self.forward: nn.Module
         self.facts: dict[str, Any] = {}
 
@@ -174,17 +166,9 @@ class Inference:
         """What goes into the result, on rank 0, from the ranks' measurements (R, …)."""
         load, latency, from_file, rates = (np.asarray(array) for array in gathered.values())
         path = self.settings["checkpoint"]
-        value = values[self.quality["metric"]]
         return {
             "stopped": None,
-            "quality": {
-                "metric": self.quality["metric"],
-                "value": value,
-                "target": self.quality["target"],
-                "basis": self.quality["basis"],
-                "reached": reaches(value, self.quality),
-                "all": values,
-            },
+            "quality": quality_entry(self.quality, values),
             "time_to_accuracy_s": None,
             "inference": {
                 "weights": {
@@ -216,11 +200,6 @@ class Inference:
         self.progress.collective = True
         self.communicator.barrier()
         self.progress.collective = False
-
-    def enter(self, phase: str) -> None:
-        """A phase of the run begins."""
-        self.telemetry.enter(phase)
-        self.progress.enter(phase)
 
 
 def latency_summary(seconds: npt.NDArray[np.floating]) -> dict[str, Any]:

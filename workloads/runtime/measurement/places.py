@@ -1,0 +1,60 @@
+"""Where each rank runs, on which device and cores, and what is amiss with that."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import torch
+
+from orchestrator.records import RunSpec
+from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.samples.memory import keep_freed_memory
+
+
+def take_place(spec: RunSpec, rank: int) -> tuple[torch.device, dict[str, Any]]:
+    """The device of this rank, taken into use, and where the rank is in the machine."""
+    local_rank = rank % spec.ranks_per_node
+    device = torch.device("cpu")
+    name = "cpu"
+    if torch.cuda.is_available():
+        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+        name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
+    else:
+        keep_freed_memory()
+    return device, {
+        "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+        "node": rank // spec.ranks_per_node,
+        "local_rank": local_rank,
+        "device": name,
+        "cores": sorted(os.sched_getaffinity(0)),
+    }
+
+
+def describe_world(
+    spec: RunSpec, place: dict[str, Any], communicator: Communicator, warnings: list[str]
+) -> dict[str, Any]:
+    """What the ranks run on, on rank 0. What several ranks share is added to ``warnings``. Collective."""
+    hosts = communicator.gather_text(place["host"])
+    devices = communicator.gather_text(place["device"])
+    cores = communicator.gather_text(",".join(map(str, place["cores"])))
+    if hosts is None or devices is None or cores is None:
+        return {}
+    for kind, held in (("accelerator", devices), ("cores", cores)):
+        owners: dict[tuple[str, str], list[int]] = {}
+        for rank, what in enumerate(zip(hosts, held, strict=True)):
+            owners.setdefault(what, []).append(rank)
+        shared = {what: ranks for what, ranks in owners.items() if len(ranks) > 1 and what[1] != "cpu"}
+        for (host, name), ranks in shared.items():
+            warnings.append(f"ranks {', '.join(map(str, ranks))} share {kind} {name} on {host}")
+    return {
+        "ranks": spec.ranks,
+        "nodes": spec.nodes,
+        "hosts": hosts,
+        "devices": devices,
+        "cores": cores,
+        "comm": spec.comm,
+        "threads_per_rank": spec.threads_per_rank,
+    }

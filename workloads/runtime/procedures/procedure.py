@@ -1,0 +1,110 @@
+"""What a run does once its ranks have joined: the contract of all procedures, and the table by mode."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from orchestrator.records import AttemptDirectory, RunDirectory, RunSpec
+from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
+from workloads.runtime.procedures.suited import settle
+from workloads.runtime.task import Task
+
+PROCEDURES = {
+    "training": "workloads.runtime.procedures.training_run:Training",
+    "inference": "workloads.runtime.procedures.inference:Inference",
+}
+"""Classes of the procedures that any benchmark with a task can do, by mode."""
+
+
+def procedure_path(spec: RunSpec) -> str:
+    """The "package.module:Class" of a run's procedure: its mode's, else the benchmark's own.
+
+    Version 0.1 wrote a benchmark's own procedure down as its task.
+    """
+    return PROCEDURES.get(spec.mode) or str(spec.settings.get("procedure") or spec.settings["task"])
+
+
+@dataclass(kw_only=True)
+class RunContext:
+    """What a procedure finds when it begins: its run, the data, the ranks that it works with, and where to write.
+
+    ``folder`` is the data set's. ``task_class`` is the benchmark's, None if it has none. ``begun`` says when each phase
+    so far began, in seconds since the epoch. To ``warnings`` goes what the result should warn of.
+    """
+
+    spec: RunSpec
+    directory: RunDirectory
+    attempt: AttemptDirectory
+    folder: Path
+    task_class: type[Task] | None
+    communicator: Communicator
+    device: torch.device
+    progress: Progress
+    file: TelemetryFile
+    begun: Mapping[str, float]
+    warnings: list[str]
+
+
+class Procedure(ABC):
+    """What one rank does and measures between joining its communicator and the result. All ranks do the same."""
+
+    reads_staged_copy = True
+    """Whether data may come from a copy on the node's own disk."""
+    telemetry: Telemetry
+
+    def __init__(self, context: RunContext) -> None:
+        """Raises what makes the run impossible. Collective."""
+        self.context = context
+        self.spec = context.spec
+        self.communicator = context.communicator
+        self.device = context.device
+        self.progress = context.progress
+        self.quality: dict[str, Any] = context.spec.settings["quality"]
+
+    @abstractmethod
+    def run(self) -> dict[str, Any] | None:
+        """Do it. The result's entries, complete on rank 0; None if the run was asked to stop and will go on later."""
+
+    @property
+    def run_start(self) -> float | None:
+        """When the measured part began, seconds since the epoch; None: when ``run`` was called."""
+        return None
+
+    @property
+    def target_after(self) -> float | None:
+        """How long after ``run_start`` the target was reached, s; None if it was not."""
+        return None
+
+    def draw(self, path: Path) -> None:  # noqa: B027
+        """Write a picture of what came out, where there is something to see. Rank 0 alone is asked, after ``run``."""
+
+    def enter(self, phase: str) -> None:
+        """A phase of the run begins."""
+        self.telemetry.enter(phase)
+        self.progress.enter(phase)
+
+
+class ModelProcedure(Procedure):
+    """A procedure that works on the model of a benchmark's task."""
+
+    model: nn.Module
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
+        assert context.task_class is not None, f"mode={self.spec.mode} needs a benchmark with a task"
+        settle(self.spec.settings["training"], self.device, self.communicator)
+        self.task = context.task_class(self.spec.settings, context.folder)
+
+    def draw(self, path: Path) -> None:
+        """A few samples of the evaluation set, as the task shows them."""
+        self.model.eval()
+        self.task.draw(self.model, self.device, path)

@@ -1,0 +1,27 @@
+"""How good a run was, as its result says it: one form for all procedures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workloads.runtime.procedures.evaluation import reaches
+
+
+def quality_entry(
+    quality: Mapping[str, Any], values: Mapping[str, float], reached: bool | None = None
+) -> dict[str, Any]:
+    """The result's entry, from the benchmark's ``quality`` settings and all metrics by name.
+
+    The value is None where the metric was never measured. ``reached``: whether the target ever was, None: whether the
+    value reaches it.
+    """
+    value = values.get(quality["metric"])
+    return {
+        "metric": quality["metric"],
+        "value": value,
+        "target": quality["target"],
+        "basis": quality["basis"],
+        "reached": (value is not None and reaches(value, quality)) if reached is None else reached,
+        "all": dict(values),
+    }
