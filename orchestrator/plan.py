@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from orchestrator.config.validate import lookup, node_counts
+from orchestrator.config.validate import lookup
 from orchestrator.errors import UsageError
-from orchestrator.records import RunSpec, document_hash
+from orchestrator.records import RunSpec, document_hash, global_batch
 
 SCALES_AND_REPEATS = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
 """Settings in which the runs of one problem may differ: those that make its scales and its repeats."""
@@ -84,7 +84,7 @@ def extents(configs: Sequence[Mapping[str, Any]]) -> dict[str, Extent]:
     """The node counts of each problem over all configurations of a campaign: ``nodes=1,2 -m`` is ``nodes=[1,2]``."""
     counts: dict[str, list[int]] = {}
     for config in configs:
-        counts.setdefault(problem_of(config), []).extend(node_counts(config["nodes"]))
+        counts.setdefault(problem_of(config), []).extend(config["nodes"])
     return {problem: Extent(min(found), max(found)) for problem, found in counts.items()}
 
 
@@ -107,8 +107,8 @@ def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
     if config["cluster"]["one_machine"] and settings["probe"]["at_once"] is None:
         settings["probe"] = {**settings["probe"], "at_once": 1}
     training = settings["training"] = {**settings["training"]}
-    if config["scale"]["mode"] == "strong" and training["global_batch_size"] is None:
-        training["global_batch_size"] = training["batch_size"] * extent.smallest * config["cluster"]["ranks_per_node"]
+    if config["scale"]["mode"] == "strong":
+        training["global_batch_size"] = global_batch(training, extent.smallest * config["cluster"]["ranks_per_node"])
     return settings
 
 
@@ -128,7 +128,7 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site, extent: Exte
     data = Path(config["cluster"]["paths"]["data"])
     digest = document_hash(science_of(config))
     runs = []
-    for nodes in node_counts(config["nodes"]):
+    for nodes in config["nodes"]:
         for repeat in range(config["repeats"]):
             spec = RunSpec(
                 campaign=campaign,

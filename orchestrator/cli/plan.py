@@ -9,6 +9,7 @@ from orchestrator.cli import common
 from orchestrator.cli.run import configurations
 from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.plan import warnings
+from orchestrator.records import global_batch
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,8 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     printed: dict[str, str] = {}
     for run in campaign.runs:
         spec = run.spec
-        training = spec.settings["training"]
-        batch = training["global_batch_size"] or training["batch_size"] * spec.ranks * training["accumulate"]
+        batch = global_batch(spec.settings["training"], spec.ranks)
         print(
             f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {spec.ranks} ranks, {spec.threads_per_rank} threads "
             f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import common
-from orchestrator.config.compose import compose_all
-from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 def configurations(options: common.Options) -> list[dict[str, Any]]:
     """The valid configurations of a command line. Raises UsageError."""
+    from orchestrator.config.compose import compose_all
+    from orchestrator.config.validate import validate
+
     configs = compose_all(options.overrides, options.multirun, options.config_dir)
     for config in configs:
         validate(config)

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from orchestrator.config import source
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
+from orchestrator.config.validate import node_counts
 from orchestrator.errors import UsageError, nearest
 
 PRIMARY = "orchestrator"
@@ -70,7 +71,7 @@ def compose_all(
 
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
-    """The resolved configuration for plain overrides, as JSON-like values."""
+    """The resolved configuration for plain overrides, as JSON-like values; ``nodes`` is a list in any case."""
     config = compose(config_name=primary, overrides=list(overrides))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -79,7 +80,7 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     assert isinstance(resolved, dict)
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
-    return {str(key): value for key, value in resolved.items()}
+    return {str(key): value for key, value in resolved.items()} | {"nodes": node_counts(resolved["nodes"])}
 
 
 def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig) -> list[str]:

@@ -73,7 +73,7 @@ def batch_divides(config: dict[str, Any]) -> None:
     batch = config["benchmark"]["training"]["global_batch_size"]
     if batch is None:
         return
-    for nodes in node_counts(config["nodes"]):
+    for nodes in config["nodes"]:
         ranks = nodes * config["cluster"]["ranks_per_node"]
         if batch < ranks:
             raise UsageError(
@@ -212,7 +212,6 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
 
 def validate(config: dict[str, Any]) -> None:
     """Raise UsageError for the first thing that is wrong."""
-    node_counts(config["nodes"])
     for key, rule, against in RULES:
         rule(key, lookup(config, key), against)
     for check in CHECKS:

@@ -17,7 +17,7 @@ from orchestrator.records.files import (
 from orchestrator.records.layout import AttemptDirectory, RunDirectory
 from orchestrator.records.result import FAILURE_SCHEMA, FINAL_STATES, RESULT_SCHEMA, STATES, STOP_SCHEMA
 from orchestrator.records.signs import ALIVE_SLOT_BYTES, AliveSlot, alive_period, now, read_alive
-from orchestrator.records.spec import MANIFEST_SCHEMA, Manifest, RunSpec
+from orchestrator.records.spec import MANIFEST_SCHEMA, Manifest, RunSpec, global_batch
 from orchestrator.records.telemetry import PHASES, STEP_TIMES
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "alive_period",
     "canonical_json",
     "document_hash",
+    "global_batch",
     "now",
     "read_alive",
     "read_json",

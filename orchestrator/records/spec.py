@@ -49,6 +49,13 @@ class RunSpec:
         return cls(**{name: values[name] for name in names & set(values)})
 
 
+def global_batch(training: Mapping[str, Any], ranks: int) -> int:
+    """Samples of one optimiser step over all ranks: as the training's settings fix it, else what the batches of all
+    ranks sum to.
+    """
+    return int(training["global_batch_size"] or training["batch_size"] * ranks * training["accumulate"])
+
+
 @dataclass
 class Manifest:
     """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked.

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
 from orchestrator.plan import Campaign, Site, plan, same_seeds, undivided
+from orchestrator.records import global_batch
 
 SITE = Site(cores=8, folder=Path("/somewhere"))
 
@@ -66,6 +67,14 @@ def test_all_scales_of_a_campaign_have_the_same_threads() -> None:
 def test_strong_scaling_keeps_the_global_batch_of_the_smallest_scale() -> None:
     runs = planned("scale=strong", "nodes=[2,4]", "repeats=1", "benchmark.training.batch_size=16").runs
     assert [run.spec.settings["training"]["global_batch_size"] for run in runs] == [32, 32]
+
+
+def test_strong_scaling_starts_from_the_very_problem_that_the_smallest_scale_is_without_it() -> None:
+    words = ("repeats=1", "benchmark.training.batch_size=16", "benchmark.training.accumulate=2")
+    (alone,) = planned("nodes=[2]", *words).runs
+    scaled = planned("scale=strong", "nodes=[2,4]", *words).runs
+    batches = [global_batch(run.spec.settings["training"], run.spec.ranks) for run in (alone, *scaled)]
+    assert batches == [64, 64, 64]
 
 
 def test_weak_scaling_leaves_the_batch_per_rank() -> None:

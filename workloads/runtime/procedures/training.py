@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from orchestrator.records import RunSpec
+from orchestrator.records import RunSpec, global_batch
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.kernels import use_kernels
@@ -70,9 +70,7 @@ class Trainer:
         self.settings: dict[str, Any] = spec.settings["training"]
         self.quality: dict[str, Any] = spec.settings["quality"]
 
-        self.global_batch = int(
-            self.settings["global_batch_size"] or self.settings["batch_size"] * spec.ranks * self.settings["accumulate"]
-        )
+        self.global_batch = global_batch(self.settings, spec.ranks)
         self.sampler = Sampler(len(task.training_set), self.global_batch, spec.seed)
         self.last_step = self.settings["epochs"] * self.sampler.steps
         if self.settings["max_steps"]:

@@ -1,0 +1,33 @@
+"""What starts fast stays so: verbs that compose nothing load no Hydra, and none of them what ranks compute with."""
+
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+KEPT = Path(__file__).resolve().parent / "recorded" / "version-0.1.tar.gz"
+HEAVY = {"hydra", "omegaconf", "antlr4", "torch", "mpi4py", "horovod", "plotly"}
+
+
+def loaded_by(program: str, folder: Path) -> set[str]:
+    """Packages that a fresh interpreter has loaded by the end of the program."""
+    program += "\nimport sys\nprint(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=folder)
+    return set(answer.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("verb", ["status", "collect", "report", "cancel", "resume"])
+def test_a_verb_on_campaigns_that_exist_loads_neither_hydra_nor_what_ranks_compute_with(
+    tmp_path: Path, verb: str
+) -> None:
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(tmp_path, filter="data")
+    program = f"from orchestrator.__main__ import main\nassert main(['{verb}', 'version-0.1']) in (0, 2)"
+    assert not loaded_by(program, tmp_path) & HEAVY
+
+
+def test_what_plans_launches_and_keeps_records_loads_no_hydra(tmp_path: Path) -> None:
+    program = "import orchestrator.plan, orchestrator.records, orchestrator.campaign.following"
+    assert not loaded_by(program, tmp_path) & HEAVY
