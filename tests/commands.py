@@ -22,7 +22,8 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        return json.loads(self.out)
+        document: dict[str, Any] = json.loads(self.out)
+        return document
 
 
 Command = Callable[..., Answer]

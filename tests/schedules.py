@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,13 @@ WEEK = 7 * 86400.0
 STEPS = "benchmark.training.max_steps=3"
 
 
+def notify_settings(changes: dict[str, Any]) -> dict[str, Any]:
+    """How people are told: as the schema has it, but for the changes."""
+    told = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(NotifyConfig), changes))
+    assert isinstance(told, dict)
+    return {str(key): value for key, value in told.items()}
+
+
 def schedule_in(folder: Path, notify: dict[str, Any] | None = None, **changes: Any) -> Schedule:
     """A schedule as ``schedule install`` would make it, with a results folder of its own."""
     settings = asdict(ScheduleConfig())
@@ -40,8 +47,7 @@ def schedule_in(folder: Path, notify: dict[str, Any] | None = None, **changes: A
         "config_dir": None, "directory": str(folder), "results": str(results), "store": default_url(results),
         "environment": {"PYTHONPATH": str(PROJECT)}, "created": time.time(), "python": sys.executable, **changes,
     }  # fmt: skip
-    told = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(NotifyConfig), notify or {}))
-    return Schedule(settings=settings, notify=told, **values)
+    return Schedule(settings=settings, notify=notify_settings(notify or {}), **values)
 
 
 @dataclass
@@ -91,7 +97,7 @@ class MailBox:
 
     host: str = "127.0.0.1"
     port: int = 0
-    mails: list[EmailMessage | Message] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
@@ -107,7 +113,9 @@ def mail_server(password: bytes | None = None) -> Iterator[MailBox]:
         async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
             from email import message_from_bytes
 
-            box.mails.append(message_from_bytes(envelope.content, policy=default))
+            mail = message_from_bytes(envelope.content, policy=default)
+            assert isinstance(mail, EmailMessage)
+            box.mails.append(mail)
             return "250 OK"
 
     def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
@@ -115,7 +123,8 @@ def mail_server(password: bytes | None = None) -> Iterator[MailBox]:
         box.logins.append((data.login, data.password))
         return AuthResult(success=data.password == password, handled=False)
 
-    wanted = {"authenticator": login, "auth_required": True, "auth_require_tls": False} if password else {}
+    asked = {"authenticator": login, "auth_required": True, "auth_require_tls": False}
+    wanted: dict[str, Any] = asked if password else {}
     controller = Controller(Handler(), hostname=box.host, port=free_port(), **wanted)
     controller.start()
     box.port = controller.port

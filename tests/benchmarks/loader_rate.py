@@ -58,7 +58,7 @@ def sequential_rate(paths: list[Path]) -> float:
     start = time.perf_counter()
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
-        while got := os.readv(descriptor, [buffer]):
+        while got := os.readv(descriptor, [buffer.data]):
             total += got
         os.close(descriptor)
     return total / (time.perf_counter() - start)

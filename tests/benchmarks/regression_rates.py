@@ -36,7 +36,7 @@ def normal(random: Random, shape: tuple[int, ...]) -> Drawn:
 
 def heavy(random: Random, shape: tuple[int, ...]) -> Drawn:
     """Student's t with 3 degrees of freedom, scaled to the same standard deviation."""
-    return NOISE / np.sqrt(3) * random.standard_t(3, shape)
+    return np.asarray(NOISE / np.sqrt(3) * random.standard_t(3, shape))
 
 
 def outliers(random: Random, shape: tuple[int, ...]) -> Drawn:
@@ -74,7 +74,7 @@ NOISES: dict[str, Callable[[Random, tuple[int, ...]], Drawn]] = {
 
 def history(random: Random, noise: Callable[[Random, tuple[int, ...]], Drawn], weeks: int = WEEKS) -> Drawn:
     """(weeks, METRICS, REPEATS) throughputs around 1000 samples/s."""
-    return 1000 * np.exp(noise(random, (weeks, METRICS, REPEATS)))
+    return np.asarray(1000 * np.exp(noise(random, (weeks, METRICS, REPEATS))))
 
 
 def week(values: Drawn, index: int) -> list[Series]:

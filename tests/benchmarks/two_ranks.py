@@ -63,7 +63,8 @@ def build_unet(channels: int = 16, levels: int = 4):  # type: ignore[no-untyped-
             kept.pop()
             for widen, up in zip(self.widen, self.up, strict=True):
                 image = up(torch.cat([kept.pop(), widen(image)], dim=1))
-            return self.last(image)
+            found: torch.Tensor = self.last(image)
+            return found
 
     return UNet()
 

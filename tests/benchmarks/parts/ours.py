@@ -137,7 +137,7 @@ def train(options: argparse.Namespace) -> None:
         data = float(trainer.telemetry.times["data"][trainer.telemetry.steps - 1])
         turns.end(trainer.reducer.timings.waited, data)
 
-    trainer.step = step  # type: ignore[method-assign]
+    trainer.step = step  # type: ignore[method-assign, assignment]
     with contextlib.suppress(NoMoreTurns):
         trainer.train()
     communicator.close()

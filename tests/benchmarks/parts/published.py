@@ -113,7 +113,7 @@ def em_denoise(data: Path, turns: Turns, batch: int, checkout: Path | None) -> N
 
     from workloads.em_denoise.model import Denoiser
 
-    class Images(Dataset):
+    class Images(Dataset[Any]):
         def __init__(self) -> None:
             self.files: list[Any] = []
 
@@ -206,7 +206,7 @@ def stemdl(data: Path, turns: Turns, batch: int, checkout: Path | None) -> None:
 
     from workloads.stemdl.model import ResNet
 
-    class Stacks(Dataset):
+    class Stacks(Dataset[Any]):
         files = sorted(data.glob("*.npz"))
 
         def __len__(self) -> int:
@@ -278,7 +278,7 @@ def keras_slstr_cloud(images: np.ndarray, masks: np.ndarray, turns: Turns, batch
         called, true = (tf.reduce_sum(tf.round(tf.clip_by_value(mask, 0, 1))) for mask in (predicted, truth))
         return 2 * hits / (called + true + 1e-7)
 
-    class Pacing(tf.keras.callbacks.Callback):
+    class Pacing(tf.keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_begin(self, step: int, logs: Any = None) -> None:
             if not turns.begin():
                 raise NoMoreTurns

@@ -80,7 +80,8 @@ def warn(run: Path) -> None:
 
 def steps_of(run: Path) -> dict[str, Any]:
     """Losses (R, S) and samples (R, S) of all attempts, one after the other."""
-    losses, samples = [], []
+    losses: list[np.ndarray] = []
+    samples: list[np.ndarray] = []
     for path in sorted(run.glob("attempt-*/telemetry.h5")):
         with h5py.File(path) as file:
             assert file.attrs["first_step"] == sum(block.shape[1] for block in losses)

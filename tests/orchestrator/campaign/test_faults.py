@@ -93,7 +93,8 @@ def processes_of(folder: Path) -> list[str]:
 
 
 def stored(orchestrator: Command) -> dict[str, Any]:
-    (run,) = orchestrator("report", "c", "--json").document["runs"]
+    runs: list[dict[str, Any]] = orchestrator("report", "c", "--json").document["runs"]
+    (run,) = runs
     return run
 
 

@@ -208,6 +208,7 @@ def test_a_submission_that_never_arrived_is_taken_back_after_a_while_only(comman
     run = begun(make())
     submission.recover(SlurmScheduler(), [run])
     assert run[1].attempts == 1
+    assert run[1].asked is not None
     run[1].asked -= 2 * submission.UNSURE_SECONDS
     submission.recover(SlurmScheduler(), [run])
     assert run[1].attempts == 0
@@ -230,7 +231,7 @@ def test_an_orchestrator_killed_while_it_plans_leaves_no_campaign_of_fewer_runs(
             if len(written) == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        RunDirectory.write_manifest = write_third_and_die  # type: ignore[method-assign]
+        RunDirectory.write_manifest = write_third_and_die  # type: ignore[method-assign, assignment]
         make(repeats=4)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Command, environment
@@ -79,9 +80,10 @@ def test_plan_as_json_holds_specifications_and_scripts(orchestrator: Command) ->
 
 
 def test_an_override_wins_over_the_recipe_and_the_recipe_over_the_benchmark(orchestrator: Command) -> None:
-    def training(*words: str) -> dict:
+    def training(*words: str) -> dict[str, Any]:
         (run,) = orchestrator("plan", "benchmark=stemdl", "--json", *words).document["runs"]
-        return run["settings"]["training"]
+        settings: dict[str, Any] = run["settings"]["training"]
+        return settings
 
     assert training("recipe=reference")["precision"] == "float32"
     assert training("recipe=small")["precision"] == "auto"

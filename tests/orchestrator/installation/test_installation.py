@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def program(path: Path, prints: str) -> Path:
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment without an MPI of its own, and a path with nothing but a site's folder."""
-    monkeypatch.setattr(mpi.sys, "prefix", str(tmp_path / "environment"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "environment/bin"), str(tmp_path / "site/bin")]))
     monkeypatch.delenv("MPICC", raising=False)
     return tmp_path

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
-from schedules import free_port, mail_server, webhook
+from schedules import free_port, mail_server, notify_settings, webhook
 
-from orchestrator.config.schema_schedule import NotifyConfig
 from orchestrator.notification.base import DeliveryError
 from orchestrator.notification.channels import channels
 from orchestrator.notification.message import Message
@@ -20,11 +18,7 @@ MESSAGE = Message("weekly of a: slower", ("slower by 7 % [5, 9]", "otherwise: <b
 
 
 def notify(**groups: Any) -> dict[str, Any]:
-    made = OmegaConf.merge(
-        OmegaConf.structured(NotifyConfig), {"timeout_s": 5, "attempts": 3, "backoff_s": 1, **groups}
-    )
-    found: dict[str, Any] = OmegaConf.to_container(made)
-    return found
+    return notify_settings({"timeout_s": 5, "attempts": 3, "backoff_s": 1, **groups})
 
 
 def silent(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -19,7 +20,7 @@ CLOUDMASK_COLD = {1: 48.8, 2: 48.1, 4: 93.7, 8: 155.0, 16: 179.6}
 """Images/s by ranks of a DGX-2, second and first epoch (stfc-sciml/e2e, case 2, table of PEARL)."""
 
 
-def document_of(records: list[RunRecord]) -> dict:
+def document_of(records: list[RunRecord]) -> dict[str, Any]:
     document = report_document("c", records)
     jsonschema.validate(json.loads(json.dumps(document)), json.loads(SCHEMA_FILE.read_text()))
     return document
@@ -63,9 +64,8 @@ def test_the_published_cloudmask_table_comes_out_of_the_document(tmp_path: Path)
 def test_lost_time_adds_up_to_what_efficiency_lacks(tmp_path: Path) -> None:
     fast = stored_run(tmp_path, nodes=1, rate=100.0)
     slow = stored_run(tmp_path, nodes=2, rate=80.0)
-    for rank in slow.ranks:
-        # The same work as at the base, and 4 s more of waiting for gradients.
-        rank.update(total_s=20.0, communicate_s=6.4, throughput=80.0)
+    # The same work as at the base, and 4 s more of waiting for gradients.
+    slow.ranks = [{**rank, "total_s": 20.0, "communicate_s": 6.4, "throughput": 80.0} for rank in slow.ranks]
     entry = document_of([fast, slow])["scaling"][1]
     assert entry["efficiency"] == pytest.approx(0.8)
     assert sum(entry["lost"].values()) == pytest.approx(1 / 0.8 - 1, abs=1e-6)
@@ -89,9 +89,11 @@ def test_runs_that_differ_in_a_setting_are_series_of_their_own(tmp_path: Path) -
 def slowed(record: RunRecord, host: str, factor: float) -> RunRecord:
     """The run with the ranks of one host slower and the others waiting for them."""
     longest = 12.8 * factor
-    for rank in record.ranks:
-        rank["compute_s"] = longest if rank["host"] == host else 12.8
-        rank["communicate_s"] = 16.0 - 0.8 - rank["compute_s"]
+    computed = [longest if rank["host"] == host else 12.8 for rank in record.ranks]
+    record.ranks = [
+        {**rank, "compute_s": seconds, "communicate_s": 16.0 - 0.8 - seconds}
+        for rank, seconds in zip(record.ranks, computed, strict=True)
+    ]
     return record
 
 
@@ -130,7 +132,7 @@ WORK = {"samples": 8, "flop": 8 * 10**12, "bytes": 4 * 10**12}
 PEAKS = {"model": "NVIDIA H100 SXM5 80 GB", "peak_bf16_tflops": 1000, "memory_gb_per_s": 2000}
 
 
-def working(record: RunRecord, device: str, peaks: dict, **training: object) -> RunRecord:
+def working(record: RunRecord, device: str, peaks: dict[str, Any], **training: object) -> RunRecord:
     """The run as it is when a step's work was counted, each rank on the device of that name."""
     result, manifest = json.loads(record.run["result"]), json.loads(record.run["manifest"])
     result["training"] |= {"step_work": WORK, **training}
@@ -141,9 +143,10 @@ def working(record: RunRecord, device: str, peaks: dict, **training: object) -> 
 
 
 def test_what_a_device_does_is_told_as_a_fraction_of_its_peaks_where_they_are_stated(tmp_path: Path) -> None:
-    def achieved(device: str, peaks: dict, **training: object) -> dict:
+    def achieved(device: str, peaks: dict[str, Any], **training: object) -> dict[str, Any]:
         record = stored_run(tmp_path, name=f"r{len(list(tmp_path.glob('*/*')))}", rate=100.0)
-        return document_of([working(record, device, peaks, **training)])["runs"][0]["achieved"]
+        told: dict[str, Any] = document_of([working(record, device, peaks, **training)])["runs"][0]["achieved"]
+        return told
 
     # 100 samples/s a rank, 10¹² operations and half as many bytes a sample.
     alone = achieved("GPU-{rank}", PEAKS)

@@ -42,11 +42,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 
 def traces(browser: Browser, key: str) -> list[dict[str, Any]]:
-    return browser.script(
+    found: list[dict[str, Any]] = browser.script(
         "return document.querySelector(`[data-figure='${arguments[0]}-figure']`)._fullData.map("
         "trace => ({name: trace.name, type: trace.type, x: Array.from(trace.x), y: Array.from(trace.y ?? [])}))",
         key,
     )
+    return found
 
 
 def test_pages_open_from_disk_without_complaint_or_any_request_beyond_their_folder(

@@ -68,7 +68,8 @@ def ask(server: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
         f"{server}/api/2.0/mlflow/{path}", json.dumps(content).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+        told: dict[str, Any] = json.loads(answer.read())
+    return told
 
 
 def runs_of(server: str) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from schedules import schedule_in
@@ -35,7 +36,7 @@ def back_end(request: pytest.FixtureRequest) -> BackEnd:
     return BACK_ENDS[request.param]()
 
 
-def for_back_end(folder: Path, back_end: BackEnd, **changes: object) -> Schedule:
+def for_back_end(folder: Path, back_end: BackEnd, **changes: Any) -> Schedule:
     return schedule_in(folder, via=back_end.name, slurm=SLURM, **changes)
 
 

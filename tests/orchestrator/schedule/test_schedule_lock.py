@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from orchestrator.schedule.lock import Locked, holder_of, lock, this_process
 HOLD = """
 import sys, time
 from pathlib import Path
+from typing import Any
+from collections.abc import Iterator
 from orchestrator.schedule.lock import lock
 with lock(Path(sys.argv[1]), "other", 3600, 0, print):
     print("held", flush=True)
@@ -29,7 +33,7 @@ def silent(text: str) -> None:
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> subprocess.Popen[str]:
+def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the lock."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / "lock.json")], stdout=subprocess.PIPE, text=True
@@ -46,7 +50,8 @@ def test_a_sweep_that_runs_keeps_others_out_and_is_named(tmp_path: Path, other: 
         lock(tmp_path / "lock.json", "me", 60, 0, silent),
     ):
         pass
-    assert holder_of(tmp_path / "lock.json").pid == other.pid
+    holder = holder_of(tmp_path / "lock.json")
+    assert holder is not None and holder.pid == other.pid
 
 
 def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, other: subprocess.Popen[str]) -> None:
@@ -54,7 +59,8 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, other: sub
     other.send_signal(signal.SIGKILL)
     other.wait()
     with lock(tmp_path / "lock.json", "me", 60, 5, said.append):
-        assert holder_of(tmp_path / "lock.json").name == "me"
+        holder = holder_of(tmp_path / "lock.json")
+        assert holder is not None and holder.name == "me"
     assert "which is no more; taken over" in said[-1]
     assert not (tmp_path / "lock.json").exists()
 
@@ -69,7 +75,7 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, other: sub
         ({"host": "elsewhere", "until": 1.0}, True),  # but its time is over
     ],
 )
-def test_a_lock_is_stale_only_if_its_holder_cannot_live(tmp_path: Path, change: dict[str, object], stale: bool) -> None:
+def test_a_lock_is_stale_only_if_its_holder_cannot_live(tmp_path: Path, change: dict[str, Any], stale: bool) -> None:
     parent = this_process("parent", 3600)
     path = tmp_path / "lock.json"
     write_json(path, asdict(replace(parent, **change)))
@@ -86,6 +92,8 @@ def test_of_many_at_once_one_at_a_time_holds_it(tmp_path: Path) -> None:
     script = """
 import os, sys, time
 from pathlib import Path
+from typing import Any
+from collections.abc import Iterator
 from orchestrator.schedule.lock import lock
 folder = Path(sys.argv[1])
 with lock(folder / "lock.json", "x", 60, 60, lambda text: None):

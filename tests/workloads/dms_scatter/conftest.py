@@ -10,7 +10,9 @@ from workloads.dms_scatter.dataset import convert, folder_name, write_published
 
 @pytest.fixture(scope="session")
 def benchmark_settings() -> dict[str, Any]:
-    return yaml.safe_load((Path(workloads.dms_scatter.__file__).parent / "benchmark.yaml").read_text())
+    path = Path(workloads.dms_scatter.__file__).parent / "benchmark.yaml"
+    settings: dict[str, Any] = yaml.safe_load(path.read_text())
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def test_wrong_settings_are_named(tiny: dict[str, Any], change: dict[str, Any], 
 GOOD = np.zeros((2, 487, 195, 3), np.float32)
 
 
-def written(path: Path, **changes) -> None:
+def written(path: Path, **changes: np.ndarray | None) -> None:
     """A training file with two images in each group, some of it changed; None leaves a dataset out."""
     arrays = {f"{group}/{key}": value for group in ("train", "test") for key, value in
               (("images", GOOD), ("labels", np.array([0, 1])))}  # fmt: skip

@@ -1,8 +1,8 @@
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from workloads.dms_scatter import simulation
 from workloads.dms_scatter.lattice import EDGE, MONOCLINIC, SHEAR, SPLITTING, TETRAGONAL, TETRAGONALITY, Cell
@@ -26,11 +26,11 @@ TETRAGONAL_CELL = Cell(EDGE, TETRAGONALITY)
 MONOCLINIC_CELL = Cell(EDGE, TETRAGONALITY, SHEAR, SPLITTING, 0)
 
 
-def pixels_on(cell: Cell, indices: Sequence[int]) -> np.ndarray:
+def pixels_on(cell: Cell, indices: ArrayLike) -> np.ndarray:
     """Distance of every pixel from the reflection's line (rows, columns), in pixels."""
     met, distances = lines_on_detector(np.array([indices]) @ cell.reciprocal, WAVELENGTHS, 0.0)
-    assert len(met) == 1, f"{indices} has no line on the detector"
-    return distances[0, 0] * DISTANCE / PIXEL
+    assert len(met) == 1, f"{indices!r} has no line on the detector"
+    return np.asarray(distances[0, 0] * DISTANCE / PIXEL)
 
 
 def test_the_detector_has_the_size_and_distance_of_a_pilatus_100k_at_i16() -> None:
@@ -83,7 +83,7 @@ def test_a_tetragonal_pattern_is_its_own_mirror_image_and_a_monoclinic_one_is_no
 
     def asymmetry(cell: Cell) -> float:
         photons = expected_photons(cell, flat, np.random.default_rng(1))
-        return np.abs(photons - photons[:, :, ::-1]).sum() / photons.sum()
+        return float(np.abs(photons - photons[:, :, ::-1]).sum() / photons.sum())
 
     assert asymmetry(TETRAGONAL_CELL) < 1e-3
     for variant in range(4):
@@ -105,7 +105,7 @@ def test_mirrored_lines_of_a_tetragonal_lattice_cross_on_one_straight_line_and_t
 
 def test_the_classes_have_the_same_brightness_and_contrast() -> None:
     spread = Spread()
-    totals = {TETRAGONAL: [], MONOCLINIC: []}
+    totals: dict[int, list[list[float]]] = {TETRAGONAL: [], MONOCLINIC: []}
     for label, values in totals.items():
         for number in range(30):
             image = simulate(label, spread, np.random.default_rng([5, number])).astype(float)

@@ -70,7 +70,7 @@ def test_the_metrics_are_the_same_for_any_number_of_ranks(ranks: int) -> None:
     random = np.random.default_rng(2)
     target, scores = torch.from_numpy(random.integers(0, 2, 101)), torch.from_numpy(random.normal(size=(101, 2)))
     parts = [judged(scores[rank::ranks], target[rank::ranks]) for rank in range(ranks)]
-    assert PhaseQuality.compute(sum(parts)) == PhaseQuality.compute(judged(scores, target))
+    assert PhaseQuality.compute(np.sum(parts, axis=0)) == PhaseQuality.compute(judged(scores, target))
 
 
 def test_an_empty_evaluation_scores_zero() -> None:

@@ -72,7 +72,7 @@ def test_neighbours_in_a_perfect_sheet_are_a_bond_apart_and_three() -> None:
 def test_an_atom_is_bright_where_it_stands_and_vacuum_is_grey() -> None:
     assert clean_image(np.empty((0, 2)), 64, 0.15, 55.0, 10.0) == pytest.approx(0.5)
     image = clean_image(np.zeros((1, 2)), 65, 0.15, 55.0, 10.0)
-    assert np.unravel_index(image.argmax(), image.shape) == (32, 32)
+    assert np.argwhere(image == image.max()).tolist() == [[32, 32]]
 
 
 def test_noise_is_as_strong_as_counting_electrons_makes_it() -> None:
@@ -186,7 +186,7 @@ def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks: int) -> None
     whole.add(denoised, noisy, clean)
     for rank, part in enumerate(parts):
         part.add(denoised[rank::ranks], noisy[rank::ranks], clean[rank::ranks])
-    together = whole.compute(sum(part.counts for part in parts))
+    together = whole.compute(np.sum([part.counts for part in parts], axis=0))
     assert together == whole.compute(whole.counts)
 
 

@@ -24,7 +24,7 @@ from workloads.slstr_cloud.task import SlstrCloudTask
 
 BENCHMARK = yaml.safe_load((Path(workloads.slstr_cloud.__file__).parent / "benchmark.yaml").read_text())
 PUBLISHED = Geometry(1200, 1500, 256, 80)
-TINY = {
+TINY: dict[str, Any] = {
     "source": "stand-in", "version": "1", "split": "file", "preset": "tiny", "seed": 3,
     "height": 72, "width": 90, "patch": 32, "crop": 8, "scenes": 5,
 }  # fmt: skip

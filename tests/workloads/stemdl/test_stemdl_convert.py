@@ -26,7 +26,7 @@ def raw(tmp_path: Path) -> Path:
         (tmp_path / "raw" / name).mkdir(parents=True)
         for number, label in enumerate(labels):
             path = tmp_path / "raw" / name / "batch.h5"
-            write_raw(path, f"sample_{number}", random.exponential(1e-3, (3, 512, 512)), label)
+            write_raw(path, f"sample_{number}", random.exponential(1e-3, (3, 512, 512)).astype(np.float32), label)
     return tmp_path / "raw"
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
+from workloads.runtime.task import Arrays
 from workloads.stemdl.dataset import folder_name, synthesise, verify
 from workloads.stemdl.synthesis import Recipe, choose_materials, divide
 
@@ -143,6 +144,7 @@ def test_no_process_outlives_a_killed_synthesis(
         # A suite that runs in the background of a shell passes on that SIGINT is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    assert process.stdout is not None
     process.stdout.readline()
     workers = descendants(process)
     assert len(workers) >= 2
@@ -230,7 +232,7 @@ def test_samples_come_in_the_order_asked_for_across_files(tiny_folder: Path, ind
 
 def test_given_memory_is_used_and_what_lies_behind_it_is_left_alone(tiny_folder: Path) -> None:
     samples = ConsolidatedSet(tiny_folder, "evaluation", ["input", "target"])
-    out = {"input": np.full((8, 3, 128, 128), -1, np.float32), "target": np.full(8, -1, np.int64)}
+    out: Arrays = {"input": np.full((8, 3, 128, 128), -1, np.float32), "target": np.full(8, -1, np.int64)}
     got = samples.read(np.array([2, 0]), out)
     assert got["input"].shape[0] == 2 and np.shares_memory(got["input"], out["input"])
     assert np.array_equal(got["input"], samples.read(np.array([2, 0]))["input"])

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -115,7 +116,7 @@ def test_a_bad_raw_file_is_named_with_what_is_wrong_and_what_would_be_right(
     assert str(path) in str(error.value) and said in str(error.value)
 
 
-def npz(**entries: object) -> Callable[[Path], None]:
+def npz(**entries: Any) -> Callable[[Path], None]:
     return lambda path: np.savez(path, **entries)
 
 

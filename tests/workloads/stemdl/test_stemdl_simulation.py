@@ -22,7 +22,7 @@ MICROSCOPE = Microscope()
 
 
 def image(crystal: Crystal, view: View, microscope: Microscope = MICROSCOPE) -> np.ndarray:
-    return processed_stack(crystal, (view,), microscope)[0]
+    return np.asarray(processed_stack(crystal, (view,), microscope)[0])
 
 
 def rock_salt(prototype: Callable[[str], Crystal]) -> Crystal:

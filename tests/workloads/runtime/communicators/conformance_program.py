@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,12 @@ ABORT_CODE = 7
 SLEEP_S = 0.2
 
 Check = Callable[[Communicator], None]
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 class Perceptron(nn.Module):
@@ -46,10 +53,11 @@ class Perceptron(nn.Module):
         hidden = torch.tanh(self.first(inputs))
         if not skip:
             hidden = hidden + torch.tanh(self.branch(hidden))
-        return self.last(hidden)
+        outputs: Tensor = self.last(hidden)
+        return outputs
 
 
-def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded(build: Callable[[], Model], seed: int) -> Model:
     """A model that is the same on every device."""
     torch.manual_seed(seed)
     return build().to(DEVICE)
@@ -119,16 +127,17 @@ def same_initial_state(communicator: Communicator) -> None:
     """Ranks that seeded differently hold rank 0's parameters and buffers, whatever the layout."""
 
     def build() -> nn.Module:
-        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
-        model[1].running_mean.normal_()
-        return model.to(memory_format=torch.channels_last)
+        norm = nn.BatchNorm2d(8)
+        assert norm.running_mean is not None
+        norm.running_mean.normal_()
+        return channels_last(nn.Sequential(nn.Conv2d(3, 8, 3), norm))
 
     model = seeded(build, 100 + communicator.rank)
     communicator.broadcast_state(model)
     expected = seeded(build, 100).state_dict()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, expected[name]), name
-    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert next(model.parameters()).is_contiguous(memory_format=torch.channels_last)
 
 
 def broadcast_of_every_type(communicator: Communicator) -> None:
@@ -152,7 +161,7 @@ def broadcast_of_every_type(communicator: Communicator) -> None:
 
 def broadcast_of_optimizer_state(communicator: Communicator) -> None:
     """Only rank 0 has taken steps: afterwards all have its moments and its step count."""
-    model = seeded(Perceptron, 1).to(memory_format=torch.contiguous_format)
+    model = seeded(Perceptron, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     if communicator.rank == 0:
         inputs, targets = samples(8)
@@ -207,7 +216,8 @@ def gradients_of_mixed_types(communicator: Communicator) -> None:
             self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3).double()
 
         def forward(self, inputs: Tensor) -> Tensor:
-            return self.last(self.first(inputs).double())
+            outputs: Tensor = self.last(self.first(inputs).double())
+            return outputs
 
     model, alone = seeded(Mixed, 2), seeded(Mixed, 2)
     reducer = communicator.reducer(model, DEVICE)
@@ -255,7 +265,7 @@ def gradients_zeroed_in_place(communicator: Communicator) -> None:
 def channels_last_keeps_its_strides(communicator: Communicator) -> None:
     def build() -> nn.Module:
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3))
-        return model.double().to(memory_format=torch.channels_last)
+        return channels_last(model.double())
 
     model, alone = seeded(build, 6), seeded(build, 6)
     reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
@@ -320,8 +330,8 @@ def raised_flag_is_seen_by_all_in_the_same_step(communicator: Communicator) -> N
         seen.append(reducer.flag_seen)
         found.append(gradients(model))
     assert seen == [step in raising for step in range(7)]
-    for step in found[1:]:
-        assert_close(step, found[0], rtol=0, atol=0)
+    for later in found[1:]:
+        assert_close(later, found[0], rtol=0, atol=0)
 
 
 def five_steps_of_training(communicator: Communicator) -> list[float]:
@@ -345,7 +355,7 @@ def five_steps_of_training(communicator: Communicator) -> list[float]:
 def gather_of_arrays(communicator: Communicator) -> None:
     rank, size = communicator.rank, communicator.size
     steps = np.arange(1000, dtype=np.float32) + 1000 * rank
-    arrays = [
+    arrays: list[np.ndarray] = [
         steps,
         np.full((2, 3), 2**60 + rank, np.int64),
         np.array([rank % 2 == 0, True]),
@@ -354,12 +364,13 @@ def gather_of_arrays(communicator: Communicator) -> None:
         np.array(float(rank)),
         np.arange(6.0).reshape(2, 3).T + rank,
     ]
-    gathered = [communicator.gather(array) for array in arrays]
+    answers = [communicator.gather(array) for array in arrays]
     if rank != 0:
-        assert all(array is None for array in gathered)
+        assert all(answer is None for answer in answers)
         return
+    gathered = [answer for answer in answers if answer is not None]
     for array, found in zip(arrays, gathered, strict=True):
-        assert found is not None and found.dtype == array.dtype and found.shape == (size, *array.shape)
+        assert found.dtype == array.dtype and found.shape == (size, *array.shape)
     assert (gathered[0] == np.arange(1000 * size, dtype=np.float32).reshape(size, 1000)).all()
     for other in range(size):
         assert (gathered[1][other] == 2**60 + other).all()
@@ -396,6 +407,7 @@ def sum_of_counts(communicator: Communicator) -> None:
 
 def mean_of_buffers(communicator: Communicator) -> None:
     model = nn.BatchNorm2d(4).to(DEVICE)
+    assert model.running_mean is not None and model.running_var is not None
     model.running_mean.fill_(float(communicator.rank))
     model.running_var.fill_(2.0 * communicator.rank)
     communicator.mean_buffers(model)

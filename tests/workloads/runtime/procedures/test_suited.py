@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_one_rank_without_the_units_has_all_compute_in_float32_and_who_asks_gets
 @pytest.mark.parametrize(("text", "channels_last"), [(GENOA, True), (MILAN, False)])
 def test_channels_come_last_where_that_layout_is_faster(processors: Path, text: str, channels_last: bool) -> None:
     processors.write_text(text)
-    settings = {"precision": "auto", "channels_last": "auto"}
+    settings: dict[str, Any] = {"precision": "auto", "channels_last": "auto"}
     settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
     assert settings["channels_last"] is channels_last
 
