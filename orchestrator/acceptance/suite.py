@@ -24,7 +24,7 @@ from orchestrator.acceptance.schema import AcceptConfig
 from orchestrator.config.compose import compose_all, explain, hydra_session, options_of
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
-from orchestrator.launch.nodes import Nodes, nodes_of
+from orchestrator.launch.slurm.nodes import Nodes, nodes_of
 
 PRIMARY = "accept"
 SHARED = ("cluster", "results", "store", "watch")

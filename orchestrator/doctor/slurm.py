@@ -15,8 +15,8 @@ from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.launch.job import PROJECT
-from orchestrator.launch.slurm import own_environment, sbatch_words
-from orchestrator.launch.slurm_script import setup_lines
+from orchestrator.launch.slurm.scheduler import own_environment, sbatch_words
+from orchestrator.launch.slurm.script import setup_lines
 
 QUERY_SECONDS = 30
 JOB_SECONDS = 120

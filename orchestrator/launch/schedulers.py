@@ -12,7 +12,7 @@ def _local() -> Scheduler:
 
 
 def _slurm() -> Scheduler:
-    from orchestrator.launch.slurm import SlurmScheduler
+    from orchestrator.launch.slurm.scheduler import SlurmScheduler
 
     return SlurmScheduler()
 

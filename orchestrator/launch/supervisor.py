@@ -18,10 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from orchestrator.launch import own_job
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.job import RankCommand, rank_command
 from orchestrator.launch.requeue import requeues
+from orchestrator.launch.slurm import own_job
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
     FAILURE_SCHEMA,

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.campaign.conduct import prepare
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import configurations
-from orchestrator.launch.slurm import SlurmScheduler, own_environment
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, own_environment
 
 PROFILES = sorted(path.stem for path in Path("cluster_profiles").glob("*.yaml"))
 

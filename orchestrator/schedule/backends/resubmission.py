@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.launch.slurm import own_environment
+from orchestrator.launch.slurm.scheduler import own_environment
 from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, told
 from orchestrator.schedule.backends.crontabs import job_options
 from orchestrator.schedule.definition import Schedule

@@ -20,8 +20,8 @@ from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run
 from orchestrator.launch.job import rank_command
-from orchestrator.launch.slurm import SlurmScheduler, batch_of
-from orchestrator.launch.slurm_script import batch_script
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, batch_of
+from orchestrator.launch.slurm.script import batch_script
 from orchestrator.plan import Site, plan
 
 PIECES = [" ", "'", '"', "$(touch OWNED)", "`touch OWNED`", "\n", "\ntouch OWNED\n", ";", "; touch OWNED;", "#", "\\",

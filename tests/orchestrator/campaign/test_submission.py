@@ -24,7 +24,7 @@ from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
 from orchestrator.launch.enter import claim, refuse_foreign
 from orchestrator.launch.pace import Pace
-from orchestrator.launch.slurm import SlurmScheduler, refusal
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, refusal
 from orchestrator.plan import Site, plan
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
 

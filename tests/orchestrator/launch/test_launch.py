@@ -14,7 +14,7 @@ from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
-from orchestrator.launch.slurm_states import Job, parse
+from orchestrator.launch.slurm.jobs import Job, parse
 from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
 
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")

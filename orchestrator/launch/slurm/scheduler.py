@@ -16,8 +16,8 @@ from submitit.helpers import clean_env
 
 from orchestrator.launch.base import JobState, Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
 from orchestrator.launch.pace import Pace
-from orchestrator.launch.slurm_script import Batch, batch_script, shape, submit_script
-from orchestrator.launch.slurm_states import Job, failed_nodes, query, search
+from orchestrator.launch.slurm.jobs import Job, failed_nodes, query, search
+from orchestrator.launch.slurm.script import Batch, batch_script, shape, submit_script
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, now, write_json
 
