@@ -37,7 +37,7 @@ def hydra_main(arguments: list[str]) -> int:
     import hydra
 
     from orchestrator.config.compose import PRIMARY, register
-    from orchestrator.config.source import benchmarks
+    from orchestrator.config.families import benchmarks
 
     register()
     words = [word for word in arguments if word not in VERBS]

@@ -11,7 +11,10 @@ from typing import Any
 
 from orchestrator.config.validate import lookup
 from orchestrator.errors import UsageError
-from orchestrator.records import RunSpec, document_hash, global_batch
+from orchestrator.records import ONLY_METHOD, RunSpec, document_hash, global_batch
+
+CHOICE = ("dataset_name", "method")
+"""Keys of a benchmark that name its data set and its method."""
 
 SCALES_AND_REPEATS = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
 """Settings in which the runs of one problem may differ: those that make its scales and its repeats."""
@@ -57,7 +60,21 @@ class Site:
 def science_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides what is measured: not where results go or data came from."""
     science = {key: value for key, value in config.items() if key not in ("campaign", "results", "store", "watch")}
-    return {**science, "benchmark": {key: value for key, value in config["benchmark"].items() if key != "download"}}
+    names = {} if not choice_of(config) else {key: config["benchmark"][key] for key in CHOICE}
+    return {**science, "benchmark": {**settings_of_benchmark(config), **names}}
+
+
+def settings_of_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rank is told of the benchmark; data set and method have fields of their own in RunSpec."""
+    left_out = ("download", "published", *CHOICE)
+    return {key: value for key, value in config["benchmark"].items() if key not in left_out}
+
+
+def choice_of(config: Mapping[str, Any]) -> list[str]:
+    """Data set and method, where the benchmark has more than the one that goes without saying."""
+    benchmark = config["benchmark"]
+    usual = dict(zip(CHOICE, (benchmark.get("name"), ONLY_METHOD), strict=True))
+    return [str(benchmark[key]) for key in CHOICE if benchmark.get(key, usual[key]) != usual[key]]
 
 
 @dataclass(frozen=True)
@@ -103,7 +120,7 @@ def threads_per_rank(config: Mapping[str, Any], cores: int, extent: Extent) -> i
 
 def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
     """The benchmark's settings: under strong scaling the global batch of every scale is that of the smallest one."""
-    settings = {key: value for key, value in config["benchmark"].items() if key != "download"}
+    settings = settings_of_benchmark(config)
     if config["cluster"]["one_machine"] and settings["probe"]["at_once"] is None:
         settings["probe"] = {**settings["probe"], "at_once": 1}
     training = settings["training"] = {**settings["training"]}
@@ -115,7 +132,7 @@ def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
 def problem_name(config: Mapping[str, Any]) -> str:
     """What a run's name tells of its problem."""
     mode = [] if config["mode"] == "training" else [config["mode"]]
-    return "-".join([config["benchmark"]["name"], config["recipe"], *mode, config["comm"]])
+    return "-".join([config["benchmark"]["name"], *choice_of(config), config["recipe"], *mode, config["comm"]])
 
 
 def run_name(config: Mapping[str, Any], nodes: int, repeat: int) -> str:
@@ -134,6 +151,8 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site, extent: Exte
                 campaign=campaign,
                 run=run_name(config, nodes, repeat),
                 benchmark=config["benchmark"]["name"],
+                dataset=config["benchmark"]["dataset_name"],
+                method=config["benchmark"]["method"],
                 cluster=config["cluster"]["name"],
                 nodes=nodes,
                 ranks_per_node=config["cluster"]["ranks_per_node"],

@@ -25,7 +25,9 @@ from rich.progress import (
 )
 
 from orchestrator.config.compose import compose_all
+from orchestrator.config.families import AXES
 from orchestrator.errors import UsageError
+from orchestrator.plan import choice_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 10.0
@@ -100,16 +102,23 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
 def commands(config: Mapping[str, Any], verb: str) -> list[str]:
     """The command lines from ``verb`` on until a run with this configuration has its data."""
     if verb == "reference":
-        config = compose_all([f"benchmark={config['benchmark']['name']}", "recipe=reference"], False)[0]
+        named = [f"benchmark={config['benchmark']['name']}", *choice_words(config)]
+        config = compose_all([*named, "recipe=reference"], False)[0]
         verb = "download"
     verbs = {"download": ["download", "convert"], "convert": ["convert"], "synthesise": ["synthesise"]}[verb]
     return [shlex.join(["python", "-m", "orchestrator", "data", *words(config, verb)]) for verb in verbs]
 
 
+def choice_words(config: Mapping[str, Any]) -> list[str]:
+    """``dataset=NAME method=NAME``, as far as they do not go without saying."""
+    benchmark, shown = config["benchmark"], choice_of(config)
+    return [f"{axis.group}={benchmark[axis.key]}" for axis in AXES if benchmark[axis.key] in shown]
+
+
 def words(config: Mapping[str, Any], verb: str) -> list[str]:
     """Benchmark, verb and the KEY=VALUE that single out the data set of a configuration."""
     benchmark, recipe, cluster = config["benchmark"]["name"], config["recipe"], config["cluster"]["name"]
-    chosen = [f"recipe={recipe}"] + ([f"cluster={cluster}"] if cluster != "local" else [])
+    chosen = [*choice_words(config), f"recipe={recipe}"] + ([f"cluster={cluster}"] if cluster != "local" else [])
     try:
         plain = compose_all([f"benchmark={benchmark}", *chosen], False)[0]
     except UsageError:

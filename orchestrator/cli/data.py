@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from orchestrator.cli import common
 from orchestrator.cli.help import help_text
 from orchestrator.cli.verbs import DATA_ACTIONS
 from orchestrator.config.compose import compose_all
-from orchestrator.config.source import benchmarks, recipes
+from orchestrator.config.families import DATASETS, METHODS, benchmarks, recipes
 from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 OF_REAL_DATA = ("download", "convert")
 """Verbs that mean the published data unless told otherwise; the others, what a run with the same words would use."""
-CHOOSING = ("recipe=", "benchmark.dataset.", "+benchmark.dataset.")
+CHOOSING = ("dataset=", "recipe=", "benchmark.dataset.", "+benchmark.dataset.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,8 +80,12 @@ def work(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def describe(benchmark: str, options: common.Options) -> dict[str, Any]:
     """Every data set that a recipe of the benchmark uses, once."""
     found: dict[str, dict[str, Any]] = {}
-    for recipe in sorted(recipes(benchmark), key=lambda name: (name != "reference", name)):
-        config = configuration(benchmark, [f"recipe={recipe}", *options.overrides], options)
+    ordered = sorted(recipes(benchmark), key=lambda name: (name != "reference", name))
+    # Any method will do: it takes the data as they are.
+    method = METHODS.options(benchmark)[0]
+    for dataset, recipe in product(DATASETS.options(benchmark), ordered):
+        chosen = [f"dataset={dataset}", f"method={method}", f"recipe={recipe}"]
+        config = configuration(benchmark, [*chosen, *options.overrides], options)
         key = repr(config["benchmark"]["dataset"])
         if key in found:
             found[key]["recipes"].append(recipe)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.cli import common
 from orchestrator.config.compose import compose_all
-from orchestrator.config.source import benchmarks
+from orchestrator.config.families import benchmarks
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]"}

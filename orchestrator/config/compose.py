@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from orchestrator.config import source
+from orchestrator.config import families, source
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.validate import node_counts
@@ -41,7 +43,7 @@ def register() -> None:
 def hydra_session(config_dir: str | None) -> Iterator[None]:
     """Hydra set up to compose from the project's folders and, before them, a site's ``config_dir``."""
     register()
-    folder = Path(config_dir).resolve() if config_dir else source.ROOT / "orchestrator" / "config"
+    folder = Path(config_dir).resolve() if config_dir else families.ROOT / "orchestrator" / "config"
     if not folder.is_dir():
         raise UsageError(f"--config-dir {config_dir}: there is no such folder.")
     GlobalHydra.instance().clear()
@@ -67,7 +69,7 @@ def compose_all(
             batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
             return [compose_one(choice, primary) for batch in batches for choice in batch]
         except (HydraException, OmegaConfBaseException) as error:
-            raise UsageError(explain(error, SCHEMAS[primary])) from error
+            raise UsageError(explain(error, SCHEMAS[primary], named_benchmarks(overrides))) from error
 
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
@@ -80,11 +82,35 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     assert isinstance(resolved, dict)
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
+    check_options(resolved["benchmark"], SCHEMAS[primary])
     return {str(key): value for key, value in resolved.items()} | {"nodes": node_counts(resolved["nodes"])}
 
 
-def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig) -> list[str]:
-    """Every key of the schema, dotted."""
+def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:
+    """Raise UsageError for an option of a model or data set that its dataclass does not have, or of another type."""
+    for section, options in families.option_classes(benchmark).items():
+        path = f"benchmark.{section}"
+        names = [item.name for item in fields(options)]
+        for key in benchmark[section]:
+            if key not in names:
+                raise UsageError(unknown_key(f"{path}.{key}", schema, [str(benchmark["name"])]))
+        for name in names:
+            if name not in benchmark[section]:
+                raise UsageError(f"No value was given for {path}.{name}.")
+        try:
+            OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section]))
+        except OmegaConfBaseException as error:
+            raise UsageError(f"{path}.{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+def named_benchmarks(overrides: Sequence[str]) -> list[str]:
+    """The benchmarks that a command line names and that are shipped."""
+    named = [name for word in overrides if word.startswith("benchmark=") for name in word[10:].split(",")]
+    return [name for name in named if name in families.benchmarks()]
+
+
+def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks: Sequence[str] = ()) -> list[str]:
+    """Every key of the schema and of the named benchmarks' own options, dotted."""
     config = OmegaConf.structured(schema)
     keys: list[str] = []
 
@@ -97,36 +123,45 @@ def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig) -> list[st
                     walk(node[name], f"{path}{name}.")
 
     walk(config, "")
+    for benchmark in benchmarks:
+        for section, options in families.option_classes({"name": benchmark}).items():
+            keys += [f"benchmark.{section}.{item.name}" for item in fields(options)]
     return [key for key in keys if not key.startswith("defaults")]
 
 
-def explain(error: Exception, schema: type[OrchestratorConfig] = OrchestratorConfig) -> str:
-    """One message for a user from an exception of Hydra's or OmegaConf's."""
+def explain(
+    error: Exception, schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks: Sequence[str] = ()
+) -> str:
+    """One message for a user from an exception of Hydra's or OmegaConf's; ``benchmarks`` are those that were named."""
     text = str(error)
     missing = re.search(r"Could not find '(?P<group>[\w@]+)/(?P<option>[^']*)'", text)
     if missing:
         group, option = missing["group"], missing["option"]
-        if group.startswith("recipes"):
-            benchmark, _, recipe = option.partition("/")
-            if benchmark in source.benchmarks():
-                return f"benchmark {benchmark} has no recipe '{recipe}'.{nearest(recipe, source.recipes(benchmark))}"
-            group, option = "benchmark", benchmark
-        return f"There is no {group} '{option}'.{nearest(option, options_of(group))}"
+        what = {"recipes": "recipe", "datasets": "data set", "methods": "method"}.get(group.partition("@")[0])
+        if what is None:
+            return f"There is no {group} '{option}'.{nearest(option, options_of(group))}"
+        benchmark, _, name = option.partition("/")
+        if benchmark not in options_of("benchmark"):
+            return f"There is no benchmark '{benchmark}'.{nearest(benchmark, options_of('benchmark'))}"
+        known = options_of(f"{group.partition('@')[0]}/{benchmark}")
+        return f"benchmark {benchmark} has no {what} '{name}'.{nearest(name, known)}"
+    if isinstance(error, ConfigLoadError):
+        return text
     if "You must specify 'benchmark'" in text:
-        return f"Say which benchmark to run: benchmark=NAME.{nearest('', source.benchmarks())}"
+        return f"Say which benchmark to run: benchmark=NAME.{nearest('', families.benchmarks())}"
     unknown = re.search(r"(?:Could not override '(?P<key>[^']+)'|Could not append|Key '(?P<bare>[^']+)' )", text)
     if unknown:
         key = unknown["key"] or unknown["bare"] or ""
         full = re.search(r"full_key: (\S+)", text)
-        return unknown_key(full[1] if full else key, schema)
+        return unknown_key(full[1] if full else key, schema, benchmarks)
     # Hydra says which override failed, its cause says why.
     reasons = [str(cause).splitlines()[0] for cause in (error, error.__cause__) if cause is not None and str(cause)]
     return ": ".join(dict.fromkeys(reasons)) or type(error).__name__
 
 
-def unknown_key(key: str, schema: type[OrchestratorConfig]) -> str:
-    """The message for a key that the schema does not have."""
-    close = difflib.get_close_matches(key, known_keys(schema), n=1, cutoff=0.5)
+def unknown_key(key: str, schema: type[OrchestratorConfig], benchmarks: Sequence[str] = ()) -> str:
+    """The message for a key that neither the schema nor a named benchmark has."""
+    close = difflib.get_close_matches(key, known_keys(schema, benchmarks), n=1, cutoff=0.5)
     return f"There is no configuration key '{key}'." + (f" Did you mean {close[0]}?" if close else "")
 
 

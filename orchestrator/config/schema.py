@@ -134,25 +134,59 @@ class DownloadConfig:
 
 
 @dataclass
+class PublishedConfig:
+    """A value that somebody else reports: shown beside what is measured, and never compared by a test."""
+
+    metric: str = MISSING
+    """As the benchmark's quality names it."""
+    value: float = MISSING
+    """In the metric's unit."""
+    source: str = MISSING
+    """Where it is published."""
+    dataset: str = MISSING
+    """Data set that it is of; unset, the one in whose file it stands."""
+    method: str = MISSING
+    """Method that it is of; unset, the one in whose file it stands."""
+
+
+@dataclass
 class BenchmarkConfig:
-    """A science workload: ``workloads/NAME/benchmark.yaml``. ``modes``: what it can do; training and inference need a
-    ``task``, any other mode the benchmark's own ``procedure``. ``pictures``: draw some samples when a run is done.
-    """
+    """A science workload: ``workloads/NAME/benchmark.yaml``, and over it the files of a data set and of a method."""
 
     name: str = MISSING
+    """The folder's."""
     summary: str = ""
+    """What it is, in a line."""
+    dataset_name: str = "${.name}"
+    """The data set: ``dataset=NAME`` of a benchmark that has several; the benchmark's own name where it has one."""
+    method: str = "reference"
+    """The method: ``method=NAME`` of a benchmark that has several."""
     task: str | None = None
+    """Class that is trained and inferred with, as ``module:Class``."""
     procedure: str | None = None
+    """Class that does what any other mode does, as ``module:Class``."""
     dataset_module: str = MISSING
+    """Module that makes, converts and checks the data."""
     dataset: dict[str, Any] = field(default_factory=dict)
+    """Options of the data set; their types are DatasetOptions in the benchmark's config.py."""
     download: DownloadConfig = field(default_factory=DownloadConfig)
+    """Where published files are."""
     model: dict[str, Any] = field(default_factory=dict)
+    """Options of the model; their types are Model in the benchmark's config.py."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How it is trained."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+    """What inference measures."""
     modes: list[str] = field(default_factory=lambda: ["training", "inference"])
+    """What it can do."""
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    """What a probe measures."""
     quality: QualityConfig = field(default_factory=QualityConfig)
+    """What counts as good."""
+    published: list[PublishedConfig] = field(default_factory=list)
+    """What others report."""
     pictures: bool = True
+    """Draw some samples when a run is done."""
 
 
 @dataclass
@@ -305,8 +339,13 @@ class OrchestratorConfig:
             "_self_",
             {"scale": "single"},
             {"benchmark": "???"},
+            {"dataset": "default"},
+            {"method": "default"},
             {"recipe": "small"},
+            {"datasets@benchmark": "${benchmark}/${dataset}"},
+            {"methods@benchmark": "${benchmark}/${method}"},
             {"recipes@benchmark": "${benchmark}/${recipe}"},
+            {"variants@benchmark": "${benchmark}/${dataset}/${method}/${recipe}"},
             # Last, since Hydra lets only later entries override earlier ones: a profile may choose the recipe.
             {"cluster": "local"},
         ]

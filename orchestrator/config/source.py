@@ -1,62 +1,112 @@
-"""Lets Hydra find ``benchmark=NAME`` in workloads/NAME/benchmark.yaml and ``cluster=NAME`` in cluster_profiles/.
+"""Lets Hydra find ``benchmark=NAME``, ``dataset=NAME``, ``method=NAME``, ``recipe=NAME`` and ``cluster=NAME`` by file.
 
-A benchmark's file holds its recipes too; Hydra sees each as the option ``NAME/RECIPE`` of the group ``recipes``, laid
-over the benchmark, so that what is given on the command line still wins over both.
+What the groups ``dataset``, ``method`` and ``recipe`` choose depends on the benchmark, which Hydra's groups cannot say.
+So each only takes the word, and another group holds what it means:
+
+    datasets/BENCHMARK/DATASET, methods/BENCHMARK/METHOD, recipes/BENCHMARK/RECIPE     laid over the benchmark in turn
+    variants/BENCHMARK/DATASET/METHOD/RECIPE     what data set and method add to the recipe, and published values
+
+What is given on the command line still wins over all of them.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).resolve().parents[2]
+from orchestrator.config.families import (
+    AXES,
+    DATASETS,
+    METHODS,
+    Axis,
+    benchmarks,
+    clusters,
+    read_benchmark,
+    read_cluster,
+    recipes,
+)
+
+DEFAULT = "default"
+"""Stands for the data set or method of a benchmark where none is named."""
+
+WORDS = ("dataset", "method", "recipe")
+"""Groups that only take a word."""
+MEANINGS = {"datasets": 1, "methods": 1, "recipes": 1, "variants": 3}
+"""Groups that hold what the words mean, with how many folders each has."""
 
 
-@cache
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; raises ConfigLoadError naming the file."""
-    try:
-        document = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigLoadError(f"{path} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigLoadError(f"{path} must hold a mapping, not {type(document).__name__}")
-    return {str(key): value for key, value in document.items()}
+def all_options(group: str) -> list[str]:
+    """Options of a group by its path, "recipe" or "recipes/stemdl", as far as they are shipped."""
+    name, _, benchmark = group.partition("/")
+    if name == "benchmark":
+        return benchmarks()
+    if name == "cluster":
+        return clusters()
+    if (benchmark or name in MEANINGS) and benchmark not in benchmarks():
+        return []
+    chosen = [benchmark] if benchmark else benchmarks()
+    if name in ("recipe", "recipes"):
+        return sorted({recipe for one in chosen for recipe in recipes(one)})
+    for axis in AXES:
+        if name in (axis.group, axis.folder):
+            return sorted({option for one in chosen for option in axis.options(one)})
+    return []
 
 
-def benchmarks() -> list[str]:
-    """Names of the benchmarks shipped."""
-    return sorted(path.parent.name for path in (ROOT / "workloads").glob("*/benchmark.yaml"))
+def default_option(axis: Axis, benchmark: str) -> str | None:
+    """What DEFAULT stands for; None where a site's own benchmark has nothing to choose. Raises ConfigLoadError."""
+    loader = GlobalHydra.instance().config_loader()
+    options = sorted(set(loader.get_group_options(f"{axis.folder}/{benchmark}")) - {DEFAULT})
+    if benchmark in benchmarks():
+        # What a site adds does not change what a command without it means.
+        options = axis.options(benchmark)
+    return axis.default(benchmark, options) if options else None
 
 
-def clusters() -> list[str]:
-    """Names of the cluster profiles shipped."""
-    return sorted(path.stem for path in (ROOT / "cluster_profiles").glob("*.yaml"))
+def without_recipes(content: dict[str, Any]) -> dict[str, Any]:
+    """What a file says of itself; ``recipes`` and ``published`` are laid over it last."""
+    return {key: value for key, value in content.items() if key not in ("recipes", "published")}
 
 
-def recipes(benchmark: str) -> list[str]:
-    """Names of a benchmark's recipes."""
-    return sorted(read_yaml(ROOT / "workloads" / benchmark / "benchmark.yaml").get("recipes") or {})
+def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str, Any]:
+    """What a data set and a method say of a recipe, and the published values of all three files.
+
+    Raises ConfigLoadError where none of them has the recipe.
+    """
+    if benchmark not in benchmarks():
+        return {}
+    names = {axis.key: name for axis, name in zip(AXES, (dataset, method), strict=True)}
+    own = {axis.key: axis.default(benchmark, axis.options(benchmark)) for axis in AXES if names[axis.key] == DEFAULT}
+    names |= own
+    base = read_benchmark(benchmark)
+    parts = [axis.content(benchmark, names[axis.key]) for axis in AXES]
+    having = [part["recipes"][recipe] or {} for part in parts if recipe in (part.get("recipes") or {})]
+    if not having and recipe in recipes(benchmark) and recipe not in (base.get("recipes") or {}):
+        raise ConfigLoadError(
+            f"benchmark {benchmark} has no recipe '{recipe}' for dataset={names[DATASETS.key]} and "
+            f"method={names[METHODS.key]}."
+        )
+    # An entry is of the data set and the method in whose file it stands, unless it says otherwise.
+    published = [
+        {DATASETS.group: names[DATASETS.key], METHODS.group: names[METHODS.key], **entry}
+        for part in (base, *parts)
+        for entry in part.get("published") or []
+    ]
+    return merged([*having, {"published": published} if published else {}])
 
 
-def groups() -> dict[str, list[str]]:
-    """Options by group."""
-    every_recipe = {name: recipes(name) for name in benchmarks()}
-    return {
-        "benchmark": benchmarks(),
-        "cluster": clusters(),
-        "recipe": sorted({recipe for names in every_recipe.values() for recipe in names}),
-        "recipes": [f"{benchmark}/{recipe}" for benchmark, names in every_recipe.items() for recipe in names],
-    }
+def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mappings laid over one another, interpolations left as they are."""
+    whole = OmegaConf.to_container(OmegaConf.merge(*parts), resolve=False)
+    assert isinstance(whole, dict)
+    return {str(key): value for key, value in whole.items()}
 
 
 class ProjectSource(ConfigSource):
@@ -74,19 +124,35 @@ class ProjectSource(ConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         """The configuration of one option."""
         group, _, option = self._normalize_file_name(config_path).removesuffix(".yaml").partition("/")
+        benchmark, _, rest = option.partition("/")
+        if group in WORDS:
+            return self._result(self._word(group, option), package="_global_")
         if group == "benchmark":
-            content = {key: value for key, value in self._benchmark(option).items() if key != "recipes"}
+            content = without_recipes(read_benchmark(option))
         elif group == "cluster":
-            content = read_yaml(ROOT / "cluster_profiles" / f"{option}.yaml")
-        elif group == "recipe":
-            return self._result({"recipe": option}, package="_global_")
+            content = read_cluster(option)
+        elif group == "variants":
+            content = variant(benchmark, *rest.split("/"))
+        elif group == "recipes":
+            content = (read_benchmark(benchmark).get("recipes") or {}).get(rest) or {}
         else:
-            benchmark, _, recipe = option.partition("/")
-            content = self._benchmark(benchmark)["recipes"][recipe] or {}
+            content = self._choice(next(axis for axis in AXES if axis.folder == group), benchmark, rest)
         return self._result(content)
 
-    def _benchmark(self, name: str) -> dict[str, Any]:
-        return read_yaml(ROOT / "workloads" / name / "benchmark.yaml")
+    def _word(self, group: str, option: str) -> dict[str, Any]:
+        if group == "recipe":
+            return {"recipe": option}
+        key = next(axis.key for axis in AXES if axis.group == group)
+        return {} if option == DEFAULT else {"benchmark": {key: option}}
+
+    def _choice(self, axis: Axis, benchmark: str, option: str) -> dict[str, Any]:
+        if option != DEFAULT:
+            return without_recipes(axis.content(benchmark, option))
+        chosen = default_option(axis, benchmark)
+        if chosen is None:
+            return {}
+        # Included by Hydra, so that a site's file of that name comes before ours.
+        return {"defaults": [f"{benchmark}/{chosen}@_here_"], axis.key: chosen}
 
     def _result(self, content: dict[str, Any], package: str | None = None) -> ConfigResult:
         return ConfigResult(
@@ -97,20 +163,30 @@ class ProjectSource(ConfigSource):
         )
 
     def is_group(self, config_path: str) -> bool:
-        """Whether the path is one of the groups, or a benchmark's folder of recipes."""
-        group, _, option = config_path.partition("/")
-        return group in groups() and (not option or (group == "recipes" and option in benchmarks()))
+        """Whether the path is the folder of all groups, one of them, or a folder in one."""
+        if not config_path:
+            return True
+        group, _, rest = config_path.partition("/")
+        if group in ("benchmark", "cluster", *WORDS):
+            return not rest
+        return group in MEANINGS and (not rest or rest.count("/") < MEANINGS[group])
 
     def is_config(self, config_path: str) -> bool:
-        """Whether the path names an option that exists."""
-        group, _, option = config_path.removesuffix(".yaml").partition("/")
-        return option in groups().get(group, [])
+        """Whether the path names an option that exists. A word is always taken: what it means is looked for later."""
+        path = config_path.removesuffix(".yaml")
+        group, _, option = path.partition("/")
+        if group in WORDS:
+            return bool(option) and "/" not in option
+        if group == "variants":
+            return option.count("/") == MEANINGS[group]
+        folder, _, name = path.rpartition("/")
+        return name in all_options(folder) or (name == DEFAULT and group in ("datasets", "methods"))
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Options in a group; the groups themselves at the top."""
         if not config_path:
-            return [] if results_filter == ObjectType.CONFIG else ["benchmark", "cluster", "recipe"]
-        return [] if results_filter == ObjectType.GROUP else groups().get(config_path, [])
+            return [] if results_filter == ObjectType.CONFIG else ["benchmark", "cluster", *WORDS]
+        return [] if results_filter == ObjectType.GROUP else all_options(config_path)
 
 
 class ProjectSearchPath(SearchPathPlugin):

@@ -17,7 +17,7 @@ from orchestrator.records.files import (
 from orchestrator.records.layout import AttemptDirectory, RunDirectory
 from orchestrator.records.result import FAILURE_SCHEMA, FINAL_STATES, RESULT_SCHEMA, STATES, STOP_SCHEMA
 from orchestrator.records.signs import ALIVE_SLOT_BYTES, AliveSlot, alive_period, now, read_alive
-from orchestrator.records.spec import MANIFEST_SCHEMA, Manifest, RunSpec, global_batch
+from orchestrator.records.spec import MANIFEST_SCHEMA, ONLY_METHOD, Manifest, RunSpec, global_batch
 from orchestrator.records.telemetry import PHASES, STEP_TIMES
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "FAILURE_SCHEMA",
     "FINAL_STATES",
     "MANIFEST_SCHEMA",
+    "ONLY_METHOD",
     "PHASES",
     "RESULT_SCHEMA",
     "STATES",

@@ -9,11 +9,16 @@ from typing import Any
 from orchestrator.records.files import RecordError
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
+ONLY_METHOD = "reference"
+"""The method of a benchmark that has no other."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One planned run: all that a rank needs to know. ``settings`` is the resolved benchmark configuration."""
+    """One planned run: all that a rank needs to know. ``settings`` is the resolved benchmark configuration.
+
+    ``dataset`` and ``method`` are those chosen of the benchmark; a benchmark that has one data set names it as itself.
+    """
 
     campaign: str
     run: str
@@ -33,6 +38,13 @@ class RunSpec:
     silence_s: float
     startup_silence_s: float
     scratch_folder: str | None = None
+    dataset: str = ""
+    method: str = ONLY_METHOD
+
+    def __post_init__(self) -> None:
+        """Runs planned before benchmarks had several data sets name none."""
+        if not self.dataset:
+            object.__setattr__(self, "dataset", self.benchmark)
 
     @property
     def ranks(self) -> int:

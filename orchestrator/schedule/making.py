@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config import source
+from orchestrator.config import families
 from orchestrator.config.compose import SCHEDULE, compose_all
 from orchestrator.config.redaction import passwords
 from orchestrator.config.schema_schedule import ScheduleConfig
@@ -52,12 +52,12 @@ def configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any
     """The resolved configuration of the verb. Raises UsageError."""
     words = full_words(words)
     if not any(word.startswith("cluster=") for word in words):
-        raise UsageError(f"Say for which cluster: cluster=NAME.{nearest('', source.clusters())}")
+        raise UsageError(f"Say for which cluster: cluster=NAME.{nearest('', families.clusters())}")
     if any(word.partition("=")[0] in ("benchmark", "recipe", "scale", "nodes") for word in words):
         raise UsageError('Say what is to be run as one word: sweep="benchmark=stemdl scale=weak nodes=[1,2]".')
     if not any(word.startswith("benchmark=") for word in words):
         # The primary configuration has one; what a sweep runs, it says itself.
-        words.append(f"benchmark={source.benchmarks()[0]}")
+        words.append(f"benchmark={families.benchmarks()[0]}")
     return compose_all(words, False, config_dir, SCHEDULE)[0]
 
 

@@ -1,0 +1,131 @@
+"""What there is to run, by its files: benchmarks with their recipes, data sets and methods, and machines.
+
+    workloads/BENCHMARK/benchmark.yaml            keys of the schema's ``benchmark``, and recipes under ``recipes:``
+    workloads/BENCHMARK/datasets/DATASET.yaml     those keys that a data set sets, and recipes of its own
+    workloads/BENCHMARK/methods/METHOD.yaml       those that a method sets, and recipes of its own
+    workloads/BENCHMARK/config.py                 dataclasses Model and DatasetOptions: their options
+    cluster_profiles/CLUSTER.yaml
+
+A benchmark without datasets/ has one data set, of its own name; one without methods/ has one method, "reference".
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.plugins.config_source import ConfigLoadError
+from omegaconf import OmegaConf
+
+from orchestrator.records import ONLY_METHOD
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A direction of a benchmark's matrix: its group on the command line, the folder of its files, the benchmark's key
+    that holds the choice's name, and what a choice is called.
+    """
+
+    group: str
+    folder: str
+    key: str
+    words: str
+
+    def options(self, benchmark: str) -> list[str]:
+        """Names of the choices shipped."""
+        found = sorted(path.stem for path in (ROOT / "workloads" / benchmark / self.folder).glob("*.yaml"))
+        return found or [benchmark if self.group == "dataset" else ONLY_METHOD]
+
+    def content(self, benchmark: str, option: str) -> dict[str, Any]:
+        """What the choice's file says; nothing of one that has no file."""
+        path = ROOT / "workloads" / benchmark / self.folder / f"{option}.yaml"
+        return read_yaml(path) if path.exists() else {}
+
+    def default(self, benchmark: str, options: list[str]) -> str:
+        """The choice where none is given: what benchmark.yaml names, else the only one. Raises ConfigLoadError."""
+        named = read_benchmark(benchmark).get(self.key) if benchmark in benchmarks() else None
+        if named is None and len(options) > 1:
+            raise ConfigLoadError(
+                f"benchmark {benchmark} has several {self.words}s: say which, {self.group}=NAME. "
+                f"There are: {', '.join(options)}."
+            )
+        return str(named or options[0])
+
+
+DATASETS = Axis("dataset", "datasets", "dataset_name", "data set")
+METHODS = Axis("method", "methods", "method", "method")
+AXES = (DATASETS, METHODS)
+
+
+@cache
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; raises ConfigLoadError naming the file."""
+    try:
+        document = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigLoadError(f"{path} cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigLoadError(f"{path} must hold a mapping, not {type(document).__name__}")
+    return {str(key): value for key, value in document.items()}
+
+
+def read_benchmark(name: str) -> dict[str, Any]:
+    """A benchmark's file."""
+    return read_yaml(ROOT / "workloads" / name / "benchmark.yaml")
+
+
+def read_cluster(name: str) -> dict[str, Any]:
+    """A cluster's profile."""
+    return read_yaml(ROOT / "cluster_profiles" / f"{name}.yaml")
+
+
+def benchmarks() -> list[str]:
+    """Names of the benchmarks shipped."""
+    return sorted(path.parent.name for path in (ROOT / "workloads").glob("*/benchmark.yaml"))
+
+
+def clusters() -> list[str]:
+    """Names of the cluster profiles shipped."""
+    return sorted(path.stem for path in (ROOT / "cluster_profiles").glob("*.yaml"))
+
+
+def recipes(benchmark: str) -> list[str]:
+    """Names of a benchmark's recipes, those of its data sets and methods included."""
+    parts = [axis.content(benchmark, option) for axis in AXES for option in axis.options(benchmark)]
+    return sorted({name for part in (read_benchmark(benchmark), *parts) for name in part.get("recipes") or {}})
+
+
+def option_classes(benchmark: Mapping[str, Any]) -> dict[str, type[Any]]:
+    """The dataclasses of the sections ``model`` and ``dataset`` of a benchmark's configuration, where there are any.
+
+    A method's own Model is in methods/METHOD_config.py, a data set's own DatasetOptions in datasets/DATASET_config.py;
+    else both are in the benchmark's config.py.
+    """
+    folder = f"workloads.{benchmark['name']}"
+    places = {
+        "model": ("Model", f"{folder}.methods.{benchmark.get('method')}_config"),
+        "dataset": ("DatasetOptions", f"{folder}.datasets.{benchmark.get('dataset_name')}_config"),
+    }
+    found = {}
+    for section, (name, own) in places.items():
+        for module in (own, f"{folder}.config"):
+            if has_module(module) and hasattr(importlib.import_module(module), name):
+                found[section] = getattr(importlib.import_module(module), name)
+                break
+    return found
+
+
+def has_module(name: str) -> bool:
+    """Whether a module could be imported."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
