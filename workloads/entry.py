@@ -73,6 +73,7 @@ class Rank:
         from workloads.runtime.communicators import join
         from workloads.runtime.measurement import energy
         from workloads.runtime.measurement.places import describe_world, take_place
+        from workloads.runtime.measurement.sharing import holds_whole_nodes
         from workloads.runtime.measurement.telemetry import TelemetryFile
         from workloads.runtime.procedures.procedure import RunContext, procedure_path
 
@@ -109,17 +110,19 @@ class Rank:
             (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
         ]
 
-        sampler, reason = energy.begin(place["local_rank"])
+        whole_nodes = holds_whole_nodes(self.directory.read_manifest().config["cluster"], os.environ)
+        metering = energy.Metering(energy.accelerator_of(device), place["local_rank"] == 0, whole_nodes)
         called = time.time()
         measured = procedure.run()
 
         self.progress.enter("collect")
         span = (procedure.run_start or called, time.time())
-        used, curves = energy.conclude(sampler, reason, communicator, place, span, procedure.target_after)
+        used, curves = metering.conclude(communicator, place["host"], span, procedure.target_after)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
         world = describe_world(spec, place, communicator, self.warnings)
-        if self.rank == 0 and measured is not None:
+        if self.rank == 0 and measured is not None and used is not None:
+            self.warnings += energy.slowdown_warnings(used["slowed"])
             result = {
                 "schema": RESULT_SCHEMA,
                 "run": spec.run,

@@ -153,7 +153,12 @@ def node_table(inventory: Mapping[str, Any]) -> Table:
     rows = []
     for host, facts in inventory.items():
         cpu = facts["processor"]
-        chips = [f"{one.get('name')} ({one.get('driver') or 'driver unknown'})" for one in facts["accelerators"]]
+        chips = [
+            f"{one['name']} ({one.get('driver') or 'driver unknown'})"
+            if "name" in one
+            else f"no answer: {one['error']}"
+            for one in facts["accelerators"]
+        ]
         links = [
             " ".join(str(one[key]) for key in ("name", "driver", "rate", "firmware") if one.get(key))
             for one in facts["network"]

@@ -6,16 +6,22 @@ import importlib.metadata
 import math
 import os
 import platform
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from workloads.probe.readings import SYS, nvidia, read_text
+from workloads.probe.readings import SYS
+from workloads.runtime.measurement.meters.amd import describe_amd
+from workloads.runtime.measurement.meters.nvml import describe_nvidia
+from workloads.runtime.processors import describe_processors, own_identity, read_text
 
 PROC = Path("/proc")
 PACKAGES = ("torch", "numpy", "mpi4py", "horovod", "h5py")
+QUERY_SECONDS = 10.0
 ACCELERATOR_FIELDS = {
     "name": "name",
     "uuid": "uuid",
@@ -40,7 +46,8 @@ def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
             "bios": read_text(SYS / "class/dmi/id/bios_version"),
             "board": read_text(SYS / "class/dmi/id/board_name"),
             "vendor": read_text(SYS / "class/dmi/id/sys_vendor"),
-            "microcode": cpuinfo().get("microcode"),
+            "product": read_text(SYS / "class/dmi/id/product_name"),
+            "microcode": own_identity().microcode,
         },
         "kernel": platform.release(),
         "system": release_name(),
@@ -50,42 +57,64 @@ def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
     }
 
 
-def cpuinfo() -> dict[str, str]:
-    """The first processor's entries in /proc/cpuinfo."""
-    text = (read_text(PROC / "cpuinfo") or "").split("\n\n")[0]
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs if value}
-
-
 def processor() -> dict[str, Any]:
-    """Model, counts and the size of the last-level cache."""
+    """Model, counts and caches."""
+    told = describe_processors()
+    sizes = told["caches"]
     return {
-        "model": cpuinfo().get("model name") or platform.machine(),
+        **told,
+        "model": told["name"],
         "architecture": platform.machine(),
-        "cores": psutil.cpu_count(logical=False),
-        "threads": psutil.cpu_count(logical=True),
+        "cores": told["cores"] or psutil.cpu_count(logical=False),
+        "threads": told["threads"] or psutil.cpu_count(logical=True),
         "usable": len(os.sched_getaffinity(0)),
-        "sockets": len(set(packages())) or None,
-        "last_level_cache": read_text(SYS / "devices/system/cpu/cpu0/cache/index3/size"),
+        "last_level_cache": sizes[max(sizes)] if sizes else None,
         "governor": read_text(SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }
 
 
-def packages() -> list[str]:
-    """Package numbers of all processors."""
-    files = SYS.glob("devices/system/cpu/cpu[0-9]*/topology/physical_package_id")
-    return [text for text in map(read_text, files) if text is not None]
-
-
 def accelerators() -> list[dict[str, Any]]:
-    """From NVIDIA's tool, else as much as torch knows."""
-    rows = nvidia(",".join(ACCELERATOR_FIELDS.values()))
-    if rows:
-        return [dict(zip(ACCELERATOR_FIELDS, row, strict=False)) for row in rows]
+    """From the vendors' libraries, else from NVIDIA's tool, else as much as torch knows. An accelerator that does not
+    answer is an entry with an ``error`` and no name.
+    """
+    for describe in (describe_nvidia, describe_amd):
+        try:
+            found = describe()
+        except OSError:
+            continue
+        if found:
+            return found
+    told = accelerators_of(ask_nvidia_smi())
+    if told:
+        return told
     if not torch.cuda.is_available():
         return []
-    found = (torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count()))
-    return [{"name": one.name, "memory_mib": one.total_memory // 2**20} for one in found]
+    devices = (torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count()))
+    return [{"name": one.name, "memory_mib": one.total_memory // 2**20} for one in devices]
+
+
+def ask_nvidia_smi() -> str:
+    """What the tool prints, which may stand where the library does not load; "" where there is none."""
+    words = ["nvidia-smi", f"--query-gpu={','.join(ACCELERATOR_FIELDS.values())}", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(words, capture_output=True, timeout=QUERY_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.decode(errors="replace")
+
+
+def accelerators_of(text: str) -> list[dict[str, Any]]:
+    """The accelerators of the tool's table. A line of another width is no accelerator's: it is kept as an ``error``
+    (of a lost GPU the tool writes "Unable to determine the device handle for GPU…: GPU is lost" between the others).
+    """
+    found: list[dict[str, Any]] = []
+    for line in filter(str.strip, text.splitlines()):
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == len(ACCELERATOR_FIELDS):
+            found.append(dict(zip(ACCELERATOR_FIELDS, cells, strict=True)))
+        else:
+            found.append({"error": line.strip()})
+    return found if any("name" in one for one in found) else []
 
 
 def network() -> list[dict[str, Any]]:
@@ -141,10 +170,22 @@ def version(package: str) -> str | None:
 
 def file_system(folder: Path) -> dict[str, Any]:
     """Type and free space of what a folder lies on. ``kind`` "tmpfs" tells that reads there are reads of memory."""
-    best, kind = "", None
-    for line in (read_text(PROC / "self/mounts") or "").splitlines():
-        words = line.split()
-        if len(words) > 2 and folder.resolve().is_relative_to(words[1]) and len(words[1]) >= len(best):
-            best, kind = words[1], words[2]
+    kind = mount_kind(read_text(PROC / "self/mounts") or "", folder.resolve())
     free = psutil.disk_usage(str(folder)).free / 2**30 if folder.is_dir() else math.nan
     return {"kind": kind, "free_gib": None if math.isnan(free) else round(free, 1)}
+
+
+def mount_kind(mounts: str, folder: Path) -> str | None:
+    """The type of the file system that a folder lies on, from the text of /proc/self/mounts.
+
+    There a blank in a name is written \\040, and so are other characters that would end it (proc_mounts, fstab(5)).
+    """
+    best, kind = "", None
+    for line in mounts.splitlines():
+        words = line.split(" ")
+        if len(words) < 3:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), words[1])
+        if folder.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, words[2]
+    return kind

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import time
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
+from workloads.runtime.measurement.energy import accelerator_of
+from workloads.runtime.measurement.meters import Accelerator, Meter, first_of
+from workloads.runtime.measurement.meters.amd import AmdDevice
+from workloads.runtime.measurement.meters.nvml import NvmlDevice
+from workloads.runtime.measurement.meters.rapl import rapl_meters
+from workloads.runtime.processors import read_text
+
 SYS = Path("/sys")
-QUERY_SECONDS = 10.0
-
-
-def nvidia(query: str, index: int | None = None) -> list[list[str]]:
-    """Rows of ``nvidia-smi``'s answer for comma-separated fields; empty where there is none."""
-    chosen = [] if index is None else ["-i", str(index)]
-    words = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits", *chosen]
-    try:
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=QUERY_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    if answer.returncode != 0:
-        return []
-    return [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
 
 
 def number(text: str) -> float:
@@ -34,13 +27,34 @@ def number(text: str) -> float:
         return math.nan
 
 
+class Chip(Protocol):
+    """An accelerator as its vendor's library tells of it."""
+
+    def state(self) -> tuple[float, float, float]:
+        """Clock in MHz, temperature in °C, power in W."""
+
+
+def chip_of(accelerator: Accelerator) -> Chip | None:
+    """The accelerator in the library that knows it; None where none does."""
+    for kind in (NvmlDevice, AmdDevice):
+        try:
+            return kind(accelerator)
+        except OSError:
+            continue
+    return None
+
+
 class Readings:
     """Of the accelerator of this rank if it has one, else of its node's processors."""
 
     def __init__(self, device: torch.device, root: Path = SYS) -> None:
-        self.device, self.root = device, root
-        self.counters = sorted(root.glob("class/powercap/intel-rapl:[0-9]*/energy_uj"))
-        self.begun = (time.monotonic(), self.joules())
+        accelerator = accelerator_of(device)
+        self.accelerated, self.root = accelerator is not None, root
+        self.chip = chip_of(accelerator) if accelerator is not None else None
+        self.meters: list[Meter] = []
+        if not self.accelerated:
+            self.meters, _ = first_of([lambda: rapl_meters(root / "class/powercap")])
+        self.begin()
 
     def begin(self) -> None:
         """The time over which power is averaged begins."""
@@ -48,11 +62,8 @@ class Readings:
 
     def take(self) -> tuple[float, float, float]:
         """Clock in MHz, temperature in °C, power in W since ``begin`` (of an accelerator: right now)."""
-        if self.device.type == "cuda":
-            index = self.device.index or 0
-            rows = nvidia("clocks.sm,temperature.gpu,power.draw", index)
-            clock, temperature, power = (number(cell) for cell in rows[0][:3]) if rows else (math.nan,) * 3
-            return clock, temperature, power
+        if self.accelerated:
+            return self.chip.state() if self.chip is not None else (math.nan,) * 3
         return self.processor_clock(), self.processor_temperature(), self.processor_power()
 
     def processor_clock(self) -> float:
@@ -72,22 +83,16 @@ class Readings:
         return max(values, default=math.nan)
 
     def joules(self) -> float:
-        """Energy counters of all packages, J, as far as they may be read."""
-        return sum(read_number(path) * 1e-6 for path in self.counters) if self.counters else math.nan
+        """What the processors' packages and memory have taken, J; NaN where that may not be read."""
+        try:
+            return sum(meter.joules() for meter in self.meters) if self.meters else math.nan
+        except (OSError, ValueError):
+            return math.nan
 
     def processor_power(self) -> float:
-        """Mean since ``begin``; NaN also where a counter wrapped."""
+        """Mean since ``begin``."""
         seconds = time.monotonic() - self.begun[0]
-        watts = (self.joules() - self.begun[1]) / seconds if seconds > 0 else math.nan
-        return watts if watts >= 0 else math.nan
-
-
-def read_text(path: Path) -> str | None:
-    """A small file's text, None if it cannot be read."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return None
+        return (self.joules() - self.begun[1]) / seconds if seconds > 0 else math.nan
 
 
 def read_number(path: Path) -> float:

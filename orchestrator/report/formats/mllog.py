@@ -32,7 +32,7 @@ TO_FILL = (
     "accelerator_on-chip_memories", "accelerator_memory_configuration", "accelerator_memory_capacity",
     "accelerator_interconnect", "accelerator_interconnect_topology", "cooling", "hw_notes",
 )  # fmt: skip
-"""Fields of a system description that no run can know."""
+"""Fields of a system description that no run can know, or that it may not have been told."""
 
 README = """# {submitter}: results of the SciML benchmarks in the form of an MLPerf HPC submission
 
@@ -147,6 +147,8 @@ def description(record: RunRecord, submitter: str, system: str) -> dict[str, str
     packages = {name: version for name, version in found.get("packages", {}).items() if version}
     devices = sorted({" ".join(rank["device"].split()[:-1]) or rank["device"] for rank in record.ranks})
     accelerated = devices not in ([], ["cpu"])
+    world = json.loads(run["result"]).get("world", {}) if run.get("result") else {}
+    processors = world.get("processors", [])
     facts = {
         "submitter": submitter,
         "division": "open",
@@ -160,4 +162,18 @@ def description(record: RunRecord, submitter: str, system: str) -> dict[str, str
         "operating_system": f"Linux {found.get('kernel', '')}".strip(),
         "sw_notes": f"{run['comm']}, {run['ranks']} ranks, recipe {run['recipe']}, {run['dataset_source']} data",
     }
-    return facts | dict.fromkeys(TO_FILL, "")
+    measured = {
+        "host_processor_model_name": ", ".join(dict.fromkeys(one["name"] for one in processors)),
+        "host_processor_core_count": text_of(processors, "cores"),
+        "host_processor_vcpu_count": text_of(processors, "threads"),
+        "host_processors_per_node": text_of(processors, "sockets"),
+        "host_processor_caches": ", ".join(
+            f"{name} {size}" for one in processors[:1] for name, size in one.get("caches", {}).items()
+        ),
+    }
+    return facts | dict.fromkeys(TO_FILL, "") | measured
+
+
+def text_of(processors: Sequence[Mapping[str, Any]], key: str) -> str:
+    """The numbers that the kinds of node have; empty where none is known."""
+    return ", ".join(dict.fromkeys(str(one[key]) for one in processors if one.get(key)))

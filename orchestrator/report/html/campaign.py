@@ -15,6 +15,7 @@ from orchestrator.report.html.plots.figure import Plot, distinct, plural
 from orchestrator.report.html.plots.heat import heat_map
 from orchestrator.report.html.plots.projection import projection
 from orchestrator.report.html.plots.scaling import efficiency, energy, line_name, lines_of, throughput
+from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time, headline, quality, short
 
 if TYPE_CHECKING:
@@ -239,7 +240,19 @@ def run_tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
         tiles[-1]["detail"] += f"; {basis}" if basis else ""
     if run["mode"] == "training":
         tiles.append({"name": "Time to accuracy", "value": accuracy_time(run), "detail": ""})
+    if run["energy"]["j"] is not None:
+        tiles.append(
+            {"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run["energy"])}
+        )
     return tiles
+
+
+def processor_words(found: Mapping[str, Any]) -> str:
+    """ "Arm Neoverse-V2, 72 cores, microcode or revision r0p0"."""
+    words = [found["name"]]
+    words += [f"{found['cores']} cores a node"] if found.get("cores") else []
+    words += [f"microcode or revision {found['microcode']}"] if found.get("microcode") else []
+    return ", ".join(words)
 
 
 def run_provenance(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -248,6 +261,7 @@ def run_provenance(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[
         (name, run[name]) for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
     ]
     pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
+    pairs += [("processors", processor_words(found)) for found in run["processors"]]
     pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["name"] else None))
     pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
     pairs.append(("job", manifest.get("job_id")))

@@ -110,9 +110,21 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
     if run["achieved"]:
         console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)
+    if run["energy"]["j"] is not None:
+        console.print(f"  energy: {energy_text(run['energy'])}", soft_wrap=True, highlight=False)
     print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
+
+
+def energy_text(found: Mapping[str, Any]) -> str:
+    """ "5,200 J of device+package (nvml+rapl), 310 W, 0.52 samples/J", and what else may be in it."""
+    parts = [f"{found['j']:,.0f} J of {found['scope'] or 'the nodes'} ({found['source']})"]
+    if found["mean_w"] is not None:
+        parts.append(f"{found['mean_w']:.0f} W")
+    if found["samples_per_j"] is not None:
+        parts.append(f"{found['samples_per_j']:.3g} samples/J")
+    return ", ".join(parts) + (f"; {found['others']}" if found["others"] else "")
 
 
 def achieved_text(found: Mapping[str, Any]) -> str:

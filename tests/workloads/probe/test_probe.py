@@ -89,6 +89,18 @@ def test_readings_come_from_the_kernels_files_and_are_nan_without_them(tmp_path:
     assert all(np.isnan(value) for value in Readings(torch.device("cpu"), tmp_path / "nothing").take())
 
 
+def test_the_probe_reads_energy_as_training_does_and_no_part_of_a_package_twice(tmp_path: Path) -> None:
+    for number, name in {"0": "package-0", "0:0": "core", "0:1": "uncore", "1": "psys"}.items():
+        folder = tmp_path / f"class/powercap/intel-rapl:{number}"
+        folder.mkdir(parents=True)
+        for file, text in {"name": name, "max_energy_range_uj": "262143328850", "energy_uj": "0"}.items():
+            (folder / file).write_text(f"{text}\n")
+    readings = Readings(torch.device("cpu"), tmp_path)
+    for number, joules in {"0": 120, "0:0": 90, "0:1": 10, "1": 135}.items():
+        (tmp_path / f"class/powercap/intel-rapl:{number}/energy_uj").write_text(f"{joules}000000\n")
+    assert readings.joules() == pytest.approx(120.0)
+
+
 @pytest.mark.ranks
 @pytest.mark.parametrize(("comm", "in_place"), [("mpi", "true"), ("mpi", "false"), ("torch", "true")])
 def test_three_nodes_are_probed_alone_in_pairs_and_together(comm: str, in_place: str, orchestrator: Command) -> None:

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,9 @@ SOURCE = Path(__file__).with_name("batch_norm.cpp")
 COMPILERS = ("g++", "c++")
 """Not clang's: torch's threads are those of GCC's OpenMP, and a second set of threads would take their cores."""
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
+
+NATIVE = {"x86_64": "-march=native", "aarch64": "-mcpu=native", "arm64": "-mcpu=native", "ppc64le": "-mcpu=native"}
+"""How a compiler is told to use all of this processor's instructions; elsewhere it knows no such word."""
 
 
 class KernelsUnavailableError(RuntimeError):
@@ -36,15 +40,17 @@ def load_kernels() -> ctypes.CDLL:
     if not torch.backends.openmp.is_available():  # type: ignore[no-untyped-call]
         raise KernelsUnavailableError("this torch was built without OpenMP, whose threads the kernels use")
     named = os.environ.get("CXX")
-    compiler = next((found for word in ((named,) if named else COMPILERS) if (found := shutil.which(word))), None)
+    # A module system may set a command with options, or a wrapper before it.
+    words = [shlex.split(named)] if named else [[name] for name in COMPILERS]
+    compiler = next((word for word in words if word and shutil.which(word[0])), None)
     if compiler is None:
         looked_for = f"CXX={named}" if named else ", ".join(COMPILERS)
         raise KernelsUnavailableError(f"no C++ compiler ({looked_for}: not found)")
-    native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
-    command = (compiler, *FLAGS, native)
+    native = NATIVE.get(platform.machine())
+    command = (*compiler, *FLAGS, *([native] if native else []))
     key = hashlib.sha256("\0".join((SOURCE.read_text(), *command, *instructions())).encode()).hexdigest()[:16]
-    cached = cache_folder() / f"batch_norm-{key}.so"
     try:
+        cached = cache_folder() / f"batch_norm-{key}.so"
         if not cached.exists():
             cached.parent.mkdir(parents=True, exist_ok=True)
             # Several ranks may build at the same time: each its own, and the last one's stays.
@@ -69,6 +75,11 @@ def build(command: tuple[str, ...], folder: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept, as the XDG specification has it."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    """Where compiled kernels are kept, as the XDG specification has it; raises OSError where nobody has a home."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    if not root:
+        try:
+            root = str(Path.home() / ".cache")
+        except RuntimeError as error:
+            raise FileNotFoundError(str(error)) from error
     return Path(root) / "orchestrator" / "kernels"

@@ -1,243 +1,259 @@
-"""Energy of a run, from the meters that its nodes have: accelerators by NVML, processor packages by RAPL.
+"""Energy of a run: of its own accelerators, by their UUIDs, and of its nodes' processors, each joule counted once.
 
-One rank a node reads them in a thread. A node without a readable meter has no energy, which is not an energy of
-zero: then the run's is unknown too.
+Every rank reads the meter of its own accelerator, and the first rank of a node those of the node, in a thread. A node
+without a readable meter has no energy, which is not an energy of zero: then the run's is unknown too. Where a meter
+also counts what other users of the node do, the result says so.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.meters import (
+    DEVICE,
+    MEMORY,
+    MODULES,
+    NODE,
+    PACKAGE,
+    POWER_LIMIT,
+    Accelerator,
+    Meter,
+    accelerator_meter,
+    node_meters,
+)
+from workloads.runtime.measurement.sampling import PERIOD_SECONDS, Sampler
+from workloads.runtime.measurement.throttling import count_throttling
 
-PERIOD_SECONDS = 0.5
-"""Twice the rate that MLPerf asks for at least (1 Hz)."""
-POWERCAP = Path("/sys/class/powercap")
 MOST_POINTS = 20_000_000
 """Of the power curves of all ranks together; longer curves get coarser."""
-
-Floats = npt.NDArray[np.float64]
-
-
-class Meter(Protocol):
-    """Something that counts joules from a beginning of its own."""
-
-    name: str
-
-    def joules(self) -> float:
-        """The count now. Raises OSError if it cannot be read any more."""
+NOTICED = 0.02
+"""Share of the readings that must find a device slowed before a warning says so."""
 
 
-class Rapl:
-    """Packages and memory of this node's processors by Linux's powercap, intel-rapl (AMD's processors have it too)."""
-
-    name = "rapl"
-
-    def __init__(self, folder: Path = POWERCAP) -> None:
-        """Raises OSError where there is none, or none that this user may read."""
-        self.zones = [zone for zone in sorted(folder.glob("intel-rapl:*")) if counted(zone)]
-        if not self.zones:
-            raise FileNotFoundError(f"no RAPL zone in {folder}")
-        self.ranges = [int((zone / "max_energy_range_uj").read_text()) for zone in self.zones]
-        self.last = [int((zone / "energy_uj").read_text()) for zone in self.zones]
-        self.total = 0
-
-    def joules(self) -> float:
-        """The sum over the zones; their counters wrap, at most once between two readings."""
-        for place, zone in enumerate(self.zones):
-            value = int((zone / "energy_uj").read_text())
-            self.total += (value - self.last[place]) % (self.ranges[place] + 1)
-            self.last[place] = value
-        return self.total / 1e6
+def accelerator_of(device: torch.device) -> Accelerator | None:
+    """What identifies a torch device to the meters; None for processors."""
+    if device.type != "cuda":
+        return None
+    facts: Any = torch.cuda.get_device_properties(device)
+    bus = ""
+    if hasattr(facts, "pci_bus_id"):
+        bus = f"{facts.pci_domain_id:04x}:{facts.pci_bus_id:02x}:{facts.pci_device_id:02x}.0"
+    return Accelerator(str(facts.uuid), bus)
 
 
-def counted(zone: Path) -> bool:
-    """Packages, and memory, which is not part of them; cores are, and a platform zone would count all twice."""
-    name = (zone / "name").read_text().strip()
-    return name.startswith("package") or name == "dram"
+class Metering:
+    """The meters that this rank reads, running. ``reasons`` says by scope why it reads none."""
+
+    def __init__(self, accelerator: Accelerator | None, leads_node: bool, whole_nodes: bool) -> None:
+        self.accelerated, self.leads_node, self.whole_nodes = accelerator is not None, leads_node, whole_nodes
+        self.reasons: dict[str, str] = {}
+        meters: list[Meter] = []
+        if accelerator is not None:
+            try:
+                meters.append(accelerator_meter(accelerator))
+            except OSError as error:
+                self.reasons[DEVICE] = str(error)
+        if leads_node:
+            found, self.reasons[NODE] = node_meters()
+            meters += found
+        self.sampler = Sampler(meters)
+        self.throttled = count_throttling() if leads_node else 0
+        if meters:
+            self.sampler.start()
+
+    def conclude(
+        self, communicator: Communicator, host: str, span: tuple[float, float], target_after: float | None
+    ) -> tuple[dict[str, Any] | None, dict[str, npt.NDArray[np.floating]]]:
+        """The result's entry on rank 0 (None elsewhere), and power curves for telemetry on every rank. Collective.
+
+        ``span`` is the measured time on this rank's clock; ``target_after`` how long after its start the target was
+        reached, None if it was not, or if earlier attempts, whose energy is unknown, had their part in it.
+        """
+        if self.sampler.meters:
+            self.sampler.stop()
+        start, stop = span
+        texts = communicator.gather_text(json.dumps(self.readings(host, start, stop, target_after)))
+        metered = int(communicator.sum(np.array([len(self.sampler.meters)], np.int64))[0])
+        curves = self.power_curves(communicator, start, stop) if metered else {}
+        if texts is None:
+            return None, curves
+        return account_energy([json.loads(text) for text in texts], stop - start, self.whole_nodes), curves
+
+    def readings(self, host: str, start: float, stop: float, target_after: float | None) -> dict[str, Any]:
+        """What this rank read, as JSON: null stands for a number that is not known."""
+        whole = self.sampler.between(start, stop)
+        reached = np.full(len(whole), np.nan)
+        if target_after is not None:
+            reached = self.sampler.between(start, start + target_after)
+        meters = [
+            {
+                "source": meter.source,
+                "scope": meter.scope,
+                "identity": meter.identity,
+                "covers_more": meter.covers_more,
+                "j": number(whole[place]),
+                "to_accuracy_j": number(reached[place]),
+                "failure": self.sampler.failures.get(place, ""),
+            }
+            for place, meter in enumerate(self.sampler.meters)
+        ]
+        slowed = [
+            {
+                "host": host,
+                "what": self.sampler.meters[place].identity,
+                "by": by,
+                "share": count / len(self.sampler.times),
+            }
+            for (place, by), count in self.sampler.slowed.items()
+        ]
+        times = count_throttling() - self.throttled if self.leads_node else 0
+        if times > 0:
+            slowed.append({"host": host, "what": "its processors", "by": "heat", "times": times})
+        return {
+            "host": host,
+            "accelerated": self.accelerated,
+            "reasons": self.reasons,
+            "meters": meters,
+            "slowed": slowed,
+        }
+
+    def power_curves(
+        self, communicator: Communicator, start: float, stop: float
+    ) -> dict[str, npt.NDArray[np.floating]]:
+        """Mean watts of what this rank meters, in each of some equal intervals, about a second long; NaN on ranks that
+        meter nothing. Of a node's overlapping meters the narrower ones are taken. Collective: all ranks take rank 0's
+        intervals.
+        """
+        span = float(communicator.sum(np.array([stop - start if communicator.rank == 0 else 0.0]))[0])
+        count = max(1, min(int(np.ceil(span)), max(64, MOST_POINTS // communicator.size)))
+        watts = np.full(count, np.nan, np.float32)
+        scopes = [meter.scope for meter in self.sampler.meters]
+        chosen = [place for place, scope in enumerate(scopes) if scope in (DEVICE, PACKAGE, MEMORY)]
+        if chosen and len(self.sampler.times) > 1:
+            watts = self.sampler.watts(start + np.linspace(0, span, count + 1), chosen)
+        return {"power/watts": watts, "power/interval_s": np.array([span / count], np.float32)}
 
 
-class Nvml:
-    """All NVIDIA accelerators that this process can see."""
+@dataclass
+class HostEnergy:
+    """What one host's meters come to: those counted, or why there are none. ``others`` says what else is in it."""
 
-    name = "nvml"
+    host: str
+    counted: list[dict[str, Any]]
+    reason: str = ""
+    others: str = ""
 
-    def __init__(self) -> None:
-        """Raises OSError where there is none, or none that counts energy (Volta and later do)."""
-        try:
-            import pynvml
-        except ImportError as error:
-            raise FileNotFoundError(f"no NVML: {error}") from error
-        self.library = pynvml
-        try:
-            pynvml.nvmlInit()
-            count = pynvml.nvmlDeviceGetCount()
-            self.handles = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
-        except pynvml.NVMLError as error:
-            raise FileNotFoundError(f"no NVML: {error}") from error
-        if not self.handles:
-            raise FileNotFoundError("NVML knows no accelerator")
-        self.joules()
-
-    def joules(self) -> float:
-        """The sum over the accelerators, which count millijoules since their driver was loaded."""
-        try:
-            counts = [self.library.nvmlDeviceGetTotalEnergyConsumption(handle) for handle in self.handles]
-        except self.library.NVMLError as error:
-            raise OSError(f"NVML does not count energy: {error}") from error
-        return float(sum(counts)) / 1e3
+    def total(self, key: str) -> float | None:
+        """The sum over the counted meters; None if any is unknown."""
+        values = [meter[key] for meter in self.counted]
+        return None if self.reason or None in values else float(sum(values))
 
 
-def meters() -> tuple[list[Meter], str]:
-    """The meters of this node, and why there is none where there is none."""
-    found: list[Meter] = []
-    reasons = []
-    for kind in (Nvml, Rapl):
-        try:
-            found.append(kind())
-        except PermissionError as error:
-            reasons.append(f"{error.filename} is readable by root only")
-        except (OSError, ValueError) as error:
-            reasons.append(str(error))
-    return found, "; ".join(reasons)
+def host_energy(host: str, ranks: Sequence[Mapping[str, Any]], whole_nodes: bool) -> HostEnergy:
+    """Choose of a host's meters those that together count the run's part once, and no more where that can be had.
 
-
-class Sampler:
-    """Reads meters in a thread; ``between`` gives the joules of a span of time. Times are seconds since the epoch."""
-
-    def __init__(self, found: Sequence[Meter], period: float = PERIOD_SECONDS) -> None:
-        self.meters = found
-        self.period = period
-        self.times: list[float] = []
-        self.counts: list[float] = []
-        self.failure = ""
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.run, name="energy", daemon=True)
-
-    def start(self) -> None:
-        """Begin with a reading."""
-        self.read()
-        self.thread.start()
-
-    def run(self) -> None:
-        """Read until stopped. A meter that fails ends the measurement and not the run."""
-        while not self.failure and not self.stopped.wait(self.period):
-            self.read()
-
-    def read(self) -> None:
-        """One reading of all meters."""
-        try:
-            total = sum(meter.joules() for meter in self.meters)
-        except (OSError, ValueError) as error:
-            self.failure = str(error)
-            return
-        self.times.append(time.time())
-        self.counts.append(total)
-
-    def stop(self) -> None:
-        """End with a reading."""
-        self.stopped.set()
-        self.thread.join()
-        if not self.failure:
-            self.read()
-
-    def between(self, start: float, stop: float) -> float:
-        """Joules from one moment to another; NaN where the readings do not reach over both."""
-        slack = 2 * self.period
-        if self.failure or not self.times or start < self.times[0] - slack or stop > self.times[-1] + slack:
-            return float("nan")
-        first, last = np.interp([start, stop], self.times, self.counts)
-        return float(last - first)
-
-    def watts(self, edges: Floats) -> npt.NDArray[np.float32]:
-        """Mean power between neighbouring moments, (len(edges) − 1,)."""
-        counts = np.interp(edges, self.times, self.counts)
-        return np.asarray(np.diff(counts) / np.diff(edges), np.float32)
-
-
-def begin(local_rank: int) -> tuple[Sampler | None, str]:
-    """The sampler of this node, running, on its first rank; None and why where there is no meter, or on other ranks."""
-    if local_rank != 0:
-        return None, ""
-    found, reason = meters()
-    if not found:
-        return None, reason
-    sampler = Sampler(found)
-    sampler.start()
-    return sampler, ""
-
-
-def conclude(
-    sampler: Sampler | None,
-    reason: str,
-    communicator: Communicator,
-    place: dict[str, Any],
-    span: tuple[float, float],
-    target_after: float | None,
-) -> tuple[dict[str, Any] | None, dict[str, npt.NDArray[np.floating]]]:
-    """The result's entry on rank 0 (None elsewhere), and power curves for telemetry on every rank. Collective.
-
-    ``span`` is the measured time on this rank's clock; ``target_after`` how long after its start the target was
-    reached, None if it was not, or if earlier attempts, whose energy is unknown, had their part in it.
+    Accelerators by their own meters. Processors beside them only where the node is the run's alone; where the run has
+    no accelerator they are all there is, and the result says that others may be in it.
     """
-    if sampler is not None:
-        sampler.stop()
-        reason = sampler.failure
-    start, stop = span
-    own = sampler.between(start, stop) if sampler is not None else float("nan")
-    reached = float("nan")
-    if sampler is not None and target_after is not None:
-        reached = sampler.between(start, start + target_after)
-    values = communicator.gather(np.array([own, reached, float(place["local_rank"] == 0)]))
-    texts = communicator.gather_text("\n".join([place["host"], source_of(sampler), reason]))
-    metered = int(communicator.sum(np.array([0 if np.isnan(own) else 1], np.int64))[0])
-    curves = power_curves(sampler, communicator, start, stop) if metered else {}
-    if values is None or texts is None:
-        return None, curves
-    nodes = [(*text.split("\n", 2), *row[:2]) for text, row in zip(texts, values, strict=True) if row[2]]
-    return summed(nodes, stop - start), curves
+    distinct = {(meter["source"], meter["identity"]): meter for rank in ranks for meter in rank["meters"]}
+    scopes: dict[str, list[dict[str, Any]]] = {}
+    for meter in distinct.values():
+        scopes.setdefault(meter["scope"], []).append(meter)
+    processors = [*scopes.get(PACKAGE, []), *scopes.get(MEMORY, [])] if PACKAGE in scopes else []
+    shared = "" if whole_nodes else "the whole node is counted, and others may have run on it"
+    counted: list[dict[str, Any]] = []
+    others = ""
+    if any(rank["accelerated"] for rank in ranks):
+        unmetered = [rank["reasons"][DEVICE] for rank in ranks if DEVICE in rank["reasons"]]
+        if not unmetered:
+            counted = [*scopes[DEVICE], *(processors if whole_nodes else [])]
+        elif whole_nodes and NODE in scopes:
+            counted = scopes[NODE]
+        elif whole_nodes and MODULES in scopes:
+            counted = [*scopes[MODULES], *processors]
+        else:
+            return HostEnergy(host, [], unmetered[0])
+    else:
+        counted, others = processors or scopes.get(NODE, []), shared
+    if not counted:
+        reasons = [rank["reasons"].get(NODE, "") for rank in ranks]
+        return HostEnergy(host, [], next(filter(None, reasons), "no rank read its meters"))
+    failures = [meter["failure"] for meter in counted if meter["failure"]]
+    unread = "the meters were not read over the whole run" if any(meter["j"] is None for meter in counted) else ""
+    more = sorted({meter["covers_more"] for meter in counted if meter["covers_more"]})
+    return HostEnergy(host, counted, (failures or [unread])[0], "; ".join([*filter(None, [others]), *more]))
 
 
-def source_of(sampler: Sampler | None) -> str:
-    """Names of the meters."""
-    return "+".join(meter.name for meter in sampler.meters) if sampler is not None else ""
+def account_energy(ranks: Sequence[Mapping[str, Any]], seconds: float, whole_nodes: bool) -> dict[str, Any]:
+    """The result's entry from what each rank read; any unknown makes the sum so.
 
-
-def summed(nodes: Sequence[tuple[Any, ...]], seconds: float) -> dict[str, Any]:
-    """The entry from each node's host, source, reason, joules and joules to the target; any unknown makes all so."""
-    missing = [(host, reason) for host, _, reason, joules, _ in nodes if np.isnan(joules)]
-    to_target = float(sum(reached for *_, reached in nodes))
+    ``scope`` names what was counted ("device+package"), ``meters`` the joules of each scope and source, ``others`` what
+    the joules hold beyond the run's part, null if nothing, and ``slowed`` which devices ran slower than they could.
+    """
+    hosts: dict[str, list[Mapping[str, Any]]] = {}
+    for rank in ranks:
+        hosts.setdefault(rank["host"], []).append(rank)
+    found = [host_energy(host, members, whole_nodes) for host, members in hosts.items()]
+    missing = [item for item in found if item.reason]
     reason = None
     if missing:
         more = f" and {len(missing) - 1} more nodes" if len(missing) > 1 else ""
-        reason = f"{missing[0][0]}{more}: {missing[0][1] or 'the meters were not read over the whole run'}"
+        reason = f"{missing[0].host}{more}: {missing[0].reason}"
+    parts: dict[tuple[str, str], list[float | None]] = {}
+    for item in found:
+        for meter in item.counted:
+            parts.setdefault((meter["scope"], meter["source"]), []).append(meter["j"])
     return {
-        "j": None if missing else float(sum(joules for *_, joules, _ in nodes)),
-        "to_accuracy_j": None if missing or np.isnan(to_target) else to_target,
+        "j": total([item.total("j") for item in found]),
+        "to_accuracy_j": total([item.total("to_accuracy_j") for item in found]),
         "seconds": seconds,
         "period_s": PERIOD_SECONDS,
-        "source": "; ".join(sorted({source for _, source, *_ in nodes if source})) or None,
+        "source": "+".join(dict.fromkeys(source for _, source in parts)) or None,
+        "scope": "+".join(dict.fromkeys(scope for scope, _ in parts)) or None,
+        "others": "; ".join(dict.fromkeys(item.others for item in found if item.others)) or None,
         "reason": reason,
-        "nodes": [{"host": host, "j": None if np.isnan(joules) else joules} for host, _, _, joules, _ in nodes],
+        "meters": [
+            {"scope": scope, "source": source, "count": len(joules), "j": total(joules)}
+            for (scope, source), joules in parts.items()
+        ],
+        "nodes": [{"host": item.host, "j": item.total("j")} for item in found],
+        "slowed": [entry for rank in ranks for entry in rank["slowed"]],
     }
 
 
-def power_curves(
-    sampler: Sampler | None, communicator: Communicator, start: float, stop: float
-) -> dict[str, npt.NDArray[np.floating]]:
-    """Mean watts of this rank's node in each of some equal intervals, about a second long; NaN on ranks that do not
-    read. Collective: all ranks take rank 0's intervals.
+def slowdown_warnings(slowed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences on devices that slowed themselves down while they were measured, as the account lists them.
+
+    At its power limit a busy accelerator runs all day, which is no news.
     """
-    span = float(communicator.sum(np.array([stop - start if communicator.rank == 0 else 0.0]))[0])
-    count = max(1, min(int(np.ceil(span)), max(64, MOST_POINTS // communicator.size)))
-    watts = np.full(count, np.nan, np.float32)
-    if sampler is not None and len(sampler.times) > 1:
-        watts = sampler.watts(start + np.linspace(0, span, count + 1))
-    return {"power/watts": watts, "power/interval_s": np.array([span / count], np.float32)}
+    found = []
+    for entry in slowed:
+        if entry["by"] == POWER_LIMIT:
+            continue
+        if "times" in entry:
+            how = f"{entry['times']} times"
+        elif entry["share"] >= NOTICED:
+            how = f"in {100 * entry['share']:.0f} % of the readings"
+        else:
+            continue
+        found.append(f"{entry['what']} on {entry['host']} slowed down {how}: {entry['by']}")
+    return found
+
+
+def total(values: Sequence[float | None]) -> float | None:
+    """The sum; None if any part is unknown."""
+    known = [value for value in values if value is not None]
+    return float(sum(known)) if known and len(known) == len(values) else None
+
+
+def number(value: float) -> float | None:
+    """JSON's form of a number that may be unknown."""
+    return None if np.isnan(value) else float(value)

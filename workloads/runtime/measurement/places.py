@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+from collections import Counter
 from typing import Any
 
 import torch
 
 from orchestrator.records import RunSpec
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.processors import describe_processors
 from workloads.runtime.samples.memory import keep_freed_memory
 
 
@@ -40,7 +43,8 @@ def describe_world(
     hosts = communicator.gather_text(place["host"])
     devices = communicator.gather_text(place["device"])
     cores = communicator.gather_text(",".join(map(str, place["cores"])))
-    if hosts is None or devices is None or cores is None:
+    processors = communicator.gather_text(json.dumps(describe_processors(), sort_keys=True))
+    if hosts is None or devices is None or cores is None or processors is None:
         return {}
     for kind, held in (("accelerator", devices), ("cores", cores)):
         owners: dict[tuple[str, str], list[int]] = {}
@@ -55,6 +59,7 @@ def describe_world(
         "hosts": hosts,
         "devices": devices,
         "cores": cores,
+        "processors": [{**json.loads(kind), "ranks": count} for kind, count in Counter(processors).items()],
         "comm": spec.comm,
         "threads_per_rank": spec.threads_per_rank,
     }

@@ -9,29 +9,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from accelerators import needs_accelerator
 from test_communicators import mpirun
 
-from workloads.runtime.measurement.energy import Nvml, Rapl, Sampler, meters, summed
+from workloads.runtime.measurement.energy import accelerator_of, account_energy, slowdown_warnings
+from workloads.runtime.measurement.meters import node_meters, rapl
+from workloads.runtime.measurement.meters.nvml import NvmlMeter
+from workloads.runtime.measurement.meters.rapl import rapl_meters
+from workloads.runtime.measurement.sampling import Sampler
 
 RANGE = 10_000_000
 PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
-from workloads.runtime.measurement import energy
+from workloads.runtime.measurement.energy import Metering
+from workloads.runtime.measurement.meters import rapl
 from workloads.runtime.communicators import join
-energy.POWERCAP = Path(sys.argv[1])
-energy.Rapl.__init__.__defaults__ = (energy.POWERCAP,)
+rapl.POWERCAP = Path(sys.argv[1])
 communicator = join("mpi")
-local = communicator.rank % 2
-place = {"host": f"n{communicator.rank // 2}", "local_rank": local}
-sampler, reason = energy.begin(local)
+metering = Metering(None, leads_node=communicator.rank % 2 == 0, whole_nodes=True)
 start = time.time()
 time.sleep(1.3)
-used, curves = energy.conclude(sampler, reason, communicator, place, (start, time.time()), 0.6)
+used, curves = metering.conclude(communicator, f"n{communicator.rank // 2}", (start, time.time()), 0.6)
 if communicator.rank == 0:
     print(json.dumps({"used": used, "watts": curves["power/watts"].tolist() if curves else []}))
 communicator.close()
@@ -72,48 +75,124 @@ def test_packages_and_memory_count_and_cores_and_platform_do_not(tmp_path: Path)
     memory = zone(tmp_path, "0:1", "dram", 0)
     for number, name in (("0:0", "core"), ("1", "psys")):
         zone(tmp_path, number, name, 0)
-    meter = Rapl(tmp_path)
-    assert meter.joules() == 0.0
+    meters = rapl_meters(tmp_path)
+    assert [meter.joules() for meter in meters] == [0.0, 0.0]
     (package / "energy_uj").write_text("999999\n")
     (memory / "energy_uj").write_text("500000\n")
-    assert meter.joules() == pytest.approx(2.5)
+    assert sum(meter.joules() for meter in meters) == pytest.approx(2.5)
 
 
 def test_a_machine_without_meters_says_why_and_is_not_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Rapl.__init__, "__defaults__", (tmp_path,))
-    found, reason = meters()
-    assert [meter.name for meter in found if meter.name == "rapl"] == []
+    monkeypatch.setattr(rapl, "POWERCAP", tmp_path)
+    found, reason = node_meters()
+    assert [meter for meter in found if meter.source == "rapl"] == []
     assert f"no RAPL zone in {tmp_path}" in reason
-    entry = summed([("n1", "", reason, math.nan, math.nan)], 10.0)
-    assert entry["j"] is None and entry["to_accuracy_j"] is None and entry["reason"].startswith("n1: ")
+    entry = account_energy([rank("n1", reasons={"node": reason})], 10.0, whole_nodes=True)
+    assert entry["j"] is None and entry["to_accuracy_j"] is None and entry["reason"].startswith("n1: no RAPL zone")
 
 
 def test_power_is_sampled_while_the_counter_counts_and_wraps(tmp_path: Path) -> None:
     with counting(zone(tmp_path, "0", "package-0", 0), watts=9.0):
         time.sleep(0.05)
-        sampler = Sampler([Rapl(tmp_path)], period=0.1)
+        sampler = Sampler(rapl_meters(tmp_path), period=0.1)
         sampler.start()
         time.sleep(1.5)
         sampler.stop()
     first, last = sampler.times[0], sampler.times[-1]
-    assert sampler.between(first, last) == pytest.approx(9.0 * (last - first), rel=0.1)
-    assert math.isnan(sampler.between(first - 5, last)) and math.isnan(sampler.between(first, last + 5))
+    (joules,) = sampler.between(first, last)
+    assert joules == pytest.approx(9.0 * (last - first), rel=0.1)
+    assert math.isnan(sampler.between(first - 5, last)[0]) and math.isnan(sampler.between(first, last + 5)[0])
 
 
-def test_a_meter_that_fails_ends_the_measurement_and_not_the_run(tmp_path: Path) -> None:
-    path = zone(tmp_path, "0", "package-0", 0)
-    sampler = Sampler([Rapl(tmp_path)], period=0.02)
+def test_a_meter_that_fails_ends_its_measurement_and_not_the_run_or_the_others(tmp_path: Path) -> None:
+    path, other = zone(tmp_path, "0", "package-0", 0), zone(tmp_path, "0:1", "dram", 0)
+    sampler = Sampler(rapl_meters(tmp_path), period=0.02)
     sampler.start()
     (path / "energy_uj").unlink()
     time.sleep(0.2)
+    (other / "energy_uj").write_text("500000\n")
     sampler.stop()
-    assert "energy_uj" in sampler.failure and math.isnan(sampler.between(sampler.times[0], sampler.times[0] + 0.1))
+    failed, read = (0, 1) if sampler.meters[0].scope == "package" else (1, 0)
+    joules = sampler.between(sampler.times[0], sampler.times[-1])
+    assert "energy_uj" in sampler.failures[failed] and math.isnan(joules[failed])
+    assert joules[read] == pytest.approx(0.5)
+
+
+def rank(host: str, *meters: dict[str, Any], accelerated: bool = False, **further: Any) -> dict[str, Any]:
+    """What one rank read."""
+    return {"host": host, "accelerated": accelerated, "meters": meters, "reasons": {}, "slowed": [], **further}
+
+
+def meter(scope: str, identity: str, joules: float | None, source: str = "", more: str = "") -> dict[str, Any]:
+    """One meter's reading over the run, a half of it until the target."""
+    half = None if joules is None else joules / 2
+    return {
+        "source": source or {"device": "nvml", "node": "cray", "accelerators": "cray"}.get(scope, "rapl"),
+        "scope": scope, "identity": identity, "covers_more": more, "j": joules, "to_accuracy_j": half, "failure": "",
+    }  # fmt: skip
 
 
 def test_one_node_without_a_meter_makes_the_sum_unknown() -> None:
-    entry = summed([("n0", "rapl", "", 5.0, 2.0), ("n1", "", "no meter here", math.nan, math.nan)], 10.0)
+    ranks = [rank("n0", meter("package", "package-0", 5.0)), rank("n1", reasons={"node": "no meter here"})]
+    entry = account_energy(ranks, 10.0, whole_nodes=True)
     assert entry["j"] is None and entry["reason"] == "n1: no meter here"
     assert [node["j"] for node in entry["nodes"]] == [5.0, None]
+
+
+def test_on_a_shared_node_accelerators_count_alone_and_on_an_own_node_with_its_processors() -> None:
+    read = (meter("device", "GPU-1", 300.0), meter("package", "package-0", 900.0), meter("dram", "0:0 dram", 50.0))
+    shared = account_energy([rank("n0", *read, accelerated=True)], 10.0, whole_nodes=False)
+    assert (shared["j"], shared["scope"], shared["others"]) == (300.0, "device", None)
+    own = account_energy([rank("n0", *read[:2], accelerated=True)], 10.0, whole_nodes=True)
+    assert (own["j"], own["to_accuracy_j"], own["scope"], own["others"]) == (1200.0, 600.0, "device+package", None)
+
+
+def test_processors_of_a_shared_node_are_counted_and_said_to_hold_others() -> None:
+    entry = account_energy([rank("n0", meter("package", "package-0", 900.0))], 10.0, whole_nodes=False)
+    assert (entry["j"], entry["scope"]) == (900.0, "package")
+    assert entry["others"] == "the whole node is counted, and others may have run on it"
+
+
+def test_ranks_that_share_an_accelerator_charge_it_once() -> None:
+    shared = [rank("n0", meter("device", "GPU-1", 300.0), accelerated=True) for _ in range(2)]
+    assert account_energy(shared, 10.0, whole_nodes=False)["j"] == 300.0
+
+
+def test_an_accelerator_without_a_meter_is_not_replaced_by_the_processors_beside_it() -> None:
+    lacking = rank("n0", meter("package", "package-0", 900.0), accelerated=True, reasons={"device": "no NVML"})
+    entry = account_energy([lacking], 10.0, whole_nodes=True)
+    assert (entry["j"], entry["reason"]) == (None, "n0: no NVML")
+
+
+def test_where_a_module_has_one_meter_for_two_dies_an_own_node_is_counted_whole() -> None:
+    """An HPE Cray EX235a: the second die of each MI250X has no meter of its own."""
+    site = (meter("node", "node", 5000.0), meter("accelerators", "accelerators", 3000.0))
+    ranks = [
+        rank("n0", meter("device", "0000:c1:00.0", 800.0, "amdsmi"), *site, accelerated=True),
+        rank("n0", accelerated=True, reasons={"device": "of a module's two dies only one does"}),
+    ]
+    whole = account_energy(ranks, 10.0, whole_nodes=True)
+    assert (whole["j"], whole["scope"], whole["source"]) == (5000.0, "node", "cray")
+    assert account_energy(ranks, 10.0, whole_nodes=False)["j"] is None
+
+
+def test_a_mig_instance_says_what_else_is_in_its_joules() -> None:
+    more = "the whole GPU, of which the run had one MIG instance"
+    entry = account_energy([rank("n0", meter("device", "GPU-5", 70.0, more=more), accelerated=True)], 9.0, True)
+    assert entry["others"] == more
+
+
+def test_a_device_that_slowed_down_is_a_warning_and_one_at_its_power_limit_is_not() -> None:
+    slowed = [
+        {"host": "n0", "what": "GPU-1", "by": "its power limit", "share": 0.9},
+        {"host": "n0", "what": "GPU-2", "by": "heat", "share": 0.01},
+        {"host": "n1", "what": "GPU-3", "by": "heat", "share": 0.37},
+        {"host": "n1", "what": "its processors", "by": "heat", "times": 12},
+    ]
+    assert slowdown_warnings(slowed) == [
+        "GPU-3 on n1 slowed down in 37 % of the readings: heat",
+        "its processors on n1 slowed down 12 times: heat",
+    ]
 
 
 @pytest.mark.ranks
@@ -134,7 +213,9 @@ def test_four_ranks_on_two_nodes_sum_what_one_rank_a_node_read(tmp_path: Path) -
 def test_the_accelerators_energy_is_its_power_over_time() -> None:
     import pynvml
 
-    meter, powers = Nvml(), []
+    accelerator = accelerator_of(torch.device("cuda", 0))
+    assert accelerator is not None
+    meter, powers = NvmlMeter(accelerator), []
     matrix = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
     sampler = Sampler([meter], period=0.1)
     sampler.start()
@@ -142,9 +223,10 @@ def test_the_accelerators_energy_is_its_power_over_time() -> None:
     while time.time() - begun < 4:
         matrix @ matrix
         torch.cuda.synchronize()
-        powers.append(sum(pynvml.nvmlDeviceGetPowerUsage(handle) for handle in meter.handles) / 1e3)
+        powers.append(pynvml.nvmlDeviceGetPowerUsage(meter.handle) / 1e3)
     sampler.stop()
     # The power that NVML tells is itself a mean over the last second.
     settled = powers[len(powers) // 2 :]
-    watts = sampler.between(begun + 2, begun + 3.5) / 1.5
+    (joules,) = sampler.between(begun + 2, begun + 3.5)
+    watts = joules / 1.5
     assert watts == pytest.approx(sum(settled) / len(settled), rel=0.1)
