@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from orchestrator.analysis.throughput import throughput_of
 from orchestrator.campaign.telemetry_file import read
-from orchestrator.records import AttemptDirectory, RunDirectory, read_json_if_whole
+from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, RunDirectory, read_record_if_whole
 
 
-def history(directory: RunDirectory) -> list[dict[str, Any]]:
+class Steps(TypedDict):
+    """Steps that an attempt's telemetry holds, from which on, and their throughput, samples/s; nulls without one."""
+
+    first_step: int | None
+    steps: int | None
+    throughput: float | None
+
+
+class Attempt(Steps):
+    """One start of a run: by which job, how it ended, and what time it cost beyond its own training."""
+
+    attempt: int
+    job: str | None
+    state: str | None
+    cause: str | None
+    started: float | None
+    waited_s: float
+    redone_s: float
+    elapsed_s: float | None
+
+
+class Lost(TypedDict):
+    """Seconds that a run took longer because it had more than one attempt."""
+
+    redone: float
+    waited: float
+
+
+def history(directory: RunDirectory) -> list[Attempt]:
     """One entry an attempt that a job began, in order.
 
     ``first_step`` and ``steps`` are what its telemetry holds, ``throughput`` (samples/s) is of these steps; what was
@@ -17,33 +46,35 @@ def history(directory: RunDirectory) -> list[dict[str, Any]]:
     this one's ranks, in the queue for most of it. ``redone_s``: training time of earlier attempts that it had to spend
     again, to within a second.
     """
-    entries: list[dict[str, Any]] = []
-    redone, last_sign = 0.0, None
+    entries: list[Attempt] = []
+    redone = 0.0
+    last_sign: float | None = None
     for attempt in directory.attempts():
         if not attempt.claim.exists():
             continue
-        beat = read_json_if_whole(attempt.heartbeat) or {}
-        ending = read_json_if_whole(attempt.failure) or {}
-        started = beat.get("started")
+        beat = read_record_if_whole(attempt.heartbeat, Heartbeat)
+        failure = read_record_if_whole(attempt.failure, Failure)
+        claim = read_record_if_whole(attempt.claim, Claim)
+        again = max(0.0, beat["redone_s"] - redone) if beat else 0.0
         entries.append(
             {
                 "attempt": attempt.number,
-                "job": (read_json_if_whole(attempt.claim) or {}).get("job"),
-                "state": ending.get("state") or ("completed" if attempt.result.exists() else None),
-                "cause": ending.get("cause"),
-                "started": started,
-                "waited_s": max(0.0, started - last_sign) if started and last_sign else 0.0,
-                "redone_s": max(0.0, float(beat.get("redone_s", 0.0)) - redone),
-                "elapsed_s": beat.get("elapsed_s"),
-                **measured(attempt),
+                "job": claim["job"] if claim else None,
+                "state": failure["state"] if failure else ("completed" if attempt.result.exists() else None),
+                "cause": failure["cause"] if failure else None,
+                "started": beat["started"] if beat else None,
+                "waited_s": max(0.0, beat["started"] - last_sign) if beat and last_sign else 0.0,
+                "redone_s": again,
+                "elapsed_s": beat["elapsed_s"] if beat else None,
+                **measured_steps(attempt),
             }
         )
-        redone = max(redone, float(beat.get("redone_s", 0.0)))
-        last_sign = beat.get("time", last_sign)
+        redone += again
+        last_sign = beat["time"] if beat else last_sign
     return entries
 
 
-def measured(attempt: AttemptDirectory) -> dict[str, Any]:
+def measured_steps(attempt: AttemptDirectory) -> Steps:
     """What the attempt's telemetry says of its steps; nothing where there is none."""
     import h5py
 
@@ -56,6 +87,9 @@ def measured(attempt: AttemptDirectory) -> dict[str, Any]:
     return {"first_step": first, "steps": steps, "throughput": rate}
 
 
-def lost(entries: list[dict[str, Any]]) -> dict[str, float]:
-    """Seconds that a run took longer because it had more than one attempt: ``redone`` and ``waited``, as above."""
-    return {name: sum(entry[f"{name}_s"] for entry in entries) for name in ("redone", "waited")}
+def lost(entries: Sequence[Attempt]) -> Lost:
+    """What the attempts of a run lost together."""
+    return {
+        "redone": sum(entry["redone_s"] for entry in entries),
+        "waited": sum(entry["waited_s"] for entry in entries),
+    }

@@ -13,7 +13,17 @@ from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
 from orchestrator.campaign.telemetry_file import read
 from orchestrator.errors import OrchestratorError
-from orchestrator.records import STEP_TIMES, AttemptDirectory, Manifest, RunDirectory, read_json_if_whole
+from orchestrator.records import (
+    STEP_TIMES,
+    AttemptDirectory,
+    Failure,
+    Manifest,
+    RecordError,
+    Result,
+    RunDirectory,
+    read_record,
+    read_record_if_whole,
+)
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
 
@@ -55,22 +65,21 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
     if manifest.attempts > 1:
         record.run["manifest"] = manifest_text({**manifest.to_dict(), "history": history(directory)})
     attempt = directory.attempt(manifest.attempts)
-    failure = read_json_if_whole(attempt.failure)
+    failure = read_record_if_whole(attempt.failure, Failure)
     if failure is not None:
         record.run["ended"] = failure["ended"]
-    result = read_json_if_whole(attempt.result)
-    if status.state == "completed" and result is not None:
-        add_result(record, result)
+    if status.state == "completed":
         try:
+            add_result(record, read_record(attempt.result, Result))
             add_telemetry(record, attempt)
-        except CollectError as error:
+        except (CollectError, RecordError) as error:
             record.run |= {"state": "failed", "cause": str(error)}
     return record
 
 
-def add_result(record: RunRecord, result: dict[str, Any]) -> None:
+def add_result(record: RunRecord, result: Result) -> None:
     """What rank 0 wrote: data set, quality, time to accuracy."""
-    dataset, quality = result["dataset"], result["quality"]
+    dataset, quality, energy = result["dataset"], result["quality"], result.get("energy")
     record.run |= {
         "ended": result["ended"],
         "stopped": result["stopped"],
@@ -83,8 +92,8 @@ def add_result(record: RunRecord, result: dict[str, Any]) -> None:
         "quality": quality["value"],
         "target": quality["target"],
         "time_to_accuracy_s": result["time_to_accuracy_s"],
-        # Results of earlier versions say nothing of energy.
-        **{f"energy_{name}": (result.get("energy") or {}).get(name) for name in ("j", "to_accuracy_j")},
+        "energy_j": energy["j"] if energy else None,
+        "energy_to_accuracy_j": energy["to_accuracy_j"] if energy else None,
         "result": manifest_text(result),
     }
 

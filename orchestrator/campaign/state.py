@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from orchestrator.campaign.submission import recover
 from orchestrator.launch.base import JobState, Scheduler
@@ -13,12 +12,17 @@ from orchestrator.launch.requeue import requeues
 from orchestrator.records import (
     FINAL_STATES,
     AttemptDirectory,
+    Failure,
+    Heartbeat,
     Manifest,
+    RecordError,
+    Result,
     RunDirectory,
     alive_period,
+    find_record,
     now,
     read_alive,
-    read_json_if_whole,
+    read_record_if_whole,
 )
 
 REQUEUE_SECONDS = 90.0
@@ -35,7 +39,7 @@ class RunStatus:
     cause: str | None = None
     reason: str = ""
     attempts: int = 0
-    heartbeat: dict[str, Any] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
     ranks: int = 0
     ranks_alive: int = 0
     resubmit: bool = False
@@ -54,14 +58,21 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         return status
     manifest.attempts = status.attempts = directory.newest_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
-    status.heartbeat = read_json_if_whole(attempt.heartbeat) or {}
+    status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     status.ranks_alive = ranks_alive(attempt, manifest.spec.ranks)
-    failure = read_json_if_whole(attempt.failure)
+    try:
+        failure, complete = find_record(attempt.failure, Failure), is_complete(attempt, job)
+    except RecordError as error:
+        if job is None or job.state in FINAL_STATES:
+            status.state, status.cause = "failed", str(error)
+            return status
+        # Nobody will write it again, but a shared file system may yet show it whole.
+        failure, complete = None, False
     if failure is not None and "requeue" in failure:
         await_next_attempt(status, failure, manifest, job)
     elif failure is not None:
-        status.state, status.cause = str(failure["state"]), str(failure["cause"])
-    elif is_complete(attempt, job):
+        status.state, status.cause = failure["state"], failure["cause"]
+    elif complete:
         status.state = "completed"
     elif job is not None and job.state not in FINAL_STATES:
         status.state, status.reason = job.state, job.reason
@@ -86,9 +97,9 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
     return status
 
 
-def await_next_attempt(status: RunStatus, failure: dict[str, Any], manifest: Manifest, job: JobState | None) -> None:
+def await_next_attempt(status: RunStatus, failure: Failure, manifest: Manifest, job: JobState | None) -> None:
     """An attempt has stopped to go on as another: one that Slurm starts, unless that was cancelled, or one of ours."""
-    status.state, status.reason = "preempted-requeued", str(failure["cause"])
+    status.state, status.reason = "preempted-requeued", failure["cause"]
     by_slurm = failure["requeue"] == "slurm"
     waits = job is None or job.state not in FINAL_STATES
     waits = waits or (job is not None and job.state != "cancelled" and comes_again(manifest, failure["ended"]))
@@ -102,7 +113,7 @@ def await_next_attempt(status: RunStatus, failure: dict[str, Any], manifest: Man
 
 def heard_at(status: RunStatus, manifest: Manifest) -> float:
     """When rank 0 last gave a sign of life, seconds since the epoch."""
-    return float(status.heartbeat.get("time") or manifest.submitted or manifest.created)
+    return status.heartbeat["time"] if status.heartbeat else manifest.submitted or manifest.created
 
 
 def comes_again(manifest: Manifest, ended: float) -> bool:
@@ -112,10 +123,12 @@ def comes_again(manifest: Manifest, ended: float) -> bool:
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
-    """Whether there is a result that stands: its supervisor said so, or its job is over."""
-    if read_json_if_whole(attempt.result) is None:
-        return False
-    return attempt.ended.exists() or job is None or job.state in FINAL_STATES
+    """Whether there is a result that stands: its supervisor said so, or its job is over.
+
+    Raises RecordError for a result that is damaged.
+    """
+    over = attempt.ended.exists() or job is None or job.state in FINAL_STATES
+    return over and find_record(attempt.result, Result) is not None
 
 
 def last_words(directory: RunDirectory, manifest: Manifest) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import groupby
 
 from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
-from orchestrator.records import FAILURE_SCHEMA, AttemptDirectory, now, read_json_if_whole, write_json
+from orchestrator.records import (
+    AttemptDirectory,
+    Claim,
+    EndState,
+    failure_record,
+    now,
+    read_record_if_whole,
+    write_json,
+)
 
 UNSURE_SECONDS = 15.0
 """A submission of which neither the job nor the scheduler gives a sign for so long did not arrive."""
@@ -119,11 +126,10 @@ def claimant(run: Run) -> str | None:
     directory, manifest = run
     if manifest.attempts == 0:
         return None
-    claim = read_json_if_whole(directory.attempt(manifest.attempts).claim)
-    return None if claim is None else str(claim["job"])
+    claim = read_record_if_whole(directory.attempt(manifest.attempts).claim, Claim)
+    return None if claim is None else claim["job"]
 
 
-def write_failure(attempt: AttemptDirectory, state: str, cause: str) -> None:
+def write_failure(attempt: AttemptDirectory, state: EndState, cause: str) -> None:
     """Record the end of an attempt that no job was there to record."""
-    record = {"schema": FAILURE_SCHEMA, "state": state, "cause": cause, "host": os.uname().nodename, "ended": now()}
-    write_json(attempt.failure, record)
+    write_json(attempt.failure, failure_record(state, cause))

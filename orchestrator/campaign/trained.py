@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UsageError
-from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
+from orchestrator.records import Manifest, RecordError, Result, RunDirectory, read_record_if_whole
 
 KEY = "benchmark.inference.checkpoint"
 
@@ -79,8 +79,8 @@ def model_of(run: RunDirectory) -> Path:
 def goodness(run: RunDirectory, quality: Mapping[str, Any]) -> float:
     """The run's quality, so that more is better; the least of all where none was measured."""
     attempts = run.attempts()
-    result = read_json_if_whole(attempts[-1].result) if attempts else None
-    value = ((result or {}).get("quality") or {}).get("all", {}).get(quality["metric"])
+    result = read_record_if_whole(attempts[-1].result, Result) if attempts else None
+    value = result["quality"]["all"].get(quality["metric"]) if result else None
     if value is None:
         return float("-inf")
     return float(value) if quality["higher_is_better"] else -float(value)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from orchestrator.launch.launchers import LAUNCHERS
-from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, alive_period
+from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RankError, alive_period, read_record_if_whole
 
 
-def read_errors(attempt: AttemptDirectory) -> list[dict[str, Any]]:
+def read_errors(attempt: AttemptDirectory) -> list[RankError]:
     """What ranks wrote of the exceptions they died of, earliest first."""
-    errors = []
-    for path in attempt.errors.glob("rank-*.json"):
-        try:
-            errors.append(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            continue
-    return sorted(errors, key=lambda error: float(error.get("time", 0)))
+    found = (read_record_if_whole(path, RankError) for path in attempt.errors.glob("rank-*.json"))
+    return sorted((error for error in found if error is not None), key=lambda error: error["time"])
 
 
 def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -> str:
@@ -27,7 +20,7 @@ def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -
     Errors of communication are what the surviving ranks see when another died: they count only when nothing else does.
     """
     errors = read_errors(attempt)
-    own = [error for error in errors if not error.get("communication")]
+    own = [error for error in errors if not error["communication"]]
     if own:
         return describe(own[0])
     launcher = LAUNCHERS[manifest.config["cluster"]["launcher"]]
@@ -42,7 +35,7 @@ def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -
     return f"the launcher ended with code {exit_code} and there is no result{last}"
 
 
-def describe(error: dict[str, Any]) -> str:
+def describe(error: RankError) -> str:
     """A rank's exception in one line."""
     return f"rank {error['rank']} on {error['host']}: {error['kind']}: {error['message']}".replace("\n", " ")
 

@@ -14,16 +14,18 @@ from pathlib import Path
 
 from orchestrator.launch.supervisor import supervise
 from orchestrator.records import (
+    CLAIM_SCHEMA,
     AttemptDirectory,
+    Claim,
+    Ended,
     RecordError,
     RunDirectory,
+    host_name,
     now,
     read_json,
-    read_json_if_whole,
+    read_record,
     write_json,
 )
-
-CLAIM_SCHEMA = "orchestrator.claim/1"
 
 
 def own_job_id() -> str:
@@ -38,8 +40,8 @@ def claim(attempt: AttemptDirectory, job: str) -> str:
     """Take the attempt for this job; returns the job that has it, which is another one if that was there before."""
     attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
-    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    write_json(staged, {"schema": CLAIM_SCHEMA, "job": job, "host": host, "pid": os.getpid(), "started": now()})
+    mine: Claim = {"schema": CLAIM_SCHEMA, "job": job, "host": host_name(), "pid": os.getpid(), "started": now()}
+    write_json(staged, mine)
     try:
         # A link is made whole or not at all, on every file system that nodes share.
         os.link(staged, attempt.claim)
@@ -47,7 +49,7 @@ def claim(attempt: AttemptDirectory, job: str) -> str:
         pass
     finally:
         staged.unlink()
-    return str((read_json_if_whole(attempt.claim) or {}).get("job", job))
+    return read_record(attempt.claim, Claim)["job"]
 
 
 def refuse_foreign(path: Path) -> None:
@@ -85,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not supervise(str(directory.path), newest.number):
         return 1
-    write_json(newest.ended, {"schema": CLAIM_SCHEMA, "job": job, "ended": now()})
+    ended: Ended = {"schema": CLAIM_SCHEMA, "job": job, "ended": now()}
+    write_json(newest.ended, ended)
     return 0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -24,7 +23,7 @@ from submitit.local.local import LocalJob
 from orchestrator.launch.base import JobState, Run, Scheduler, SubmissionError
 from orchestrator.launch.job import PROJECT, rank_command
 from orchestrator.plan import PlannedRun
-from orchestrator.records import Manifest, RunDirectory, read_json_if_whole, write_json
+from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
 
 _PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
 """Jobs that this process started, to be reaped when they end."""
@@ -66,7 +65,8 @@ class LocalMpiExecutor(core.PicklingExecutor):
                 start_new_session=True,
             )
         _PROCESSES[job_id] = process
-        write_json(process_file(self.folder, job_id), {"pid": process.pid, "started": process_started(process.pid)})
+        record: Process = {"pid": process.pid, "started": process_started(process.pid)}
+        write_json(process_file(self.folder, job_id), record)
         return LocalJob(folder=self.folder, job_id=job_id, tasks=[0])
 
     def _num_tasks(self) -> int:
@@ -104,9 +104,9 @@ def process_of(directory: RunDirectory, job_id: str) -> int | None:
     started = _PROCESSES.get(job_id)
     if started is not None and started.poll() is not None:
         return None
-    record = read_json_if_whole(process_file(directory.jobs, job_id))
+    record = read_record_if_whole(process_file(directory.jobs, job_id), Process)
     if record is not None:
-        return int(record["pid"]) if process_started(int(record["pid"])) == record["started"] else None
+        return record["pid"] if process_started(record["pid"]) == record["started"] else None
     # Its submitter died before it wrote that: what the job itself wrote.
     return claimed_by(directory, job_id)
 
@@ -114,10 +114,10 @@ def process_of(directory: RunDirectory, job_id: str) -> int | None:
 def claimed_by(directory: RunDirectory, job_id: str) -> int | None:
     """Process id of a job of this machine that has claimed an attempt and still runs, else None."""
     for attempt in directory.attempts():
-        claim = read_json_if_whole(attempt.claim) or {}
-        if claim.get("job") == job_id and claim.get("host") == socket.gethostname():
-            started = process_started(int(claim["pid"]))
-            return int(claim["pid"]) if started is not None and started <= float(claim["started"]) + 1 else None
+        claim = read_record_if_whole(attempt.claim, Claim)
+        if claim is not None and claim["job"] == job_id and claim["host"] == host_name():
+            started = process_started(claim["pid"])
+            return claim["pid"] if started is not None and started <= claim["started"] + 1 else None
     return None
 
 

@@ -10,7 +10,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -24,15 +23,20 @@ from orchestrator.launch.requeue import requeues
 from orchestrator.launch.slurm import own_job
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
-    FAILURE_SCHEMA,
     STOP_SCHEMA,
     AttemptDirectory,
+    EndState,
     Manifest,
+    Requeuer,
+    Result,
     RunDirectory,
+    Stopped,
+    StopRequest,
     alive_period,
+    failure_record,
     now,
     read_alive,
-    read_json_if_whole,
+    read_record_if_whole,
     write_json,
 )
 
@@ -49,9 +53,9 @@ WARNING_SIGNAL = signal.SIGUSR2
 class Ending:
     """How an attempt that has no result ended. ``requeue``: who starts the next one, "slurm" or "orchestrator"."""
 
-    state: str
+    state: EndState
     cause: str
-    requeue: str | None = None
+    requeue: Requeuer | None = None
 
 
 class Supervisor:
@@ -94,7 +98,7 @@ class Supervisor:
             self.end_all()
         if ending is None:
             self.reserve.unlink(missing_ok=True)
-            return read_json_if_whole(self.attempt.result) is not None
+            return read_record_if_whole(self.attempt.result, Result) is not None
         self.write_failure(ending)
         if ending.requeue == "slurm" and self.job is not None:
             self.requeue(ending)
@@ -144,20 +148,20 @@ class Supervisor:
                 silence = watchdog.silence()
                 if silence is not None:
                     ending = self.why_silent(silence)
-                    if read_json_if_whole(self.attempt.result):
+                    if read_record_if_whole(self.attempt.result, Result):
                         # All was measured and written; ranks that hang as they leave take nothing from it.
                         return None
                     if not self.told_to_end:
                         return ending
             time.sleep(POLL_SECONDS)
-        if self.process.returncode == 0 and read_json_if_whole(self.attempt.result):
+        if self.process.returncode == 0 and read_record_if_whole(self.attempt.result, Result):
             return None
         # Whoever ends a job may end the ranks before us, and they take that as the request to stop.
         if self.must_end():
             return self.why_it_ends()
-        stopped = read_json_if_whole(self.attempt.stopped)
+        stopped = read_record_if_whole(self.attempt.stopped, Stopped)
         if self.process.returncode == 0 and stopped is not None:
-            return self.go_on_later(int(stopped["total_steps"]))
+            return self.go_on_later(stopped["total_steps"])
         cause = first_cause(self.attempt, self.manifest, self.process.returncode)
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
@@ -206,7 +210,8 @@ class Supervisor:
         preempted = self.job is not None and own_job.is_preempted(self.job)
         self.stop_asked = "preempted" if preempted else "time limit"
         try:
-            write_json(self.attempt.stop_request, {"schema": STOP_SCHEMA, "reason": self.stop_asked, "time": now()})
+            request: StopRequest = {"schema": STOP_SCHEMA, "reason": self.stop_asked, "time": now()}
+            write_json(self.attempt.stop_request, request)
         except OSError as error:
             print(f"the ranks could not be asked to stop: {error}", flush=True)
 
@@ -217,7 +222,7 @@ class Supervisor:
         kept = f"{reason}; checkpoint after step {steps}"
         most = self.limits["max_attempts"]
         if self.attempt.number >= most:
-            state = "timeout" if self.stop_asked == "time limit" else "failed"
+            state: EndState = "timeout" if self.stop_asked == "time limit" else "failed"
             return Ending(state, f"{kept}, and of {most} attempts (cluster.limits.max_attempts) this was the last")
         by_slurm = self.job is not None and self.manifest.config["cluster"]["slurm"]["requeue"]
         return Ending("preempted-requeued", kept, "slurm" if by_slurm else "orchestrator")
@@ -283,17 +288,8 @@ class Supervisor:
 
     def write_failure(self, ending: Ending) -> None:
         """Record how the attempt ended, also where the disk is full: room for that was put by."""
-        failure = {
-            "schema": FAILURE_SCHEMA,
-            "state": ending.state,
-            "cause": ending.cause,
-            "host": socket.gethostname(),
-            "ended": now(),
-        }
-        if ending.requeue:
-            failure["requeue"] = ending.requeue
         self.reserve.unlink(missing_ok=True)
-        write_json(self.attempt.failure, failure)
+        write_json(self.attempt.failure, failure_record(ending.state, ending.cause, ending.requeue))
 
 
 def wait_until(condition: Any, seconds: float) -> None:

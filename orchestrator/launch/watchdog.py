@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
-from orchestrator.records import AttemptDirectory, read_json_if_whole
+from orchestrator.records import AttemptDirectory, Heartbeat, read_record_if_whole
 
 
 @dataclass
@@ -17,16 +16,16 @@ class Watchdog:
     silence_s: float
     startup_silence_s: float
     started: float = field(default_factory=time.monotonic)
-    newest: tuple[Any, ...] = ()
+    newest: tuple[str, int, int] | None = None
     changed: float = field(default_factory=time.monotonic)
     training: bool = False
 
     def silence(self) -> float | None:
         """Seconds of silence if they exceed what the profile allows, else None."""
-        heartbeat = read_json_if_whole(self.attempt.heartbeat) or {}
-        mark = (heartbeat.get("phase"), heartbeat.get("step"), heartbeat.get("progress"))
+        heartbeat = read_record_if_whole(self.attempt.heartbeat, Heartbeat)
+        mark = (heartbeat["phase"], heartbeat["step"], heartbeat["progress"]) if heartbeat else None
         if mark != self.newest:
             self.newest, self.changed = mark, time.monotonic()
-            self.training = bool(heartbeat.get("step"))
+            self.training = heartbeat is not None and heartbeat["step"] > 0
         silent = time.monotonic() - self.changed
         return silent if silent > (self.silence_s if self.training else self.startup_silence_s) else None

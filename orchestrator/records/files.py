@@ -1,18 +1,28 @@
-"""How records are read and written. A file is written whole or not at all: beside its place, then renamed."""
+"""How records are read and written. A file is written whole or not at all: beside its place, then renamed.
+
+Whatever stands in a run's folder may be damaged or foreign, so that there is one reader for all records: of plain
+files only, up to a size, and of the type that is expected; anything else is an error that names the file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.records.checking import RecordError, check_record
+
+T = TypeVar("T")
+
+MOST_BYTES = 64 * 2**20
+"""Size of a record that is read: the result of 100,000 ranks is less than half of that."""
 
 
-class RecordError(OrchestratorError, ValueError):
-    """A record could not be read; the message names the file and what is wrong with it."""
+class MissingRecordError(RecordError):
+    """A record is not there."""
 
 
 def canonical_json(document: Any) -> str:
@@ -44,17 +54,73 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_plain(path: Path) -> bytes:
+    """The content of a plain file of at most MOST_BYTES; raises RecordError naming the file.
+
+    A pipe or a device in its place is refused before it can be waited for.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingRecordError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise RecordError(f"{path} is not a plain file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    finally:
+        os.close(descriptor)
+    if len(content) > MOST_BYTES:
+        raise RecordError(f"{path} is longer than {MOST_BYTES} bytes, which no record is")
+    return content
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; raises RecordError naming the file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RecordError(f"{path} does not exist") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        document = json.loads(read_plain(path).decode("utf-8"), parse_constant=refuse_constant)
+    except RecordError:
+        raise
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits or lists nested as deep are errors of these kinds too.
         raise RecordError(f"{path} cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise RecordError(f"{path} holds {type(document).__name__}, not an object")
     return document
+
+
+def refuse_constant(name: str) -> float:
+    """NaN and Infinity, which Python would read, are no JSON."""
+    raise ValueError(f"{name} is not JSON")
+
+
+def read_record(path: Path, kind: type[T]) -> T:
+    """The record in a file, checked against its TypedDict.
+
+    Raises MissingRecordError if there is none, RecordError naming file and key if it is not of this type: its schema
+    may be that of a later version.
+    """
+    return check_record(read_json(path), kind, str(path))
+
+
+def find_record(path: Path, kind: type[T]) -> T | None:
+    """The record in a file, or None if there is none; raises RecordError for one that is damaged."""
+    try:
+        return read_record(path, kind)
+    except MissingRecordError:
+        return None
+
+
+def read_record_if_whole(path: Path, kind: type[T]) -> T | None:
+    """The record in a file, or None if it is absent, damaged or not (yet) readable: for what is read again anyway."""
+    try:
+        return read_record(path, kind)
+    except RecordError:
+        return None
 
 
 def read_json_if_whole(path: Path) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.records.files import RecordError, read_json, write_json
+from orchestrator.records.checking import RecordError
+from orchestrator.records.files import read_json, write_json
 from orchestrator.records.spec import Manifest
 
 
@@ -57,7 +58,7 @@ class RunDirectory:
         values = read_json(self.manifest)
         try:
             return Manifest.from_dict(values)
-        except (KeyError, TypeError, RecordError) as error:
+        except RecordError as error:
             raise RecordError(f"{self.manifest} is not a manifest of this version: {error}") from error
 
     def write_manifest(self, manifest: Manifest) -> None:

@@ -1,22 +1,207 @@
-"""How a run can end, and what is written about it."""
+"""What a run came to: the file that rank 0 writes last, when all went well."""
 
 from __future__ import annotations
 
-RESULT_SCHEMA = "orchestrator.result/1"
-FAILURE_SCHEMA = "orchestrator.failure/1"
-STOP_SCHEMA = "orchestrator.stop/1"
+from typing import Any, Final, Literal, TypedDict
 
-STATES = (
-    "planned",
-    "submitted",
-    "pending",
-    "running",
-    "completed",
-    "failed",
-    "timeout",
-    "preempted-requeued",
-    "node-failed",
-    "cancelled",
-    "lost",
-)
-FINAL_STATES = frozenset({"completed", "failed", "timeout", "node-failed", "cancelled", "lost"})
+RESULT_SCHEMA: Final = "orchestrator.result/1"
+
+
+class Quality(TypedDict):
+    """How good it was. ``value`` is that of ``metric``, null where it was never evaluated; ``all`` has every metric.
+
+    ``basis`` says where the target comes from.
+    """
+
+    metric: str
+    value: float | None
+    target: float | None
+    basis: str | None
+    reached: bool
+    all: dict[str, float]
+
+
+class Data(TypedDict):
+    """The data set that was read. Benchmarks add what else describes theirs."""
+
+    name: str
+    source: Literal["real", "stand-in"]
+    split: str
+    version: str | int
+    checksum: str
+
+
+class NodeEnergy(TypedDict):
+    """What one node's meters counted, J; null where it has none."""
+
+    host: str
+    j: float | None
+
+
+class Energy(TypedDict):
+    """What the nodes' meters counted over the measured ``seconds``, J; null, with the ``reason``, where not all did.
+
+    ``to_accuracy_j`` is the same up to the evaluation that reached the target; ``period_s`` is between two readings.
+    """
+
+    j: float | None
+    to_accuracy_j: float | None
+    seconds: float
+    period_s: float
+    source: str | None
+    reason: str | None
+    nodes: list[NodeEnergy]
+
+
+class World(TypedDict):
+    """What the ranks ran on: host, device and cores of each rank."""
+
+    ranks: int
+    nodes: int
+    hosts: list[str]
+    devices: list[str]
+    cores: list[str]
+    comm: str
+    threads_per_rank: int
+
+
+class StepWork(TypedDict):
+    """What one rank does in one optimiser step on ``samples``: operations, and bytes read and written."""
+
+    samples: int
+    flop: int
+    bytes: int
+
+
+class Training(TypedDict, total=False):
+    """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds."""
+
+    epochs: int
+    steps: int
+    samples: int
+    elapsed_s: float
+    redone_s: float
+    global_batch: int
+    learning_rate: float
+    learning_rate_scaling: str
+    precision: str
+    gradient_precision: str
+    channels_last: bool
+    compile: bool
+    kernels: str
+    fused: bool
+    parameters: int
+    step_work: StepWork | None
+
+
+class Weights(TypedDict):
+    """Where the weights came from that inference used; campaign and run are null where their file does not say."""
+
+    source: Literal["checkpoint", "initialised"]
+    path: str | None
+    sha256: str | None
+    campaign: str | None
+    run: str | None
+
+
+class LoadTime(TypedDict):
+    """Seconds from nothing to the model on the device."""
+
+    slowest: float
+    per_rank: list[float]
+
+
+class Latency(TypedDict):
+    """Of ``n`` single samples over all ranks, ms."""
+
+    batch_size: int
+    n: int
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+class Latencies(TypedDict):
+    """Of samples in memory, and of samples read from their file."""
+
+    memory: Latency
+    file: Latency
+
+
+class BatchThroughput(TypedDict):
+    """Samples a second out of memory in batches of that size; ``samples_per_s`` is the sum over the ranks."""
+
+    batch_size: int
+    samples_per_s: float
+    per_rank: list[float]
+
+
+class EndToEnd(TypedDict):
+    """How the evaluation set was gone through from file to prediction."""
+
+    batch_size: int
+    passes: int
+    samples: int
+
+
+class Inference(TypedDict):
+    """What mode=inference measured."""
+
+    weights: Weights
+    parameters: int
+    precision: str
+    channels_last: bool
+    compile: bool
+    load_s: LoadTime
+    latency_ms: Latencies
+    throughput: list[BatchThroughput]
+    end_to_end: EndToEnd
+
+
+class Probe(TypedDict):
+    """What mode=probe found: by node number, what each node is made of."""
+
+    inventory: dict[str, dict[str, Any]]
+
+
+class Measured(TypedDict):
+    """What every procedure returns on rank 0. ``stopped`` says what ended a training."""
+
+    stopped: Literal["target", "epochs", "steps"] | None
+    quality: Quality
+    time_to_accuracy_s: float | None
+
+
+class Procedures(TypedDict, total=False):
+    """What the procedures return besides, each under its own key."""
+
+    training: Training
+    inference: Inference
+    probe: Probe
+
+
+class Outcome(Measured, Procedures):
+    """What a procedure returns."""
+
+
+class ResultFacts(Outcome):
+    """Keys that every version has written."""
+
+    schema: Literal["orchestrator.result/1"]
+    run: str
+    campaign: str
+    mode: str
+    state: Literal["completed"]
+    pictures: list[str]
+    ended: float
+    world: World
+    dataset: Data
+    warnings: list[str]
+
+
+class Result(ResultFacts, total=False):
+    """The result of a run. Early versions say nothing of energy."""
+
+    energy: Energy | None

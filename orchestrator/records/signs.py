@@ -1,14 +1,42 @@
-"""Signs of life: the slots that ranks renew while they run, and the clock of everything that crosses hosts."""
+"""Signs of life while ranks run, and the clock and the name that everything which crosses hosts goes by."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 ALIVE_SLOT_BYTES = 64
 """Size of a rank's slot in the liveness file: JSON, padded with spaces and ended by a newline."""
+
+
+class Heartbeat(TypedDict):
+    """Rank 0's progress. ``time`` and ``started`` (of the process) are seconds since the epoch.
+
+    ``step`` counts this attempt's and earlier ones' steps, ``first_step`` the earlier ones' alone. ``progress`` grows
+    whenever anything is done. ``elapsed_s`` is the training time of all attempts so far, ``redone_s`` what of it was
+    spent again because no checkpoint held it. ``quality`` is null before the first evaluation.
+    """
+
+    time: float
+    started: float
+    phase: str
+    epoch: int
+    epochs: int
+    step: int
+    steps_per_epoch: int
+    samples_per_s: float
+    metric: str
+    quality: float | None
+    target: float | None
+    progress: int
+    elapsed_s: float
+    redone_s: float
+    first_step: int
 
 
 @dataclass(frozen=True)
@@ -39,9 +67,9 @@ def read_alive(path: Path) -> dict[int, AliveSlot]:
         raw = content[rank * ALIVE_SLOT_BYTES : (rank + 1) * ALIVE_SLOT_BYTES]
         try:
             written, pid, phase, step, waiting = json.loads(raw)
-        except ValueError:
+            slots[rank] = AliveSlot(rank, float(written), int(pid), str(phase), int(step), bool(waiting))
+        except (ValueError, TypeError):
             continue
-        slots[rank] = AliveSlot(rank, written, pid, phase, step, bool(waiting))
     return slots
 
 
@@ -53,3 +81,8 @@ def alive_period(ranks: int) -> float:
 def now() -> float:
     """Seconds since the epoch: the clock of everything that crosses hosts."""
     return time.time()
+
+
+def host_name() -> str:
+    """This host as the scheduler calls it, else as it calls itself."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()

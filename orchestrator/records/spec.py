@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypedDict
 
-from orchestrator.records.files import RecordError
+from orchestrator.records.checking import RecordError, check_value
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
 ONLY_METHOD = "reference"
 """The method of a benchmark that has no other."""
+
+
+class GitState(TypedDict, total=False):
+    """The checkout that the run was planned from; nulls outside of one."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+class Provenance(TypedDict, total=False):
+    """Which code, packages and machine planned a run; a package that is not installed is null."""
+
+    git: GitState
+    packages: dict[str, str | None]
+    python: str
+    executable: str
+    host: str
+    user: str
+    kernel: str
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -53,12 +73,11 @@ class RunSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
-        """The inverse of ``asdict``; raises RecordError for a missing key and ignores those of later versions."""
-        names = {item.name for item in fields(cls)}
-        missing = sorted({item.name for item in fields(cls) if item.default is MISSING} - set(values))
-        if missing:
-            raise RecordError(f"run specification lacks {', '.join(missing)}")
-        return cls(**{name: values[name] for name in names & set(values)})
+        """The inverse of ``asdict``; raises RecordError naming a key that is missing or of another type.
+
+        Keys of later versions are ignored.
+        """
+        return cls(**known_fields(cls, values))
 
 
 def global_batch(training: Mapping[str, Any], ranks: int) -> int:
@@ -81,7 +100,7 @@ class Manifest:
     spec: RunSpec
     config: dict[str, Any]
     config_hash: str
-    provenance: dict[str, Any]
+    provenance: Provenance
     created: float
     submitted: float | None = None
     job_id: str | None = None
@@ -102,6 +121,17 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Manifest:
-        """The inverse of ``to_dict``."""
-        names = {item.name for item in fields(cls)} - {"spec"}
-        return cls(spec=RunSpec.from_dict(values["spec"]), **{name: values[name] for name in names if name in values})
+        """The inverse of ``to_dict``; raises RecordError naming a key that is missing or of another type."""
+        if values.get("schema", MANIFEST_SCHEMA) != MANIFEST_SCHEMA:
+            raise RecordError(f"schema is {values['schema']!r}, not {MANIFEST_SCHEMA!r}")
+        known = known_fields(cls, values)
+        return cls(**{**known, "spec": RunSpec.from_dict(values["spec"])})
+
+
+def known_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the dataclass's fields, checked against their types. Raises RecordError."""
+    try:
+        check_value(values, kind, "")
+    except ValueError as error:
+        raise RecordError(str(error)) from error
+    return {item.name: values[item.name] for item in fields(kind) if item.name in values}

@@ -4,13 +4,11 @@ leaves behind when it dies of any error.
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import sys
 import traceback
 
-from orchestrator.records import AttemptDirectory, now, write_json
+from orchestrator.records import AttemptDirectory, RankError, host_name, now, write_json
 from orchestrator.records.choices import COMMUNICATORS
 
 
@@ -35,18 +33,16 @@ def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> N
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr, flush=True)
     attempt.errors.mkdir(exist_ok=True)
-    write_json(
-        attempt.errors / f"rank-{rank}.json",
-        {
-            "rank": rank,
-            "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
-            "time": now(),
-            "kind": type(error).__name__,
-            "message": str(error),
-            "communication": is_communication_failure(error),
-            "trace": text,
-        },
-    )
+    record: RankError = {
+        "rank": rank,
+        "host": host_name(),
+        "time": now(),
+        "kind": type(error).__name__,
+        "message": str(error),
+        "communication": is_communication_failure(error),
+        "trace": text,
+    }
+    write_json(attempt.errors / f"rank-{rank}.json", record)
 
 
 def is_communication_failure(error: BaseException) -> bool:

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 
+from orchestrator.records import EndState
+
 QUERY_SECONDS = 2.0
 """The job may be about to be killed: an answer that takes longer comes too late."""
 REQUEUE_SECONDS = 20.0
 
-ENDINGS = {
+ENDINGS: dict[str, EndState] = {
     "CANCELLED": "cancelled",
     "TIMEOUT": "timeout",
     "DEADLINE": "timeout",

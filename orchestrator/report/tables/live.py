@@ -46,7 +46,7 @@ class LiveView:
 
     def say(self, status: RunStatus) -> None:
         """One line, when the state or phase has changed or the last line is some seconds old."""
-        phase = f"{status.state} {status.heartbeat.get('phase', '')}"
+        phase = f"{status.state} {status.heartbeat['phase'] if status.heartbeat else ''}"
         before, when = self.said.get(status.run, ("", 0.0))
         if phase == before and (status.final or status.state == "planned"):
             return
@@ -73,13 +73,15 @@ def beat(status: RunStatus) -> str:
     """What the heartbeat says: ranks alive, phase, epochs, speed, quality against target."""
     heartbeat = status.heartbeat
     words = [f"{status.ranks_alive}/{status.ranks} ranks alive"]
-    if heartbeat:
-        words.append(str(heartbeat.get("phase")))
-    if heartbeat.get("step"):
+    if heartbeat is None:
+        return ", ".join(words)
+    words.append(heartbeat["phase"])
+    if heartbeat["step"]:
         words.append(f"epoch {heartbeat['epoch']}/{heartbeat['epochs']}")
         words.append(f"{heartbeat['samples_per_s']:.1f} samples/s")
-    if heartbeat.get("quality") is not None:
-        words.append(f"{heartbeat['metric']} {heartbeat['quality']:.3f} (target {heartbeat['target']:.3f})")
+    if heartbeat["quality"] is not None:
+        target = "" if heartbeat["target"] is None else f" (target {heartbeat['target']:.3f})"
+        words.append(f"{heartbeat['metric']} {heartbeat['quality']:.3f}{target}")
     return ", ".join(words)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sampled import sampled
 
 from orchestrator.campaign.state import VANISHED_SECONDS, judge
 from orchestrator.installation.mpi import Mpi
@@ -15,7 +16,17 @@ from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.launch.slurm.jobs import Job, parse
-from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RunDirectory, RunSpec, now, write_json
+from orchestrator.records import (
+    AliveSlot,
+    AttemptDirectory,
+    Manifest,
+    Result,
+    RunDirectory,
+    RunSpec,
+    failure_record,
+    now,
+    write_json,
+)
 
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
 MPICH = Mpi("site", None, Path("/opt/bin/mpirun"), "HYDRA build details:")
@@ -170,13 +181,13 @@ def started(tmp_path: Path) -> tuple[RunDirectory, Manifest]:
 
 def test_a_result_completes_a_run_whatever_the_scheduler_has_forgotten(started: Any) -> None:
     directory, run = started
-    directory.attempt(1).result.write_text(json.dumps({"state": "completed"}))
+    directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
     assert judge(directory, run, None).state == "completed"
 
 
 def test_a_failure_file_decides_before_the_schedulers_word(started: Any) -> None:
     directory, run = started
-    directory.attempt(1).failure.write_text(json.dumps({"state": "failed", "cause": "rank 1 died"}))
+    directory.attempt(1).failure.write_text(json.dumps(failure_record("failed", "rank 1 died")))
     status = judge(directory, run, JobState("running"))
     assert (status.state, status.cause) == ("failed", "rank 1 died")
 
@@ -190,7 +201,7 @@ def test_a_job_that_is_nowhere_is_lost_only_after_a_while(started: Any) -> None:
 
 def test_a_result_completes_a_run_only_when_its_supervisor_or_its_job_has_ended(started: Any) -> None:
     directory, run = started
-    directory.attempt(1).result.write_text(json.dumps({"state": "completed"}))
+    directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
     assert judge(directory, run, JobState("running")).state == "running"
     directory.attempt(1).ended.write_text("{}")
     assert judge(directory, run, JobState("running")).state == "completed"
@@ -208,6 +219,15 @@ def test_half_a_result_is_no_result(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text('{"state": "comp')
     assert judge(directory, run, JobState("running")).state == "running"
+
+
+@pytest.mark.parametrize("name", ["result", "failure"])
+def test_a_damaged_record_of_a_job_that_has_ended_is_the_cause(started: Any, name: str) -> None:
+    directory, run = started
+    (directory.attempt(1).path / f"{name}.json").write_text('{"state": ["completed"]}')
+    status = judge(directory, run, JobState("completed"))
+    assert status.state == "failed" and status.cause is not None
+    assert f"attempt-1/{name}.json: " in status.cause and "is missing" in status.cause
 
 
 def slot(rank: int, written: float, pid: int = 0, waiting: bool = True) -> AliveSlot:

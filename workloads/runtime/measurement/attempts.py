@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from orchestrator.records import STOP_SCHEMA, AttemptDirectory, RunDirectory, now, read_json_if_whole, write_json
+from orchestrator.records import (
+    STOP_SCHEMA,
+    AttemptDirectory,
+    Heartbeat,
+    RunDirectory,
+    Stopped,
+    now,
+    read_record_if_whole,
+    write_json,
+)
 from workloads.runtime.measurement.progress import Progress
 
 
@@ -24,8 +33,8 @@ class Earlier:
 def earlier_attempts(directory: RunDirectory, number: int) -> Earlier:
     """What there was before attempt ``number``."""
     before = [attempt for attempt in directory.attempts() if attempt.number < number]
-    beats = [read_json_if_whole(attempt.heartbeat) or {} for attempt in before]
-    elapsed = max((float(beat.get("elapsed_s", 0.0)) for beat in beats), default=0.0)
+    beats = [read_record_if_whole(attempt.heartbeat, Heartbeat) for attempt in before]
+    elapsed = max((beat["elapsed_s"] for beat in beats if beat), default=0.0)
     return Earlier(elapsed, bool(before) and before[-1].stopped.exists())
 
 
@@ -45,5 +54,5 @@ def stopping_on_signal(progress: Progress) -> Iterator[None]:
 
 def write_stopped(attempt: AttemptDirectory, total_steps: int, elapsed: float) -> None:
     """Say that the ranks have stopped as they were asked to, after so many steps and s of training in all attempts."""
-    document = {"schema": STOP_SCHEMA, "total_steps": total_steps, "elapsed_s": elapsed, "ended": now()}
+    document: Stopped = {"schema": STOP_SCHEMA, "total_steps": total_steps, "elapsed_s": elapsed, "ended": now()}
     write_json(attempt.stopped, document)

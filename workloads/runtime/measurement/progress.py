@@ -9,12 +9,12 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from orchestrator.records import (
     ALIVE_SLOT_BYTES,
     AliveSlot,
     AttemptDirectory,
+    Heartbeat,
     alive_period,
     now,
     write_json,
@@ -56,7 +56,7 @@ class Progress:
         """Whether the rank waits for others right now."""
         return self.collective or self.waits_for_gradients()
 
-    def heartbeat(self) -> dict[str, Any]:
+    def heartbeat(self) -> Heartbeat:
         """The document that the live view and the watchdog read."""
         return {
             "time": now(),
@@ -71,7 +71,6 @@ class Progress:
             "quality": self.quality,
             "target": self.target,
             "progress": self.changes,
-            # Training time of all attempts so far, and what of it was redone because no checkpoint held it, s.
             "elapsed_s": round(self.elapsed(), 3),
             "redone_s": round(self.redone_s, 3),
             "first_step": self.first_step,

@@ -1,0 +1,115 @@
+"""Whether a JSON document is what a record's type says: the types are the only description of a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+
+from orchestrator.errors import OrchestratorError
+
+T = TypeVar("T")
+
+
+class RecordError(OrchestratorError, ValueError):
+    """A record could not be read; the message names the file and what is wrong with it."""
+
+
+def check_record(document: object, kind: type[T], where: str) -> T:
+    """The document, once it is known to be of ``kind``, a TypedDict. Keys that later versions add are left alone.
+
+    Raises RecordError naming ``where``, the key and what is there instead.
+    """
+    try:
+        check_value(document, kind, "")
+    except ValueError as error:
+        raise RecordError(f"{where}: {error}") from error
+    return cast(T, document)
+
+
+def check_value(value: object, hint: Any, key: str) -> None:
+    """Raise ValueError, naming ``key``, unless the JSON value is of the type that ``hint`` stands for."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if is_typeddict(hint) or is_dataclass(hint):
+        check_keys(value, hint, key)
+    elif origin in (Union, UnionType):
+        check_alternatives(value, arguments, key)
+    elif origin is Literal:
+        require(value in arguments and type(value) is not bool, value, " or ".join(map(repr, arguments)), key)
+    elif origin is list:
+        require(isinstance(value, list), value, "a list", key)
+        for number, item in enumerate(cast("list[object]", value)):
+            check_value(item, arguments[0], f"{key}[{number}]")
+    elif origin is dict:
+        require(isinstance(value, dict), value, "an object", key)
+        for name, item in cast("dict[str, object]", value).items():
+            check_value(item, arguments[1], f"{key}.{name}")
+    elif hint is float:
+        known = isinstance(value, (int, float)) and not isinstance(value, bool)
+        require(known and math.isfinite(cast(float, value)), value, "a number", key)
+    elif hint is int:
+        require(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", key)
+    elif hint is not Any and hint is not object:
+        require(isinstance(value, hint), value, WORDS[hint], key)
+
+
+WORDS = {str: "a text", bool: "true or false", NoneType: "null"}
+
+
+def check_keys(value: object, kind: Any, key: str) -> None:
+    """Check an object by the keys of a TypedDict, or by the fields of a dataclass, which may have defaults."""
+    require(isinstance(value, dict), value, "an object", key)
+    document = cast("Mapping[str, object]", value)
+    hints, required = keys_of(kind)
+    for name in sorted(required - set(document)):
+        raise ValueError(f"{name_of(key, name)} is missing")
+    for name, hint in hints.items():
+        if name in document:
+            check_value(document[name], hint, name_of(key, name))
+
+
+def check_alternatives(value: object, kinds: tuple[Any, ...], key: str) -> None:
+    """Check a value that may be of several types; of null or one other, the other one's complaint is the useful one."""
+    if value is None and NoneType in kinds:
+        return
+    others = [kind for kind in kinds if kind is not NoneType]
+    complaint = None
+    for kind in others:
+        try:
+            return check_value(value, kind, key)
+        except ValueError as error:
+            complaint = complaint or error
+    raise complaint or ValueError(f"{key} is {shown(value)}")
+
+
+def require(holds: bool, value: object, expected: str, key: str) -> None:
+    """Raise ValueError unless it holds."""
+    if not holds:
+        raise ValueError(f"{key or 'the document'} is {shown(value)}, not {expected}")
+
+
+def shown(value: object) -> str:
+    """A value in an error: short values as they are, others by their kind."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def name_of(key: str, name: str) -> str:
+    """The full name of a key within another."""
+    return f"{key}.{name}" if key else name
+
+
+@cache
+def keys_of(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """Types by key, and the keys that must be there."""
+    hints = get_type_hints(kind)
+    if is_dataclass(kind):
+        return hints, frozenset(
+            item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING
+        )
+    return hints, frozenset(kind.__required_keys__)
