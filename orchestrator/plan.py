@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.config.validate import lookup
 from orchestrator.errors import UsageError
-from orchestrator.records import ONLY_METHOD, RunSpec, document_hash, global_batch
+from orchestrator.records import RunSpec, choice_words, document_hash, global_batch
 
 CHOICE = ("dataset_name", "method")
 """Keys of a benchmark that name its data set and its method."""
@@ -66,15 +66,14 @@ def science_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings_of_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a rank is told of the benchmark; data set and method have fields of their own in RunSpec."""
-    left_out = ("download", "published", *CHOICE)
+    left_out = ("download", "better", "published", *CHOICE)
     return {key: value for key, value in config["benchmark"].items() if key not in left_out}
 
 
 def choice_of(config: Mapping[str, Any]) -> list[str]:
-    """Data set and method, where the benchmark has more than the one that goes without saying."""
+    """Data set and method, where the benchmark has more than the one of each that goes without saying."""
     benchmark = config["benchmark"]
-    usual = dict(zip(CHOICE, (benchmark.get("name"), ONLY_METHOD), strict=True))
-    return [str(benchmark[key]) for key in CHOICE if benchmark.get(key, usual[key]) != usual[key]]
+    return choice_words(str(benchmark.get("name")), *(benchmark.get(key) for key in CHOICE))
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,9 @@ def stored_run(
         "pictures": [], "warnings": [],
     }  # fmt: skip
     row = {
-        "campaign": campaign, "run": run, "benchmark": "stemdl", "cluster": "local", "comm": "mpi", "mode": "training",
-        "recipe": "small", "scale": "weak", "nodes": nodes, "ranks": ranks, "repeat": repeat, "seed": 1 + repeat,
+        "campaign": campaign, "run": run, "benchmark": "stemdl", "method": "reference", "cluster": "local",
+        "comm": "mpi", "mode": "training", "recipe": "small", "scale": "weak", "nodes": nodes, "ranks": ranks,
+        "repeat": repeat, "seed": 1 + repeat,
         "state": "completed", "attempts": 1, "cause": None, "created": created, "ended": created + 20,
         "directory": str(directory), "config_hash": "f" * 64, "git_commit": "0123456789abcdef", "git_dirty": False,
         "stopped": "target", "dataset_name": "stemdl", "dataset_source": "stand-in", "dataset_split": "material",
@@ -97,7 +98,7 @@ def failed_run(folder: Path, **changes: Any) -> RunRecord:
         "time_to_accuracy_s",
     ):
         record.run[name] = None
-    record.run |= {"dataset_name": None, "dataset_source": None, "stopped": None}
+    record.run |= {"dataset_source": None, "stopped": None}
     return RunRecord(record.run)
 
 

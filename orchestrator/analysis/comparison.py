@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SAME = ("benchmark", "cluster", "comm", "mode", "scale", "nodes", "ranks")
+SAME = ("benchmark", "method", "cluster", "comm", "mode", "scale", "nodes", "ranks")
 
 FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
 

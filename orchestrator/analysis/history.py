@@ -17,7 +17,7 @@ from orchestrator.analysis.regression import WINDOW, Comparison
 from orchestrator.analysis.statistics import Summary, summary
 
 KEY = (
-    "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
+    "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum",
 )  # fmt: skip
 """What two runs must share to be compared. Single runs and the repeats of a weak scale at one node count are alike."""

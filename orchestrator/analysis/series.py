@@ -13,14 +13,15 @@ from orchestrator.analysis.scaling import Efficiency, efficiencies
 from orchestrator.analysis.statistics import Olympic, Summary, olympic_summary, summary, variation
 from orchestrator.plan import SCALES_AND_REPEATS
 
-IDENTITY = ("benchmark", "cluster", "comm", "recipe", "scale", "mode")
+IDENTITY = ("benchmark", "dataset_name", "method", "cluster", "comm", "recipe", "scale", "mode")
 DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum")
 
 
 @dataclass(frozen=True)
 class Measured:
     """One run as its series needs it. Rates are samples/s, None where not measured; ``rate`` is the warm one where
-    there is a warm epoch. ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides.
+    there is a warm epoch. ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides;
+    ``metrics`` are those of the last evaluation.
     """
 
     run: Mapping[str, Any]
@@ -29,6 +30,7 @@ class Measured:
     rate: float | None = None
     split: Split | None = None
     samples_per_rank: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def nodes(self) -> int:
@@ -45,7 +47,8 @@ class Measured:
 class Scale:
     """All repeats at one node count. Throughputs are samples/s, times s, energies J.
 
-    ``time_to_accuracy`` counts a run that did not reach its target, ``failed`` the runs that did not complete.
+    ``time_to_accuracy`` counts a run that did not reach its target, ``failed`` the runs that did not complete; ``runs``
+    are the others.
     """
 
     nodes: int
@@ -62,6 +65,7 @@ class Scale:
     energy_to_accuracy: Summary | None
     quality: float | None
     split: Split | None
+    runs: Sequence[Measured]
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
         optional_summary(column_values(runs, "energy_to_accuracy_j")),
         median(qualities) if qualities else None,
         mean_split(splits) if splits else None,
+        runs,
     )
 
 

@@ -43,6 +43,8 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
             "cluster": spec.cluster,
             "comm": spec.comm,
             "mode": spec.mode,
+            "dataset_name": spec.dataset,
+            "method": spec.method,
             "recipe": spec.recipe,
             "scale": spec.scale,
             "nodes": spec.nodes,
@@ -83,7 +85,6 @@ def add_result(record: RunRecord, result: Result) -> None:
     record.run |= {
         "ended": result["ended"],
         "stopped": result["stopped"],
-        "dataset_name": dataset["name"],
         "dataset_source": dataset["source"],
         "dataset_split": dataset["split"],
         "dataset_version": str(dataset["version"]),

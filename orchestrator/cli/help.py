@@ -30,7 +30,8 @@ TEXTS = {
 
 A run that is in the store already stays as it is.""",
     "report": f"""[CAMPAIGN…] [--format NAME] [-o PLACE]
-       python -m orchestrator report --history [benchmark=NAME] [cluster=NAME] [week=2026-W07] [window=WEEKS]
+       python -m orchestrator report --history [benchmark=NAME] [dataset=NAME] [method=NAME] [cluster=NAME]
+           [week=2026-W07] [window=WEEKS]
        python -m orchestrator report [CAMPAIGN] --project RANKS[,RANKS…] [algorithm=NAME] [cores=N]
 
 {CAMPAIGNS}

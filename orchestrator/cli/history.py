@@ -1,4 +1,4 @@
-"""``python -m orchestrator report --history [benchmark=NAME] [cluster=NAME]``: the newest week against those before."""
+"""``python -m orchestrator report --history [benchmark=NAME] …``: the newest week against those before."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.store.store import Store
 
-KEYS = ("benchmark", "cluster", "week", "window")
+KEYS = ("benchmark", "dataset", "method", "cluster", "week", "window")
+NARROWING = ("benchmark", "dataset", "method", "cluster")
+"""Words that say which runs are meant."""
 
 
 def history(store: Store, form: str, output: str | None, options: common.CampaignOptions) -> int:
     """Print the verdicts, or write the page of all campaigns; exit code 5 if anything is slower. Raises UsageError."""
-    benchmark, cluster = options.settings.get("benchmark"), options.settings.get("cluster")
+    chosen = {name: options.settings.get(name) for name in NARROWING}
+    benchmark, dataset, method, cluster = chosen.values()
     if form == "html":
         from orchestrator.analysis.courses import COLUMNS
         from orchestrator.report.html.history import write_history
 
-        print(write_history(store.history(benchmark, cluster, columns=COLUMNS), Path(str(output))))
+        courses = store.history(benchmark, cluster, dataset=dataset, method=method, columns=COLUMNS)
+        print(write_history(courses, Path(str(output))))
         return EXIT_OK
     from orchestrator.analysis.regression import WINDOW
     from orchestrator.cli.compare import conclude
@@ -31,11 +35,11 @@ def history(store: Store, form: str, output: str | None, options: common.Campaig
     window = options.settings.get("window", str(WINDOW))
     if not window.isdigit() or int(window) < 1:
         raise UsageError(f"window={window}: a number of weeks, 1 or more.")
-    rows = store.history(benchmark, cluster)
+    rows = store.history(benchmark, cluster, dataset=dataset, method=method)
     if not rows:
         words = " ".join(f"{key}={value}" for key, value in options.settings.items())
         raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
-    document = history_document(rows, week, int(window), {"benchmark": benchmark, "cluster": cluster})
+    document = history_document(rows, week, int(window), chosen)
     if week is not None and not document["series"]:
         raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
     return conclude(document, form == "json")

@@ -183,6 +183,8 @@ class BenchmarkConfig:
     """What a probe measures."""
     quality: QualityConfig = field(default_factory=QualityConfig)
     """What counts as good."""
+    better: dict[str, str] = field(default_factory=dict)
+    """Which way is better, "higher" or "lower", of further metrics that a matrix shows beside the quality metric."""
     published: list[PublishedConfig] = field(default_factory=list)
     """What others report."""
     pictures: bool = True

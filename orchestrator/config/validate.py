@@ -81,6 +81,12 @@ def batch_divides(config: dict[str, Any]) -> None:
             )
 
 
+def ways_of_metrics(config: dict[str, Any]) -> None:
+    """A metric gets better as it gets higher or lower."""
+    for metric, way in config["benchmark"]["better"].items():
+        one_of(f"benchmark.better.{metric}", way, ("higher", "lower"))
+
+
 def own_kernels(config: dict[str, Any]) -> None:
     """The project's own kernels compute in float32, in channels-last order and uncompiled."""
     training = config["benchmark"]["training"]
@@ -204,6 +210,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     probe_settings,
     batch_divides,
     own_kernels,
+    ways_of_metrics,
     batch_sizes,
     endpoints,
 )

@@ -69,6 +69,7 @@ from orchestrator.records.spec import (
     Manifest,
     Provenance,
     RunSpec,
+    choice_words,
     global_batch,
 )
 from orchestrator.records.telemetry import PHASES, STEP_TIMES
@@ -127,6 +128,7 @@ __all__ = [
     "alive_period",
     "canonical_json",
     "check_record",
+    "choice_words",
     "document_hash",
     "failure_record",
     "find_record",

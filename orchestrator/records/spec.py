@@ -33,6 +33,11 @@ class Provenance(TypedDict, total=False):
     machine: str
 
 
+def choice_words(benchmark: str, dataset: str | None, method: str | None) -> list[str]:
+    """Data set and method, where the benchmark has more than the one of each that goes without saying."""
+    return [word for word, usual in ((dataset, benchmark), (method, ONLY_METHOD)) if word not in (None, "", usual)]
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One planned run: all that a rank needs to know. ``settings`` is the resolved benchmark configuration.

@@ -13,6 +13,7 @@ from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import lost
 from orchestrator.records import PHASES
+from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
@@ -43,6 +44,7 @@ def report_document(
         "planned": max([len(records), *(manifest_of(record).get("planned") or 0 for record in records)]),
         "runs": runs,
         "comparison": compare_recipes(runs),
+        "matrix": matrix_entries(series, ordered),
         "scales": [entry for item in series for entry in scale_entries(item)],
         "scaling": [entry for item in series for entry in scaling_entries(item)],
         "laws": [entry for item in series for entry in law_entries(item)],
@@ -55,7 +57,7 @@ def report_document(
 def place(record: RunRecord) -> tuple[Any, ...]:
     """Where a run stands in the document, whatever order the runs were started in."""
     run = record.run
-    names = ("benchmark", "recipe", "comm", "nodes", "repeat", "run", "created")
+    names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
     return tuple(run[name] for name in names)
 
 
@@ -74,6 +76,7 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
     copied = (
         "run",
         "benchmark",
+        "method",
         "cluster",
         "comm",
         "mode",

@@ -49,7 +49,9 @@ def measured(record: RunRecord) -> Measured:
         table = record.table
         samples = float(np.mean(table.column("throughput").astype(np.float64) * table.column("total_s")))
     rate = run.get("throughput_warm") or run.get("throughput")
-    return Measured(run, settings, run["state"] == "completed", rate, parts, samples)
+    result = json.loads(run["result"]) if run.get("result") else {}
+    metrics = {name: value for name, value in result.get("quality", {}).get("all", {}).items() if value is not None}
+    return Measured(run, settings, run["state"] == "completed", rate, parts, samples, metrics)
 
 
 def about(series: Series) -> dict[str, Any]:
@@ -59,6 +61,8 @@ def about(series: Series) -> dict[str, Any]:
         "benchmark": identity["benchmark"],
         "cluster": identity["cluster"],
         "dataset": f"{series.dataset['name']}, {series.dataset['source']}",
+        "dataset_name": identity["dataset_name"],
+        "method": identity["method"],
         "mode": series.scaling_mode,
         "comm": identity["comm"],
         "recipe": identity["recipe"],

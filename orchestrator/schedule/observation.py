@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator.analysis.history import METRICS, Key, group_by_series, key_of_run, metric_values
 from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
+from orchestrator.records import choice_words
 from orchestrator.schedule.memory import Memory
 
 Row = Mapping[str, Any]
@@ -70,7 +71,8 @@ def sweep_of(name: str, campaign: str) -> str | None:
 
 def series_name(row: Row) -> str:
     """For people: "stemdl small on 2 nodes"."""
-    words = [row["benchmark"], row["recipe"], *([row["mode"]] if row["mode"] != "training" else [])]
+    chosen = choice_words(row["benchmark"], row["dataset_name"], row["method"])
+    words = [row["benchmark"], *chosen, row["recipe"], *([row["mode"]] if row["mode"] != "training" else [])]
     scale = f", {row['scale']} scaling" if row["scale"] != "single" else ""
     return f"{' '.join(words)} on {row['nodes']} node{'s' if row['nodes'] > 1 else ''}{scale} ({row['comm']})"
 

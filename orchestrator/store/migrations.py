@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.records import ONLY_METHOD
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, trouble
 from orchestrator.store.ranks import RankTable
@@ -29,7 +30,13 @@ def add_energy(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE run ADD COLUMN {column} {kind}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy}
+def add_method(connection: Connection) -> None:
+    """Version 3 to 4: the method of a run, and the data set also of one that failed. Benchmarks had one of each."""
+    connection.execute(text(f"ALTER TABLE run ADD COLUMN method VARCHAR(128) NOT NULL DEFAULT '{ONLY_METHOD}'"))
+    connection.execute(text("UPDATE run SET dataset_name = benchmark WHERE dataset_name IS NULL"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy, 3: add_method}
 """What leads from a version, 2 or later, to the next."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from orchestrator.records import FINAL_STATES
+from orchestrator.records import FINAL_STATES, ONLY_METHOD
 from orchestrator.store import tables
 from orchestrator.store.ranks import RankTable
 
@@ -55,6 +55,9 @@ def finality(state: str) -> int:
 def row_of(record: RunRecord) -> dict[str, Any]:
     """All columns of a run, what it lacks as NULL."""
     run = {**record.run, "uid": identity(record.run), "finality": finality(record.run["state"])}
+    # Runs from stores and exports of earlier versions name neither: their benchmarks had one of each.
+    run["dataset_name"] = run.get("dataset_name") or run["benchmark"]
+    run["method"] = run.get("method") or ONLY_METHOD
     return {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
 
 

@@ -87,9 +87,10 @@ class Store:
             return list(connection.execute(query).scalars())
 
     def campaign(self, name: str) -> list[RunRecord]:
-        """All runs of a campaign, by benchmark, recipe, communicator, node count and repeat."""
+        """All runs of a campaign, by benchmark, data set, method, recipe, communicator, node count and repeat."""
         runs = tables.runs
-        order = (runs.c.benchmark, runs.c.recipe, runs.c.comm, runs.c.nodes, runs.c.repeat, runs.c.run, runs.c.created)
+        names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
+        order = [runs.c[name] for name in names]
         with self.reading() as connection:
             return fetch(connection, select(runs).where(runs.c.campaign == name).order_by(*order))
 
@@ -114,6 +115,8 @@ class Store:
         states: Sequence[str] | None = ("completed",),
         campaigns: Sequence[str] | None = None,
         columns: Sequence[str] = tables.HISTORY,
+        dataset: str | None = None,
+        method: str | None = None,
     ) -> list[dict[str, Any]]:
         """Runs over time, oldest first: one mapping a run with ``columns``, of which "created" is one, and ``week``.
 
@@ -121,8 +124,10 @@ class Store:
         since the epoch; ``states`` None means all, ``campaigns`` names some. Nothing given selects all.
         """
         runs = tables.runs
+        chosen = ((runs.c.dataset_name, dataset), (runs.c.method, method))
         query = select(*(runs.c[name] for name in columns)).order_by(runs.c.created, runs.c.id)
         query = narrowed(query, benchmark, cluster, since, until, states)
+        query = query.where(*(column == name for column, name in chosen if name is not None))
         if campaigns is not None:
             query = query.where(runs.c.campaign.in_(list(campaigns)))
         weeks: dict[int, str] = {}

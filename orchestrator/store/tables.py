@@ -10,6 +10,7 @@
     evaluation    quality against time, one row an evaluation
     phase         seconds of each phase on its slowest rank
 
+``dataset_name`` is the data set chosen of the benchmark and ``method`` the method, those without a choice included.
 ``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
 differ (analysis/steps.py). Energies are joules, NULL where the machine does not report power.
 
@@ -36,7 +37,9 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 3
+from orchestrator.records import ONLY_METHOD
+
+VERSION = 4
 """The version of the schema that this program reads and writes; migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -59,6 +62,7 @@ runs = Table(
     Column("cluster", String(128), nullable=False),
     Column("comm", String(32), nullable=False),
     Column("mode", String(32), nullable=False),
+    Column("method", String(128), nullable=False, server_default=ONLY_METHOD),
     Column("recipe", String(128), nullable=False),
     Column("scale", String(16), nullable=False),
     Column("nodes", Integer, nullable=False),
@@ -136,10 +140,10 @@ phases = child("phase", Column("name", String(32), primary_key=True), Column("se
 CHILDREN = (rank_summaries, hosts, evaluations, phases)
 
 HISTORY = (
-    "campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed",
-    "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped", "dataset_name",
-    "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput", "throughput_cold",
-    "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "energy_j",
+    "campaign", "run", "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat",
+    "seed", "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped",
+    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput",
+    "throughput_cold", "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "energy_j",
     "energy_to_accuracy_j", "cause", "directory",
 )  # fmt: skip
 """Columns of a run that a history needs: all but keys and documents."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.records import write_text
 from orchestrator.report.formats import Report
-from orchestrator.report.formats.rows import RANK, RUN, rank_rows, run_rows
+from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, rank_rows, run_rows
 from orchestrator.report.tables.text import cell
 
 
@@ -20,11 +20,12 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """Both tables into a folder."""
+    """All tables into a folder."""
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / "runs.csv", table(RUN, run_rows(reports)))
     write_text(place / "ranks.csv", table(RANK, rank_rows(reports)))
-    return f"{place / 'runs.csv'}\n{place / 'ranks.csv'}"
+    write_text(place / "matrix.csv", table(MATRIX, matrix_rows(reports)))
+    return "\n".join(str(place / f"{name}.csv") for name in ("runs", "ranks", "matrix"))
 
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.report import matrix
 from orchestrator.report.formats import Report
-from orchestrator.report.tables.text import accuracy_time, headline, quality, short, with_interval
+from orchestrator.report.tables.text import accuracy_time, headline, quality, short, subject_words, with_interval
 
 MOST_SLOW = 10
 """Slow hosts and ranks that a ticket names."""
@@ -39,6 +40,8 @@ def section(document: Mapping[str, Any]) -> list[str]:
     causes = [run for run in document["runs"] if run["cause"]]
     lines += [f"- {plain(run['run'])}: {run['state']}: {plain(run['cause'])}" for run in causes]
     lines += [""] if causes else []
+    for entry in matrix.shown(document["matrix"]):
+        lines += matrix_lines(entry)
     if any(entry["n"] > 1 for entry in document["scales"]):
         columns = ["benchmark", "recipe", "nodes", "n", "samples/s, median [95 %]", "time to accuracy", "reached"]
         lines += ["Repeats:", ""]
@@ -52,11 +55,30 @@ def section(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def matrix_lines(entry: Mapping[str, Any]) -> list[str]:
+    """Data sets × methods: a title, the table, where published values are from."""
+    rows = [
+        [plain(line.dataset), plain(line.quantity), *(matrix_field(field) for field in line.fields)]
+        for line in matrix.grid_of(entry)
+    ]
+    methods = [plain(method) for method in entry["methods"]]
+    lines = [f"Matrix of {plain(matrix.title_of(entry))}: {matrix.NOTE}.", ""]
+    lines += table(["data set", "metric", *methods], rows, methods)
+    sources = [f"- {plain(sentence)}" for sentence in matrix.sources_of(entry)]
+    return [*lines, *sources, *([""] if sources else [])]
+
+
+def matrix_field(field: matrix.Field) -> str:
+    """A field, the best in bold, with what is published beside it."""
+    text = f"**{plain(field.text)}**" if field.best else plain(field.text)
+    return text + (f" (published {plain(field.published)})" if field.published else "")
+
+
 def run_line(run: Mapping[str, Any]) -> list[str]:
     """Cells of a run."""
     data = run["dataset"]
     words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"]), short(run["throughput"]["run"])]
-    words += [quality(run), accuracy_time(run), f"{data['name']}, {data['source']}" if data["name"] else "–"]
+    words += [quality(run), accuracy_time(run), f"{data['name']}, {data['source']}" if data["source"] else "–"]
     return [plain(word) for word in words]
 
 
@@ -64,7 +86,7 @@ def scale_line(entry: Mapping[str, Any]) -> list[str]:
     """Cells of the repeats at one scale."""
     rate, time = entry["throughput"], entry["time_to_accuracy"]
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
-    words = [entry["benchmark"], entry["recipe"], str(entry["nodes"]), str(entry["n"])]
+    words = [" ".join(subject_words(entry)), entry["recipe"], str(entry["nodes"]), str(entry["n"])]
     words += [with_interval(rate["median"], rate["interval"]), mean, f"{time['reached']} of {time['n']}"]
     return [plain(word) for word in words]
 
@@ -72,6 +94,6 @@ def scale_line(entry: Mapping[str, Any]) -> list[str]:
 def scaling_line(entry: Mapping[str, Any]) -> list[str]:
     """Cells of an efficiency."""
     span = entry["interval"]
-    words = [entry["benchmark"], entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]
+    words = [" ".join(subject_words(entry)), entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]
     words += [f"{entry['efficiency']:.3f}", f"{span[0]:.3f} to {span[1]:.3f}" if span else "–", str(entry["n"])]
     return [plain(word) for word in [*words, str(entry["base_nodes"])]]

@@ -28,7 +28,7 @@ LONGEST = 500
 """Characters of a parameter that every version of the server takes."""
 STATUS = {"completed": "FINISHED", "cancelled": "KILLED"}
 PARAMETERS = (
-    "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed", "stopped",
+    "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed", "stopped",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "target", "config_hash",
     "directory",
 )  # fmt: skip

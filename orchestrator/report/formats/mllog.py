@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UsageError
-from orchestrator.records import write_json, write_text
+from orchestrator.records import choice_words, write_json, write_text
 from orchestrator.report.formats import Report
 from orchestrator.store.rows import RunRecord
 
@@ -104,7 +104,8 @@ def unfit(record: RunRecord) -> str | None:
 
 def system_name(run: Mapping[str, Any]) -> str:
     """A name for machine, scale and software: what the repeats in one folder have in common."""
-    words = [run["cluster"], f"{run['nodes']}nodes", run["comm"], run["recipe"], run["dataset_source"]]
+    chosen = choice_words(run["benchmark"], run["dataset_name"], run["method"])
+    words = [run["cluster"], f"{run['nodes']}nodes", run["comm"], *chosen, run["recipe"], run["dataset_source"]]
     return re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(str(word) for word in words))
 
 
@@ -126,6 +127,8 @@ def submitted(record: RunRecord, submitter: str) -> str:
         "time_to_accuracy_s": run["time_to_accuracy_s"],
         "throughput_samples_per_s": run["throughput"],
         "data": run["dataset_source"],
+        "dataset": run["dataset_name"],
+        "method": run["method"],
     }
     added = {
         "submission_version": run["dataset_version"],

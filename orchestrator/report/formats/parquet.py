@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.report.formats import Report
-from orchestrator.report.formats.rows import RANK, RUN, rank_rows, run_rows
+from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, rank_rows, run_rows
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """Both tables into a folder. Raises StoreError without pyarrow."""
+    """All tables into a folder. Raises StoreError without pyarrow."""
     from orchestrator.store.transfer import parquet
 
     arrow = parquet()
     place.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, columns, rows in (("runs", RUN, run_rows(reports)), ("ranks", RANK, rank_rows(reports))):
+    tables = (
+        ("runs", RUN, run_rows(reports)),
+        ("ranks", RANK, rank_rows(reports)),
+        ("matrix", MATRIX, matrix_rows(reports)),
+    )
+    for name, columns, rows in tables:
         written.append(save(arrow, place / f"{name}.parquet", columns, rows))
     return "\n".join(written)
 

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.records import FINAL_STATES
 from orchestrator.report.formats import Report
 
-LABELS = ("benchmark", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
+LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
 
 GAUGES = {
     "throughput_samples_per_second": "Median warm throughput of the repeats, samples per second over all ranks.",

@@ -8,12 +8,12 @@ from typing import Any
 from orchestrator.report.formats import Report
 
 RUN = {
-    "campaign": str, "run": str, "benchmark": str, "cluster": str, "comm": str, "mode": str, "recipe": str,
-    "scale": str, "nodes": int, "ranks": int, "repeat": int, "seed": int, "state": str, "attempts": int, "cause": str,
-    "created": float, "ended": float, "stopped": str, "dataset_name": str, "dataset_source": str, "dataset_split": str,
-    "dataset_version": str, "dataset_checksum": str, "throughput": float, "throughput_cold": float,
-    "throughput_warm": float, "metric": str, "quality": float, "target": float, "time_to_accuracy_s": float,
-    "config_hash": str, "git_commit": str, "git_dirty": bool, "directory": str,
+    "campaign": str, "run": str, "benchmark": str, "cluster": str, "comm": str, "mode": str, "method": str,
+    "recipe": str, "scale": str, "nodes": int, "ranks": int, "repeat": int, "seed": int, "state": str, "attempts": int,
+    "cause": str, "created": float, "ended": float, "stopped": str, "dataset_name": str, "dataset_source": str,
+    "dataset_split": str, "dataset_version": str, "dataset_checksum": str, "throughput": float,
+    "throughput_cold": float, "throughput_warm": float, "metric": str, "quality": float, "target": float,
+    "time_to_accuracy_s": float, "config_hash": str, "git_commit": str, "git_dirty": bool, "directory": str,
 }  # fmt: skip
 """Columns of a run with their types: times in seconds (``created`` and ``ended`` since the epoch), throughput in
 samples/s."""
@@ -23,6 +23,38 @@ RANK = {
     "throughput": float, "total_s": float, "data_s": float, "compute_s": float, "communicate_s": float,
 }  # fmt: skip
 """Columns of a rank: throughput in samples/s, the times summed over its steps."""
+
+
+MATRIX = {
+    "campaign": str, "benchmark": str, "cluster": str, "comm": str, "run_mode": str, "recipe": str, "scale": str,
+    "nodes": int, "ranks": int, "dataset_name": str, "dataset_source": str, "method": str, "quantity": str,
+    "mean": float, "deviation": float, "low": float, "high": float, "n": int, "best": bool, "published": float,
+    "source": str,
+}  # fmt: skip
+"""Columns of a matrix's fields: metrics by their names, throughput (samples/s), time_to_accuracy_s, energy_j. ``low``
+and ``high`` bound the 95 % interval of the mean; ``published`` is a value that ``source`` reports.
+"""
+
+
+def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
+    """Values of MATRIX's columns, then a row for each published value."""
+    for report in reports:
+        for entry in report.document["matrix"]:
+            common = [report.campaign, *(entry[name] for name in list(MATRIX)[1:9])]
+            sources = {dataset["name"]: dataset["source"] for dataset in entry["datasets"]}
+            for cell in entry["cells"]:
+                dataset = entry["datasets"][cell["row"]]
+                measured = dict(cell["metrics"])
+                measured |= {name: cell[name] for name in ("throughput", "time_to_accuracy_s", "energy_j")}
+                for name, found in measured.items():
+                    if found is not None:
+                        low, high = found["interval"] or (None, None)
+                        place = [dataset["name"], dataset["source"], cell["method"], name]
+                        yield [*common, *place, found["mean"], found["deviation"], low, high, found["n"],
+                               found.get("best"), None, None]  # fmt: skip
+            for item in entry["published"]:
+                place = [item["dataset"], sources[item["dataset"]], item["method"], item["metric"]]
+                yield [*common, *place, *[None] * 6, item["value"], item["source"]]
 
 
 def run_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.comparison import FRACTIONS
+from orchestrator.report import matrix
 from orchestrator.report.html.folder import Folder, Table, moment, page_name
 from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
@@ -25,7 +26,7 @@ MOST_PICTURES = 4
 MOST_TILES = 4
 """Series of which the largest scale's figures stand at the top."""
 MOST_SLOW = 50
-COMMON = ("benchmark", "cluster", "scale", "comm", "mode", "recipe")
+COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
 def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], output: Path) -> Path:
@@ -38,6 +39,13 @@ def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], ou
     pictures = [{"file": item["picture"], "run": item["entry"]["run"]} for item in runs if item["picture"]]
     pictures = one_a_kind(pictures, document["runs"])
     contents = [("runs", "Runs"), *((plot.key, plot.title) for plot in drawn), *((t.key, t.title) for t in tables)]
+    matrices = [
+        {"title": matrix.title_of(entry), "methods": entry["methods"], "lines": matrix.grid_of(entry),
+         "sources": matrix.sources_of(entry)}
+        for entry in matrix.shown(document["matrix"])
+    ]  # fmt: skip
+    if matrices:
+        contents.insert(1, ("matrix", "Matrix"))
     contents += [("pictures", "Samples")] if pictures else []
     created = [record.run["created"] for record in records]
     return folder.page(
@@ -47,7 +55,7 @@ def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], ou
         answer=headline(document),
         tiles_of=campaign_tiles(document),
         contents=[*contents, ("provenance", "Provenance")],
-        runs=runs, tables=tables, pictures=pictures,
+        runs=runs, matrices=matrices, matrix_note=matrix.NOTE, tables=tables, pictures=pictures,
         provenance=campaign_provenance(document, manifests),
     )  # fmt: skip
 
@@ -104,7 +112,7 @@ def over(item: Mapping[str, Any]) -> str:
 
 def campaign_tiles(document: Mapping[str, Any]) -> list[dict[str, str]]:
     """The figures to take away."""
-    named = distinct(document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "comm", "recipe"))
+    named = distinct(document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "method", "comm", "recipe"))
     tiles = []
     for line in lines_of(document["scales"])[:MOST_TILES]:
         entry = line[-1]
@@ -153,7 +161,7 @@ def campaign_provenance(document: Mapping[str, Any], manifests: Mapping[str, Any
         values = list(dict.fromkeys(run[name] for run in runs))
         words = [str(value)[:12] if name == "config_hash" else str(value) for value in values]
         pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
-    sets = list(dict.fromkeys(dataset_words(run["dataset"]) for run in runs if run["dataset"]["name"]))
+    sets = list(dict.fromkeys(dataset_words(run["dataset"]) for run in runs if run["dataset"]["source"]))
     pairs.append(("data", "; ".join(sets)))
     seen: dict[str, None] = {}
     for manifest in manifests.values():
@@ -181,8 +189,11 @@ def provenance_words(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A picture of each (benchmark, recipe), from the largest scale: the run pages have the others."""
-    kinds = {run["run"]: (run["benchmark"], run["recipe"], run["dataset"]["source"]) for run in runs}
+    """A picture of each benchmark, data set, method and recipe, from the largest scale: run pages have the others."""
+    kinds = {
+        run["run"]: (run["benchmark"], run["dataset"]["name"], run["method"], run["recipe"], run["dataset"]["source"])
+        for run in runs
+    }
     found = {kinds[picture["run"]]: picture for picture in pictures}
     return list(found.values())[:MOST_PICTURES]
 
@@ -262,7 +273,7 @@ def run_provenance(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[
     ]
     pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
     pairs += [("processors", processor_words(found)) for found in run["processors"]]
-    pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["name"] else None))
+    pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["source"] else None))
     pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
     pairs.append(("job", manifest.get("job_id")))
     pairs += [("code and packages", text) for text in provenance_words(manifest)]

@@ -16,6 +16,8 @@ from orchestrator.report.tables.text import short
 ORDER = ("slower", "not enough runs", "faster", "no change")
 CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}
 SPARK = (120, 24)
+SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_source")
+"""What a row of the table says of its series beside benchmark, cluster and nodes."""
 """Width and height of a series' course in the table, CSS pixels."""
 
 
@@ -82,7 +84,7 @@ def entry(course: Course, plot: str) -> dict[str, Any]:
         "cluster": key["cluster"],
         "nodes": key["nodes"],
         "name": f"{key['benchmark']} on {key['cluster']}, {plural(key['nodes'], 'node')}",
-        "setup": ", ".join(str(key[name]) for name in ("recipe", "comm", "mode", "scale", "dataset_source")),
+        "setup": ", ".join(str(key[name]) for name in SETUP),
         "newest": course.levels[-1].name,
         "now": short(first.median) if first else "–",
         "before": short(first.earlier_median) if first else "–",

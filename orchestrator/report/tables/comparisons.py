@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from orchestrator.report.tables.scales import table_of
-from orchestrator.report.tables.text import short
+from orchestrator.report.tables.text import short, subject_words
 
 COLOURS = {"slower": "red", "faster": "green", "not enough runs": "yellow"}
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -60,7 +60,7 @@ def title_of(document: Mapping[str, Any]) -> str:
 
 def name_of(series: Mapping[str, Any]) -> str:
     """A series in words."""
-    words = [series["benchmark"], series["recipe"], series["comm"]]
+    words = [*subject_words(series), series["recipe"], series["comm"]]
     if series["mode"] != "training":
         words.append(series["mode"])
     if series["scale"] == "strong":

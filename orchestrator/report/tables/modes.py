@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.records import choice_words
+
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
 """Columns that only accelerators with stated peaks fill."""
 
@@ -59,7 +61,15 @@ def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
         )
         seconds = row["time_to_accuracy_s"]
         time = "–" if seconds is None else f"{seconds:.1f} s ({row['reached']} of {row['n']})"
-        words = [row["benchmark"], row["mode"], row["comm"], str(row["nodes"]), row["recipe"], str(row["n"])]
+        subject = " ".join([row["benchmark"], *choice_words(row["benchmark"], None, row["method"])])
+        words = [
+            subject,
+            row["mode"],
+            row["comm"],
+            str(row["nodes"]),
+            row["recipe"],
+            str(row["n"]),
+        ]
         shares = ["–" if row[name] is None else f"{100 * row[name]:.1f} %" for name in PEAKS] if peaks else []
         table.add_row(
             *(escape(word) for word in words),

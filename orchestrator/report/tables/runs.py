@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
 from orchestrator.report.tables.text import accuracy_time
@@ -77,6 +78,7 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
         print_details(run, console)
     print_inference(document["runs"], console)
     print_comparison(document["comparison"], console)
+    print_matrices(document["matrix"], console)
     print_scales(document["scales"], console)
     print_scaling(document["scaling"], document["laws"], console)
     print_projection(document.get("projection", []), console)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.tables.text import short
+from orchestrator.report.tables.text import short, subject_words
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
 LOST = ("communication", "straggling", "data", "compute", "other")
@@ -35,7 +35,7 @@ def interval_text(spread: Mapping[str, Any] | None, digits: int = 1) -> str:
 
 def series_text(entry: Mapping[str, Any]) -> str:
     """Benchmark and recipe, and in which settings the series differs from its likes."""
-    words = [entry["benchmark"], entry["recipe"], entry["comm"]]
+    words = [*subject_words(entry), entry["recipe"], entry["comm"]]
     if entry["run_mode"] != "training":
         words.append(entry["run_mode"])
     words += [f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items()]

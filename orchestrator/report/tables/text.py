@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.records import choice_words
+
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -25,6 +27,11 @@ def short(value: float | None) -> str:
 def with_interval(value: float, interval: Sequence[float] | None) -> str:
     """ "0.93 [0.91, 0.94]", without the interval where there is none."""
     return f"{short(value)} [{short(interval[0])}, {short(interval[1])}]" if interval else short(value)
+
+
+def subject_words(entry: Mapping[str, Any]) -> list[str]:
+    """Benchmark, and data set and method where they do not go without saying."""
+    return [entry["benchmark"], *choice_words(entry["benchmark"], entry["dataset_name"], entry["method"])]
 
 
 def quality(run: Mapping[str, Any]) -> str:

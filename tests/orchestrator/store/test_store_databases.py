@@ -121,8 +121,8 @@ def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str)
     store.put_all([record(f"r{number}") for number in range(3)])
     before = store.campaign("c")
     with store.engine.begin() as connection:
-        # What version 3 added, taken away again.
-        for column in ("energy_j", "energy_to_accuracy_j", "step_times"):
+        # What versions 3 and 4 added, taken away again.
+        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method"):
             connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE schema_version SET version = 2"))
     store.engine.dispose()
@@ -130,6 +130,23 @@ def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str)
     assert again.campaign("c") == before
     again.put(record("r3", energy_j=5.0, energy_to_accuracy_j=4.0))
     assert {item.run["run"]: item.run["energy_j"] for item in again.campaign("c")}["r3"] == 5.0
+
+
+def test_a_store_of_version_3_gets_methods_and_the_data_sets_of_runs_that_failed(url: str) -> None:
+    store = Store(url)
+    store.put_all([record("well"), record("failed", state="failed")])
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE run DROP COLUMN method"))
+        connection.execute(text("UPDATE run SET dataset_name = NULL WHERE run = 'failed'"))
+        connection.execute(text("UPDATE schema_version SET version = 3"))
+    store.engine.dispose()
+    again = Store(url)
+    assert {row["run"]: (row["dataset_name"], row["method"]) for row in again.history(states=None)} == {
+        "well": ("stemdl", "reference"), "failed": ("stemdl", "reference"),
+    }  # fmt: skip
+    again.put(record("new", benchmark="family", dataset_name="apples", method="clever"))
+    assert [row["run"] for row in again.history(dataset="apples", method="clever")] == ["new"]
+    assert [row["run"] for row in again.history(method="reference")] == ["well"]
 
 
 def test_a_newer_store_is_refused(url: str) -> None:

@@ -23,14 +23,14 @@ from orchestrator.report.html.plots.figure import (
 )
 
 TASK = ("benchmark", "cluster", "dataset", "metric", "target")
-LINE = ("scale", "comm", "recipe", "nodes")
+LINE = ("method", "scale", "comm", "recipe", "nodes")
 
 
 def described(run: Mapping[str, Any]) -> dict[str, Any]:
     """A run by what may be drawn together (TASK) and what is one line (LINE)."""
     data = run["dataset"]
     return {
-        **{name: run[name] for name in ("benchmark", "cluster", "scale", "comm", "recipe", "nodes")},
+        **{name: run[name] for name in ("benchmark", "method", "cluster", "scale", "comm", "recipe", "nodes")},
         "dataset": (data["name"], data["source"], data["split"], data["version"], data["checksum"]),
         "metric": run["quality"]["metric"],
         "target": run["quality"]["target"],

@@ -9,11 +9,12 @@ from typing import Any
 from orchestrator.analysis.courses import Course
 from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, name_of, plural, rounded, style
 
-LINE = ("mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split", "dataset_version",
-        "dataset_checksum")  # fmt: skip
+LINE = ("method", "mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split",
+        "dataset_version", "dataset_checksum")  # fmt: skip
 CROWD = 4
 """With more lines than that in a plot spreads are left to the table, and lines whose level never changed are faint."""
-COLUMNS = ["benchmark", "cluster", "nodes", "comm", "recipe", "mode", "scale", "dataset_name", "dataset_source"]
+COLUMNS = ["benchmark", "method", "cluster", "nodes", "comm", "recipe", "mode", "scale", "dataset_name",
+           "dataset_source"]  # fmt: skip
 
 
 def place_of(course: Course) -> tuple[str, str]:

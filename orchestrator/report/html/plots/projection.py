@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, logarithmic_nodes
 from orchestrator.report.html.plots.scaling import KEY, line_name
 
-COLUMNS = ["benchmark", "cluster", "dataset", "comm", "recipe"]
+COLUMNS = ["benchmark", "cluster", "dataset", "method", "comm", "recipe"]
 TIMES = ["own_s", "straggling_s", "communication_s"]
 
 

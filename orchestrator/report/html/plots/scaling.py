@@ -22,9 +22,9 @@ from orchestrator.report.html.plots.figure import (
 )
 from orchestrator.report.tables.scales import LAWS
 
-KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "settings")
+KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "settings")
 """What a line's points have in common; stand-in and real data, or two versions of them, are never on one line."""
-COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "mode", "nodes", "ranks"]
+COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "mode", "nodes", "ranks"]
 
 
 def lines_of(entries: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

@@ -16,8 +16,8 @@ PARTS = {
     "evaluation": "evaluation",
     "other": "other",
 }
-SERIES = ("benchmark", "cluster", "dataset", "run_mode", "mode", "comm", "recipe")
-RUN = ("benchmark", "cluster", "mode", "scale", "comm", "recipe")
+SERIES = ("benchmark", "cluster", "dataset", "method", "run_mode", "mode", "comm", "recipe")
+RUN = ("benchmark", "method", "cluster", "mode", "scale", "comm", "recipe")
 SPLIT_NOTE = (
     "Means over the ranks. What a rank waits for gradients is divided into waiting for ranks that were slower with "
     "their own work, and communication."

@@ -1,0 +1,213 @@
+"""The report's matrices, data sets × methods: entries of the document, and the grid of texts that every form shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Any
+
+from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
+from orchestrator.analysis.series import Series
+from orchestrator.report.tables.text import short
+from orchestrator.store.store import RunRecord
+
+COSTS = {"throughput": "samples/s", "time_to_accuracy": "time to accuracy, s", "energy": "energy, J"}
+NOTE = "mean ± standard deviation (runs); bold: the best, where 95 % intervals part; published values are marked"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the grid: its text, whether it is the best of its row, and published values beside it."""
+
+    text: str
+    best: bool
+    published: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the grid: data set, metric or cost, and a field a method."""
+
+    dataset: str
+    quantity: str
+    fields: list[Field]
+
+
+def matrix_entries(series: Sequence[Series], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """An entry for each matrix of trainings and inferences."""
+    benchmarks = stated(records)
+    higher = {name: better_of(benchmark) for name, benchmark in benchmarks.items()}
+    chosen = [one for one in series if one.identity["mode"] != "probe"]
+    return [
+        entry_of(matrix, higher[matrix.conditions["benchmark"]], benchmarks[matrix.conditions["benchmark"]])
+        for matrix in matrices_of(chosen, higher)
+    ]
+
+
+def stated(records: Sequence[RunRecord]) -> dict[str, dict[str, Any]]:
+    """By benchmark what its configuration says of quality, and all that its runs say is published."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        config = json.loads(record.run.get("manifest") or "{}").get("config", {}).get("benchmark", {})
+        entry = found.setdefault(record.run["benchmark"], {"quality": {}, "better": {}, "published": []})
+        entry["quality"] |= config.get("quality") or {}
+        entry["better"] |= config.get("better") or {}
+        entry["published"] = unique([*entry["published"], *(config.get("published") or [])])
+    return found
+
+
+def better_of(benchmark: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether more is better, of the metrics of which that is stated; the quality metric first."""
+    quality = benchmark["quality"]
+    own = {quality["metric"]: bool(quality.get("higher_is_better", True))} if "metric" in quality else {}
+    return own | {name: word == "higher" for name, word in benchmark["better"].items()}
+
+
+def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str, Any]) -> dict[str, Any]:
+    """One matrix."""
+    names = [dataset["name"] for dataset in matrix.datasets]
+    published = [item for item in benchmark["published"] if item["dataset"] in names]
+    conditions = dict(matrix.conditions)
+    run_mode = conditions.pop("mode")
+    quality_metric = benchmark["quality"].get("metric", matrix.metrics[0] if matrix.metrics else None)
+    return {
+        **conditions,
+        "run_mode": run_mode,
+        "settings": dict(matrix.settings),
+        "nodes": matrix.nodes,
+        "ranks": matrix.ranks,
+        "datasets": [dict(dataset) for dataset in matrix.datasets],
+        "methods": unique([*matrix.methods, *(item["method"] for item in published)]),
+        "metrics": [
+            {
+                "name": name,
+                "better": {True: "higher", False: "lower", None: None}[higher.get(name)],
+                "target": matrix.target if name == quality_metric else None,
+            }
+            for name in matrix.metrics
+        ],
+        "cells": [
+            {
+                "row": cell.row,
+                "dataset_name": matrix.datasets[cell.row]["name"],
+                "method": cell.method,
+                "n": cell.n,
+                "failed": cell.failed,
+                "metrics": {
+                    name: {**mean_entry(found), "best": matrix.best.get((cell.row, name)) == cell.method}
+                    for name, found in cell.metrics.items()
+                },
+                "throughput": {"unit": "samples/s", **mean_entry(cell.throughput)},
+                "time_to_accuracy_s": mean_entry(cell.time_to_accuracy) if cell.time_to_accuracy else None,
+                "reached": cell.reached,
+                "energy_j": mean_entry(cell.energy) if cell.energy else None,
+            }
+            for cell in matrix.cells
+        ],
+        "published": [dict(item) for item in published],
+    }
+
+
+def mean_entry(found: Mean) -> dict[str, Any]:
+    """A mean with its spread, interval and n."""
+    interval = list(found.interval) if found.interval else None
+    return {"mean": found.mean, "deviation": found.deviation, "interval": interval, "n": found.n}
+
+
+# --- as texts ---------------------------------------------------------------------------------------------------------
+
+
+def shown(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The matrices that say more than the tables of scales do: of several cells, of repeats at one scale, or with a
+    published value.
+    """
+    scales = [(entry["benchmark"], entry["nodes"]) for entry in entries]
+    several = {name for name, _ in scales if len({nodes for other, nodes in scales if other == name}) > 1}
+    return [
+        entry
+        for entry in entries
+        if len(entry["cells"]) > 1
+        or (entry["benchmark"] not in several and (entry["published"] or entry["cells"][0]["n"] > 1))
+    ]
+
+
+def title_of(entry: Mapping[str, Any]) -> str:
+    """What a matrix is of."""
+    nodes = f"{entry['nodes']} node{'s' if entry['nodes'] > 1 else ''}"
+    mode = [entry["run_mode"]] if entry["run_mode"] != "training" else []
+    swept = [f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items()]
+    return f"{entry['benchmark']}: {', '.join([entry['recipe'], *mode, entry['comm'], nodes, *swept])}"
+
+
+def grid_of(entry: Mapping[str, Any]) -> list[Line]:
+    """Data sets down, with the metrics of which it is stated which way is better and the costs; a field a method."""
+    lines = []
+    metrics = [metric for metric in entry["metrics"] if metric["better"]] or entry["metrics"][:1]
+    for row, dataset in enumerate(entry["datasets"]):
+        label = f"{dataset['name']} ({dataset['source']})"
+        cells = {cell["method"]: cell for cell in entry["cells"] if cell["row"] == row}
+        for metric in metrics:
+            fields = [metric_field(entry, cells.get(method), dataset, method, metric) for method in entry["methods"]]
+            lines.append(Line(label, metric_words(metric), fields))
+        for cost, words in COSTS.items():
+            texts = [cost_text(cells.get(method), cost) for method in entry["methods"]]
+            if any(text != "–" for text in texts):
+                lines.append(Line(label, words, [Field(text, False, "") for text in texts]))
+    return lines
+
+
+def metric_words(metric: Mapping[str, Any]) -> str:
+    """ "accuracy ≥ 0.9", with the target where there is one."""
+    sign = "≤" if metric["better"] == "lower" else "≥"
+    return str(metric["name"]) + ("" if metric["target"] is None else f" {sign} {short(metric['target'])}")
+
+
+def metric_field(
+    entry: Mapping[str, Any],
+    cell: Mapping[str, Any] | None,
+    dataset: Mapping[str, Any],
+    method: str,
+    metric: Mapping[str, Any],
+) -> Field:
+    """A metric of a cell, and what is published of it."""
+    name = metric["name"]
+    found = cell["metrics"].get(name) if cell else None
+    key = (dataset["name"], method, name)
+    values = [
+        short(item["value"]) for item in entry["published"] if (item["dataset"], item["method"], item["metric"]) == key
+    ]
+    # A number of other data is not to be read as one of these.
+    on = " on real data" if values and dataset["source"] != "real" else ""
+    return Field(mean_text(found), bool(found and found["best"]), ", ".join(values) + on)
+
+
+def cost_text(cell: Mapping[str, Any] | None, cost: str) -> str:
+    """What a cell cost, as text."""
+    if cell is None:
+        return "–"
+    if cost == "time_to_accuracy":
+        text = mean_text(cell["time_to_accuracy_s"], counted=False)
+        return f"{'not reached' if text == '–' else text} ({cell['reached']} of {cell['n']})"
+    return mean_text(cell["throughput" if cost == "throughput" else "energy_j"])
+
+
+def mean_text(found: Mapping[str, Any] | None, counted: bool = True) -> str:
+    """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs."""
+    if found is None:
+        return "–"
+    count = f" ({found['n']})" if counted else ""
+    deviation = found["deviation"]
+    if not deviation:
+        return short(found["mean"]) + (" ± 0" if deviation == 0 else "") + count
+    digits = max(0, 1 - floor(log10(deviation)))
+    return f"{found['mean']:.{digits}f} ± {deviation:.{digits}f}{count}"
+
+
+def sources_of(entry: Mapping[str, Any]) -> list[str]:
+    """Where the published values are from, a sentence each."""
+    return [
+        f"published: {item['metric']} {short(item['value'])} of {item['method']} on {item['dataset']}: {item['source']}"
+        for item in entry["published"]
+    ]
