@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from orchestrator.cli.output import print_in_any_locale
 from orchestrator.cli.verbs import VERBS
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OrchestratorError
 
@@ -54,6 +55,7 @@ def hydra_main(arguments: list[str]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the verb; whatever goes wrong by the user's hand ends with one clear message."""
+    print_in_any_locale()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words:
         print(usage())

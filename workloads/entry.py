@@ -38,7 +38,7 @@ def process_start() -> float:
     seconds. Without Linux's /proc, as good as psutil knows.
     """
     try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
     except OSError:
         import psutil
 

@@ -67,7 +67,8 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
         [sys.executable, "-m", "workloads.data", verb, json.dumps(request(config, root))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         cwd=PROJECT,
     )
     assert process.stdout is not None and process.stderr is not None

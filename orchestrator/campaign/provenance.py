@@ -20,7 +20,13 @@ def git_state(folder: Path) -> GitState:
 
     def git(*arguments: str) -> str | None:
         try:
-            answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
+            answer = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=10,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return answer.stdout.strip() if answer.returncode == 0 else None

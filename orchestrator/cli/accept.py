@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli import common
+from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.config.validate import NAME
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
@@ -141,7 +142,7 @@ def propose(arguments: Sequence[str]) -> int:
         import yaml
 
         print("# Measured, not agreed: read it, change what you must, then give it as references=FILE.")
-        print(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=118), end="")
+        print(yaml.safe_dump(document, sort_keys=False, allow_unicode=stdout_is_unicode(), width=118), end="")
     return EXIT_OK
 
 

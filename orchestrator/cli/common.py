@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def stdout_console() -> Console:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """The one document on stdout."""
-    print(json.dumps(document, indent=1, ensure_ascii=False))
+    print(json.dumps(document, indent=1, ensure_ascii=not stdout_is_unicode()))
 
 
 def store_url(config: Mapping[str, Any], results: Path) -> str:

@@ -57,7 +57,7 @@ def examine_mpi() -> Finding:
 
 def examine_packages(comm: str) -> list[Finding]:
     """The packages of the communicators, imported for real; the accelerators that torch sees."""
-    answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, encoding="utf-8", errors="replace")
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):

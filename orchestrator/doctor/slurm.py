@@ -87,7 +87,7 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
         program = shlex.join([*cluster["container"], python, "-c", PROBE])
         lines = ["#!/bin/bash", *setup_lines(cluster), f"{program} > {shlex.quote(f'{folder}/found.json')}"]
         script = folder / "script.sh"
-        script.write_text("\n".join([*lines, ""]))
+        script.write_text("\n".join([*lines, ""]), encoding="utf-8")
         options = ["--wait", "--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor", "--parsable"]
         named = ("partition", "account", "qos", "reservation", "constraint", "gres", "gpus_per_node", "exclude")
         options += [f"--{key.replace('_', '-')}={slurm[key]}" for key in named if slurm[key] is not None]
@@ -99,10 +99,12 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
             return [Finding("job", "error", sbatch_words(answer.stderr), "correct the keys of cluster.slurm")]
         log = folder / "log"
         try:
-            found = json.loads((folder / "found.json").read_text().strip().splitlines()[-1])
+            found = json.loads((folder / "found.json").read_text(encoding="utf-8").strip().splitlines()[-1])
         except (OSError, ValueError, IndexError):
             said = (
-                log.read_text().strip().splitlines()[-1:] if log.exists() else ["it left nothing in the results folder"]
+                log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+                if log.exists()
+                else ["it left nothing in the results folder"]
             )
             remedy = (
                 "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
@@ -119,7 +121,8 @@ def submit(options: list[str]) -> subprocess.CompletedProcess[str] | None:
             ["sbatch", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
         )
         try:
@@ -135,7 +138,7 @@ def submit(options: list[str]) -> subprocess.CompletedProcess[str] | None:
 def ask(command: list[str]) -> subprocess.CompletedProcess[str]:
     """A command's answer; one that does not come counts as a failure."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=QUERY_SECONDS)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

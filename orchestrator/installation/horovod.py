@@ -67,7 +67,9 @@ def cuda_home() -> Path | None:
             return Path(asked)
     compiler = shutil.which("nvcc")
     if compiler is not None:
-        plan = subprocess.run([compiler, "--dryrun", "none.cu"], capture_output=True, text=True)
+        plan = subprocess.run(
+            [compiler, "--dryrun", "none.cu"], capture_output=True, encoding="utf-8", errors="replace"
+        )
         top = re.search(r"^#\$ TOP=(.+)$", plan.stdout + plan.stderr, re.MULTILINE)
         return Path(top.group(1).strip()).resolve() if top else Path(compiler).resolve().parents[1]
     usual = Path("/usr/local/cuda")
@@ -82,7 +84,8 @@ def nccl_home() -> Path | None:
     probe = subprocess.run(
         [sys.executable, "-c", "import torch; print(torch.version.cuda or '')"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if not probe.stdout.strip() or cuda_home() is None:
         return None
@@ -139,10 +142,10 @@ def adapt_source(source: Path) -> None:
     """Ask for the C++ standard that torch's headers need, and for what current Pythons and drivers offer."""
     for relative, changes in CHANGES.items():
         path = source / relative
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         for pattern, replacement in changes:
             text = re.sub(pattern, replacement, text)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> dict[str, str]:
@@ -182,7 +185,7 @@ def fetch_source(folder: Path) -> Path:
         sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
         "--no-binary", ":all:", "-d", str(folder), f"horovod=={HOROVOD_VERSION}",
     ]  # fmt: skip
-    answer = subprocess.run(command, capture_output=True, text=True)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     archive = folder / f"horovod-{HOROVOD_VERSION}.tar.gz"
     if not archive.exists():
         raise BuildError("the source could not be downloaded: " + (answer.stderr.strip().splitlines() or ["?"])[-1])
@@ -193,7 +196,7 @@ def fetch_source(folder: Path) -> Path:
 
 def first_error(log: Path) -> str:
     """The first line of a build log that names an error, else its last line."""
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in lines:
         if re.search(r"(^|\s)(fatal error|error|CMake Error)\b.*:|: error:", line, re.IGNORECASE):
             return line.strip()
@@ -234,12 +237,12 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
             "-w", str(Path(scratch, "wheel")), str(source),
         ]  # fmt: skip
         progress("configuring")
-        with log.open("w") as log_file:
+        with log.open("w", encoding="utf-8") as log_file:
             build = subprocess.Popen(
                 command,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 env=build_environment(mpi, linked, cuda_home()),
             )

@@ -46,7 +46,12 @@ def version_of(launcher: Path) -> str:
     environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     try:
         answer = subprocess.run(
-            [str(launcher), "--version"], capture_output=True, text=True, timeout=30, env=environment
+            [str(launcher), "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"

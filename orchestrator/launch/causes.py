@@ -9,8 +9,11 @@ from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RankErro
 
 
 def read_errors(attempt: AttemptDirectory) -> list[RankError]:
-    """What ranks wrote of the exceptions they died of, earliest first."""
-    found = (read_record_if_whole(path, RankError) for path in attempt.errors.glob("rank-*.json"))
+    """What ranks wrote of the exceptions they died of, earliest first.
+
+    A message may hold bytes of any encoding, as a file's name does or a library's words: it is the cause all the same.
+    """
+    found = (read_record_if_whole(path, RankError, "replace") for path in attempt.errors.glob("rank-*.json"))
     return sorted((error for error in found if error is not None), key=lambda error: error["time"])
 
 
@@ -71,7 +74,7 @@ def name(ranks: list[int]) -> str:
 def process_state(pid: int) -> str:
     """One letter from /proc, "T" for stopped; empty for a process that is not on this node."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return ""
 

@@ -39,7 +39,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a file by rename. Raises OSError, leaving any earlier file as it was."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with staged.open("w", encoding="utf-8") as file:
+        with staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -79,10 +79,13 @@ def read_plain(path: Path) -> bytes:
     return content
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; raises RecordError naming the file."""
+def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
+    """The object in a JSON file; raises RecordError naming the file.
+
+    ``undecodable`` is what to do with bytes that are no UTF-8, in codecs' words.
+    """
     try:
-        document = json.loads(read_plain(path).decode("utf-8"), parse_constant=refuse_constant)
+        document = json.loads(read_plain(path).decode("utf-8", undecodable), parse_constant=refuse_constant)
     except RecordError:
         raise
     except (ValueError, RecursionError) as error:
@@ -98,13 +101,13 @@ def refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_record(path: Path, kind: type[T]) -> T:
+def read_record(path: Path, kind: type[T], undecodable: str = "strict") -> T:
     """The record in a file, checked against its TypedDict.
 
     Raises MissingRecordError if there is none, RecordError naming file and key if it is not of this type: its schema
     may be that of a later version.
     """
-    return check_record(read_json(path), kind, str(path))
+    return check_record(read_json(path, undecodable), kind, str(path))
 
 
 def find_record(path: Path, kind: type[T]) -> T | None:
@@ -115,10 +118,10 @@ def find_record(path: Path, kind: type[T]) -> T | None:
         return None
 
 
-def read_record_if_whole(path: Path, kind: type[T]) -> T | None:
+def read_record_if_whole(path: Path, kind: type[T], undecodable: str = "strict") -> T | None:
     """The record in a file, or None if it is absent, damaged or not (yet) readable: for what is read again anyway."""
     try:
-        return read_record(path, kind)
+        return read_record(path, kind, undecodable)
     except RecordError:
         return None
 

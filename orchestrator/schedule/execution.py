@@ -76,7 +76,8 @@ def execute(
         beginning = os.fstat(log.fileno()).st_size
         child = subprocess.Popen(
             [schedule.python, "-m", "orchestrator", *words],
-            stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd=schedule.directory, text=True,
+            stdin=subprocess.DEVNULL, stdout=answer, stderr=log, cwd=schedule.directory,
+            encoding="utf-8", errors="replace",
             env=sweep_environment(schedule),
             # A terminal's Ctrl-C is for this process, which passes on what it means.
             start_new_session=True,

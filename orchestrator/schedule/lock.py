@@ -52,7 +52,7 @@ class Holder:
 
 def this_process(name: str, seconds: float) -> Holder:
     """This process as a holder, for at most so long."""
-    boot = BOOT.read_text().strip() if BOOT.exists() else ""
+    boot = BOOT.read_text(encoding="utf-8").strip() if BOOT.exists() else ""
     job = os.environ.get("SLURM_JOB_ID")
     birth = psutil.Process().create_time()
     return Holder(name, socket.gethostname(), boot, os.getpid(), birth, job, now(), now() + seconds)
@@ -77,7 +77,11 @@ def job_lives(job: str) -> bool:
     """Whether Slurm knows the job as one that has not ended; True where it does not answer."""
     try:
         answer = subprocess.run(
-            ["squeue", "--noheader", f"--jobs={job}", "--format=%T"], capture_output=True, text=True, timeout=30
+            ["squeue", "--noheader", f"--jobs={job}", "--format=%T"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):
         return True
@@ -128,7 +132,7 @@ def taken(path: Path, me: Holder, tell: Callable[[str], None]) -> Holder | None:
     """Take the lock and return None, or return who lives and holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only for as long as it takes to look and to write: no sweep is waited for here.
-    with path.with_suffix(".guard").open("w") as guard:
+    with path.with_suffix(".guard").open("w", encoding="utf-8") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         other = holder_of(path)
         if other is not None and alive(other, me):

@@ -148,7 +148,8 @@ def collect_again(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
             words = ["collect", str(folder), f"results={schedule.results}", f"store.url={schedule.store}"]
             answer = subprocess.run(
                 [schedule.python, "-m", "orchestrator", *words],
-                capture_output=True, text=True, cwd=schedule.directory, env={**os.environ, **schedule.environment},
+                capture_output=True, encoding="utf-8", errors="replace", cwd=schedule.directory,
+                env={**os.environ, **schedule.environment},
             )  # fmt: skip
             if answer.returncode:
                 log.tell(f"{folder.name} could not be collected: {answer.stderr.strip()}")

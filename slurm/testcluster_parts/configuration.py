@@ -55,7 +55,7 @@ def write(shape: Shape, munge_socket: Path | None) -> None:
     }
     for name, mode in MODES.items():
         file = CONFIGURATION.parent / name
-        file.write_text(Template((TEMPLATES / name).read_text()).substitute(facts))
+        file.write_text(Template((TEMPLATES / name).read_text(encoding="utf-8")).substitute(facts))
         file.chmod(mode)
 
 

@@ -97,7 +97,11 @@ def inject(node: Node, name: str, severity: Severity) -> str:
 def in_force(node: Node) -> dict[str, str]:
     """The faults upon a node by name, each with a description."""
     folder = _records(node)
-    return {record.name: record.read_text() for record in sorted(folder.iterdir())} if folder.is_dir() else {}
+    return (
+        {record.name: record.read_text(encoding="utf-8") for record in sorted(folder.iterdir())}
+        if folder.is_dir()
+        else {}
+    )
 
 
 def undo(node: Node) -> None:

@@ -87,7 +87,7 @@ def planned_shape(nodes: int, cpus: int) -> Shape:
 def recorded_shape() -> Shape | None:
     """The shape of the cluster that is (or was being) made, None if there is none."""
     try:
-        return Shape(**json.loads(SHAPE_FILE.read_text()))
+        return Shape(**json.loads(SHAPE_FILE.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

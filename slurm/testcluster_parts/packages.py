@@ -40,7 +40,7 @@ def _services_held_back() -> Iterator[None]:
     if POLICY.exists():  # the machine has a policy of its own; it is not ours to change
         yield
         return
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
     POLICY.chmod(0o755)
     try:
         yield

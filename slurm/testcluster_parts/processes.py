@@ -25,7 +25,9 @@ def run(
     """Run a command to its end and return it, whatever its exit code."""
     words = [str(part) for part in command]
     try:
-        return subprocess.run(words, capture_output=True, text=True, timeout=timeout, env=env, check=False)
+        return subprocess.run(
+            words, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout, env=env, check=False
+        )
     except subprocess.TimeoutExpired:
         raise TestclusterError(f"no answer within {timeout:.0f} s from: {_words(command)}") from None
 
@@ -57,7 +59,7 @@ def start(name: str, command: Sequence[str | Path], *, env: Mapping[str, str] | 
 def pid_of(name: str) -> int | None:
     """The id of the daemon started under a name, None if it does not run."""
     try:
-        pid, started = json.loads((RECORDS / name).read_text())
+        pid, started = json.loads((RECORDS / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return pid if started is not None and _started(pid) == started else None
@@ -154,7 +156,7 @@ def _started(pid: int) -> int | None:
     """When a process was started, in ticks since boot; None if there is none (or only its corpse)."""
     try:
         # The name in parentheses may hold spaces and parentheses of its own: count from the last one.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])

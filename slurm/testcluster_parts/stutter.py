@@ -45,7 +45,7 @@ def _job_processes(identity: tuple[int, int]) -> Iterator[int]:
             continue
         try:
             namespace = (entry / "ns" / "net").stat()
-            name = (entry / "comm").read_text()
+            name = (entry / "comm").read_text(encoding="utf-8")
         except OSError:
             continue
         if (namespace.st_dev, namespace.st_ino) == identity and not name.startswith(LEFT_ALONE):

@@ -38,9 +38,10 @@ def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> N
         "host": host_name(),
         "time": now(),
         "kind": type(error).__name__,
-        "message": str(error),
+        # A name of a file may hold bytes that no text has.
+        "message": str(error).encode(errors="backslashreplace").decode(),
         "communication": is_communication_failure(error),
-        "trace": text,
+        "trace": text.encode(errors="backslashreplace").decode(),
     }
     write_json(attempt.errors / f"rank-{rank}.json", record)
 

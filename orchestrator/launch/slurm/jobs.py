@@ -152,7 +152,7 @@ def joined(wanted: Wanted) -> str:
 def run(command: list[str]) -> str | None:
     """What the command prints, or None if it fails."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=QUERY_SECONDS)
+        answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout if answer.returncode == 0 else None

@@ -46,7 +46,7 @@ def nodes_of(cluster: Mapping[str, Any]) -> Nodes:
 def ask(words: list[str]) -> str:
     """A Slurm command's answer."""
     try:
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=QUERY_SECONDS)
+        answer = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise UsageError(f"{words[0]} gave no answer within {QUERY_SECONDS} s: is slurmctld up?") from error
     if answer.returncode != 0:

@@ -80,6 +80,6 @@ def requeue(job: str) -> str | None:
 def run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str] | None:
     """The command's answer, or None if there is none in that time."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds)
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -140,7 +140,9 @@ class SlurmScheduler(Scheduler):
         """scancel; the supervisor gets the signal with the ranks and writes down the end."""
         jobs = [manifest.job_id for _, manifest in runs if manifest.job_id]
         if jobs:
-            subprocess.run(["scancel", "--full", *jobs], capture_output=True, text=True, timeout=60)
+            subprocess.run(
+                ["scancel", "--full", *jobs], capture_output=True, encoding="utf-8", errors="replace", timeout=60
+            )
             if self.pace is not None:
                 self.pace.hurry()
 

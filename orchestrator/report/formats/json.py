@@ -12,4 +12,4 @@ def render(reports: Sequence[Report]) -> str:
     """The document of one campaign; of several, one document that holds theirs."""
     documents = [report.document for report in reports]
     whole = documents[0] if len(documents) == 1 else {"schema": "orchestrator.reports/1", "reports": documents}
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(whole, indent=1) + "\n"

@@ -48,7 +48,9 @@ def load_kernels() -> ctypes.CDLL:
         raise KernelsUnavailableError(f"no C++ compiler ({looked_for}: not found)")
     native = NATIVE.get(platform.machine())
     command = (*compiler, *FLAGS, *([native] if native else []))
-    key = hashlib.sha256("\0".join((SOURCE.read_text(), *command, *instructions())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(
+        "\0".join((SOURCE.read_text(encoding="utf-8"), *command, *instructions())).encode()
+    ).hexdigest()[:16]
     try:
         cached = cache_folder() / f"batch_norm-{key}.so"
         if not cached.exists():
@@ -68,7 +70,9 @@ def load_kernels() -> ctypes.CDLL:
 def build(command: tuple[str, ...], folder: Path) -> Path:
     """Compile the kernels in ``folder``. Raises KernelsUnavailableError, OSError."""
     library = folder / "batch_norm.so"
-    done = subprocess.run([*command, str(SOURCE), "-o", str(library)], capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        [*command, str(SOURCE), "-o", str(library)], capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise KernelsUnavailableError(f"{' '.join(command)} failed on {SOURCE.name}: {done.stderr.strip()[-500:]}")
     return library

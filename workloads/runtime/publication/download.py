@@ -278,7 +278,7 @@ class Fetching:
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Nobody else downloads into the folder meanwhile; the lock ends with its process, however that ends."""
-    with (folder / ".download.lock").open("w") as file:
+    with (folder / ".download.lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -100,7 +100,7 @@ def record_contents(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
     """Note that these files, as they are now, have the BLAKE3 that they should; in a read-only folder nothing is."""
     temporary = folder / f"{CONTENTS}.{os.getpid()}.partial"
     try:
-        temporary.write_text(json.dumps(_stamps(folder, files)) + "\n")
+        temporary.write_text(json.dumps(_stamps(folder, files)) + "\n", encoding="utf-8")
         temporary.replace(folder / CONTENTS)
     except OSError:
         return
@@ -117,7 +117,7 @@ def check_contents(
     known: dict[str, Any] = {}
     if only_changed and (folder / CONTENTS).is_file():
         try:
-            known = json.loads((folder / CONTENTS).read_text())
+            known = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
         except ValueError:
             known = {}
     stamps = _stamps(folder, files)
@@ -162,7 +162,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: the data set is not there or was not finished")
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}; make the data set again") from error
     needed = {*NEEDED, "files"}

@@ -64,11 +64,11 @@ def stage(
         target.parent.mkdir(parents=True, exist_ok=True)
         with turn(target.with_name(f".{target.name}.lock"), lambda: progress(0, size)) as lock:
             report = touching(lock, progress)
-            same_use = bool(use) and lock.read_text() == use
+            same_use = bool(use) and lock.read_text(encoding="utf-8") == use
             checked = _check(source, target, same_use, threads, report)
             if checked < 0:
                 copied, checked = _copy(source, target, threads, report), 0
-            lock.write_text(use)
+            lock.write_text(use, encoding="utf-8")
     except OSError as error:
         if error.errno in FULL:
             raise DatasetError(
@@ -83,7 +83,7 @@ def stage(
 @contextmanager
 def turn(path: Path, waiting: Callable[[], None]) -> Iterator[Path]:
     """One's turn at a lock file. ``waiting`` is called while another one has it and shows that it is at work."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         seen = 0
         while True:
             try:

@@ -218,7 +218,7 @@ class Writer:
         }
         record_contents(self._partial, files)
         temporary = self._partial / f".{DESCRIPTION}.partial"
-        temporary.write_text(json.dumps(document, indent=1) + "\n")
+        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         temporary.replace(self._partial / DESCRIPTION)
 
     def _rename(self) -> None:
