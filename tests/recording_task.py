@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from workloads.entry import expected_rank
 from workloads.runtime.samples.consolidated import ConsolidatedSet
-from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Task
+from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task
 from workloads.stemdl.quality import SpaceGroupQuality
 
 
@@ -67,7 +67,7 @@ class RecordingTask(Task):
             nn.BatchNorm1d(16), nn.Linear(16, 231),
         )  # fmt: skip
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Cross-entropy, after $STEP_SECONDS of rest, and a line in the record."""
         time.sleep(float(os.environ.get("STEP_SECONDS", 0)))
         if "RECORD_TO" in os.environ:

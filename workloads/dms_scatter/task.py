@@ -13,7 +13,7 @@ from workloads.dms_scatter.dataset import FIELDS
 from workloads.dms_scatter.model import DmsNet
 from workloads.dms_scatter.quality import PhaseQuality
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
-from workloads.runtime.task import Batch, Quality, SampleSet, Task
+from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task
 
 
 class DmsScatterTask(Task):
@@ -34,7 +34,7 @@ class DmsScatterTask(Task):
         chosen, pixels = self.settings["model"], read_description(self.folder)["pixels"]
         return DmsNet(chosen["widths"], chosen["dropout"], chosen["binning"], pixels["mean"], pixels["deviation"])
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean cross-entropy of the batch.
 
         The published loss, the binary cross-entropy of both softmax outputs against the one-hot label averaged over

@@ -13,7 +13,7 @@ from torch.nn import functional
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
-from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
+from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 
 
 class EmDenoiseTask(Task):
@@ -38,7 +38,7 @@ class EmDenoiseTask(Task):
         """The published U-Net."""
         return Denoiser()
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean squared error over all pixels."""
         return functional.mse_loss(model(batch["input"]).float(), batch["target"])
 

@@ -7,7 +7,8 @@ telemetry know it only through this interface.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,42 @@ Batch = dict[str, Tensor]
 
 Arrays = dict[str, npt.NDArray[Any]]
 """The same as arrays, as they come from a file."""
+
+
+def alone(rows: Tensor) -> Tensor:
+    """The rows of all ranks, where this rank is the only one."""
+    return rows
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training is when a loss is asked for. ``Step()`` is the first step of a rank that is alone.
+
+    ``number`` counts the optimiser steps so far, over all attempts; ``of`` is how many the whole training has.
+
+    ``together`` gives all ranks' rows (N, …) for this rank's (n, …), in order of the ranks and with their gradients:
+    for losses that are no mean over items, such as a covariance over the batch. They then come out the same for any
+    number of ranks. Every rank calls it equally often, in the same order. With ``accumulate`` the rows are those of one
+    micro-batch.
+    """
+
+    number: int = 0
+    of: int = 1
+    together: Callable[[Tensor], Tensor] = alone
+
+
+@dataclass(frozen=True)
+class Player:
+    """Parameters that one optimiser moves, and the loss that they go down.
+
+    ``name`` is its key in ``training.optimizers``, in a checkpoint and in telemetry. ``module`` holds its parameters:
+    no other player has them. ``loss(model, batch, step)`` is a scalar, the mean over the batch's items, where ``model``
+    is the whole one.
+    """
+
+    name: str
+    module: nn.Module
+    loss: Callable[[nn.Module, Batch, Step], Tensor]
 
 
 class SampleSet(Protocol):
@@ -57,6 +94,11 @@ class Quality(ABC):
 class Task(ABC):
     """What a benchmark trains, on what, and how its quality is measured."""
 
+    leaves_parameters_out = False
+    """Whether a loss may leave out parameters of its player: one of derivatives alone leaves out the last bias."""
+    twice_differentiable = False
+    """Whether a loss differentiates the model, which our kernels and torch.compile cannot do twice."""
+
     def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
         """``settings`` is the resolved benchmark configuration, ``folder`` the data set's."""
         self.settings = settings
@@ -77,8 +119,16 @@ class Task(ABC):
         """A freshly initialised model, drawn from torch's current random state."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Mean loss over the batch's samples, a scalar. Call ``model`` once (a data-parallel wrapper counts on it)."""
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
+        """Mean loss over the batch's items, a scalar. ``model`` may be called and differentiated at will."""
+
+    def players(self, model: nn.Module) -> Sequence[Player]:
+        """Who moves in a step, in turn and on the same batch, while the others' parameters are held still.
+
+        One for the whole model and ``loss``, unless a task has several (a generator and a discriminator). Parameters
+        that belong to nobody never move.
+        """
+        return [Player("model", model, self.loss)]
 
     @abstractmethod
     def new_quality(self) -> Quality:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.runtime.samples.consolidated import ConsolidatedSet
-from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
+from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 from workloads.slstr_cloud.geometry import Geometry
 from workloads.slstr_cloud.inference import scene_logits
 from workloads.slstr_cloud.model import CloudNet
@@ -45,7 +45,7 @@ class SlstrCloudTask(Task):
         chosen = self.settings["model"]
         return CloudNet(chosen["width"], chosen["merge_enlargement"], memory_format)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean binary cross-entropy of the pixels, from logits.
 
         `model.cloud_weight` multiplies the loss of cloudy pixels and `model.rim` leaves out so many pixels at a patch's

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.runtime.samples.consolidated import ConsolidatedSet
-from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
+from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 from workloads.stemdl.model import ResNet
 from workloads.stemdl.pictures import PICTURED, draw_stacks
 from workloads.stemdl.quality import SpaceGroupQuality
@@ -60,7 +60,7 @@ class StemdlTask(Task):
         chosen = self._model_settings
         return Normalised(ResNet(chosen["depth"], chosen["width"], chosen.get("zero_last_gamma", False)))
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean cross-entropy of the batch."""
         return functional.cross_entropy(model(batch["input"]).float(), batch["target"])
 

@@ -135,7 +135,7 @@ def train(options: argparse.Namespace) -> None:
             raise NoMoreTurns
         whole_step(*arguments)
         data = float(trainer.telemetry.times["data"][trainer.telemetry.steps - 1])
-        turns.end(trainer.reducer.timings.waited, data)
+        turns.end(trainer.waited, data)
 
     trainer.step = step  # type: ignore[method-assign, assignment]
     with contextlib.suppress(NoMoreTurns):

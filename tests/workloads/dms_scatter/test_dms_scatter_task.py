@@ -11,7 +11,7 @@ from torch.nn import functional
 from workloads.dms_scatter.model import DmsNet
 from workloads.dms_scatter.quality import PhaseQuality
 from workloads.dms_scatter.task import DmsScatterTask
-from workloads.runtime.task import to_device
+from workloads.runtime.task import Step, to_device
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_loss_is_the_published_one(task: DmsScatterTask) -> None:
     with torch.no_grad():
         probabilities = task.predict(model, batch)
         published = functional.binary_cross_entropy(probabilities, functional.one_hot(batch["target"], 2).float())
-        assert float(task.loss(model, batch)) == pytest.approx(float(published), rel=1e-5)
+        assert float(task.loss(model, batch, Step())) == pytest.approx(float(published), rel=1e-5)
     assert probabilities.sum(dim=1) == pytest.approx(np.ones(6), abs=1e-6)
 
 
@@ -87,7 +87,7 @@ def test_training_lowers_the_loss(task: DmsScatterTask) -> None:
     batch = to_device(task.training_set.read(np.arange(16)), torch.device("cpu"))
     losses = []
     for _ in range(15):
-        loss = task.loss(model, batch)
+        loss = task.loss(model, batch, Step())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -17,7 +17,7 @@ from workloads.em_denoise.quality import DenoisingQuality
 from workloads.em_denoise.task import EmDenoiseTask
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
-from workloads.runtime.task import to_device
+from workloads.runtime.task import Step, to_device
 
 SETTINGS = {
     "source": "stand-in", "version": "1", "split": "test", "preset": "tiny", "seed": 3, "pixels": 64,
@@ -199,7 +199,7 @@ def test_training_lowers_the_loss_and_a_picture_is_drawn(folder: Path, tmp_path:
     losses = []
     for _ in range(8):
         optimizer.zero_grad()
-        loss = task.loss(model, batch)
+        loss = task.loss(model, batch, Step())
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 import workloads.slstr_cloud
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.task import to_device
+from workloads.runtime.task import Step, to_device
 from workloads.slstr_cloud import dataset, formats
 from workloads.slstr_cloud.geometry import Geometry, split_by_file
 from workloads.slstr_cloud.inference import scene_logits
@@ -208,7 +208,7 @@ def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_onc
     batch = to_device(task.training_set.read(np.arange(8)), torch.device("cpu"))
     losses = []
     for _ in range(15):
-        loss = task.loss(model, batch)
+        loss = task.loss(model, batch, Step())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -231,7 +231,7 @@ def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder: Pat
     chance = model(batch["input"])[:, 5:-5, 5:-5].double().sigmoid()
     truth = batch["target"][:, 5:-5, 5:-5].double()
     expected = -(0.5 * truth * chance.log() + (1 - truth) * (1 - chance).log()).mean()
-    assert task.loss(model, batch).item() == pytest.approx(expected.item(), rel=1e-4)
+    assert task.loss(model, batch, Step()).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:

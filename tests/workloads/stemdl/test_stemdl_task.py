@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import f1_score, top_k_accuracy_score
 from torch import Tensor
 
-from workloads.runtime.task import to_device
+from workloads.runtime.task import Step, to_device
 from workloads.stemdl.quality import SpaceGroupQuality
 from workloads.stemdl.task import StemdlTask
 
@@ -71,7 +71,7 @@ def test_the_loss_starts_near_chance_and_training_lowers_it(task: StemdlTask) ->
     batch = to_device(task.training_set.read(np.arange(24)), torch.device("cpu"))
     losses = []
     for _ in range(12):
-        loss = task.loss(model, batch)
+        loss = task.loss(model, batch, Step())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

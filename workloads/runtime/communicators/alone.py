@@ -30,7 +30,7 @@ class LoneReducer(GradientReducer):
         for parameter in self._model.parameters():
             if parameter.requires_grad and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if next(self._model.parameters()).is_cuda:
+        if any(parameter.is_cuda for parameter in self._model.parameters()):
             torch.cuda.current_stream().synchronize()
         self.flag_seen = self.flag_raised
         self.timings.gradients_ready = self.timings.gradients_averaged = time.perf_counter()

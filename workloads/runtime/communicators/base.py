@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from workloads.runtime.communicators.rows import Gather, RowExchange
 from workloads.runtime.communicators.state import allocate_state, describe_state
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Timings:
 class GradientReducer(ABC):
     """Averages the gradients of one model over the ranks, overlapping with the backward pass where it can.
 
-    The loop calls ``module`` for the forward pass, ``backward(loss)`` for each micro-batch, with
-    ``last=True`` for the one whose end the optimiser step follows. After that call every parameter's ``grad`` holds
+    The loop calls ``backward(loss)`` for each micro-batch, however the loss came about, with ``last=True`` for the one
+    whose end the optimiser step follows. After that call every parameter's ``grad`` holds
     the mean over all ranks of what the ranks accumulated, a rank that did not use the parameter counting as zero.
     Parameters of any dense memory format are taken (channels_last too). Every rank makes the same calls: one without
     samples of its own calls ``backward`` on a loss of weight zero.
@@ -78,7 +79,7 @@ class GradientReducer(ABC):
     @property
     @abstractmethod
     def module(self) -> nn.Module:
-        """What to call in the forward pass: the model or a wrapper of it."""
+        """What to compile: the model, or a wrapper that has gradients travel while others are computed."""
 
     @abstractmethod
     def backward(self, loss: Tensor, last: bool = True) -> None:
@@ -97,6 +98,8 @@ class Communicator(ABC):
     """What its messages travel through, and parts of the ranks can be grouped by."""
     rank: int
     size: int
+    seconds_with_rows: float = 0.0
+    """Seconds that ``gather_rows`` and its gradients have taken so far, waiting for other ranks included."""
 
     @abstractmethod
     def reducer(
@@ -184,14 +187,30 @@ class Communicator(ABC):
                 f"The launcher and the MPI library do not fit together: see `python -m orchestrator doctor`"
             )
 
-    def broadcast_state(self, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Give every rank rank 0's parameters, buffers and optimiser state (step counts included).
+    def sum_meanwhile(self, array: Array) -> Array:
+        """``sum``, which may be called while a reducer's messages are under way: their order need not agree."""
+        return self.sum(array)
 
-        Only rank 0's optimiser need have a state, as when rank 0 alone has read a checkpoint. Parameter groups
+    def gather_rows(self, rows: Tensor) -> Tensor:
+        """The rows of all ranks (N, …), in order of the ranks, from this rank's (n, …): on every rank, with gradients
+        of any order. The ranks may have different numbers of rows, or none.
+
+        The rows travel through host memory, in a sum to which each rank adds its own: at most twice an all-gather's
+        bytes.
+        """
+        if self.size == 1:
+            return rows
+        gathered: Tensor = Gather.apply(rows, RowExchange(self, len(rows)))  # type: ignore[no-untyped-call]
+        return gathered
+
+    def broadcast_state(self, model: nn.Module, optimizers: Mapping[str, torch.optim.Optimizer] | None = None) -> None:
+        """Give every rank rank 0's parameters, buffers and the optimisers' states (step counts included).
+
+        Only rank 0's optimisers need have a state, as when rank 0 alone has read a checkpoint. Parameter groups
         (learning rates and such) are left as they are: every rank has them from the configuration.
         """
         self.broadcast([*model.parameters(), *model.buffers()])
-        if optimizer is not None:
+        for _, optimizer in sorted((optimizers or {}).items()):
             layout = self.broadcast_text(json.dumps(describe_state(optimizer)))
             self.broadcast(allocate_state(optimizer, json.loads(layout)))
 

@@ -29,6 +29,7 @@ class MpiCommunicator(Communicator):
     def __init__(self) -> None:
         # A copy of the communicator, so that no other library's messages meet these.
         self._world = MPI.COMM_WORLD.Dup()
+        self._aside: MPI.Intracomm | None = None
         self.rank = self._world.rank
         self.size = self._world.size
 
@@ -49,6 +50,14 @@ class MpiCommunicator(Communicator):
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
         total = np.array(array, order="C")
         self._world.Allreduce(MPI.IN_PLACE, total)
+        return total
+
+    def sum_meanwhile(self, array: Array) -> Array:
+        """``sum`` over a communicator of its own: on one, all ranks must start their operations in the same order."""
+        if self._aside is None:
+            self._aside = self._world.Dup()
+        total = np.array(array, order="C")
+        self._aside.Allreduce(MPI.IN_PLACE, total)
         return total
 
     def broadcast_bytes(self, data: Bytes, root: int) -> None:

@@ -7,41 +7,59 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Entry = tuple[int, str, list[int] | None, str, Any]
-"""Parameter's index, key, shape (None for a plain number), dtype's name ("" likewise), the plain number."""
+Entry = tuple[int, str, Any]
+"""Parameter's index, key, description of what is held there (see ``_describe``)."""
 
 
 def describe_state(optimizer: torch.optim.Optimizer) -> list[Entry]:
     """What the optimiser holds for each parameter, in a fixed order and in terms that JSON can carry."""
-    entries: list[Entry] = []
-    for index, parameter in enumerate(_parameters(optimizer)):
-        for key, value in sorted(optimizer.state.get(parameter, {}).items()):
-            if isinstance(value, Tensor):
-                entries.append((index, key, list(value.shape), str(value.dtype).removeprefix("torch."), None))
-            else:
-                entries.append((index, key, None, "", value))
-    return entries
+    return [
+        (index, key, _describe(value))
+        for index, parameter in enumerate(_parameters(optimizer))
+        for key, value in sorted(optimizer.state.get(parameter, {}).items())
+    ]
 
 
 def allocate_state(optimizer: torch.optim.Optimizer, entries: list[Entry]) -> list[Tensor]:
     """The optimiser's tensors in the order of ``entries``; those it lacks are made, plain numbers are set."""
     parameters = _parameters(optimizer)
-    tensors = []
-    for index, key, shape, dtype_name, number in entries:
-        parameter = parameters[index]
-        state = optimizer.state[parameter]
-        if shape is None:
-            state[key] = number
-            continue
-        dtype = getattr(torch, dtype_name)
-        held = state.get(key)
-        if not (isinstance(held, Tensor) and list(held.shape) == shape and held.dtype == dtype):
-            # Moments lie as their parameter does; anything else (step counts) is kept in host memory, as torch does.
-            like = list(parameter.shape) == shape and bool(shape)
-            state[key] = torch.empty_like(parameter, dtype=dtype) if like else torch.empty(shape, dtype=dtype)
-            state[key].requires_grad_(False)
-        tensors.append(state[key])
+    tensors: list[Tensor] = []
+    for index, key, description in entries:
+        state = optimizer.state[parameters[index]]
+        state[key] = _allocate(description, state.get(key), parameters[index])
+        tensors += _tensors(state[key])
     return tensors
+
+
+def _describe(value: Any) -> Any:
+    """A tensor by its shape and type, a list (L-BFGS has some) by its members, anything else by itself."""
+    if isinstance(value, Tensor):
+        return {"shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch.")}
+    return [_describe(member) for member in value] if isinstance(value, list) else value
+
+
+def _allocate(description: Any, held: Any, parameter: Tensor) -> Any:
+    """What ``description`` says: ``held`` if it is that already."""
+    if isinstance(description, list):
+        members = held if isinstance(held, list) and len(held) == len(description) else [None] * len(description)
+        return [_allocate(one, member, parameter) for one, member in zip(description, members, strict=True)]
+    if not isinstance(description, dict):
+        return description
+    shape, dtype = description["shape"], getattr(torch, description["dtype"])
+    if isinstance(held, Tensor) and list(held.shape) == shape and held.dtype == dtype:
+        return held
+    # Moments lie as their parameter does; single numbers (step counts) are kept in host memory, as torch does.
+    if not shape:
+        return torch.empty(shape, dtype=dtype)
+    if list(parameter.shape) == shape:
+        return torch.empty_like(parameter, dtype=dtype, requires_grad=False)
+    return torch.empty(shape, dtype=dtype, device=parameter.device)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return [tensor for member in value for tensor in _tensors(member)] if isinstance(value, list) else []
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -50,6 +50,7 @@ class TorchCommunicator(Communicator):
             world_size=self.size,
             timeout=PATIENCE,
         )
+        self._aside: Any = None
 
     def reducer(
         self,
@@ -70,6 +71,14 @@ class TorchCommunicator(Communicator):
         """Element-wise sum over the ranks, the same array on every rank. Keeps dtype (float64, float32, int64)."""
         total = np.array(array, order="C")
         dist.all_reduce(torch.from_numpy(total))
+        return total
+
+    def sum_meanwhile(self, array: Array) -> Array:
+        """``sum`` in a group of its own: in one, all ranks must start their operations in the same order."""
+        if self._aside is None:
+            self._aside = dist.new_group(backend="gloo")
+        total = np.array(array, order="C")
+        dist.all_reduce(torch.from_numpy(total), group=self._aside)
         return total
 
     def broadcast_bytes(self, data: Bytes, root: int) -> None:
@@ -123,7 +132,9 @@ class Flagged(nn.Module):
 
 
 class TorchReducer(GradientReducer):
-    """DistributedDataParallel, told before the backward pass rather than before the forward pass what is last."""
+    """DistributedDataParallel, told before the backward pass rather than before the forward pass what is last: so the
+    forward pass need not go through it, and may be anything.
+    """
 
     def __init__(
         self,
@@ -160,7 +171,7 @@ class TorchReducer(GradientReducer):
 
     @property
     def module(self) -> nn.Module:
-        """The model wrapped in DistributedDataParallel."""
+        """The model wrapped in DistributedDataParallel: torch.compile cuts the graph at its buckets."""
         return self._wrapper
 
     def backward(self, loss: Tensor, last: bool = True) -> None:
@@ -169,6 +180,8 @@ class TorchReducer(GradientReducer):
         Raises RuntimeError if a parameter took no part and the reducer was not told to expect that.
         """
         self._ready = 0
+        # What the wrapper's forward pass does once, after the first step: buckets in the order of arrival.
+        self._wrapper.reducer._rebuild_buckets()
         if last:
             self._flag.grad = None
             loss = loss + self._flag.sum() * float(self.flag_raised)

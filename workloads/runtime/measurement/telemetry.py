@@ -25,8 +25,9 @@ class Telemetry:
         self.steps = 0
         self.first_step = 0
         """Steps that earlier attempts had done."""
-        self.losses: npt.NDArray[np.float32] | None = None
-        """Each step's loss on this rank, where there is one: the mean over its samples."""
+        self.losses: dict[str, npt.NDArray[np.float32]] = {}
+        """Each step's loss on this rank, the mean over its samples: as "" in ``step/loss``, or as "/NAME" in
+        ``step/loss/NAME``, where several players have one each."""
         self.times = {name: np.zeros(capacity, np.float32) for name in STEP_TIMES}
         self.epoch = np.zeros(capacity, np.int32)
         self.samples = np.zeros(capacity, np.int32)
@@ -84,8 +85,7 @@ class TelemetryFile:
         self.gathered = telemetry.steps
         arrays: dict[str, npt.NDArray[Any]] = {f"step/{name}": values[new] for name, values in telemetry.times.items()}
         arrays |= {"step/epoch": telemetry.epoch[new], "step/samples": telemetry.samples[new]}
-        if telemetry.losses is not None:
-            arrays["step/loss"] = telemetry.losses[new]
+        arrays |= {f"step/loss{name}": values[new] for name, values in telemetry.losses.items()}
         for name, values in arrays.items():
             block = self.communicator.gather(values)
             if block is not None:

@@ -13,9 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from workloads.runtime.communicators.alone import LoneReducer
 from workloads.runtime.procedures.evaluation import autocast
-from workloads.runtime.procedures.optimization import build_optimizer
-from workloads.runtime.task import Task
+from workloads.runtime.procedures.optimization import decides_by_loss
+from workloads.runtime.procedures.players import Share, in_turn, make_movers
+from workloads.runtime.task import Step, Task
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,18 @@ def step_work(task: Task, settings: Mapping[str, Any], samples: int, device: tor
             for held in stores:
                 for name, tensor in held.items():
                     held[name] = None if tensor is None else without_contents.from_tensor(tensor)
-        optimizer = build_optimizer(model, settings["optimizer"])
+        movers = make_movers(task, model, settings, LoneReducer)
+        if any(decides_by_loss(mover.optimizer) for mover in movers):
+            raise ValueError("an optimiser that decides by the loss how often to ask for it has no fixed work a step")
         batch = {
             name: torch.empty((samples, *array.shape[1:]), dtype=torch.from_numpy(array).dtype, device=device)
             for name, array in example.items()
         }
 
         def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
-            with autocast(device, settings):
-                loss = task.loss(model, batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            for mover in in_turn(movers):
+                rate, clip = mover.settings["learning_rate"], settings.get("gradient_clip")
+                mover.move(model, rate, clip, autocast(device, settings), lambda: iter([Share(batch, 1, Step(), True)]))
 
         model.train()
         step()  # the optimiser's state is made by its first

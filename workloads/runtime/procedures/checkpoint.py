@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def save(
     identity: str,
     position: Position,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Mapping[str, torch.optim.Optimizer],
     communicator: Communicator,
 ) -> None:
     """Write the newest state by rename, on rank 0. Collective: what differs between ranks goes in for each of them,
@@ -66,7 +66,7 @@ def save(
             "identity": identity,
             "position": asdict(position),
             "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
             "random": torch.from_numpy(np.ascontiguousarray(random)),
             "buffers": torch.from_numpy(np.ascontiguousarray(buffers)),
         }
@@ -84,11 +84,11 @@ def restore(
     folder: Path,
     identity: str,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Mapping[str, torch.optim.Optimizer],
     communicator: Communicator,
     device: torch.device,
 ) -> Position:
-    """Load the newest state into model, optimiser and random numbers; an empty Position if there is none.
+    """Load the newest state into model, optimisers and random numbers; an empty Position if there is none.
 
     Raises CheckpointError. Every rank reads the file itself: they share its file system, and no rank can then differ
     from what was saved.
@@ -107,7 +107,8 @@ def restore(
             f"{path} was written by {len(state['random'])} ranks, not {communicator.size}; remove it to start afresh"
         )
     model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(state["optimizers"][name])
     unpack(state["buffers"][communicator.rank].cpu().numpy(), model.buffers())
     set_random_state(state["random"][communicator.rank].cpu().numpy())
     return Position(**state["position"])

@@ -1,9 +1,9 @@
-"""The optimiser of a recipe and the learning rate at each step."""
+"""The optimiser of a recipe and the learning rate at each step. The tables below are all there are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,30 +13,70 @@ from torch import nn
 FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
 """Where torch has fused kernels for SGD, Adam and AdamW, from release 2.4 on."""
 
+Settings = Mapping[str, Any]
+Parameters = list[nn.Parameter]
 
-def build_optimizer(model: nn.Module, settings: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """The optimiser named in ``settings`` ("adam", "adamw", "sgd"), over the parameters that want gradients.
+
+def _adam(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, fused=fused, **_moments(settings))
+
+
+def _adamw(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, fused=fused, **_moments(settings))
+
+
+def _moments(settings: Settings) -> dict[str, Any]:
+    """What Adam and AdamW share."""
+    first, second = settings["betas"]
+    return {"lr": settings["learning_rate"], "betas": (first, second), "weight_decay": settings["weight_decay"]}
+
+
+def _sgd(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+    rate, momentum, decay = (settings[name] for name in ("learning_rate", "momentum", "weight_decay"))
+    return torch.optim.SGD(parameters, rate, momentum=momentum, weight_decay=decay, fused=fused)
+
+
+def _lbfgs(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+    """Limited-memory BFGS; Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5."""
+    return torch.optim.LBFGS(
+        parameters,
+        settings["learning_rate"],
+        max_iter=settings["iterations"],
+        history_size=settings["history"],
+        line_search_fn="strong_wolfe" if settings["line_search"] else None,
+    )
+
+
+OPTIMIZERS: Mapping[str, Callable[[Parameters, Settings, bool], torch.optim.Optimizer]] = {
+    "adam": _adam,
+    "adamw": _adamw,
+    "sgd": _sgd,
+    "lbfgs": _lbfgs,
+}
+"""Makes each optimiser from parameters, settings and whether fused kernels are asked for and to be had."""
+
+
+def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """The optimiser named in ``settings``, over the parameters that want gradients.
 
     ``settings["fused"]`` asks for torch's fused kernels, which are then used if it has them for all the parameters;
     ``is_fused`` tells whether it does.
     """
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     fused = settings["fused"] and all(
         parameter.device.type in FUSED_DEVICES and parameter.is_floating_point() for parameter in parameters
     )
-    if settings["name"] == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=fused)
-    kind: type[torch.optim.Optimizer] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings["name"]]
-    first, second = settings["betas"]
-    return kind(  # type: ignore[call-arg]
-        parameters, rate, betas=(first, second), weight_decay=decay, fused=fused
-    )
+    return OPTIMIZERS[settings["name"]](parameters, settings, fused)
 
 
 def is_fused(optimizer: torch.optim.Optimizer) -> bool:
     """Whether one kernel updates all parameters."""
-    return bool(optimizer.defaults["fused"])
+    return bool(optimizer.defaults.get("fused"))
+
+
+def decides_by_loss(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether the optimiser asks for the loss more than once a step, and decides by it how far to go."""
+    return isinstance(optimizer, torch.optim.LBFGS)
 
 
 def batch_scaling(rule: str, global_batch: int, base_batch: int) -> float:
@@ -51,21 +91,70 @@ def batch_scaling(rule: str, global_batch: int, base_batch: int) -> float:
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Learning rate as a function of the step: linear warm-up, then constant or a cosine down to a hundredth."""
+    """Learning rate as a function of the step: a linear warm-up to the ``peak``, then one of ``SCHEDULES``.
+
+    "step" and "inverse_time" decay by ``decay_factor`` for every ``decay_steps``; "cosine" ends at ``final_fraction``
+    of the peak.
+    """
 
     peak: float
     warmup_steps: int
     total_steps: int
     schedule: str
+    decay_steps: float = 1.0
+    decay_factor: float = 0.1
+    final_fraction: float = 0.01
 
     def at(self, step: int) -> float:
         """The rate for the step, counted from 0 over the whole training."""
-        if step < self.warmup_steps:
+        if step < self.warmup_steps and self.schedule != "one_cycle":
             return self.peak * (step + 1) / self.warmup_steps
-        if self.schedule == "constant":
-            return self.peak
-        progress = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
-        return self.peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+        return self.peak * SCHEDULES[self.schedule](self, step)
+
+
+def _constant(rate: LearningRate, step: int) -> float:
+    return 1.0
+
+
+def _cosine(rate: LearningRate, step: int) -> float:
+    """Half a cosine down to the final fraction (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts)."""
+    progress = (step - rate.warmup_steps) / max(1, rate.total_steps - rate.warmup_steps)
+    final = rate.final_fraction
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def _step(rate: LearningRate, step: int) -> float:
+    """Times the factor at once, every so often after the warm-up."""
+    return float(rate.decay_factor ** ((step - rate.warmup_steps) // rate.decay_steps))
+
+
+def _inverse_time(rate: LearningRate, step: int) -> float:
+    """1 / (1 + factor · steps ÷ decay_steps), as Keras's InverseTimeDecay and DeepXDE's "inverse time" have it."""
+    return 1 / (1 + rate.decay_factor * (step - rate.warmup_steps) / rate.decay_steps)
+
+
+def _one_cycle(rate: LearningRate, step: int) -> float:
+    """Up from a 25th and down to a 250,000th of the peak by half cosines (Smith and Topin 2018, arXiv 1708.07120).
+
+    As torch's OneCycleLR has it. The rise is the warm-up, or three tenths of the training where there is none.
+    """
+    top = (rate.warmup_steps or 0.3 * rate.total_steps) - 1
+    first, last = 1 / 25, 1 / 25 / 1e4
+    if step <= top:
+        start, stop, progress = first, 1.0, step / top if top > 0 else 1.0
+    else:
+        start, stop, progress = 1.0, last, min(1.0, (step - top) / max(1, rate.total_steps - 1 - top))
+    return stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+SCHEDULES: Mapping[str, Callable[[LearningRate, int], float]] = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "step": _step,
+    "inverse_time": _inverse_time,
+    "one_cycle": _one_cycle,
+}
+"""Fraction of the peak rate at a step."""
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from orchestrator.records import RunSpec, global_batch
-from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.communicators.base import Communicator, GradientReducer
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.kernels import use_kernels
 from workloads.runtime.measurement.attempts import Earlier
@@ -24,10 +25,11 @@ from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.evaluation import autocast, evaluate, reaches
-from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, build_optimizer, set_rate
-from workloads.runtime.samples.loader import Loader, readers_for
+from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, decides_by_loss
+from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
+from workloads.runtime.samples.loader import BatchesOfStep, Loader, readers_for
 from workloads.runtime.samples.sampler import MicroBatch, Sampler, micro_batches
-from workloads.runtime.task import Batch, Task
+from workloads.runtime.task import Batch, Step, Task
 
 NO_EARLIER = Earlier()
 LOSS_CHECK_STEPS = 20
@@ -75,15 +77,6 @@ class Trainer:
         self.last_step = self.settings["epochs"] * self.sampler.steps
         if self.settings["max_steps"]:
             self.last_step = min(self.last_step, self.settings["max_steps"])
-        scale = batch_scaling(
-            self.settings["learning_rate_scaling"], self.global_batch, self.settings["base_batch_size"]
-        )
-        self.rate = LearningRate(
-            self.settings["optimizer"]["learning_rate"] * scale,
-            round(self.settings["warmup_epochs"] * self.sampler.steps),
-            self.last_step,
-            self.settings["schedule"],
-        )
 
         # Every rank draws the same model, and then takes rank 0's all the same.
         torch.manual_seed(spec.seed)
@@ -92,32 +85,69 @@ class Trainer:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.settings["kernels"] == "own" and not use_kernels(self.model):
             self.settings["kernels"] = "torch"
-        self.optimizer = build_optimizer(self.model, self.settings["optimizer"])
-        communicator.broadcast_state(self.model, self.optimizer)
+        self.movers = make_movers(task, self.model, self.settings, self.new_reducer, self.mean_over_ranks)
+        self.rates = [self.learning_rate(mover.settings) for mover in self.movers]
+        communicator.broadcast_state(self.model, self.optimizers)
         torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)
-        self.reducer = communicator.reducer(
-            self.model, device, compress=self.settings["gradient_precision"] == "bfloat16"
-        )
-        self.forward = compiled(self.reducer.module, device) if self.settings["compile"] else self.reducer.module
+        self.forward = self.model
+        if self.settings["compile"]:
+            # A reducer's module is that of its player alone.
+            whole = len(self.movers) == 1 and self.movers[0].player.module is self.model
+            self.forward = compiled(self.movers[0].reducer.module if whole else self.model, device)
         progress.waits_for_gradients = self.waits_for_gradients
 
         self.micro_batch = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
         """Samples of the largest micro-batch that a rank goes through at once."""
         pin, readers = device.type == "cuda", readers_for(device, spec.threads_per_rank)
-        self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers)
+        self.repeats = len(self.movers) > 1 or any(decides_by_loss(mover.optimizer) for mover in self.movers)
+        """Whether a step goes through its micro-batches more than once."""
+        held = self.settings["accumulate"] if self.repeats else 1
+        self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers, held)
         self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin, readers)
         self.telemetry = Telemetry(self.last_step + 1)
         # On the device, so that keeping a loss waits for nothing.
-        self.losses = torch.zeros(self.last_step + 1, device=device)
+        self.losses = torch.zeros(len(self.movers), self.last_step + 1, device=device)
         self.on_checkpoint: Callable[[], None] = lambda: None
         """Called by all ranks when they save a checkpoint: whatever else is to be kept."""
         self.position = Position()
         self.run_start = 0.0
+        self.waited = 0.0
+        """Seconds that the newest step waited for other ranks."""
+
+    def new_reducer(self, module: nn.Module) -> GradientReducer:
+        """A reducer for one player's gradients. Collective."""
+        return self.communicator.reducer(
+            module,
+            self.device,
+            unused_parameters=self.task.leaves_parameters_out,
+            compress=self.settings["gradient_precision"] == "bfloat16",
+        )
+
+    def learning_rate(self, optimizer: Mapping[str, Any]) -> LearningRate:
+        """The learning rate of an optimiser by its settings, step by step."""
+        scale = batch_scaling(
+            self.settings["learning_rate_scaling"], self.global_batch, self.settings["base_batch_size"]
+        )
+        return LearningRate(
+            optimizer["learning_rate"] * scale,
+            round(self.settings["warmup_epochs"] * self.sampler.steps),
+            self.last_step,
+            self.settings["schedule"],
+        )
+
+    def mean_over_ranks(self, value: float) -> float:
+        """The mean of a number over the ranks, the same on each. Collective."""
+        return float(self.communicator.sum(np.array(value))) / self.communicator.size
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Each player's optimiser by the player's name."""
+        return {mover.player.name: mover.optimizer for mover in self.movers}
 
     def waits_for_gradients(self) -> bool:
         """Whether this rank has its own gradients and waits for the others'."""
-        timings = self.reducer.timings
-        return timings.gradients_ready > timings.gradients_averaged
+        timings = [mover.reducer.timings for mover in self.movers]
+        return any(one.gradients_ready > one.gradients_averaged for one in timings)
 
     @property
     def identity(self) -> str:
@@ -141,7 +171,7 @@ class Trainer:
     def train(self) -> Outcome:
         """Train until the target is reached or the epochs are done. Raises NonFiniteLossError."""
         self.position = checkpoint.restore(
-            self.checkpoints, self.identity, self.model, self.optimizer, self.communicator, self.device
+            self.checkpoints, self.identity, self.model, self.optimizers, self.communicator, self.device
         )
         self.position.follow(self.earlier)
         self.progress.redone_s = self.position.redone
@@ -163,7 +193,7 @@ class Trainer:
         self.telemetry.leave()
         spent = self.elapsed
         self.progress.elapsed = lambda: spent
-        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
+        self.keep_losses()
         # MLPerf calls a run that ends short of its target aborted.
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
         if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
@@ -185,7 +215,7 @@ class Trainer:
         begun, samples_before = clock(), self.position.samples
         for parts in [] if reached else plan:
             self.step(parts, batches)
-            if self.reducer.flag_seen:
+            if self.movers[-1].reducer.flag_seen:
                 batches.close()
                 self.save()
                 return "requested"
@@ -238,28 +268,24 @@ class Trainer:
 
     def step(self, parts: list[MicroBatch], batches: Iterator[Batch]) -> None:
         """One optimiser step on this rank's share of the global batch, timed."""
-        begin = clock()
-        waited_for_data = 0.0
-        set_rate(self.optimizer, self.rate.at(self.position.total_steps))
-        self.optimizer.zero_grad(set_to_none=True)
-        self.reducer.flag_raised = self.progress.stop_requested
-        kept, samples = self.losses[self.telemetry.steps], sum(part.samples for part in parts)
-        for number, part in enumerate(parts):
-            asked = clock()
-            batch = next(batches)
-            waited_for_data += clock() - asked
-            with autocast(self.device, self.settings):
-                loss = self.task.loss(self.forward, batch)
-            self.check(loss)
-            kept.add_(loss.detach(), alpha=part.samples / max(1, samples))
-            self.reducer.backward(loss * part.weight, last=number == len(parts) - 1)
-        if self.settings["gradient_clip"]:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["gradient_clip"])
-        self.optimizer.step()
+        begin, rows_before = clock(), self.communicator.seconds_with_rows
+        number, self.waited = self.position.total_steps, 0.0
+        taken = BatchesOfStep(batches, self.repeats)
+        self.movers[-1].reducer.flag_raised = self.progress.stop_requested
+        for mover, rate, losses in zip(in_turn(self.movers), self.rates, self.losses, strict=True):
+            mover.move(
+                self.forward,
+                rate.at(number),
+                self.settings["gradient_clip"],
+                autocast(self.device, self.settings),
+                self.shares(mover, parts, taken, losses[self.telemetry.steps]),
+            )
         if self.device.type == "cuda":
             # The device works on after these calls return; a step ends when its work does.
             torch.cuda.synchronize(self.device)
-        self.telemetry.step(clock() - begin, waited_for_data, self.reducer.timings.waited, self.position.epoch, samples)
+        self.waited += self.communicator.seconds_with_rows - rows_before
+        samples = sum(part.samples for part in parts)
+        self.telemetry.step(clock() - begin, taken.waited, self.waited, self.position.epoch, samples)
         self.position.step += 1
         self.position.total_steps += 1
         # Counted over all ranks, known without asking them.
@@ -269,16 +295,44 @@ class Trainer:
         self.progress.epoch, self.progress.step = self.position.epoch + 1, self.position.total_steps
         self.progress.changes += 1
 
-    def check(self, loss: torch.Tensor) -> None:
+    def shares(
+        self, mover: Mover, parts: list[MicroBatch], batches: BatchesOfStep, kept: Tensor
+    ) -> Callable[[], Iterator[Share]]:
+        """Goes through this rank's share of a step, each time it is called; ``kept`` becomes the first time's loss."""
+        samples = sum(part.samples for part in parts)
+        first = True
+
+        def go_through() -> Iterator[Share]:
+            nonlocal first
+            for number, part in enumerate(parts):
+                share = Share(batches.at(number), part.weight, self.where(part), last=number == len(parts) - 1)
+                yield share
+                assert share.loss is not None
+                self.check(mover, share.loss)
+                if first:
+                    kept.add_(share.loss, alpha=part.samples / max(1, samples))
+            first = False
+            self.waited += mover.reducer.timings.waited
+
+        return go_through
+
+    def where(self, part: MicroBatch) -> Step:
+        """Where training is. The sample that a rank without any computes on is none of the batch's rows."""
+        own = slice(None) if part.samples else slice(0)
+        return Step(self.position.total_steps, self.last_step, lambda rows: self.communicator.gather_rows(rows[own]))
+
+    def check(self, mover: Mover, loss: Tensor) -> None:
         """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""
         if self.device.type != "cpu" and self.position.total_steps % LOSS_CHECK_STEPS:
             return
-        value = float(loss.detach())
+        value = float(loss)
         if not math.isfinite(value):
+            rate = float(mover.optimizer.param_groups[0]["lr"])
+            whose = "" if len(self.movers) == 1 else f" of {mover.player.name}"
             raise NonFiniteLossError(
-                f"the loss is {value} at step {self.position.step} of epoch {self.position.epoch + 1}, learning rate "
-                f"{self.rate.at(self.position.total_steps):.3g}; a lower benchmark.training.optimizer.learning_rate "
-                f"or a longer benchmark.training.warmup_epochs may help"
+                f"the loss{whose} is {value} at step {self.position.step} of epoch {self.position.epoch + 1}, learning "
+                f"rate {rate:.3g}; a lower benchmark.training.optimizer.learning_rate or a longer "
+                f"benchmark.training.warmup_epochs may help"
             )
 
     def evaluate(self) -> bool:
@@ -310,9 +364,15 @@ class Trainer:
         """Write a checkpoint of the current position, and what was measured on the way to it."""
         self.enter("checkpoint")
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
-        checkpoint.save(self.checkpoints, self.identity, position, self.model, self.optimizer, self.communicator)
-        self.telemetry.losses = self.losses[: self.telemetry.steps].cpu().numpy()
+        checkpoint.save(self.checkpoints, self.identity, position, self.model, self.optimizers, self.communicator)
+        self.keep_losses()
         self.on_checkpoint()
+
+    def keep_losses(self) -> None:
+        """Give telemetry the losses of all steps so far: by name, where players have one each."""
+        found = self.losses[:, : self.telemetry.steps].cpu().numpy()
+        names = [f"/{mover.player.name}" for mover in self.movers] if len(self.movers) > 1 else [""]
+        self.telemetry.losses = dict(zip(names, found, strict=True))
 
     def enter(self, phase: str) -> None:
         """A phase of the run begins."""

@@ -42,7 +42,7 @@ class Training(ModelProcedure):
                 "global_batch": self.trainer.global_batch,
                 "training_samples": len(self.task.training_set),
                 "evaluation_samples": len(self.task.evaluation_set),
-                "learning_rate": self.trainer.rate.peak,
+                "learning_rate": self.trainer.rates[0].peak,
             },
         )
         log.stop("init")
@@ -88,9 +88,9 @@ class Training(ModelProcedure):
             "elapsed_s": self.progress.elapsed(),
             "redone_s": position.redone,
             "global_batch": trainer.global_batch,
-            "learning_rate": trainer.rate.peak,
+            "learning_rate": trainer.rates[0].peak,
             **{name: trainer.settings[name] for name in as_set},
-            "fused": is_fused(trainer.optimizer),
+            "fused": all(map(is_fused, trainer.optimizers.values())),
             "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
             "step_work": self.step_work() if self.communicator.rank == 0 else None,
         }

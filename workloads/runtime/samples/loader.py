@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
 import torch
 
+from workloads.runtime.measurement.telemetry import clock
 from workloads.runtime.samples.memory import page_aligned
 from workloads.runtime.samples.sampler import Indices
 from workloads.runtime.task import Arrays, Batch, SampleSet, to_device
@@ -30,16 +31,18 @@ def readers_for(device: torch.device, cores: int) -> int:
 class Loader:
     """Iterates over the batches at ``requests``, each read while earlier ones are worked on.
 
-    A batch's arrays are valid until the next one is asked for. An exception of the reading thread is raised here.
+    A batch's arrays are valid until ``held`` further ones are asked for. An exception of the reading thread is raised
+    here.
     """
 
-    def __init__(self, samples: SampleSet, largest: int, pin: bool = False, readers: int = 1) -> None:
+    def __init__(self, samples: SampleSet, largest: int, pin: bool = False, readers: int = 1, held: int = 1) -> None:
         self.samples = samples
         self.readers = readers
+        self.held = held
         first = samples.read(np.zeros(1, np.int64))
-        # One in use, one ready, and one that each reader fills.
+        # Those in use, one ready, and one that each reader fills.
         self.buffers = [
-            {name: buffer(largest, array, pin) for name, array in first.items()} for _ in range(readers + 2)
+            {name: buffer(largest, array, pin) for name, array in first.items()} for _ in range(readers + 1 + held)
         ]
 
     def on_device(self, requests: Iterable[Indices], device: torch.device) -> Generator[Batch, None, None]:
@@ -61,6 +64,7 @@ class Loader:
         waiting = iter(requests)
         free = deque(self.buffers)
         reading: deque[tuple[Arrays, Future[Arrays]]] = deque()
+        used: deque[Arrays] = deque()
         pool = ThreadPoolExecutor(self.readers, thread_name_prefix="loader")
         try:
             while True:
@@ -71,9 +75,33 @@ class Loader:
                     return
                 out, batch = reading.popleft()
                 yield batch.result()
-                free.append(out)
+                used.append(out)
+                if len(used) == self.held:
+                    free.append(used.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class BatchesOfStep:
+    """The batches of one step as they are asked for: again and again if they are ``repeated``."""
+
+    def __init__(self, source: Iterator[Batch], repeated: bool) -> None:
+        self.source = source
+        self.repeated = repeated
+        self.taken: list[Batch] = []
+        self.waited = 0.0
+        """Seconds that new batches were waited for."""
+
+    def at(self, number: int) -> Batch:
+        """The batch of that number; a new one must be the next."""
+        if number < len(self.taken):
+            return self.taken[number]
+        asked = clock()
+        batch = next(self.source)
+        self.waited += clock() - asked
+        if self.repeated:
+            self.taken.append(batch)
+        return batch
 
 
 def buffer(largest: int, like: np.ndarray, pin: bool) -> np.ndarray:

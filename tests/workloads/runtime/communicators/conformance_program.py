@@ -169,7 +169,7 @@ def broadcast_of_optimizer_state(communicator: Communicator) -> None:
             optimizer.zero_grad()
             functional.mse_loss(model(inputs), targets).backward()
             optimizer.step()
-    communicator.broadcast_state(model, optimizer)
+    communicator.broadcast_state(model, {"model": optimizer})
     moments = [state[key] for state in optimizer.state.values() for key in ("exp_avg", "exp_avg_sq", "step")]
     alike = everywhere_alike(communicator, moments + list(model.parameters()))
     assert alike
@@ -338,7 +338,7 @@ def five_steps_of_training(communicator: Communicator) -> list[float]:
     """The parameters after five steps; pytest compares them between communicators and with one process."""
     model = seeded(Perceptron, 9 + communicator.rank).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
-    communicator.broadcast_state(model, optimizer)
+    communicator.broadcast_state(model, {"model": optimizer})
     reducer = communicator.reducer(model, DEVICE, bucket_bytes=SMALL_BUCKETS)
     inputs, targets = samples(8, torch.float64)
     count = 8 // communicator.size

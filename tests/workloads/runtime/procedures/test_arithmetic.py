@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.runtime.procedures.arithmetic import step_work
-from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Task
+from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -51,7 +51,7 @@ class Sums(Task):
     def build_model(self) -> nn.Module:
         raise NotImplementedError
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         total: Tensor = model(batch["input"]).float().sum()
         return total
 
