@@ -1,21 +1,29 @@
 """The names that there are stand in one table, and whatever they are names of has exactly these."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from orchestrator.config.schema import OptimizerConfig
 from orchestrator.launch.launchers import LAUNCHERS
 from orchestrator.launch.schedulers import SCHEDULERS, scheduler
 from orchestrator.records import choices
 from workloads.runtime import communicators
 from workloads.runtime.errors import is_communication_failure
-from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, build_optimizer
+from workloads.runtime.procedures.optimization import (
+    OPTIMIZERS,
+    SCHEDULES,
+    LearningRate,
+    batch_scaling,
+    build_optimizer,
+)
 from workloads.runtime.procedures.procedure import PROCEDURES
 
-OPTIMIZER = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9, "betas": (0.9, 0.999), "fused": False}
+OPTIMIZER = asdict(OptimizerConfig(learning_rate=0.1))
 
 
 @pytest.mark.parametrize(
@@ -25,8 +33,10 @@ OPTIMIZER = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9, "betas"
         (LAUNCHERS, choices.LAUNCHERS),
         (SCHEDULERS, choices.SCHEDULERS),
         (PROCEDURES, choices.TASK_MODES),
+        (OPTIMIZERS, choices.OPTIMIZERS),
+        (SCHEDULES, choices.SCHEDULES),
     ],
-    ids=["communicators", "launchers", "schedulers", "procedures"],
+    ids=["communicators", "launchers", "schedulers", "procedures", "optimizers", "schedules"],
 )
 def test_a_table_has_exactly_the_names_that_there_are(table: dict[str, Any], names: dict[str, Any]) -> None:
     assert set(table) == set(names)

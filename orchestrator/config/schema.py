@@ -10,16 +10,23 @@ from omegaconf import MISSING
 
 @dataclass
 class OptimizerConfig:
-    """The optimiser as published or chosen by the recipe. ``fused``: one kernel for all parameters, where torch has
-    one for the device.
-    """
+    """The optimiser as published or chosen by the recipe."""
 
     name: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     momentum: float = 0.9
+    """Of sgd."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """Of adam and adamw."""
+    iterations: int = 20
+    """Of lbfgs: the most it does in one step; each takes the loss and its gradient once or a few times."""
+    history: int = 10
+    """Of lbfgs: how many earlier iterations it remembers."""
+    line_search: bool = True
+    """Of lbfgs: how far to go is searched for by the strong Wolfe conditions; else it is the learning rate."""
     fused: bool = False
+    """One kernel for all parameters, where torch has one for the device."""
 
 
 @dataclass
@@ -41,10 +48,18 @@ class TrainingConfig:
     batch_size: int = 32
     global_batch_size: int | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    optimizers: dict[str, OptimizerConfig] = field(default_factory=dict)
+    """One for each of a task's players, by the player's name; empty: all have one like ``optimizer``."""
     learning_rate_scaling: str = "sqrt"
     base_batch_size: int = 32
     warmup_epochs: float = 0.0
     schedule: str = "constant"
+    decay_every_epochs: float = 1.0
+    """Of the schedules step and inverse_time: in so many epochs the learning rate decays once."""
+    decay_factor: float = 0.1
+    """Of the same: what the rate is multiplied by (step), or what the rate's divisor grows by (inverse_time)."""
+    final_fraction: float = 0.01
+    """Of cosine: what is left of the peak rate in the end."""
     precision: str = "float32"
     gradient_precision: str = "float32"
     channels_last: bool | str = False

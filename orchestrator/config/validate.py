@@ -87,6 +87,34 @@ def ways_of_metrics(config: dict[str, Any]) -> None:
         one_of(f"benchmark.better.{metric}", way, ("higher", "lower"))
 
 
+def optimizers(config: dict[str, Any]) -> None:
+    """Each optimiser has a known name and what that one can do. L-BFGS follows the gradient of the loss as it is."""
+    training = config["benchmark"]["training"]
+    named = {f"optimizers.{player}": settings for player, settings in training["optimizers"].items()}
+    for place, settings in {"optimizer": training["optimizer"], **named}.items():
+        key = f"benchmark.training.{place}"
+        one_of(f"{key}.name", settings["name"], OPTIMIZERS)
+        at_least(f"{key}.iterations", settings["iterations"], 1)
+        at_least(f"{key}.history", settings["history"], 1)
+        if settings["name"] == "lbfgs" and settings["weight_decay"]:
+            raise UsageError(f"{key}.weight_decay={settings['weight_decay']}: lbfgs has none; set it to 0.")
+        if settings["name"] == "lbfgs" and training["gradient_clip"]:
+            raise UsageError(
+                f"benchmark.training.gradient_clip={training['gradient_clip']}: {key}.name=lbfgs needs the gradients "
+                "as they are; set it to null."
+            )
+
+
+def decay(config: dict[str, Any]) -> None:
+    """The schedules that decay every so often need to know how often."""
+    training = config["benchmark"]["training"]
+    if training["decay_every_epochs"] <= 0:
+        raise UsageError(
+            f"benchmark.training.decay_every_epochs={training['decay_every_epochs']}: must be more than 0, "
+            "as in 0.5 for twice an epoch."
+        )
+
+
 def own_kernels(config: dict[str, Any]) -> None:
     """The project's own kernels compute in float32, in channels-last order and uncompiled."""
     training = config["benchmark"]["training"]
@@ -161,7 +189,6 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
     ("benchmark.training.gradient_precision", one_of, PRECISIONS),
     ("benchmark.training.channels_last", one_of, (True, False, "auto")),
     ("benchmark.training.kernels", one_of, KERNELS),
-    ("benchmark.training.optimizer.name", one_of, OPTIMIZERS),
     ("benchmark.probe.precision", one_of, PRECISIONS),
     ("cluster.pmi", one_of, PMI),
     ("campaign", is_name, NAME),
@@ -181,6 +208,8 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
     ("benchmark.training.evaluate_every_epochs", at_least, 1),
     ("benchmark.training.evaluate_every_steps", at_least, 1),
     ("benchmark.training.warmup_epochs", at_least, 0),
+    ("benchmark.training.decay_factor", at_least, 0),
+    ("benchmark.training.final_fraction", at_least, 0),
     ("benchmark.inference.warm_up", at_least, 0),
     ("benchmark.inference.latency_samples", at_least, 1),
     ("benchmark.inference.seconds_per_batch_size", at_least, 0),
@@ -209,6 +238,8 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     pace_of_queries,
     probe_settings,
     batch_divides,
+    optimizers,
+    decay,
     own_kernels,
     ways_of_metrics,
     batch_sizes,

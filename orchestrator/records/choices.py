@@ -87,13 +87,17 @@ LEARNING_RATE_RULES: Mapping[str, str] = {
 
 SCHEDULES: Mapping[str, str] = {
     "constant": "the peak rate after warm-up",
-    "cosine": "half a cosine from the peak rate down to a hundredth of it",
+    "cosine": "half a cosine from the peak rate down to final_fraction of it",
+    "step": "times decay_factor at the end of every decay_every_epochs",
+    "inverse_time": "the peak rate over 1 + decay_factor for every decay_every_epochs",
+    "one_cycle": "up to the peak rate and down to almost nothing, by half cosines",
 }
 
 OPTIMIZERS: Mapping[str, str] = {
     "adam": "Adam",
     "adamw": "Adam with decoupled weight decay",
     "sgd": "stochastic gradient descent with momentum",
+    "lbfgs": "limited-memory BFGS, several evaluations of the loss a step",
 }
 
 PRECISIONS = ("float32", "bfloat16")

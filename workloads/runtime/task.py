@@ -141,11 +141,11 @@ class Task(ABC):
         The model is in evaluation mode and gradients are off. Targets are not looked at: the batch may hold none.
         """
 
-    @abstractmethod
-    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
+    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:  # noqa: B027
         """Write a PNG of a few evaluation samples: inputs, truths and predictions. The model is in evaluation mode.
 
-        Runs on one rank alone, so it may not communicate. Matplotlib is imported inside, without a display.
+        Nothing is drawn unless a task does. Runs on one rank alone, so it may not communicate. Matplotlib is imported
+        inside, without a display.
         """
 
 

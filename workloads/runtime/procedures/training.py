@@ -133,6 +133,9 @@ class Trainer:
             round(self.settings["warmup_epochs"] * self.sampler.steps),
             self.last_step,
             self.settings["schedule"],
+            self.settings.get("decay_every_epochs", 1.0) * self.sampler.steps,
+            self.settings.get("decay_factor", 0.1),
+            self.settings.get("final_fraction", 0.01),
         )
 
     def mean_over_ranks(self, value: float) -> float:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +23,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from toys import Adversarial, train, trainer_of
 
-from workloads.runtime.communicators import Communicator, WorldSizeError, join
+from workloads.runtime.communicators import Communicator, GradientReducer, Timings, WorldSizeError, join
+from workloads.runtime.communicators.buckets import FlatReducer
+from workloads.runtime.procedures.players import Share, in_turn
+from workloads.runtime.task import Step
 
 DEVICE = torch.device(os.environ.get("CONFORMANCE_DEVICE", "cpu"))
 SMALL_BUCKETS = 2048
@@ -352,6 +357,93 @@ def five_steps_of_training(communicator: Communicator) -> list[float]:
     return torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()]).tolist()
 
 
+def trained(toy: str, communicator: Communicator) -> list[float]:
+    """What training the toy on all ranks ends at, which must be the same on each."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = train(toy, communicator, Path(folder), DEVICE)
+    alike = everywhere_alike(communicator, [torch.tensor(found, dtype=torch.float64)])
+    assert alike, "the ranks' models have drifted apart"
+    return found
+
+
+def training_of_coupled(communicator: Communicator) -> list[float]:
+    """A loss over the global batch's covariance, and of each sample against all others."""
+    return trained("coupled", communicator)
+
+
+def training_of_derivatives(communicator: Communicator) -> list[float]:
+    """A loss of second and fourth derivatives, which leaves the last bias out."""
+    return trained("derivatives", communicator)
+
+
+def training_of_adversarial(communicator: Communicator) -> list[float]:
+    """Two players, and parameters that belong to neither."""
+    return trained("adversarial", communicator)
+
+
+def training_of_second_order(communicator: Communicator) -> list[float]:
+    """L-BFGS, whose line search must go equally far on every rank."""
+    return trained("second_order", communicator)
+
+
+def rows_of_all_ranks(communicator: Communicator) -> None:
+    """Ranks with 0, 1, 2, … rows: all rows in order, with the gradient of the ranks' mean loss, twice over."""
+    rank, size = communicator.rank, communicator.size
+    total = size * (size - 1) // 2
+    whole = torch.linspace(-1, 1, 2 * total, dtype=torch.float64).reshape(total, 2).to(DEVICE)
+    start = rank * (rank - 1) // 2
+    rows = whole[start : start + rank].clone().requires_grad_()
+    everyone = communicator.gather_rows(rows)
+    # Each rank's loss weighs all rows, by a number of its own.
+    loss = (rank + 1) * (everyone**4).sum()
+    (first,) = torch.autograd.grad(loss, rows, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), rows)
+    labels = communicator.gather_rows(torch.full((rank,), rank, device=DEVICE))
+    half = communicator.gather_rows(rows.detach().bfloat16())
+    weights = size * (size + 1) / 2
+    assert torch.equal(everyone.detach(), whole)
+    torch.testing.assert_close(first.detach(), 4 * weights * rows.detach() ** 3)
+    torch.testing.assert_close(second, 12 * weights * rows.detach() ** 2)
+    assert labels.tolist() == [other for other in range(size) for _ in range(other)]
+    assert half.dtype == torch.bfloat16 and torch.equal(half, whole.bfloat16())
+
+
+def resting_player_neither_moves_nor_sends(communicator: Communicator) -> None:
+    """While the critic moves, what the generator has stays as it is, to the bit."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = trainer_of(Adversarial({}, Path(folder)), communicator, Path(folder), DEVICE)
+    generator, critic = trainer.movers
+    batch = {name: torch.from_numpy(field).to(DEVICE) for name, field in trainer.task.training_set.fields.items()}
+    started = {mover.player.name: messages_of(mover.reducer) for mover in trainer.movers}
+    before = [parameter.clone() for parameter in generator.parameters]
+    moving = [parameter.clone() for parameter in critic.parameters]
+    for mover in in_turn(trainer.movers):
+        if mover is critic:
+            share = Share(batch, 1.0, Step(), last=True)
+            mover.move(trainer.model, 0.1, None, nullcontext(), lambda: iter([share]))  # noqa: B023
+    assert all(map(torch.equal, generator.parameters, before))
+    assert all(parameter.grad is None for parameter in generator.parameters)
+    assert not generator.optimizer.state and generator.reducer.timings == Timings() and not started["generator"]
+    assert not any(map(torch.equal, critic.parameters, moving))
+    assert critic.reducer.timings != Timings()
+    # One rank sends nothing, and what torch's own reducer sends cannot be listened to.
+    assert started["critic"] or not isinstance(critic.reducer, FlatReducer)
+
+
+def messages_of(reducer: GradientReducer) -> list[str]:
+    """Will hold the names of all messages that the reducer starts: torch's own cannot be listened to."""
+    names: list[str] = []
+    if isinstance(reducer, FlatReducer):
+        start = reducer._transport.start
+
+        def listening(tensor: Tensor, name: str) -> None:
+            names.append(name)
+            start(tensor, name)
+
+        reducer._transport.start = listening
+    return names
+
+
 def gather_of_arrays(communicator: Communicator) -> None:
     rank, size = communicator.rank, communicator.size
     steps = np.arange(1000, dtype=np.float32) + 1000 * rank
@@ -468,6 +560,12 @@ CHECKS: dict[str, Callable[[Communicator], object]] = {
         frozen_parameter,
         raised_flag_is_seen_by_all_in_the_same_step,
         five_steps_of_training,
+        rows_of_all_ranks,
+        training_of_coupled,
+        training_of_derivatives,
+        training_of_adversarial,
+        training_of_second_order,
+        resting_player_neither_moves_nor_sends,
         gather_of_arrays,
         gather_of_texts,
         sum_of_counts,

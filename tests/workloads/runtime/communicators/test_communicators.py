@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerators import needs_accelerator
 from conformance_program import ABORT_CODE, CHECKS, Perceptron, samples, seeded
 from torch.nn import functional
+from toys import TOYS, train
 
-from workloads.runtime.communicators import COMMUNICATORS
+from workloads.runtime.communicators import COMMUNICATORS, Communicator
 from workloads.runtime.communicators.rendezvous import first_host, from_slurm, from_torchrun
 from workloads.runtime.communicators.torch import ACCELERATOR_BACKEND
 
@@ -48,7 +50,7 @@ def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedPro
     options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
     environment = {
         **os.environ,
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}",
         "OMP_NUM_THREADS": "1",
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -118,6 +120,18 @@ def test_training_ends_where_one_process_ends(name: str, size: int) -> None:
         optimizer.step()
     expected = torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
     torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.ranks
+@everywhere
+@pytest.mark.parametrize("toy", TOYS)
+def test_a_toy_is_trained_to_where_one_rank_trains_it(
+    toy: str, name: str, size: int, alone: Communicator, tmp_path: Path
+) -> None:
+    outcome = launch(name, size)
+    found = outcome.reports[0].get(f"training_of_{toy}")
+    assert found, outcome.reports[0]["checks"].get(f"training_of_{toy}")
+    np.testing.assert_allclose(found, train(toy, alone, tmp_path), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.ranks
@@ -212,8 +226,9 @@ def test_what_is_waited_for_within_the_backward_pass_is_no_computation() -> None
 
 
 ALONE = """
-import sys
+import json, sys
 from conformance_program import CHECKS
+from toys import TOYS
 from workloads.runtime.communicators import join
 
 for name in sys.argv[1:]:
@@ -227,19 +242,28 @@ for name in sys.argv[1:]:
             "gather_of_arrays",
             "sum_of_counts",
             "mean_of_buffers",
+            "rows_of_all_ranks",
+            "resting_player_neither_moves_nor_sends",
         ):
             CHECKS[check](communicator)
+        print(json.dumps([CHECKS[f"training_of_{toy}"](communicator) for toy in TOYS]))
 """
 
 
 @pytest.mark.ranks
 def test_a_world_of_one_works_when_it_is_meant() -> None:
     names = ["mpi", "torch"] + ["horovod"] * (importlib.util.find_spec("horovod") is not None)
-    environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{PROGRAM.parent}", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}:{PROGRAM.parent}",
+        "OMP_NUM_THREADS": "1",
+    }
     ended = subprocess.run(
         [sys.executable, "-c", ALONE, *names], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
     )
     assert ended.returncode == 0, ended.stderr
+    trained = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[[")]
+    assert len(trained) == len(names) and all(found == trained[0] for found in trained)
 
 
 STANDING_BACK = """

@@ -1,9 +1,19 @@
 """Learning rate rules and schedules, by their published formulas."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 
-from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, build_optimizer, is_fused, set_rate
+from orchestrator.config.schema import OptimizerConfig
+from workloads.runtime.procedures.optimization import (
+    LearningRate,
+    batch_scaling,
+    build_optimizer,
+    decides_by_loss,
+    is_fused,
+    set_rate,
+)
 
 
 @pytest.mark.parametrize(("rule", "factor"), [("none", 1.0), ("linear", 8.0), ("sqrt", 8**0.5)])
@@ -21,6 +31,43 @@ def test_the_cosine_falls_to_a_hundredth() -> None:
     assert rate.at(0) == pytest.approx(1.0)
     assert rate.at(10) == pytest.approx(0.01)
     assert all(rate.at(step) > rate.at(step + 1) for step in range(10))
+
+
+def test_the_step_schedule_falls_at_once_and_the_inverse_time_one_little_by_little() -> None:
+    step = LearningRate(1.0, 2, 20, "step", decay_steps=4, decay_factor=0.5)
+    assert [step.at(number) for number in (1, 2, 5, 6, 10)] == [1.0, 1.0, 1.0, 0.5, 0.25]
+    inverse = LearningRate(1.0, 0, 20, "inverse_time", decay_steps=4, decay_factor=0.5)
+    assert [inverse.at(number) for number in (0, 4, 8, 16)] == pytest.approx([1, 1 / 1.5, 1 / 2, 1 / 3])
+
+
+def test_one_cycle_is_torchs() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1)
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=40, cycle_momentum=False)
+    rate = LearningRate(0.5, 0, 40, "one_cycle")
+    for number in range(40):
+        assert rate.at(number) == pytest.approx(reference.get_last_lr()[0], rel=1e-9), number
+        optimizer.step()
+        if number < 39:
+            reference.step()
+
+
+def test_lbfgs_solves_in_a_step_what_adam_only_begins() -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 4, dtype=torch.float64)
+    outputs = inputs @ torch.tensor([[1.0], [2.0], [-3.0], [0.5]], dtype=torch.float64) + 0.25
+    model = torch.nn.Linear(4, 1).double()
+    settings = {**asdict(OptimizerConfig(name="lbfgs", learning_rate=1.0)), "fused": True}
+    optimizer = build_optimizer(model, settings)
+    assert not is_fused(optimizer) and decides_by_loss(optimizer)
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = ((model(inputs) - outputs) ** 2).mean()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    assert float(loss().detach()) < 1e-8
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -42,7 +89,7 @@ def test_every_optimiser_takes_a_step_down(name: str, fused: bool) -> None:
         loss = ((model(inputs) - outputs) ** 2).mean()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
 
 

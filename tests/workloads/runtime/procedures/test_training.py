@@ -1,0 +1,100 @@
+"""The trainer by itself, on tasks of some dozen parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toys import TOYS, Adversarial, Adversaries, Coupled, Toy, parameters_of, train, trainer_of
+
+from workloads.runtime.communicators import Communicator
+from workloads.runtime.procedures.players import PlayersError
+from workloads.runtime.task import Batch, Player, Step
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_the_same_seed_trains_to_the_same_bits(name: str, alone: Communicator, tmp_path: Path) -> None:
+    first, second = (train(name, alone, tmp_path / str(number)) for number in range(2))
+    assert first == second
+
+
+def test_players_move_in_turn_and_nobody_else_moves(alone: Communicator, tmp_path: Path) -> None:
+    trainer = trainer_of(Adversarial({}, tmp_path), alone, tmp_path)
+    assert isinstance(trainer.model, Adversaries)
+    generator, critic = trainer.movers
+    seen = []
+
+    def watched(mover_name: str, player: Player) -> Player:
+        def loss(model: torch.nn.Module, batch: Batch, step: Step) -> torch.Tensor:
+            wanting = {mover.player.name for mover in trainer.movers if mover.parameters[0].requires_grad}
+            seen.append((mover_name, step.number, wanting))
+            return player.loss(model, batch, step)
+
+        return Player(player.name, player.module, loss)
+
+    for mover in trainer.movers:
+        mover.player = watched(mover.player.name, mover.player)
+    unmoved = trainer.model.unmoved.weight.clone()
+    trainer.train()
+    assert seen[:4] == [
+        ("generator", 0, {"generator"}), ("critic", 0, {"critic"}),
+        ("generator", 1, {"generator"}), ("critic", 1, {"critic"}),
+    ]  # fmt: skip
+    assert torch.equal(trainer.model.unmoved.weight, unmoved)
+    assert isinstance(generator.optimizer, torch.optim.Adam) and isinstance(critic.optimizer, torch.optim.SGD)
+    assert all(parameter.requires_grad for mover in trainer.movers for parameter in mover.parameters)
+
+
+def test_each_players_losses_are_kept_by_name(alone: Communicator, tmp_path: Path) -> None:
+    trainer = trainer_of(Adversarial({}, tmp_path), alone, tmp_path)
+    trainer.train()
+    assert set(trainer.telemetry.losses) == {"/generator", "/critic"}
+    assert all(len(losses) == 9 and np.isfinite(losses).all() for losses in trainer.telemetry.losses.values())
+    one = trainer_of(Coupled({}, tmp_path), alone, tmp_path)
+    one.train()
+    assert set(one.telemetry.losses) == {""}
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_a_resumed_run_ends_where_one_in_a_piece_ends(name: str, alone: Communicator, tmp_path: Path) -> None:
+    whole = train(name, alone, tmp_path / "whole")
+    task = TOYS[name]({}, tmp_path)
+    stopped = trainer_of(task, alone, tmp_path / "parts")
+    stopped.progress.stop_requested = True
+    assert stopped.train().stopped == "requested"
+    assert stopped.position.total_steps == 1
+    resumed = trainer_of(task, alone, tmp_path / "parts")
+    resumed.train()
+    assert parameters_of(resumed) == whole
+
+
+@pytest.mark.parametrize("name", ["adversarial", "second_order", "derivatives"])
+def test_several_micro_batches_make_the_step_of_one(name: str, alone: Communicator, tmp_path: Path) -> None:
+    task = TOYS[name]({}, tmp_path)
+    one, three = (trainer_of(task, alone, tmp_path / str(parts), accumulate=parts) for parts in (1, 3))
+    for trainer in (one, three):
+        trainer.train()
+    np.testing.assert_allclose(parameters_of(three), parameters_of(one), rtol=1e-8, atol=1e-12)
+
+
+def test_a_player_without_an_optimiser_or_with_anothers_parameters_is_refused(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    with pytest.raises(PlayersError, match=r"optimizers has model, but the task's players are generator, critic"):
+        trainer_of(Adversarial({}, tmp_path), alone, tmp_path, optimizers={"model": Toy.training.optimizer})
+
+    class Sharing(Adversarial):
+        def players(self, model: torch.nn.Module) -> list[Player]:
+            return [Player("all", model, self.fool), *super().players(model)]
+
+    with pytest.raises(PlayersError, match="'all' and 'generator' share parameters"):
+        trainer_of(Sharing({}, tmp_path), alone, tmp_path, optimizers={})
+
+    class Frozen(Toy):
+        def build_model(self) -> torch.nn.Module:
+            return super().build_model().requires_grad_(False)
+
+    with pytest.raises(PlayersError, match="'model' has no parameters to move"):
+        trainer_of(Frozen({}, tmp_path), alone, tmp_path)
