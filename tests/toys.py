@@ -69,7 +69,7 @@ class Toy(Task):
     """Three steps an epoch: of 7, 7 and 3 samples."""
 
     @functools.cached_property
-    def training_set(self) -> SampleSet:
+    def training_set(self) -> Drawn:
         return Drawn(17, input=(6,), target=(3,))
 
     @property
@@ -99,7 +99,8 @@ class Coupled(Toy):
         covariance = torch.cov(everyone.T)
         decorrelation = (covariance - torch.eye(3).to(covariance)).square().sum()
         contrast = (torch.logsumexp(codes @ everyone.T, dim=1) - (codes * codes).sum(dim=1)).mean()
-        return decorrelation + 0.1 * contrast
+        total: Tensor = decorrelation + 0.1 * contrast
+        return total
 
 
 class Derivatives(Toy):
@@ -109,7 +110,7 @@ class Derivatives(Toy):
     twice_differentiable = True
 
     @functools.cached_property
-    def training_set(self) -> SampleSet:
+    def training_set(self) -> Drawn:
         return Drawn(17, input=(1,))
 
     def build_model(self) -> nn.Module:
@@ -121,9 +122,9 @@ class Derivatives(Toy):
         for _ in range(4):
             (derivative,) = torch.autograd.grad(derivative.sum(), points, create_graph=True)
         ones = torch.ones_like(points)
-        first = lambda at: torch.func.jvp(model, (at,), (ones,))[1]  # noqa: E731
-        _, second = torch.func.jvp(first, (points,), (ones,))
-        return (derivative - torch.sin(points)).square().mean() + (second + torch.sin(points)).square().mean()
+        second = torch.func.jvp(lambda at: torch.func.jvp(model, (at,), (ones,))[1], (points,), (ones,))[1]
+        residuals = torch.cat([derivative - torch.sin(points), second + torch.sin(points)], dim=1)
+        return residuals.square().mean()
 
 
 class Adversaries(nn.Module):
@@ -153,7 +154,7 @@ class Adversarial(Toy):
     )
 
     @functools.cached_property
-    def training_set(self) -> SampleSet:
+    def training_set(self) -> Drawn:
         return Drawn(17, input=(6,), noise=(2,))
 
     def build_model(self) -> nn.Module:

@@ -411,9 +411,10 @@ def rows_of_all_ranks(communicator: Communicator) -> None:
 def resting_player_neither_moves_nor_sends(communicator: Communicator) -> None:
     """While the critic moves, what the generator has stays as it is, to the bit."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer = trainer_of(Adversarial({}, Path(folder)), communicator, Path(folder), DEVICE)
+        task = Adversarial({}, Path(folder))
+        trainer = trainer_of(task, communicator, Path(folder), DEVICE)
     generator, critic = trainer.movers
-    batch = {name: torch.from_numpy(field).to(DEVICE) for name, field in trainer.task.training_set.fields.items()}
+    batch = {name: torch.from_numpy(field).to(DEVICE) for name, field in task.training_set.fields.items()}
     started = {mover.player.name: messages_of(mover.reducer) for mover in trainer.movers}
     before = [parameter.clone() for parameter in generator.parameters]
     moving = [parameter.clone() for parameter in critic.parameters]
@@ -440,7 +441,7 @@ def messages_of(reducer: GradientReducer) -> list[str]:
             names.append(name)
             start(tensor, name)
 
-        reducer._transport.start = listening
+        reducer._transport.start = listening  # type: ignore[method-assign]
     return names
 
 
