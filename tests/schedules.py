@@ -167,7 +167,7 @@ def put_sweep(
             ranks = [
                 {
                     "rank": rank, "host": host, "node": rank, "local_rank": 0, "device": "cpu",
-                    "throughput": value / nodes, "total_s": 10.0, "data_s": 1.0, "compute_s": 8.0, "communicate_s": 1.0,
+                    "throughput": value / nodes, "total_s": 10.0, "data_s": 1.0, "compute_s": 8.0, "waiting_s": 1.0,
                 }
                 for rank, host in enumerate(hosts)
             ]  # fmt: skip

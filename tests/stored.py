@@ -37,14 +37,14 @@ def stored_run(
     hosts = [f"node{rank // 2}" for rank in range(ranks)]
     with h5py.File(attempt / "telemetry.h5", "w") as file:
         file["step/total"] = total.astype(np.float32)
-        for part, share in (("compute", 0.8), ("data", 0.05), ("communicate", 0.15)):
+        for part, share in (("compute", 0.8), ("data", 0.05), ("waiting", 0.15)):
             file[f"step/{part}"] = (share * total).astype(np.float32)
         file["step/samples"] = np.full((ranks, STEPS), 8, np.int32)
         file["step/epoch"] = np.repeat(np.arange(STEPS // 10), 10)[None, :].repeat(ranks, 0)
     rows = [
         {
             "rank": rank, "host": host, "device": "cpu", "node": rank // 2, "local_rank": rank % 2,
-            "throughput": rate, "total_s": 16.0, "data_s": 0.8, "compute_s": 12.8, "communicate_s": 2.4,
+            "throughput": rate, "total_s": 16.0, "data_s": 0.8, "compute_s": 12.8, "waiting_s": 2.4,
         }
         for rank, host in enumerate(hosts)
     ]  # fmt: skip

@@ -16,7 +16,7 @@ class Split:
     """Mean over ranks of the seconds that each part took; the parts add up to ``total``.
 
     compute: forward, backward and optimiser. data: waiting for the next batch. straggling: waiting for ranks that were
-    slower with their own data and compute. communication: the rest of the wait for gradients. evaluation: measuring
+    slower with their own data and compute. communication: the rest of a step's waiting. evaluation: measuring
     quality. other: what is neither (checkpoints, first-step compilation between the steps, clock reads).
     """
 
@@ -38,21 +38,21 @@ class Split:
         return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
 
 
-def straggling_seconds(data: Floats, compute: Floats, communicate: Floats) -> Floats:
+def straggling_seconds(data: Floats, compute: Floats, waiting: Floats) -> Floats:
     """Seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
 
     A collective ends for nobody before the last rank has joined it, so a rank's wait for others is the last rank's own
     time less its own, and at most the time that it was seen to wait.
     """
     own = np.asarray(data, np.float64) + np.asarray(compute, np.float64)
-    return np.asarray(np.clip(np.max(own, axis=0, keepdims=True) - own, 0.0, communicate))
+    return np.asarray(np.clip(np.max(own, axis=0, keepdims=True) - own, 0.0, waiting))
 
 
 def split_time(
     total: Floats,
     data: Floats,
     compute: Floats,
-    communicate: Floats,
+    waiting: Floats,
     evaluation_s: float = 0.0,
     other_s: float = 0.0,
     critical_s: float | None = None,
@@ -66,19 +66,19 @@ def split_time(
     if np.size(total) == 0:
         raise ValueError("a split of time needs at least one rank and one step")
     ranks = np.shape(total)[0]
-    waited = float(np.sum(straggling_seconds(data, compute, communicate), dtype=np.float64)) / ranks
+    waited = float(np.sum(straggling_seconds(data, compute, waiting), dtype=np.float64)) / ranks
 
     def mean(values: Floats) -> float:
         return float(np.sum(values, dtype=np.float64) / ranks)
 
     if critical_s is not None:
-        waited = min(max(0.0, critical_s - mean(data) - mean(compute)), mean(communicate))
-    unmeasured = max(0.0, mean(total) - mean(data) - mean(compute) - mean(communicate))
+        waited = min(max(0.0, critical_s - mean(data) - mean(compute)), mean(waiting))
+    unmeasured = max(0.0, mean(total) - mean(data) - mean(compute) - mean(waiting))
     return Split(
         compute=mean(compute),
         data=mean(data),
         straggling=waited,
-        communication=max(0.0, mean(communicate) - waited),
+        communication=max(0.0, mean(waiting) - waited),
         evaluation=evaluation_s,
         other=unmeasured + other_s,
     )

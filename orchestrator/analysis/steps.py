@@ -85,18 +85,18 @@ def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, Block
     return StepSums(seconds, samples, cold_seconds, cold_samples, float(longest.sum()), len(epoch), later)
 
 
-def step_distribution(own: Floats, communicate: Floats, epoch: Integers) -> dict[str, Any]:
+def step_distribution(own: Floats, waiting: Floats, epoch: Integers) -> dict[str, Any]:
     """How single steps differ, from some ranks' (r, S) times, s, the first epoch left out where there is another.
 
-    ``own`` holds quantiles of each step's own time ÷ its rank's median, ``communicate_s`` of the wait for gradients;
+    ``own`` holds quantiles of each step's own time ÷ its rank's median, ``waiting_s`` of the wait for gradients;
     ``own_median_s`` is the median over ranks of the ranks' medians.
     """
     warm = epoch != epoch[0]
     if warm.any():
-        own, communicate = own[:, warm], communicate[:, warm]
+        own, waiting = own[:, warm], waiting[:, warm]
     elif own.shape[1] > 1:
         # The first step warms up caches and compiles.
-        own, communicate = own[:, 1:], communicate[:, 1:]
+        own, waiting = own[:, 1:], waiting[:, 1:]
     medians = np.median(own, axis=1)
     grid = np.linspace(0, 1, QUANTILES)
     relative = own / np.where(medians > 0, medians, 1.0)[:, None]
@@ -105,7 +105,7 @@ def step_distribution(own: Floats, communicate: Floats, epoch: Integers) -> dict
         "steps": int(own.shape[1]),
         "own_median_s": round_to_float32(float(np.median(medians))),
         "own": [round_to_float32(float(value)) for value in np.quantile(relative, grid)],
-        "communicate_s": [round_to_float32(float(value)) for value in np.quantile(communicate, grid)],
+        "waiting_s": [round_to_float32(float(value)) for value in np.quantile(waiting, grid)],
     }
 
 

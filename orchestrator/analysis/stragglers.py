@@ -29,7 +29,7 @@ class RankTime:
     """A rank beside its fleet: own time (data + compute, s), how much beyond the others' median, and its waiting (s).
 
     ``cause`` is "data" or "compute", whichever the excess is mostly made of; None of a rank that is no straggler.
-    ``waits`` marks a rank that mostly waited for stragglers when it communicated.
+    ``waits`` marks a rank that mostly waited for stragglers in its waiting.
     """
 
     rank: int
@@ -84,21 +84,21 @@ def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
     return centres, MAD_TO_SIGMA * np.median(np.abs(left - centres[:, None]), axis=1)
 
 
-def rank_times(data: Floats, compute: Floats, communicate: Floats) -> list[RankTime]:
+def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]:
     """Judge every rank from (R, S) step times or (R,) sums, s.
 
     A straggler is a rank whose own time is beyond the others' by a robust z-score above 3.5 and at least 5 %. A rank
-    that waits has short own time and long communication, and is none.
+    that waits has short own time and much waiting, and is none.
     """
-    waiting = total_by_rank(straggling_seconds(data, compute, communicate))
-    loading, computing, waited = (total_by_rank(values) for values in (data, compute, communicate))
+    straggling = total_by_rank(straggling_seconds(data, compute, waiting))
+    loading, computing, waited = (total_by_rank(values) for values in (data, compute, waiting))
     own = loading + computing
     excess, z = excess_over_others(own)
     late = (z > Z_LIMIT) & (excess >= MINIMUM_EXCESS)
     causes = np.where(loading - np.median(loading) > computing - np.median(computing), "data", "compute")
     result = []
     for rank in range(len(own)):
-        mostly = waiting[rank] > 0.5 * waited[rank] and waiting[rank] > MINIMUM_EXCESS * own[rank]
+        mostly = straggling[rank] > 0.5 * waited[rank] and straggling[rank] > MINIMUM_EXCESS * own[rank]
         result.append(
             RankTime(
                 rank,
@@ -107,7 +107,7 @@ def rank_times(data: Floats, compute: Floats, communicate: Floats) -> list[RankT
                 float(z[rank]),
                 bool(late[rank]),
                 str(causes[rank]) if late[rank] else None,
-                float(waiting[rank]),
+                float(straggling[rank]),
                 bool(mostly and not late[rank]),
             )
         )

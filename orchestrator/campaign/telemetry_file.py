@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.analysis.steps import BlockSums, StepSums, add_up_blocks, step_distribution
-from orchestrator.records import STEP_TIMES
+from orchestrator.records import DATASETS, STEP_TIMES, step_dataset, telemetry_trouble
 
 BLOCK_BYTES = 4 * 2**20
 """Size of one array of a block: some of them fit a processor's cache, none is small enough for calls to matter."""
 WORKERS = 2
-SAMPLED = ("data", "compute", "communicate")
+SAMPLED = ("data", "compute", "waiting")
 SAMPLED_RANKS = 64
 """Ranks whose single steps the distribution of step times is taken from."""
 
@@ -99,10 +99,12 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
 
 
 def read(path: Path) -> Telemetry:
-    """The file, its steps summed. Raises OSError and KeyError for one that is damaged."""
+    """The file, its steps summed. Raises OSError, or ValueError for one that is not laid out as telemetry is."""
     with h5py.File(path, "r") as file, path.open("rb", buffering=0) as raw:
+        refuse_foreign_layout(file)
         small = small_datasets(file)
-        steps = {name: Rows(file, f"step/{name}", raw.fileno()) for name in (*STEP_TIMES, "samples")}
+        names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}
+        steps = {part: Rows(file, name, raw.fileno()) for part, name in names.items()}
         ranks, count = steps["total"].shape
         epoch = file["step/epoch"][0] if ranks and count else np.zeros(0, np.int32)
         small["step/epoch"] = epoch
@@ -111,8 +113,20 @@ def read(path: Path) -> Telemetry:
     distribution = None
     if ranks and count:
         own = np.concatenate([part["data"] + part["compute"] for part in sample])
-        distribution = step_distribution(own, np.concatenate([part["communicate"] for part in sample]), epoch)
+        distribution = step_distribution(own, np.concatenate([part["waiting"] for part in sample]), epoch)
     return Telemetry(small, sums, distribution)
+
+
+def refuse_foreign_layout(file: h5py.File) -> None:
+    """Raise ValueError, saying what is wrong, unless the file has the datasets that telemetry has."""
+    found = {}
+    for name in DATASETS:
+        node = file.get(name)
+        if isinstance(node, h5py.Dataset):
+            found[name] = (node.shape, node.dtype.kind)
+    trouble = telemetry_trouble(file.attrs.get("schema"), found)
+    if trouble:
+        raise ValueError(trouble)
 
 
 def small_datasets(file: h5py.File) -> dict[str, Any]:

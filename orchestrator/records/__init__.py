@@ -72,11 +72,21 @@ from orchestrator.records.spec import (
     choice_words,
     global_batch,
 )
-from orchestrator.records.telemetry import PHASES, STEP_TIMES
+from orchestrator.records.telemetry import (
+    DATASETS,
+    PHASES,
+    STEP_TIMES,
+    TELEMETRY_SCHEMA,
+    Dataset,
+    step_dataset,
+    stored_name,
+    telemetry_trouble,
+)
 
 __all__ = [
     "ALIVE_SLOT_BYTES",
     "CLAIM_SCHEMA",
+    "DATASETS",
     "FAILURE_SCHEMA",
     "FINAL_STATES",
     "MANIFEST_SCHEMA",
@@ -86,11 +96,13 @@ __all__ = [
     "STATES",
     "STEP_TIMES",
     "STOP_SCHEMA",
+    "TELEMETRY_SCHEMA",
     "AliveSlot",
     "AttemptDirectory",
     "BatchThroughput",
     "Claim",
     "Data",
+    "Dataset",
     "EndState",
     "EndToEnd",
     "Ended",
@@ -142,6 +154,9 @@ __all__ = [
     "read_plain",
     "read_record",
     "read_record_if_whole",
+    "step_dataset",
+    "stored_name",
+    "telemetry_trouble",
     "write_json",
     "write_text",
 ]

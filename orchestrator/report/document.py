@@ -12,7 +12,7 @@ from orchestrator.analysis.ceiling import compare_with_peaks
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import lost
-from orchestrator.records import PHASES
+from orchestrator.records import PHASES, STEP_TIMES
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
@@ -106,7 +106,8 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
         },
         "hosts": [rank["host"] for rank in record.ranks],
         "time_per_rank_s": [
-            {name: rank[f"{name}_s"] for name in ("total", "data", "compute", "communicate")} for rank in record.ranks
+            {**{part: rank[f"{part}_s"] for part in STEP_TIMES}, "communicate": rank["waiting_s"]}
+            for rank in record.ranks
         ],
         "quality": {
             "metric": run.get("metric"),

@@ -20,18 +20,15 @@ def split_of(record: RunRecord) -> Split | None:
     """Where a run's time went, means over its ranks, s; None where no step was measured."""
     if not len(record.ranks) or not record.run.get("throughput"):
         return None
-    table = record.table
-    total, data, compute, communicate = (
-        table.column(f"{name}_s").astype(np.float64) for name in ("total", "data", "compute", "communicate")
-    )
-    if not np.all(np.isfinite(total + data + compute + communicate)):
+    seconds = record.table.step_seconds()
+    if seconds is None:
         return None
     phases = {row["name"]: row["seconds"] for row in record.phases}
     return split_time(
-        total,
-        data,
-        compute,
-        communicate,
+        seconds["total"],
+        seconds["data"],
+        seconds["compute"],
+        seconds["waiting"],
         phases.get("evaluate", 0.0),
         phases.get("checkpoint", 0.0),
         record.run.get("critical_s"),

@@ -20,17 +20,16 @@ def straggler_entries(record: RunRecord) -> list[dict[str, Any]]:
     if run["state"] != "completed" or len(record.ranks) < 2:
         return []
     table = record.table
-    data, compute, communicate = (
-        table.column(f"{name}_s").astype(np.float64) for name in ("data", "compute", "communicate")
-    )
-    if not np.all(np.isfinite(data + compute + communicate)):
+    seconds = table.step_seconds()
+    if seconds is None:
         return []
+    data, compute, waiting = seconds["data"], seconds["compute"], seconds["waiting"]
     hosts = table.column("host").tolist()
     entries = []
     for host, (excess, slow) in host_excess(hosts, data + compute).items():
         if slow:
             entries.append(entry(run, "host", None, host, excess, None, "hosts"))
-    ranks = [item for item in rank_times(data, compute, communicate) if item.straggler]
+    ranks = [item for item in rank_times(data, compute, waiting) if item.straggler]
     for item in sorted(ranks, key=lambda found: -found.excess)[:MOST_RANKS]:
         entries.append(entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks"))
     return entries

@@ -11,9 +11,13 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.records import STEP_TIMES, stored_name
+
 TEXTS = ("host", "device")
 WHOLE_NUMBERS = ("node", "local_rank")
-MEASURES = ("throughput", "total_s", "data_s", "compute_s", "communicate_s")
+MEASURES = ("throughput", *(f"{part}_s" for part in STEP_TIMES))
+STORED_MEASURES = {"throughput": "throughput", **{f"{part}_s": f"{stored_name(part)}_s" for part in STEP_TIMES}}
+"""The same by the names of the store's columns."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,11 @@ class RankTable(Sequence[Mapping[str, Any]]):
             return np.array(values, np.str_)[codes] if values else np.array([], np.str_)
         return self.numbers[name] if name in self.numbers else self.measures[name]
 
+    def step_seconds(self) -> dict[str, npt.NDArray[np.float64]] | None:
+        """Seconds over the run's steps by their part, (R,) each; None where any rank has not measured them."""
+        seconds = {part: self.column(f"{part}_s").astype(np.float64) for part in STEP_TIMES}
+        return seconds if all(np.all(np.isfinite(values)) for values in seconds.values()) else None
+
     def by_host(self) -> list[dict[str, Any]]:
         """One row a host: number of ranks, sum of their throughputs, means of their times; in order of first rank."""
         names, codes = self.texts["host"]
@@ -137,6 +146,17 @@ def factorize(texts: Sequence[str | bytes] | npt.NDArray[Any]) -> tuple[list[str
     lengths = np.diff(np.concatenate([starts, [len(values)]]))
     names = [text.decode() if isinstance(text, bytes) else str(text) for text in numbers]
     return names, np.repeat(codes, lengths)
+
+
+def stored_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ranks or hosts with its measures by the names of the store's columns."""
+    return {STORED_MEASURES.get(name, name): value for name, value in row.items()}
+
+
+def row_of_stored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of ``stored_row``."""
+    names = {stored: name for name, stored in STORED_MEASURES.items()}
+    return {names.get(name, name): value for name, value in row.items()}
 
 
 def measured(value: float) -> float | None:

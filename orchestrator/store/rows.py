@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from orchestrator.records import FINAL_STATES, ONLY_METHOD
 from orchestrator.store import tables
-from orchestrator.store.ranks import RankTable
+from orchestrator.store.ranks import RankTable, stored_row
 
 BATCH = 200
 """Runs in one statement: well under the number of parameters that any database takes."""
@@ -111,6 +111,9 @@ def children_of(record: RunRecord, table: Table) -> list[dict[str, Any]]:
     """Rows of a child table, without the run's number."""
     if table is tables.rank_summaries:
         return [{"packed": record.table.pack()}] if len(record.ranks) else []
-    found = {tables.hosts: record.hosts if len(record.ranks) else [], tables.evaluations: record.evaluations}
+    found = {
+        tables.hosts: [stored_row(row) for row in record.hosts] if len(record.ranks) else [],
+        tables.evaluations: record.evaluations,
+    }
     names = [column.name for column in table.columns if column.name != "run_id"]
     return [{name: row[name] for name in names} for row in found.get(table, record.phases)]

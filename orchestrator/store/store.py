@@ -16,7 +16,7 @@ from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, open_engine, trouble
 from orchestrator.store.migrations import migrate
-from orchestrator.store.ranks import RankTable
+from orchestrator.store.ranks import RankTable, row_of_stored
 from orchestrator.store.rows import BATCH, RunRecord, put_in
 
 __all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
@@ -152,7 +152,7 @@ class Store:
         """Completed runs by host, oldest first: one mapping a (run, host).
 
         Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (its ranks), throughput (sum
-        over them, samples/s), total_s, data_s, compute_s, communicate_s (means over them of sums over the steps).
+        over them, samples/s), total_s, data_s, compute_s, waiting_s (means over them of sums over the steps).
         """
         runs, hosts = tables.runs, tables.hosts
         names = ("campaign", "run", "benchmark", "cluster", "comm", "recipe", "nodes", "created")
@@ -160,7 +160,8 @@ class Store:
         query = select(*(runs.c[name] for name in names), *own).join(hosts, hosts.c.run_id == runs.c.id)
         query = narrowed(query, benchmark, cluster, since, until, ("completed",))
         with self.reading() as connection:
-            return [dict(row) for row in connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()]
+            found = connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()
+            return [row_of_stored(dict(row)) for row in found]
 
 
 def narrowed(

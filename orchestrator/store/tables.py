@@ -37,7 +37,7 @@ from sqlalchemy import (
     Text,
 )
 
-from orchestrator.records import ONLY_METHOD
+from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name
 
 VERSION = 4
 """The version of the schema that this program reads and writes; migrations.py leads to it."""
@@ -121,10 +121,7 @@ hosts = child(
     Column("host", String(256), primary_key=True),
     Column("ranks", Integer, nullable=False),
     Column("throughput", Float(53)),
-    Column("total_s", Float(53)),
-    Column("data_s", Float(53)),
-    Column("compute_s", Float(53)),
-    Column("communicate_s", Float(53)),
+    *(Column(f"{stored_name(part)}_s", Float(53)) for part in STEP_TIMES),
 )
 
 evaluations = child(

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError
-from orchestrator.store.ranks import RankTable
+from orchestrator.store.ranks import STORED_MEASURES, RankTable, row_of_stored, stored_row
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
 
@@ -44,7 +44,11 @@ def parquet() -> Any:
 def flat(record: RunRecord) -> dict[str, Any]:
     """A run as one row with nested lists."""
     columns = {column.name: record.run[column.name] for column in tables.runs.columns if column.name != "id"}
-    lists = {"ranks_list": list(record.ranks), "evaluations": record.evaluations, "phases": record.phases}
+    lists = {
+        "ranks_list": [stored_row(rank) for rank in record.ranks],
+        "evaluations": record.evaluations,
+        "phases": record.phases,
+    }
     return {**columns, **lists}
 
 
@@ -54,7 +58,7 @@ def arrow_schema(arrow: Any) -> Any:
     columns = [(column.name, kinds[column.type.python_type]) for column in tables.runs.columns if column.name != "id"]
     whole, number, text = arrow.int64(), arrow.float64(), arrow.string()
     rank = [("rank", whole), ("host", text), ("device", text), ("node", whole), ("local_rank", whole)]
-    rank += [(name, number) for name in ("throughput", "total_s", "data_s", "compute_s", "communicate_s")]
+    rank += [(name, number) for name in STORED_MEASURES.values()]
     evaluation = [("number", whole), ("seconds", number), ("epoch", whole), ("value", number)]
     nested = {"ranks_list": rank, "evaluations": evaluation, "phases": [("name", text), ("seconds", number)]}
     columns += [(name, arrow.list_(arrow.struct(fields))) for name, fields in nested.items()]
@@ -89,7 +93,9 @@ def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
             records = []
             for row in batch.to_pylist():
                 ranks, evaluations, phases = (row.pop(name) for name in ("ranks_list", "evaluations", "phases"))
-                records.append(RunRecord(row, RankTable.of_rows(ranks) if ranks else [], evaluations, phases))
+                records.append(
+                    RunRecord(row, RankTable.of_rows(map(row_of_stored, ranks)) if ranks else [], evaluations, phases)
+                )
             yield records
     except (OSError, arrow.ArrowException) as error:
         raise StoreError(f"{path} cannot be read as Parquet: {error}") from error

@@ -19,6 +19,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from orchestrator.records import STEP_TIMES
+
 RANKS, STEPS, PER_NODE = 75_264, 1_000, 8
 LIMIT, MEMORY_LIMIT = 3.0, 1e9
 ROUNDS = 5
@@ -66,14 +68,14 @@ def write(path: Path, ranks: int, steps: int, chunk: int) -> None:
         file["rank/local_rank"] = np.arange(ranks, dtype=np.int32) % PER_NODE
         shape = {"shape": (ranks, steps), "chunks": (chunk, steps)}
         times = {name: file.create_dataset(f"step/{name}", dtype=np.float32, **shape)
-                 for name in ("total", "data", "compute", "communicate")}  # fmt: skip
+                 for name in STEP_TIMES}  # fmt: skip
         epoch = file.create_dataset("step/epoch", dtype=np.int32, **shape)
         samples = file.create_dataset("step/samples", dtype=np.int32, **shape)
         for start in range(0, ranks, 1024):
             stop = min(start + 1024, ranks)
             compute = 0.1 * (1 + 0.02 * random.standard_normal((stop - start, steps), np.float32))
             wait = 0.02 * random.random((stop - start, steps), np.float32)
-            times["compute"][start:stop], times["communicate"][start:stop] = compute, wait
+            times["compute"][start:stop], times["waiting"][start:stop] = compute, wait
             times["data"][start:stop] = np.float32(0.001)
             times["total"][start:stop] = compute + wait + np.float32(0.001)
             epoch[start:stop] = np.arange(steps, dtype=np.int32) // 100

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from orchestrator.records import STEP_TIMES
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
@@ -43,7 +44,7 @@ def campaign(benchmark: str, cluster: str, number: int, random: np.random.Genera
             ranks = 4 * nodes
             places = {"node": np.arange(ranks) // 4, "local_rank": np.arange(ranks) % 4}
             texts = {"host": [f"{cluster}{rank // 4}" for rank in range(ranks)], "device": ["A100"] * ranks}
-            seconds = {f"{name}_s": 100 * random.random(ranks) for name in ("total", "data", "compute", "communicate")}
+            seconds = {f"{name}_s": 100 * random.random(ranks) for name in STEP_TIMES}
             run = {
                 "campaign": f"{benchmark}-{cluster}-{number}", "run": f"n{nodes}-r{repeat}", "benchmark": benchmark,
                 "cluster": cluster, "comm": "horovod", "mode": "training", "recipe": "reference", "scale": "weak",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from orchestrator.records import STEP_TIMES
 from orchestrator.report.formats import Report
 
 RUN = {
@@ -20,9 +21,11 @@ samples/s."""
 
 RANK = {
     "campaign": str, "run": str, "rank": int, "host": str, "node": int, "local_rank": int, "device": str,
-    "throughput": float, "total_s": float, "data_s": float, "compute_s": float, "communicate_s": float,
+    "throughput": float, **{f"{part}_s": float for part in STEP_TIMES}, "communicate_s": float,
 }  # fmt: skip
-"""Columns of a rank: throughput in samples/s, the times summed over its steps."""
+"""Columns of a rank: throughput in samples/s, the times summed over its steps. ``communicate_s`` is the name
+that ``waiting_s`` had in version 0.1.
+"""
 
 
 MATRIX = {
@@ -69,4 +72,5 @@ def rank_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
     for report in reports:
         for record in report.records:
             for rank in record.ranks:
-                yield [record.run["campaign"], record.run["run"], *(rank[name] for name in list(RANK)[2:])]
+                named = {**rank, "communicate_s": rank["waiting_s"]}
+                yield [record.run["campaign"], record.run["run"], *(named[name] for name in list(RANK)[2:])]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.records import STEP_TIMES
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
@@ -98,7 +99,7 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
     share = ", ".join(
         f"{100 * sum(rank[part] for rank in run['time_per_rank_s']) / total:.1f} % {part}"
-        for part in ("data", "compute", "communicate")
+        for part in STEP_TIMES[1:]
         if (total := sum(rank["total"] for rank in run["time_per_rank_s"])) > 0
     )
     console.print(f"{name}", style="bold", soft_wrap=True)

@@ -11,7 +11,7 @@ from orchestrator.analysis.throughput import Throughput, throughput_of
 def throughput(total: np.ndarray, samples: np.ndarray, epoch: np.ndarray) -> Throughput:
     """From (R, S) arrays, in blocks of one rank."""
     zeros = np.zeros_like(total)
-    whole = {"total": total, "data": zeros, "compute": total, "communicate": zeros, "samples": samples}
+    whole = {"total": total, "data": zeros, "compute": total, "waiting": zeros, "samples": samples}
     rows = [{name: values[rank : rank + 1] for name, values in whole.items()} for rank in range(len(total))]
     blocks = [(rank, BlockSums.of(row, epoch)) for rank, row in enumerate(rows)]
     return throughput_of(add_up_blocks(len(total), epoch, blocks))

@@ -49,8 +49,8 @@ def test_serial_fractions_of_the_published_cloudmask_table() -> None:
 
 def test_waiting_for_a_slow_rank_is_not_communication() -> None:
     compute = np.array([[1.0, 1.0], [1.5, 1.5]])
-    communicate = np.array([[0.6, 0.6], [0.1, 0.1]])
-    found = split_time(compute + communicate, np.zeros((2, 2)), compute, communicate)
+    waiting = np.array([[0.6, 0.6], [0.1, 0.1]])
+    found = split_time(compute + waiting, np.zeros((2, 2)), compute, waiting)
     assert found.straggling == pytest.approx(0.5)
     assert found.communication == pytest.approx(0.2)
     assert found.total == pytest.approx(3.2)

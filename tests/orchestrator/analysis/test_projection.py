@@ -72,7 +72,7 @@ def test_ranks_that_share_too_few_cores_take_turns() -> None:
 
 def with_steps(record: RunRecord) -> RunRecord:
     """The run as a collector of this version stores it."""
-    own = {"own_median_s": 0.068, "own": np.linspace(0.97, 1.05, 33).tolist(), "communicate_s": [0.012] * 33}
+    own = {"own_median_s": 0.068, "own": np.linspace(0.97, 1.05, 33).tolist(), "waiting_s": [0.012] * 33}
     manifest = json.loads(record.run["manifest"])
     manifest["spec"] = {"threads_per_rank": 1}
     result = json.loads(record.run["result"])

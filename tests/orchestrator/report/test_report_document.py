@@ -65,7 +65,7 @@ def test_lost_time_adds_up_to_what_efficiency_lacks(tmp_path: Path) -> None:
     fast = stored_run(tmp_path, nodes=1, rate=100.0)
     slow = stored_run(tmp_path, nodes=2, rate=80.0)
     # The same work as at the base, and 4 s more of waiting for gradients.
-    slow.ranks = [{**rank, "total_s": 20.0, "communicate_s": 6.4, "throughput": 80.0} for rank in slow.ranks]
+    slow.ranks = [{**rank, "total_s": 20.0, "waiting_s": 6.4, "throughput": 80.0} for rank in slow.ranks]
     entry = document_of([fast, slow])["scaling"][1]
     assert entry["efficiency"] == pytest.approx(0.8)
     assert sum(entry["lost"].values()) == pytest.approx(1 / 0.8 - 1, abs=1e-6)
@@ -91,7 +91,7 @@ def slowed(record: RunRecord, host: str, factor: float) -> RunRecord:
     longest = 12.8 * factor
     computed = [longest if rank["host"] == host else 12.8 for rank in record.ranks]
     record.ranks = [
-        {**rank, "compute_s": seconds, "communicate_s": 16.0 - 0.8 - seconds}
+        {**rank, "compute_s": seconds, "waiting_s": 16.0 - 0.8 - seconds}
         for rank, seconds in zip(record.ranks, computed, strict=True)
     ]
     return record

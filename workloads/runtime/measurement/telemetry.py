@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.records import STEP_TIMES
+from orchestrator.records import STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
 from workloads.runtime.communicators.base import Communicator
 
 clock = time.perf_counter
@@ -37,13 +37,13 @@ class Telemetry:
         self.phases: list[tuple[str, float, float]] = []
         self.open_phase: tuple[str, float] | None = None
 
-    def step(self, total: float, data: float, communicate: float, epoch: int, samples: int) -> None:
-        """Record a step, times in seconds; what is neither data nor communication is compute."""
+    def step(self, total: float, data: float, waiting: float, epoch: int, samples: int) -> None:
+        """Record a step, times in seconds; what is neither data nor waiting is compute."""
         index = self.steps
         self.times["total"][index] = total
         self.times["data"][index] = data
-        self.times["compute"][index] = total - data - communicate
-        self.times["communicate"][index] = communicate
+        self.times["compute"][index] = total - data - waiting
+        self.times["waiting"][index] = waiting
         self.epoch[index] = epoch
         self.samples[index] = samples
         self.steps = index + 1
@@ -83,7 +83,9 @@ class TelemetryFile:
         """Gather what all ranks measured since the last time, and write the whole. Collective."""
         new = slice(self.gathered, telemetry.steps)
         self.gathered = telemetry.steps
-        arrays: dict[str, npt.NDArray[Any]] = {f"step/{name}": values[new] for name, values in telemetry.times.items()}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            step_dataset(part): values[new] for part, values in telemetry.times.items()
+        }
         arrays |= {"step/epoch": telemetry.epoch[new], "step/samples": telemetry.samples[new]}
         arrays |= {f"step/loss{name}": values[new] for name, values in telemetry.losses.items()}
         for name, values in arrays.items():
@@ -102,7 +104,7 @@ class TelemetryFile:
         text = h5py.string_dtype()
         staged = self.path.with_name(f".{self.path.name}.partial")
         with h5py.File(staged, "w") as file:
-            file.attrs["schema"] = "orchestrator.telemetry/1"
+            file.attrs["schema"] = TELEMETRY_SCHEMA
             file.attrs["first_step"] = telemetry.first_step
             file["rank/host"] = np.array(hosts, text)
             file["rank/device"] = np.array(devices, text)

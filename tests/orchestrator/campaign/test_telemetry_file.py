@@ -1,0 +1,93 @@
+"""Telemetry is read by its layout, and refused, with what is wrong, where it has another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from orchestrator.campaign.telemetry_file import read
+from orchestrator.records import DATASETS, STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
+
+LENGTHS = {"ranks": 2, "steps": 5, "evaluations": 1, "phases": 2}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with every dataset of the layout: ones, and phases called "1"."""
+    path = tmp_path / "telemetry.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["schema"] = TELEMETRY_SCHEMA
+        for name, dataset in DATASETS.items():
+            shape = tuple(LENGTHS[axis] for axis in dataset.axes)
+            kind = h5py.string_dtype() if dataset.dtype == "text" else np.dtype(dataset.dtype)
+            file.create_dataset(name, data=np.ones(shape).astype(kind) if kind != "O" else np.full(shape, "1", kind))
+    return path
+
+
+def test_every_part_of_a_steps_time_is_summed_under_its_own_name(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        for number, part in enumerate(STEP_TIMES):
+            file[step_dataset(part)][:] = number + 1
+    sums = read(path).sums
+    assert {part: sums.seconds[part].tolist() for part in STEP_TIMES} == {
+        "total": [5, 5],
+        "data": [10, 10],
+        "compute": [15, 15],
+        "waiting": [20, 20],
+    }
+
+
+def test_the_time_spent_waiting_keeps_the_name_that_it_has_in_old_files() -> None:
+    assert step_dataset("waiting") == "step/communicate"
+
+
+def drop(file: h5py.File) -> None:
+    del file["step/compute"]
+
+
+def shorten(file: h5py.File) -> None:
+    del file["step/data"]
+    file["step/data"] = np.ones((2, 4), np.float32)
+
+
+def write_words(file: h5py.File) -> None:
+    del file["evaluation/value"]
+    file["evaluation/value"] = np.array(["good"], h5py.string_dtype())
+
+
+def flatten(file: h5py.File) -> None:
+    del file["phase/start"]
+    file["phase/start"] = np.ones(2)
+
+
+def replace_by_group(file: h5py.File) -> None:
+    del file["rank/node"]
+    file.create_group("rank/node")
+
+
+def renew(file: h5py.File) -> None:
+    file.attrs["schema"] = "orchestrator.telemetry/2"
+
+
+@pytest.mark.parametrize(
+    ("change", "trouble"),
+    [
+        (drop, "it has no dataset step/compute"),
+        (shorten, "step/data has 4 steps, step/total 5"),
+        (write_words, "evaluation/value is no array of float64 by evaluations"),
+        (flatten, "phase/start is no array of float64 by ranks and phases"),
+        (replace_by_group, "it has no dataset rank/node"),
+        (renew, "its schema is 'orchestrator.telemetry/2', not 'orchestrator.telemetry/1'"),
+    ],
+)
+def test_a_file_of_another_layout_is_refused_with_what_is_wrong(
+    path: Path, change: Callable[[h5py.File], None], trouble: str
+) -> None:
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(ValueError, match=trouble):
+        read(path)
