@@ -1,13 +1,13 @@
 """``python -m workloads.data VERB REQUEST``: works on one data set and says how it goes, in JSON lines.
 
-REQUEST is a JSON object: ``module`` (the benchmark's), ``dataset`` and ``download`` (its settings), ``root`` (where
-data are kept) and ``scratch`` (a node's own disk, or null). Lines on stdout are of four kinds: ``{"say": …}`` for
-people, ``{"done": …, "total": …, "unit": …, "title": …}``, ``{"error": …, "remedy": VERB or null}``, and the answer.
+REQUEST is a JSON object: ``class`` (the benchmark's class of data sets), ``dataset`` and ``download`` (its settings),
+``root`` (where data are kept) and ``scratch`` (a node's own disk, or null). Lines on stdout are of four kinds:
+``{"say": …}`` for people, ``{"done": …, "total": …, "unit": …, "title": …}``, ``{"error": …, "remedy": VERB or null}``,
+and the answer.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workloads.runtime.dataset import load_dataset
 from workloads.runtime.errors import DatasetError, MissingDatasetError
 from workloads.runtime.publication.inventory import Inventory
 from workloads.runtime.publication.published import Published
@@ -48,19 +49,19 @@ class Work:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.benchmark = request["benchmark"]
-        self.module = importlib.import_module(request["module"])
         self.settings: dict[str, Any] = request["dataset"]
+        self.dataset = load_dataset(request["class"], self.settings)
         self.download_settings: dict[str, Any] = request["download"]
         self.root, self.scratch = Path(request["root"]), request["scratch"]
         self.real = self.settings["source"] == "real"
-        self.known_versions: dict[str, Published] = getattr(self.module, "PUBLISHED", {})
+        self.known_versions = self.dataset.PUBLISHED
         self.name = " ".join((self.benchmark, self.settings["source"], str(self.settings.get("version", "")))).strip()
         self.workers = len(os.sched_getaffinity(0))
 
     @property
     def folder(self) -> Path:
         """Where the consolidated data set is, or will be."""
-        return self.root / str(self.module.folder_name(self.settings))
+        return self.root / self.dataset.folder_name
 
     @property
     def published(self) -> Published:
@@ -107,8 +108,8 @@ class Work:
                 raise self.missing()
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             title = f"making stand-in data for {self.benchmark}, once"
-            self.module.synthesise(self.folder, self.settings, Reporter(title, "samples"), self.workers)
-        facts = self.module.verify(self.folder, self.settings, thorough=False)
+            self.dataset.synthesise(self.folder, Reporter(title, "samples"), self.workers)
+        facts = self.dataset.verify(self.folder, thorough=False)
         self.check_contents(only_changed=True)
         return {**facts, "folder": str(self.folder)}
 
@@ -142,7 +143,7 @@ class Work:
         else:
             begun = time.monotonic()
             reporter = Reporter(f"converting {self.name}", "samples")
-            self.module.convert(published, self.folder, self.settings, reporter, self.workers)
+            self.dataset.convert(published, self.folder, reporter, self.workers)
             say({"say": f"converted in {time.monotonic() - begun:.1f} s"})
         return self.ensure()
 
@@ -156,9 +157,9 @@ class Work:
                 reporter = Reporter("checksums of the published files", "bytes")
                 answer["download"] = inventory.check(self.workers, reporter)
             reporter = Reporter("layout and contents of the published files", "samples")
-            answer["published"] = {**self.module.check_published(here, self.settings, reporter), "folder": str(here)}
+            answer["published"] = {**self.dataset.check_published(here, reporter), "folder": str(here)}
         if self.folder.exists():
-            answer.update(self.module.verify(self.folder, self.settings, thorough=False), folder=str(self.folder))
+            answer.update(self.dataset.verify(self.folder, thorough=False), folder=str(self.folder))
             self.check_contents(only_changed=False)
         elif "published" in answer:
             answer["next"] = "convert"
@@ -174,7 +175,7 @@ class Work:
             raise DatasetError("cluster.paths.scratch is not set: name a folder on the node's own disk")
         facts = self.ensure()
         reporter = Reporter(f"staging {self.name}", "bytes")
-        staged = stage(self.folder, scratch_folder(self.scratch), str(self.module.folder_name(self.settings)), reporter)
+        staged = stage(self.folder, scratch_folder(self.scratch), self.dataset.folder_name, reporter)
         return {**facts, **staged}
 
     def info(self) -> dict[str, Any]:
@@ -195,7 +196,7 @@ class Work:
                 answer["state"] = "incomplete" if inventory.path.is_file() and not inventory.complete else "published"
         if self.folder.exists():
             try:
-                facts = self.module.verify(self.folder, self.settings, thorough=False)
+                facts = self.dataset.verify(self.folder, thorough=False)
                 size = sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
                 answer.update(facts, state="ready", bytes=size)
             except DatasetError as error:
@@ -212,7 +213,7 @@ class Work:
             reporter = Reporter(f"checksums of {self.name}", "bytes")
             consolidated.check_contents(self.folder, only_changed, self.workers, reporter)
         elif not only_changed:
-            self.module.verify(self.folder, self.settings, thorough=True)
+            self.dataset.verify(self.folder, thorough=True)
 
     @property
     def known(self) -> bool:

@@ -71,6 +71,7 @@ class Rank:
         import torch
 
         from workloads.runtime.communicators import join
+        from workloads.runtime.dataset import dataset_path, load_dataset
         from workloads.runtime.measurement import energy
         from workloads.runtime.measurement.places import describe_world, take_place
         from workloads.runtime.measurement.sharing import holds_whole_nodes
@@ -81,7 +82,7 @@ class Rank:
         torch.set_num_threads(spec.threads_per_rank)
         procedure_class: type[Procedure] = load_attribute(procedure_path(spec))
         task_class = load_attribute(spec.settings["task"]) if spec.settings["task"] else None
-        dataset_module = importlib.import_module(spec.settings["dataset_module"])
+        dataset = load_dataset(dataset_path(spec.settings), spec.settings["dataset"])
 
         begun["rendezvous"] = self.enter("rendezvous")
         self.communicator = communicator = join(spec.comm)
@@ -90,9 +91,9 @@ class Rank:
         device, place = take_place(spec, self.rank)
 
         begun["staging"] = self.enter("staging")
-        name = str(dataset_module.folder_name(spec.settings["dataset"]))
-        folder = self.stage(name) if procedure_class.reads_staged_copy else Path(spec.data_folder) / name
-        dataset = dataset_module.verify(folder, spec.settings["dataset"], thorough=False)
+        kept = Path(spec.data_folder) / dataset.folder_name
+        folder = self.stage(dataset.folder_name) if procedure_class.reads_staged_copy else kept
+        data_facts = dataset.verify(folder, thorough=False)
         self.progress.collective = True
         communicator.barrier()
         self.progress.collective = False
@@ -133,7 +134,7 @@ class Rank:
                 "pictures": self.draw(procedure) if spec.settings["pictures"] else [],
                 "ended": now(),
                 "world": world,
-                "dataset": dataset,
+                "dataset": data_facts,
                 "energy": used,
                 "warnings": self.warnings,
             }

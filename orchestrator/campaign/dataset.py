@@ -34,8 +34,10 @@ LINE_SECONDS = 10.0
 """How often progress is printed where there is no terminal to draw a bar on."""
 
 
-class DatasetError(UsageError):
-    """A data set is missing or not fit for use. ``remedy`` is the verb of ``data`` that helps, if one does."""
+class DataNotReadyError(UsageError):
+    """The process that works on the data said what is wrong with them; nothing can run on them. ``remedy`` is the verb
+    of ``data`` that helps, if one does.
+    """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -50,7 +52,8 @@ def request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
         download["folder"] = str(Path.cwd() / download["folder"])
     return {
         "benchmark": benchmark["name"],
-        "module": benchmark["dataset_module"],
+        # A campaign of version 0.1 names the module alone.
+        "class": benchmark.get("dataset_class") or benchmark["dataset_module"],
         "dataset": benchmark["dataset"],
         "download": download,
         "root": str(root),
@@ -61,7 +64,7 @@ def request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
 def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
     """Do ``verb`` (see workloads/data.py) with a progress bar; returns what the process says of the data set.
 
-    Raises DatasetError with the process's own message and, where a command would help, that command.
+    Raises DataNotReadyError with the process's own message and, where a command would help, that command.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "workloads.data", verb, json.dumps(request(config, root))],
@@ -96,7 +99,7 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
             text += "\nGet it with: " + "\n        then: ".join(commands(config, remedy))
             if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
                 text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
-        raise DatasetError(text, remedy)
+        raise DataNotReadyError(text, remedy)
     return answer
 
 
@@ -137,7 +140,7 @@ def words(config: Mapping[str, Any], verb: str) -> list[str]:
 
 
 def ensure_dataset(config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
-    """The data set is there and whole, made first if it is a stand-in that is missing. Raises DatasetError."""
+    """The data set is there and whole, made first if it is a stand-in that is missing. Raises DataNotReadyError."""
     return run_dataset("ensure", config, root, console)
 
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     if benchmark not in benchmarks() and not options.config_dir:
         raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
     chosen = any(word.startswith(CHOOSING) for word in options.overrides)
-    from orchestrator.campaign.dataset import DatasetError
+    from orchestrator.campaign.dataset import DataNotReadyError
 
     code = EXIT_OK
     try:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             extra = ["recipe=reference"] if verb in OF_REAL_DATA and not chosen else []
             answer = work(verb, configuration(benchmark, [*extra, *options.overrides], options))
             answer = {"datasets": [answer]} if verb == "info" else answer
-    except DatasetError as error:
+    except DataNotReadyError as error:
         print(f"error: {error}", file=sys.stderr)
         answer, code = {"error": str(error)}, EXIT_FAILED
     if options.json:

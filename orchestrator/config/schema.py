@@ -180,8 +180,8 @@ class BenchmarkConfig:
     """Class that is trained and inferred with, as ``module:Class``."""
     procedure: str | None = None
     """Class that does what any other mode does, as ``module:Class``."""
-    dataset_module: str = MISSING
-    """Module that makes, converts and checks the data."""
+    dataset_class: str = MISSING
+    """Class that makes, converts and checks the data, as ``module:Class``."""
     dataset: dict[str, Any] = field(default_factory=dict)
     """Options of the data set; their types are DatasetOptions in the benchmark's config.py."""
     download: DownloadConfig = field(default_factory=DownloadConfig)

@@ -24,13 +24,14 @@ import numpy as np
 import yaml
 
 import workloads
-from workloads.dms_scatter import dataset as dms_scatter
 from workloads.dms_scatter import formats as dms_formats
-from workloads.em_denoise import dataset as em_denoise
-from workloads.slstr_cloud import dataset as slstr_cloud
+from workloads.dms_scatter.dataset import DmsScatterDataset
+from workloads.em_denoise.dataset import EmDenoiseDataset
+from workloads.runtime.dataset import Dataset
 from workloads.slstr_cloud import formats as slstr_formats
-from workloads.stemdl import dataset as stemdl
+from workloads.slstr_cloud.dataset import SlstrCloudDataset
 from workloads.stemdl import published_files
+from workloads.stemdl.dataset import StemdlDataset
 from workloads.stemdl.formats import PROCESSED_SHAPE, Sample, write_raw
 
 LIMIT = 0.5
@@ -85,18 +86,18 @@ def write_stemdl_raw(folder: Path, scale: float) -> None:
             write_raw(folder / name / "batch.h5", f"sample_{number}", stack, 1 + number % 230)
 
 
-CASES: dict[str, tuple[Any, Callable[[Path, float], None], dict[str, Any]]] = {
-    "stemdl": (stemdl, write_stemdl, {"source": "real", "version": "stemdl_ds1", "split": "material"}),
-    "em_denoise": (em_denoise, write_em_denoise, {"source": "real", "version": "em_graphene_sim", "pixels": 256}),
-    "slstr_cloud": (slstr_cloud, write_slstr_cloud, {"source": "real", "version": "cloud_slstr_ds1"}),
-    "dms_scatter": (dms_scatter, write_dms_scatter, {"source": "real", "version": "dms_sim"}),
-    "stemdl raw": (stemdl, write_stemdl_raw, {"source": "real", "version": "raw", "split": "material"}),
+CASES: dict[str, tuple[type[Dataset], Callable[[Path, float], None], dict[str, Any]]] = {
+    "stemdl": (StemdlDataset, write_stemdl, {"source": "real", "version": "stemdl_ds1", "split": "material"}),
+    "em_denoise": (EmDenoiseDataset, write_em_denoise, {"source": "real", "version": "em_graphene_sim", "pixels": 256}),
+    "slstr_cloud": (SlstrCloudDataset, write_slstr_cloud, {"source": "real", "version": "cloud_slstr_ds1"}),
+    "dms_scatter": (DmsScatterDataset, write_dms_scatter, {"source": "real", "version": "dms_sim"}),
+    "stemdl raw": (StemdlDataset, write_stemdl_raw, {"source": "real", "version": "raw", "split": "material"}),
 }
 
 
-def settings(module: Any, chosen: dict[str, Any]) -> dict[str, Any]:
+def settings(dataset_class: type[Dataset], chosen: dict[str, Any]) -> dict[str, Any]:
     """The benchmark's data settings with those of a case."""
-    path = Path(workloads.__path__[0]) / module.NAME / "benchmark.yaml"
+    path = Path(workloads.__path__[0]) / dataset_class.NAME / "benchmark.yaml"
     return {**yaml.safe_load(path.read_text())["dataset"], **chosen}
 
 
@@ -108,18 +109,18 @@ def copy(source: Path, target: Path) -> float:
     return time.perf_counter() - begun
 
 
-def convert(module: Any, source: Path, target: Path, chosen: dict[str, Any], workers: int) -> float:
+def convert(dataset_class: type[Dataset], source: Path, target: Path, chosen: dict[str, Any], workers: int) -> float:
     """Seconds of a conversion."""
     os.sync()
     begun = time.perf_counter()
-    module.convert(source, target, chosen, lambda done, total: None, workers)
+    dataset_class(chosen).convert(source, target, lambda done, total: None, workers)
     return time.perf_counter() - begun
 
 
 def measure(name: str, folder: Path, repeats: int, scale: float) -> dict[str, Any]:
     """Medians over ``repeats`` turns, after one that nobody counts."""
-    module, write, case = CASES[name]
-    chosen, workers = settings(module, case), len(os.sched_getaffinity(0))
+    dataset_class, write, case = CASES[name]
+    chosen, workers = settings(dataset_class, case), len(os.sched_getaffinity(0))
     source = folder / "published"
     source.mkdir()
     write(source, scale)
@@ -128,7 +129,7 @@ def measure(name: str, folder: Path, repeats: int, scale: float) -> dict[str, An
     for _ in range(repeats + 1):
         copied = copy(source, folder / "copy")
         shutil.rmtree(folder / "copy")
-        converted = convert(module, source, folder / "converted", chosen, workers)
+        converted = convert(dataset_class, source, folder / "converted", chosen, workers)
         shutil.rmtree(folder / "converted")
         turns.append((copied, converted))
     shutil.rmtree(source)

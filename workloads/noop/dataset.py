@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-
-def folder_name(settings: Mapping[str, Any]) -> str:
-    """Always the same."""
-    return "noop"
+from workloads.runtime.dataset import Dataset, Progress
 
 
-def synthesise(folder: Path, settings: Mapping[str, Any], progress: Callable[[int, int], None], workers: int) -> None:
-    """Make the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+class EmptyDataset(Dataset):
+    """Nothing to read."""
 
+    NAME = "noop"
 
-def verify(folder: Path, settings: Mapping[str, Any], thorough: bool) -> dict[str, Any]:
-    """That there is nothing to read."""
-    return {"name": "noop", "source": "stand-in", "split": "none", "version": "1", "checksum": "none"}
+    @property
+    def folder_name(self) -> str:
+        """Always the same."""
+        return "noop"
+
+    def synthesise(self, folder: Path, progress: Progress, workers: int) -> None:
+        """Make the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+        """That there is nothing to read."""
+        return {"name": "noop", "source": "stand-in", "split": "none", "version": "1", "checksum": "none"}

@@ -10,7 +10,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
@@ -112,15 +111,15 @@ def counts(recipe: Recipe) -> dict[str, int]:
 
 
 def samples(recipe: Recipe, workers: int) -> Iterator[tuple[str, list[Sample]]]:
-    """All samples of the training part, then those of evaluation, some at a time. Raises DatasetError."""
+    """All samples of the training part, then those of evaluation, some at a time.
+
+    Raises DatasetError, BrokenProcessPool.
+    """
     parts = divide(choose_materials(recipe), recipe)
-    try:
-        with process_pool(workers) as pool:
-            for part in PARTS:
-                for some in _simulated(parts[part], recipe.seed, pool):
-                    yield part, some
-    except BrokenProcessPool as error:
-        raise DatasetError(f"stand-in data could not be made: a simulating process died ({error})") from error
+    with process_pool(workers) as pool:
+        for part in PARTS:
+            for some in _simulated(parts[part], recipe.seed, pool):
+                yield part, some
 
 
 def _simulated(specimens: list[Specimen], seed: int, pool: Executor) -> Iterator[list[Sample]]:

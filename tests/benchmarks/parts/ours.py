@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +103,7 @@ def train(options: argparse.Namespace) -> None:
     from orchestrator.plan import Site, plan
     from workloads.entry import load_attribute
     from workloads.runtime.communicators import join
+    from workloads.runtime.dataset import load_dataset
     from workloads.runtime.measurement.mllog import MlperfLog
     from workloads.runtime.measurement.progress import Progress
     from workloads.runtime.procedures.suited import settle
@@ -116,10 +116,8 @@ def train(options: argparse.Namespace) -> None:
     planned = plan([config], "turns", Site(options.threads, options.data)).runs[0].spec
     communicator = alone() if options.comm == "alone" else join(options.comm)
     spec = replace(planned, nodes=communicator.size, ranks_per_node=1, threads_per_rank=options.threads)
-    module = importlib.import_module(spec.settings["dataset_module"])
-    task = load_attribute(spec.settings["task"])(
-        spec.settings, options.data / module.folder_name(spec.settings["dataset"])
-    )
+    dataset = load_dataset(spec.settings["dataset_class"], spec.settings["dataset"])
+    task = load_attribute(spec.settings["task"])(spec.settings, options.data / dataset.folder_name)
     samples, batch = len(task.training_set), spec.settings["training"]["batch_size"] * communicator.size
     if samples % batch:
         raise SystemExit(f"{samples} samples in batches of {batch}: the last would be smaller, and its step no step")

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 import workloads.dms_scatter
-from workloads.dms_scatter.dataset import convert, folder_name, write_published
+from workloads.dms_scatter.dataset import DmsScatterDataset
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +24,12 @@ def tiny(benchmark_settings: dict[str, Any]) -> dict[str, Any]:
 def published(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Any]) -> Path:
     """The tiny stand-in in the published layout; not to be changed."""
     folder = tmp_path_factory.mktemp("published")
-    write_published(folder, tiny, lambda done, total: None, workers=2)
+    DmsScatterDataset(tiny).write_published(folder, lambda done, total: None, workers=2)
     return folder
 
 
 @pytest.fixture(scope="session")
 def consolidated(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Any], published: Path) -> Path:
-    folder = tmp_path_factory.mktemp("data") / folder_name(tiny)
-    convert(published, folder, tiny, lambda done, total: None)
+    folder = tmp_path_factory.mktemp("data") / DmsScatterDataset(tiny).folder_name
+    DmsScatterDataset(tiny).convert(published, folder, lambda done, total: None)
     return folder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workloads.dms_scatter import formats
-from workloads.dms_scatter.dataset import check_published, convert, folder_name, synthesise, verify, write_published
+from workloads.dms_scatter.dataset import DmsScatterDataset
 from workloads.dms_scatter.synthesis import Recipe, label, sample
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
@@ -27,7 +27,7 @@ def test_the_stand_in_has_the_published_layout(published: Path) -> None:
 
 
 def test_the_check_counts_what_is_there(published: Path, tiny: dict[str, Any]) -> None:
-    found = check_published(published, tiny)
+    found = DmsScatterDataset(tiny).check_published(published)
     size = found.pop("bytes")
     assert size > 60 * 487 * 195 * 3 * 4
     assert found == {
@@ -56,7 +56,7 @@ def test_a_class_name_above_the_folder_says_nothing_of_the_images(tmp_path: Path
 
 
 def test_the_data_are_the_same_for_any_number_of_workers(published: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
-    write_published(tmp_path, tiny, quiet, workers=1)
+    DmsScatterDataset(tiny).write_published(tmp_path, quiet, workers=1)
     one, other = (path / "training/data-binary.h5" for path in (tmp_path, published))
     with h5py.File(one) as first, h5py.File(other) as second:
         for key in ("train/images", "train/labels", "test/images", "test/labels"):
@@ -83,19 +83,22 @@ def test_conversion_keeps_every_sample_and_measures_the_training_pixels(
     pixels = read_description(consolidated)["pixels"]
     assert pixels["mean"] == pytest.approx(images.mean(dtype=np.float64), rel=1e-5)
     assert pixels["deviation"] == pytest.approx(images.std(dtype=np.float64), rel=1e-4)
-    found = verify(consolidated, tiny, thorough=True)
+    found = DmsScatterDataset(tiny).verify(consolidated, thorough=True)
     assert (found["source"], found["training_samples"], found["evaluation_samples"]) == ("stand-in", 48, 12)
 
 
 def test_other_settings_live_in_another_folder(tiny: dict[str, Any]) -> None:
-    names = {folder_name({**tiny, **change}) for change in ({}, {"seed": 2}, {"preset": "full"}, {"version": "2"})}
+    names = {
+        DmsScatterDataset({**tiny, **change}).folder_name
+        for change in ({}, {"seed": 2}, {"preset": "full"}, {"version": "2"})
+    }
     assert len(names) == 4
-    assert folder_name({**tiny, "source": "real", "version": "dms_sim"}) == "dms_scatter/real-dms_sim"
+    assert DmsScatterDataset({**tiny, "source": "real", "version": "dms_sim"}).folder_name == "dms_scatter/real-dms_sim"
 
 
 def test_real_data_are_not_synthesised(tmp_path: Path, tiny: dict[str, Any]) -> None:
     with pytest.raises(DatasetError, match="download"):
-        synthesise(tmp_path / "real", {**tiny, "source": "real"}, quiet, 1)
+        DmsScatterDataset({**tiny, "source": "real"}).synthesise(tmp_path / "real", quiet, 1)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,8 @@ def test_a_bad_training_file_is_named_with_what_is_wrong(
 ) -> None:
     path = tmp_path / "training/data-binary.h5"
     written(path, **changes)
-    for use in (lambda: check_published(tmp_path, tiny), lambda: convert(tmp_path, tmp_path / "out", tiny, quiet)):
+    dataset = DmsScatterDataset(tiny)
+    for use in (lambda: dataset.check_published(tmp_path), lambda: dataset.convert(tmp_path, tmp_path / "out", quiet)):
         with pytest.raises(DatasetError) as error:
             use()
         assert str(path) in str(error.value) and said in str(error.value)
@@ -150,20 +154,20 @@ def test_a_bad_training_file_is_named_with_what_is_wrong(
 
 def test_labels_in_a_column_are_as_good(tmp_path: Path, tiny: dict[str, Any]) -> None:
     written(tmp_path / "training/data-binary.h5", **{"train/labels": np.array([[1.0], [0.0]])})
-    assert check_published(tmp_path, tiny)["training_samples"] == 2
+    assert DmsScatterDataset(tiny).check_published(tmp_path)["training_samples"] == 2
 
 
 def test_a_truncated_an_empty_and_a_missing_training_file_are_named(tmp_path: Path, tiny: dict[str, Any]) -> None:
     path = tmp_path / "training/data-binary.h5"
     with pytest.raises(DatasetError, match="does not exist"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)
     written(path)
     path.write_bytes(path.read_bytes()[:-100_000])
     with pytest.raises(DatasetError, match="not a whole HDF5 file"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)
     path.write_bytes(b"")
     with pytest.raises(DatasetError, match="0 bytes"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)
 
 
 def test_bad_inference_images_are_named(tmp_path: Path, tiny: dict[str, Any]) -> None:
@@ -173,10 +177,10 @@ def test_bad_inference_images_are_named(tmp_path: Path, tiny: dict[str, Any]) ->
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match=r"1\.png .* not a whole image"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)
     formats.write_image(image, np.zeros((195, 487, 3), np.uint8))
     with pytest.raises(DatasetError, match=r"1\.png has shape \(195, 487, 3\)"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)
     image.rename(tmp_path / "inference/1.png")
     with pytest.raises(DatasetError, match="expected one of monoclinic or tetragonal"):
-        check_published(tmp_path, tiny)
+        DmsScatterDataset(tiny).check_published(tmp_path)

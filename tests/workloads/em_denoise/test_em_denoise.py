@@ -9,7 +9,8 @@ import torch
 import yaml
 
 import workloads.em_denoise
-from workloads.em_denoise import dataset, formats
+from workloads.em_denoise import formats
+from workloads.em_denoise.dataset import EmDenoiseDataset
 from workloads.em_denoise.imaging import clean_image, noisy_image
 from workloads.em_denoise.lattice import BOND, sheet
 from workloads.em_denoise.model import Denoiser
@@ -33,14 +34,14 @@ def silent(done: int, total: int) -> None:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
-    dataset.write_published(folder, SETTINGS, silent, workers=1)
+    EmDenoiseDataset(SETTINGS).write_published(folder, silent, workers=1)
     return folder
 
 
 @pytest.fixture(scope="module")
 def folder(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("data") / dataset.folder_name(SETTINGS)
-    dataset.convert(published, made, SETTINGS, silent)
+    made = tmp_path_factory.mktemp("data") / EmDenoiseDataset(SETTINGS).folder_name
+    EmDenoiseDataset(SETTINGS).convert(published, made, silent)
     return made
 
 
@@ -84,7 +85,7 @@ def test_noise_is_as_strong_as_counting_electrons_makes_it() -> None:
 def test_the_published_layout_is_written_and_passes_its_own_check(published: Path) -> None:
     with h5py.File(published / "train" / "graphene_img_noise.h5") as file:
         assert file["images"].shape == (21, 64, 64, 1) and file["images"].dtype == np.float32
-    found = dataset.check_published(published, SETTINGS)
+    found = EmDenoiseDataset(SETTINGS).check_published(published)
     assert (found["train_images"], found["test_images"], found["inference_images"]) == (21, 5, 2)
 
 
@@ -93,27 +94,27 @@ def test_conversion_changes_no_value(published: Path, folder: Path) -> None:
     for name, file in formats.FILES.items():
         with h5py.File(published / "train" / file) as opened:
             assert np.array_equal(samples[name][:, 0], opened["images"][..., 0])
-    told = dataset.verify(folder, SETTINGS, thorough=True)
+    told = EmDenoiseDataset(SETTINGS).verify(folder, thorough=True)
     assert (told["training_samples"], told["evaluation_samples"]) == (21, 5)
 
 
 def test_the_last_tenth_of_the_training_images_can_be_held_out(published: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "split": "held_out"}
-    dataset.convert(published, tmp_path / "set", settings, silent)
-    told = dataset.verify(tmp_path / "set", settings, thorough=False)
+    EmDenoiseDataset(settings).convert(published, tmp_path / "set", silent)
+    told = EmDenoiseDataset(settings).verify(tmp_path / "set", thorough=False)
     assert (told["training_samples"], told["evaluation_samples"]) == (19, 2)
 
 
 def test_the_same_settings_make_the_same_bytes_with_any_number_of_workers(folder: Path, tmp_path: Path) -> None:
-    dataset.synthesise(tmp_path / "set", SETTINGS, silent, workers=2)
+    EmDenoiseDataset(SETTINGS).synthesise(tmp_path / "set", silent, workers=2)
     checksums = [json.loads((one / "dataset.json").read_text())["checksum"] for one in (folder, tmp_path / "set")]
     assert checksums[0] == checksums[1]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-@pytest.mark.parametrize("key", dataset.MADE_OF[1:])
+@pytest.mark.parametrize("key", EmDenoiseDataset.MADE_OF[1:])
 def test_whatever_changes_the_data_changes_the_folder(key: str) -> None:
-    assert dataset.folder_name({**SETTINGS, key: 99}) != dataset.folder_name(SETTINGS)
+    assert EmDenoiseDataset({**SETTINGS, key: 99}).folder_name != EmDenoiseDataset(SETTINGS).folder_name
 
 
 def images(values: np.ndarray) -> Callable[[Path], None]:
@@ -148,14 +149,14 @@ def test_a_bad_file_is_named_with_what_is_wrong(damaged: Path, change: Callable[
     path = damaged / "test" / "graphene_img_clean.h5"
     change(path)
     with pytest.raises(DatasetError) as error:
-        dataset.check_published(damaged, SETTINGS)
+        EmDenoiseDataset(SETTINGS).check_published(damaged)
     assert str(path) in str(error.value) and said in str(error.value)
 
 
 def test_a_noisy_image_without_its_truth_is_named(damaged: Path) -> None:
     (damaged / "inference" / "truth" / "graphene_00001.tiff").unlink()
     with pytest.raises(DatasetError, match=r"truth/graphene_00001\.tiff does not exist"):
-        dataset.check_published(damaged, SETTINGS)
+        EmDenoiseDataset(SETTINGS).check_published(damaged)
 
 
 def test_metrics_are_those_of_scikit_image_averaged_over_images() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from commands import Command
 
-from workloads.probe import dataset
+from workloads.probe.dataset import FILE, BlocksDataset
 from workloads.probe.pairing import rounds_of_pairs, turns
 from workloads.probe.rates import FileRead, MatrixProduct, Triad
 from workloads.probe.readings import Readings
@@ -61,14 +61,14 @@ def test_the_triad_counts_three_vectors() -> None:
 
 def test_the_file_is_made_once_checked_and_read_whole(tmp_path: Path) -> None:
     settings = {"source": "stand-in", "mebibytes": 2}
-    folder = tmp_path / dataset.folder_name(settings)
-    dataset.synthesise(folder, settings, lambda done, total: None, 1)
-    assert dataset.verify(folder, settings, thorough=True)["checksum"]
-    assert FileRead(folder / dataset.FILE).rate() > 0
-    with h5py.File(folder / dataset.FILE, "r+") as file:
+    folder = tmp_path / BlocksDataset(settings).folder_name
+    BlocksDataset(settings).synthesise(folder, lambda done, total: None, 1)
+    assert BlocksDataset(settings).verify(folder, thorough=True)["checksum"]
+    assert FileRead(folder / FILE).rate() > 0
+    with h5py.File(folder / FILE, "r+") as file:
         file["blocks"][1, 5] ^= 1
     with pytest.raises(DatasetError, match="was altered"):
-        dataset.verify(folder, settings, thorough=True)
+        BlocksDataset(settings).verify(folder, thorough=True)
 
 
 def test_readings_come_from_the_kernels_files_and_are_nan_without_them(tmp_path: Path) -> None:

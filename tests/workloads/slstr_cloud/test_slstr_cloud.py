@@ -13,7 +13,8 @@ from sklearn.model_selection import train_test_split
 import workloads.slstr_cloud
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.task import Step, to_device
-from workloads.slstr_cloud import dataset, formats
+from workloads.slstr_cloud import formats
+from workloads.slstr_cloud.dataset import SlstrCloudDataset, write_stand_in
 from workloads.slstr_cloud.geometry import Geometry, split_by_file
 from workloads.slstr_cloud.inference import scene_logits
 from workloads.slstr_cloud.model import UNet
@@ -39,14 +40,14 @@ SETTINGS: dict[str, Any] = {
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     for number in range(TINY["scenes"]):
-        dataset.write_stand_in(folder, (72, 90), TINY["seed"], number)
+        write_stand_in(folder, (72, 90), TINY["seed"], number)
     return folder
 
 
 @pytest.fixture(scope="module")
 def folder(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "set"
-    dataset.convert(published, folder, TINY, lambda done, total: None)
+    SlstrCloudDataset(TINY).convert(published, folder, lambda done, total: None)
     return folder
 
 
@@ -148,7 +149,7 @@ def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many() -
 
 
 def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evaluation(folder: Path) -> None:
-    facts = dataset.verify(folder, TINY, thorough=True)
+    facts = SlstrCloudDataset(TINY).verify(folder, thorough=True)
     assert (facts["training_samples"], facts["evaluation_samples"]) == (4 * 4, 1)
     task = SlstrCloudTask(SETTINGS, folder)
     assert task.training_set.read(np.arange(2))["input"].shape == (2, 32, 32, 9)
@@ -163,7 +164,7 @@ def test_half_precision_keeps_temperatures_below_the_instruments_noise(published
 
 
 def test_the_same_seed_makes_the_same_file(published: Path, tmp_path: Path) -> None:
-    dataset.write_stand_in(tmp_path, (72, 90), TINY["seed"], 1)
+    write_stand_in(tmp_path, (72, 90), TINY["seed"], 1)
     again = formats.read_scene(formats.scene_files(tmp_path)[0], (72, 90))
     first = next(path for path in formats.scene_files(published) if path.name == formats.scene_files(tmp_path)[0].name)
     assert np.array_equal(again.bts, formats.read_scene(first, (72, 90)).bts)
@@ -191,12 +192,12 @@ def spoil(path: Path, kind: str) -> None:
 )  # fmt: skip
 def test_a_bad_published_file_is_named_with_its_key(tmp_path: Path, kind: str, words: str) -> None:
     for number in range(2):
-        dataset.write_stand_in(tmp_path, (72, 90), 1, number)
-    assert dataset.check_published(tmp_path, TINY)["scenes"] == 2
+        write_stand_in(tmp_path, (72, 90), 1, number)
+    assert SlstrCloudDataset(TINY).check_published(tmp_path)["scenes"] == 2
     path = formats.scene_files(tmp_path)[0]
     spoil(path, kind)
     with pytest.raises(DatasetError, match=words) as caught:
-        dataset.check_published(tmp_path, TINY)
+        SlstrCloudDataset(TINY).check_published(tmp_path)
     assert path.name in str(caught.value)
 
 

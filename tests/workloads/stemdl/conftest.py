@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from workloads.stemdl.crystals import Crystal, load_prototypes
-from workloads.stemdl.dataset import folder_name, synthesise
+from workloads.stemdl.dataset import StemdlDataset
 
 TINY = {
     "source": "stand-in",
@@ -36,8 +36,8 @@ def tiny_settings() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_settings: dict[str, Any]) -> Path:
     """A complete stand-in data set of 24 + 6 samples. Tests that damage it work on a copy."""
-    folder = tmp_path_factory.mktemp("data") / folder_name(tiny_settings)
-    synthesise(folder, tiny_settings, lambda done, total: None, workers=2)
+    folder = tmp_path_factory.mktemp("data") / StemdlDataset(tiny_settings).folder_name
+    StemdlDataset(tiny_settings).synthesise(folder, lambda done, total: None, workers=2)
     return folder
 
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 import workloads.stemdl
-from workloads.stemdl.dataset import folder_name
+from workloads.stemdl.dataset import StemdlDataset
 from workloads.stemdl.synthesis import Recipe, choose_materials
 from workloads.stemdl.task import StemdlTask
 
@@ -37,7 +37,7 @@ def test_the_reference_recipe_is_the_published_benchmark() -> None:
 def test_each_split_has_its_own_published_target(recipe: str, split: str, target: float) -> None:
     settings = with_recipe(recipe)
     assert settings["dataset"]["split"] == split and settings["quality"]["target"] == target
-    assert folder_name(settings["dataset"]).endswith(split)
+    assert StemdlDataset(settings["dataset"]).folder_name.endswith(split)
 
 
 def test_the_small_preset_has_enough_materials_of_enough_space_groups() -> None:

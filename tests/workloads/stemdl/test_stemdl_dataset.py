@@ -16,7 +16,7 @@ import pytest
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Arrays
-from workloads.stemdl.dataset import folder_name, synthesise, verify
+from workloads.stemdl.dataset import StemdlDataset
 from workloads.stemdl.synthesis import Recipe, choose_materials, divide
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -41,7 +41,7 @@ def materials(folder: Path, part: str) -> set[bytes]:
 
 
 def test_the_set_is_what_its_description_says(tiny_folder: Path, tiny_settings: dict[str, Any]) -> None:
-    told = verify(tiny_folder, tiny_settings, thorough=True)
+    told = StemdlDataset(tiny_settings).verify(tiny_folder, thorough=True)
     assert told["name"] == "stemdl" and told["source"] == "stand-in" and told["split"] == "material"
     assert (told["training_samples"], told["evaluation_samples"]) == (24, 6)
     document = json.loads((tiny_folder / "dataset.json").read_text())
@@ -69,7 +69,7 @@ def test_the_random_split_shows_the_same_materials_in_both_parts(tiny_settings: 
 def test_the_number_of_workers_does_not_change_a_byte(
     tmp_path: Path, tiny_folder: Path, tiny_settings: dict[str, Any]
 ) -> None:
-    synthesise(tmp_path / "one", tiny_settings, silent, workers=1)
+    StemdlDataset(tiny_settings).synthesise(tmp_path / "one", silent, workers=1)
     for path in tiny_folder.glob("[!.]*"):
         assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()
 
@@ -78,10 +78,10 @@ def test_another_seed_is_another_data_set_in_another_folder(
     tmp_path: Path, tiny_folder: Path, tiny_settings: dict[str, Any]
 ) -> None:
     other = {**tiny_settings, "seed": 8}
-    assert folder_name(other) != folder_name(tiny_settings)
-    synthesise(tmp_path / "other", other, silent, workers=2)
+    assert StemdlDataset(other).folder_name != StemdlDataset(tiny_settings).folder_name
+    StemdlDataset(other).synthesise(tmp_path / "other", silent, workers=2)
     checksums = [
-        verify(folder, settings, thorough=False)["checksum"]
+        StemdlDataset(settings).verify(folder, thorough=False)["checksum"]
         for folder, settings in ((tiny_folder, tiny_settings), (tmp_path / "other", other))
     ]
     assert checksums[0] != checksums[1]
@@ -89,18 +89,21 @@ def test_another_seed_is_another_data_set_in_another_folder(
 
 @pytest.mark.parametrize("key", ["split", "version", "space_groups", "samples_per_material", "largest_cell"])
 def test_whatever_changes_the_data_changes_the_folder(tiny_settings: dict[str, Any], key: str) -> None:
-    assert folder_name({**tiny_settings, key: "random" if key == "split" else 99}) != folder_name(tiny_settings)
+    assert (
+        StemdlDataset({**tiny_settings, key: "random" if key == "split" else 99}).folder_name
+        != StemdlDataset(tiny_settings).folder_name
+    )
 
 
 def test_folder_names_say_what_is_in_them(tiny_settings: dict[str, Any]) -> None:
-    assert folder_name(tiny_settings).startswith("stemdl/stand-in-1-tiny-material-seed7-")
+    assert StemdlDataset(tiny_settings).folder_name.startswith("stemdl/stand-in-1-tiny-material-seed7-")
     real = {"source": "real", "version": "stemdl_ds1a", "split": "random"}
-    assert folder_name(real) == "stemdl/real-stemdl_ds1a-random"
+    assert StemdlDataset(real).folder_name == "stemdl/real-stemdl_ds1a-random"
 
 
 def test_a_finished_set_is_not_made_again(tiny_folder: Path, tiny_settings: dict[str, Any]) -> None:
     before = {path: path.stat().st_mtime_ns for path in tiny_folder.iterdir()}
-    synthesise(tiny_folder, tiny_settings, silent, workers=1)
+    StemdlDataset(tiny_settings).synthesise(tiny_folder, silent, workers=1)
     assert before == {path: path.stat().st_mtime_ns for path in tiny_folder.iterdir()}
 
 
@@ -111,17 +114,17 @@ def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path: Path, tiny_set
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        synthesise(tmp_path / "sets" / "tiny", tiny_settings, interrupt, workers=1)
+        StemdlDataset(tiny_settings).synthesise(tmp_path / "sets" / "tiny", interrupt, workers=1)
     assert list((tmp_path / "sets").iterdir()) == []
 
 
 MAKING = """
 import sys
 from pathlib import Path
-from workloads.stemdl.dataset import synthesise
+from workloads.stemdl.dataset import StemdlDataset
 if __name__ == "__main__":
     settings = {settings!r}
-    synthesise(Path(sys.argv[1]), settings, lambda done, total: print(done, flush=True), workers=2)
+    StemdlDataset(settings).synthesise(Path(sys.argv[1]), lambda done, total: print(done, flush=True), workers=2)
 """
 
 
@@ -157,18 +160,18 @@ def test_no_process_outlives_a_killed_synthesis(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, tiny_settings: dict[str, Any]) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DatasetError, match=r"file/set could not be made \(0\.01 GB needed\)"):
-        synthesise(tmp_path / "file" / "set", tiny_settings, silent, workers=1)
+        StemdlDataset(tiny_settings).synthesise(tmp_path / "file" / "set", silent, workers=1)
 
 
 def test_real_data_cannot_be_synthesised(tmp_path: Path) -> None:
     settings = {"source": "real", "version": "stemdl_ds1", "split": "material"}
     with pytest.raises(DatasetError, match="cannot be synthesised"):
-        synthesise(tmp_path / "real", settings, silent, workers=1)
+        StemdlDataset(settings).synthesise(tmp_path / "real", silent, workers=1)
 
 
 def test_more_space_groups_than_there_are_is_refused(tmp_path: Path, tiny_settings: dict[str, Any]) -> None:
     with pytest.raises(DatasetError, match="space_groups is 200"):
-        synthesise(tmp_path / "many", {**tiny_settings, "space_groups": 200}, silent, workers=1)
+        StemdlDataset({**tiny_settings, "space_groups": 200}).synthesise(tmp_path / "many", silent, workers=1)
 
 
 @pytest.mark.parametrize("thorough", [False, True])
@@ -177,7 +180,7 @@ def test_a_truncated_file_is_found_and_named(damaged: Path, tiny_settings: dict[
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 1000)
     with pytest.raises(DatasetError, match=r"training-00001-of-00002.h5 has \d+ bytes; expected \d+"):
-        verify(damaged, tiny_settings, thorough)
+        StemdlDataset(tiny_settings).verify(damaged, thorough)
 
 
 def test_a_changed_byte_is_found_by_the_thorough_check_alone(damaged: Path, tiny_settings: dict[str, Any]) -> None:
@@ -185,32 +188,32 @@ def test_a_changed_byte_is_found_by_the_thorough_check_alone(damaged: Path, tiny
     with path.open("r+b") as file:
         file.seek(100_000)
         file.write(b"\xff\x00\xff")
-    verify(damaged, tiny_settings, thorough=False)
+    StemdlDataset(tiny_settings).verify(damaged, thorough=False)
     with pytest.raises(DatasetError, match="another BLAKE3"):
-        verify(damaged, tiny_settings, thorough=True)
+        StemdlDataset(tiny_settings).verify(damaged, thorough=True)
 
 
 def test_a_missing_file_is_found(damaged: Path, tiny_settings: dict[str, Any]) -> None:
     (damaged / "evaluation-00001-of-00002.h5").unlink()
     with pytest.raises(DatasetError, match="is missing"):
-        verify(damaged, tiny_settings, thorough=False)
+        StemdlDataset(tiny_settings).verify(damaged, thorough=False)
 
 
 def test_a_file_that_is_no_hdf5_is_found(damaged: Path, tiny_settings: dict[str, Any]) -> None:
     path = damaged / "training-00000-of-00002.h5"
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(DatasetError, match="not a whole HDF5 file"):
-        verify(damaged, tiny_settings, thorough=False)
+        StemdlDataset(tiny_settings).verify(damaged, thorough=False)
 
 
 def test_a_folder_without_description_is_no_data_set(tmp_path: Path, tiny_settings: dict[str, Any]) -> None:
     with pytest.raises(DatasetError, match=r"dataset\.json does not exist"):
-        verify(tmp_path, tiny_settings, thorough=False)
+        StemdlDataset(tiny_settings).verify(tmp_path, thorough=False)
 
 
 def test_a_set_of_another_split_is_refused(tiny_folder: Path, tiny_settings: dict[str, Any]) -> None:
     with pytest.raises(DatasetError, match="'split' is 'material'; expected 'random'"):
-        verify(tiny_folder, {**tiny_settings, "split": "random"}, thorough=False)
+        StemdlDataset({**tiny_settings, "split": "random"}).verify(tiny_folder, thorough=False)
 
 
 def everything(folder: Path, part: str) -> tuple[np.ndarray, ...]:

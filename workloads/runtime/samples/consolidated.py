@@ -147,15 +147,6 @@ def digest_of(made_of: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([FORMAT, dict(made_of)], sort_keys=True).encode()).hexdigest()[:8]
 
 
-def stand_in_name(benchmark: str, settings: Mapping[str, Any], made_of: Mapping[str, Any]) -> str:
-    """Folder of stand-in data under the data root, such as "em_denoise/stand-in-1-small-seed1-ab12cd34".
-
-    `made_of` is all that the data depend on: other values, another folder.
-    """
-    seed = settings["seed"]
-    return f"{benchmark}/stand-in-{settings['version']}-{settings['preset']}-seed{seed}-{digest_of(made_of)}"
-
-
 def read_description(folder: Path) -> dict[str, Any]:
     """The parsed `dataset.json` of a folder. Raises DatasetError."""
     path = folder / DESCRIPTION

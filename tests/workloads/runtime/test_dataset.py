@@ -1,0 +1,33 @@
+"""What a benchmark's class of data sets gets from the contract, and how it is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workloads.noop.dataset import EmptyDataset
+from workloads.runtime.dataset import dataset_path, load_dataset
+from workloads.runtime.errors import DatasetError
+from workloads.stemdl.dataset import StemdlDataset
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"dataset_class": "workloads.stemdl.dataset:StemdlDataset"}, {"dataset_module": "workloads.stemdl.dataset"}],
+    ids=["today", "version 0.1"],
+)
+def test_a_benchmark_says_where_its_data_set_is(settings: dict[str, str]) -> None:
+    assert isinstance(load_dataset(dataset_path(settings), {"source": "real"}), StemdlDataset)
+
+
+def test_a_module_without_a_data_set_is_named() -> None:
+    with pytest.raises(DatasetError, match=r"workloads\.stemdl\.model defines no class"):
+        load_dataset("workloads.stemdl.model", {})
+
+
+def test_what_nobody_publishes_cannot_be_converted_or_checked(tmp_path: Path) -> None:
+    dataset = EmptyDataset({"source": "stand-in"})
+    for use in (lambda: dataset.convert(tmp_path, tmp_path / "set"), lambda: dataset.check_published(tmp_path)):
+        with pytest.raises(DatasetError, match="nothing is published of noop"):
+            use()
