@@ -93,10 +93,16 @@ class UNet(nn.Module):
 class CloudNet(nn.Module):
     """The U-Net on images as they are stored: channels last, half precision."""
 
-    def __init__(self, width: int, merge: bool, memory_format: torch.memory_format) -> None:
+    def __init__(self, width: int, merge: bool) -> None:
         super().__init__()
         self.network = UNet(width, merge)
-        self.memory_format = memory_format
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """That of the weights, in which images are handed over."""
+        weight = next(self.network.parameters())
+        last = weight.is_contiguous(memory_format=torch.channels_last)
+        return torch.channels_last if last else torch.contiguous_format
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of cloud (n, h, w) of normalised images (n, h, w, 9)."""

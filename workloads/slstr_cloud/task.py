@@ -40,10 +40,8 @@ class SlstrCloudTask(Task):
 
     def build_model(self) -> nn.Module:
         """The U-Net, as the benchmark's `model` settings say: width, merge_enlargement."""
-        channels_last = self.settings["training"].get("channels_last", False)
-        memory_format = torch.channels_last if channels_last else torch.contiguous_format
         chosen = self.settings["model"]
-        return CloudNet(chosen["width"], chosen["merge_enlargement"], memory_format)
+        return CloudNet(chosen["width"], chosen["merge_enlargement"])
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean binary cross-entropy of the pixels, from logits.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,10 +39,6 @@ class Normalised(nn.Module):
 class StemdlTask(Task):
     """Three convergent-beam patterns of a crystal to one of 230 space groups, by cross-entropy."""
 
-    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
-        super().__init__(settings, folder)
-        self._model_settings: Mapping[str, Any] = settings["model"]
-
     @functools.cached_property
     def training_set(self) -> SampleSet:
         """What is trained on."""
@@ -57,7 +51,7 @@ class StemdlTask(Task):
 
     def build_model(self) -> nn.Module:
         """A ResNet as the benchmark's `model` settings say: depth, width, zero_last_gamma."""
-        chosen = self._model_settings
+        chosen = self.settings["model"]
         return Normalised(ResNet(chosen["depth"], chosen["width"], chosen.get("zero_last_gamma", False)))
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:

@@ -32,7 +32,6 @@ TINY: dict[str, Any] = {
 SETTINGS: dict[str, Any] = {
     "dataset": TINY,
     "model": {"width": 4, "merge_enlargement": False, "cloud_weight": 1.0, "rim": 0},
-    "training": {"channels_last": True},
 }  # fmt: skip
 
 
