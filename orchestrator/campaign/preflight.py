@@ -27,7 +27,7 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
         console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
-        key = repr([run.spec.settings[name] for name in ("dataset_module", "dataset")])
+        key = repr([run.spec.settings.get(name) for name in ("dataset_class", "dataset")])
         if key not in prepared:
             prepared.add(key)
             ensure_dataset(run.config, Path(run.spec.data_folder), console)

@@ -15,7 +15,7 @@ from orchestrator.plan import Site, plan
 BENCHMARK = """
 name: family
 task: nowhere:Task
-dataset_module: nowhere
+dataset_class: nowhere:Nothing
 dataset: {source: stand-in, size: 1}
 model: {width: 1}
 training: {epochs: 1}
