@@ -1,4 +1,4 @@
-"""What a check comes to, and what it is judged by."""
+"""Findings: the outcome of each check, and the check as it was resolved."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CODES = {
 
 
 @dataclass(frozen=True)
-class Named:
-    """Whom a finding is about: a node, a link ("n1–n2") or a run; ``value`` in the finding's unit."""
+class Subject:
+    """A node, a link ("n1–n2") or a run that a finding names, with its own ``value`` in the finding's unit."""
 
     what: str
     name: str
@@ -33,8 +33,8 @@ class Named:
 
 @dataclass(frozen=True)
 class Check:
-    """A check as resolved: ``bounds`` by node count as text, "*" where they do not depend on it; ``problem`` says why
-    there is none where there should be.
+    """A check of a suite, resolved. ``bounds`` maps node counts, as text, to bounds; "*" stands for every node count.
+    ``problems`` says in the same way why a bound is missing.
     """
 
     phase: str
@@ -53,32 +53,34 @@ class Check:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Check:
-        """The inverse of ``asdict``."""
+        """Return the check that ``asdict`` turned into ``values``."""
         return cls(**values)
 
     def bound(self, nodes: int | None) -> Mapping[str, Any] | None:
-        """The bound at a node count."""
+        """Return the bound at a node count, or None."""
         return self.bounds.get(str(nodes)) or self.bounds.get("*")
 
     def problem(self, nodes: int | None) -> str:
-        """Why there is no bound."""
+        """Return why there is no bound at a node count."""
         return self.problems.get(str(nodes)) or self.problems.get("*") or "the suite gives no bound"
 
     @property
     def looks(self) -> Looks:
-        """How often it may be looked at."""
+        """The numbers of repeats after which the check is judged."""
         return Looks(self.first, self.limit)
 
 
 def reference_of(bound: Mapping[str, Any], unit: str = "") -> Reference:
-    """The judge's reference. Raises ValueError as it does."""
+    """Return a bound as the judge's Reference. Raises ValueError for a bound that no value can meet."""
     return Reference(bound["value"], bound["lower"], bound["upper"], bound["unit"] or unit)
 
 
 @dataclass
 class Finding:
-    """One line of a verdict. ``interval`` and ``bounds`` are in ``unit``, null where unbounded or unknown; ``concerns``
-    is a key of CODES; ``needed``: repeats that would probably decide.
+    """One line of a verdict.
+
+    ``interval`` and ``bounds`` are in ``unit``; an end is None where it is infinite or unknown. ``concerns`` is a key
+    of CODES. ``needed`` estimates how many further repeats would decide the check.
     """
 
     phase: str
@@ -95,28 +97,28 @@ class Finding:
     n: int = 0
     basis: str = ""
     why: str = ""
-    named: list[Named] = field(default_factory=list)
+    named: list[Subject] = field(default_factory=list)
     concerns: str = "performance"
     needed: int = 0
     required: bool = False
 
     @property
     def identity(self) -> str:
-        """A name that tells it from all others of its verdict."""
+        """A name that no other finding of the verdict has: phase/check/workload/quantity/size/nodes."""
         parts = [self.phase, self.check, self.workload, self.quantity, self.size and f"{self.size}B"]
         parts.append(self.nodes and f"n{self.nodes}")
         return "/".join(str(part) for part in parts if part)
 
     @property
     def code(self) -> int:
-        """What it does to the exit code. What could not be decided is not accepted."""
+        """The exit code that this finding alone would give. An undecided check is not a passed one."""
         if self.outcome == FAIL:
             return CODES[self.concerns]
         undecided = self.outcome == UNDECIDED or (self.outcome == UNMEASURABLE and self.required)
         return EXIT_REFERENCE_MISSED if undecided else EXIT_OK
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in verdict.json."""
+        """Return the finding as verdict.json holds it."""
         values = asdict(self)
         values.pop("needed")
         for name in ("interval", "bounds"):
@@ -124,8 +126,8 @@ class Finding:
         return {"id": self.identity, **values}
 
 
-def finding(check: Check, nodes: int | None, outcome: str, **more: Any) -> Finding:
-    """A finding of a check."""
+def make_finding(check: Check, nodes: int | None, outcome: str, **more: Any) -> Finding:
+    """Return a finding with the check's names and the basis of its bound."""
     bound = check.bound(nodes)
     more.setdefault("basis", bound["basis"] if bound else "")
     return Finding(
@@ -134,32 +136,34 @@ def finding(check: Check, nodes: int | None, outcome: str, **more: Any) -> Findi
     )  # fmt: skip
 
 
-def unmeasurable(check: Check, nodes: int | None, why: str) -> Finding:
-    """It cannot be told, and why."""
-    return finding(check, nodes, UNMEASURABLE, why=why)
+def unmeasurable_finding(check: Check, nodes: int | None, why: str) -> Finding:
+    """Return the finding that the check could not be measured, for the reason ``why``."""
+    return make_finding(check, nodes, UNMEASURABLE, why=why)
 
 
-def judged(check: Check, nodes: int | None, judgement: Judgement, **more: Any) -> Finding:
-    """A finding from a judgement."""
-    interval = None if judgement.n < 2 else span(judgement.interval)
-    return finding(
-        check, nodes, judgement.outcome, value=finite(judgement.value), interval=interval,
-        bounds=span(judgement.bounds), unit=judgement.unit, n=judgement.n, needed=judgement.needed, **more,
+def finding_from_judgement(check: Check, nodes: int | None, judgement: Judgement, **more: Any) -> Finding:
+    """Return a finding with the judgement's value, interval and outcome."""
+    interval = None if judgement.n < 2 else finite_pair(judgement.interval)
+    return make_finding(
+        check, nodes, judgement.outcome, value=finite_or_none(judgement.value), interval=interval,
+        bounds=finite_pair(judgement.bounds), unit=judgement.unit, n=judgement.n, needed=judgement.needed, **more,
     )  # fmt: skip
 
 
-def finite(value: float | None) -> float | None:
-    """None for what JSON has no number for."""
+def finite_or_none(value: float | None) -> float | None:
+    """Return the value, or None for infinity and NaN, which JSON cannot hold."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def span(pair: Sequence[float]) -> tuple[float | None, float | None]:
-    """Both ends, None where infinite."""
-    return finite(pair[0]), finite(pair[1])
+def finite_pair(pair: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return both ends, None for an infinite one."""
+    return finite_or_none(pair[0]), finite_or_none(pair[1])
 
 
-def failures(runs: Sequence[Measurement]) -> tuple[list[Named], str]:
-    """The runs that did not complete, and what they concern: the machine if only its failures are among them."""
+def failed_runs(runs: Sequence[Measurement]) -> tuple[list[Subject], str]:
+    """Return the runs that did not complete, and their kind: "infrastructure" if the machine failed all of them,
+    otherwise "run".
+    """
     failed = [run for run in runs if not run.completed]
     concerns = "infrastructure" if failed and all(run.state in LOST for run in failed) else "run"
-    return [Named("run", f"{run.entry.campaign}/{run.entry.run}") for run in failed], concerns
+    return [Subject("run", f"{run.entry.campaign}/{run.entry.run}") for run in failed], concerns

@@ -1,4 +1,4 @@
-"""The kinds of checks there are, and from resolved checks and measured runs to findings. Pure."""
+"""The table of check kinds, and their evaluation: from resolved checks and measured runs to findings. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Function = Callable[[Check, Sequence[Measurement], Mapping[str, Any]], list[Find
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of check: what it asks, and what a suite must say for it.
+    """A kind of check: the question that it answers, and what a suite must state for it.
 
-    ``bound``: "needed", "referenced" (looked up in the references where it is not given) or "none"; ``side`` is the one
-    that it must have. ``quantities`` are those it takes; ``probes``: its workload must be a probe; ``scales``: it is
-    judged by node count; ``sized``: it needs a message size.
+    ``bound``: "needed", "referenced" (looked up in the references unless the suite gives one) or "none". ``side``: the
+    side that the bound must have. ``quantities``: the quantities that it accepts. ``probes``: its workload must be a
+    probe. ``scales``: it is judged at each node count. ``sized``: it needs a message size.
     """
 
     judge: Function
@@ -36,41 +36,53 @@ class Kind:
 
 ALL = tuple(QUANTITIES)
 KINDS: dict[str, Kind] = {
-    "available": Kind(node_checks.available, "is every node in service", scales=False),
-    "correct": Kind(node_checks.correct, "is all arithmetic and communication exact", probes=True, scales=False),
+    "available": Kind(node_checks.judge_availability, "is every node in service", scales=False),
+    "correct": Kind(
+        node_checks.judge_correctness, "is all arithmetic and communication exact", probes=True, scales=False
+    ),
     "nodes_alike": Kind(
-        node_checks.nodes_alike, "is no node below the others", "needed", "lower", tuple(PROBED), True, False
+        node_checks.judge_nodes, "is no node below the others", bound="needed", side="lower",
+        quantities=tuple(PROBED), probes=True, scales=False,
     ),
-    "links": Kind(node_checks.links, "is no link below the others", "needed", "lower", (), True, False, sized=True),
+    "links": Kind(
+        node_checks.judge_links, "is no link below the others", bound="needed", side="lower",
+        probes=True, scales=False, sized=True,
+    ),
     "peak": Kind(
-        node_checks.peak, "which share of the chip's stated rate", "needed", "lower", tuple(PEAKS), True, False
+        node_checks.judge_peak, "which share of the chip's stated rate", bound="needed", side="lower",
+        quantities=tuple(PEAKS), probes=True, scales=False,
     ),
-    "completed": Kind(run_checks.completed, "did every run end well"),
-    "reference": Kind(run_checks.reference, "is it as fast as its reference", "referenced", None, ALL),
-    "efficiency": Kind(run_checks.efficiency, "how well does it scale", "needed", "lower"),
-    "quality": Kind(run_checks.quality, "did every run reach its quality target"),
-    "time_to_accuracy": Kind(run_checks.time_to_accuracy, "how soon is it good", "referenced", "upper"),
-    "variation": Kind(run_checks.run_to_run, "are repeats alike", "needed", "upper", ALL),
-    "stability": Kind(run_checks.stability, "does nothing fail for hours"),
+    "completed": Kind(run_checks.judge_completion, "did every run end well"),
+    "reference": Kind(
+        run_checks.judge_reference, "is it as fast as its reference", bound="referenced", quantities=ALL
+    ),
+    "efficiency": Kind(run_checks.judge_scaling, "how well does it scale", bound="needed", side="lower"),
+    "quality": Kind(run_checks.judge_quality, "did every run reach its quality target"),
+    "time_to_accuracy": Kind(
+        run_checks.judge_time_to_accuracy, "how soon is it good", bound="referenced", side="upper"
+    ),
+    "variation": Kind(run_checks.judge_variation, "are repeats alike", bound="needed", side="upper", quantities=ALL),
+    "stability": Kind(run_checks.judge_stability, "does nothing fail for hours"),
 }  # fmt: skip
 
 
-def evaluate(
+def evaluate_checks(
     checks: Sequence[Check], runs: Sequence[Measurement], facts: Mapping[str, Any], final: bool
 ) -> list[Finding]:
-    """Findings of all checks, in order. ``final``: no further repeats will be made, so "needs more" is "undecided".
+    """Return the findings of all checks, in order.
 
-    A run counts for the checks of the phase that it was made for.
+    ``final`` says that no repeats will follow, so "needs more" becomes "undecided". A run counts only for checks of the
+    phase that it was made for.
     """
     found: list[Finding] = []
     for check in checks:
         mine = [run for run in runs if run.entry.workload == check.workload and run.entry.phase == check.phase]
         found += KINDS[check.check].judge(check, mine, facts)
-    return [conclude(finding) for finding in found] if final else found
+    return [conclude_finding(finding) for finding in found] if final else found
 
 
-def conclude(finding: Finding) -> Finding:
-    """What needed more and got no more is undecided."""
+def conclude_finding(finding: Finding) -> Finding:
+    """Return the finding; "needs more" becomes "undecided"."""
     if finding.outcome != MORE:
         return finding
     why = f"{finding.why}; " if finding.why else ""

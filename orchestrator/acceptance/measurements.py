@@ -1,4 +1,4 @@
-"""A run of a record as acceptance sees it: what it measured, read from its folder alone."""
+"""What each run of a record measured, read from the run's folder alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orchestrator.records import RecordError, RunDirectory
 
 Floats = npt.NDArray[np.floating]
 LOST = ("lost", "node-failed")
-"""States that are the machine's fault and not the run's."""
+"""Run states that are the machine's fault."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in a record's index: which workload of which phase it served, and how the scheduler saw it end."""
+    """A run in a record's index: the phase and workload that it served, and how the scheduler saw it end."""
 
     workload: str
     phase: str
@@ -34,14 +34,16 @@ class Entry:
 
     @property
     def folder(self) -> str:
-        """Its folder within the record."""
+        """The run's folder, relative to the record."""
         return f"runs/{self.campaign}/{self.run}"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one run measured. ``throughput`` is the warm one where there is a warm epoch. ``probe`` has the arrays of a
-    probe by name, ranks first; None of other runs. ``own_s``: data and compute time by rank.
+    """What one run measured.
+
+    ``throughput`` is that of the warm epochs where there are any, samples/s. ``own_s`` is each rank's data and compute
+    time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs.
     """
 
     entry: Entry
@@ -65,18 +67,19 @@ class Measurement:
 
     @property
     def completed(self) -> bool:
-        """Whether it ran to its end and its telemetry is whole."""
+        """Whether the run reached its end and its telemetry is whole."""
         return self.state == "completed"
 
     @property
     def node_hosts(self) -> list[str]:
-        """Host by node number."""
+        """The host of each node, by node number."""
         return list(self.hosts[:: self.ranks_per_node])
 
 
-def measurement(record: Path, entry: Entry, folder: Path | None = None) -> Measurement:
-    """Read one run, from its place in the record or from ``folder``. One whose files are missing or damaged counts as
-    failed, with the reason as its cause.
+def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> Measurement:
+    """Read one run from ``folder``, or from its place in the record.
+
+    A run whose files are missing or damaged counts as failed, with the reason as its cause.
     """
     directory = RunDirectory(folder or record / entry.folder)
     manifest = directory.read_manifest()
@@ -115,9 +118,9 @@ def measurement(record: Path, entry: Entry, folder: Path | None = None) -> Measu
     )
 
 
-def measurements(record: Path, entries: Sequence[Entry]) -> list[Measurement]:
-    """All runs of a record, in the order in which they were made. Raises RecordError for a manifest that is missing."""
-    return [measurement(record, entry) for entry in entries]
+def read_measurements(record: Path, entries: Sequence[Entry]) -> list[Measurement]:
+    """Read all runs of a record in the order of their making. Raises RecordError if a manifest is missing."""
+    return [read_measurement(record, entry) for entry in entries]
 
 
-__all__ = ["LOST", "Entry", "Measurement", "RecordError", "measurement", "measurements"]
+__all__ = ["LOST", "Entry", "Measurement", "RecordError", "read_measurement", "read_measurements"]

@@ -1,4 +1,4 @@
-"""A verdict as a page that can be read, printed and filed: the record's index.html."""
+"""The verdict as a page to read, print and file: the record's index.html."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.acceptance.measurements import Measurement, measurements
-from orchestrator.acceptance.node_checks import collect, pairs_of
-from orchestrator.acceptance.presentation import CLASSES, bounds_text, headline, named_text, title, value_text
+from orchestrator.acceptance.measurements import Measurement, read_measurements
+from orchestrator.acceptance.node_checks import add_by_host, pairs_of
+from orchestrator.acceptance.presentation import (
+    CLASSES,
+    bounds_text,
+    check_title,
+    named_text,
+    value_text,
+    verdict_headline,
+)
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, latencies
 from orchestrator.acceptance.record import Record
 from orchestrator.analysis.fleet import bus_bandwidth, node_rates, relative_to_others
@@ -21,12 +28,12 @@ from orchestrator.report.html.plots.figure import Plot
 from orchestrator.report.tables.text import short, with_interval
 
 MOST_NODES = 64
-"""Nodes that the plots of nodes and pairs show: of more, those that failed and the first of the others."""
+"""Nodes in the plots of nodes and pairs. On larger machines the failed ones are shown, then the first of the others."""
 
 
 def write_page(record: Record, document: Mapping[str, Any]) -> Path:
-    """Write index.html with its plots' data into the record. Raises UsageError."""
-    runs = measurements(record.path, record.session().entries)
+    """Write index.html and the data of its plots into the record; return its path. Raises UsageError."""
+    runs = read_measurements(record.path, record.session().entries)
     probes = [run for run in runs if run.probe is not None]
     drawn = [plot for plot in all_plots(document, probes) if plot]
     inventory = read_json(record.path / "inventory.json")
@@ -39,7 +46,7 @@ def write_page(record: Record, document: Mapping[str, Any]) -> Path:
         "index", "acceptance.html", drawn,
         title=f"Acceptance of {document['cluster']}: {document['outcome']}",
         facts=[f"suite {document['suite']}", document["name"], moment(document["started"])],
-        answer=headline(document),
+        answer=verdict_headline(document),
         tiles_of=tile_entries(document), reasons=reason_entries(document),
         contents=[*contents, ("record", "Record")],
         phases=phases, tables=tables,
@@ -48,7 +55,7 @@ def write_page(record: Record, document: Mapping[str, Any]) -> Path:
 
 
 def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures to take away."""
+    """Return the four figures at the top of the page."""
     faulty = [*document["faulty"]["nodes"], *document["faulty"]["links"]]
     counts = document["counts"]
     decided = f"{counts['fail']} fail, {counts['undecided']} undecided, {counts['not measurable']} not measurable"
@@ -65,10 +72,10 @@ def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def reason_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Why the verdict is no better: the checks that failed, then the undecided ones, in words."""
+    """Return the checks that failed, then the undecided ones, with their values and names."""
     return [
         {
-            "outcome": outcome, "tone": CLASSES[outcome], "check": title(check), "named": named_text(check),
+            "outcome": outcome, "tone": CLASSES[outcome], "check": check_title(check), "named": named_text(check),
             "value": f"{value_text(check)}, bound {bounds_text(check)}" if check["value"] is not None else check["why"],
         }
         for outcome in ("fail", "undecided") for check in document["checks"] if check["outcome"] == outcome
@@ -76,10 +83,10 @@ def reason_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A phase with its checks in words."""
+    """Return a phase with its checks as texts."""
     shown = [
         {
-            "title": title(check), "outcome": check["outcome"], "tone": CLASSES[check["outcome"]],
+            "title": check_title(check), "outcome": check["outcome"], "tone": CLASSES[check["outcome"]],
             "value": with_interval(check["value"], check["interval"]), "bound": bounds_text(check),
             "unit": check["unit"], "n": check["n"], "named": named_text(check),
             "remarks": ". ".join(text for text in (check["basis"], check["why"]) if text),
@@ -90,8 +97,8 @@ def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -
 
 
 def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> list[Plot | None]:
-    """The plots, of which some may have nothing to show."""
-    drawn = [plots.margins(document["checks"], [title(check) for check in document["checks"]])]
+    """Return the page's plots, None for one without data."""
+    drawn = [plots.margins(document["checks"], [check_title(check) for check in document["checks"]])]
     if not probes:
         return drawn
     hosts = shown_hosts(document)
@@ -100,7 +107,7 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
         values: dict[str, list[float]] = {}
         for run in probes:
             if run.probe is not None and run.nodes > 1:
-                collect(values, run, relative_to_others(node_rates(run.probe[name], run.ranks_per_node)))
+                add_by_host(values, run, relative_to_others(node_rates(run.probe[name], run.ranks_per_node)))
         kept = {host: values[host] for host in hosts if values.get(host)}
         if kept:
             ratios[quantity] = kept
@@ -119,14 +126,14 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
 
 
 def shown_hosts(document: Mapping[str, Any]) -> list[str]:
-    """All hosts, or those named and the first of the others."""
+    """Return the hosts that the plots show, sorted: at most MOST_NODES, failed ones first."""
     named = [host for host in document["nodes"] if host in document["faulty"]["nodes"]]
     others = [host for host in document["nodes"] if host not in named]
     return sorted([*named[:MOST_NODES], *others[: max(0, MOST_NODES - len(named))]])
 
 
 def message_rows(run: Measurement) -> list[list[float]]:
-    """Bytes, µs, algorithm and bus bandwidth in GB/s of the allreduce over all ranks."""
+    """Return (bytes, µs, algorithm bandwidth GB/s, bus bandwidth GB/s) for each size of an allreduce over all ranks."""
     rows = []
     for size in run.settings["probe"]["sizes"]:
         found = latencies(run, size)
@@ -137,7 +144,7 @@ def message_rows(run: Measurement) -> list[list[float]]:
 
 
 def rate_table(probes: Sequence[Measurement]) -> Table:
-    """What the median node measured."""
+    """Return the table of the median node's rates."""
     rows = []
     for name, quantity in QUANTITIES.items():
         if quantity.of_probe and name not in ("bus_bandwidth", "latency"):
@@ -149,7 +156,7 @@ def rate_table(probes: Sequence[Measurement]) -> Table:
 
 
 def node_table(inventory: Mapping[str, Any]) -> Table:
-    """What each node is made of."""
+    """Return the table of the nodes' hardware and software."""
     rows = []
     for host, facts in inventory.items():
         cpu = facts["processor"]
@@ -176,7 +183,7 @@ def node_table(inventory: Mapping[str, Any]) -> Table:
 
 
 def run_table(runs: Sequence[Measurement]) -> Table:
-    """All runs."""
+    """Return the table of all runs."""
     rows = [
         [
             run.entry.phase, run.entry.workload, f"{run.entry.campaign}/{run.entry.run}", run.state, run.nodes,

@@ -1,4 +1,4 @@
-"""A verdict for people at a terminal."""
+"""The verdict for people at a terminal, and the texts that other forms share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def bounds_text(check: Mapping[str, Any]) -> str:
 
 
 def value_text(check: Mapping[str, Any]) -> str:
-    """Value, interval and unit."""
+    """Return "VALUE [LOW, HIGH] UNIT"."""
     text = with_interval(check["value"], check["interval"])
     return text if check["value"] is None else f"{text} {check['unit']}"
 
 
-def title(check: Mapping[str, Any]) -> str:
-    """What a check is on, without its phase."""
+def check_title(check: Mapping[str, Any]) -> str:
+    """Return the check's kind, quantity, workload, size and node count, without its phase."""
     words = [check["check"].replace("_", " "), check["quantity"] or "", check["workload"] or ""]
     words += [f"{check['size']} B"] if check["size"] else []
     words += [f"{check['nodes']} node{'s' if check['nodes'] > 1 else ''}"] if check["nodes"] else []
@@ -38,7 +38,7 @@ def title(check: Mapping[str, Any]) -> str:
 
 
 def named_text(check: Mapping[str, Any], most: int = 8) -> str:
-    """Whom it names, with values."""
+    """Return the subjects that a check names, with their values."""
     words = [
         f"{one['what']} {one['name']}" + ("" if one["value"] is None else f" ({short(one['value'])})")
         for one in check["named"]
@@ -46,18 +46,18 @@ def named_text(check: Mapping[str, Any], most: int = 8) -> str:
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-def line(check: Mapping[str, Any]) -> str:
-    """A check in one line, with markup."""
+def check_line(check: Mapping[str, Any]) -> str:
+    """Return the check in one line, with Rich's markup."""
     colour = COLOURS[check["outcome"]]
-    text = f"  [{colour}]{check['outcome']:>14}[/{colour}]  {escape(title(check))}: "
+    text = f"  [{colour}]{check['outcome']:>14}[/{colour}]  {escape(check_title(check))}: "
     text += escape(value_text(check))
     text += f", bound {bounds_text(check)}, n = {check['n']}" if check["n"] else ""
     text += f" → [{colour}]{escape(named_text(check))}[/{colour}]" if check["named"] else ""
     return text + (f" ({escape(check['why'])})" if check["why"] else "")
 
 
-def headline(document: Mapping[str, Any]) -> str:
-    """The verdict in a sentence."""
+def verdict_headline(document: Mapping[str, Any]) -> str:
+    """Return the verdict in one or two sentences."""
     counts = document["counts"]
     parts = [f"{counts[name]} {name}" for name in ("pass", "fail", "undecided", "not measurable") if counts[name]]
     text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
@@ -74,20 +74,20 @@ def headline(document: Mapping[str, Any]) -> str:
 
 
 def print_verdict(document: Mapping[str, Any], console: Console) -> None:
-    """The table of checks, then the sentence."""
+    """Print the table of checks, the reasons, then the headline."""
     table = Table(title=f"Acceptance {escape(document['name'])}", title_justify="left")
     for heading in ("phase", "check", "verdict", "value [95 % interval]", "bound", "unit", "n", "named"):
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for check in document["checks"]:
         colour = COLOURS[check["outcome"]]
         table.add_row(
-            escape(check["phase"]), escape(title(check)), f"[{colour}]{check['outcome']}[/{colour}]",
+            escape(check["phase"]), escape(check_title(check)), f"[{colour}]{check['outcome']}[/{colour}]",
             escape(with_interval(check["value"], check["interval"])), bounds_text(check), escape(check["unit"]),
             str(check["n"]), escape(named_text(check)),
         )  # fmt: skip
     console.print(table)
     for check in document["checks"]:
         if check["why"] and check["outcome"] != "pass":
-            console.print(f"  {escape(title(check))}: {escape(check['why'])}", soft_wrap=True, highlight=False)
+            console.print(f"  {escape(check_title(check))}: {escape(check['why'])}", soft_wrap=True, highlight=False)
     colour = COLOURS[document["outcome"]]
-    console.print(f"[{colour}]{escape(headline(document))}[/{colour}]", soft_wrap=True, highlight=False)
+    console.print(f"[{colour}]{escape(verdict_headline(document))}[/{colour}]", soft_wrap=True, highlight=False)

@@ -1,4 +1,4 @@
-"""References with bounds from campaigns that were measured. What comes out is for a person to read and to commit."""
+"""Reference values with bounds, proposed from measured campaigns. A person reads and commits them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.acceptance.measurements import Entry, Measurement, measurement
+from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.references import settings_hash
 from orchestrator.acceptance.suite import Suite
@@ -17,19 +17,20 @@ from orchestrator.errors import UsageError
 from orchestrator.records import RecordError, RunDirectory, read_json_if_whole
 
 LEAST_MARGIN = 0.05
-"""What is closer than 5 % to the reference is nobody's business (the mode of CSCS's published tolerances)."""
+"""Smallest distance of a bound from its value. CSCS's published tolerances are most often 5 % too."""
 SPREADS = 3.0
-"""A bound lies so many spreads of single runs away, where that is more."""
+"""Smallest distance of a bound from its value, in robust spreads of single runs."""
 
 
-def proposal(
+def propose_references(
     suite: Suite, folders: Sequence[Path], basis: str, lower: float | None, upper: float | None
 ) -> dict[str, Any]:
-    """References for the suite's checks that take one. ``basis``: "median" of all values or the "worst" of them.
+    """Return references for those checks of the suite that take one.
 
-    Raises UsageError if a campaign is of another cluster or nothing fits.
+    ``basis`` is "median" or "worst" of the values. Raises UsageError if a campaign ran on another cluster, or if no two
+    runs have the settings of a check.
     """
-    runs = [run for folder in folders for run in read(folder, suite.cluster["name"])]
+    runs = [run for folder in folders for run in read_completed_runs(folder, suite.cluster["name"])]
     found: dict[str, Any] = {}
     for check in suite.checks:
         quantity = "time_to_accuracy" if check.check == "time_to_accuracy" else check.quantity
@@ -37,7 +38,7 @@ def proposal(
             continue
         config = suite.configs[check.workload]
         for nodes in check.nodes:
-            members = [run for run, manifest in runs if run.nodes == nodes and is_of(manifest, config)]
+            members = [run for run, manifest in runs if run.nodes == nodes and has_settings_of(manifest, config)]
             values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
             if len(values) < 2:
                 continue
@@ -50,7 +51,7 @@ def proposal(
                 "nodes": nodes,
                 "quantity": quantity,
                 "size": check.size,
-                **reference(values, quantity, chosen, members),
+                **propose_reference(values, quantity, chosen, members),
                 "settings": settings_hash(config),
             }
     if not found:
@@ -61,10 +62,10 @@ def proposal(
     return {"cluster": suite.cluster["name"], "references": found}
 
 
-def reference(
+def propose_reference(
     values: Sequence[float], quantity: str, chosen: Mapping[str, Any], runs: Sequence[Measurement]
 ) -> dict[str, Any]:
-    """Value and bounds from values of one quantity, with what they rest on."""
+    """Return value, bounds and basis from the values of one quantity."""
     better = QUANTITIES[quantity].higher_is_better
     median, spread = float(np.median(values)), robust_spread(values)
     value = median if chosen["basis"] == "median" else float(min(values) if better else max(values))
@@ -84,14 +85,14 @@ def reference(
     }
 
 
-def is_of(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+def has_settings_of(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     """Whether a run was made with the settings of a workload."""
     same = all(manifest["config"][key] == config[key] for key in ("recipe", "mode", "comm"))
     return same and settings_hash(manifest["config"]) == settings_hash(config)
 
 
-def read(folder: Path, cluster: str) -> list[tuple[Measurement, dict[str, Any]]]:
-    """The completed runs of a campaign's folder with their manifests."""
+def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, dict[str, Any]]]:
+    """Return the completed runs of a campaign's folder, each with its manifest. Raises UsageError."""
     found = []
     for path in sorted(folder.glob("*/manifest.json")):
         manifest = read_json_if_whole(path) or {}
@@ -104,7 +105,7 @@ def read(folder: Path, cluster: str) -> list[tuple[Measurement, dict[str, Any]]]
         result = directory.attempt(max(1, manifest["attempts"])).result
         entry = Entry("", "", spec["campaign"], spec["run"], "completed" if result.is_file() else "failed", None)
         try:
-            run = measurement(folder.parent, entry, path.parent)
+            run = read_measurement(folder.parent, entry, path.parent)
         except RecordError as error:
             raise UsageError(str(error)) from error
         if run.completed:

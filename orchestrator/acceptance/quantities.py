@@ -1,4 +1,4 @@
-"""What can be compared with a reference: one value or several of each run, as the table at the end lists them."""
+"""The quantities that a reference can bound: how each is read from a run, and its unit. The table is at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from orchestrator.analysis.fleet import bus_bandwidth, node_rates
 
 @dataclass(frozen=True)
 class Quantity:
-    """``values(run, size)`` in ``unit``; ``higher_is_better`` says which side a reference bounds."""
+    """A quantity: ``values(run, size)`` returns one or several values of a run in ``unit``.
+
+    ``higher_is_better`` tells which side a reference bounds. ``missing`` says why a run may have no value.
+    """
 
     unit: str
     values: Callable[[Measurement, int | None], Sequence[float]]
@@ -22,8 +25,8 @@ class Quantity:
     missing: str = "no run completed that measures it"
 
 
-def single(name: str) -> Callable[[Measurement, int | None], Sequence[float]]:
-    """An attribute of the run, if it has it."""
+def attribute_values(name: str) -> Callable[[Measurement, int | None], Sequence[float]]:
+    """Return a function that reads the run's attribute ``name``."""
 
     def values(run: Measurement, size: int | None) -> Sequence[float]:
         value = getattr(run, name)
@@ -32,8 +35,10 @@ def single(name: str) -> Callable[[Measurement, int | None], Sequence[float]]:
     return values
 
 
-def median_node(name: str, factor: float) -> Callable[[Measurement, int | None], Sequence[float]]:
-    """Round by round the median over the nodes of a probe's rate."""
+def median_node_values(name: str, factor: float) -> Callable[[Measurement, int | None], Sequence[float]]:
+    """Return a function that gives, for each round of a probe, the median over the nodes of its rate ``name``, times
+    ``factor``.
+    """
 
     def values(run: Measurement, size: int | None) -> Sequence[float]:
         if run.probe is None or name not in run.probe:
@@ -47,13 +52,13 @@ def median_node(name: str, factor: float) -> Callable[[Measurement, int | None],
 
 
 def operations_per_joule(run: Measurement, size: int | None) -> Sequence[float]:
-    """Of the matrix product, by the median node's power while it multiplied."""
-    rates, watts = (median_node(name, 1.0)(run, size) for name in ("matmul_flop_per_s", "power_w"))
+    """Return GFLOP/J of the matrix product for each round: the median node's rate ÷ its power."""
+    rates, watts = (median_node_values(name, 1.0)(run, size) for name in ("matmul_flop_per_s", "power_w"))
     return [1e-9 * rate / power for rate, power in zip(rates, watts, strict=False) if power > 0]
 
 
-def messages(run: Measurement, size: int | None) -> np.ndarray | None:
-    """(rounds,) mean seconds over the ranks of one allreduce of that size over all ranks."""
+def message_seconds(run: Measurement, size: int | None) -> np.ndarray | None:
+    """Return the seconds of one allreduce of ``size`` bytes over all ranks, (rounds,), mean over the ranks."""
     sizes = list(run.settings.get("probe", {}).get("sizes", []))
     if run.probe is None or size not in sizes or run.probe["allreduce_seconds"].shape[1] == 0:
         return None
@@ -61,35 +66,35 @@ def messages(run: Measurement, size: int | None) -> np.ndarray | None:
 
 
 def bandwidths(run: Measurement, size: int | None) -> Sequence[float]:
-    """Bus bandwidth in GB/s."""
-    seconds = messages(run, size)
+    """Return the bus bandwidth of each round, GB/s."""
+    seconds = message_seconds(run, size)
     return [] if seconds is None or size is None else list(1e-9 * bus_bandwidth(seconds, size, len(run.hosts)))
 
 
 def latencies(run: Measurement, size: int | None) -> Sequence[float]:
-    """Microseconds of one allreduce."""
-    seconds = messages(run, size)
+    """Return the duration of one allreduce in each round, µs."""
+    seconds = message_seconds(run, size)
     return [] if seconds is None else list(1e6 * seconds)
 
 
 NO_POWER = "no power counter could be read on the nodes"
 
 QUANTITIES: dict[str, Quantity] = {
-    "throughput": Quantity("samples/s", single("throughput")),
-    "time_to_accuracy": Quantity("s", single("time_to_accuracy"), higher_is_better=False),
-    "matmul": Quantity("TFLOP/s", median_node("matmul_flop_per_s", 1e-12), of_probe=True),
-    "triad": Quantity("GB/s", median_node("triad_bytes_per_s", 1e-9), of_probe=True),
-    "read_shared": Quantity("GB/s", median_node("read_shared_bytes_per_s", 1e-9), of_probe=True),
-    "read_local": Quantity("GB/s", median_node("read_local_bytes_per_s", 1e-9), of_probe=True),
-    "clock": Quantity("MHz", median_node("clock_mhz", 1.0), of_probe=True, missing="no clock could be read"),
+    "throughput": Quantity("samples/s", attribute_values("throughput")),
+    "time_to_accuracy": Quantity("s", attribute_values("time_to_accuracy"), higher_is_better=False),
+    "matmul": Quantity("TFLOP/s", median_node_values("matmul_flop_per_s", 1e-12), of_probe=True),
+    "triad": Quantity("GB/s", median_node_values("triad_bytes_per_s", 1e-9), of_probe=True),
+    "read_shared": Quantity("GB/s", median_node_values("read_shared_bytes_per_s", 1e-9), of_probe=True),
+    "read_local": Quantity("GB/s", median_node_values("read_local_bytes_per_s", 1e-9), of_probe=True),
+    "clock": Quantity("MHz", median_node_values("clock_mhz", 1.0), of_probe=True, missing="no clock could be read"),
     "temperature": Quantity(
         "°C",
-        median_node("temperature_c", 1.0),
+        median_node_values("temperature_c", 1.0),
         higher_is_better=False,
         of_probe=True,
         missing="no temperature could be read",
     ),
-    "power": Quantity("W", median_node("power_w", 1.0), higher_is_better=False, of_probe=True, missing=NO_POWER),
+    "power": Quantity("W", median_node_values("power_w", 1.0), higher_is_better=False, of_probe=True, missing=NO_POWER),
     "energy": Quantity("GFLOP/J", operations_per_joule, of_probe=True, missing=NO_POWER),
     "bus_bandwidth": Quantity("GB/s", bandwidths, of_probe=True),
     "latency": Quantity("µs", latencies, higher_is_better=False, of_probe=True),
@@ -102,4 +107,4 @@ PROBED = {
     "read_local": "read_local_bytes_per_s",
     "clock": "clock_mhz",
 }
-"""Quantities of single nodes, by their names in a probe's telemetry."""
+"""Quantities of single nodes, with their names in a probe's telemetry."""

@@ -31,8 +31,10 @@ KEPT = ("telemetry.h5", "result.json", "failure.json", "mllog.txt", "stdout.txt"
 
 @dataclass
 class Session:
-    """What happened: runs in order, phases that were run, the one after which the suite was stopped, nodes left out
-    from which phase on, and when it all was, seconds since the epoch.
+    """The course of an acceptance: its runs in order, and the phases that were run.
+
+    ``stopped_after`` names the phase whose failure ended it. ``left_out`` lists nodes with the phase after which they
+    were left out. ``started`` and ``ended`` are seconds since the epoch.
     """
 
     started: float
@@ -45,18 +47,18 @@ class Session:
 
     @property
     def campaigns(self) -> list[str]:
-        """Their names, in order."""
+        """The names of its campaigns, in order."""
         return list(dict.fromkeys(entry.campaign for entry in self.entries))
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record's folder."""
+    """The folder of a record."""
 
     path: Path
 
     def write_suite(self, suite: Suite, checks: Sequence[Check]) -> None:
-        """The suite as it is to be judged, without secrets."""
+        """Write suite.json, without secrets."""
         document = {
             "schema": SUITE_SCHEMA,
             "name": suite.name,
@@ -73,30 +75,30 @@ class Record:
         write_json(self.path / "suite.json", redact(document))
 
     def suite(self) -> dict[str, Any]:
-        """The resolved suite. Raises RecordError."""
+        """Read suite.json. Raises RecordError."""
         return read_json(self.path / "suite.json")
 
     def checks(self) -> list[Check]:
-        """The checks of the suite. Raises RecordError."""
+        """Read the checks of suite.json. Raises RecordError."""
         try:
             return [Check.from_dict(values) for values in self.suite()["checks"]]
         except (KeyError, TypeError) as error:
             raise RecordError(f"{self.path / 'suite.json'} is not of this version: {error}") from error
 
     def write_session(self, session: Session) -> None:
-        """The index of runs."""
+        """Write runs.json, the index of runs."""
         write_json(self.path / "runs.json", {"schema": RUNS_SCHEMA, **asdict(session)})
 
     def session(self) -> Session:
-        """The inverse. Raises RecordError."""
+        """Read runs.json. Raises RecordError."""
         values = {name: value for name, value in read_json(self.path / "runs.json").items() if name != "schema"}
         try:
             return Session(**{**values, "entries": [Entry(**entry) for entry in values["entries"]]})
         except (KeyError, TypeError) as error:
             raise RecordError(f"{self.path / 'runs.json'} is not of this version: {error}") from error
 
-    def take(self, directory: RunDirectory, entry: Entry) -> None:
-        """Copy what a run measured and how it ended; not its checkpoints."""
+    def copy_run(self, directory: RunDirectory, entry: Entry) -> None:
+        """Copy a run's manifest, measurements and logs into the record, without its checkpoints."""
         target = RunDirectory(self.path / entry.folder)
         target.path.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(directory.manifest, target.manifest)
@@ -109,34 +111,34 @@ class Record:
 
     def seal(self) -> None:
         """Write the checksums of all files."""
-        write_text(self.path / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums(self.path).items()))
+        write_text(self.path / SUMS, "".join(f"{digest}  {name}\n" for name, digest in checksums_of(self.path).items()))
 
     def broken_seals(self) -> list[str]:
-        """How the files differ from their checksums, a line each; empty if they do not. Raises RecordError."""
+        """Return one line for each file that differs from its checksum. Raises RecordError."""
         try:
             text = (self.path / SUMS).read_text(encoding="utf-8")
         except OSError as error:
             raise RecordError(f"{self.path / SUMS} cannot be read: {error.strerror}") from error
         lines = (line.split("  ", 1) for line in text.splitlines() if line)
         stated = {words[1]: words[0] for words in lines if len(words) == 2}
-        found = sums(self.path)
+        found = checksums_of(self.path)
         broken = [f"{name}: changed" for name in stated if name in found and found[name] != stated[name]]
         broken += [f"{name}: missing" for name in stated if name not in found]
         return broken + [f"{name}: not in {SUMS}" for name in found if name not in stated]
 
 
-def sums(folder: Path) -> dict[str, str]:
-    """SHA-256 by name of all files in a folder but the list of them, sorted."""
+def checksums_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file in a folder but SHA256SUMS itself, sorted by name."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != SUMS:
-            found[name] = digest(path)
+            found[name] = file_digest(path)
     return found
 
 
-def digest(path: Path) -> str:
-    """A file's SHA-256."""
+def file_digest(path: Path) -> str:
+    """Return a file's SHA-256."""
     whole = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -145,7 +147,7 @@ def digest(path: Path) -> str:
 
 
 def inventory_of(inventories: Sequence[tuple[Sequence[str], Mapping[str, Any]]]) -> dict[str, Any]:
-    """What each host is made of, from the probes' (hosts by node, inventory by node number)."""
+    """Return each host's inventory, from the probes' pairs (hosts by node, inventory by node number)."""
     found: dict[str, Any] = {}
     for hosts, by_node in inventories:
         for number, facts in by_node.items():

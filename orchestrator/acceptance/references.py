@@ -25,7 +25,9 @@ from orchestrator.records import document_hash
 
 @dataclass(frozen=True)
 class Entry:
-    """One reference. ``settings`` is the hash of the benchmark's settings that it was measured with, null: any."""
+    """One reference. ``settings`` is the hash of the benchmark settings that it was measured with; None fits any
+    settings.
+    """
 
     benchmark: str
     recipe: str
@@ -43,18 +45,20 @@ class Entry:
     settings: str | None = None
 
     def bound(self) -> dict[str, Any]:
-        """As checks take it."""
+        """Return the reference in the form of a check's bound."""
         return {name: getattr(self, name) for name in ("value", "lower", "upper", "unit", "basis", "source")}
 
 
 def settings_hash(config: Mapping[str, Any]) -> str:
-    """What a reference is for: all of a benchmark's settings."""
+    """Return the hash of a benchmark's settings, twelve hexadecimal digits."""
     return document_hash(config["benchmark"])[:12]
 
 
-def load(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:
-    """The references of a cluster's profile and, laid over them, those of a file. Raises UsageError."""
-    found = entries(cluster["references"], f"cluster={cluster['name']}: references")
+def load_references(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return the references of the cluster profile, replaced by those of the file ``path`` where both have one. Raises
+    UsageError.
+    """
+    found = parse_entries(cluster["references"], f"cluster={cluster['name']}: references")
     if path is None:
         return found
     try:
@@ -67,11 +71,11 @@ def load(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:
         raise UsageError(
             f"references={path} is for cluster={document.get('cluster')}, not for cluster={cluster['name']}."
         )
-    return found | entries(document["references"] or {}, f"references={path}")
+    return found | parse_entries(document["references"] or {}, f"references={path}")
 
 
-def entries(document: Any, where: str) -> dict[str, Entry]:
-    """Checked entries by name. Raises UsageError naming the entry and key."""
+def parse_entries(document: Any, where: str) -> dict[str, Entry]:
+    """Return checked references by name. Raises UsageError that names the entry and the key."""
     if not isinstance(document, Mapping):
         raise UsageError(f"{where}: must be a mapping of names to references.")
     names = {field.name for field in fields(Entry)}
@@ -94,7 +98,7 @@ def entries(document: Any, where: str) -> dict[str, Entry]:
 
 
 def check_bound(bound: Mapping[str, Any], where: str, unit: str | None = None) -> None:
-    """Raise UsageError for a bound that no value can meet, that has no or a wrong unit, or that states no basis."""
+    """Raise UsageError for a bound that no value can meet, that states no basis, or whose unit is missing or wrong."""
     lower, upper = bound["lower"], bound["upper"]
     if not bound["unit"]:
         raise UsageError(f"{where}: the bound has no unit{f'; it is in {unit}' if unit else ''}.")
@@ -110,10 +114,10 @@ def check_bound(bound: Mapping[str, Any], where: str, unit: str | None = None) -
         raise UsageError(f"{where}: {error}.") from error
 
 
-def find(
+def find_reference(
     known: Mapping[str, Entry], config: Mapping[str, Any], quantity: str, size: int | None, nodes: int
 ) -> tuple[Entry | None, str]:
-    """The reference for a quantity of a configuration at a node count, or None and why there is none."""
+    """Return the reference for a quantity of a configuration at a node count, or None with the reason."""
     wanted = {
         "benchmark": config["benchmark"]["name"],
         "recipe": config["recipe"],

@@ -10,10 +10,10 @@ from omegaconf import MISSING
 
 @dataclass
 class WorkloadConfig:
-    """What is run: one configuration of a benchmark, with ``overrides`` as on the command line.
+    """One configuration of a benchmark to run, with ``overrides`` as on the command line.
 
-    ``nodes``: node counts, of which ``all`` means every node in service; one that the machine does not have is left
-    out. ``repeats`` is how often it is run before its checks are looked at first; more are run as they ask for.
+    ``nodes``: node counts; ``all`` means every node in service, and counts that the machine does not have are left out.
+    ``repeats``: runs before the first look; checks may ask for more.
     """
 
     benchmark: str = MISSING
@@ -29,8 +29,10 @@ class WorkloadConfig:
 
 @dataclass
 class BoundConfig:
-    """``(value, lower, upper, unit)``: bounds are relative to the value. ``basis`` says why these, ``source``
-    whether the value was measured on real or stand-in data (null: it does not depend on data).
+    """``(value, lower, upper, unit)``; the bounds are relative to the value.
+
+    ``basis`` explains the numbers. ``source`` says whether the value was measured on real or on stand-in data; null: it
+    does not depend on data.
     """
 
     value: float = 1.0
@@ -43,11 +45,11 @@ class BoundConfig:
 
 @dataclass
 class CheckConfig:
-    """One thing that must hold. ``check`` is one of ``kinds.KINDS``, ``workload`` a name in ``workloads``.
+    """One requirement. ``check`` is a key of ``kinds.KINDS``, ``workload`` a key of ``workloads``.
 
-    ``bound`` holds on every cluster, ``bound_on`` on those that it names. ``nodes``: node counts to judge, null: all
-    that the workload has. ``first`` and ``limit``: repeats before the first look and at most. ``required``: what
-    cannot be measured counts as undecided. ``hours``: how long a stability check keeps on.
+    ``bound`` holds on every cluster, ``bound_on`` on the clusters that it names. ``nodes``: node counts to judge, null:
+    all of the workload. ``first`` and ``limit``: repeats before the first look, and the most. ``required``: a result
+    that is not measurable counts as undecided. ``hours``: how long a stability check repeats its workload.
     """
 
     check: str = MISSING
@@ -66,7 +68,7 @@ class CheckConfig:
 
 @dataclass
 class PhaseConfig:
-    """Checks that belong together; ``stop_on_failure``: when one fails, later phases are not run."""
+    """Checks that belong together. ``stop_on_failure``: later phases are not run once one of them fails."""
 
     name: str = MISSING
     stop_on_failure: bool = False
@@ -75,7 +77,7 @@ class PhaseConfig:
 
 @dataclass
 class SuiteConfig:
-    """An acceptance suite. ``clusters``: the machines that it is for, empty: any."""
+    """An acceptance suite. ``clusters``: the machines that it is for; empty: any machine."""
 
     name: str = MISSING
     summary: str = ""
@@ -86,11 +88,12 @@ class SuiteConfig:
 
 @dataclass
 class AcceptConfig:
-    """What an ``accept`` command says beside ``cluster``, ``results``, ``store`` and ``watch``, which a run has too.
+    """Keys of an ``accept`` command beside ``cluster``, ``results``, ``store`` and ``watch``, which runs have too.
 
-    ``references``: a file of reference values, laid over the cluster profile's. ``nodes``: how many nodes "all" is,
-    null: what the scheduler has in service. ``exclude_faulty``: nodes that the first phase finds faulty take no part in
-    later ones. ``stop_on_failure`` holds for every phase. ``name``: of the record and, with a number, of its campaigns.
+    ``references``: a file of reference values, which take precedence over the cluster profile's. ``nodes``: the node
+    count that "all" means, null: the nodes in service. ``exclude_faulty``: nodes that the first phase finds faulty are
+    left out later. ``stop_on_failure``: holds for every phase. ``name``: of the record and, with a number, of its
+    campaigns.
     """
 
     defaults: list[Any] = field(default_factory=lambda: ["_self_", {"acceptance@suite": "???"}])

@@ -1,4 +1,4 @@
-"""Carries a suite out: phase by phase, more repeats where checks ask for them, everything into the record at once."""
+"""Runs a suite phase by phase, adds the repeats that checks ask for, and writes everything into the record at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.acceptance.findings import FAIL, MORE, Check, Finding
-from orchestrator.acceptance.measurements import Entry, Measurement, measurement
+from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
 from orchestrator.acceptance.record import Record, Session, inventory_of
-from orchestrator.acceptance.suite import Suite, without
-from orchestrator.acceptance.verdict import facts_of, faulty, findings, overall
+from orchestrator.acceptance.suite import Suite, without_nodes
+from orchestrator.acceptance.verdict import all_findings, facts_of, faulty_names, overall_outcome
 from orchestrator.campaign.trained import with_weights
 from orchestrator.plan import science_of
 from orchestrator.records import RunDirectory, document_hash, now, write_json
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MOST_AT_ONCE = 5
-"""Further repeats before the next look; every one of them counts as a look, whether it is taken or not."""
+"""Most further repeats before the next look. The error is shared out over all of them, looked at or not."""
 LOOP_SECONDS = 600
-"""A campaign of a stability loop is about so long."""
+"""Intended length of one campaign of a stability check."""
 
 
 class Acceptance:
-    """One carrying out of a suite."""
+    """One execution of a suite."""
 
     def __init__(self, suite: Suite, record: Record, console: Console) -> None:
         self.suite, self.record, self.console = suite, record, console
@@ -36,23 +36,23 @@ class Acceptance:
         self.checks = list(suite.checks)
         self.number = 0
 
-    def run(self) -> Session:
-        """All phases."""
+    def run_suite(self) -> Session:
+        """Run all phases and return the session."""
         self.record.write_suite(self.suite, self.checks)
         self.record.write_session(self.session)
         for phase in self.suite.phases:
             self.console.print(f"[bold]phase {phase['name']}[/bold]", highlight=False)
             self.session.ran.append(phase["name"])
             found = self.run_phase(phase["name"])
-            self.tell(found)
+            self.print_findings(found)
             if self.session.interrupted:
                 break
-            if overall(found) == FAIL and phase["stop_on_failure"]:
+            if overall_outcome(found) == FAIL and phase["stop_on_failure"]:
                 self.session.stopped_after = phase["name"]
                 break
-            self.leave_out(found, phase["name"])
+            self.leave_out_faulty(found, phase["name"])
         self.session.ended = now()
-        self.keep()
+        self.write_index()
         write_json(
             self.record.path / "inventory.json",
             inventory_of([(run.node_hosts, run.inventory) for run in self.runs if run.inventory]),
@@ -60,29 +60,29 @@ class Acceptance:
         return self.session
 
     def run_phase(self, phase: str) -> list[Finding]:
-        """Run what its checks are about, until all are decided or at their limit; returns its findings."""
+        """Run a phase's workloads until its checks are decided or at their limit; return its findings."""
         checks = [check for check in self.checks if check.phase == phase]
         loops = [check for check in checks if check.check == "stability"]
         once = dict.fromkeys(
             check.workload for check in checks if check.workload and check.workload not in {c.workload for c in loops}
         )
-        self.conduct(phase, {name: self.suite.configs[name] for name in once})
+        self.run_campaign(phase, {name: self.suite.configs[name] for name in once})
         for check in loops:
-            self.loop(check)
+            self.repeat_for_hours(check)
         while not self.session.interrupted:
-            found = findings(checks, self.runs, self.facts(), self.session, final=False)
-            needed = self.needed(found)
+            found = all_findings(checks, self.runs, self.facts(), self.session, final=False)
+            needed = self.further_runs(found)
             if not needed:
                 break
-            self.conduct(phase, needed)
-        return findings(checks, self.runs, self.facts(), self.session, final=True)
+            self.run_campaign(phase, needed)
+        return all_findings(checks, self.runs, self.facts(), self.session, final=True)
 
     def facts(self) -> dict[str, Any]:
-        """What checks know of the machine."""
+        """Return the facts about the machine that checks use."""
         return facts_of(self.record.suite())
 
-    def needed(self, found: Sequence[Finding]) -> dict[str, dict[str, Any]]:
-        """Configurations of the further runs that undecided checks ask for, by workload."""
+    def further_runs(self, found: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+        """Return configurations, by workload, of the repeats that undecided checks ask for."""
         asked: dict[str, dict[int, int]] = {}
         for finding in found:
             if finding.outcome != MORE or finding.workload is None:
@@ -103,8 +103,8 @@ class Acceptance:
             for name, scales in asked.items()
         }
 
-    def conduct(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
-        """Run configurations as one campaign, each by its workload's name, and take the runs into the record."""
+    def run_campaign(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Run configurations, keyed by workload, as one campaign, and copy its runs into the record."""
         from orchestrator.campaign.conduct import conduct
 
         chosen = {name: config for name, config in configs.items() if config["nodes"]}
@@ -120,21 +120,21 @@ class Acceptance:
         for stored in outcome.records:
             run = stored.run
             entry = Entry(names[run["config_hash"]], phase, run["campaign"], run["run"], run["state"], run["cause"])
-            self.record.take(RunDirectory(outcome.folder / run["run"]), entry)
+            self.record.copy_run(RunDirectory(outcome.folder / run["run"]), entry)
             self.session.entries.append(entry)
-            self.runs.append(measurement(self.record.path, entry))
+            self.runs.append(read_measurement(self.record.path, entry))
         self.session.interrupted = outcome.interrupted
-        self.keep()
+        self.write_index()
 
-    def loop(self, check: Check) -> None:
-        """Run a stability check's workload over and over for its hours; a failure does not end it."""
+    def repeat_for_hours(self, check: Check) -> None:
+        """Repeat a stability check's workload for the check's hours. A failed run does not end it."""
         assert check.workload is not None
         deadline = time.monotonic() + 3600 * check.hours
         repeats, begin = 1, time.monotonic()
         while time.monotonic() < deadline and not self.session.interrupted:
             began = time.monotonic()
             config = self.suite.configs[check.workload]
-            self.conduct(check.phase, {check.workload: {**config, "repeats": repeats}})
+            self.run_campaign(check.phase, {check.workload: {**config, "repeats": repeats}})
             if not config["nodes"]:
                 return
             each = max(0.1, (time.monotonic() - began) / repeats)
@@ -144,9 +144,9 @@ class Acceptance:
                 f"stability: {(time.monotonic() - begin) / 3600:.2f} of {check.hours:g} h", highlight=False
             )  # fmt: skip
 
-    def leave_out(self, found: Sequence[Finding], phase: str) -> None:
-        """If that is wanted, go on without the nodes that the phase found faulty."""
-        names = faulty(found, "node")
+    def leave_out_faulty(self, found: Sequence[Finding], phase: str) -> None:
+        """With ``exclude_faulty``, continue without the nodes that the phase found faulty."""
+        names = faulty_names(found, "node")
         if not names or not self.suite.exclude_faulty:
             return
         if self.suite.nodes.states is None:
@@ -155,20 +155,20 @@ class Acceptance:
         if self.suite.count - len(names) < 1:
             self.console.print("[yellow]exclude_faulty: no node would be left; going on with all[/yellow]")
             return
-        self.suite = without(self.suite, names)
+        self.suite = without_nodes(self.suite, names)
         later = [check for check in self.suite.checks if check.phase not in self.session.ran]
         self.checks = [check for check in self.checks if check.phase in self.session.ran] + later
         self.session.left_out += [{"node": name, "after": phase, "by": "exclude_faulty"} for name in names]
         self.record.write_suite(self.suite, self.checks)
         self.console.print(f"[yellow]left out from here on: {', '.join(names)}[/yellow]", highlight=False)
 
-    def keep(self) -> None:
-        """The index of runs as it now is."""
+    def write_index(self) -> None:
+        """Write the index of runs as it is now."""
         self.record.write_session(self.session)
 
-    def tell(self, found: Sequence[Finding]) -> None:
-        """One line a finding, as progress."""
-        from orchestrator.acceptance.presentation import line
+    def print_findings(self, found: Sequence[Finding]) -> None:
+        """Print one line for each finding."""
+        from orchestrator.acceptance.presentation import check_line
 
         for finding in found:
-            self.console.print(line(finding.to_dict()), highlight=False, soft_wrap=True)
+            self.console.print(check_line(finding.to_dict()), highlight=False, soft_wrap=True)

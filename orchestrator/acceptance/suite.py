@@ -1,6 +1,6 @@
-"""From an ``accept`` command line to a resolved suite: what is run, what is checked, against which bounds.
+"""From an ``accept`` command line to a resolved suite: workloads, checks and bounds.
 
-Everything that can be wrong is found here, before any job.
+Every mistake in a suite is found here, before any job is submitted.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from orchestrator.launch.slurm.nodes import Nodes, nodes_of
 
 PRIMARY = "accept"
 SHARED = ("cluster", "results", "store", "watch")
-"""Keys of an ``accept`` command that are a run's too."""
+"""Keys of an ``accept`` command that every run takes too."""
 FEWEST_TIMES = 5
-"""Runs of a time to accuracy (MLPerf's rule for vision and for HPC)."""
+"""Fewest runs of a time to accuracy (MLPerf's rule for vision and for HPC)."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A resolved suite. ``configs`` are the runs' configurations by workload, ``nodes`` the machine's and
-    ``count`` how many of them "all" means.
+    """A resolved suite. ``configs`` are the runs' configurations by workload, ``nodes`` those of the machine. ``count``
+    is the node count that "all" means.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Suite:
     count: int
 
 
-def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What concerns the suite, and what goes to every run."""
+def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides that concern the suite, and those that go to every run."""
     ours: list[str] = []
     runs: list[str] = []
     for word in overrides:
@@ -63,7 +63,7 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def compose_suite(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
-    """The accept configuration, resolved. Raises UsageError."""
+    """Return the resolved ``accept`` configuration. Raises UsageError."""
     named = [word for word in words if word.startswith("suite=")]
     ConfigStore.instance().store(name=PRIMARY, node=AcceptConfig)
     with hydra_session(config_dir):
@@ -81,22 +81,22 @@ def compose_suite(words: Sequence[str], config_dir: str | None) -> dict[str, Any
             resolved = OmegaConf.to_container(config, resolve=True)
             OmegaConf.merge(OmegaConf.structured(AcceptConfig), resolved)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UsageError(f"suite {name}: {complaint(error)}") from error
+            raise UsageError(f"suite {name}: {key_complaint(error)}") from error
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
 
 
-def complaint(error: Exception) -> str:
-    """The line of an exception, or of what caused it, that names the key; else what composing says of it."""
+def key_complaint(error: Exception) -> str:
+    """Return the line of an exception or its cause that names the key; otherwise what ``explain`` makes of it."""
     chain = [error, error.__cause__, error.__context__]
     lines = [line.strip() for one in chain if one is not None for line in str(one).splitlines()]
     naming = [line for line in lines if "Key '" in line or "not in '" in line or "full_key" in line]
     return "; ".join(dict.fromkeys(naming)) or explain(error)
 
 
-def resolve(overrides: Sequence[str], config_dir: str | None) -> Suite:
-    """The suite of a command line, checked. Raises UsageError."""
-    ours, shared = split(overrides)
+def resolve_suite(overrides: Sequence[str], config_dir: str | None) -> Suite:
+    """Return the checked suite of a command line. Raises UsageError."""
+    ours, shared = split_overrides(overrides)
     accept = compose_suite(ours, config_dir)
     settings = accept["suite"]
     where = f"suite {settings['name']}"
@@ -105,15 +105,15 @@ def resolve(overrides: Sequence[str], config_dir: str | None) -> Suite:
         raise UsageError(f"{where} is for cluster={' or '.join(settings['clusters'])}, not for cluster={cluster_name}.")
     if not settings["workloads"] or not settings["phases"]:
         raise UsageError(f"{where}: a suite has workloads and phases.")
-    used(settings, where)
+    check_names(settings, where)
     configs = {
         name: workload_config(workload, f"{where}: workload {name}", shared, config_dir)
         for name, workload in settings["workloads"].items()
     }
     cluster: dict[str, Any] = next(iter(configs.values()))["cluster"]
     nodes = nodes_of(cluster)
-    count = node_count(accept["nodes"], nodes, cluster)
-    known = references.load(accept["references"], cluster)
+    count = resolve_node_count(accept["nodes"], nodes, cluster)
+    known = references.load_references(accept["references"], cluster)
     phases = [
         {"name": phase["name"], "stop_on_failure": phase["stop_on_failure"] or accept["stop_on_failure"]}
         for phase in settings["phases"]
@@ -122,16 +122,16 @@ def resolve(overrides: Sequence[str], config_dir: str | None) -> Suite:
         settings["name"], settings, cluster, configs, [], phases, nodes, known, accept["exclude_faulty"],
         accept["name"], count,
     )  # fmt: skip
-    return at_count(whole, count)
+    return with_node_count(whole, count)
 
 
-def at_count(suite: Suite, count: int) -> Suite:
-    """The suite with "all" meaning so many nodes. Raises UsageError for checks that no run could satisfy."""
+def with_node_count(suite: Suite, count: int) -> Suite:
+    """Return the suite with "all" meaning ``count`` nodes. Raises UsageError for checks that no run could satisfy."""
     where = f"suite {suite.name}"
     configs = {}
     for name, config in suite.configs.items():
         wanted = suite.settings["workloads"][name]["nodes"]
-        configs[name] = {**config, "nodes": counts(wanted, count, f"{where}: workload {name}")}
+        configs[name] = {**config, "nodes": resolve_node_counts(wanted, count, f"{where}: workload {name}")}
         if configs[name]["nodes"]:
             validate(configs[name])
     checks = [
@@ -142,19 +142,19 @@ def at_count(suite: Suite, count: int) -> Suite:
     return replace(suite, configs=configs, checks=checks)
 
 
-def without(suite: Suite, faulty: Sequence[str]) -> Suite:
-    """The suite on the machine without some nodes, which the scheduler is told to leave out."""
+def without_nodes(suite: Suite, faulty: Sequence[str]) -> Suite:
+    """Return the suite for the machine without the ``faulty`` nodes, which the scheduler is told to exclude."""
     left_out = sorted({*suite.nodes.left_out, *faulty})
     nodes = replace(suite.nodes, left_out=left_out)
     slurm = {**suite.cluster["slurm"], "exclude": ",".join(left_out)}
     cluster = {**suite.cluster, "slurm": slurm}
     configs = {name: {**config, "cluster": cluster} for name, config in suite.configs.items()}
     count = min(suite.count - len(faulty), len(nodes.usable))
-    return at_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)
+    return with_node_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)
 
 
-def used(settings: Mapping[str, Any], where: str) -> None:
-    """Raise UsageError for kinds and workloads that do not exist, and for names given twice."""
+def check_names(settings: Mapping[str, Any], where: str) -> None:
+    """Raise UsageError for unknown kinds and workloads, and for phases of one name."""
     names = [phase["name"] for phase in settings["phases"]]
     if len(set(names)) != len(names):
         raise UsageError(f"{where}: two phases have the same name.")
@@ -171,7 +171,7 @@ def used(settings: Mapping[str, Any], where: str) -> None:
 def workload_config(
     workload: Mapping[str, Any], where: str, shared: Sequence[str], config_dir: str | None
 ) -> dict[str, Any]:
-    """A run's configuration. Raises UsageError naming the workload."""
+    """Return a run's configuration. Raises UsageError that names the workload."""
     words = [f"{key}={workload[key]}" for key in ("benchmark", "mode", "comm", "scale", "repeats", "seed")]
     words += [f"recipe={workload['recipe']}"] if workload["recipe"] else []
     try:
@@ -180,8 +180,8 @@ def workload_config(
         raise UsageError(f"{where}: {error}") from error
 
 
-def node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, Any]) -> int:
-    """What "all" means."""
+def resolve_node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, Any]) -> int:
+    """Return the node count that "all" means. Raises UsageError if the machine does not have so many."""
     usable = len(nodes.usable) if nodes.states is not None else None
     if asked is None:
         if usable == 0:
@@ -192,8 +192,8 @@ def node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, Any]) -> i
     return asked
 
 
-def counts(value: Any, count: int, where: str) -> list[int]:
-    """Node counts of a workload, those that the machine has, in order and none twice."""
+def resolve_node_counts(value: Any, count: int, where: str) -> list[int]:
+    """Return the workload's node counts that the machine has, in order, each once."""
     found = []
     for item in value if isinstance(value, list) else [value]:
         if item != "all" and (isinstance(item, bool) or not isinstance(item, int) or item < 1):
@@ -213,17 +213,17 @@ def resolve_check(
     cluster: str,
     where: str,
 ) -> Check:
-    """A check with its bounds. Raises UsageError for what no run could satisfy."""
+    """Return a check with its bounds. Raises UsageError for a check that no run could satisfy."""
     kind = KINDS[check["check"]]
     here = f"{where}: phase {phase}, check {check['check']}"
     here += f" of {check['workload']}" if check["workload"] else ""
     config = configs.get(check["workload"] or "")
-    sanity(check, kind, config, here)
+    check_consistency(check, kind, config, here)
     scales: list[int] = config["nodes"] if config else []
     if check["nodes"] is not None:
         # A count that the machine does not have stays, to be reported as not measurable.
         listed = check["nodes"] if isinstance(check["nodes"], list) else [check["nodes"]]
-        scales = counts([count if item == "all" else item for item in listed], sys.maxsize, here)
+        scales = resolve_node_counts([count if item == "all" else item for item in listed], sys.maxsize, here)
     bounds: dict[str, dict[str, Any]] = {}
     problems: dict[str, str] = {}
     quantity = check["quantity"] or {"time_to_accuracy": "time_to_accuracy"}.get(check["check"])
@@ -238,20 +238,20 @@ def resolve_check(
         raise UsageError(f"{here}: it needs a bound (value, lower or upper, unit, basis).")
     elif kind.bound == "referenced" and config and quantity:
         for nodes in scales:
-            entry, problem = references.find(known, config, quantity, check["size"], nodes)
+            entry, problem = references.find_reference(known, config, quantity, check["size"], nodes)
             if entry is None:
                 problems[str(nodes)] = problem
             else:
                 bounds[str(nodes)] = entry.bound()
     for bound in bounds.values():
-        same_data(bound, config, here)
+        check_data_source(bound, config, here)
     return Check(
         phase, check["check"], check["workload"], check["quantity"], check["size"], scales, bounds, problems,
         check["first"], check["limit"], check["allowed"], check["hours"], check["required"],
     )  # fmt: skip
 
 
-def sanity(check: Mapping[str, Any], kind: Kind, config: Mapping[str, Any] | None, here: str) -> None:
+def check_consistency(check: Mapping[str, Any], kind: Kind, config: Mapping[str, Any] | None, here: str) -> None:
     """Raise UsageError for keys that do not go together."""
     quantity = check["quantity"]
     if kind.quantities and check["check"] != "variation" and quantity not in kind.quantities:
@@ -277,8 +277,8 @@ def sanity(check: Mapping[str, Any], kind: Kind, config: Mapping[str, Any] | Non
         raise UsageError(f"{here}: hours={check['hours']}: say for how long nothing may fail, as in hours: 24.")
 
 
-def same_data(bound: Mapping[str, Any], config: Mapping[str, Any] | None, here: str) -> None:
-    """A reference measured on stand-in data says nothing of real data, nor the other way round."""
+def check_data_source(bound: Mapping[str, Any], config: Mapping[str, Any] | None, here: str) -> None:
+    """Raise UsageError if the bound was measured on stand-in data and the workload reads real data, or the reverse."""
     if config is None or bound["source"] is None:
         return
     source = config["benchmark"]["dataset"].get("source")

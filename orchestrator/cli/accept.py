@@ -33,9 +33,9 @@ def accept(arguments: Sequence[str]) -> int:
         raise UsageError("accept takes one suite at a time: -m is for runs.")
     from orchestrator.acceptance.record import Record
     from orchestrator.acceptance.session import Acceptance
-    from orchestrator.acceptance.suite import resolve
+    from orchestrator.acceptance.suite import resolve_suite
 
-    suite = resolve(options.overrides, options.config_dir)
+    suite = resolve_suite(options.overrides, options.config_dir)
     results = Path.cwd() / next(iter(suite.configs.values()))["results"]
     name = suite.record_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{suite.name}-{suite.cluster['name']}"
     if not NAME.fullmatch(name):
@@ -50,7 +50,7 @@ def accept(arguments: Sequence[str]) -> int:
     console = common.stderr_console()
     console.print(f"record: {record.path}", highlight=False, soft_wrap=True)
     try:
-        Acceptance(suite, record, console).run()
+        Acceptance(suite, record, console).run_suite()
     except UsageError:
         if not any(record.path.glob("runs/*")):
             # Nothing was submitted, so there is nothing to keep.
@@ -63,15 +63,15 @@ def accept(arguments: Sequence[str]) -> int:
 
 def conclude(record: Any, as_json: bool) -> int:
     """Write the verdict in all its forms, seal the record and print; returns the exit code."""
-    from orchestrator.acceptance.junit import junit
+    from orchestrator.acceptance.junit import render_junit
     from orchestrator.acceptance.page import write_page
     from orchestrator.acceptance.presentation import print_verdict
-    from orchestrator.acceptance.verdict import verdict
+    from orchestrator.acceptance.verdict import verdict_document
     from orchestrator.records import write_json, write_text
 
-    document = verdict(record)
+    document = verdict_document(record)
     write_json(record.path / "verdict.json", document)
-    write_text(record.path / "verdict.xml", junit(document))
+    write_text(record.path / "verdict.xml", render_junit(document))
     page = write_page(record, document)
     record.seal()
     if as_json:
@@ -89,7 +89,7 @@ def verify(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(list(arguments))
     from orchestrator.acceptance.record import SUMS, Record
-    from orchestrator.acceptance.verdict import differences, verdict
+    from orchestrator.acceptance.verdict import document_differences, verdict_document
     from orchestrator.records import RecordError, read_json
 
     record = Record(options.folder)
@@ -97,7 +97,7 @@ def verify(arguments: Sequence[str]) -> int:
         raise UsageError(f"{options.folder} is no acceptance record: there is no verdict.json in it.")
     try:
         broken = record.broken_seals()
-        changed = differences(read_json(record.path / "verdict.json"), verdict(record))
+        changed = document_differences(read_json(record.path / "verdict.json"), verdict_document(record))
     except RecordError as error:
         broken, changed = [str(error)], []
     document = {
@@ -123,19 +123,23 @@ def verify(arguments: Sequence[str]) -> int:
 def propose(arguments: Sequence[str]) -> int:
     """References with bounds from campaigns that were measured, as YAML for a person to review."""
     options = common.parse(arguments, "accept propose")
-    from orchestrator.acceptance.propose import proposal
-    from orchestrator.acceptance.suite import resolve
+    from orchestrator.acceptance.propose import propose_references
+    from orchestrator.acceptance.suite import resolve_suite
 
     ours = {word.partition("=")[0]: word.partition("=")[2] for word in options.overrides}
     known = ("campaigns", "basis", "lower", "upper")
     if "campaigns" not in ours:
         raise UsageError("Say which measured campaigns: accept propose suite=NAME campaigns=A,B cluster=NAME.")
-    suite = resolve([word for word in options.overrides if word.partition("=")[0] not in known], options.config_dir)
+    suite = resolve_suite(
+        [word for word in options.overrides if word.partition("=")[0] not in known], options.config_dir
+    )
     if ours.get("basis", "median") not in ("median", "worst"):
         raise UsageError(f"basis={ours['basis']} is not known.{nearest(ours['basis'], ['median', 'worst'])}")
     results = Path.cwd() / next(iter(suite.configs.values()))["results"]
     folders = common.campaign_folders(ours["campaigns"].strip("[]").split(","), results)
-    document = proposal(suite, folders, ours.get("basis", "median"), margin(ours, "lower"), margin(ours, "upper"))
+    document = propose_references(
+        suite, folders, ours.get("basis", "median"), margin(ours, "lower"), margin(ours, "upper")
+    )
     if options.json:
         common.print_json({"schema": "orchestrator.references/1", **document})
     else:

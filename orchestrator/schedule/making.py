@@ -152,7 +152,7 @@ def check_sweep(schedule: Schedule) -> None:
 
 def check_suite(schedule: Schedule) -> None:
     """Raise UsageError unless there is such an acceptance suite, for this cluster, and its launcher."""
-    from orchestrator.acceptance.suite import compose_suite, resolve
+    from orchestrator.acceptance.suite import compose_suite, resolve_suite
     from orchestrator.campaign.preflight import check_launcher
 
     words = schedule.words(schedule.name)[1:]
@@ -162,7 +162,7 @@ def check_suite(schedule: Schedule) -> None:
         raise UsageError(
             f'{error} To run a plain campaign, say sweep="benchmark=stemdl scale=weak nodes=[1,2]".'
         ) from error
-    suite = resolve([word for word in words if "=" in word], schedule.config_dir)
+    suite = resolve_suite([word for word in words if "=" in word], schedule.config_dir)
     check_launcher(next(iter(suite.configs.values())))
 
 

@@ -13,7 +13,7 @@ import yaml
 from commands import Answer, Command
 
 from orchestrator.acceptance.page import reason_entries
-from orchestrator.acceptance.suite import resolve
+from orchestrator.acceptance.suite import resolve_suite
 from orchestrator.errors import UsageError
 
 SUITE = {
@@ -178,7 +178,7 @@ def refused(tmp_path: Path, change: object, *words: str) -> str:
     """The message that a changed suite is refused with."""
     site = suite_file(tmp_path / "site", change)
     with pytest.raises(UsageError) as refusal:
-        resolve(["suite=small", *words], site)
+        resolve_suite(["suite=small", *words], site)
     return str(refusal.value)
 
 
@@ -227,4 +227,4 @@ def test_references_of_another_cluster_and_suites_that_do_not_exist_are_refused(
 
 @pytest.mark.parametrize("suite", ["ci", "weekly", "facility"])
 def test_the_suites_that_are_shipped_resolve(suite: str) -> None:
-    assert resolve([f"suite={suite}", "cluster=local", "nodes=4"], None).checks
+    assert resolve_suite([f"suite={suite}", "cluster=local", "nodes=4"], None).checks

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.acceptance.findings import Check, Named
-from orchestrator.acceptance.kinds import evaluate
+from orchestrator.acceptance.findings import Check, Subject
+from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.measurements import Entry, Measurement
 from orchestrator.acceptance.verdict import faulty_links
 from orchestrator.analysis.fleet import bus_bandwidth
@@ -65,7 +65,7 @@ def probe(rates: Any = None, pair_seconds: Any = None, nodes: int = 4, rounds: i
 
 
 def only(checked: Check, *runs: Measurement, final: bool = True) -> Any:
-    (found,) = evaluate([checked], runs, FACTS, final)
+    (found,) = evaluate_checks([checked], runs, FACTS, final)
     return found
 
 
@@ -98,8 +98,8 @@ def test_one_slow_link_between_sound_nodes_is_named_as_a_link() -> None:
 
 
 def test_a_link_of_a_node_that_another_check_found_faulty_is_not_blamed() -> None:
-    slow_node = replace(only(check("correct"), probe()), outcome="fail", named=[Named("node", "n2")])
-    slow_link = replace(slow_node, named=[Named("link", "n2–n5"), Named("link", "n1–n4")])
+    slow_node = replace(only(check("correct"), probe()), outcome="fail", named=[Subject("node", "n2")])
+    slow_link = replace(slow_node, named=[Subject("link", "n2–n5"), Subject("link", "n1–n4")])
     assert faulty_links([slow_link]) == ["n1–n4", "n2–n5"]
     assert faulty_links([slow_node, slow_link]) == ["n1–n4"]
 
@@ -121,7 +121,7 @@ def test_a_rate_is_a_share_of_the_peak_that_the_profile_states() -> None:
     bound = {"value": 1.0, "lower": -0.6, "upper": None, "unit": "× peak"}
     assert only(check("peak", quantity="matmul", bound=bound), probe()).value == pytest.approx(0.5, rel=0.02)
     without = {**FACTS, "cluster": {"accelerator": {}}}
-    (found,) = evaluate([check("peak", quantity="matmul", bound=bound)], [probe()], without, True)
+    (found,) = evaluate_checks([check("peak", quantity="matmul", bound=bound)], [probe()], without, True)
     assert (found.outcome, "accelerator.peak_fp32_tflops" in found.why) == ("not measurable", True)
 
 
