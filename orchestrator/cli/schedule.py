@@ -44,14 +44,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(places: Sequence[str], words: Sequence[str], options: argparse.Namespace) -> int:
     """What the clock starts."""
-    from orchestrator.schedule.sweep import Start, start
+    from orchestrator.schedule.sweep import Start, start_sweep
 
     if not places:
         schedule = find(words, options)
         folder = schedule.folder
     else:
         folder = Path(places[0]).resolve()
-    outcome = start(folder, Start(options.catch_up, options.now, options.resubmit, options.quiet))
+    outcome = start_sweep(folder, Start(options.catch_up, options.now, options.resubmit, options.quiet))
     if options.json:
         common.print_json({
             "schema": SCHEMA, "action": "run", "sweep": outcome.sweep, "reason": outcome.reason, "code": outcome.code,
@@ -63,7 +63,7 @@ def run(places: Sequence[str], words: Sequence[str], options: argparse.Namespace
 
 def find(words: Sequence[str], options: argparse.Namespace) -> Any:
     """The installed schedule that the words mean: by its name, or by cluster and suite as far as they tell it apart."""
-    from orchestrator.schedule.definition import installed
+    from orchestrator.schedule.definition import installed_schedules
 
     given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
     results = Path(given.get("results", "results")).resolve()
@@ -72,7 +72,7 @@ def find(words: Sequence[str], options: argparse.Namespace) -> Any:
         raise UsageError(
             f"An installed schedule is meant by cluster=, suite=, name= and results=, not {min(unknown)}=."
         )
-    known = installed(results)
+    known = installed_schedules(results)
     meant = [
         schedule for schedule in known
         if all(getattr(schedule, key) == given[key] for key in ("name", "cluster", "suite") if key in given)
@@ -90,14 +90,14 @@ def find(words: Sequence[str], options: argparse.Namespace) -> Any:
 
 def show(words: Sequence[str], options: argparse.Namespace) -> int:
     """The exact units and where they go, of a schedule to be or of one that is; without any word, which there are."""
-    from orchestrator.schedule.definition import installed
-    from orchestrator.schedule.presentation import describe, print_list, print_schedule
+    from orchestrator.schedule.definition import installed_schedules
+    from orchestrator.schedule.presentation import describe_schedule, print_list, print_schedule
 
     given = {word.partition("=")[0].removeprefix("schedule.") for word in words}
     if "when" not in given:
         results = Path(dict(word.split("=", 1) for word in words).get("results", "results")).resolve()
         if given <= {"results"}:
-            documents = [describe(schedule, "") for schedule in installed(results)]
+            documents = [describe_schedule(schedule, "") for schedule in installed_schedules(results)]
             if options.json:
                 common.print_json({"schema": SCHEMA, "action": "list", "schedules": documents})
             else:
@@ -105,11 +105,11 @@ def show(words: Sequence[str], options: argparse.Namespace) -> int:
             return EXIT_OK
         schedule, scheduler = find(words, options), ""
     else:
-        from orchestrator.schedule.making import check_sweep, make
+        from orchestrator.schedule.making import check_sweep, make_schedule
 
-        schedule, scheduler = make(words, options.config_dir, Path.cwd())
+        schedule, scheduler = make_schedule(words, options.config_dir, Path.cwd())
         check_sweep(schedule)
-    document = describe(schedule, scheduler)
+    document = describe_schedule(schedule, scheduler)
     if options.json:
         common.print_json({"schema": SCHEMA, "action": "show", **document})
     else:
@@ -119,16 +119,16 @@ def show(words: Sequence[str], options: argparse.Namespace) -> int:
 
 def install(words: Sequence[str], options: argparse.Namespace) -> int:
     """Check all of it, then put it there; again changes nothing."""
-    from orchestrator.schedule.installation import install as put
-    from orchestrator.schedule.making import check_channels, check_sweep, make
-    from orchestrator.schedule.presentation import describe, print_installed
+    from orchestrator.schedule.installation import install_schedule as put
+    from orchestrator.schedule.making import check_channels, check_sweep, make_schedule
+    from orchestrator.schedule.presentation import describe_schedule, print_installed
 
-    schedule, scheduler = make(words, options.config_dir, Path.cwd())
+    schedule, scheduler = make_schedule(words, options.config_dir, Path.cwd())
     check_sweep(schedule)
     if schedule.notify["check"]:
         check_channels(schedule)
     schedule, changed = put(schedule, scheduler)
-    document = describe(schedule, scheduler)
+    document = describe_schedule(schedule, scheduler)
     if options.json:
         common.print_json({"schema": SCHEMA, "action": "install", "changed": changed, **document})
     else:
@@ -138,8 +138,8 @@ def install(words: Sequence[str], options: argparse.Namespace) -> int:
 
 def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     """Take away what install put there; logs, history and results stay."""
-    from orchestrator.schedule.installation import remove as take_away
-    from orchestrator.schedule.installation import remove_lost
+    from orchestrator.schedule.installation import remove_lost_schedule
+    from orchestrator.schedule.installation import remove_schedule as take_away
 
     words = [word for word in words if not word.removeprefix("schedule.").startswith(("when=", "via=", "sweep="))]
     try:
@@ -147,7 +147,7 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     except UsageError:
         given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
         name = given.get("name") or "-".join(given.get(key, "") for key in ("suite", "cluster"))
-        left = remove_lost(Path(given.get("results", "results")).resolve(), name)
+        left = remove_lost_schedule(Path(given.get("results", "results")).resolve(), name)
         if not left:
             raise
         if options.json:
@@ -166,7 +166,7 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
 def try_out(words: Sequence[str], options: argparse.Namespace) -> int:
     """Send a message that says it is a trial to everybody whom the schedule would tell."""
     from orchestrator.notification.base import DeliveryError
-    from orchestrator.notification.channels import channels
+    from orchestrator.notification.channels import wanted_channels
     from orchestrator.notification.message import Message
     from orchestrator.schedule.sweep import history_link
 
@@ -178,7 +178,7 @@ def try_out(words: Sequence[str], options: argparse.Namespace) -> int:
     )
     message = Message(f"{schedule.title}: a trial", lines, history_link(schedule), datetime.now().timestamp())
     found = []
-    for channel in channels(schedule.notify):
+    for channel in wanted_channels(schedule.notify):
         try:
             channel.send(message)
             found.append({"channel": channel.name, "target": channel.target, "trouble": None})

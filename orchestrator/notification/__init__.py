@@ -1,1 +1,1 @@
-"""Telling people: by mail, by webhook, and by keeping what could not be sent until it can."""
+"""Messages to people by mail and by webhook. Messages that could not be sent are kept and tried again."""

@@ -1,4 +1,4 @@
-"""What every way to reach people offers: each takes the ``notify`` configuration and a message."""
+"""The interface of a channel to people. A channel takes the ``notify`` configuration and sends messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.notification.message import Message
 
 
 class DeliveryError(OrchestratorError):
-    """A message did not go out; the text says to whom, why, and holds no secret."""
+    """A message was not sent. The text names the target and the reason, and holds no secret."""
 
 
 class Channel(ABC):
@@ -28,25 +28,26 @@ class Channel(ABC):
     @property
     @abstractmethod
     def wanted(self) -> bool:
-        """Whether the configuration asks for it."""
+        """Whether the configuration asks for this channel."""
 
     @property
     @abstractmethod
     def target(self) -> str:
-        """To whom, without secrets."""
+        """The receiver, without secrets."""
 
     @abstractmethod
     def check(self) -> None:
-        """Raise DeliveryError unless it is complete and its server answers. Sends nothing."""
+        """Raise DeliveryError unless the settings are complete and the server answers. Nothing is sent."""
 
     @abstractmethod
     def send(self, message: Message) -> None:
-        """Send it. Raises DeliveryError."""
+        """Send the message. Raises DeliveryError."""
 
 
-def secret(group: Mapping[str, Any], name: str, key: str) -> str | None:
-    """A secret out of the file ``NAME_file`` or the variable ``NAME_env`` that the configuration names; None if neither
-    is named. Raises DeliveryError where one is named and has nothing.
+def read_secret(group: Mapping[str, Any], name: str, key: str) -> str | None:
+    """Read a secret from the file ``NAME_file`` or the environment variable ``NAME_env`` that the configuration names.
+
+    Returns None if it names neither. Raises DeliveryError if the named one is missing or empty.
     """
     file, variable = group[f"{name}_file"], group[f"{name}_env"]
     if file:

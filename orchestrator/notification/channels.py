@@ -1,4 +1,4 @@
-"""The ways to reach people, as a table."""
+"""The table of channels to people."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from orchestrator.notification.webhook import Webhook
 CHANNELS: tuple[type[Channel], ...] = (Mail, Webhook)
 
 
-def channels(notify: Mapping[str, Any]) -> list[Channel]:
-    """Those that the configuration asks for."""
+def wanted_channels(notify: Mapping[str, Any]) -> list[Channel]:
+    """Return the channels that the configuration asks for."""
     return [channel for channel in (kind(notify) for kind in CHANNELS) if channel.wanted]

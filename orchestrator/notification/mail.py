@@ -1,4 +1,4 @@
-"""E-mail, by a mail server or by the site's sendmail."""
+"""E-mail, through a mail server or through the site's sendmail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
-from orchestrator.notification.base import Channel, DeliveryError, secret
+from orchestrator.notification.base import Channel, DeliveryError, read_secret
 from orchestrator.notification.message import Message
 
 TLS = ("none", "starttls", "tls")
@@ -20,35 +20,37 @@ SENDMAILS = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
 
 
 class Mail(Channel):
-    """``notify.mail`` and ``notify.smtp``."""
+    """Sends to ``notify.mail.to``, by ``notify.smtp`` or by sendmail."""
 
     name = "mail"
 
     @property
     def wanted(self) -> bool:
-        """Somebody must be named."""
+        """Whether anybody is named."""
         return bool(self.notify["mail"]["to"])
 
     @property
     def target(self) -> str:
-        """Whom, and by what."""
+        """The addresses, and the server or program that carries the mail."""
         return f"{', '.join(self.notify['mail']['to'])} by {self.server or self.sendmail or 'sendmail'}"
 
     @property
     def server(self) -> str | None:
-        """Host and port of the mail server, if there is one."""
+        """Host and port of the mail server, or None."""
         smtp = self.notify["smtp"]
         return f"{smtp['host']}:{smtp['port']}" if smtp["host"] else None
 
     @property
     def sendmail(self) -> str | None:
-        """The site's sendmail, if there is one."""
+        """Path of the site's sendmail, or None."""
         given = self.notify["mail"]["sendmail"]
         candidates = (given,) if given else (*SENDMAILS, shutil.which("sendmail") or "")
         return next((path for path in candidates if path and Path(path).is_file()), None)
 
     def check(self) -> None:
-        """Addresses, then the mail server's greeting and login, or that there is a sendmail."""
+        """Check the addresses, then that the mail server accepts the login or that there is a sendmail. Raises
+        DeliveryError.
+        """
         for address in self.notify["mail"]["to"]:
             if "@" not in address and (self.server or not address.isidentifier()):
                 raise DeliveryError(f"notify.mail.to: {address!r} is no address")
@@ -64,7 +66,7 @@ class Mail(Channel):
             )
 
     def send(self, message: Message) -> None:
-        """To all at once."""
+        """Send one mail to all addresses. Raises DeliveryError."""
         mail = self.compose(message)
         if not self.server:
             self.hand_to_sendmail(mail)
@@ -73,10 +75,10 @@ class Mail(Channel):
             try:
                 connection.send_message(mail)
             except (smtplib.SMTPException, OSError) as error:
-                raise DeliveryError(f"{self.server}: {explain(error)}") from error
+                raise DeliveryError(f"{self.server}: {explain_error(error)}") from error
 
     def compose(self, message: Message) -> EmailMessage:
-        """As it goes out."""
+        """Return the message as a mail with its headers."""
         mail = EmailMessage()
         mail["Subject"] = "[orchestrator] " + " ".join(message.subject.split())
         mail["From"] = self.notify["mail"]["sender"] or f"{getpass.getuser()}@{socket.getfqdn()}"
@@ -89,9 +91,9 @@ class Mail(Channel):
         return mail
 
     def connect(self) -> smtplib.SMTP:
-        """A connection, encrypted and logged in as configured. Raises DeliveryError."""
+        """Return a connection, encrypted and logged in as configured. Raises DeliveryError."""
         smtp = self.notify["smtp"]
-        password = secret(smtp, "password", "notify.smtp")
+        password = read_secret(smtp, "password", "notify.smtp")
         context = ssl.create_default_context()
         connection: smtplib.SMTP | None = None
         try:
@@ -107,10 +109,12 @@ class Mail(Channel):
         except (smtplib.SMTPException, OSError) as error:
             if connection is not None:
                 connection.close()
-            raise DeliveryError(f"notify.smtp.host: {self.server}: {explain(error)}") from error
+            raise DeliveryError(f"notify.smtp.host: {self.server}: {explain_error(error)}") from error
 
     def hand_to_sendmail(self, mail: EmailMessage) -> None:
-        """-t: the recipients are in the message; -oi: a line with a dot alone ends nothing."""
+        """Pass the mail to sendmail. ``-t`` takes the recipients from the mail; ``-oi`` keeps a line with a single dot
+        from ending it.
+        """
         program = self.sendmail
         if program is None:
             raise DeliveryError("there is no sendmail on this machine; name a mail server with notify.smtp.host")
@@ -125,8 +129,8 @@ class Mail(Channel):
             raise DeliveryError(f"{program}: {words}")
 
 
-def explain(error: Exception) -> str:
-    """One line; a server's own words where it said any."""
+def explain_error(error: Exception) -> str:
+    """Return the error in one line, with the server's own text if it sent one."""
     if isinstance(error, smtplib.SMTPResponseException):
         words = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return f"{error.smtp_code} {words}"

@@ -1,4 +1,4 @@
-"""What people are told."""
+"""The message that every channel sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Message:
-    """A subject, three lines, and where to read on. ``written``: seconds since the epoch."""
+    """A subject, three lines, and a link to the full history. ``written`` is in seconds since the epoch."""
 
     subject: str
     lines: tuple[str, ...]
@@ -19,15 +19,15 @@ class Message:
 
     @property
     def text(self) -> str:
-        """All of it as plain text."""
+        """The whole message as plain text."""
         host = socket.gethostname()
         return "\n".join([*self.lines, self.link, "", f"(sent by `python -m orchestrator schedule` on {host})"])
 
     def to_dict(self) -> dict[str, Any]:
-        """For the spool."""
+        """Return the message as the spool keeps it."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Message:
-        """The inverse."""
+        """Return the message that ``to_dict`` turned into ``values``."""
         return cls(values["subject"], tuple(values["lines"]), values["link"], values["written"])

@@ -1,4 +1,4 @@
-"""Messages on their way: written down before the first try, deleted after it went out, tried again until then."""
+"""The spool of messages: each is written before the first try and deleted once it was sent."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.notification.base import Channel, DeliveryError
-from orchestrator.notification.channels import channels
+from orchestrator.notification.channels import wanted_channels
 from orchestrator.notification.message import Message
 from orchestrator.records import now, read_json_if_whole, write_json
 
 SCHEMA = "orchestrator.message/1"
 
 
-def post(spool: Path, notify: Mapping[str, Any], message: Message) -> list[Path]:
-    """Write the message down, once for each channel; ``deliver`` sends it."""
+def post_message(spool: Path, notify: Mapping[str, Any], message: Message) -> list[Path]:
+    """Write the message into the spool, once for each channel; return the files. ``deliver_messages`` sends them."""
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = []
-    for channel in channels(notify):
+    for channel in wanted_channels(notify):
         path = spool / f"{message.written:.6f}-{channel.name}.json"
         write_json(path, {"schema": SCHEMA, "channel": channel.name, "tries": 0, **message.to_dict()})
         paths.append(path)
     return paths
 
 
-def waiting(spool: Path) -> list[Path]:
-    """What has not gone out, oldest first."""
+def waiting_messages(spool: Path) -> list[Path]:
+    """Return the files of messages that were not sent yet, oldest first."""
     return sorted(spool.glob("*.json"))
 
 
-def deliver(
+def deliver_messages(
     spool: Path,
     notify: Mapping[str, Any],
     tell: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[str]:
-    """Send all that waits; returns why some did not go out, one line a channel. Those stay.
+    """Send all waiting messages; return one line for each channel that failed.
 
-    A channel is tried ``notify.attempts`` times, with pauses that double; then what waits for it is left for the next
-    time, in the order in which it was written.
+    A channel is tried ``notify.attempts`` times, with pauses that double. If it fails, its messages stay in the spool,
+    in order, for the next call.
     """
-    known = {channel.name: channel for channel in channels(notify)}
+    known = {channel.name: channel for channel in wanted_channels(notify)}
     troubles: dict[str, str] = {}
-    for path in waiting(spool):
+    for path in waiting_messages(spool):
         document = read_json_if_whole(path)
         name = str((document or {}).get("channel"))
         if document is None or name in troubles:
@@ -52,7 +52,7 @@ def deliver(
         if name not in known:
             troubles[name] = f"{path}: the configuration has no {name} any more"
             continue
-        error = attempt(known[name], Message.from_dict(document), notify, sleep)
+        error = try_to_send(known[name], Message.from_dict(document), notify, sleep)
         if error is None:
             path.unlink()
             tell(f"sent to {known[name].target}: {document['subject']}")
@@ -62,10 +62,10 @@ def deliver(
     return list(troubles.values())
 
 
-def attempt(
+def try_to_send(
     channel: Channel, message: Message, notify: Mapping[str, Any], sleep: Callable[[float], None]
 ) -> str | None:
-    """Send one message; the last error if it never went out."""
+    """Send one message; return the last error if every try failed, otherwise None."""
     error = ""
     for number in range(max(1, notify["attempts"])):
         if number:

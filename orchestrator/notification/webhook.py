@@ -1,4 +1,4 @@
-"""A chat's incoming webhook, in the JSON that Slack fixed and others take (Mattermost, Rocket.Chat)."""
+"""A chat's incoming webhook, with the JSON of Slack, which Mattermost and Rocket.Chat accept too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.notification.base import Channel, DeliveryError, secret
+from orchestrator.notification.base import Channel, DeliveryError, read_secret
 from orchestrator.notification.message import Message
 
 SECTION_LIMIT = 3000
@@ -17,34 +17,34 @@ SECTION_LIMIT = 3000
 
 
 class Webhook(Channel):
-    """``notify.webhook``."""
+    """Posts to the address of ``notify.webhook``."""
 
     name = "webhook"
 
     @property
     def wanted(self) -> bool:
-        """An address must be given, or where it is."""
+        """Whether an address is given, or a file or variable that holds it."""
         return any(self.notify["webhook"].values())
 
     @property
     def target(self) -> str:
-        """The server alone: the path of such an address is a secret."""
+        """The server's name. The rest of the address is a secret."""
         try:
             return urlsplit(self.url()).netloc.rpartition("@")[2]
         except DeliveryError as error:
             return str(error)
 
     def url(self) -> str:
-        """The address. Raises DeliveryError."""
+        """Return the address. Raises DeliveryError."""
         group = self.notify["webhook"]
-        found = group["url"] or secret(group, "url", "notify.webhook") or ""
+        found = group["url"] or read_secret(group, "url", "notify.webhook") or ""
         parts = urlsplit(found)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeliveryError("notify.webhook.url is no http:// or https:// address")
         return str(found)
 
     def check(self) -> None:
-        """Whether the server can be reached; nothing is sent, since all that is sent to it is shown to people."""
+        """Raise DeliveryError unless the server can be reached. Nothing is sent, since people would see it."""
         parts = urlsplit(self.url())
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
@@ -53,8 +53,8 @@ class Webhook(Channel):
             raise DeliveryError(f"notify.webhook.url: {self.target}: {error.strerror or error}") from error
 
     def send(self, message: Message) -> None:
-        """One POST; any answer but 2xx is an error."""
-        body = json.dumps(payload(message), ensure_ascii=False).encode()
+        """Send one POST request. Raises DeliveryError for any answer but 2xx."""
+        body = json.dumps(slack_payload(message), ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "orchestrator"}
         request = urllib.request.Request(self.url(), data=body, headers=headers, method="POST")
         try:
@@ -68,19 +68,19 @@ class Webhook(Channel):
             raise DeliveryError(f"{self.target}: {getattr(reason, 'strerror', None) or reason}") from error
 
 
-def payload(message: Message) -> dict[str, Any]:
-    """``text`` is what notifications show and what servers without blocks take."""
-    lines = "\n".join(f"• {escaped(line)}" for line in message.lines)
+def slack_payload(message: Message) -> dict[str, Any]:
+    """Return the JSON of the message. ``text`` is shown in notifications, and by servers without blocks."""
+    lines = "\n".join(f"• {escape_markup(line)}" for line in message.lines)
     return {
-        "text": "\n".join([f"*{escaped(message.subject)}*", lines, escaped(message.link)]),
+        "text": "\n".join([f"*{escape_markup(message.subject)}*", lines, escape_markup(message.link)]),
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": message.subject[:150]}},
             {"type": "section", "text": {"type": "mrkdwn", "text": lines[:SECTION_LIMIT]}},
-            {"type": "context", "elements": [{"type": "mrkdwn", "text": escaped(message.link)}]},
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": escape_markup(message.link)}]},
         ],
     }
 
 
-def escaped(text: str) -> str:
-    """The three characters that Slack's markup gives a meaning."""
+def escape_markup(text: str) -> str:
+    """Escape the three characters that have a meaning in Slack's markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,1 +1,3 @@
-"""The scheduled sweep of a cluster: when it runs, what starts it, what it runs, and what it tells people."""
+"""Scheduled sweeps of a cluster: their times, the back ends that start them, their runs, and the messages
+about them.
+"""

@@ -1,14 +1,14 @@
-"""What is scheduled, as a document in the schedule's folder: whatever starts the sweep needs to know this folder alone.
+"""The definition of a schedule, a document in the schedule's folder. A back end needs to know this folder alone.
 
 RESULTS/schedule/NAME/
   schedule.json   the definition, resolved when it was installed
   start           the script that every back end starts; it sets the environment
   state.json      the last slot that was run, and how it ended
-  told.json       what people were told last
-  log/            one file a sweep, the last ``keep_logs`` of them
-  spool/          messages that could not be delivered yet
+  told.json       the alarms that people were told of
+  log/            a file for each sweep, the newest ``keep_logs`` of them
+  spool/          messages that were not sent yet
   history/        the HTML history
-RESULTS/schedule/lock-CLUSTER.json   held by the sweep of that cluster that runs now
+RESULTS/schedule/lock-CLUSTER.json   held by the running sweep of that cluster
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ CARRIED = (
     "PATH", "LD_LIBRARY_PATH", "MODULEPATH", "MODULESHOME", "LMOD_CMD", "BASH_ENV", "TZ", "LANG",
     "SLURM_CONF", "ORCHESTRATOR_CONFIG_DIR", "PGHOST", "PGPORT", "PGPASSFILE", "PGSERVICEFILE",
 )  # fmt: skip
-"""Variables of the shell that installs which the sweep finds again: cron and its kin start with hardly any."""
+"""Variables of the installing shell that the sweep gets too: cron and similar programs set almost none."""
 
 
 @dataclass
 class Schedule:
-    """A scheduled sweep. ``overrides``: the words for cluster, results folder and store, as they were given;
-    ``settings`` and ``notify``: the resolved configuration groups (config/schema_schedule.py); ``created``: seconds
-    since the epoch.
+    """A scheduled sweep.
+
+    ``overrides``: the arguments for cluster, results folder and store, as given. ``settings`` and ``notify``: the
+    resolved configuration groups (config/schema_schedule.py). ``created``: seconds since the epoch.
     """
 
     name: str
@@ -66,17 +67,17 @@ class Schedule:
 
     @property
     def folder(self) -> Path:
-        """Where it lives."""
+        """The schedule's folder."""
         return Path(self.results) / FOLDER / self.name
 
     @property
     def identity(self) -> str:
-        """What its lines, units and jobs are known by: its name, and which results folder it belongs to."""
+        """The name that its crontab lines, units and jobs carry: unique to the name and the results folder."""
         return f"{self.name}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
     @property
     def timing(self) -> Timing:
-        """When."""
+        """The times of its sweeps."""
         return Timing(self.when)
 
     @property
@@ -86,16 +87,16 @@ class Schedule:
 
     @property
     def end(self) -> datetime | None:
-        """The moment from which on nothing is run."""
-        return expiry(self.until) if self.until else None
+        """The moment after which no sweep is started, or None."""
+        return parse_expiry(self.until) if self.until else None
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The suite and cluster, for people."""
         return f"{self.suite or 'sweep'} of {self.cluster}"
 
-    def words(self, campaign: str) -> list[str]:
-        """The command line, without ``python -m orchestrator``, of one sweep."""
+    def command_words(self, campaign: str) -> list[str]:
+        """Return the arguments of ``python -m orchestrator`` for one sweep."""
         common = [*self.overrides, *(["--config-dir", self.config_dir] if self.config_dir else []), "--json"]
         if self.sweep:
             return ["run", *shlex.split(self.sweep), f"campaign={campaign}", *common]
@@ -103,17 +104,17 @@ class Schedule:
         return ["accept", f"suite={self.suite}", f"name={campaign}", *more, *common]
 
     def write(self) -> None:
-        """Into its folder, which only its owner may read: it says where people are reached."""
+        """Write the definition into its folder. Only the owner may read it, since it holds people's addresses."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_json(self.folder / "schedule.json", {"schema": SCHEMA, **asdict(self)})
 
-    def same(self, other: Schedule | None) -> bool:
-        """Whether the other says the same, whenever it was made."""
+    def is_same_as(self, other: Schedule | None) -> bool:
+        """Whether the other schedule is equal, apart from the time of its making."""
         return other is not None and asdict(self) == {**asdict(other), "created": self.created}
 
 
-def read(folder: Path) -> Schedule:
-    """The schedule of a folder. Raises UsageError where there is none."""
+def read_schedule(folder: Path) -> Schedule:
+    """Return the schedule of a folder. Raises UsageError if there is none."""
     path = folder / "schedule.json"
     if not path.exists():
         raise UsageError(f"There is no schedule in {folder}; make one with `schedule install`.")
@@ -122,19 +123,19 @@ def read(folder: Path) -> Schedule:
         names = {item.name for item in fields(Schedule)}
         schedule = Schedule(**{key: value for key, value in document.items() if key in names})
         # One that an earlier version wrote lacks what came since.
-        schedule.settings = completed(asdict(ScheduleConfig()), schedule.settings)
-        schedule.notify = completed(asdict(NotifyConfig()), schedule.notify)
+        schedule.settings = fill_in_defaults(asdict(ScheduleConfig()), schedule.settings)
+        schedule.notify = fill_in_defaults(asdict(NotifyConfig()), schedule.notify)
         return schedule
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} cannot be read: {error}; make it again with `schedule install`.") from error
 
 
-def completed(defaults: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A group of settings with what it lacks."""
+def fill_in_defaults(defaults: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings ``given``, completed with ``defaults`` at every level."""
     return {
         **given,
         **{
-            key: completed(value, given[key])
+            key: fill_in_defaults(value, given[key])
             if key in given and isinstance(value, dict) and value
             else given.get(key, value)
             for key, value in defaults.items()
@@ -142,13 +143,13 @@ def completed(defaults: dict[str, Any], given: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def installed(results: Path) -> list[Schedule]:
-    """All schedules of a results folder."""
-    return [read(path.parent) for path in sorted((results / FOLDER).glob("*/schedule.json"))]
+def installed_schedules(results: Path) -> list[Schedule]:
+    """Return all schedules of a results folder."""
+    return [read_schedule(path.parent) for path in sorted((results / FOLDER).glob("*/schedule.json"))]
 
 
-def expiry(text: str) -> datetime:
-    """The end of a day, or a moment, in local time. Raises UsageError."""
+def parse_expiry(text: str) -> datetime:
+    """Return the moment that the text names, or the end of the day that it names, in local time. Raises UsageError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -158,8 +159,8 @@ def expiry(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=local_zone())
 
 
-def carried(environment: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
-    """What the sweep's environment is to be, from this shell's and the configuration."""
+def carried_environment(environment: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sweep's environment, from this shell's and from the configuration."""
     found = {name: environment[name] for name in CARRIED if environment.get(name)}
     path = os.pathsep.join(dict.fromkeys([str(PROJECT), *environment.get("PYTHONPATH", "").split(os.pathsep)]))
     return {**found, "PYTHONPATH": path.rstrip(os.pathsep), **settings["environment"]}

@@ -1,4 +1,4 @@
-"""Which of a schedule's moments is to be run now: each once, and of those missed the last alone."""
+"""Decides which moment of a schedule is run now. Each is run once; of several missed moments only the last is."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from orchestrator.schedule.timing import Timing
 
 SKEW = timedelta(seconds=30)
-"""So much the clock of whoever starts a sweep may be ahead of this machine's."""
+"""Time by which the clock of the host that starts a sweep may be ahead of this machine's."""
 TRIES = 2
-"""A slot whose sweep ended with the machine is run again, but not for ever."""
+"""A sweep that the machine cut off is run again, up to this number of tries."""
 COUNTED = 1000
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What was done about a moment: ``tries`` sweeps begun; ``done`` once one of them ended, however it ended."""
+    """A moment and its state: ``tries`` sweeps were begun, and ``done`` is True once one of them ended in any way."""
 
     moment: datetime
     tries: int
@@ -25,7 +25,9 @@ class Slot:
 
 @dataclass(frozen=True)
 class Due:
-    """The moment to be run, or why nothing is. ``missed``: earlier moments that nothing was run for."""
+    """The moment to run, or with ``reason`` why nothing is run. ``missed`` counts the earlier moments that were not
+    run.
+    """
 
     moment: datetime
     reason: str | None
@@ -33,12 +35,14 @@ class Due:
     tries: int = 1
 
 
-def due(
+def decide_due(
     timing: Timing, last: Slot | None, installed: datetime, moment: datetime, catch_up: bool, late: timedelta,
     asked_to_catch_up: bool = False,
 ) -> Due:  # fmt: skip
-    """What a start at ``moment`` is for. ``last``: the slot handled last; none before the schedule was ``installed``
-    counts. ``asked_to_catch_up``: the start is for the sake of what may have been missed, not of a moment come.
+    """Return the slot that a start at ``moment`` serves.
+
+    ``last`` is the slot that was handled last. Moments before the schedule was ``installed`` do not count.
+    ``asked_to_catch_up``: the start only looks for missed moments.
     """
     slot = timing.newest(moment + SKEW)
     since = last.moment if last else installed

@@ -1,4 +1,6 @@
-"""One sweep as a process of its own, so that whatever becomes of it, what follows is done: collect, compare, tell."""
+"""One sweep as a process of its own. Whatever happens to it, its runs are collected and compared, and people
+are told.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,13 @@ from orchestrator.errors import EXIT_FAILED
 from orchestrator.schedule.definition import Schedule
 
 GRACE_SECONDS = 90.0
-"""So long a sweep that was told to end may take to cancel its jobs and to collect what they measured."""
+"""Time that an interrupted sweep has to cancel its jobs and to collect their measurements."""
 LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How a sweep ended. ``document``: what it printed, if it did. ``stopped``: why it was ended early."""
+    """The end of a sweep. ``document``: the JSON that it printed, if any. ``stopped``: why it was ended early."""
 
     code: int
     document: dict[str, Any] | None
@@ -34,19 +36,19 @@ class Execution:
 
 
 class Interruption:
-    """Set by SIGTERM or SIGINT: whoever started the sweep wants it ended."""
+    """Set by SIGTERM or SIGINT, which ask to end the sweep."""
 
     def __init__(self) -> None:
         self.signal: str | None = None
 
     def set(self, number: int, frame: FrameType | None) -> None:
-        """The handler."""
+        """Handle the signal."""
         self.signal = signal.Signals(number).name
 
 
 @contextmanager
-def interruption() -> Iterator[Interruption]:
-    """Note those signals instead of dying of them."""
+def note_interruption() -> Iterator[Interruption]:
+    """Record SIGTERM and SIGINT within the context instead of dying of them."""
     noted = Interruption()
     before = {number: signal.signal(number, noted.set) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -57,17 +59,19 @@ def interruption() -> Iterator[Interruption]:
 
 
 def sweep_environment(schedule: Schedule) -> dict[str, str]:
-    """This environment without what a surrounding Slurm job says of itself: the sweep submits jobs of its own."""
+    """Return this environment without the variables of a surrounding Slurm job, since the sweep submits jobs of its
+    own.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SBATCH_", "PMIX_"))}
     if "SLURM_CONF" in os.environ:
         kept["SLURM_CONF"] = os.environ["SLURM_CONF"]
     return kept | schedule.environment
 
 
-def execute(
+def run_sweep_process(
     schedule: Schedule, words: Sequence[str], log: TextIO, noted: Interruption, tell: Callable[[str], None]
 ) -> Execution:
-    """Run the orchestrator with these words to its end, or to the schedule's time limit."""
+    """Run ``python -m orchestrator`` with ``words`` until it ends or reaches the schedule's time limit."""
     limit = 60 * schedule.settings["time_limit_min"]
     started = time.monotonic()
     output = schedule.folder / "log" / "sweep.json"
@@ -90,19 +94,19 @@ def execute(
                 stopped = f"ended at its time limit of {schedule.settings['time_limit_min']:g} min"
             if stopped:
                 tell(f"the sweep is {stopped}: cancelling what is in flight")
-                end(child)
+                end_process(child)
                 break
             time.sleep(LOOK_SECONDS)
         answer.seek(0)
         document = whole_document(answer.read())
     return Execution(
         EXIT_FAILED if child.returncode < 0 else child.returncode, document, time.monotonic() - started, stopped,
-        last_words(Path(log.name), beginning),
+        last_line_of(Path(log.name), beginning),
     )  # fmt: skip
 
 
-def end(child: subprocess.Popen[str]) -> None:
-    """Ctrl-C, upon which a sweep cancels its jobs and collects; death if that does not help."""
+def end_process(child: subprocess.Popen[str]) -> None:
+    """Send SIGINT, at which a sweep cancels its jobs and collects. Kill it after GRACE_SECONDS."""
     child.send_signal(signal.SIGINT)
     try:
         child.wait(GRACE_SECONDS)
@@ -112,7 +116,7 @@ def end(child: subprocess.Popen[str]) -> None:
 
 
 def whole_document(text: str) -> dict[str, Any] | None:
-    """The JSON object that a sweep printed; None where it is none."""
+    """Return the JSON object that a sweep printed, None if it printed none."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -120,8 +124,8 @@ def whole_document(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def last_words(log: Path, beginning: int) -> str:
-    """The last line that the sweep wrote, for what went wrong before there was a run."""
+def last_line_of(log: Path, beginning: int) -> str:
+    """Return the last line that the sweep wrote: the reason, if it failed before there was a run."""
     with log.open("rb") as file:
         file.seek(beginning)
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Putting a schedule there and taking it away: its folder, and what its back end keeps of it."""
+"""Installs and removes schedules: the folder, and the entries of the back end."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from pathlib import Path
 
 from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.records import write_text
-from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose
-from orchestrator.schedule.definition import Schedule, read
-from orchestrator.schedule.templates import render
+from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose_back_end
+from orchestrator.schedule.definition import Schedule, read_schedule
+from orchestrator.schedule.templates import render_template
 
 
 def start_script(schedule: Schedule) -> str:
-    """The script that every back end starts."""
-    return render(
+    """Return the script that every back end starts."""
+    return render_template(
         "start", identity=schedule.identity, directory=schedule.directory, environment=schedule.environment,
         python=schedule.python, folder=str(schedule.folder),
     )  # fmt: skip
 
 
-def existing(schedule: Schedule) -> Schedule | None:
-    """What is installed under the schedule's name."""
-    return read(schedule.folder) if (schedule.folder / "schedule.json").exists() else None
+def read_installed(schedule: Schedule) -> Schedule | None:
+    """Return the installed schedule of this name, or None."""
+    return read_schedule(schedule.folder) if (schedule.folder / "schedule.json").exists() else None
 
 
-def install(schedule: Schedule, scheduler: str) -> tuple[Schedule, bool]:
-    """Install it, in place of what has its name; returns it as it is kept, and whether anything changed.
+def install_schedule(schedule: Schedule, scheduler: str) -> tuple[Schedule, bool]:
+    """Install the schedule in place of any other of its name; return it as stored, and whether anything changed.
 
-    Raises UsageError where no back end can be had, BackEndError where one fails: then what was there is there still.
+    Raises UsageError if no back end works here, BackEndError if one fails. The earlier schedule then stays.
     """
-    before = existing(schedule)
+    before = read_installed(schedule)
     if schedule.via == "auto" and before is not None and BACK_ENDS[before.via]().missing(before) is None:
         # Installed again, it stays where it is.
         schedule.via = before.via
-    back_end = choose(schedule.via, schedule, scheduler)
+    back_end = choose_back_end(schedule.via, schedule, scheduler)
     schedule.via = back_end.name
-    if schedule.same(before) and before is not None:
+    if schedule.is_same_as(before) and before is not None:
         schedule = before
     schedule.write()
     write_text(schedule.start, start_script(schedule))
@@ -45,7 +45,7 @@ def install(schedule: Schedule, scheduler: str) -> tuple[Schedule, bool]:
         changed = back_end.install(schedule)
     except BackEndError:
         if before is None:
-            forget(schedule)
+            delete_definition(schedule)
         else:
             before.write()
         raise
@@ -54,9 +54,9 @@ def install(schedule: Schedule, scheduler: str) -> tuple[Schedule, bool]:
     return schedule, changed or schedule is not before
 
 
-def remove(schedule: Schedule) -> bool:
-    """Take it away; returns whether its back end had it. A sweep that runs goes on, but submits no successor."""
-    forget(schedule)
+def remove_schedule(schedule: Schedule) -> bool:
+    """Remove the schedule; return whether its back end had it. A running sweep continues, but submits no successor."""
+    delete_definition(schedule)
     try:
         return BACK_ENDS[schedule.via]().remove(schedule)
     except BackEndError:
@@ -66,9 +66,10 @@ def remove(schedule: Schedule) -> bool:
         raise
 
 
-def remove_lost(results: Path, name: str) -> list[str]:
-    """Take away what back ends keep of a schedule whose folder is gone, as scratch file systems lose some; returns
-    which had something. Raises BackEndError.
+def remove_lost_schedule(results: Path, name: str) -> list[str]:
+    """Remove the entries of back ends whose schedule's folder is gone, as scratch file systems delete folders.
+
+    Returns the back ends that had entries. Raises BackEndError.
     """
     lost = Schedule(
         name=name, cluster="", when="0 0 * * *", via="", suite=None, sweep=None, until=None, overrides=[],
@@ -79,7 +80,7 @@ def remove_lost(results: Path, name: str) -> list[str]:
     return [back_end.name for back_end in there if back_end.remove(lost)]
 
 
-def forget(schedule: Schedule) -> None:
-    """Delete what makes the folder a schedule; its logs, history and memory stay."""
+def delete_definition(schedule: Schedule) -> None:
+    """Delete the definition and the start script. Logs, history and memory stay."""
     (schedule.folder / "schedule.json").unlink(missing_ok=True)
     schedule.start.unlink(missing_ok=True)

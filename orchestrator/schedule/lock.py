@@ -1,8 +1,7 @@
-"""One sweep at a time on a cluster: a file that says who runs it, and whether that one still lives.
+"""One sweep at a time on a cluster: a lock file that names its holder, and the test whether the holder still lives.
 
-The holder is known by host, boot, process id and the moment that the process began, so that neither a process that died
-nor another that got its number passes for it. Of a holder on another host only its job, where it is one, and its
-time limit can be judged.
+Host, boot, process id and the process's start identify the holder, so a dead process is not mistaken for another one
+that got its id. A holder on another host is judged by its Slurm job, if it has one, and by its time limit.
 """
 
 from __future__ import annotations
@@ -27,12 +26,14 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Locked(OrchestratorError):
-    """Another sweep runs; the message says whose."""
+    """Another sweep runs; the message names its holder."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock. ``started`` and ``until`` are seconds since the epoch, ``birth`` the process's own start."""
+    """The holder of the lock. ``started`` and ``until`` are seconds since the epoch; ``birth`` is the start of the
+    process.
+    """
 
     name: str
     host: str
@@ -44,22 +45,22 @@ class Holder:
     until: float
 
     def __str__(self) -> str:
-        """For people."""
+        """Name, process, host and start, for people."""
         job = f", job {self.job}" if self.job else ""
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
         return f"{self.name} (process {self.pid} on {self.host}{job}, since {since})"
 
 
 def this_process(name: str, seconds: float) -> Holder:
-    """This process as a holder, for at most so long."""
+    """Return this process as a holder for at most ``seconds``."""
     boot = BOOT.read_text(encoding="utf-8").strip() if BOOT.exists() else ""
     job = os.environ.get("SLURM_JOB_ID")
     birth = psutil.Process().create_time()
     return Holder(name, socket.gethostname(), boot, os.getpid(), birth, job, now(), now() + seconds)
 
 
-def alive(holder: Holder, me: Holder) -> bool:
-    """Whether the holder still runs, or might."""
+def is_alive(holder: Holder, me: Holder) -> bool:
+    """Whether the holder still runs, or may still run."""
     if holder.job is not None and holder.job == me.job:
         # The same job, requeued: what it was before is gone.
         return (holder.host, holder.pid) == (me.host, me.pid)
@@ -70,11 +71,11 @@ def alive(holder: Holder, me: Holder) -> bool:
             return False
     if now() > holder.until:
         return False
-    return holder.job is None or job_lives(holder.job)
+    return holder.job is None or is_job_alive(holder.job)
 
 
-def job_lives(job: str) -> bool:
-    """Whether Slurm knows the job as one that has not ended; True where it does not answer."""
+def is_job_alive(job: str) -> bool:
+    """Whether Slurm lists the job as not ended; True if Slurm does not answer."""
     try:
         answer = subprocess.run(
             ["squeue", "--noheader", f"--jobs={job}", "--format=%T"],
@@ -91,7 +92,7 @@ def job_lives(job: str) -> bool:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who the file says; None where there is none, or nothing that can be read."""
+    """Return the holder that the file names; None if there is no readable file."""
     document: dict[str, Any] | None = read_json_if_whole(path)
     try:
         return Holder(**document) if document else None
@@ -100,7 +101,7 @@ def holder_of(path: Path) -> Holder | None:
 
 
 @contextmanager
-def lock(
+def hold_lock(
     path: Path,
     name: str,
     seconds: float,
@@ -108,13 +109,14 @@ def lock(
     tell: Callable[[str], None],
     unwanted: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
-    """Hold the lock, for a sweep of at most so many seconds, once whoever holds it lets go. Raises Locked,
-    also where the sweep is ``unwanted`` before that.
+    """Hold the lock within the context for a sweep of at most ``seconds``, after waiting up to ``wait_s``.
+
+    Raises Locked if the wait is too long, or if the sweep becomes ``unwanted`` first.
     """
     me = this_process(name, seconds)
     deadline = time.monotonic() + wait_s
     said = None
-    while (other := taken(path, me, tell)) is not None:
+    while (other := try_to_take(path, me, tell)) is not None:
         if time.monotonic() >= deadline or unwanted():
             raise Locked(f"another sweep of this cluster runs still: {other}")
         if said != other:
@@ -128,14 +130,14 @@ def lock(
             path.unlink(missing_ok=True)
 
 
-def taken(path: Path, me: Holder, tell: Callable[[str], None]) -> Holder | None:
-    """Take the lock and return None, or return who lives and holds it."""
+def try_to_take(path: Path, me: Holder, tell: Callable[[str], None]) -> Holder | None:
+    """Take the lock and return None, or return the living holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only for as long as it takes to look and to write: no sweep is waited for here.
     with path.with_suffix(".guard").open("w", encoding="utf-8") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         other = holder_of(path)
-        if other is not None and alive(other, me):
+        if other is not None and is_alive(other, me):
             return other
         if other is not None:
             tell(f"a lock is left of {other}, which is no more; taken over")

@@ -1,4 +1,4 @@
-"""What a scheduled sweep did, one file each, of which the last few are kept."""
+"""The log of scheduled sweeps: one file for each, of which the newest are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.schedule.definition import Schedule
 
 
 class Log:
-    """Lines with the time, to a file that is made with the first of them, and to stderr unless ``quiet``."""
+    """Writes lines with the time to a file, made with the first line, and to stderr unless ``quiet``."""
 
     def __init__(self, schedule: Schedule, moment: datetime, quiet: bool) -> None:
         self.folder = schedule.folder / "log"
@@ -23,14 +23,14 @@ class Log:
 
     @property
     def file(self) -> TextIO:
-        """The file, made if there is none yet."""
+        """The file, opened at first use."""
         if self.opened is None:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.opened = self.path.open("a", encoding="utf-8")
         return self.opened
 
     def tell(self, text: str) -> None:
-        """One line."""
+        """Write one line."""
         line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}"
         print(line, file=self.file, flush=True)
         if not self.quiet:
@@ -42,16 +42,16 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file and delete the oldest beyond those kept."""
+        """Close the file, and delete the oldest logs beyond those to keep."""
         if self.opened is not None:
             if error is not None:
                 self.tell(f"{kind.__name__ if kind else 'error'}: {error}")
             self.opened.close()
-            rotate(self.folder, self.keep)
+            delete_old_logs(self.folder, self.keep)
 
 
-def rotate(folder: Path, keep: int) -> None:
-    """Keep the newest logs; a job's own output counts with them."""
+def delete_old_logs(folder: Path, keep: int) -> None:
+    """Delete all but the newest ``keep`` logs. The outputs of jobs are counted by themselves."""
     for pattern in ("2*.log", "job-*.log"):
         logs = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
         for path in logs[: max(0, len(logs) - keep)]:

@@ -1,4 +1,4 @@
-"""From a command line to a schedule whose every part was checked, before anything is installed."""
+"""From a command line to a schedule. Every part is checked before anything is installed."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
 from orchestrator.errors import UsageError, nearest
 from orchestrator.notification.base import DeliveryError
-from orchestrator.notification.channels import channels
+from orchestrator.notification.channels import wanted_channels
 from orchestrator.records import now
 from orchestrator.schedule.backends import BACK_ENDS
-from orchestrator.schedule.definition import Schedule, carried, expiry
+from orchestrator.schedule.definition import Schedule, carried_environment, parse_expiry
 from orchestrator.schedule.timing import Timing, local_zone
 
 SHORT = {item.name for item in fields(ScheduleConfig)} - {"slurm", "environment"}
-"""Keys of the group that may be written without its name: when=… is schedule.when=…"""
+"""Keys of the ``schedule`` group that may be written without its name: when=… is schedule.when=…"""
 TEXTS = {"name", "suite", "words", "sweep", "when", "via", "until"}
 OWN_GROUPS = ("schedule", "notify")
 
 
-def full_words(words: Sequence[str]) -> list[str]:
-    """The command line's words as Hydra reads them: short keys in full, texts quoted (a comma makes no sweep)."""
+def expand_words(words: Sequence[str]) -> list[str]:
+    """Return the arguments as Hydra reads them: short keys in full, texts quoted (so a comma makes no sweep)."""
     result = []
     for word in words:
         key, equals, value = word.partition("=")
         bare = key.removeprefix("schedule.")
         if equals and bare in SHORT:
             if bare in TEXTS:
-                value = quoted(value)
+                value = quote_text(value)
             word = f"schedule.{bare}={value}"
         result.append(word)
     return result
 
 
-def quoted(value: str) -> str:
-    """A text as Hydra takes it, whatever it consists of."""
+def quote_text(value: str) -> str:
+    """Return the text quoted for Hydra."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
-    """The resolved configuration of the verb. Raises UsageError."""
-    words = full_words(words)
+def compose_configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
+    """Return the resolved configuration of the ``schedule`` command. Raises UsageError."""
+    words = expand_words(words)
     if not any(word.startswith("cluster=") for word in words):
         raise UsageError(f"Say for which cluster: cluster=NAME.{nearest('', families.clusters())}")
     if any(word.partition("=")[0] in ("benchmark", "recipe", "scale", "nodes") for word in words):
@@ -61,9 +61,9 @@ def configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any
     return compose_all(words, False, config_dir, SCHEDULE)[0]
 
 
-def make(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:
-    """The schedule of a command line given in that folder, and the cluster's scheduler. Raises UsageError."""
-    config = configuration(words, config_dir)
+def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:
+    """Return the schedule of a command line given in ``directory``, and the cluster's scheduler. Raises UsageError."""
+    config = compose_configuration(words, config_dir)
     settings = config["schedule"]
     results = directory / config["results"]
     suite, sweep, cluster = settings["suite"], settings["sweep"], config["cluster"]["name"]
@@ -81,52 +81,52 @@ def make(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple
         raise UsageError(f"via={settings['via']} is not known.{nearest(settings['via'], ['auto', *BACK_ENDS])}")
     check_numbers(settings)
     check_until(settings["until"])
-    overrides = [word for word in words if not of_verb(word)]
+    overrides = [word for word in words if not is_own_word(word)]
     for word in overrides:
         if passwords(word.partition("=")[2]):
             raise UsageError(
                 f"{word.partition('=')[0]}: a schedule keeps no password; leave it out of the address and put it into "
                 "~/.pgpass (mode 600), where PostgreSQL's client looks for it."
             )
-    kept = [*(word for word in overrides if not word.startswith("results=")), f"results={quoted(str(results))}"]
+    kept = [*(word for word in overrides if not word.startswith("results=")), f"results={quote_text(str(results))}"]
     folder = Path(config_dir).resolve() if config_dir else None
     schedule = Schedule(
         name=name, cluster=cluster, when=settings["when"], via=settings["via"], suite=suite, sweep=sweep,
         until=settings["until"], overrides=kept, config_dir=str(folder) if folder else None, directory=str(directory),
         results=str(results), store=store_address(config, results), settings=settings, notify=config["notify"],
-        environment=carried(os.environ, settings), created=now(),
+        environment=carried_environment(os.environ, settings), created=now(),
     )  # fmt: skip
     return schedule, config["cluster"]["scheduler"]
 
 
-def of_verb(word: str) -> bool:
-    """Whether a word is the verb's own, rather than for the sweep too."""
+def is_own_word(word: str) -> bool:
+    """Whether an argument is for ``schedule`` alone, not for its sweeps too."""
     key = word.partition("=")[0].lstrip("+~")
     return key in SHORT or key.partition(".")[0] in OWN_GROUPS
 
 
 def store_address(config: dict[str, Any], results: Path) -> str:
-    """The store's URL."""
+    """Return the store's URL."""
     from orchestrator.store.store import default_url
 
     return config["store"]["url"] or default_url(results)
 
 
 def check_numbers(settings: dict[str, Any]) -> None:
-    """Raise UsageError for a limit that nothing could keep."""
+    """Raise UsageError for a limit that is too small."""
     for key, least in (("time_limit_min", 1), ("wait_min", 0), ("late_min", 1), ("keep_logs", 1), ("remind_weeks", 0)):
         if settings[key] < least:
             raise UsageError(f"schedule.{key}={settings[key]:g}: must be at least {least}.")
 
 
 def check_until(until: str | None) -> None:
-    """Raise UsageError for an end that is none, or is past."""
-    if until and expiry(until) < datetime.now(local_zone()):
+    """Raise UsageError if ``until`` is not a date or is past."""
+    if until and parse_expiry(until) < datetime.now(local_zone()):
         raise UsageError(f"until={until} is past: leave it out, or name a day to come.")
 
 
 def check_sweep(schedule: Schedule) -> None:
-    """Raise UsageError where the sweep could not run: an unknown suite, benchmark or key, a launcher that is away."""
+    """Raise UsageError if the sweep could not run: an unknown suite, benchmark or key, or a missing launcher."""
     if not schedule.sweep:
         check_suite(schedule)
         return
@@ -151,11 +151,11 @@ def check_sweep(schedule: Schedule) -> None:
 
 
 def check_suite(schedule: Schedule) -> None:
-    """Raise UsageError unless there is such an acceptance suite, for this cluster, and its launcher."""
+    """Raise UsageError unless the acceptance suite exists, fits this cluster, and its launcher is here."""
     from orchestrator.acceptance.suite import compose_suite, resolve_suite
     from orchestrator.campaign.preflight import check_launcher
 
-    words = schedule.words(schedule.name)[1:]
+    words = schedule.command_words(schedule.name)[1:]
     try:
         compose_suite([f"suite={schedule.suite}"], schedule.config_dir)
     except UsageError as error:
@@ -168,7 +168,7 @@ def check_suite(schedule: Schedule) -> None:
 
 def check_channels(schedule: Schedule) -> None:
     """Raise UsageError unless people can be reached as configured."""
-    for channel in channels(schedule.notify):
+    for channel in wanted_channels(schedule.notify):
         try:
             channel.check()
         except DeliveryError as error:

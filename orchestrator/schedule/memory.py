@@ -1,4 +1,4 @@
-"""What people were told, so that they are told again only when it has changed."""
+"""The alarms that people were told of. They are told again only after a change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ WEEK = 7 * 86400.0
 
 @dataclass(frozen=True)
 class Alarm:
-    """One that stands: since which moment, when people last heard of it (s since the epoch), and what."""
+    """A standing alarm. ``since``: the sweep that showed it first; ``told``: the last message about it, both in seconds
+    since the epoch.
+    """
 
     state: str
     since: float
@@ -26,24 +28,26 @@ class Alarm:
 
 @dataclass
 class Memory:
-    """Alarms that stand, by key; ``levels``: from when on a series' earlier sweeps count, where it has settled."""
+    """Standing alarms by key. ``levels``: the moment from which a series' sweeps count, after a change of level was
+    accepted.
+    """
 
     alarms: dict[str, Alarm] = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
 
     def window(self, key: str) -> tuple[float, float]:
-        """Which earlier sweeps, by their moment, say what is normal for the series."""
+        """Return the moments (from, before) between which earlier sweeps count as normal for the series."""
         alarm = self.alarms.get(key)
         return self.levels.get(key, 0.0), alarm.since if alarm else math.inf
 
     def write(self, path: Path) -> None:
-        """By rename."""
+        """Write the memory, by rename."""
         alarms = {key: asdict(alarm) for key, alarm in self.alarms.items()}
         write_json(path, {"schema": SCHEMA, "alarms": alarms, "levels": self.levels})
 
 
-def remembered(path: Path) -> Memory:
-    """What was written; nothing if nothing was."""
+def read_memory(path: Path) -> Memory:
+    """Return the memory of a file; empty if there is no file."""
     document: dict[str, Any] = read_json_if_whole(path) or {}
     alarms = {key: Alarm(**values) for key, values in document.get("alarms", {}).items()}
     return Memory(alarms, dict(document.get("levels", {})))

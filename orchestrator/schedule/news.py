@@ -1,4 +1,4 @@
-"""What to tell people of a sweep, given what they were told before."""
+"""Decides what people are told of a sweep, given what they were told before."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from orchestrator.schedule.memory import Alarm, Memory
 from orchestrator.schedule.observation import Finding, Observation
 
 SLACK = 0.5 * 86400.0
-"""Sweeps of two weeks are never quite two weeks apart."""
+"""Tolerance of an interval of weeks, s: two weekly sweeps are not exactly a week apart."""
 NOTABLE = 0.05
-"""An alarm whose size changes by so much is another alarm."""
+"""Change of an alarm's size that makes it news again."""
 
 Kind = Literal["new", "changed", "still", "recovered", "settled"]
 
 
 @dataclass(frozen=True)
 class News:
-    """One thing worth telling."""
+    """One thing to tell people."""
 
     kind: Kind
     state: str
     text: str
 
 
-def news(
+def collect_news(
     seen: Observation, memory: Memory, moment: float, began: float, remind_s: float, settle_s: float
 ) -> list[News]:
-    """What to tell of a sweep that ``began`` then; ``memory`` becomes what will have been told."""
+    """Return what to tell people of a sweep that began at ``began``, and update ``memory`` to match."""
     told: list[News] = []
     for finding in seen.findings:
-        told += news_of(finding, memory, moment, began, remind_s, settle_s)
+        told += news_of_finding(finding, memory, moment, began, remind_s, settle_s)
     # A suite may run the same again: what failed once is not well.
     bad = {finding.key for finding in seen.findings}
     for key in [key for key in memory.alarms if key in seen.well and key not in bad]:
@@ -41,10 +41,10 @@ def news(
     return told
 
 
-def news_of(
+def news_of_finding(
     finding: Finding, memory: Memory, moment: float, began: float, remind_s: float, settle_s: float
 ) -> Iterable[News]:
-    """The same of one finding."""
+    """Return what to tell people of one finding, none or one item, and update ``memory`` to match."""
     old = memory.alarms.get(finding.key)
     if old is None or old.state != finding.state:
         since = old.since if old and {old.state, finding.state} <= {"slower", "faster"} else began

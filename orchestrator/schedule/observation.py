@@ -1,8 +1,7 @@
-"""What a sweep shows beside those before it: pure functions over the store's rows.
+"""Compares a sweep with the earlier sweeps of its schedule: pure functions over the store's rows.
 
-A series is what differs in nothing but date and repeat. It is compared with the schedule's earlier sweeps alone. While
-an alarm about it stands, only with those before the alarm: weeks of slowness must not become what is normal
-unnoticed, nor hide that it is over.
+The runs of a series differ in date and repeat only. While an alarm about a series stands, the series is compared with
+the sweeps before the alarm, so that slow weeks neither become the normal state nor hide its end.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ GRAVEST_FIRST = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be, or not as it was. ``key`` names what it is about, the same every week."""
+    """Something that is wrong or has changed. ``key`` names its subject, the same in every sweep."""
 
     key: str
     state: str
@@ -46,7 +45,7 @@ class Finding:
 
 @dataclass
 class Observation:
-    """``findings`` and, of what was looked at and is well, ``well``: by key, one line each."""
+    """The findings of a sweep, and in ``well`` a line for each subject that was checked and is well, by key."""
 
     findings: list[Finding] = field(default_factory=list)
     well: dict[str, str] = field(default_factory=dict)
@@ -56,7 +55,7 @@ class Observation:
     earlier_sweeps: int = 0
 
     def add(self, key: str, state: str | None, text: str, size: float = 0.0) -> None:
-        """Note one thing; no state: it is well."""
+        """Add a finding or, if ``state`` is None, a subject that is well."""
         if state is None:
             self.well[key] = text
         else:
@@ -64,13 +63,13 @@ class Observation:
 
 
 def sweep_of(name: str, campaign: str) -> str | None:
-    """Which sweep of the schedule a campaign belongs to: its name with the moment, None for a campaign of others."""
+    """Return the sweep that a campaign belongs to (NAME-DATE-TIME), None if it is not of this schedule."""
     found = re.match(re.escape(name) + r"-\d{8}-\d{6}(?=-|$)", campaign)
     return found[0] if found else None
 
 
 def series_name(row: Row) -> str:
-    """For people: "stemdl small on 2 nodes"."""
+    """Return the series for people: "stemdl small on 2 nodes"."""
     chosen = choice_words(row["benchmark"], row["dataset_name"], row["method"])
     words = [row["benchmark"], *chosen, row["recipe"], *([row["mode"]] if row["mode"] != "training" else [])]
     scale = f", {row['scale']} scaling" if row["scale"] != "single" else ""
@@ -78,15 +77,17 @@ def series_name(row: Row) -> str:
 
 
 def series_key(row: Row) -> str:
-    """For the memory of alarms."""
+    """Return the series' key in the memory of alarms."""
     return "/".join(map(str, key_of_run(row)))
 
 
-def observe(
+def observe_sweep(
     name: str, sweep: str, rows: Sequence[Row], hosts: Sequence[Row], memory: Memory
 ) -> Observation:  # fmt: skip
-    """All findings of a sweep. ``rows``: the cluster's runs in any state (Store.history); ``hosts``: completed runs by
-    host (Store.host_history), both oldest first.
+    """Return all findings of a sweep.
+
+    ``rows`` are the cluster's runs in any state (Store.history), ``hosts`` completed runs by host (Store.host_history),
+    both oldest first.
     """
     own = [(sweep_of(name, row["campaign"]), row) for row in rows]
     current = [row for found, row in own if found == sweep]
@@ -101,7 +102,7 @@ def observe(
 
 
 def observe_run(seen: Observation, row: Row) -> None:
-    """Whether it completed, and with the right answer."""
+    """Add whether a run completed, and whether it reached its quality target."""
     key = f"run/{series_key(row)}/r{row['repeat']}"
     what = f"{series_name(row)}, repeat {row['repeat'] + 1}"
     if row["state"] != "completed":
@@ -117,7 +118,7 @@ def observe_run(seen: Observation, row: Row) -> None:
 
 
 def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> None:
-    """The checks of an acceptance suite (verdict.json), where the sweep was one. What is undecided says nothing new."""
+    """Add the checks of an acceptance suite (verdict.json), if the sweep was one. Undecided checks are passed over."""
     for check in (verdict or {}).get("checks", []):
         key, measured = f"check/{check['id']}", check["value"] is not None
         value = f" ({check['value']:.4g} {check['unit']}".rstrip() + f", n = {check['n']})" if measured else ""
@@ -131,7 +132,7 @@ def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> Non
 def observe_speed(
     seen: Observation, current: Sequence[Row], earlier: Sequence[tuple[str, Row]], memory: Memory
 ) -> None:
-    """All series and metrics as one family, judged by regression.compare_series."""
+    """Add a finding for each series and metric. All are judged as one family by ``regression.compare_series``."""
     family: dict[str, Series] = {}
     names: dict[str, tuple[str, str]] = {}
     sets: dict[Key, dict[str, list[Row]]] = {}
@@ -161,7 +162,7 @@ def observe_speed(
 
 
 def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str:
-    """The verdict with its figures."""
+    """Return the verdict with its figures."""
     before = statistics.median(value for values in series.earlier for value in values)
     now = statistics.median(series.current)
     return (
@@ -171,7 +172,7 @@ def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str
 
 
 def observe_hosts(seen: Observation, rows: Sequence[Row], sweep: str) -> None:
-    """Hosts slower than their fleet, over the sweep's runs and as many earlier ones as a judgement needs."""
+    """Add hosts slower than their fleet, over the sweep's runs and the earlier ones that a judgement needs."""
     runs: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         runs.setdefault((row["campaign"], row["run"]), []).append(row)

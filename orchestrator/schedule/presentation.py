@@ -1,4 +1,4 @@
-"""A schedule for people and as the document that programs get."""
+"""A schedule for people, and as a document for programs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.redaction import redact
-from orchestrator.notification.channels import channels
-from orchestrator.notification.spool import waiting
+from orchestrator.notification.channels import wanted_channels
+from orchestrator.notification.spool import waiting_messages
 from orchestrator.records import read_json_if_whole
-from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose
+from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose_back_end
 from orchestrator.schedule.definition import Schedule
-from orchestrator.schedule.installation import existing, start_script
-from orchestrator.schedule.memory import remembered
+from orchestrator.schedule.installation import read_installed, start_script
+from orchestrator.schedule.memory import read_memory
 from orchestrator.schedule.timing import local_zone
 
 NEXT = 3
 
 
-def describe(schedule: Schedule, scheduler: str) -> dict[str, Any]:
-    """All there is to know of it, without secrets. Raises UsageError where ``via=auto`` finds no back end."""
-    back_end = choose(schedule.via, schedule, scheduler) if schedule.via == "auto" else BACK_ENDS[schedule.via]()
+def describe_schedule(schedule: Schedule, scheduler: str) -> dict[str, Any]:
+    """Return the document of a schedule, without secrets. Raises UsageError if ``via=auto`` finds no back end."""
+    back_end = (
+        choose_back_end(schedule.via, schedule, scheduler) if schedule.via == "auto" else BACK_ENDS[schedule.via]()
+    )
     schedule.via = back_end.name
     moment = datetime.now(local_zone())
     timing = schedule.timing
@@ -38,15 +40,15 @@ def describe(schedule: Schedule, scheduler: str) -> dict[str, Any]:
     else:
         notes += back_end.notes(schedule)
         try:
-            present = existing(schedule) is not None and schedule.start.exists() and back_end.present(schedule)
+            present = read_installed(schedule) is not None and schedule.start.exists() and back_end.present(schedule)
         except BackEndError as error:
             notes.append(str(error))
-    kept = existing(schedule)
+    kept = read_installed(schedule)
     if kept is not None and not present and not reason:
         notes.append(
             f"{kept.name} was installed via {kept.via}, but what starts it is not there as it should be; install again"
         )
-    told = [{"channel": channel.name, "target": channel.target} for channel in channels(schedule.notify)]
+    told = [{"channel": channel.name, "target": channel.target} for channel in wanted_channels(schedule.notify)]
     if not told:
         notes.append("nobody is told: give notify.mail.to=[NAME@SITE], or notify.webhook.url_file=FILE")
     definition = redact({key: value for key, value in asdict(schedule).items() if key != "environment"})
@@ -63,13 +65,13 @@ def describe(schedule: Schedule, scheduler: str) -> dict[str, Any]:
         "tells": told,
         "notes": notes,
         "last_start": (read_json_if_whole(schedule.folder / "state.json") or {}).get("last_start"),
-        "alarms": [asdict(alarm) for alarm in remembered(schedule.folder / "told.json").alarms.values()],
-        "messages_waiting": len(waiting(schedule.folder / "spool")),
+        "alarms": [asdict(alarm) for alarm in read_memory(schedule.folder / "told.json").alarms.values()],
+        "messages_waiting": len(waiting_messages(schedule.folder / "spool")),
     }
 
 
 def print_schedule(document: Mapping[str, Any]) -> None:
-    """Units to the last character, then what a person wants to know."""
+    """Print the units exactly, then a summary."""
     for unit in document["units"]:
         print(f"--- {unit['place']}")
         print(unit["text"], end="" if unit["text"].endswith("\n") else "\n")
@@ -77,7 +79,7 @@ def print_schedule(document: Mapping[str, Any]) -> None:
     schedule = document["schedule"]
     runs = f"sweep {schedule['sweep']}" if schedule["sweep"] else f"acceptance suite {schedule['suite']}"
     print(f"{schedule['name']}: {runs} on cluster {schedule['cluster']}, via {document['via']}")
-    print(f"  next, in {document['time_zone']}: " + ", ".join(moment(text) for text in document["next"]))
+    print(f"  next, in {document['time_zone']}: " + ", ".join(moment_text(text) for text in document["next"]))
     if schedule["until"]:
         print(f"  until {schedule['until']}")
     print(f"  installed: {'yes' if document['installed'] else 'no'}")
@@ -96,13 +98,13 @@ def print_schedule(document: Mapping[str, Any]) -> None:
 
 
 def print_installed(document: Mapping[str, Any], changed: bool) -> None:
-    """What a person who installs it wants to know."""
+    """Print the place of an installed schedule, its next times and its warnings."""
     name = document["schedule"]["name"]
     print(
         f"{name} {'is installed' if changed else 'was installed already'}, via {document['via']}: "
         + document["units"][0]["place"]
     )
-    print(f"  next, in {document['time_zone']}: " + ", ".join(moment(text) for text in document["next"]))
+    print(f"  next, in {document['time_zone']}: " + ", ".join(moment_text(text) for text in document["next"]))
     for item in document["tells"]:
         print(f"  tells {item['channel']}: {item['target']}")
     for note in document["notes"]:
@@ -111,17 +113,16 @@ def print_installed(document: Mapping[str, Any], changed: bool) -> None:
 
 
 def print_list(documents: Sequence[Mapping[str, Any]], results: Path) -> None:
-    """One line a schedule."""
+    """Print one line for each schedule."""
     if not documents:
         print(f"no schedule is installed in {results}")
     for document in documents:
         schedule = document["schedule"]
         state = "" if document["installed"] else ", NOT THERE as it should be"
-        print(
-            f"{schedule['name']}: {schedule['when']} via {document['via']}{state}, next {moment(document['next'][0])}"
-        )
+        following = moment_text(document["next"][0])
+        print(f"{schedule['name']}: {schedule['when']} via {document['via']}{state}, next {following}")
 
 
-def moment(text: str) -> str:
-    """A moment of a document as people write it."""
+def moment_text(text: str) -> str:
+    """Return a moment of the document as "Sun 2027-06-27 02:00"."""
     return f"{datetime.strptime(text, '%Y-%m-%dT%H:%M%z'):%a %Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""What the clock starts: one sweep, from the question whether it is due to the message, if there is news."""
+"""One start by the clock: decide whether a sweep is due, run it, compare it, and tell people the news."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
-from orchestrator.notification.spool import deliver, post, waiting
+from orchestrator.notification.spool import deliver_messages, post_message, waiting_messages
 from orchestrator.records import now, read_json_if_whole, write_json
 from orchestrator.schedule.backends import BackEndError
 from orchestrator.schedule.backends.resubmission import ResubmittingJob
-from orchestrator.schedule.definition import FOLDER, Schedule, read
-from orchestrator.schedule.due import Due, Slot, due
-from orchestrator.schedule.execution import GRACE_SECONDS, Execution, Interruption, execute, interruption
-from orchestrator.schedule.lock import Locked, lock
+from orchestrator.schedule.definition import FOLDER, Schedule, read_schedule
+from orchestrator.schedule.due import Due, Slot, decide_due
+from orchestrator.schedule.execution import GRACE_SECONDS, Execution, Interruption, note_interruption, run_sweep_process
+from orchestrator.schedule.lock import Locked, hold_lock
 from orchestrator.schedule.log import Log
-from orchestrator.schedule.memory import WEEK, Memory, remembered
-from orchestrator.schedule.message import compose
-from orchestrator.schedule.news import News, news
-from orchestrator.schedule.observation import Observation, observe, observe_verdict
+from orchestrator.schedule.memory import WEEK, Memory, read_memory
+from orchestrator.schedule.message import compose_message
+from orchestrator.schedule.news import News, collect_news
+from orchestrator.schedule.observation import Observation, observe_sweep, observe_verdict
 from orchestrator.schedule.timing import local_zone
 
 STATE = "orchestrator.schedule-state/1"
@@ -31,7 +31,7 @@ STATE = "orchestrator.schedule-state/1"
 
 @dataclass(frozen=True)
 class Start:
-    """How it was started. ``catch_up``: for what may have been missed; ``now``: by hand, whatever the time;
+    """The way in which it was started. ``catch_up``: to look for missed sweeps. ``now``: by hand, at any time.
     ``resubmit``: by a job that has to submit its successor.
     """
 
@@ -43,7 +43,7 @@ class Start:
 
 @dataclass
 class Outcome:
-    """What came of it. ``reason``: why nothing was run; ``troubles``: what did not work beside the sweep itself."""
+    """The result of a start. ``reason``: why nothing was run. ``troubles``: what failed beside the sweep itself."""
 
     code: int
     sweep: str | None = None
@@ -53,23 +53,23 @@ class Outcome:
     log: Path | None = None
 
 
-def start(folder: Path, how: Start) -> Outcome:
-    """Run the schedule's sweep if one is due. Raises UsageError where there is no schedule."""
-    schedule = read(folder)
+def start_sweep(folder: Path, how: Start) -> Outcome:
+    """Run the schedule's sweep if one is due. Raises UsageError if there is no schedule."""
+    schedule = read_schedule(folder)
     state = read_json_if_whole(folder / "state.json") or {}
     moment = datetime.now(local_zone())
-    with Log(schedule, moment, how.quiet) as log, interruption() as noted:
+    with Log(schedule, moment, how.quiet) as log, note_interruption() as noted:
         if schedule.end and moment > schedule.end:
-            outcome = expired(schedule, log)
+            outcome = report_expiry(schedule, log)
         else:
-            broken = resubmit(schedule, log) if how.resubmit else None
-            todo = what_is_due(schedule, state, moment, how)
+            broken = submit_successor(schedule, log) if how.resubmit else None
+            todo = find_due(schedule, state, moment, how)
             if todo.reason:
                 outcome = Outcome(EXIT_OK, reason=todo.reason)
             else:
-                outcome = run(schedule, todo, moment, log, noted, how)
-            if broken and (broken := resubmit(schedule, log)):
-                outcome = broken_chain(schedule, outcome, broken, log)
+                outcome = run_sweep(schedule, todo, moment, log, noted, how)
+            if broken and (broken := submit_successor(schedule, log)):
+                outcome = report_broken_chain(schedule, outcome, broken, log)
         if outcome.reason:
             log.tell(outcome.reason)
         state = read_json_if_whole(folder / "state.json") or {}
@@ -79,22 +79,22 @@ def start(folder: Path, how: Start) -> Outcome:
     return outcome
 
 
-def what_is_due(schedule: Schedule, state: dict[str, Any], moment: datetime, how: Start) -> Due:
-    """The moment that this start is for."""
+def find_due(schedule: Schedule, state: dict[str, Any], moment: datetime, how: Start) -> Due:
+    """Return the moment that this start is for."""
     if how.now:
         return Due(moment, None, 0)
     found = state.get("slot")
     zone = local_zone()
     last = Slot(datetime.fromtimestamp(found["moment"], zone), found["tries"], found["done"]) if found else None
     settings = schedule.settings
-    return due(
+    return decide_due(
         schedule.timing, last, datetime.fromtimestamp(schedule.created, zone), moment, settings["catch_up"],
         timedelta(minutes=settings["late_min"]), how.catch_up,
     )  # fmt: skip
 
 
-def run(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interruption, how: Start) -> Outcome:
-    """One sweep at a time: run, compare, tell."""
+def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interruption, how: Start) -> Outcome:
+    """Run, compare and report one sweep, with the cluster's lock held."""
     settings = schedule.settings
     sweep = f"{schedule.name}-{moment:%Y%m%d-%H%M%S}"
     log.tell(f"sweep {sweep} for {todo.moment:%Y-%m-%d %H:%M %Z}" + (", by hand" if how.now else ""))
@@ -105,10 +105,10 @@ def run(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interr
     path = Path(schedule.results) / FOLDER / f"lock-{schedule.cluster}.json"
     longest = 60 * settings["time_limit_min"] + 2 * GRACE_SECONDS
     try:
-        with lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
+        with hold_lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
             # Another start may have been for the same moment, and have had the lock until now.
             state = read_json_if_whole(schedule.folder / "state.json") or {}
-            todo = what_is_due(schedule, state, moment, how)
+            todo = find_due(schedule, state, moment, how)
             if todo.reason:
                 return Outcome(EXIT_OK, reason=todo.reason)
 
@@ -119,18 +119,18 @@ def run(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interr
                 )
 
             note(False)
-            log.tell("python -m orchestrator " + " ".join(schedule.words(sweep)))
-            execution = execute(schedule, schedule.words(sweep), log.file, noted, log.tell)
+            log.tell("python -m orchestrator " + " ".join(schedule.command_words(sweep)))
+            execution = run_sweep_process(schedule, schedule.command_words(sweep), log.file, noted, log.tell)
             log.tell(f"the sweep ended with exit code {execution.code} after {execution.seconds:.0f} s")
-            state["uncollected"] = collect_again(schedule, [*state.get("uncollected", []), sweep], log)
+            state["uncollected"] = collect_missing(schedule, [*state.get("uncollected", []), sweep], log)
             note(True)
     except Locked as error:
         execution = Execution(EXIT_FAILED, None, 0.0, None, str(error))
     return tell_people(schedule, sweep, execution, moment.timestamp(), log)
 
 
-def collect_again(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
-    """Put into the store what is not there yet; returns the sweeps that the store still has not."""
+def collect_missing(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
+    """Collect runs that the store lacks; return the sweeps that it still lacks."""
     from orchestrator.store.store import Store, StoreError
 
     left = []
@@ -158,59 +158,59 @@ def collect_again(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
 
 
 def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: float, log: Log) -> Outcome:
-    """Compare the sweep with those before it, write the history, and send what is new."""
+    """Compare the sweep with the earlier ones, write the history, and send the news."""
     path = schedule.folder / "told.json"
-    memory = remembered(path)
+    memory = read_memory(path)
     try:
-        seen = look(schedule, sweep, execution, memory, log)
+        seen = compare_with_earlier(schedule, sweep, execution, memory, log)
     except Exception as error:
         # Whatever is wrong here, a watch that falls silent would be taken for a machine that is well.
         log.tell(traceback.format_exc())
         seen = Observation()
         seen.add("comparison", "not run", f"the sweep could not be compared: {type(error).__name__}: {error}")
     settings = schedule.settings
-    found = news(seen, memory, now(), began, WEEK * settings["remind_weeks"], WEEK * settings["settle_weeks"])
+    found = collect_news(seen, memory, now(), began, WEEK * settings["remind_weeks"], WEEK * settings["settle_weeks"])
     for item in found:
         log.tell(f"{item.kind}: {item.text}")
     for text in seen.unsure:
         log.tell(text)
     if not found:
         log.tell("nothing is new: nobody is told")
-    troubles = send(schedule, sweep, execution, found, seen, memory, log)
+    troubles = send_news(schedule, sweep, execution, found, seen, memory, log)
     code = execution.code
     if code == EXIT_OK and any(finding.state == "slower" for finding in seen.findings):
         code = EXIT_REFERENCE_MISSED
     return Outcome(code, sweep, None, found, troubles)
 
 
-def send(
+def send_news(
     schedule: Schedule, sweep: str, execution: Execution, found: list[News], seen: Observation, memory: Memory, log: Log
 ) -> list[str]:
-    """Post the message, remember that it was, then deliver it and all that waits; returns what did not go out."""
+    """Post the message, store the memory, then deliver all waiting messages; return the failures."""
     if found:
         link = history_link(schedule)
-        post(
+        post_message(
             schedule.folder / "spool",
             schedule.notify,
-            compose(schedule.title, sweep, found, seen, execution.seconds, link),
+            compose_message(schedule.title, sweep, found, seen, execution.seconds, link),
         )
     # Remembered only once the message is safe: a crash between the two tells people twice rather than never.
     memory.write(schedule.folder / "told.json")
-    troubles = deliver(schedule.folder / "spool", schedule.notify, log.tell)
+    troubles = deliver_messages(schedule.folder / "spool", schedule.notify, log.tell)
     for trouble in troubles:
         log.tell(trouble)
     return troubles
 
 
-def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, log: Log) -> Observation:
-    """What the sweep shows, from the store; the HTML history is written on the way."""
+def compare_with_earlier(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, log: Log) -> Observation:
+    """Return the observation of a sweep, from the store; write the HTML history too."""
     from orchestrator.report.html.history import write_history
     from orchestrator.store.store import Store, StoreError
 
     try:
         store = Store(schedule.store)
         rows = store.history(cluster=schedule.cluster, states=None)
-        seen = observe(schedule.name, sweep, rows, store.host_history(cluster=schedule.cluster), memory)
+        seen = observe_sweep(schedule.name, sweep, rows, store.host_history(cluster=schedule.cluster), memory)
         completed = [row for row in rows if row["state"] == "completed"]
         log.tell(f"history: {write_history(completed, schedule.folder / 'history')}")
         seen.add("store", None, "the store can be read again")
@@ -232,43 +232,45 @@ def look(schedule: Schedule, sweep: str, execution: Execution, memory: Memory, l
 
 
 def history_link(schedule: Schedule) -> str:
-    """Where people read on."""
+    """Return the address of the history."""
     base = schedule.notify["link"]
     return f"{base.rstrip('/')}/index.html" if base else (schedule.folder / "history" / "index.html").as_uri()
 
 
-def expired(schedule: Schedule, log: Log) -> Outcome:
-    """Say so, to people once; run nothing."""
+def report_expiry(schedule: Schedule, log: Log) -> Outcome:
+    """Report that the schedule has expired, to people once; run nothing."""
     text = (
         f"the schedule {schedule.name} expired (until={schedule.until}); nothing was run. Install it again with a "
         "later until=, or remove it"
     )
     seen = Observation()
     seen.add("schedule", "expired", text)
-    return beside_the_sweep(schedule, seen, Outcome(EXIT_USAGE, reason=text), log)
+    return report_beside_sweep(schedule, seen, Outcome(EXIT_USAGE, reason=text), log)
 
 
-def broken_chain(schedule: Schedule, outcome: Outcome, trouble: str, log: Log) -> Outcome:
-    """The successor could not be submitted, twice: without people nothing will run again."""
+def report_broken_chain(schedule: Schedule, outcome: Outcome, trouble: str, log: Log) -> Outcome:
+    """Report that the next job could not be submitted in two tries. Without a person no sweep will run again."""
     seen = Observation()
     seen.add("chain", "not run", f"the next sweep's job could not be submitted ({trouble}): install the schedule again")
     outcome.code = outcome.code or EXIT_INFRASTRUCTURE
-    return beside_the_sweep(schedule, seen, outcome, log)
+    return report_beside_sweep(schedule, seen, outcome, log)
 
 
-def beside_the_sweep(schedule: Schedule, seen: Observation, outcome: Outcome, log: Log) -> Outcome:
-    """Tell of what is about the schedule rather than about a sweep."""
-    memory = remembered(schedule.folder / "told.json")
-    found = news(seen, memory, now(), now(), float("inf"), float("inf"))
+def report_beside_sweep(schedule: Schedule, seen: Observation, outcome: Outcome, log: Log) -> Outcome:
+    """Report a finding about the schedule rather than about a sweep."""
+    memory = read_memory(schedule.folder / "told.json")
+    found = collect_news(seen, memory, now(), now(), float("inf"), float("inf"))
     nothing = Execution(EXIT_OK, None, 0.0)
-    if found or waiting(schedule.folder / "spool"):
-        outcome.troubles += send(schedule, outcome.sweep or "–", nothing, found, seen, memory, log)
+    if found or waiting_messages(schedule.folder / "spool"):
+        outcome.troubles += send_news(schedule, outcome.sweep or "–", nothing, found, seen, memory, log)
     outcome.news += found
     return outcome
 
 
-def resubmit(schedule: Schedule, log: Log) -> str | None:
-    """Submit the next job, before the sweep, so that the chain goes on whatever becomes of this one; why not."""
+def submit_successor(schedule: Schedule, log: Log) -> str | None:
+    """Submit the next job; return the error, or None. It is done before the sweep, so the chain survives a failure of
+    this job.
+    """
     try:
         ResubmittingJob().install(schedule)
     except BackEndError as error:

@@ -1,4 +1,4 @@
-"""The texts that back ends install, from the templates in slurm/schedule/."""
+"""The texts that back ends install, rendered from the templates in slurm/schedule/."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TEMPLATES = PROJECT / "slurm" / "schedule"
 
 
 def unit_text(text: str) -> str:
-    """For a value in a unit of systemd, where % begins a specifier (systemd.unit(5))."""
+    """Escape "%", which begins a specifier in a unit of systemd (systemd.unit(5))."""
     return text.replace("%", "%%")
 
 
 def unit_word(text: str) -> str:
-    """One word of a command line in a unit of systemd, with its own quotes and variables (systemd.service(5))."""
+    """Quote one argument of a command line in a unit of systemd (systemd.service(5))."""
     escaped = unit_text(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     return f'"{escaped}"'
 
@@ -32,8 +32,8 @@ FILTERS = {
 }
 
 
-def render(template: str, **values: Any) -> str:
-    """A template's text; every value that it names must be given."""
+def render_template(template: str, **values: Any) -> str:
+    """Return a template's text. Every value that it names must be given."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,

@@ -1,8 +1,8 @@
-"""When: a cron expression, checked, as moments in local time and in the words of each back end.
+"""The times of a schedule: a checked cron expression, as moments in local time and in the syntax of each back end.
 
-Moments follow Debian's cron, also where clocks change (cronsim): a fixed time that clocks skip comes when they have
-been put forward, one that comes twice is taken the first time. systemd skips what clocks skip; ``clock_changes`` says
-so before it happens.
+Moments follow Debian's cron, also where clocks change (cronsim): a fixed time that clocks skip comes right after the
+change, and a time that comes twice is taken the first time. systemd drops a skipped time; ``clock_changes`` warns of
+it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SHORTHANDS = {
 DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 EXAMPLE = '"0 2 * * SUN" is Sundays at 02:00'
 HORIZON = timedelta(days=400)
-"""How far ahead changes of the clocks are looked for."""
+"""How far ahead clock changes are looked for."""
 
 
 class Timing:
-    """A cron expression of five fields. Raises UsageError, naming the field that is wrong."""
+    """A cron expression of five fields. Raises UsageError that names the wrong field."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
@@ -69,30 +69,32 @@ class Timing:
 
     @property
     def plain(self) -> str:
-        """The expression in numbers alone, as every cron there is reads it."""
+        """The expression in numbers, which every cron can read."""
         return " ".join(self.fields)
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """Its moments later than one, which knows its time zone, in that zone."""
+        """Yield the moments after ``moment``, in its time zone."""
         return CronSim(self.plain, moment)
 
     def newest(self, moment: datetime) -> datetime:
-        """Its last moment at or before one."""
+        """Return the last moment at or before ``moment``."""
         return next(CronSim(self.plain, moment + timedelta(seconds=1), reverse=True))
 
     def calendar(self) -> list[str]:
-        """The same for systemd (systemd.time(7)): one or two OnCalendar expressions, either of which starts it."""
-        clock = f"{shown(self.values[1], 24, 2)}:{shown(self.values[0], 60, 2)}:00"
-        months, days = shown(self.values[3], 12, 2), shown(self.values[2], 31, 2)
+        """Return the expression as one or two OnCalendar expressions of systemd (systemd.time(7)); each of them starts
+        the sweep.
+        """
+        clock = f"{systemd_list(self.values[1], 24, 2)}:{systemd_list(self.values[0], 60, 2)}:00"
+        months, days = systemd_list(self.values[3], 12, 2), systemd_list(self.values[2], 31, 2)
         week = ",".join(DAYS[day] for day in self.values[4]) + " " if len(self.values[4]) < 7 else ""
         if self.both_days:
             return [f"{week}*-{months}-{days} {clock}"]
         return [f"*-{months}-{days} {clock}", f"{week}*-{months}-* {clock}"]
 
     def clock_changes(self, moment: datetime) -> list[str]:
-        """What changes of the clocks do to it within the coming year, in words."""
+        """Return warnings about clock changes of the coming year that hit the schedule."""
         notes = []
-        for before, after in changes(moment):
+        for before, after in find_clock_changes(moment):
             skipped = before.replace(tzinfo=None), after.replace(tzinfo=None)
             start, end = min(skipped), max(skipped)
             wall = next(CronSim(self.plain, start - timedelta(seconds=1)), None)
@@ -109,7 +111,7 @@ class Timing:
 
 
 def check_field(expression: str, place: int, word: str) -> None:
-    """Raise UsageError unless the word will do for that field in every cron."""
+    """Raise UsageError unless every cron accepts the word in that field."""
     name, range_ = FIELDS[place]
     fields = ["*"] * len(FIELDS)
     fields[place] = word
@@ -125,13 +127,13 @@ def check_field(expression: str, place: int, word: str) -> None:
         ) from error
 
 
-def shown(values: list[int], whole: int, digits: int) -> str:
-    """A list for systemd; a star for all."""
+def systemd_list(values: list[int], whole: int, digits: int) -> str:
+    """Return the values in systemd's syntax; "*" for all of them."""
     return "*" if len(values) == whole else ",".join(f"{value:0{digits}d}" for value in values)
 
 
 def local_zone() -> tzinfo:
-    """This machine's time zone, with its rules: schedules are kept in it. Its name is ``str`` of it."""
+    """Return this machine's time zone with its rules. Its name is ``str`` of it."""
     name = os.environ.get("TZ", "").lstrip(":")
     try:
         if name:
@@ -145,8 +147,8 @@ def local_zone() -> tzinfo:
         return ZoneInfo("UTC")
 
 
-def changes(moment: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Changes of the clocks within HORIZON: what they show as they are put, and what they show then, to the minute."""
+def find_clock_changes(moment: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the clock changes within HORIZON of ``moment``: the time before and after each change, to the minute."""
     zone, start = moment.tzinfo, moment.timestamp()
     day = 86400.0
 

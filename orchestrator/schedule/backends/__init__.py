@@ -1,4 +1,4 @@
-"""Who can start sweeps by the clock, the first that a machine has before those that follow."""
+"""The table of back ends that start sweeps by the clock, in the order of preference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.schedule.backends.resubmission import ResubmittingJob
 from orchestrator.schedule.backends.systemd import SystemdTimer
 from orchestrator.schedule.definition import Schedule
 
-__all__ = ["AUTOMATIC", "BACK_ENDS", "BackEnd", "BackEndError", "Unit", "choose"]
+__all__ = ["AUTOMATIC", "BACK_ENDS", "BackEnd", "BackEndError", "Unit", "choose_back_end"]
 
 BACK_ENDS: dict[str, type[BackEnd]] = {
     "scrontab": Scrontab,
@@ -19,13 +19,14 @@ BACK_ENDS: dict[str, type[BackEnd]] = {
 }
 
 AUTOMATIC = ("scrontab", "systemd", "cron")
-"""Those that ``via=auto`` looks for: a job that holds a core while others run must be somebody's choice."""
+"""Back ends that ``via=auto`` tries. The resubmitting job is left out: it holds a core, so a person must choose it."""
 
 
-def choose(via: str, schedule: Schedule, scheduler: str) -> BackEnd:
-    """The back end of that name, or with "auto" the first that is there; scrontab only where the cluster has Slurm.
+def choose_back_end(via: str, schedule: Schedule, scheduler: str) -> BackEnd:
+    """Return the named back end or, for "auto", the first one that works here.
 
-    Raises UsageError for one that is unknown or not there, saying how to get it.
+    scrontab is tried only if the cluster has Slurm. Raises UsageError, with the remedy, if the back end is unknown or
+    does not work here.
     """
     if via != "auto":
         if via not in BACK_ENDS:

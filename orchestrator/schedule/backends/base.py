@@ -1,4 +1,4 @@
-"""What is asked of whoever starts sweeps by the clock. A back end knows nothing of what a sweep is."""
+"""The interface of back ends, which start sweeps by the clock. A back end does not know what a sweep does."""
 
 from __future__ import annotations
 
@@ -12,58 +12,58 @@ from orchestrator.schedule.definition import Schedule
 
 COMMAND_SECONDS = 60
 MARGIN_MIN = 15
-"""So much longer than the sweep's own limit its starter lets it live."""
+"""Minutes that a back end allows a sweep beyond the sweep's own limits."""
 
 
 class BackEndError(OrchestratorError):
-    """A scheduler's command failed; the message holds its own words."""
+    """A scheduler's command failed. The message holds the command's own text."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A text that a back end installs, and where it goes."""
+    """A text that a back end installs, and its place."""
 
     place: str
     text: str
 
 
 class BackEnd(ABC):
-    """Starts a schedule's ``start`` script by the clock. Touches nothing but what carries the schedule's identity."""
+    """Starts a schedule's ``start`` script by the clock. It changes only entries that carry the schedule's identity."""
 
     name: str
 
     @abstractmethod
     def missing(self, schedule: Schedule) -> str | None:
-        """Why it cannot be had here, and how it could; None if it can."""
+        """Return why this back end does not work here, with the remedy; None if it works."""
 
     @abstractmethod
     def units(self, schedule: Schedule) -> list[Unit]:
-        """What ``install`` puts where, to the last character."""
+        """Return the texts that ``install`` writes, exactly."""
 
     @abstractmethod
     def install(self, schedule: Schedule) -> bool:
-        """Put it there; returns whether anything had to be changed. Raises BackEndError."""
+        """Install the units; return whether anything changed. Raises BackEndError."""
 
     @abstractmethod
     def remove(self, schedule: Schedule) -> bool:
-        """Take it away; returns whether anything was there. A sweep that runs goes on. Raises BackEndError."""
+        """Remove the units; return whether there were any. A running sweep continues. Raises BackEndError."""
 
     @abstractmethod
     def present(self, schedule: Schedule) -> bool:
-        """Whether what ``units`` says is there. Raises BackEndError."""
+        """Whether the units are installed as ``units`` returns them. Raises BackEndError."""
 
     def notes(self, schedule: Schedule) -> list[str]:
-        """What a person should know of this machine before relying on it."""
+        """Return warnings about this machine, one line each."""
         return []
 
 
-def minutes(schedule: Schedule) -> int:
-    """How long a sweep may take with all its waiting, as its starter counts it."""
+def lifetime_minutes(schedule: Schedule) -> int:
+    """Return the minutes that a sweep may take, its waiting included."""
     return int(schedule.settings["time_limit_min"] + schedule.settings["wait_min"] + MARGIN_MIN)
 
 
-def ask(command: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run a scheduler's command. Raises BackEndError if there is none or it does not answer."""
+def run_command(command: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run a scheduler's command and return its result. Raises BackEndError if it is missing or does not answer."""
     try:
         return subprocess.run(list(command), input=stdin, capture_output=True, timeout=COMMAND_SECONDS)
     except FileNotFoundError as error:
@@ -72,15 +72,15 @@ def ask(command: Sequence[str], stdin: bytes | None = None) -> subprocess.Comple
         raise BackEndError(f"{' '.join(command)}: {error}") from error
 
 
-def told(command: Sequence[str], stdin: bytes | None = None) -> bytes:
-    """What a command prints. Raises BackEndError if it fails."""
-    answer = ask(command, stdin)
+def read_output(command: Sequence[str], stdin: bytes | None = None) -> bytes:
+    """Run a command and return its standard output. Raises BackEndError if it fails."""
+    answer = run_command(command, stdin)
     if answer.returncode:
-        raise BackEndError(f"{' '.join(command)}: {words(answer)}")
+        raise BackEndError(f"{' '.join(command)}: {complaint_of(answer)}")
     return answer.stdout
 
 
-def words(answer: subprocess.CompletedProcess[bytes]) -> str:
-    """A failed command's own complaint in one line."""
+def complaint_of(answer: subprocess.CompletedProcess[bytes]) -> str:
+    """Return the last lines that a failed command printed, as one line."""
     text = (answer.stderr.strip() or answer.stdout.strip()).decode(errors="replace")
     return "; ".join(text.splitlines()[-3:]) or f"exit code {answer.returncode}"

@@ -1,4 +1,4 @@
-"""crontab and Slurm's scrontab: one text a user, in which a schedule has lines of its own between two marks."""
+"""crontab and Slurm's scrontab. Each user has one text; a schedule's lines stand between two marks in it."""
 
 from __future__ import annotations
 
@@ -9,160 +9,170 @@ import shutil
 import subprocess
 from abc import abstractmethod
 
-from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, ask, minutes, told, words
+from orchestrator.schedule.backends.base import (
+    BackEnd,
+    BackEndError,
+    Unit,
+    complaint_of,
+    lifetime_minutes,
+    read_output,
+    run_command,
+)
 from orchestrator.schedule.definition import Schedule
-from orchestrator.schedule.templates import render
+from orchestrator.schedule.templates import render_template
 
 
-def own_block(identity: str) -> re.Pattern[bytes]:
-    """A schedule's lines, from one mark to the other."""
+def block_pattern(identity: str) -> re.Pattern[bytes]:
+    """Return the pattern of a schedule's lines, both marks included."""
     mark = re.escape(f"orchestrator schedule {identity}".encode())
     return re.compile(
         rb"^# BEGIN " + mark + rb"(?=[:\s]).*?^# END " + mark + rb"[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL
     )
 
 
-def merged(text: bytes, identity: str, block: bytes) -> bytes:
-    """A crontab with the schedule's lines in place of those it had, or at the end; all else as it was, to the byte.
+def replace_block(text: bytes, identity: str, block: bytes) -> bytes:
+    """Return the crontab with ``block`` in place of the schedule's lines, or at the end; every other byte stays.
 
-    Raises BackEndError where one of the two marks is gone: what lies between them can no longer be told.
+    Raises BackEndError if one of the two marks is missing, since the end of the lines is then unknown.
     """
-    rest = own_block(identity).sub(b"", text)
+    rest = block_pattern(identity).sub(b"", text)
     if f"# BEGIN orchestrator schedule {identity}:".encode() in rest:
         raise BackEndError(
             f"the line '# END orchestrator schedule {identity}' is gone from the crontab; delete what is left of the "
             "schedule's lines (crontab -e) and install it again"
         )
-    found = own_block(identity).search(text)
+    found = block_pattern(identity).search(text)
     if found:
-        return text[: found.start()] + block + own_block(identity).sub(b"", text[found.end() :])
+        return text[: found.start()] + block + block_pattern(identity).sub(b"", text[found.end() :])
     return text + (b"\n" if text and not text.endswith(b"\n") and block else b"") + block
 
 
 class Crontab(BackEnd):
-    """What both have in common: ``-l`` prints the text, ``-`` replaces it, ``-r`` takes it away."""
+    """The common part of both: ``-l`` prints the text, ``-`` replaces it, ``-r`` removes it."""
 
     command: str
 
     @abstractmethod
     def block(self, schedule: Schedule) -> str:
-        """The schedule's lines."""
+        """Return the schedule's lines."""
 
-    def text(self) -> bytes:
-        """The user's crontab as it is. Raises BackEndError."""
-        answer = ask([self.command, "-l"])
-        if answer.returncode and not self.says_none(answer):
-            raise BackEndError(f"{self.command} -l: {words(answer)}")
+    def read_crontab(self) -> bytes:
+        """Return the user's crontab, empty if there is none. Raises BackEndError."""
+        answer = run_command([self.command, "-l"])
+        if answer.returncode and not self.has_no_crontab(answer):
+            raise BackEndError(f"{self.command} -l: {complaint_of(answer)}")
         return b"" if answer.returncode else answer.stdout
 
     @staticmethod
-    def says_none(answer: subprocess.CompletedProcess[bytes]) -> bool:
-        """Whether the user simply has none yet."""
+    def has_no_crontab(answer: subprocess.CompletedProcess[bytes]) -> bool:
+        """Whether the command failed only because the user has no crontab yet."""
         return b"no crontab" in answer.stderr.lower() or b"no crontab" in answer.stdout.lower()
 
     def units(self, schedule: Schedule) -> list[Unit]:
-        """The lines, into the crontab."""
+        """Return the schedule's lines."""
         user = pwd.getpwuid(os.geteuid()).pw_name
         return [Unit(f"the {self.command} of {user} (`{self.command} -l`)", self.block(schedule))]
 
     def install(self, schedule: Schedule) -> bool:
-        """Replace the text only if it changes."""
-        return self.put(merged(old := self.text(), schedule.identity, self.block(schedule).encode()), old)
+        """Write the schedule's lines unless they are there already."""
+        old = self.read_crontab()
+        return self.replace_crontab(old, replace_block(old, schedule.identity, self.block(schedule).encode()))
 
     def remove(self, schedule: Schedule) -> bool:
-        """The text without the schedule's lines; none at all if there were no others."""
-        return self.put(merged(old := self.text(), schedule.identity, b""), old)
+        """Delete the schedule's lines, and the crontab itself if nothing else is in it."""
+        old = self.read_crontab()
+        return self.replace_crontab(old, replace_block(old, schedule.identity, b""))
 
-    def put(self, text: bytes, old: bytes) -> bool:
-        """Make the text the user's; returns whether it was another."""
+    def replace_crontab(self, old: bytes, text: bytes) -> bool:
+        """Replace the crontab ``old`` by ``text`` unless they are equal; return whether they differed."""
         if text != old:
-            told([self.command, "-"], text) if text else told([self.command, "-r"])
+            read_output([self.command, "-"], text) if text else read_output([self.command, "-r"])
         return text != old
 
     def present(self, schedule: Schedule) -> bool:
-        """Whether the lines are there as they would be installed."""
-        found = own_block(schedule.identity).search(self.text())
+        """Whether the schedule's lines are installed as they should be."""
+        found = block_pattern(schedule.identity).search(self.read_crontab())
         return found is not None and found[0].decode() == self.block(schedule)
 
 
 class Cron(Crontab):
-    """The machine's cron. Its ``@reboot`` line makes up for what passed while the machine was down."""
+    """The machine's cron. An ``@reboot`` line catches up on sweeps missed while the machine was down."""
 
     name = "cron"
     command = "crontab"
 
     def missing(self, schedule: Schedule) -> str | None:
-        """crontab must be there and must let this user in."""
+        """Return why crontab cannot be used here: it is not installed, or it refuses this user."""
         if shutil.which(self.command) is None:
             return (
                 "there is no crontab here: install cron (Debian: `apt-get install cron`, Red Hat: `dnf install cronie`)"
             )
         try:
-            self.text()
+            self.read_crontab()
         except BackEndError as error:
             return f"{error}: have the administrator put you into /etc/cron.allow"
         return None
 
     def block(self, schedule: Schedule) -> str:
-        """One line for the time, one for the machine's start."""
-        return render(
+        """Return a line for the time, and a line for the start of the machine."""
+        return render_template(
             "crontab", identity=schedule.identity, title=schedule.title, when=schedule.timing.plain,
             start=str(schedule.start), catch_up=schedule.settings["catch_up"],
         )  # fmt: skip
 
     def notes(self, schedule: Schedule) -> list[str]:
-        """A crontab may move its own times; a daemon may not run."""
+        """Warn if the crontab sets another time zone, or if no cron daemon runs."""
         notes = []
-        if re.search(rb"^\s*CRON_TZ\s*=", self.text(), re.MULTILINE):
+        if re.search(rb"^\s*CRON_TZ\s*=", self.read_crontab(), re.MULTILINE):
             notes.append("this crontab sets CRON_TZ, which also holds for the sweep: its times are not local ones")
-        if not cron_runs():
+        if not is_cron_running():
             notes.append("no cron daemon runs on this machine now: start one, or nothing will start the sweep")
         return notes
 
 
 class Scrontab(Crontab):
-    """Slurm's own crontab: the sweep is a job, wherever Slurm starts it, and survives the login node."""
+    """Slurm's crontab. The sweep is a job on any node, so it survives the loss of a login node."""
 
     name = "scrontab"
     command = "scrontab"
 
     def missing(self, schedule: Schedule) -> str | None:
-        """scrontab must be there and switched on."""
+        """Return why scrontab cannot be used here: it is not installed, or not enabled."""
         if shutil.which(self.command) is None:
             return "there is no scrontab here: Slurm has it from 20.11 on, where it was built and installed with it"
         try:
-            self.text()
+            self.read_crontab()
         except BackEndError as error:
             return f"{error}: have the administrator set ScronParameters=enable in slurm.conf"
         return None
 
     def block(self, schedule: Schedule) -> str:
-        """The job's options, then the line for the time."""
-        return render(
+        """Return the job's options, then the line for the time."""
+        return render_template(
             "scrontab", identity=schedule.identity, title=schedule.title, when=schedule.timing.plain,
             start=str(schedule.start), options=job_options(schedule),
         )  # fmt: skip
 
 
 def job_options(schedule: Schedule) -> list[str]:
-    """sbatch's options of the small job that waits for a sweep."""
+    """Return sbatch's options of the small job that runs a sweep."""
     slurm = schedule.settings["slurm"]
     log = str(schedule.folder / "log" / "job-%j.log").replace("%", "%%").replace("%%j", "%j")
-    options = {"nodes": 1, "ntasks": 1, "cpus-per-task": 1, "time": minutes(schedule), "output": log}
+    options = {"nodes": 1, "ntasks": 1, "cpus-per-task": 1, "time": lifetime_minutes(schedule), "output": log}
     options |= {name: slurm[name] for name in ("partition", "account", "qos") if slurm[name]}
     if slurm["memory_gb"]:
         options["mem"] = f"{int(1024 * slurm['memory_gb'])}M"
-    return [f"--{name}={quoted(value)}" for name, value in {**options, **slurm["additional"]}.items()]
+    return [f"--{name}={quote_option(value)}" for name, value in {**options, **slurm["additional"]}.items()]
 
 
-def quoted(value: object) -> str:
-    """As Slurm reads the value of an option in a comment."""
+def quote_option(value: object) -> str:
+    """Return an option's value as Slurm reads it in a comment line."""
     text = str(value)
     return f'"{text}"' if re.search(r"[\s'#]", text) else text
 
 
-def cron_runs() -> bool:
-    """Whether a cron daemon does, as far as this user can see."""
+def is_cron_running() -> bool:
+    """Whether this user can see a cron daemon."""
     import psutil
 
     return any(process.info["name"] in ("cron", "crond") for process in psutil.process_iter(["name"]))

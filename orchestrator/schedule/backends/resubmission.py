@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.launch.slurm.scheduler import own_environment
-from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, told
+from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, read_output
 from orchestrator.schedule.backends.crontabs import job_options
 from orchestrator.schedule.definition import Schedule
-from orchestrator.schedule.templates import render
+from orchestrator.schedule.templates import render_template
 from orchestrator.schedule.timing import local_zone
 
 UNCONFIGURED = "configuration source"
-"""What Slurm's commands say where they find neither a file nor a controller to ask for one."""
+"""Part of the error of Slurm's commands if they find neither a configuration file nor a controller."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a schedule: waiting for its time, unless it ``runs``. ``digest`` is of the script that made it."""
+    """A job of a schedule that waits for its time or, with ``runs``, has started. ``digest`` identifies its script."""
 
     number: str
     runs: bool
@@ -29,68 +29,70 @@ class Job:
 
 
 class ResubmittingJob(BackEnd):
-    """Slurm keeps the time (``--begin``): a job whose time passed while Slurm was down starts when it is back."""
+    """Slurm keeps the time, by ``--begin``. A job that became due while Slurm was down starts when Slurm is back."""
 
     name = "slurm"
 
     def missing(self, schedule: Schedule) -> str | None:
-        """sbatch must be there, and know of a Slurm. One that is only silent for now is not missing."""
+        """Return why no job can be submitted here: no sbatch, or no Slurm. A Slurm that does not answer is
+        not missing.
+        """
         if shutil.which("sbatch") is None:
             return "there is no sbatch here: install the schedule on the machine's login node"
         try:
-            jobs(schedule)
+            query_jobs(schedule)
         except BackEndError as error:
             if UNCONFIGURED in str(error):
                 return f"Slurm's commands are here, but no Slurm ({error}): set SLURM_CONF, or use the login node"
         return None
 
     def units(self, schedule: Schedule) -> list[Unit]:
-        """The batch script of the next job."""
-        return [Unit("a waiting job of Slurm (`sbatch`)", script(schedule))]
+        """Return the batch script of the next job."""
+        return [Unit("a waiting job of Slurm (`sbatch`)", batch_script(schedule))]
 
     def install(self, schedule: Schedule) -> bool:
-        """Submit the next job unless it waits already; one of an earlier definition is replaced."""
-        waiting = [job for job in jobs(schedule) if not job.runs]
-        good = [job for job in waiting if job.digest == digest(schedule)]
+        """Submit the next job unless it waits already, and cancel waiting jobs of an earlier definition."""
+        waiting = [job for job in query_jobs(schedule) if not job.runs]
+        good = [job for job in waiting if job.digest == script_digest(schedule)]
         wrong = [job.number for job in waiting if job not in good[:1]]
         if wrong:
-            told(["scancel", *wrong])
+            read_output(["scancel", *wrong])
         if not good:
             (schedule.folder / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
             with own_environment():
-                told(["sbatch", "--parsable"], script(schedule).encode())
+                read_output(["sbatch", "--parsable"], batch_script(schedule).encode())
         return bool(wrong) or not good
 
     def remove(self, schedule: Schedule) -> bool:
-        """Cancel the job that waits."""
-        waiting = [job.number for job in jobs(schedule) if not job.runs]
+        """Cancel the waiting jobs."""
+        waiting = [job.number for job in query_jobs(schedule) if not job.runs]
         if waiting:
-            told(["scancel", *waiting])
+            read_output(["scancel", *waiting])
         return bool(waiting)
 
     def present(self, schedule: Schedule) -> bool:
         """Whether the next job waits."""
-        return any(not job.runs and job.digest == digest(schedule) for job in jobs(schedule))
+        return any(not job.runs and job.digest == script_digest(schedule) for job in query_jobs(schedule))
 
 
-def script(schedule: Schedule, begin: datetime | None = None) -> str:
-    """The batch script for the schedule's next time."""
+def batch_script(schedule: Schedule, begin: datetime | None = None) -> str:
+    """Return the batch script of a job that begins at ``begin``, or at the schedule's next time."""
     moment = begin or next(schedule.timing.after(datetime.now(local_zone())))
-    return render(
-        "resubmit.sh", identity=schedule.identity, digest=digest(schedule), begin=f"{moment:%Y-%m-%dT%H:%M:%S}",
+    return render_template(
+        "resubmit.sh", identity=schedule.identity, digest=script_digest(schedule), begin=f"{moment:%Y-%m-%dT%H:%M:%S}",
         options=job_options(schedule), start=str(schedule.start),
     )  # fmt: skip
 
 
-def digest(schedule: Schedule) -> str:
-    """Of all that the script says but the time of one job."""
+def script_digest(schedule: Schedule) -> str:
+    """Return the digest of all that the script holds except its begin."""
     text = repr((schedule.when, job_options(schedule), str(schedule.start)))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def jobs(schedule: Schedule) -> list[Job]:
-    """The schedule's jobs that wait or run, in one query."""
-    lines = told(
+def query_jobs(schedule: Schedule) -> list[Job]:
+    """Return the schedule's waiting and running jobs, from one call of squeue."""
+    lines = read_output(
         ["squeue", "--me", "--noheader", f"--name=orchestrator-{schedule.identity}", "--format=%i\x1f%T\x1f%S\x1f%k"]
     )
     found = []

@@ -10,9 +10,9 @@ import pytest
 from schedules import free_port, mail_server, notify_settings, webhook
 
 from orchestrator.notification.base import DeliveryError
-from orchestrator.notification.channels import channels
+from orchestrator.notification.channels import wanted_channels
 from orchestrator.notification.message import Message
-from orchestrator.notification.spool import deliver, post, waiting
+from orchestrator.notification.spool import deliver_messages, post_message, waiting_messages
 
 MESSAGE = Message("weekly of a: slower", ("slower by 7 % [5, 9]", "otherwise: <b> & 3", "sweep w"), "file:///h", 1e9)
 
@@ -28,12 +28,12 @@ def silent(text: str) -> None:
 def test_a_mail_server_gets_three_lines_and_the_link(tmp_path: Path) -> None:
     with mail_server() as box:
         told = notify(mail={"to": ["a@site.org", "b@site.org"]}, smtp={"host": box.host, "port": box.port})
-        post(tmp_path, told, MESSAGE)
-        assert deliver(tmp_path, told, silent) == []
+        post_message(tmp_path, told, MESSAGE)
+        assert deliver_messages(tmp_path, told, silent) == []
     (mail,) = box.mails
     assert mail["To"] == "a@site.org, b@site.org" and mail["Subject"] == "[orchestrator] weekly of a: slower"
     assert mail.get_content().splitlines()[:4] == [*MESSAGE.lines, MESSAGE.link]
-    assert waiting(tmp_path) == []
+    assert waiting_messages(tmp_path) == []
 
 
 def test_a_password_comes_from_a_file_and_goes_nowhere_else(tmp_path: Path) -> None:
@@ -41,13 +41,13 @@ def test_a_password_comes_from_a_file_and_goes_nowhere_else(tmp_path: Path) -> N
     with mail_server(password=b"s3cret-word") as box:
         smtp = {"host": box.host, "port": box.port, "user": "watch", "password_file": str(tmp_path / "password")}
         told = notify(mail={"to": ["a@site.org"]}, smtp=smtp)
-        post(tmp_path / "spool", told, MESSAGE)
-        assert "s3cret" not in "".join(path.read_text() for path in waiting(tmp_path / "spool"))
-        assert deliver(tmp_path / "spool", told, silent) == []
+        post_message(tmp_path / "spool", told, MESSAGE)
+        assert "s3cret" not in "".join(path.read_text() for path in waiting_messages(tmp_path / "spool"))
+        assert deliver_messages(tmp_path / "spool", told, silent) == []
         assert box.logins == [(b"watch", b"s3cret-word")]
         (tmp_path / "password").write_text("wrong\n")
         with pytest.raises(DeliveryError, match=r"notify.smtp.host: 127\.0\.0\.1:\d+: 535") as error:
-            channels(told)[0].check()
+            wanted_channels(told)[0].check()
     assert "wrong" not in str(error.value)
 
 
@@ -55,8 +55,8 @@ def test_a_webhook_gets_json_as_slack_takes_it(tmp_path: Path) -> None:
     with webhook() as hook:
         (tmp_path / "url").write_text(hook.url)
         told = notify(webhook={"url_file": str(tmp_path / "url")})
-        post(tmp_path / "spool", told, MESSAGE)
-        assert deliver(tmp_path / "spool", told, silent) == []
+        post_message(tmp_path / "spool", told, MESSAGE)
+        assert deliver_messages(tmp_path / "spool", told, silent) == []
     (body,) = hook.bodies
     assert body["text"].startswith("*weekly of a: slower*\n• slower by 7 % [5, 9]\n• otherwise: &lt;b&gt; &amp; 3")
     assert [block["type"] for block in body["blocks"]] == ["header", "section", "context"]
@@ -68,8 +68,8 @@ def test_the_sites_sendmail_is_used_where_there_is_no_server(tmp_path: Path) -> 
     program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat >{tmp_path}/mail\n')
     program.chmod(0o755)
     told = notify(mail={"to": ["root"], "sendmail": str(program)})
-    channels(told)[0].check()
-    channels(told)[0].send(MESSAGE)
+    wanted_channels(told)[0].check()
+    wanted_channels(told)[0].send(MESSAGE)
     assert (tmp_path / "arguments").read_text() == "-t -oi\n"
     assert "\nTo: root\n" in (tmp_path / "mail").read_text() and "slower by 7 %" in (tmp_path / "mail").read_text()
 
@@ -79,16 +79,16 @@ def test_what_cannot_go_out_is_tried_with_growing_pauses_and_then_waits(tmp_path
     with webhook() as hook:
         hook.status = 503
         told = notify(webhook={"url": hook.url})
-        post(tmp_path, told, MESSAGE)
-        (trouble,) = deliver(tmp_path, told, silent, pauses.append)
+        post_message(tmp_path, told, MESSAGE)
+        (trouble,) = deliver_messages(tmp_path, told, silent, pauses.append)
         assert "answers 503 no_service (tried 3 times)" in trouble and "goes out with the next sweep" in trouble
         assert "secret" not in trouble
         assert (hook.tries, pauses) == (3, [1, 2])
-        (path,) = waiting(tmp_path)
+        (path,) = waiting_messages(tmp_path)
         assert json.loads(path.read_text())["tries"] == 1
         hook.status = 200
-        assert deliver(tmp_path, told, silent, pauses.append) == []
-        assert len(hook.bodies) == 1 and waiting(tmp_path) == []
+        assert deliver_messages(tmp_path, told, silent, pauses.append) == []
+        assert len(hook.bodies) == 1 and waiting_messages(tmp_path) == []
 
 
 def test_one_channel_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path) -> None:
@@ -96,11 +96,11 @@ def test_one_channel_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path
         told = notify(
             webhook={"url": hook.url}, mail={"to": ["a@b"]}, smtp={"host": "127.0.0.1", "port": free_port()}
         )  # fmt: skip
-        post(tmp_path, told, MESSAGE)
-        (trouble,) = deliver(tmp_path, told, silent, lambda seconds: None)
+        post_message(tmp_path, told, MESSAGE)
+        (trouble,) = deliver_messages(tmp_path, told, silent, lambda seconds: None)
     assert len(hook.bodies) == 1
     assert trouble.startswith("mail: notify.smtp.host: 127.0.0.1:") and "Connection refused" in trouble
-    assert [path.name.partition("-")[2] for path in waiting(tmp_path)] == ["mail.json"]
+    assert [path.name.partition("-")[2] for path in waiting_messages(tmp_path)] == ["mail.json"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_one_channel_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path
     ],
 )
 def test_what_is_wrong_with_a_channel_is_named_by_its_key(groups: dict[str, Any], named: str) -> None:
-    (channel,) = channels(notify(**groups))
+    (channel,) = wanted_channels(notify(**groups))
     with pytest.raises(DeliveryError) as error:
         channel.check()
     assert named in str(error.value)

@@ -13,10 +13,10 @@ import pytest
 from schedules import schedule_in
 
 from orchestrator.errors import UsageError
-from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose
-from orchestrator.schedule.backends.crontabs import merged
+from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose_back_end
+from orchestrator.schedule.backends.crontabs import replace_block
 from orchestrator.schedule.definition import Schedule
-from orchestrator.schedule.installation import install, remove
+from orchestrator.schedule.installation import install_schedule, remove_schedule
 
 SURROUNDINGS = {"scrontab": "scrontab", "systemd": "systemctl", "cron": "cron", "slurm": "sbatch"}
 SLURM = {"additional": {"time": "1"}, "partition": None, "account": None, "qos": None, "memory_gb": None}
@@ -94,32 +94,32 @@ def test_another_persons_lines_survive_byte_for_byte(tmp_path: Path, cron: int) 
 
 def test_lines_keep_their_place_and_what_follows_them() -> None:
     own = b"# BEGIN orchestrator schedule a: t\n0 2 * * 0 x\n# END orchestrator schedule a\n"
-    assert merged(FOREIGN + own + b"9 9 * * * z\n", "a", b"") == FOREIGN + b"9 9 * * * z\n"
-    assert merged(own + FOREIGN, "a", own.replace(b" x", b" y")) == own.replace(b" x", b" y") + FOREIGN
-    assert merged(own + FOREIGN + own, "a", own) == own + FOREIGN
+    assert replace_block(FOREIGN + own + b"9 9 * * * z\n", "a", b"") == FOREIGN + b"9 9 * * * z\n"
+    assert replace_block(own + FOREIGN, "a", own.replace(b" x", b" y")) == own.replace(b" x", b" y") + FOREIGN
+    assert replace_block(own + FOREIGN + own, "a", own) == own + FOREIGN
     with pytest.raises(BackEndError, match="'# END orchestrator schedule a' is gone"):
-        merged(own.replace(b"# END", b"# end") + FOREIGN, "a", own)
+        replace_block(own.replace(b"# END", b"# end") + FOREIGN, "a", own)
 
 
 def test_moving_to_another_back_end_leaves_nothing_behind(tmp_path: Path, cron: int, systemctl: None) -> None:
-    install(schedule_in(tmp_path, via="cron"), "local")
-    second, changed = install(schedule_in(tmp_path, via="systemd"), "local")
+    install_schedule(schedule_in(tmp_path, via="cron"), "local")
+    second, changed = install_schedule(schedule_in(tmp_path, via="systemd"), "local")
     assert changed and BACK_ENDS["systemd"]().present(second)
     assert subprocess.run(["crontab", "-l"], capture_output=True, text=True).stdout == ""
-    assert remove(second) and not (second.folder / "start").exists()
+    assert remove_schedule(second) and not (second.folder / "start").exists()
     assert list((tmp_path / "config" / "systemd" / "user").iterdir()) == []
 
 
 def test_without_any_back_end_each_is_named_with_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError) as error:
-        choose("auto", schedule_in(tmp_path), "slurm")
+        choose_back_end("auto", schedule_in(tmp_path), "slurm")
     for word in ("scrontab: there is no scrontab here", "systemd: there is no systemctl here", "apt-get install cron"):
         assert word in str(error.value)
     with pytest.raises(UsageError, match="via=slurm: there is no sbatch here"):
-        choose("slurm", schedule_in(tmp_path), "slurm")
+        choose_back_end("slurm", schedule_in(tmp_path), "slurm")
     with pytest.raises(UsageError, match=r"via=crun is not known\. Did you mean cron"):
-        choose("crun", schedule_in(tmp_path), "slurm")
+        choose_back_end("crun", schedule_in(tmp_path), "slurm")
 
 
 def text_of(name: str, schedule: Schedule) -> str:
@@ -167,7 +167,7 @@ def test_a_folder_with_odd_characters_is_quoted_for_each(tmp_path: Path) -> None
 @pytest.mark.parametrize("folder", ["plain", "50% o'clock"])
 @pytest.mark.parametrize("when", ["0 2 * * SUN", "*/15 1-3 13 * FRI"])
 def test_the_timer_passes_systemd_analyze_verify(tmp_path: Path, systemctl: None, when: str, folder: str) -> None:
-    schedule, _ = install(schedule_in(tmp_path / folder, when=when, via="systemd"), "local")
+    schedule, _ = install_schedule(schedule_in(tmp_path / folder, when=when, via="systemd"), "local")
     paths = [unit.place for unit in BACK_ENDS["systemd"]().units(schedule)]
     own = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     answer = subprocess.run(["systemd-analyze", "verify", "--user", *paths], capture_output=True, text=True, env=own)

@@ -14,15 +14,13 @@ from typing import Any
 import pytest
 
 from orchestrator.records import write_json
-from orchestrator.schedule.lock import Locked, holder_of, lock, this_process
+from orchestrator.schedule.lock import Locked, hold_lock, holder_of, this_process
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from typing import Any
-from collections.abc import Iterator
-from orchestrator.schedule.lock import lock
-with lock(Path(sys.argv[1]), "other", 3600, 0, print):
+from orchestrator.schedule.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), "other", 3600, 0, print):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -47,7 +45,7 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_sweep_that_runs_keeps_others_out_and_is_named(tmp_path: Path, other: subprocess.Popen[str]) -> None:
     with (
         pytest.raises(Locked, match=f"other \\(process {other.pid} on "),
-        lock(tmp_path / "lock.json", "me", 60, 0, silent),
+        hold_lock(tmp_path / "lock.json", "me", 60, 0, silent),
     ):
         pass
     holder = holder_of(tmp_path / "lock.json")
@@ -58,7 +56,7 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, other: sub
     said: list[str] = []
     other.send_signal(signal.SIGKILL)
     other.wait()
-    with lock(tmp_path / "lock.json", "me", 60, 5, said.append):
+    with hold_lock(tmp_path / "lock.json", "me", 60, 5, said.append):
         holder = holder_of(tmp_path / "lock.json")
         assert holder is not None and holder.name == "me"
     assert "which is no more; taken over" in said[-1]
@@ -81,7 +79,7 @@ def test_a_lock_is_stale_only_if_its_holder_cannot_live(tmp_path: Path, change: 
     write_json(path, asdict(replace(parent, **change)))
     took = False
     try:
-        with lock(path, "me", 60, 0, silent):
+        with hold_lock(path, "me", 60, 0, silent):
             took = True
     except Locked:
         pass
@@ -92,11 +90,9 @@ def test_of_many_at_once_one_at_a_time_holds_it(tmp_path: Path) -> None:
     script = """
 import os, sys, time
 from pathlib import Path
-from typing import Any
-from collections.abc import Iterator
-from orchestrator.schedule.lock import lock
+from orchestrator.schedule.lock import hold_lock
 folder = Path(sys.argv[1])
-with lock(folder / "lock.json", "x", 60, 60, lambda text: None):
+with hold_lock(folder / "lock.json", "x", 60, 60, lambda text: None):
     mark = folder / "inside"
     mark.touch(exist_ok=False)
     time.sleep(0.05)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.schedule.due import Due, Slot, due
+from orchestrator.schedule.due import Due, Slot, decide_due
 from orchestrator.schedule.timing import Timing
 
 UTC = ZoneInfo("UTC")
@@ -75,7 +75,7 @@ def test_clocks_that_skip_the_hour_are_foretold() -> None:
 
 
 def decide(last: Slot | None, moment: datetime, catch_up: bool = True, asked: bool = False, weeks_ago: int = 5) -> Due:
-    return due(
+    return decide_due(
         Timing("0 2 * * SUN"), last, SUNDAY - weeks_ago * timedelta(weeks=1), moment, catch_up, HOUR, asked
     )  # fmt: skip
 
@@ -113,5 +113,5 @@ def test_a_sweep_that_ended_with_the_machine_is_run_again_but_not_for_ever() -> 
 
 def test_a_machine_that_starts_before_the_first_moment_has_missed_nothing() -> None:
     assert decide(None, SUNDAY + 40 * HOUR, asked=True, weeks_ago=0).reason is None
-    found = due(Timing("0 2 * * SUN"), None, SUNDAY + HOUR, SUNDAY + 2 * HOUR, True, HOUR, True)
+    found = decide_due(Timing("0 2 * * SUN"), None, SUNDAY + HOUR, SUNDAY + 2 * HOUR, True, HOUR, True)
     assert found.reason == "nothing was missed"
