@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
+from orchestrator.records import DIVERGED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,7 +112,7 @@ def exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
         if entry["state"] in ("lost", "node-failed"):
             codes.add(EXIT_INFRASTRUCTURE)
         elif entry["state"] != "completed":
-            codes.add(EXIT_FAILED)
+            codes.add(EXIT_WRONG_ANSWER if DIVERGED in (entry["cause"] or "") else EXIT_FAILED)
         elif missed_target(entry):
             codes.add(EXIT_WRONG_ANSWER)
     for code in (EXIT_INFRASTRUCTURE, EXIT_FAILED, EXIT_WRONG_ANSWER):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from orchestrator.records.checking import RecordError, check_record
 from orchestrator.records.endings import (
     CLAIM_SCHEMA,
+    DIVERGED,
     FAILURE_SCHEMA,
     FINAL_STATES,
     STATES,
@@ -87,6 +88,7 @@ __all__ = [
     "ALIVE_SLOT_BYTES",
     "CLAIM_SCHEMA",
     "DATASETS",
+    "DIVERGED",
     "FAILURE_SCHEMA",
     "FINAL_STATES",
     "MANIFEST_SCHEMA",

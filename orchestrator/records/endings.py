@@ -16,6 +16,9 @@ State = Literal["planned", "submitted", "pending", "running", "completed", EndSt
 STATES: tuple[str, ...] = get_args(State)
 FINAL_STATES = frozenset({"completed", *get_args(EndState)} - {"preempted-requeued"})
 
+DIVERGED: Final = "the model diverged"
+"""Part of the cause of a run whose model did: it ended with a wrong answer."""
+
 Requeuer = Literal["slurm", "scheduler", "orchestrator"]
 """Who starts the next attempt. Version 0.1 called its scheduler by name."""
 

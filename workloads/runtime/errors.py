@@ -16,8 +16,12 @@ class DatasetError(Exception):
     """A data set is missing, damaged or not what its description says."""
 
 
-class NonFiniteLossError(ArithmeticError):
-    """Training diverged: the loss is infinite or not a number."""
+class DivergedError(ArithmeticError):
+    """Training diverged: a number of the model's is infinite or none. The message holds records.DIVERGED."""
+
+
+class NonFiniteLossError(DivergedError):
+    """It is the loss."""
 
 
 class MissingDatasetError(DatasetError):

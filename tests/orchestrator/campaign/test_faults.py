@@ -166,8 +166,8 @@ def test_a_diverging_loss_names_itself_and_a_remedy(tiny: list[str], orchestrato
     answer = orchestrator(
         *tiny, "benchmark.training.optimizer.name=sgd", "benchmark.training.optimizer.learning_rate=1e30"
     )
-    assert answer.code == 1
-    assert "NonFiniteLossError: the loss is" in answer.out
+    assert answer.code == 2
+    assert "NonFiniteLossError: the loss is" in answer.out and "the model diverged" in answer.out
     assert "lower benchmark.training.optimizer.learning_rate" in answer.out
 
 

@@ -5,6 +5,7 @@ A thread writes them, so that a process that is stopped falls silent while one t
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -66,9 +67,9 @@ class Progress:
             "epochs": self.epochs,
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
-            "samples_per_s": round(self.samples_per_s, 3),
+            "samples_per_s": round(self.samples_per_s, 3) if math.isfinite(self.samples_per_s) else 0.0,
             "metric": self.metric,
-            "quality": self.quality,
+            "quality": self.quality if self.quality is not None and math.isfinite(self.quality) else None,
             "target": self.target,
             "progress": self.changes,
             "elapsed_s": round(self.elapsed(), 3),

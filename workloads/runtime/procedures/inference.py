@@ -19,6 +19,7 @@ from torch import nn
 
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.compilation import compiled
+from workloads.runtime.procedures.divergence import refuse_divergence
 from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate
 from workloads.runtime.procedures.procedure import ModelProcedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
@@ -76,6 +77,7 @@ class Inference(ModelProcedure):
                 self.pass_over_set(number, loader)
         self.enter("evaluate")
         values = evaluate(self.task, self.model, loader, self.communicator, self.device, self.training, self.progress)
+        refuse_divergence(self.quality["metric"], values, None, self.model, "with the weights that were loaded")
         value = self.progress.quality = values[self.quality["metric"]]
         self.telemetry.evaluations.append((time.time() - start, self.settings["passes"], value))
         self.telemetry.leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,5 +24,6 @@ def quality_entry(
         "target": quality["target"],
         "basis": quality["basis"],
         "reached": (value is not None and reaches(value, quality)) if reached is None else reached,
-        "all": dict(values),
+        # A metric may be undefined here, as one of a class without samples; JSON has no word for that.
+        "all": {name: number for name, number in values.items() if math.isfinite(number)},
     }

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from orchestrator.records import RunSpec, global_batch
+from orchestrator.records import DIVERGED, RunSpec, global_batch
 from workloads.runtime.communicators.base import Communicator, GradientReducer
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.kernels import use_kernels
@@ -24,6 +24,7 @@ from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.compilation import compiled
+from workloads.runtime.procedures.divergence import refuse_divergence
 from workloads.runtime.procedures.evaluation import autocast, evaluate, reaches
 from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, decides_by_loss
 from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
@@ -334,7 +335,7 @@ class Trainer:
             whose = "" if len(self.movers) == 1 else f" of {mover.player.name}"
             raise NonFiniteLossError(
                 f"the loss{whose} is {value} at step {self.position.step} of epoch {self.position.epoch + 1}, learning "
-                f"rate {rate:.3g}; a lower benchmark.training.optimizer.learning_rate or a longer "
+                f"rate {rate:.3g}: {DIVERGED}; a lower benchmark.training.optimizer.learning_rate or a longer "
                 f"benchmark.training.warmup_epochs may help"
             )
 
@@ -349,6 +350,9 @@ class Trainer:
         )
         self.model.train()
         value = values[self.quality["metric"]]
+        losses = self.losses[..., self.telemetry.steps - 1]
+        when = f"after step {self.position.total_steps}"
+        refuse_divergence(self.quality["metric"], values, losses, self.model, when)
         seconds = self.elapsed
         self.telemetry.evaluations.append((seconds, epoch, value))
         self.position.evaluations.append([seconds, float(epoch), value])
