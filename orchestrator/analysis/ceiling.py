@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,31 @@ class Achieved:
     bytes_per_s: float | None
     of_bf16_peak: float | None
     of_memory_bandwidth: float | None
+
+
+@dataclass(frozen=True)
+class EnergyRates:
+    """Power and work by energy: mean watts while measuring, and samples trained a joule; None where not known."""
+
+    mean_w: float | None
+    samples_per_j: float | None
+
+
+def energy_rates(joules: float | None, seconds: float | None, samples: float | None) -> EnergyRates:
+    """From the energy of a training, the seconds that it was measured over, and the samples that it trained."""
+    return EnergyRates(
+        joules / seconds if joules is not None and seconds else None, samples / joules if joules and samples else None
+    )
+
+
+def count_devices(ranks: Iterable[tuple[str, str]]) -> tuple[int, bool]:
+    """Devices of some ranks, from the host and device ("cpu" without an accelerator) of each, and whether all are
+    accelerators. Several ranks may share an accelerator; ranks on processors have each their own cores, and so are a
+    device each.
+    """
+    places = list(ranks)
+    accelerated = all(device != "cpu" for _, device in places)
+    return len(set(places)) if accelerated else len(places), accelerated
 
 
 def compare_with_peaks(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, UsageError, nearest
+
+if TYPE_CHECKING:
+    from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     return conclude(comparison_document(sets), options.json)
 
 
-def conclude(document: Mapping[str, Any], as_json: bool) -> int:
+def conclude(document: ComparisonDocument | HistoryDocument, as_json: bool) -> int:
     """Print a document of verdicts; returns the exit code that they amount to."""
     from orchestrator.report.tables.comparisons import print_verdicts
 

@@ -38,8 +38,32 @@ class NodeEnergy(TypedDict):
     j: float | None
 
 
-class Energy(TypedDict):
-    """What the nodes' meters counted over the measured ``seconds``, J; null, with the ``reason``, where not all did.
+class MeterEnergy(TypedDict):
+    """What the meters of one scope and source counted together, J."""
+
+    scope: str
+    source: str
+    count: int
+    j: float | None
+
+
+class SlowedFacts(TypedDict):
+    """A device that ran slower than it could while it was measured, and by what: its heat or its power limit."""
+
+    host: str
+    what: str
+    by: str
+
+
+class Slowed(SlowedFacts, total=False):
+    """And how much: the share of the readings that found it so, or how many times the system counted it."""
+
+    share: float
+    times: int
+
+
+class EnergyFacts(TypedDict):
+    """What the run's meters counted over the measured ``seconds``, J; null, with the ``reason``, where not all did.
 
     ``to_accuracy_j`` is the same up to the evaluation that reached the target; ``period_s`` is between two readings.
     """
@@ -53,7 +77,34 @@ class Energy(TypedDict):
     nodes: list[NodeEnergy]
 
 
-class World(TypedDict):
+class Energy(EnergyFacts, total=False):
+    """And what these joules cover, ``others`` beyond the run's own part; version 0.1 did not say."""
+
+    scope: str | None
+    others: str | None
+    meters: list[MeterEnergy]
+    slowed: list[Slowed]
+
+
+class ProcessorFacts(TypedDict):
+    """One kind of processor that ranks ran on; ``microcode`` is its state or, without one, the silicon's."""
+
+    name: str
+    microcode: str | None
+
+
+class Processors(ProcessorFacts, total=False):
+    """And how many of it a node has, the sizes of its caches by level, and how many ranks ran on it."""
+
+    cores: int | None
+    threads: int | None
+    sockets: int | None
+    numa_nodes: int | None
+    caches: dict[str, str]
+    ranks: int
+
+
+class WorldFacts(TypedDict):
     """What the ranks ran on: host, device and cores of each rank."""
 
     ranks: int
@@ -63,6 +114,12 @@ class World(TypedDict):
     cores: list[str]
     comm: str
     threads_per_rank: int
+
+
+class World(WorldFacts, total=False):
+    """And the kinds of their processors; version 0.1 did not say."""
+
+    processors: list[Processors]
 
 
 class StepWork(TypedDict):

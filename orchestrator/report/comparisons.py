@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 from orchestrator.analysis.history import KEY, Judged, Key, Trend, judge_trends
 from orchestrator.analysis.regression import ALPHA, MINIMUM_EFFECT, SOUGHT_EFFECT
+from orchestrator.report.comparison_entries import (
+    ComparisonDocument,
+    HistoryDocument,
+    MetricVerdict,
+    SeriesKey,
+    SeriesVerdict,
+    Verdicts,
+)
 
-COMPARISON_SCHEMA = "orchestrator.comparison/1"
-HISTORY_SCHEMA = "orchestrator.history/1"
+COMPARISON_SCHEMA: Final = "orchestrator.comparison/1"
+HISTORY_SCHEMA: Final = "orchestrator.history/1"
 SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 
 Row = Mapping[str, Any]
 
 
-def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> dict[str, Any]:
+def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> ComparisonDocument:
     """The newest (last) of some campaigns against those before it; rows are those of Store.history."""
     found, gone = judge_trends(sets)
     return {
@@ -27,7 +35,9 @@ def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> dict[str, 
     }
 
 
-def history_document(rows: Sequence[Row], week: str | None, window: int, selected: Mapping[str, Any]) -> dict[str, Any]:
+def history_document(
+    rows: Sequence[Row], week: str | None, window: int, selected: Mapping[str, Any]
+) -> HistoryDocument:
     """A week (the newest if None is given) against a window of weeks before it; rows are those of Store.history."""
     weeks: dict[str, list[Row]] = {}
     for row in rows:
@@ -46,7 +56,7 @@ def history_document(rows: Sequence[Row], week: str | None, window: int, selecte
     }
 
 
-def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> dict[str, Any]:
+def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> Verdicts:
     """What both documents have: the rule, the worst verdict, the series."""
     verdicts = [item.comparison.verdict for series in found for item in series.judged]
     order = ("slower", "not enough runs", "faster", "no change")
@@ -54,14 +64,19 @@ def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> dict[str, An
         "rule": {"alpha": ALPHA, "minimum_effect": MINIMUM_EFFECT, "sought_effect": SOUGHT_EFFECT},
         "verdict": next((verdict for verdict in order if verdict in verdicts), "nothing to compare"),
         "series": [series_entry(item) for item in found],
-        "missing": [dict(zip(KEY, key, strict=True)) for key in gone],
+        "missing": [series_key(dict(zip(KEY, key, strict=True))) for key in gone],
     }
 
 
-def series_entry(series: Trend) -> dict[str, Any]:
+def series_key(values: Mapping[str, Any]) -> SeriesKey:
+    """What identifies a series, by the names of analysis."""
+    return cast(SeriesKey, dict(values))
+
+
+def series_entry(series: Trend) -> SeriesVerdict:
     """One series."""
     return {
-        **series.key,
+        **series_key(series.key),
         "metrics": [metric_entry(item) for item in series.judged],
         "points": [
             {
@@ -80,7 +95,7 @@ def series_entry(series: Trend) -> dict[str, Any]:
     }
 
 
-def metric_entry(item: Judged) -> dict[str, Any]:
+def metric_entry(item: Judged) -> MetricVerdict:
     """One verdict, in numbers and words."""
     found = item.comparison
     return {

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
-from orchestrator.analysis.ceiling import compare_with_peaks
+from orchestrator.analysis.ceiling import compare_with_peaks, count_devices, energy_rates
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import group_into_series
-from orchestrator.campaign.attempts import lost
-from orchestrator.records import PHASES, STEP_TIMES
+from orchestrator.campaign.attempts import Attempt, lost
+from orchestrator.records import PHASES
+from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
-from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_of
+from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_entry, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
 from orchestrator.store.store import RunRecord
 
-SCHEMA = "orchestrator.report/1"
+SCHEMA: Final = "orchestrator.report/1"
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
@@ -28,7 +28,7 @@ def report_document(
     records: Sequence[RunRecord],
     fleet: Sequence[Mapping[str, Any]] = (),
     question: Question | None = None,
-) -> dict[str, Any]:
+) -> ReportDocument:
     """The document of a campaign's stored runs.
 
     ``fleet`` are rows of Store.host_history over the weeks before: with them hosts that were slow all along are named.
@@ -37,21 +37,22 @@ def report_document(
     ordered = sorted(records, key=place)
     runs = [run_entry(record) for record in ordered]
     series = group_into_series(measured(record) for record in ordered)
-    projected = {"projection": projection_entries(series, ordered, question)} if question else {}
-    return {
+    document: ReportDocument = {
         "schema": SCHEMA,
         "campaign": campaign,
         "planned": max([len(records), *(manifest_of(record).get("planned") or 0 for record in records)]),
         "runs": runs,
-        "comparison": compare_recipes(runs),
+        "comparison": [cast(RecipeEntry, row) for row in compare_recipes(runs)],
         "matrix": matrix_entries(series, ordered),
         "scales": [entry for item in series for entry in scale_entries(item)],
         "scaling": [entry for item in series for entry in scaling_entries(item)],
         "laws": [entry for item in series for entry in law_entries(item)],
         "stragglers": [entry for record in ordered for entry in straggler_entries(record)],
         "slow_hosts": slow_host_entries(ordered, fleet),
-        **projected,
     }
+    if question:
+        document["projection"] = projection_entries(series, ordered, question)
+    return document
 
 
 def place(record: RunRecord) -> tuple[Any, ...]:
@@ -67,36 +68,40 @@ def manifest_of(record: RunRecord) -> dict[str, Any]:
     return found
 
 
-def run_entry(record: RunRecord) -> dict[str, Any]:
+def run_entry(record: RunRecord) -> RunEntry:
     """One run."""
     run = record.run
     result = json.loads(run["result"]) if run.get("result") else {}
     manifest = manifest_of(record)
     phases = {row["name"]: row["seconds"] for row in record.phases}
-    copied = (
-        "run",
-        "benchmark",
-        "method",
-        "cluster",
-        "comm",
-        "mode",
-        "recipe",
-        "scale",
-        "nodes",
-        "ranks",
-        "repeat",
-        "seed",
-    )
+    history: list[Attempt] = manifest.get("history", [])
     return {
-        **{name: run[name] for name in copied},
+        "run": run["run"],
+        "benchmark": run["benchmark"],
+        "method": run["method"],
+        "cluster": run["cluster"],
+        "comm": run["comm"],
+        "mode": run["mode"],
+        "recipe": run["recipe"],
+        "scale": run["scale"],
+        "nodes": run["nodes"],
+        "ranks": run["ranks"],
+        "repeat": run["repeat"],
+        "seed": run["seed"],
         "order": manifest.get("order"),
         "state": run["state"],
         "attempts": run["attempts"],
-        "attempt_history": manifest.get("history", []),
-        "lost_s": lost(manifest.get("history", [])),
+        "attempt_history": history,
+        "lost_s": lost(history),
         "cause": run["cause"],
         "stopped": run.get("stopped"),
-        "dataset": {name: run.get(f"dataset_{name}") for name in ("name", "source", "split", "version", "checksum")},
+        "dataset": {
+            "name": run.get("dataset_name"),
+            "source": run.get("dataset_source"),
+            "split": run.get("dataset_split"),
+            "version": run.get("dataset_version"),
+            "checksum": run.get("dataset_checksum"),
+        },
         "throughput": {
             "unit": "samples/s",
             "run": run.get("throughput"),
@@ -105,10 +110,7 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
             "per_rank": [rank["throughput"] for rank in record.ranks],
         },
         "hosts": [rank["host"] for rank in record.ranks],
-        "time_per_rank_s": [
-            {**{part: rank[f"{part}_s"] for part in STEP_TIMES}, "communicate": rank["waiting_s"]}
-            for rank in record.ranks
-        ],
+        "time_per_rank_s": [rank_times(rank) for rank in record.ranks],
         "quality": {
             "metric": run.get("metric"),
             "value": run.get("quality"),
@@ -117,10 +119,12 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
             "reached": result.get("quality", {}).get("reached"),
             "all": result.get("quality", {}).get("all", {}),
         },
-        "evaluations": [{name: row[name] for name in ("seconds", "epoch", "value")} for row in record.evaluations],
+        "evaluations": [
+            {"seconds": row["seconds"], "epoch": row["epoch"], "value": row["value"]} for row in record.evaluations
+        ],
         "time_to_accuracy_s": run.get("time_to_accuracy_s"),
         "energy": energy_entry(run, result),
-        "split_s": asdict(parts) if (parts := split_of(record)) else None,
+        "split_s": split_entry(split_of(record)),
         "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
         "training": result.get("training", {}),
         "achieved": achieved_entry(record, manifest, result),
@@ -133,35 +137,47 @@ def run_entry(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any] | None:
+def rank_times(rank: Mapping[str, Any]) -> RankTimes:
+    """Where one rank's time went, from its row in the store."""
+    return {
+        "total": rank["total_s"],
+        "data": rank["data_s"],
+        "compute": rank["compute_s"],
+        "waiting": rank["waiting_s"],
+        "communicate": rank["waiting_s"],
+    }
+
+
+def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mapping[str, Any]) -> AchievedEntry | None:
     """Arithmetic and memory traffic of each device, with the peaks that the profile states; null where not counted."""
     training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
     if not training.get("step_work") or not rate or not len(record.ranks):
         return None
-    devices = {(rank["host"], rank["device"]) for rank in record.ranks}
-    accelerated = all(device != "cpu" for _, device in devices)
+    count, accelerated = count_devices((rank["host"], rank["device"]) for rank in record.ranks)
     stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
-    # Ranks on processors have each their own cores, and so are a device each.
-    count = len(devices) if accelerated else len(record.ranks)
     # Operators that a compiler or our kernels made one of read and write less than was counted.
     fused = bool(training.get("compile")) or training.get("kernels") == "own"
+    found = compare_with_peaks(training["step_work"], rate, count, stated, fused)
     return {
-        **asdict(compare_with_peaks(training["step_work"], rate, count, stated, fused)),
+        "devices": found.devices,
+        "flop_per_s": found.flop_per_s,
+        "bytes_per_s": found.bytes_per_s,
+        "of_bf16_peak": found.of_bf16_peak,
+        "of_memory_bandwidth": found.of_memory_bandwidth,
         "accelerator": stated.get("model") or None,
     }
 
 
-def energy_entry(run: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def energy_entry(run: Mapping[str, Any], result: Mapping[str, Any]) -> EnergyEntry:
     """What the nodes' meters counted while training, J; null with a reason where they do not report."""
     found = result.get("energy") or {"reason": "measured by a version that did not ask for power"}
     joules = run.get("energy_j")
-    seconds = found.get("seconds")
-    samples = result.get("training", {}).get("samples")
+    rates = energy_rates(joules, found.get("seconds"), result.get("training", {}).get("samples"))
     return {
         "j": joules,
         "to_accuracy_j": run.get("energy_to_accuracy_j"),
-        "mean_w": joules / seconds if joules is not None and seconds else None,
-        "samples_per_j": samples / joules if joules and samples else None,
+        "mean_w": rates.mean_w,
+        "samples_per_j": rates.samples_per_j,
         "source": found.get("source"),
         "scope": found.get("scope"),
         "others": found.get("others"),

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
-from typing import Any
+from typing import Any, cast
 
 from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
 from orchestrator.analysis.series import Series
+from orchestrator.report.entries import CellEntry, MatrixDataset, MatrixEntry, MeanEntry, MetricEntry, PublishedEntry
 from orchestrator.report.tables.text import short
 from orchestrator.store.store import RunRecord
 
@@ -35,7 +36,7 @@ class Line:
     fields: list[Field]
 
 
-def matrix_entries(series: Sequence[Series], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def matrix_entries(series: Sequence[Series], records: Sequence[RunRecord]) -> list[MatrixEntry]:
     """An entry for each matrix of trainings and inferences."""
     benchmarks = stated(records)
     higher = {name: better_of(benchmark) for name, benchmark in benchmarks.items()}
@@ -65,20 +66,23 @@ def better_of(benchmark: Mapping[str, Any]) -> dict[str, bool]:
     return own | {name: word == "higher" for name, word in benchmark["better"].items()}
 
 
-def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str, Any]) -> dict[str, Any]:
+def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str, Any]) -> MatrixEntry:
     """One matrix."""
     names = [dataset["name"] for dataset in matrix.datasets]
     published = [item for item in benchmark["published"] if item["dataset"] in names]
-    conditions = dict(matrix.conditions)
-    run_mode = conditions.pop("mode")
+    conditions = matrix.conditions
     quality_metric = benchmark["quality"].get("metric", matrix.metrics[0] if matrix.metrics else None)
     return {
-        **conditions,
-        "run_mode": run_mode,
+        "benchmark": conditions["benchmark"],
+        "cluster": conditions["cluster"],
+        "comm": conditions["comm"],
+        "recipe": conditions["recipe"],
+        "scale": conditions["scale"],
+        "run_mode": conditions["mode"],
         "settings": dict(matrix.settings),
         "nodes": matrix.nodes,
         "ranks": matrix.ranks,
-        "datasets": [dict(dataset) for dataset in matrix.datasets],
+        "datasets": [cast(MatrixDataset, dict(dataset)) for dataset in matrix.datasets],
         "methods": unique([*matrix.methods, *(item["method"] for item in published)]),
         "metrics": [
             {
@@ -106,11 +110,11 @@ def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str,
             }
             for cell in matrix.cells
         ],
-        "published": [dict(item) for item in published],
+        "published": [cast(PublishedEntry, item) for item in published],
     }
 
 
-def mean_entry(found: Mean) -> dict[str, Any]:
+def mean_entry(found: Mean) -> MeanEntry:
     """A mean with its spread, interval and n."""
     interval = list(found.interval) if found.interval else None
     return {"mean": found.mean, "deviation": found.deviation, "interval": interval, "n": found.n}
@@ -119,7 +123,7 @@ def mean_entry(found: Mean) -> dict[str, Any]:
 # --- as texts ---------------------------------------------------------------------------------------------------------
 
 
-def shown(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def shown(entries: Sequence[MatrixEntry]) -> list[MatrixEntry]:
     """The matrices that say more than the tables of scales do: of several cells, of repeats at one scale, or with a
     published value.
     """
@@ -133,7 +137,7 @@ def shown(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     ]
 
 
-def title_of(entry: Mapping[str, Any]) -> str:
+def title_of(entry: MatrixEntry) -> str:
     """What a matrix is of."""
     nodes = f"{entry['nodes']} node{'s' if entry['nodes'] > 1 else ''}"
     mode = [entry["run_mode"]] if entry["run_mode"] != "training" else []
@@ -141,7 +145,7 @@ def title_of(entry: Mapping[str, Any]) -> str:
     return f"{entry['benchmark']}: {', '.join([entry['recipe'], *mode, entry['comm'], nodes, *swept])}"
 
 
-def grid_of(entry: Mapping[str, Any]) -> list[Line]:
+def grid_of(entry: MatrixEntry) -> list[Line]:
     """Data sets down, with the metrics of which it is stated which way is better and the costs; a field a method."""
     lines = []
     metrics = [metric for metric in entry["metrics"] if metric["better"]] or entry["metrics"][:1]
@@ -158,18 +162,18 @@ def grid_of(entry: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def metric_words(metric: Mapping[str, Any]) -> str:
+def metric_words(metric: MetricEntry) -> str:
     """ "accuracy ≥ 0.9", with the target where there is one."""
     sign = "≤" if metric["better"] == "lower" else "≥"
     return str(metric["name"]) + ("" if metric["target"] is None else f" {sign} {short(metric['target'])}")
 
 
 def metric_field(
-    entry: Mapping[str, Any],
-    cell: Mapping[str, Any] | None,
-    dataset: Mapping[str, Any],
+    entry: MatrixEntry,
+    cell: CellEntry | None,
+    dataset: MatrixDataset,
     method: str,
-    metric: Mapping[str, Any],
+    metric: MetricEntry,
 ) -> Field:
     """A metric of a cell, and what is published of it."""
     name = metric["name"]
@@ -183,7 +187,7 @@ def metric_field(
     return Field(mean_text(found), bool(found and found["best"]), ", ".join(values) + on)
 
 
-def cost_text(cell: Mapping[str, Any] | None, cost: str) -> str:
+def cost_text(cell: CellEntry | None, cost: str) -> str:
     """What a cell cost, as text."""
     if cell is None:
         return "–"
@@ -193,7 +197,7 @@ def cost_text(cell: Mapping[str, Any] | None, cost: str) -> str:
     return mean_text(cell["throughput" if cost == "throughput" else "energy_j"])
 
 
-def mean_text(found: Mapping[str, Any] | None, counted: bool = True) -> str:
+def mean_text(found: MeanEntry | None, counted: bool = True) -> str:
     """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs."""
     if found is None:
         return "–"
@@ -205,7 +209,7 @@ def mean_text(found: Mapping[str, Any] | None, counted: bool = True) -> str:
     return f"{found['mean']:.{digits}f} ± {deviation:.{digits}f}{count}"
 
 
-def sources_of(entry: Mapping[str, Any]) -> list[str]:
+def sources_of(entry: MatrixEntry) -> list[str]:
     """Where the published values are from, a sentence each."""
     return [
         f"published: {item['metric']} {short(item['value'])} of {item['method']} on {item['dataset']}: {item['source']}"

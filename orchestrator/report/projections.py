@@ -20,6 +20,7 @@ from orchestrator.analysis.projection import (
     project_scales,
 )
 from orchestrator.analysis.series import Series
+from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import about, split_of
 from orchestrator.store.store import RunRecord
 
@@ -42,9 +43,9 @@ class Question:
 
 def projection_entries(
     series: Sequence[Series], records: Sequence[RunRecord], question: Question
-) -> list[dict[str, Any]]:
+) -> list[ProjectionEntry]:
     """A projection of every weak series of training runs that says how its steps differ."""
-    entries = []
+    entries: list[ProjectionEntry] = []
     for item in series:
         if item.scaling_mode == "weak" and item.identity["mode"] == "training":
             members = [record for record in records if belongs(record, item)]
@@ -72,7 +73,7 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
     return node
 
 
-def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -> dict[str, Any]:
+def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -> ProjectionEntry:
     """Points beyond what was measured, what they rest on, and how far the same method is off where it was measured."""
     scales = sorted({int(record.run["ranks"]) for record in records})
     network, source = network_of(records[0], question)
@@ -103,7 +104,7 @@ def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -
     }
 
 
-def point_entry(item: Projected, per_node: int) -> dict[str, Any]:
+def point_entry(item: Projected, per_node: int) -> PointEntry:
     """One projected scale."""
     return {
         "ranks": item.ranks,
@@ -117,7 +118,7 @@ def point_entry(item: Projected, per_node: int) -> dict[str, Any]:
     }
 
 
-def check_entries(workload: Workload, network: Network, observed: Sequence[Observed]) -> list[dict[str, Any]]:
+def check_entries(workload: Workload, network: Network, observed: Sequence[Observed]) -> list[CheckEntry]:
     """Of three scales or more: the two smallest predict each of the others, which were measured."""
     if len(observed) < 3:
         return []

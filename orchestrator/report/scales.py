@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from orchestrator.analysis.losses import Split, split_time
 from orchestrator.analysis.series import Measured, Scale, Series, flatten_keys
 from orchestrator.analysis.statistics import Summary
 from orchestrator.plan import science_of
+from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, SplitEntry, Spread
 from orchestrator.store.store import RunRecord
 
 
@@ -51,7 +50,21 @@ def measured(record: RunRecord) -> Measured:
     return Measured(run, settings, run["state"] == "completed", rate, parts, samples, metrics)
 
 
-def about(series: Series) -> dict[str, Any]:
+def split_entry(split: Split | None) -> SplitEntry | None:
+    """The parts of a run's time, s."""
+    if split is None:
+        return None
+    return {
+        "compute": split.compute,
+        "data": split.data,
+        "straggling": split.straggling,
+        "communication": split.communication,
+        "evaluation": split.evaluation,
+        "other": split.other,
+    }
+
+
+def about(series: Series) -> SeriesEntry:
     """What the entries of a series have in common."""
     identity = series.identity
     return {
@@ -68,7 +81,7 @@ def about(series: Series) -> dict[str, Any]:
     }
 
 
-def spread(summary: Summary | None) -> dict[str, Any] | None:
+def spread(summary: Summary | None) -> Spread | None:
     """A median with its interval and n."""
     if summary is None:
         return None
@@ -76,22 +89,26 @@ def spread(summary: Summary | None) -> dict[str, Any] | None:
     return {"median": summary.median, "interval": interval, "n": summary.n}
 
 
-def scale_entries(series: Series) -> list[dict[str, Any]]:
+def scale_entries(series: Series) -> list[ScaleEntry]:
     """One entry a scale: what its repeats came to."""
-    return [{**about(series), "scale": series.identity["scale"], **scale_entry(series, item)} for item in series.scales]
+    return [scale_entry(series, item) for item in series.scales]
 
 
-def scale_entry(series: Series, scale: Scale) -> dict[str, Any]:
+def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
     """The numbers of one scale."""
     reached = scale.time_to_accuracy
     return {
+        **about(series),
+        "scale": series.identity["scale"],
         "nodes": scale.nodes,
         "ranks": scale.ranks,
         "n": scale.n,
         "failed": scale.failed,
         "throughput": {
             "unit": "samples/s",
-            **(spread(scale.rate) or {}),
+            "median": scale.rate.median,
+            "interval": list(scale.rate.interval) if scale.rate.interval else None,
+            "n": scale.rate.n,
             "cold": spread(scale.cold),
             "warm": spread(scale.warm),
             "variation": scale.variation,
@@ -105,12 +122,12 @@ def scale_entry(series: Series, scale: Scale) -> dict[str, Any]:
         },
         "energy_j": spread(scale.energy),
         "energy_to_accuracy_j": spread(scale.energy_to_accuracy),
-        "split_s": asdict(scale.split) if scale.split else None,
+        "split_s": split_entry(scale.split),
         "shares": scale.split.shares() if scale.split else None,
     }
 
 
-def scaling_entries(series: Series) -> list[dict[str, Any]]:
+def scaling_entries(series: Series) -> list[ScalingEntry]:
     """Efficiencies, and why they are not 1."""
     ranks = {scale.nodes: scale.ranks for scale in series.scales}
     return [
@@ -129,7 +146,7 @@ def scaling_entries(series: Series) -> list[dict[str, Any]]:
     ]
 
 
-def law_entries(series: Series) -> list[dict[str, Any]]:
+def law_entries(series: Series) -> list[LawEntry]:
     """The laws fitted to a series, with what they leave over."""
     nodes = [scale.nodes for scale in series.scales]
     return [

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from orchestrator.analysis.stragglers import HostRecord, host_excess, rank_times, slow_hosts
+from orchestrator.report.entries import SlowHostEntry, StragglerEntry
 from orchestrator.store.store import RunRecord
 
 MOST_RANKS = 20
 """Straggling ranks of one run that are named, the slowest first."""
 
 
-def straggler_entries(record: RunRecord) -> list[dict[str, Any]]:
+def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
     """Hosts, then ranks, that were slow by themselves in one run, the slowest first."""
     run = record.run
     if run["state"] != "completed" or len(record.ranks) < 2:
@@ -36,8 +37,14 @@ def straggler_entries(record: RunRecord) -> list[dict[str, Any]]:
 
 
 def entry(
-    run: Mapping[str, Any], kind: str, rank: int | None, host: str, excess: float, cause: str | None, fleet: str
-) -> dict[str, Any]:
+    run: Mapping[str, Any],
+    kind: Literal["host", "rank"],
+    rank: int | None,
+    host: str,
+    excess: float,
+    cause: str | None,
+    fleet: str,
+) -> StragglerEntry:
     """One straggler, with its sentence."""
     who = f"host {host}" if rank is None else f"rank {rank} on {host}"
     why = f" ({cause})" if cause else ""
@@ -53,7 +60,7 @@ def entry(
     }
 
 
-def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]]) -> list[SlowHostEntry]:
     """Hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
     runs = []
     for record in records:
@@ -79,7 +86,7 @@ def by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[floa
     return list(runs.values())
 
 
-def host_entry(item: HostRecord, over: str, runs: int) -> dict[str, Any]:
+def host_entry(item: HostRecord, over: Literal["campaign", "history"], runs: int) -> SlowHostEntry:
     """A host's record, with its sentence."""
     return {
         "over": over,

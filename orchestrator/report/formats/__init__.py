@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestrator.report.entries import ReportDocument
     from orchestrator.store.store import RunRecord
 
 
@@ -16,7 +17,7 @@ class Report:
     """One campaign: the document that every form is made from, and the stored runs for what it leaves out."""
 
     campaign: str
-    document: Mapping[str, Any]
+    document: ReportDocument
     records: Sequence[RunRecord]
 
 

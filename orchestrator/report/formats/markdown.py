@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.report import matrix
+from orchestrator.report.entries import MatrixEntry, ReportDocument, RunEntry, ScaleEntry, ScalingEntry
 from orchestrator.report.formats import Report
 from orchestrator.report.tables.text import accuracy_time, headline, quality, short, subject_words, with_interval
 
@@ -31,7 +32,7 @@ def render(reports: Sequence[Report]) -> str:
     return "\n".join(line for report in reports for line in section(report.document))
 
 
-def section(document: Mapping[str, Any]) -> list[str]:
+def section(document: ReportDocument) -> list[str]:
     """Headline, runs, why any failed, repeats taken together, efficiencies, who is slow."""
     lines = [f"## Campaign {plain(document['campaign'])}", "", plain(headline(document)), ""]
     numbers = ("nodes", "ranks", "samples/s", "n", "efficiency")
@@ -55,7 +56,7 @@ def section(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def matrix_lines(entry: Mapping[str, Any]) -> list[str]:
+def matrix_lines(entry: MatrixEntry) -> list[str]:
     """Data sets × methods: a title, the table, where published values are from."""
     rows = [
         [plain(line.dataset), plain(line.quantity), *(matrix_field(field) for field in line.fields)]
@@ -74,7 +75,7 @@ def matrix_field(field: matrix.Field) -> str:
     return text + (f" (published {plain(field.published)})" if field.published else "")
 
 
-def run_line(run: Mapping[str, Any]) -> list[str]:
+def run_line(run: RunEntry) -> list[str]:
     """Cells of a run."""
     data = run["dataset"]
     words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"]), short(run["throughput"]["run"])]
@@ -82,7 +83,7 @@ def run_line(run: Mapping[str, Any]) -> list[str]:
     return [plain(word) for word in words]
 
 
-def scale_line(entry: Mapping[str, Any]) -> list[str]:
+def scale_line(entry: ScaleEntry) -> list[str]:
     """Cells of the repeats at one scale."""
     rate, time = entry["throughput"], entry["time_to_accuracy"]
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
@@ -91,7 +92,7 @@ def scale_line(entry: Mapping[str, Any]) -> list[str]:
     return [plain(word) for word in words]
 
 
-def scaling_line(entry: Mapping[str, Any]) -> list[str]:
+def scaling_line(entry: ScalingEntry) -> list[str]:
     """Cells of an efficiency."""
     span = entry["interval"]
     words = [" ".join(subject_words(entry)), entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]

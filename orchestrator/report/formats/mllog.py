@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UsageError
-from orchestrator.records import choice_words, write_json, write_text
+from orchestrator.records import Processors, choice_words, write_json, write_text
+from orchestrator.report.entries import values_of
 from orchestrator.report.formats import Report
 from orchestrator.store.rows import RunRecord
 
@@ -177,6 +178,6 @@ def description(record: RunRecord, submitter: str, system: str) -> dict[str, str
     return facts | dict.fromkeys(TO_FILL, "") | measured
 
 
-def text_of(processors: Sequence[Mapping[str, Any]], key: str) -> str:
+def text_of(processors: Sequence[Processors], key: str) -> str:
     """The numbers that the kinds of node have; empty where none is known."""
-    return ", ".join(dict.fromkeys(str(one[key]) for one in processors if one.get(key)))
+    return ", ".join(dict.fromkeys(str(number) for one in processors for number in values_of(one, [key]) if number))

@@ -7,10 +7,11 @@ are left out, because the collector refuses them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.records import FINAL_STATES
+from orchestrator.report.entries import SeriesEntry, values_of
 from orchestrator.report.formats import Report
 
 LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
@@ -56,10 +57,11 @@ def written(labels: Sequence[tuple[str, str]]) -> str:
     return ",".join(f'{key}="{text}"' for key, text in escaped)
 
 
-def labels_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+def labels_of(entry: SeriesEntry) -> dict[str, Any]:
     """What tells a series apart; ``mode`` is weak or strong, ``settings`` are those that the campaign swept over."""
     swept = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
-    return {name: entry[name] for name in LABELS} | ({"settings": swept} if swept else {})
+    labels = dict(zip(LABELS, values_of(entry, LABELS), strict=True))
+    return {**labels, "settings": swept} if swept else labels
 
 
 def samples(report: Report) -> Iterator[Sample]:
@@ -83,9 +85,9 @@ def samples(report: Report) -> Iterator[Sample]:
             yield "time_to_accuracy_reached", labels, time["reached"]
         energy = entry["energy_to_accuracy_j"]
         yield "energy_to_accuracy_joules", labels, energy["median"] if energy else None
-    for entry in document["scaling"]:
-        labels = {**labels_of(entry), "base_nodes": entry["base_nodes"]}
-        yield "scaling_efficiency_ratio", labels, entry["efficiency"]
+    for point in document["scaling"]:
+        labels = {**labels_of(point), "base_nodes": point["base_nodes"]}
+        yield "scaling_efficiency_ratio", labels, point["efficiency"]
     for item in document["slow_hosts"]:
         yield "slow_host_excess_ratio", {"host": item["host"], "over": item["over"]}, item["excess"]
     for cluster in dict.fromkeys(run["cluster"] for run in document["runs"]):

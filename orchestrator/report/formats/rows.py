@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.records import STEP_TIMES
+from orchestrator.report.entries import MeanEntry, values_of
 from orchestrator.report.formats import Report
 
 RUN = {
@@ -43,12 +44,12 @@ def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
     """Values of MATRIX's columns, then a row for each published value."""
     for report in reports:
         for entry in report.document["matrix"]:
-            common = [report.campaign, *(entry[name] for name in list(MATRIX)[1:9])]
+            common = [report.campaign, *values_of(entry, list(MATRIX)[1:9])]
             sources = {dataset["name"]: dataset["source"] for dataset in entry["datasets"]}
             for cell in entry["cells"]:
                 dataset = entry["datasets"][cell["row"]]
-                measured = dict(cell["metrics"])
-                measured |= {name: cell[name] for name in ("throughput", "time_to_accuracy_s", "energy_j")}
+                measured: dict[str, MeanEntry | None] = {**cell["metrics"], "throughput": cell["throughput"]}
+                measured |= {"time_to_accuracy_s": cell["time_to_accuracy_s"], "energy_j": cell["energy_j"]}
                 for name, found in measured.items():
                     if found is not None:
                         low, high = found["interval"] or (None, None)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.comparison import FRACTIONS
+from orchestrator.records import Processors
 from orchestrator.report import matrix
+from orchestrator.report.entries import DatasetEntry, ReportDocument, RunEntry, SlowHostEntry, values_of
 from orchestrator.report.html.folder import Folder, Table, moment, page_name
 from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
@@ -29,7 +31,7 @@ MOST_SLOW = 50
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
-def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], output: Path) -> Path:
+def write_campaign(document: ReportDocument, records: Sequence[RunRecord], output: Path) -> Path:
     """The campaign's page as index.html and a page for each run; returns the index. Raises UsageError."""
     folder = Folder(output)
     manifests = {record.run["run"]: json.loads(record.run["manifest"]) for record in records}
@@ -60,14 +62,14 @@ def write_campaign(document: Mapping[str, Any], records: Sequence[RunRecord], ou
     )  # fmt: skip
 
 
-def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
+def campaign_plots(document: ReportDocument, maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
     """The plots over all runs, in the order in which questions are asked."""
     runs = document["runs"]
     scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
     plots = [throughput(scales), *(efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
     plots += [projection(document.get("projection", [])), times.lost_time(scaling), times.time_split(scales)]
     plots += [*accuracy.curves(runs), *accuracy.times_to_accuracy(runs), energy(scales), times.phases(runs)]
-    largest: dict[str, Mapping[str, Any]] = {}
+    largest: dict[str, RunEntry] = {}
     for run in runs:
         if maps.get(run["run"]) and run["ranks"] > largest.get(run["benchmark"], {"ranks": 0})["ranks"]:
             largest[run["benchmark"]] = run
@@ -78,14 +80,16 @@ def campaign_plots(document: Mapping[str, Any], maps: Mapping[str, Mapping[str, 
     return [plot for plot in plots if plot]
 
 
-def campaign_tables(document: Mapping[str, Any]) -> list[Table]:
+def campaign_tables(document: ReportDocument) -> list[Table]:
     """Recipes side by side, and what the analysis says of hosts."""
     tables = []
     if document.get("comparison"):
         columns = ["benchmark", "mode", "comm", "nodes", "recipe", "n", "samples_per_s", "speedup", "metric", "quality"]
         columns += ["target", "time_to_accuracy_s", "reached"]
-        columns += [name for name in FRACTIONS if any(row[name] is not None for row in document["comparison"])]
-        rows = [[row[name] for name in columns] for row in document["comparison"]]
+        columns += [
+            name for name in FRACTIONS if any(values_of(row, [name]) != [None] for row in document["comparison"])
+        ]
+        rows = [values_of(row, columns) for row in document["comparison"]]
         note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
         tables.append(Table("comparison", "Recipes compared", note, columns, rows))
     slow = [[item["text"], f"{over(item)}: {item['slow']} of {item['runs']} runs"] for item in document["slow_hosts"]]
@@ -105,12 +109,12 @@ def campaign_tables(document: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def over(item: Mapping[str, Any]) -> str:
+def over(item: SlowHostEntry) -> str:
     """Over which runs a host was looked at."""
     return "this campaign" if item["over"] == "campaign" else "the weeks before"
 
 
-def campaign_tiles(document: Mapping[str, Any]) -> list[dict[str, str]]:
+def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
     """The figures to take away."""
     named = distinct(document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "method", "comm", "recipe"))
     tiles = []
@@ -133,7 +137,7 @@ def campaign_tiles(document: Mapping[str, Any]) -> list[dict[str, str]]:
     return tiles
 
 
-def campaign_facts(document: Mapping[str, Any], manifests: Mapping[str, Any], created: float | None) -> list[str]:
+def campaign_facts(document: ReportDocument, manifests: Mapping[str, Any], created: float | None) -> list[str]:
     """What the campaign is, in a line."""
     runs = document["runs"]
     facts = [", ".join(dict.fromkeys(run["benchmark"] for run in runs))]
@@ -153,12 +157,12 @@ def commit_words(manifest: Mapping[str, Any]) -> str:
     return f"commit {git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
 
 
-def campaign_provenance(document: Mapping[str, Any], manifests: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def campaign_provenance(document: ReportDocument, manifests: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """What the runs have in common and by what they differ, then code and packages."""
     runs = document["runs"]
     pairs: list[tuple[str, Any]] = []
     for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "config_hash"):
-        values = list(dict.fromkeys(run[name] for run in runs))
+        values = list(dict.fromkeys(value for run in runs for value in values_of(run, [name])))
         words = [str(value)[:12] if name == "config_hash" else str(value) for value in values]
         pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
     sets = list(dict.fromkeys(dataset_words(run["dataset"]) for run in runs if run["dataset"]["source"]))
@@ -169,7 +173,7 @@ def campaign_provenance(document: Mapping[str, Any], manifests: Mapping[str, Any
     return pairs + [("code and packages", text) for text in seen]
 
 
-def dataset_words(dataset: Mapping[str, Any]) -> str:
+def dataset_words(dataset: DatasetEntry) -> str:
     """A data set in words."""
     return (
         f"{dataset['name']}, {dataset['source']}, split {dataset['split']}, version {dataset['version']}, "
@@ -188,7 +192,7 @@ def provenance_words(manifest: Mapping[str, Any]) -> list[str]:
     return [text] if text else []
 
 
-def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry]) -> list[dict[str, Any]]:
     """A picture of each benchmark, data set, method and recipe, from the largest scale: run pages have the others."""
     kinds = {
         run["run"]: (run["benchmark"], run["dataset"]["name"], run["method"], run["recipe"], run["dataset"]["source"])
@@ -201,7 +205,7 @@ def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[Mapping[str, A
 # --- a run's own page -------------------------------------------------------------------------------------------------
 
 
-def write_run(folder: Folder, campaign: str, run: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A run's page; returns what the campaign's page needs of it."""
     name = f"run-{page_name(run['run'])}"
     attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
@@ -229,7 +233,7 @@ def write_run(folder: Folder, campaign: str, run: Mapping[str, Any], manifest: M
     }  # fmt: skip
 
 
-def run_tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
+def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     """The figures of one run."""
     throughput = run["throughput"]
     if throughput["run"] is None:
@@ -258,7 +262,7 @@ def run_tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
     return tiles
 
 
-def processor_words(found: Mapping[str, Any]) -> str:
+def processor_words(found: Processors) -> str:
     """ "Arm Neoverse-V2, 72 cores, microcode or revision r0p0"."""
     words = [found["name"]]
     words += [f"{found['cores']} cores a node"] if found.get("cores") else []
@@ -266,11 +270,10 @@ def processor_words(found: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def run_provenance(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def run_provenance(run: RunEntry, manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """All that identifies a run."""
-    pairs: list[tuple[str, Any]] = [
-        (name, run[name]) for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
-    ]
+    names = (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
+    pairs: list[tuple[str, Any]] = list(zip(names, values_of(run, names), strict=True))
     pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
     pairs += [("processors", processor_words(found)) for found in run["processors"]]
     pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["source"] else None))

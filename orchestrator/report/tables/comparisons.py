@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 
+from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument, SeriesKey
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words
 
@@ -16,7 +14,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 MOST_SPARKS = 52
 
 
-def print_verdicts(document: Mapping[str, Any], console: Console) -> None:
+def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Console) -> None:
     """A line a metric of each series, change points below, then what was not run again."""
     table = table_of(
         title_of(document),
@@ -50,15 +48,15 @@ def print_verdicts(document: Mapping[str, Any], console: Console) -> None:
         console.print(f"  [yellow]not run again: {escape(name_of(key))}, {key['nodes']} nodes[/yellow]", soft_wrap=True)
 
 
-def title_of(document: Mapping[str, Any]) -> str:
+def title_of(document: ComparisonDocument | HistoryDocument) -> str:
     """What is compared with what, and how surely."""
     alarm = f"false alarm in any of them: at most {100 * document['rule']['alpha']:.0f} %"
-    if "target" in document:
+    if document["schema"] == "orchestrator.comparison/1":
         return f"{escape(document['target'])} against {escape(', '.join(document['base']))} ({alarm})"
     return f"Week {document['week']} against up to {document['window']} weeks before ({alarm})"
 
 
-def name_of(series: Mapping[str, Any]) -> str:
+def name_of(series: SeriesKey) -> str:
     """A series in words."""
     words = [*subject_words(series), series["recipe"], series["comm"]]
     if series["mode"] != "training":

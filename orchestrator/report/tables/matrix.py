@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.report.entries import MatrixEntry
 from orchestrator.report.matrix import NOTE, Field, Line, grid_of, shown, sources_of, title_of
 
 FRAME = 3
 """Columns that a field's borders and padding take."""
 
 
-def print_matrices(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_matrices(entries: Sequence[MatrixEntry], console: Console) -> None:
     """A table a matrix, in parts where the methods do not fit beside one another."""
     chosen = shown(entries)
     for entry in chosen:

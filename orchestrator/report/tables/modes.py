@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.records import choice_words
+from orchestrator.records import Latency, choice_words
+from orchestrator.report.entries import RecipeEntry, RunEntry, values_of
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
 """Columns that only accelerators with stated peaks fill."""
 
 
-def print_inference(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
     """Load time, latency and throughput by batch size of the runs that have them."""
-    measured = [run for run in runs if run.get("inference")]
+    measured = [(run["run"], run["inference"]) for run in runs if run["inference"]]
     if not measured:
         return
     table = Table(title="Inference (all ranks together)", title_justify="left")
     for heading in ("run", "weights", "load, s", "one sample, ms", "from file, ms", "samples/s by batch size"):
         table.add_column(heading)
-    for run in measured:
-        inference = run["inference"]
+    for name, inference in measured:
         trained = inference["weights"]["source"] == "checkpoint"
         rates = "  ".join(f"{row['batch_size']}: {row['samples_per_s']:.1f}" for row in inference["throughput"])
         table.add_row(
-            escape(run["run"]),
+            escape(name),
             "trained" if trained else "[yellow]never trained[/yellow]",
             f"{inference['load_s']['slowest']:.2f}",
             latency(inference["latency_ms"]["memory"]),
@@ -38,17 +37,17 @@ def print_inference(runs: Sequence[Mapping[str, Any]], console: Console) -> None
     console.print(table)
 
 
-def latency(summary: Mapping[str, Any]) -> str:
+def latency(summary: Latency) -> str:
     """Percentiles, with how many samples they are from."""
     return f"p50 {summary['p50']:.2f}  p90 {summary['p90']:.2f}  p99 {summary['p99']:.2f}  (n {summary['n']})"
 
 
-def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
     """Recipes side by side."""
     if not rows:
         return
     table = Table(title="Recipes compared", title_justify="left")
-    peaks = any(row[name] is not None for row in rows for name in PEAKS)
+    peaks = any(value is not None for row in rows for value in values_of(row, PEAKS))
     for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", "samples/s", "×"):
         table.add_column(heading)
     for heading in PEAKS.values() if peaks else ():
@@ -70,7 +69,8 @@ def print_comparison(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
             row["recipe"],
             str(row["n"]),
         ]
-        shares = ["–" if row[name] is None else f"{100 * row[name]:.1f} %" for name in PEAKS] if peaks else []
+        fractions = values_of(row, PEAKS) if peaks else []
+        shares = ["–" if fraction is None else f"{100 * fraction:.1f} %" for fraction in fractions]
         table.add_row(
             *(escape(word) for word in words),
             f"{row['samples_per_s']:.1f}",

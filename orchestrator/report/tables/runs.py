@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.records import STEP_TIMES
+from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocument, RunEntry, values_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
@@ -33,13 +31,13 @@ def spread(values: list[float]) -> str:
     return f"{number(ordered[0])} … {number(ordered[len(ordered) // 2])} … {number(ordered[-1])} ({len(values)} ranks)"
 
 
-def state_text(run: Mapping[str, Any]) -> str:
+def state_text(run: RunEntry) -> str:
     """The state, coloured."""
     colour = {"completed": "green", "running": "cyan"}.get(run["state"], "red")
     return f"[{colour}]{run['state']}[/{colour}]"
 
 
-def print_report(document: Mapping[str, Any], console: Console) -> None:
+def print_report(document: ReportDocument, console: Console) -> None:
     """Print the runs, their phases, the scaling, and why any run failed."""
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
     for heading, justify in (
@@ -86,7 +84,7 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
     print_slow(document["stragglers"], document["slow_hosts"], console)
 
 
-def print_details(run: Mapping[str, Any], console: Console) -> None:
+def print_details(run: RunEntry, console: Console) -> None:
     """Below the table: data set, hosts, phases, warnings and the cause of a failure."""
     name = escape(run["run"])
     if run["cause"]:
@@ -97,11 +95,10 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
     dataset = run["dataset"]
     hosts = list(dict.fromkeys(run["hosts"]))
     phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
-    share = ", ".join(
-        f"{100 * sum(rank[part] for rank in run['time_per_rank_s']) / total:.1f} % {part}"
-        for part in STEP_TIMES[1:]
-        if (total := sum(rank["total"] for rank in run["time_per_rank_s"])) > 0
-    )
+    times = run["time_per_rank_s"]
+    seconds = {part: sum(value for rank in times for value in values_of(rank, [part])) for part in STEP_TIMES}
+    whole = seconds.pop("total")
+    share = ", ".join(f"{100 * value / whole:.1f} % {part}" for part, value in seconds.items() if whole > 0)
     console.print(f"{name}", style="bold", soft_wrap=True)
     console.print(
         f"  data: {dataset['name']}, {dataset['source']}, split by {dataset['split']}, version {dataset['version']}, "
@@ -120,7 +117,7 @@ def print_details(run: Mapping[str, Any], console: Console) -> None:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
 
 
-def energy_text(found: Mapping[str, Any]) -> str:
+def energy_text(found: EnergyEntry) -> str:
     """ "5,200 J of device+package (nvml+rapl), 310 W, 0.52 samples/J", and what else may be in it."""
     parts = [f"{found['j']:,.0f} J of {found['scope'] or 'the nodes'} ({found['source']})"]
     if found["mean_w"] is not None:
@@ -130,7 +127,7 @@ def energy_text(found: Mapping[str, Any]) -> str:
     return ", ".join(parts) + (f"; {found['others']}" if found["others"] else "")
 
 
-def achieved_text(found: Mapping[str, Any]) -> str:
+def achieved_text(found: AchievedEntry) -> str:
     """ "each device: 412 TFLOP/s (41.7 % of its bfloat16 peak), 1.2 TB/s to and from memory (36 % of …)"."""
     each = "each device" if found["accelerator"] else "each rank"
     parts = [f"{scaled(found['flop_per_s'], 'FLOP/s')}{fraction(found['of_bf16_peak'], 'its bfloat16 peak')}"]
@@ -153,14 +150,14 @@ def fraction(value: float | None, whole: str) -> str:
     return "" if value is None else f" ({100 * value:.1f} % of {whole})"
 
 
-def print_attempts(run: Mapping[str, Any], console: Console) -> None:
+def print_attempts(run: RunEntry, console: Console) -> None:
     """What each attempt of a run came to that had several. What stands above is the last one's."""
     if not run["attempt_history"]:
         return
     for entry in run["attempt_history"]:
         steps = "no step kept"
         if entry["steps"]:
-            first = entry["first_step"]
+            first = entry["first_step"] or 0
             steps = f"steps {first + 1}–{first + entry['steps']}, {number(entry['throughput'])} samples/s"
         ended = entry["cause"] or entry["state"] or "ended without a word"
         console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)

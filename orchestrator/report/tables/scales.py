@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.report.entries import (
+    AccuracyTime,
+    LawEntry,
+    ProjectionEntry,
+    ScaleEntry,
+    ScaleThroughput,
+    ScalingEntry,
+    SeriesEntry,
+    SlowHostEntry,
+    Spread,
+    StragglerEntry,
+)
 from orchestrator.report.tables.text import short, subject_words
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
@@ -24,7 +35,7 @@ def table_of(title: str, columns: Sequence[str], texts: Sequence[str]) -> Table:
     return table
 
 
-def interval_text(spread: Mapping[str, Any] | None, digits: int = 1) -> str:
+def interval_text(spread: Spread | ScaleThroughput | None, digits: int = 1) -> str:
     """ "1056.6 [1050.1, 1061.0]"; the median alone of one run; a dash of none."""
     if spread is None:
         return "–"
@@ -33,7 +44,7 @@ def interval_text(spread: Mapping[str, Any] | None, digits: int = 1) -> str:
     return f"{text} [{low_high[0]:.{digits}f}, {low_high[1]:.{digits}f}]" if low_high else text
 
 
-def series_text(entry: Mapping[str, Any]) -> str:
+def series_text(entry: SeriesEntry) -> str:
     """Benchmark and recipe, and in which settings the series differs from its likes."""
     words = [*subject_words(entry), entry["recipe"], entry["comm"]]
     if entry["run_mode"] != "training":
@@ -42,7 +53,7 @@ def series_text(entry: Mapping[str, Any]) -> str:
     return escape(" ".join(words))
 
 
-def accuracy_text(found: Mapping[str, Any]) -> str:
+def accuracy_text(found: AccuracyTime) -> str:
     """MLPerf's mean with how many runs reached the target, or how many did not."""
     if found["reached"] == 0:
         return f"not reached (0 of {found['n']})"
@@ -51,7 +62,7 @@ def accuracy_text(found: Mapping[str, Any]) -> str:
     return f"{found['olympic_mean_s']:.1f} ({found['reached']} of {found['n']})"
 
 
-def print_scales(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
     """Medians by scale with their intervals, where anything was repeated or scaled."""
     if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
         return
@@ -80,7 +91,7 @@ def print_scales(entries: Sequence[Mapping[str, Any]], console: Console) -> None
     console.print(table)
 
 
-def print_scaling(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], console: Console) -> None:
     """Efficiencies, each with its base, and what the lost time went into."""
     if not entries:
         return
@@ -109,7 +120,7 @@ def print_scaling(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[s
         console.print(f"  {law_text(law)}", highlight=False, soft_wrap=True)
 
 
-def law_text(law: Mapping[str, Any]) -> str:
+def law_text(law: LawEntry) -> str:
     """A fitted law in a line."""
     values = ", ".join(f"{name} {value:.3g}" for name, value in law["parameters"].items())
     left = "as many parameters as scales" if law["rms"] is None else f"residuals {100 * law['rms']:.1f} %"
@@ -117,7 +128,7 @@ def law_text(law: Mapping[str, Any]) -> str:
     return f"{series_text(law)}, {law['mode']}: {LAWS[law['law']]}: {values} ({left}{peak})"
 
 
-def print_slow(stragglers: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_slow(stragglers: Sequence[StragglerEntry], hosts: Sequence[SlowHostEntry], console: Console) -> None:
     """Hosts that are slow again and again, then hosts and ranks slow in a run; a rank of a slow host goes with it."""
     lines = [item["text"] + (" (weeks before)" if item["over"] == "history" else "") for item in hosts]
     known = {(item["run"], item["host"]) for item in stragglers if item["kind"] == "host"}
@@ -128,7 +139,7 @@ def print_slow(stragglers: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[
         console.print(f"  … and {len(lines) - MOST_LINES} more stragglers (--json has all)")
 
 
-def print_projection(entries: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_projection(entries: Sequence[ProjectionEntry], console: Console) -> None:
     """What was not measured, apart from what was, with the error of the method where it could be looked at."""
     if not entries:
         return
@@ -152,11 +163,11 @@ def print_projection(entries: Sequence[Mapping[str, Any]], console: Console) -> 
             highlight=False,
             soft_wrap=True,
         )
-        for item in entry["check"]:
-            on = " and ".join(str(count) for count in item["fitted_on"])
+        for check in entry["check"]:
+            on = " and ".join(str(count) for count in check["fitted_on"])
             console.print(
-                f"    checked: from {on} ranks, {item['predicted']:.3f} at {item['ranks']}; measured "
-                f"{item['measured']:.3f} (error {100 * item['error']:+.1f} points)",
+                f"    checked: from {on} ranks, {check['predicted']:.3f} at {check['ranks']}; measured "
+                f"{check['measured']:.3f} (error {100 * check['error']:+.1f} points)",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.records import choice_words
+from orchestrator.report.entries import ReportDocument, RunEntry, ScalingEntry, Subject
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,12 +30,12 @@ def with_interval(value: float, interval: Sequence[float] | None) -> str:
     return f"{short(value)} [{short(interval[0])}, {short(interval[1])}]" if interval else short(value)
 
 
-def subject_words(entry: Mapping[str, Any]) -> list[str]:
+def subject_words(entry: Subject) -> list[str]:
     """Benchmark, and data set and method where they do not go without saying."""
     return [entry["benchmark"], *choice_words(entry["benchmark"], entry["dataset_name"], entry["method"])]
 
 
-def quality(run: Mapping[str, Any]) -> str:
+def quality(run: RunEntry) -> str:
     """What was reached, and what was to be."""
     value = run["quality"]
     if value["value"] is None:
@@ -43,7 +44,7 @@ def quality(run: Mapping[str, Any]) -> str:
     return f"{value['metric']} {value['value']:.3f}{target}"
 
 
-def accuracy_time(run: Mapping[str, Any]) -> str:
+def accuracy_time(run: RunEntry) -> str:
     """Time to accuracy, or that it was not reached."""
     if run["state"] != "completed" or run["mode"] != "training":
         return "–"
@@ -51,7 +52,7 @@ def accuracy_time(run: Mapping[str, Any]) -> str:
     return "not reached" if seconds is None else f"{seconds:.1f} s"
 
 
-def headline(document: Mapping[str, Any]) -> str:
+def headline(document: ReportDocument) -> str:
     """The answer in one sentence or two."""
     runs = document["runs"]
     done = sum(run["state"] == "completed" for run in runs)
@@ -61,7 +62,7 @@ def headline(document: Mapping[str, Any]) -> str:
     text = f"{done} of {planned} runs completed"
     text += f" ({planned - len(runs)} not collected yet)" if planned > len(runs) else ""
     text += f", {reached} reached their quality target." if trained else "."
-    largest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    largest: dict[tuple[str, str], ScalingEntry] = {}
     for entry in document["scaling"]:
         if entry["nodes"] > entry["base_nodes"]:
             key = (entry["benchmark"], entry["mode"])

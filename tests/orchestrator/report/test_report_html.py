@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
+from sampled import sampled
 from stored import STEPS, failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import report_document
+from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry, ReportDocument, values_of
 from orchestrator.report.html.campaign import write_campaign
 from orchestrator.report.html.plots.scaling import KEY
 
@@ -32,7 +34,7 @@ def a_desktop_screen(browser: Browser) -> None:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReportDocument]:
     """The pages of three repeats on 1, 2 and 4 nodes and a run that failed; and the document behind them."""
     folder = tmp_path_factory.mktemp("report")
     records = [*scaling_campaign(folder / "runs"), failed_run(folder / "runs", name="broken")]
@@ -51,7 +53,7 @@ def traces(browser: Browser, key: str) -> list[dict[str, Any]]:
 
 
 def test_pages_open_from_disk_without_complaint_or_any_request_beyond_their_folder(
-    browser: Browser, report: tuple[Path, dict[str, Any]]
+    browser: Browser, report: tuple[Path, ReportDocument]
 ) -> None:
     folder, _ = report
     for page in folder.glob("*.html"):
@@ -64,7 +66,7 @@ def test_pages_open_from_disk_without_complaint_or_any_request_beyond_their_fold
 
 
 def test_every_question_has_its_plot_with_a_trace_for_what_was_measured(
-    browser: Browser, report: tuple[Path, dict[str, Any]]
+    browser: Browser, report: tuple[Path, ReportDocument]
 ) -> None:
     folder, document = report
     browser.open(folder / "index.html")
@@ -96,7 +98,7 @@ def test_every_question_has_its_plot_with_a_trace_for_what_was_measured(
     assert times["ideal"] == [24.0, 12.0, 6.0]
 
 
-def test_a_plots_numbers_download_from_disk_as_csv(browser: Browser, report: tuple[Path, dict[str, Any]]) -> None:
+def test_a_plots_numbers_download_from_disk_as_csv(browser: Browser, report: tuple[Path, ReportDocument]) -> None:
     folder, document = report
     browser.open(folder / "index.html")
     browser.script("document.querySelector('#scaling-weak .under a').click()")
@@ -109,7 +111,7 @@ def test_a_plots_numbers_download_from_disk_as_csv(browser: Browser, report: tup
 
 
 def test_the_keyboard_reaches_everything_in_the_order_of_the_page(
-    browser: Browser, report: tuple[Path, dict[str, Any]]
+    browser: Browser, report: tuple[Path, ReportDocument]
 ) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -137,7 +139,7 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(
 
 
 def test_headings_name_every_section_and_plots_have_a_text_for_those_who_cannot_see_them(
-    browser: Browser, report: tuple[Path, dict[str, Any]]
+    browser: Browser, report: tuple[Path, ReportDocument]
 ) -> None:
     folder, _ = report
     browser.open(folder / "index.html")
@@ -159,7 +161,7 @@ def lightness(colour: str) -> float:
     return sum(parts) / 3 / 255
 
 
-def test_dark_mode_colours_page_and_plots_alike(browser: Browser, report: tuple[Path, dict[str, Any]]) -> None:
+def test_dark_mode_colours_page_and_plots_alike(browser: Browser, report: tuple[Path, ReportDocument]) -> None:
     folder, _ = report
     paper = "return getComputedStyle(document.body).backgroundColor"
     ink = "return getComputedStyle(document.querySelector('.plot .xtitle')).fill"
@@ -175,7 +177,7 @@ def test_dark_mode_colours_page_and_plots_alike(browser: Browser, report: tuple[
     assert browser.script(line) != on_light
 
 
-def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, report: tuple[Path, dict[str, Any]]) -> None:
+def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, report: tuple[Path, ReportDocument]) -> None:
     folder, _ = report
     browser.device(width=360, height=740, mobile=True)
     for page in ("index.html", "run-stemdl-small-n4-r0.html"):
@@ -186,7 +188,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, report: 
     assert browser.script("return document.querySelector('.plot')._fullLayout.dragmode") is False
 
 
-def test_print_is_dark_on_white_even_from_a_dark_screen(browser: Browser, report: tuple[Path, dict[str, Any]]) -> None:
+def test_print_is_dark_on_white_even_from_a_dark_screen(browser: Browser, report: tuple[Path, ReportDocument]) -> None:
     folder, _ = report
     browser.device(prefers_color_scheme="dark")
     browser.open(folder / "index.html")
@@ -235,10 +237,12 @@ def test_stand_in_and_real_data_never_share_a_line(browser: Browser, tmp_path: P
 def test_what_is_projected_is_a_dashed_plot_of_its_own_and_says_so(browser: Browser, tmp_path: Path) -> None:
     records = [stored_run(tmp_path, name=f"n{nodes}", nodes=nodes) for nodes in (1, 2)]
     document = report_document("c", records)
-    common = {name: document["scaling"][0][name] for name in KEY}
-    point = {"ranks": 64, "nodes": 32, "efficiency": 0.8, "own_s": 0.1, "straggling_s": 0.0, "communication_s": 0.02}
-    entry = {**common, "base_ranks": 2, "check": [{"error": -0.03}], "points": [point, {**point, "ranks": 128}]}
-    browser.open(write_campaign({**document, "projection": [entry]}, records, tmp_path / "html"))
+    point = sampled(PointEntry, ranks=64, nodes=32, efficiency=0.8)
+    points = [point, sampled(PointEntry, **{**point, "ranks": 128})]
+    check = [sampled(CheckEntry, error=-0.03)]
+    common = dict(zip(KEY, values_of(document["scaling"][0], KEY), strict=True))
+    document["projection"] = [sampled(ProjectionEntry, **common, base_ranks=2, check=check, points=points)]
+    browser.open(write_campaign(document, records, tmp_path / "html"))
     assert [trace["name"] for trace in traces(browser, "projection")] == ["stemdl, projected"]
     place = "document.querySelector('[data-figure=projection-figure]')"
     assert browser.script(f"return {place}._fullData[0].line.dash") == "dash"
@@ -248,7 +252,7 @@ def test_what_is_projected_is_a_dashed_plot_of_its_own_and_says_so(browser: Brow
     assert not any("projected" in trace["name"] for trace in traces(browser, "scaling-weak"))
 
 
-def test_the_libraries_licence_goes_with_it(report: tuple[Path, dict[str, Any]]) -> None:
+def test_the_libraries_licence_goes_with_it(report: tuple[Path, ReportDocument]) -> None:
     folder, _ = report
     assert "MIT" in (folder / "assets" / "plotly-LICENSE.txt").read_text()
     assert len(list(folder.rglob("plotly*.js"))) == 1

@@ -56,9 +56,9 @@ def family(folder: Path, scores: Mapping[tuple[str, str], tuple[float, ...]] = S
     return records
 
 
-def document_of(records: list[RunRecord]) -> dict[str, Any]:
-    document = report_document("c", records)
-    jsonschema.validate(json.loads(json.dumps(document)), json.loads(SCHEMA_FILE.read_text()))
+def document_of(records: list[RunRecord]) -> Any:
+    document = json.loads(json.dumps(report_document("c", records)))
+    jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text()))
     return document
 
 

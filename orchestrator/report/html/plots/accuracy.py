@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.analysis.accuracy import median_curve
 from orchestrator.analysis.statistics import olympic_summary
+from orchestrator.report.entries import RunEntry
 from orchestrator.report.html.plots.figure import (
     SYMBOLS,
     Plot,
@@ -26,7 +27,7 @@ TASK = ("benchmark", "cluster", "dataset", "metric", "target")
 LINE = ("method", "scale", "comm", "recipe", "nodes")
 
 
-def described(run: Mapping[str, Any]) -> dict[str, Any]:
+def described(run: RunEntry) -> dict[str, Any]:
     """A run by what may be drawn together (TASK) and what is one line (LINE)."""
     data = run["dataset"]
     return {
@@ -38,7 +39,7 @@ def described(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tasks(runs: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+def tasks(runs: Sequence[RunEntry]) -> list[list[dict[str, Any]]]:
     """Trainings with evaluations, by task: same benchmark, data, metric and target, on the same machine."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for run in runs:
@@ -69,7 +70,7 @@ def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
     return f"{words}, {nodes}" if words else nodes
 
 
-def curves(runs: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def curves(runs: Sequence[RunEntry]) -> list[Plot]:
     """Quality against time of every repeat with the median curve and the target, a plot a task."""
     plots = []
     for place, entries in enumerate(tasks(runs)):
@@ -136,7 +137,7 @@ def curve_traces(
     return traces, rows
 
 
-def times_to_accuracy(runs: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
     """Scale against time to accuracy, a plot a task that was trained at more than one scale."""
     plots = []
     for place, entries in enumerate(tasks(runs)):

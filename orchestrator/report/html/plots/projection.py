@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from orchestrator.report.entries import ProjectionEntry, values_of
 from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, logarithmic_nodes
 from orchestrator.report.html.plots.scaling import KEY, line_name
 
@@ -12,7 +12,7 @@ COLUMNS = ["benchmark", "cluster", "dataset", "method", "comm", "recipe"]
 TIMES = ["own_s", "straggling_s", "communication_s"]
 
 
-def projection(entries: Sequence[Mapping[str, Any]]) -> Plot | None:
+def projection(entries: Sequence[ProjectionEntry]) -> Plot | None:
     """Projected weak efficiency over ranks; None where none was asked for."""
     chosen = [entry for entry in entries if entry["points"]]
     if not chosen:
@@ -37,8 +37,8 @@ def projection(entries: Sequence[Mapping[str, Any]]) -> Plot | None:
     note = "Not measured: the data-parallel step simulated from the measured steps and the profile's network. "
     note += f"On scales that were measured it is off by at most {100 * max(errors):.1f} points." if errors else ""
     rows = [
-        [*(entry[name] for name in COLUMNS), "projected", entry["base_ranks"], point["ranks"], point["nodes"],
-         point["efficiency"], *(point[name] for name in TIMES)]
+        [*values_of(entry, COLUMNS), "projected", entry["base_ranks"], point["ranks"], point["nodes"],
+         point["efficiency"], *values_of(point, TIMES)]
         for entry in chosen
         for point in entry["points"]
     ]  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, values_of
 from orchestrator.report.html.plots.figure import (
     Plot,
     axes,
@@ -22,27 +23,30 @@ from orchestrator.report.html.plots.figure import (
 )
 from orchestrator.report.tables.scales import LAWS
 
+Placed = TypeVar("Placed", ScaleEntry, ScalingEntry)
+
 KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "settings")
 """What a line's points have in common; stand-in and real data, or two versions of them, are never on one line."""
+NO_INTERVAL: list[float | None] = [None, None]
 COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "mode", "nodes", "ranks"]
 
 
-def lines_of(entries: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def lines_of(entries: Sequence[Placed]) -> list[list[Placed]]:
     """Entries by line, each in order of its nodes."""
-    series: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    series: dict[tuple[str, ...], list[Placed]] = {}
     for entry in sorted(entries, key=lambda entry: int(entry["nodes"])):
-        series.setdefault(tuple(str(entry[name]) for name in KEY), []).append(entry)
+        series.setdefault(tuple(map(str, values_of(entry, KEY))), []).append(entry)
     return list(series.values())
 
 
-def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
+def line_name(entry: SeriesEntry, named: Sequence[str]) -> str:
     """A legend's text."""
     words = name_of(entry, [name for name in named if name != "settings"])
     swept = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items())
     return ", ".join(word for word in (words, swept) if word) or str(entry["benchmark"])
 
 
-def efficiency(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str, Any]], mode: str) -> Plot | None:
+def efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: str) -> Plot | None:
     """Efficiency over nodes with intervals, the ideal line and the laws; None where nothing was scaled that way."""
     chosen = [entry for entry in entries if entry["mode"] == mode]
     if not chosen:
@@ -65,7 +69,7 @@ def efficiency(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str,
                 **style(number),
             }
         )
-        alike = [law for law in laws if law["mode"] == mode and all(law[key] == points[0][key] for key in KEY)]
+        alike = [law for law in laws if law["mode"] == mode and values_of(law, KEY) == values_of(points[0], KEY)]
         traces += [law_trace(law, name, number) for law in alike if law["rms"] is not None]
     layout = axes("nodes", "efficiency")
     layout["xaxis"] |= logarithmic_nodes(nodes)
@@ -76,7 +80,7 @@ def efficiency(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str,
         f"the base's uncertainty. The {'batch per rank' if mode == 'weak' else 'global batch'} is constant."
     )
     rows = [
-        [*(entry[name] for name in COLUMNS), entry["efficiency"], *(entry["interval"] or [None, None]), entry["n"],
+        [*values_of(entry, COLUMNS), entry["efficiency"], *(entry["interval"] or NO_INTERVAL), entry["n"],
          entry["base_nodes"], entry["serial_fraction"]]
         for entry in chosen
     ]  # fmt: skip
@@ -84,7 +88,7 @@ def efficiency(entries: Sequence[Mapping[str, Any]], laws: Sequence[Mapping[str,
     return Plot(f"scaling-{mode}", f"{mode.capitalize()} scaling", note, traces, layout, columns, rows)
 
 
-def law_trace(law: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:
+def law_trace(law: LawEntry, name: str, number: int) -> dict[str, Any]:
     """A fitted law as a thin dotted line through the scales that were run."""
     points = sorted((int(nodes), value) for nodes, value in law["efficiency"].items())
     values = ", ".join(f"{key} {value:.3g}" for key, value in law["parameters"].items())
@@ -99,7 +103,7 @@ def law_trace(law: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:
     }
 
 
-def efficiency_words(point: Mapping[str, Any]) -> str:
+def efficiency_words(point: ScalingEntry) -> str:
     """A point in words."""
     span = point["interval"]
     between = f" [{100 * span[0]:.1f}, {100 * span[1]:.1f}]" if span else ""
@@ -107,7 +111,7 @@ def efficiency_words(point: Mapping[str, Any]) -> str:
     return f"{place}: {100 * point['efficiency']:.1f} %{between}, n = {point['n']}"
 
 
-def throughput(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+def throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
     """Throughput over nodes with intervals, each line with its ideal; None where nothing ran at two scales."""
     lines = [line for line in lines_of(scales) if len({entry["nodes"] for entry in line}) > 1]
     chosen = [entry for line in lines for entry in line]
@@ -141,15 +145,15 @@ def throughput(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
     )
     columns = [*COLUMNS, "samples_per_s", "low", "high", "n", "cold_samples_per_s", "failed"]
     rows = [
-        [*(entry[name] for name in COLUMNS), entry["throughput"]["median"],
-         *(entry["throughput"]["interval"] or [None, None]), entry["n"],
+        [*values_of(entry, COLUMNS), entry["throughput"]["median"],
+         *(entry["throughput"]["interval"] or NO_INTERVAL), entry["n"],
          entry["throughput"]["cold"]["median"] if entry["throughput"]["cold"] else None, entry["failed"]]
         for entry in chosen
     ]  # fmt: skip
     return Plot("throughput", "Throughput by scale", note, traces, layout, columns, rows)
 
 
-def throughput_words(point: Mapping[str, Any]) -> str:
+def throughput_words(point: ScaleEntry) -> str:
     """A point in words."""
     rate = point["throughput"]
     between = f" [{rate['interval'][0]:.4g}, {rate['interval'][1]:.4g}]" if rate["interval"] else ""
@@ -157,7 +161,7 @@ def throughput_words(point: Mapping[str, Any]) -> str:
     return f"{place}: {rate['median']:.4g} samples/s{between}, n = {point['n']}"
 
 
-def energy(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+def energy(scales: Sequence[ScaleEntry]) -> Plot | None:
     """Energy to the quality target over nodes; None where no machine reported power."""
     chosen = [entry for entry in scales if entry["energy_to_accuracy_j"]]
     if not chosen:
@@ -165,8 +169,8 @@ def energy(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
     named = distinct(chosen, KEY) or ["benchmark"]
     traces = []
     for number, points in enumerate(lines_of(chosen)):
-        values = [point["energy_to_accuracy_j"]["median"] for point in points]
-        spans = [point["energy_to_accuracy_j"]["interval"] for point in points]
+        joules = [point["energy_to_accuracy_j"] for point in points if point["energy_to_accuracy_j"]]
+        values, spans = [item["median"] for item in joules], [item["interval"] for item in joules]
         traces.append(
             {
                 "x": [point["nodes"] for point in points],
@@ -184,8 +188,8 @@ def energy(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
     note = "What the nodes' meters counted until the target was reached, median of the repeats that reached it."
     columns = [*COLUMNS, "energy_to_accuracy_j", "low", "high", "n"]
     rows = [
-        [*(entry[name] for name in COLUMNS), entry["energy_to_accuracy_j"]["median"],
-         *(entry["energy_to_accuracy_j"]["interval"] or [None, None]), entry["energy_to_accuracy_j"]["n"]]
+        [*values_of(entry, COLUMNS), spread["median"], *(spread["interval"] or NO_INTERVAL), spread["n"]]
         for entry in chosen
+        if (spread := entry["energy_to_accuracy_j"])
     ]  # fmt: skip
     return Plot("energy", "Energy to accuracy", note, traces, layout, columns, rows)

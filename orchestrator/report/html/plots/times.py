@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.report.entries import RunEntry, ScaleEntry, ScalingEntry, values_of
 from orchestrator.report.html.plots.figure import Plot, colour, distinct, label, name_of, plural
 
 PARTS = {
@@ -51,7 +52,7 @@ def bars(
     return Plot(key, title, note, traces, layout, ["what", *parts], rows)
 
 
-def scale_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def scale_names(entries: Sequence[ScaleEntry] | Sequence[ScalingEntry]) -> list[str]:
     """Scales on an axis: in what they differ, and the nodes."""
     named = distinct(entries, SERIES)
     names = []
@@ -62,23 +63,24 @@ def scale_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return names
 
 
-def time_split(scales: Sequence[Mapping[str, Any]]) -> Plot | None:
+def time_split(scales: Sequence[ScaleEntry]) -> Plot | None:
     """Shares of the time by scale; None where nothing was measured."""
     found = [entry for entry in scales if entry["shares"]]
+    shares = [entry["shares"] for entry in scales if entry["shares"]]
     if not found:
         return None
-    parts = {words: [entry["shares"][part] for entry in found] for part, words in PARTS.items()}
+    parts = {words: [share[part] for share in shares] for part, words in PARTS.items()}
     axis = {"title": "share of the time", "hover": ":.1%", "more": {"tickformat": ".0%", "range": [0, 1]}}
     return bars("time", "Where the time goes", SPLIT_NOTE, axis, scale_names(found), parts)
 
 
-def lost_time(scaling: Sequence[Mapping[str, Any]]) -> Plot | None:
+def lost_time(scaling: Sequence[ScalingEntry]) -> Plot | None:
     """What a sample costs more than at the base, by scale and part; None where nothing was scaled."""
     found = [entry for entry in scaling if entry["lost"]]
     if not found:
         return None
-    kinds = [part for part in PARTS if part in found[0]["lost"]]
-    parts = {PARTS[part]: [entry["lost"][part] for entry in found] for part in kinds}
+    lost = [entry["lost"] for entry in scaling if entry["lost"]]
+    parts = {words: [item[part] for item in lost] for part, words in PARTS.items() if part in lost[0]}
     axis = {"title": "extra time per sample", "hover": ":+.1%", "more": {"tickformat": "+.0%"}}
     note = (
         "By how much longer a sample takes a rank than it does at the smallest scale, and in what: the parts add up to "
@@ -87,23 +89,23 @@ def lost_time(scaling: Sequence[Mapping[str, Any]]) -> Plot | None:
     return bars("lost", "Why it stops scaling", note, axis, scale_names(found), parts)
 
 
-def run_split(run: Mapping[str, Any]) -> Plot | None:
+def run_split(run: RunEntry) -> Plot | None:
     """Seconds of one run by part; None where nothing was measured."""
-    if not run["split_s"]:
+    if run["split_s"] is None:
         return None
-    parts = {words: [run["split_s"][part]] for part, words in PARTS.items()}
+    parts = {words: values_of(run["split_s"], [part]) for part, words in PARTS.items()}
     axis = {"title": "seconds", "hover": ":.2f"}
     return bars("time", "Where the time goes", SPLIT_NOTE, axis, [""], parts)
 
 
-def phases(runs: Sequence[Mapping[str, Any]]) -> Plot | None:
+def phases(runs: Sequence[RunEntry]) -> Plot | None:
     """Seconds of each phase by scale, medians over repeats; None where nothing was measured."""
     measured = [run for run in runs if run["phases_s"]]
     if not measured:
         return None
     named = distinct(measured, RUN)
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for run in sorted(measured, key=lambda run: (*(str(run[name]) for name in RUN), run["nodes"])):
+    groups: dict[str, list[RunEntry]] = {}
+    for run in sorted(measured, key=lambda run: (*map(str, values_of(run, RUN)), run["nodes"])):
         words = (name_of(run, named), plural(run["nodes"], "node"))
         groups.setdefault(", ".join(word for word in words if word), []).append(run)
     names = list(dict.fromkeys(phase for run in measured for phase in run["phases_s"]))

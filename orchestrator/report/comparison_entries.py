@@ -1,0 +1,111 @@
+"""What the documents of ``compare`` and ``report --history`` are made of: ``comparison.schema.json`` as types."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from orchestrator.report.entries import Interval, Subject
+
+
+class SeriesKey(Subject):
+    """What two runs share that are compared."""
+
+    cluster: str
+    comm: str
+    mode: str
+    recipe: str
+    scale: str
+    nodes: int
+    ranks: int
+    dataset_source: str | None
+    dataset_split: str | None
+    dataset_version: str | None
+    dataset_checksum: str | None
+
+
+class MetricVerdict(TypedDict):
+    """One verdict, in numbers and words."""
+
+    metric: str
+    unit: str
+    verdict: str
+    text: str
+    change: float | None
+    interval: Interval | None
+    p: float | None
+    adjusted_p: float | None
+    detectable: float | None
+    needed: int | None
+    median: float
+    earlier_median: float | None
+    n: int
+    earlier_sets: int
+    earlier_n: int
+
+
+class SetPoint(TypedDict):
+    """Throughput in one campaign or week, samples/s: median of its n runs."""
+
+    set: str
+    throughput: float
+    interval: Interval | None
+    n: int
+
+
+class ChangeEntry(TypedDict):
+    """From which set on a series is faster or slower, and by what fraction."""
+
+    set: str
+    index: int
+    change: float
+
+
+class Commits(TypedDict):
+    """The code that the newest set ran, and that of those before."""
+
+    newest: list[str]
+    earlier: list[str]
+
+
+class SeriesVerdict(SeriesKey):
+    """One series, judged."""
+
+    metrics: list[MetricVerdict]
+    points: list[SetPoint]
+    change_points: list[ChangeEntry]
+    commits: Commits
+
+
+class Rule(TypedDict):
+    """How sure a verdict is: the probability of any false alarm, and the effects that are looked for, as fractions."""
+
+    alpha: float
+    minimum_effect: float
+    sought_effect: float
+
+
+class Verdicts(TypedDict):
+    """What both documents have: the rule, the worst verdict, the series, and those that were not run again."""
+
+    rule: Rule
+    verdict: str
+    series: list[SeriesVerdict]
+    missing: list[SeriesKey]
+
+
+class ComparisonDocument(Verdicts):
+    """The newest of some campaigns against those before it."""
+
+    schema: Literal["orchestrator.comparison/1"]
+    base: list[str]
+    target: str
+
+
+class HistoryDocument(Verdicts):
+    """A week against a window of weeks before it."""
+
+    schema: Literal["orchestrator.history/1"]
+    selected: dict[str, Any]
+    week: str | None
+    window: int
+    runs: int

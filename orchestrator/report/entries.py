@@ -1,0 +1,446 @@
+"""What a report's document is made of: ``report.schema.json`` as types. A test holds the two together.
+
+Every key is there in documents of this version, but for those of classes that say ``total=False``; the schema calls
+fewer of them required, since documents of earlier versions lack some. Units are in the keys' names or in the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypedDict
+
+from orchestrator.campaign.attempts import Attempt, Lost
+from orchestrator.records import Inference, MeterEnergy, NodeEnergy, Processors, Slowed, State, Training
+
+Interval = list[float]
+"""Low and high end of a 95 % interval."""
+
+
+class Spread(TypedDict):
+    """Median of n runs with its bootstrap interval; null where there is one value."""
+
+    median: float
+    interval: Interval | None
+    n: int
+
+
+class SplitEntry(TypedDict):
+    """Where the time went, s: means over ranks; straggling and communication are the parts of waiting."""
+
+    compute: float
+    data: float
+    straggling: float
+    communication: float
+    evaluation: float
+    other: float
+
+
+class DatasetEntry(TypedDict):
+    """The data that a run read; nulls before it has read any."""
+
+    name: str | None
+    source: Literal["real", "stand-in"] | None
+    split: str | None
+    version: str | None
+    checksum: str | None
+
+
+class ThroughputEntry(TypedDict):
+    """Of one run: over all its steps, the first epoch's and the later ones', and by rank."""
+
+    unit: Literal["samples/s"]
+    run: float | None
+    cold: float | None
+    warm: float | None
+    per_rank: list[float]
+
+
+class RankTimes(TypedDict):
+    """Seconds of one rank over its steps. ``communicate`` is ``waiting`` by its name of version 0.1."""
+
+    total: float
+    data: float
+    compute: float
+    waiting: float
+    communicate: float
+
+
+class QualityEntry(TypedDict):
+    """How good a run was; nulls where it was not evaluated."""
+
+    metric: str | None
+    value: float | None
+    target: float | None
+    basis: str | None
+    reached: bool | None
+    all: dict[str, float]
+
+
+class EvaluationEntry(TypedDict):
+    """One evaluation: seconds from the first touch of training data, epoch, value of the target's metric."""
+
+    seconds: float
+    epoch: int
+    value: float
+
+
+class EnergyEntry(TypedDict):
+    """What the nodes' meters counted, J; null with a reason where they do not report."""
+
+    j: float | None
+    to_accuracy_j: float | None
+    mean_w: float | None
+    samples_per_j: float | None
+    source: str | None
+    scope: str | None
+    others: str | None
+    reason: str | None
+    meters: list[MeterEnergy]
+    slowed: list[Slowed]
+    nodes: list[NodeEnergy]
+
+
+class AchievedEntry(TypedDict):
+    """Arithmetic and memory traffic of each device while training, and their fractions of its stated peaks."""
+
+    devices: int
+    flop_per_s: float
+    bytes_per_s: float | None
+    of_bf16_peak: float | None
+    of_memory_bandwidth: float | None
+    accelerator: str | None
+
+
+class RunEntry(TypedDict):
+    """One run."""
+
+    run: str
+    benchmark: str
+    method: str
+    cluster: str
+    comm: str
+    mode: str
+    recipe: str
+    scale: str
+    nodes: int
+    ranks: int
+    repeat: int
+    seed: int
+    order: int | None
+    state: State
+    attempts: int
+    attempt_history: list[Attempt]
+    lost_s: Lost
+    cause: str | None
+    stopped: Literal["target", "epochs", "steps"] | None
+    dataset: DatasetEntry
+    throughput: ThroughputEntry
+    hosts: list[str]
+    time_per_rank_s: list[RankTimes]
+    quality: QualityEntry
+    evaluations: list[EvaluationEntry]
+    time_to_accuracy_s: float | None
+    energy: EnergyEntry
+    split_s: SplitEntry | None
+    phases_s: dict[str, float]
+    training: Training
+    achieved: AchievedEntry | None
+    inference: Inference | None
+    pictures: list[str]
+    processors: list[Processors]
+    warnings: list[str]
+    directory: str
+    config_hash: str
+
+
+class RecipeEntry(TypedDict):
+    """One of several recipes that were measured under the same conditions."""
+
+    benchmark: str
+    method: str
+    cluster: str
+    comm: str
+    mode: str
+    scale: str
+    nodes: int
+    ranks: int
+    recipe: str
+    n: int
+    samples_per_s: float
+    speedup: float
+    of_bf16_peak: float | None
+    of_memory_bandwidth: float | None
+    metric: str | None
+    quality: float | None
+    target: float | None
+    time_to_accuracy_s: float | None
+    reached: int
+
+
+class Subject(TypedDict):
+    """What was run on what data: a benchmark, one of its methods, the data set's name where it has several."""
+
+    benchmark: str
+    dataset_name: str | None
+    method: str
+
+
+class SeriesEntry(Subject):
+    """What the entries of a series have in common; ``mode`` is how it scales, ``run_mode`` what its runs do."""
+
+    cluster: str
+    dataset: str
+    mode: str
+    comm: str
+    recipe: str
+    run_mode: str
+    settings: dict[str, Any]
+
+
+class ScaleThroughput(TypedDict):
+    """Throughput at one scale, samples/s: the warm one where there is a warm epoch."""
+
+    unit: Literal["samples/s"]
+    median: float
+    interval: Interval | None
+    n: int
+    cold: Spread | None
+    warm: Spread | None
+    variation: float | None
+
+
+class ScaleQuality(TypedDict):
+    """Quality at one scale."""
+
+    metric: str | None
+    median: float | None
+    target: float | None
+
+
+class AccuracyTime(TypedDict):
+    """Time to accuracy at one scale, and how many of its n runs reached the target."""
+
+    olympic_mean_s: float | None
+    median_s: float | None
+    reached: int
+    n: int
+
+
+class ScaleEntry(SeriesEntry):
+    """What the repeats at one scale came to."""
+
+    scale: str
+    nodes: int
+    ranks: int
+    n: int
+    failed: int
+    throughput: ScaleThroughput
+    quality: ScaleQuality
+    time_to_accuracy: AccuracyTime
+    energy_j: Spread | None
+    energy_to_accuracy_j: Spread | None
+    split_s: SplitEntry | None
+    shares: dict[str, float] | None
+
+
+class ScalingEntry(SeriesEntry):
+    """An efficiency, with its base, and what the lost time went into."""
+
+    nodes: int
+    ranks: int
+    efficiency: float
+    interval: Interval | None
+    n: int
+    base_nodes: int
+    serial_fraction: float | None
+    lost: dict[str, float] | None
+
+
+class LawEntry(SeriesEntry):
+    """A law of scaling fitted to a series; ``residuals`` and ``efficiency`` are by node count."""
+
+    law: str
+    parameters: dict[str, float]
+    base_throughput: float
+    base_nodes: int
+    residuals: dict[str, float]
+    rms: float | None
+    peak_nodes: float | None
+    efficiency: dict[str, float]
+
+
+class StragglerEntry(TypedDict):
+    """A rank or host that was slow by itself in a run."""
+
+    kind: Literal["rank", "host"]
+    run: str
+    rank: int | None
+    host: str
+    excess: float
+    cause: str | None
+    text: str
+
+
+class SlowHostEntry(TypedDict):
+    """A host that was slow in most of the runs that it took part in."""
+
+    over: Literal["campaign", "history"]
+    host: str
+    excess: float
+    slow: int
+    runs: int
+    of_runs: int
+    text: str
+
+
+class BasisEntry(TypedDict):
+    """What a projection rests on."""
+
+    own_s: float
+    gradient_bytes: float
+    overlap: float
+    communication_cost: float
+    calibrated: bool
+    cores: int | None
+    network: dict[str, Any]
+
+
+class PointEntry(TypedDict):
+    """One projected scale."""
+
+    ranks: int
+    nodes: int
+    efficiency: float
+    step_s: float
+    simulation_error_s: float
+    own_s: float
+    straggling_s: float
+    communication_s: float
+
+
+class CheckEntry(TypedDict):
+    """A measured scale predicted from the two smallest."""
+
+    ranks: int
+    fitted_on: list[int]
+    measured: float
+    predicted: float
+    error: float
+
+
+class ProjectionEntry(SeriesEntry):
+    """Not measured: how a series would scale further."""
+
+    label: Literal["projected"]
+    measured_ranks: list[int]
+    base_ranks: int
+    basis: BasisEntry
+    points: list[PointEntry]
+    check: list[CheckEntry]
+
+
+class MeanFacts(TypedDict):
+    """Mean of n values, their sample standard deviation and the mean's interval; null of one value."""
+
+    mean: float
+    deviation: float | None
+    interval: Interval | None
+    n: int
+
+
+class MeanEntry(MeanFacts, total=False):
+    """Of a metric also whether its method is the best, of a throughput its unit."""
+
+    best: bool
+    unit: str
+
+
+class MatrixDataset(TypedDict, total=False):
+    """A row of a matrix."""
+
+    name: str | None
+    source: str | None
+    split: str | None
+    version: str | None
+    checksum: str | None
+
+
+class MetricEntry(TypedDict):
+    """A metric of a matrix: which way is better, where that is stated, and the target, where it has one."""
+
+    name: str
+    better: Literal["higher", "lower"] | None
+    target: float | None
+
+
+class CellEntry(TypedDict):
+    """What the repeats of one method on one data set came to; ``row`` is the data set's place."""
+
+    row: int
+    dataset_name: str | None
+    method: str
+    n: int
+    failed: int
+    metrics: dict[str, MeanEntry]
+    throughput: MeanEntry
+    time_to_accuracy_s: MeanEntry | None
+    reached: int
+    energy_j: MeanEntry | None
+
+
+class PublishedEntry(TypedDict):
+    """A published value, and where it is from."""
+
+    dataset: str
+    method: str
+    metric: str
+    value: float
+    source: str
+
+
+class MatrixEntry(TypedDict):
+    """Data sets × methods of one benchmark under the same conditions."""
+
+    benchmark: str
+    cluster: str
+    comm: str
+    recipe: str
+    scale: str
+    run_mode: str
+    settings: dict[str, Any]
+    nodes: int
+    ranks: int
+    datasets: list[MatrixDataset]
+    methods: list[str]
+    metrics: list[MetricEntry]
+    cells: list[CellEntry]
+    published: list[PublishedEntry]
+
+
+class ReportFacts(TypedDict):
+    """What every report has."""
+
+    schema: Literal["orchestrator.report/1"]
+    campaign: str
+    planned: int
+    runs: list[RunEntry]
+    comparison: list[RecipeEntry]
+    matrix: list[MatrixEntry]
+    scales: list[ScaleEntry]
+    scaling: list[ScalingEntry]
+    laws: list[LawEntry]
+    stragglers: list[StragglerEntry]
+    slow_hosts: list[SlowHostEntry]
+
+
+class ReportDocument(ReportFacts, total=False):
+    """The report of a campaign; with a projection where one was asked for."""
+
+    projection: list[ProjectionEntry]
+
+
+def values_of(entry: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
+    """Values of an entry by names that are only known when the program runs, such as a table's columns; None for a key
+    that is not there.
+    """
+    return [entry.get(name) for name in names]
