@@ -6,6 +6,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?= benchmark=stemdl nodes=2
 PYTEST_ARGS ?=
+COVERAGE ?=
+
+# What compares times runs alone, then the rest side by side. Exit code 5: there was nothing to run.
+PYTEST := $(BIN)/python -m pytest --durations=20 $(PYTEST_ARGS)
+define TESTS
+missed=0; \
+$(PYTEST) --measures=only || test $$? = 5 || missed=1; \
+$(PYTEST) --measures=not --numprocesses=auto --dist=loadgroup --no-loadscope-reorder $(COVERAGE) || test $$? = 5 || missed=1; \
+exit $$missed
+endef
 
 .PHONY: run test setup lint benchmark clean
 
@@ -16,7 +26,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(TESTS)
 
 benchmark: $(READY)
 	@missed=; for script in tests/benchmarks/*.py; do \
@@ -26,6 +36,7 @@ benchmark: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mypy
 
 # Completes the environment again, for instance to retry a Horovod that could not be built.
 setup:

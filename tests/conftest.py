@@ -2,12 +2,81 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Generator
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Answer, Command, environment
+from verdicts import VERDICTS, Verdict
+
+NO_SLURM = "on Debian, as root, `slurm/testcluster up 4` makes one out of this machine; `.ci/run` does so by itself"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What compares times runs alone; the rest runs side by side. `make test` starts pytest once for each."""
+    parser.addoption("--measures", choices=["only", "not"], help="only tests marked `measures`, or all others")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: many tests wait for a scheduler, a clock, a browser or a database."""
+    return min(len(os.sched_getaffinity(0)), 8) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers share the processors: one thread each, also in what they start, unless a test says otherwise."""
+    if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose, and say what must stay together: the tests of one Slurm, and of one file, whose fixtures are shared.
+
+    What waits most begins first.
+    """
+    measures = config.getoption("--measures")
+    if measures:
+        kept: list[pytest.Item] = []
+        dropped: list[pytest.Item] = []
+        for item in items:
+            measured = item.get_closest_marker("measures") is not None
+            (kept if measured == (measures == "only") else dropped).append(item)
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+    for item in items:
+        together = "slurm" if item.get_closest_marker("slurm") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(together))
+    with_ranks = {item.path for item in items if item.get_closest_marker("ranks")}
+    items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path not in with_ranks))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give the verdicts of a test to its report, which gets to the process that prints."""
+    report = yield
+    report.user_properties += [("verdict", astuple(verdict)) for verdict in VERDICTS]
+    VERDICTS.clear()
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what became of faults, and how the tests that were skipped for want of a Slurm can be had."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    verdicts = [Verdict(*values) for report in reports for name, values in report.user_properties if name == "verdict"]
+    if verdicts:
+        terminalreporter.section("faults")
+        terminalreporter.line("fault | what was printed | exit code | seconds to verdict | rows in the store")
+        for verdict in verdicts:
+            terminalreporter.line(str(verdict))
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "slurm" in report.keywords]
+    if skipped:
+        terminalreporter.section("no Slurm")
+        terminalreporter.line(f"{len(skipped)} tests were skipped that need a Slurm: {NO_SLURM}")
 
 
 @pytest.fixture

@@ -15,5 +15,8 @@ class Verdict:
     seconds: float
     rows: int
 
+    def __str__(self) -> str:
+        return f"{self.fault} | {self.printed} | {self.exit_code} | {self.seconds:.1f} | {self.rows}"
+
 
 VERDICTS: list[Verdict] = []

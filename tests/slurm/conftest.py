@@ -1,16 +1,14 @@
-"""The test cluster that the tests of this folder need, and the table of faults that they leave at the end."""
+"""The test cluster that the tests of this folder need."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import astuple
 from typing import Any
 
 import pytest
 from commands import PROJECT
-from verdicts import VERDICTS
 
 TESTCLUSTER = PROJECT / "slurm" / "testcluster"
 
@@ -25,14 +23,3 @@ def cluster() -> Iterator[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", status["slurm_conf"])
         yield status
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table."""
-    if not VERDICTS:
-        return
-    terminalreporter.section("faults")
-    terminalreporter.line("fault | what was printed | exit code | seconds to verdict | rows in the store")
-    for verdict in VERDICTS:
-        fault, printed, code, seconds, rows = astuple(verdict)
-        terminalreporter.line(f"{fault} | {printed} | {code} | {seconds:.1f} | {rows}")

@@ -30,7 +30,7 @@ MAILTO=me
 """
 
 
-@pytest.fixture(params=SURROUNDINGS)
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slurm] * (name == "slurm")) for name in SURROUNDINGS])
 def back_end(request: pytest.FixtureRequest) -> BackEnd:
     request.getfixturevalue(SURROUNDINGS[request.param])
     return BACK_ENDS[request.param]()
