@@ -92,7 +92,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     if state == "completed" and manifest.spec.mode == "probe":
         path = directory.attempt(manifest.attempts).telemetry
         try:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 probe = {name: np.asarray(values[()], np.float64) for name, values in file["probe"].items()}
         except (OSError, KeyError) as error:
             state, cause = "failed", f"{path} cannot be read: {error}"

@@ -79,7 +79,7 @@ def measured_steps(attempt: AttemptDirectory) -> Steps:
     import h5py
 
     try:
-        with h5py.File(attempt.telemetry, "r") as file:
+        with h5py.File(attempt.telemetry, "r", locking=False) as file:
             steps, first = int(file["step/total"].shape[1]), int(file.attrs.get("first_step", 0))
         rate = throughput_of(read(attempt.telemetry).sums).run if steps else None
     except (OSError, KeyError, ValueError):

@@ -100,7 +100,7 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
 
 def read(path: Path) -> Telemetry:
     """The file, its steps summed. Raises OSError, or ValueError for one that is not laid out as telemetry is."""
-    with h5py.File(path, "r") as file, path.open("rb", buffering=0) as raw:
+    with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
         refuse_foreign_layout(file)
         small = small_datasets(file)
         names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}

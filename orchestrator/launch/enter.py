@@ -7,9 +7,11 @@ it had submitted it. The first job that claims an attempt has it: if ever one wa
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 from orchestrator.launch.supervisor import supervise
@@ -27,6 +29,10 @@ from orchestrator.records import (
     write_json,
 )
 
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
+"""How file systems without hard links answer."""
+CLAIM_SECONDS = 10.0
+
 
 def own_job_id() -> str:
     """This process's job as accounting names it: "17", "17_4" for a task of an array, or the local executor's id."""
@@ -43,13 +49,41 @@ def claim(attempt: AttemptDirectory, job: str) -> str:
     mine: Claim = {"schema": CLAIM_SCHEMA, "job": job, "host": host_name(), "pid": os.getpid(), "started": now()}
     write_json(staged, mine)
     try:
-        # A link is made whole or not at all, on every file system that nodes share.
+        # A link is made whole or not at all, on every file system that nodes share and that has links.
         os.link(staged, attempt.claim)
     except FileExistsError:
         pass
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        create_exclusively(attempt.claim, staged.read_bytes())
     finally:
         staged.unlink()
-    return read_record(attempt.claim, Claim)["job"]
+    return read_claim(attempt.claim)["job"]
+
+
+def create_exclusively(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, and leave one that is: only one of several processes makes it."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_claim(path: Path) -> Claim:
+    """The claim in a file. Without links another job may be at writing it still: then it is waited for a while."""
+    deadline = time.monotonic() + CLAIM_SECONDS
+    while True:
+        try:
+            return read_record(path, Claim)
+        except RecordError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def refuse_foreign(path: Path) -> None:

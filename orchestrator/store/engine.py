@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import tempfile
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from orchestrator.config.redaction import hide
 from orchestrator.errors import OrchestratorError
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""How file systems without locks answer."""
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for its turn."""
@@ -38,9 +45,32 @@ def open_engine(url: str) -> Engine:
             "sqlite:////shared/store.sqlite or postgresql://user@host/database"
         ) from error
     if engine.dialect.name == "sqlite":
+        refuse_without_locks(parsed)
         event.listen(engine, "connect", tune_sqlite)
         event.listen(engine, "begin", begin_sqlite)
     return engine
+
+
+def refuse_without_locks(url: URL) -> None:
+    """Raise StoreError where SQLite's file would lie on a file system without locks: SQLite takes the refusal for
+    another process's lock, waits a minute for it and blames it.
+
+    The lock that is tried is of a file of its own: to close SQLite's would end the locks that this process holds there.
+    """
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        return
+    folder = Path(url.database).absolute().parent
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".locks-") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise StoreError(
+                f"the store {url.render_as_string()} cannot be used: the file system of {folder} has no locks "
+                f"({error.strerror}), without which SQLite would lose rows; choose a folder on another one by "
+                "store.url=sqlite:////FOLDER/store.sqlite, or PostgreSQL, or ask that it be mounted with locks "
+                "(Lustre: -o flock; NFS: a running lockd)"
+            ) from error
 
 
 def tune_sqlite(connection: Any, record: Any) -> None:

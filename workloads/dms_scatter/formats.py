@@ -65,7 +65,7 @@ def opened(published: Path) -> Iterator[dict[str, Group]]:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist; expected the published HDF5 file")
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=False)
     except OSError as error:
         size = path.stat().st_size
         raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error
@@ -121,7 +121,7 @@ def created(published: Path, counts: dict[str, int]) -> Iterator[dict[str, tuple
     """A new training file with images and labels datasets for "training" and "evaluation", to be filled."""
     path = published / TRAINING_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         yield {
             part: (
                 file.create_dataset(f"{name}/images", (counts[part], *IMAGE_SHAPE), "<f4", track_times=False),

@@ -147,7 +147,7 @@ def _counted(pairs: Iterator[Any], total: int, progress: Progress) -> Iterator[A
 def _write_pairs(folder: Path, size: int, pixels: int, pairs: Iterator[Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        files = [stack.enter_context(h5py.File(folder / name, "w")) for name in FILES.values()]
+        files = [stack.enter_context(h5py.File(folder / name, "w", locking=False)) for name in FILES.values()]
         datasets = [file.create_dataset(KEY, (size, pixels, pixels, 1), "<f4", track_times=False) for file in files]
         for number in range(size):
             for dataset, image in zip(datasets, next(pairs), strict=True):

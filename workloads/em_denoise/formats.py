@@ -45,7 +45,7 @@ class Pairs:
         if not path.is_file():
             raise DatasetError(f"{path} does not exist; expected an HDF5 file with the key '{KEY}'")
         try:
-            file = self._stack.enter_context(h5py.File(path, "r"))
+            file = self._stack.enter_context(h5py.File(path, "r", locking=False))
         except OSError as error:
             size = path.stat().st_size
             raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error

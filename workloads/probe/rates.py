@@ -108,7 +108,7 @@ class FileRead:
         """Bytes per second, opening included."""
         self.forget()
         begin = clock()
-        with h5py.File(self.path, "r") as file:
+        with h5py.File(self.path, "r", locking=False) as file:
             blocks = file[FIELD]
             rows = max(1, SLAB_BYTES // blocks.shape[1])
             if self.buffer is None:

@@ -62,7 +62,7 @@ def scene_files(folder: Path) -> list[Path]:
 def write_scene(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write one file with the five datasets, contiguous, in the types of the published ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         for key, kind in TYPES.items():
             file.create_dataset(key, data=arrays[key].astype(kind, copy=False), track_times=False)
 
@@ -72,7 +72,7 @@ def check_scene(path: Path, shape: tuple[int, int]) -> None:
     if path.stat().st_size == 0:
         raise DatasetError(f"{path} is empty; download it again")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             for key, depth in DEPTHS.items():
                 _check_dataset(path, file, key, (*shape, depth))
     except OSError as error:
@@ -94,7 +94,7 @@ def _check_dataset(path: Path, file: h5py.File, key: str, shape: tuple[int, ...]
 def read_scene(path: Path, shape: tuple[int, int]) -> Scene:
     """One scene; raises DatasetError if the file is not as published or holds what cannot be measured."""
     check_scene(path, shape)
-    with h5py.File(path, "r") as file, path.open("rb", buffering=0) as raw:
+    with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
         scene = Scene(*(Rows(path, file[key], raw.fileno()).slab(0, shape[0]) for key in ("bts", "refs", "bayes")))
     _check_range(path, "bts", scene.bts, 0, 400, "temperatures in K, 0 where not measured")
     _check_range(path, "refs", scene.refs, -10, 100, "reflectances")

@@ -69,7 +69,7 @@ def preprocessed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def write_raw(path: Path, group: str, stack: NDArray[np.float32], space_group: int) -> None:
     """Add one sample to a raw file, creating it if need be."""
-    with h5py.File(path, "a") as file:
+    with h5py.File(path, "a", locking=False) as file:
         sample = file.create_group(group)
         sample.create_dataset("cbed_stack", data=stack.astype(np.float32, copy=False))
         sample.attrs["space_group"] = space_group
@@ -95,7 +95,7 @@ def _open_raw(path: Path) -> h5py.File:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist; expected a raw HDF5 file")
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", locking=False)
     except OSError as error:
         size = path.stat().st_size
         raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error

@@ -20,7 +20,7 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
     import numpy as np
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             total, samples = file["step/total"], file["step/samples"]
             ranks, steps = total.shape
             if not ranks or not steps:

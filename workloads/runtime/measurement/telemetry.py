@@ -103,7 +103,7 @@ class TelemetryFile:
             return
         text = h5py.string_dtype()
         staged = self.path.with_name(f".{self.path.name}.partial")
-        with h5py.File(staged, "w") as file:
+        with h5py.File(staged, "w", locking=False) as file:
             file.attrs["schema"] = TELEMETRY_SCHEMA
             file.attrs["first_step"] = telemetry.first_step
             file["rank/host"] = np.array(hosts, text)

@@ -200,7 +200,7 @@ def verify(
 def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
     """Raise `DatasetError` unless this is an HDF5 file with all fields in the right shape and type."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             for key, field in fields.items():
                 dataset, shape = file.get(key), (samples, *field.shape)
                 if not isinstance(dataset, h5py.Dataset):
@@ -268,7 +268,7 @@ class _Shard:
     def __init__(self, path: Path, samples: int, names: Sequence[str] | None) -> None:
         self.samples = samples
         try:
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(path, "r", locking=False)
         except OSError as error:
             raise DatasetError(f"{path} is not a whole HDF5 file: {error}; make or copy it again") from error
         self._descriptor = os.open(path, os.O_RDONLY)

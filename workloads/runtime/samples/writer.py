@@ -62,7 +62,7 @@ class Shard:
         self.path, self.first, self.samples = path, first, samples
         self.places: dict[str, int] = {}
         # The library's default is to put small datasets anywhere; a sample shall begin on a page.
-        with h5py.File(path, "w", alignment_threshold=PAGE, alignment_interval=PAGE) as file:
+        with h5py.File(path, "w", alignment_threshold=PAGE, alignment_interval=PAGE, locking=False) as file:
             for key, field in fields.items():
                 dtype = np.dtype(field.dtype).newbyteorder("<")
                 # Allocated now: what was never written has no place in the file to be filled.

@@ -1,0 +1,96 @@
+"""File systems without locks and without hard links: what needs neither works, and what needs one says so at once."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from commands import PROJECT
+
+from orchestrator.launch.enter import claim, create_exclusively
+from orchestrator.records import AttemptDirectory
+
+KEPT = PROJECT / "tests" / "recorded" / "version-0.1.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of processes for which flock and fcntl's locks answer ENOLCK, and link EPERM."""
+    library = tmp_path_factory.mktemp("shim") / "no_locks.so"
+    source = PROJECT / "tests" / "no_locks.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(PROJECT), "COLUMNS": "200"}
+
+
+def run(environment: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, cwd=folder)
+
+
+def test_a_store_without_locks_is_refused_at_once_with_the_remedy(plain: dict[str, str], tmp_path: Path) -> None:
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(tmp_path, filter="data")
+    begun = time.monotonic()
+    ended = run(plain, tmp_path, "-m", "orchestrator", "report", "version-0.1")
+    assert time.monotonic() - begun < 30
+    assert ended.returncode != 0 and "Traceback" not in ended.stderr
+    assert "has no locks (No locks available)" in ended.stderr and "store.url=sqlite:////FOLDER" in ended.stderr
+
+
+def test_telemetry_is_read_without_locks(plain: dict[str, str], tmp_path: Path) -> None:
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(tmp_path, filter="data")
+    program = """
+from pathlib import Path
+from orchestrator.campaign.telemetry_file import read
+print(len(read(next(Path("results").rglob("telemetry.h5"))).small["rank/host"]))
+"""
+    ended = run(plain, tmp_path, "-c", program)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) in (1, 2)
+
+
+def test_an_attempt_is_claimed_by_one_job_where_there_are_no_links(plain: dict[str, str], tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from orchestrator.launch.enter import claim
+from orchestrator.records import AttemptDirectory
+print(claim(AttemptDirectory(Path("attempt-1")), sys.argv[1]))
+"""
+    answers = [run(plain, tmp_path, "-c", program, job) for job in ("17", "18")]
+    assert [answer.stdout.strip() for answer in answers] == ["17", "17"], answers[0].stderr
+    assert [path.name for path in (tmp_path / "attempt-1").iterdir()] == ["job.json"]
+
+
+def test_a_claim_that_is_still_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = AttemptDirectory(tmp_path / "attempt-1")
+    assert claim(attempt, "17") == "17"
+    whole = attempt.claim.read_bytes()
+    attempt.claim.write_bytes(whole[:20])
+    monkeypatch.setattr(time, "sleep", lambda seconds: attempt.claim.write_bytes(whole))
+    assert claim(attempt, "18") == "17"
+
+
+def test_only_the_first_creates_a_file_exclusively(tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        create_exclusively(tmp_path / "file", content)
+    assert (tmp_path / "file").read_bytes() == b"first"
+
+
+def test_every_hdf5_file_is_opened_without_locks() -> None:
+    """All are written once, under another name, and renamed: nobody reads what somebody else writes."""
+    found = []
+    for room in ("orchestrator", "workloads"):
+        for path in (PROJECT / room).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "h5py.File":
+                    words = {word.arg for word in call.keywords}
+                    if "locking" not in words:
+                        found.append(f"{path.relative_to(PROJECT)}:{call.lineno}")
+    assert found == []
