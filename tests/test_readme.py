@@ -1,4 +1,4 @@
-"""What README teaches is so: its commands, its verbs, its exit codes, and the links of all pages."""
+"""What README teaches is so: its commands, verbs and exit codes; the links of all pages; the version that is cited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from commands import PROJECT
 from stored import scaling_campaign
 
-from orchestrator import errors
+from orchestrator import __version__, errors
 from orchestrator.__main__ import main
 from orchestrator.acceptance.suite import resolve_suite
 from orchestrator.cli.verbs import VERBS
@@ -106,3 +106,10 @@ def test_the_table_of_exit_codes_is_the_programs() -> None:
 def test_every_link_of_a_page_leads_to_a_file_of_the_project(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_newest_release_of_the_changelog_is_the_version_that_is_cited() -> None:
+    released = re.search(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", (PROJECT / "CHANGELOG.md").read_text(), re.M)
+    assert released is not None and released[1] == __version__
+    cited = (PROJECT / "CITATION.cff").read_text()
+    assert f"\nversion: {released[1]}\n" in cited and f"\ndate-released: {released[2]}\n" in cited

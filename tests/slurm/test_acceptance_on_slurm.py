@@ -11,7 +11,7 @@ import pytest
 import yaml
 from commands import PROJECT, Command
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.measures, pytest.mark.usefixtures("cluster")]
 
 TESTCLUSTER = PROJECT / "slurm" / "testcluster"
 

@@ -202,6 +202,7 @@ def test_a_lost_node_is_noticed_its_job_fails_and_healing_puts_it_back(fault: st
     assert eventually(lambda: status()["state"] == "up", 10)
 
 
+@pytest.mark.measures
 @pytest.mark.usefixtures("healed")
 def test_a_slow_node_takes_longer_for_the_same_work_than_when_healed() -> None:
     work = "import time; t = time.monotonic(); sum(range(40_000_000)); print(time.monotonic() - t)"
@@ -215,6 +216,7 @@ def test_a_slow_node_takes_longer_for_the_same_work_than_when_healed() -> None:
     assert slow > 2 * seconds()
 
 
+@pytest.mark.measures
 @pytest.mark.usefixtures("healed")
 def test_a_slow_link_takes_longer_for_the_same_bytes(tmp_path: Path) -> None:
     program = tmp_path / "transfer.py"

@@ -213,6 +213,7 @@ with join("horovod") as communicator:
 
 
 @pytest.mark.ranks
+@pytest.mark.measures
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="Horovod's thread stands back where each rank has a core")
 def test_what_is_waited_for_within_the_backward_pass_is_no_computation() -> None:
     pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
