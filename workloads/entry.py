@@ -13,7 +13,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.records import RESULT_SCHEMA, AttemptDirectory, RunDirectory, RunSpec, now, write_json
+from orchestrator.records import (
+    RESULT_SCHEMA,
+    AttemptDirectory,
+    Data,
+    Result,
+    RunDirectory,
+    RunSpec,
+    check_record,
+    now,
+    write_json,
+)
 from workloads.runtime.errors import write_error
 from workloads.runtime.measurement.progress import Progress, SignsOfLife
 
@@ -112,19 +122,19 @@ class Rank:
         ]
 
         whole_nodes = holds_whole_nodes(self.directory.read_manifest().config["cluster"], os.environ)
-        metering = energy.Metering(energy.accelerator_of(device), place["local_rank"] == 0, whole_nodes)
+        metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_nodes)
         called = time.time()
         measured = procedure.run()
 
         self.progress.enter("collect")
         span = (procedure.run_start or called, time.time())
-        used, curves = metering.conclude(communicator, place["host"], span, procedure.target_after)
+        used, curves = metering.conclude(communicator, place.host, span, procedure.target_after)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
         world = describe_world(spec, place, communicator, self.warnings)
-        if self.rank == 0 and measured is not None and used is not None:
+        if measured is not None and used is not None and world is not None:
             self.warnings += energy.slowdown_warnings(used["slowed"])
-            result = {
+            result: Result = {
                 "schema": RESULT_SCHEMA,
                 "run": spec.run,
                 "campaign": spec.campaign,
@@ -134,7 +144,7 @@ class Rank:
                 "pictures": self.draw(procedure) if spec.settings["pictures"] else [],
                 "ended": now(),
                 "world": world,
-                "dataset": data_facts,
+                "dataset": check_record(data_facts, Data, f"the data set in {folder}"),
                 "energy": used,
                 "warnings": self.warnings,
             }

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.acceptance.findings import UNMEASURABLE
 from orchestrator.acceptance.presentation import bounds_text, check_title, named_text, value_text
 
 FORBIDDEN = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
@@ -28,7 +29,7 @@ def render_junit(document: Mapping[str, Any]) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(document["started"]))
         group = add_element(
             root, "testsuite", name=phase["name"], id=str(number), timestamp=stamp, hostname=document["cluster"],
-            skipped=str(sum(check["outcome"] == "not measurable" for check in members)), time="0",
+            skipped=str(sum(check["outcome"] == UNMEASURABLE for check in members)), time="0",
             **count_attributes(members),
         )  # fmt: skip
         properties = add_element(group, "properties")
@@ -55,7 +56,7 @@ def add_case(group: ElementTree.Element, document: Mapping[str, Any], check: Map
     case = add_element(group, "testcase", name=check_title(check), classname=place, time="0")
     value = value_text(check)
     text = f"{value}, bound {bounds_text(check)}, n = {check['n']}"
-    if check["outcome"] == "not measurable":
+    if check["outcome"] == UNMEASURABLE:
         add_element(case, "skipped", message=check["why"])
     elif check["outcome"] == "undecided":
         add_element(case, "error", message=f"undecided: {text}", type="undecided").text = remove_forbidden(check["why"])

@@ -17,6 +17,7 @@ from orchestrator.acceptance.findings import (
     MORE,
     PASS,
     UNDECIDED,
+    UNMEASURABLE,
     Check,
     Finding,
     Subject,
@@ -155,13 +156,13 @@ def judge_time_to_accuracy(check: Check, runs: Runs, facts: Any) -> list[Finding
         bound = check.bound(nodes)
         if bound is None:
             shown = make_finding(
-                check, nodes, "not measurable", value=mean.mean, unit="s", n=mean.n, why=check.problem(nodes)
+                check, nodes, UNMEASURABLE, value=mean.mean, unit="s", n=mean.n, why=check.problem(nodes)
             )
             return shown
         wanted = reference_of(bound, "s")
         if mean.n < check.first or mean.mean is None:
             return make_finding(
-                check, nodes, MORE if len(values) else "not measurable", value=mean.mean, unit="s", n=mean.n, why=text,
+                check, nodes, MORE if len(values) else UNMEASURABLE, value=mean.mean, unit="s", n=mean.n, why=text,
                 bounds=finite_pair(wanted.bounds), needed=check.first - mean.n,
             )  # fmt: skip
         interval = olympic_interval(values, 1 - (1 - CONFIDENCE) / check.looks.count)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypedDict
 RESULT_SCHEMA: Final = "orchestrator.result/1"
 
 
-class Quality(TypedDict):
+class QualityResult(TypedDict):
     """How good it was. ``value`` is that of ``metric``, null where it was never evaluated; ``all`` has every metric.
 
     ``basis`` says where the target comes from.
@@ -122,7 +122,7 @@ class World(WorldFacts, total=False):
     processors: list[Processors]
 
 
-class StepWork(TypedDict):
+class StepWorkResult(TypedDict):
     """What one rank does in one optimiser step on ``samples``: operations, and bytes read and written."""
 
     samples: int
@@ -130,7 +130,7 @@ class StepWork(TypedDict):
     bytes: int
 
 
-class Training(TypedDict, total=False):
+class TrainingResult(TypedDict, total=False):
     """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds."""
 
     epochs: int
@@ -148,7 +148,7 @@ class Training(TypedDict, total=False):
     kernels: str
     fused: bool
     parameters: int
-    step_work: StepWork | None
+    step_work: StepWorkResult | None
 
 
 class Weights(TypedDict):
@@ -203,7 +203,7 @@ class EndToEnd(TypedDict):
     samples: int
 
 
-class Inference(TypedDict):
+class InferenceResult(TypedDict):
     """What mode=inference measured."""
 
     weights: Weights
@@ -217,7 +217,7 @@ class Inference(TypedDict):
     end_to_end: EndToEnd
 
 
-class Probe(TypedDict):
+class ProbeResult(TypedDict):
     """What mode=probe found: by node number, what each node is made of."""
 
     inventory: dict[str, dict[str, Any]]
@@ -227,23 +227,23 @@ class Measured(TypedDict):
     """What every procedure returns on rank 0. ``stopped`` says what ended a training."""
 
     stopped: Literal["target", "epochs", "steps"] | None
-    quality: Quality
+    quality: QualityResult
     time_to_accuracy_s: float | None
 
 
 class Procedures(TypedDict, total=False):
     """What the procedures return besides, each under its own key."""
 
-    training: Training
-    inference: Inference
-    probe: Probe
+    training: TrainingResult
+    inference: InferenceResult
+    probe: ProbeResult
 
 
-class Outcome(Measured, Procedures):
-    """What a procedure returns."""
+class ProcedureResult(Measured, Procedures):
+    """All that a procedure returns on rank 0."""
 
 
-class ResultFacts(Outcome):
+class ResultFacts(ProcedureResult):
     """Keys that every version has written."""
 
     schema: Literal["orchestrator.result/1"]

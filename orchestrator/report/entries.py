@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from orchestrator.campaign.attempts import Attempt, Lost
-from orchestrator.records import Inference, MeterEnergy, NodeEnergy, Processors, Slowed, State, Training
+from orchestrator.records import InferenceResult, MeterEnergy, NodeEnergy, Processors, Slowed, State, TrainingResult
 
 Interval = list[float]
 """Low and high end of a 95 % interval."""
@@ -143,9 +143,9 @@ class RunEntry(TypedDict):
     energy: EnergyEntry
     split_s: SplitEntry | None
     phases_s: dict[str, float]
-    training: Training
+    training: TrainingResult
     achieved: AchievedEntry | None
-    inference: Inference | None
+    inference: InferenceResult | None
     pictures: list[str]
     processors: list[Processors]
     warnings: list[str]

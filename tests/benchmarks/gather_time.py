@@ -43,7 +43,7 @@ for step in range(steps):
 communicator.barrier()
 trained = clock() - begun
 begun = clock()
-place = {"host": f"n{communicator.rank}", "node": communicator.rank, "local_rank": 0, "device": "cpu"}
+place = Place(f"n{communicator.rank}", communicator.rank, 0, "cpu", (0,))
 TelemetryFile(Path(sys.argv[1]), place, communicator).write(telemetry)
 communicator.barrier()
 if communicator.rank == 0:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from orchestrator.records import ProcedureResult
 from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures.procedure import Procedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
@@ -18,8 +17,8 @@ class Nothing(Procedure):
         super().__init__(context)
         self.telemetry = Telemetry(0)
 
-    def run(self) -> dict[str, Any]:
-        """The result's entries, complete on rank 0."""
+    def run(self) -> ProcedureResult:
+        """The result's entries, the same on every rank."""
         found = int(self.communicator.sum(np.ones(1, np.int64))[0])
         return {
             "stopped": None,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from orchestrator.records import ProcedureResult
 from workloads.probe.groups import Group, groups_of
 from workloads.probe.inventory import node_inventory
 from workloads.probe.pairing import rounds_of_pairs, turns
@@ -48,7 +49,7 @@ class HealthProbe(Procedure):
         self.rounds: int = self.settings["rounds"]
         self.right = True
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> ProcedureResult:
         """All measurements; returns the result's entries, complete on rank 0."""
         self.groups = groups_of(self.communicator, self.device)
         self.progress.epochs = 3

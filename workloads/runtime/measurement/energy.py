@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from orchestrator.records import Energy, Slowed
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.meters import (
     DEVICE,
@@ -71,7 +72,7 @@ class Metering:
 
     def conclude(
         self, communicator: Communicator, host: str, span: tuple[float, float], target_after: float | None
-    ) -> tuple[dict[str, Any] | None, dict[str, npt.NDArray[np.floating]]]:
+    ) -> tuple[Energy | None, dict[str, npt.NDArray[np.floating]]]:
         """The result's entry on rank 0 (None elsewhere), and power curves for telemetry on every rank. Collective.
 
         ``span`` is the measured time on this rank's clock; ``target_after`` how long after its start the target was
@@ -192,7 +193,7 @@ def host_energy(host: str, ranks: Sequence[Mapping[str, Any]], whole_nodes: bool
     return HostEnergy(host, counted, (failures or [unread])[0], "; ".join([*filter(None, [others]), *more]))
 
 
-def account_energy(ranks: Sequence[Mapping[str, Any]], seconds: float, whole_nodes: bool) -> dict[str, Any]:
+def account_energy(ranks: Sequence[Mapping[str, Any]], seconds: float, whole_nodes: bool) -> Energy:
     """The result's entry from what each rank read; any unknown makes the sum so.
 
     ``scope`` names what was counted ("device+package"), ``meters`` the joules of each scope and source, ``others`` what
@@ -229,7 +230,7 @@ def account_energy(ranks: Sequence[Mapping[str, Any]], seconds: float, whole_nod
     }
 
 
-def slowdown_warnings(slowed: Sequence[Mapping[str, Any]]) -> list[str]:
+def slowdown_warnings(slowed: Sequence[Slowed]) -> list[str]:
     """Sentences on devices that slowed themselves down while they were measured, as the account lists them.
 
     At its power limit a busy accelerator runs all day, which is no news.

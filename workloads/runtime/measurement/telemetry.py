@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from orchestrator.records import STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.places import Place
 
 clock = time.perf_counter
 
@@ -67,12 +68,11 @@ class Telemetry:
 
 
 class TelemetryFile:
-    """The file of one attempt, which rank 0 writes. It may be written several times, each time whole, by rename.
-
-    ``place`` describes the calling rank: host, node, local_rank, device.
+    """The file of one attempt, which rank 0 writes, laid out as ``records.DATASETS`` says. It may be written several
+    times, each time whole, by rename. ``place`` is the calling rank's.
     """
 
-    def __init__(self, path: Path, place: dict[str, Any], communicator: Communicator) -> None:
+    def __init__(self, path: Path, place: Place, communicator: Communicator) -> None:
         self.path = path
         self.place = place
         self.communicator = communicator
@@ -96,9 +96,9 @@ class TelemetryFile:
         starts = gather(np.array([start for _, start, _ in telemetry.phases], np.float64))
         stops = gather(np.array([stop for _, _, stop in telemetry.phases], np.float64))
         further = {name: gather(values.astype(np.float32)) for name, values in telemetry.further.items()}
-        hosts = self.communicator.gather_text(str(self.place["host"]))
-        devices = self.communicator.gather_text(str(self.place["device"]))
-        places = gather(np.array([self.place["node"], self.place["local_rank"]], np.int32))
+        hosts = self.communicator.gather_text(self.place.host)
+        devices = self.communicator.gather_text(self.place.device)
+        places = gather(np.array([self.place.node, self.place.local_rank], np.int32))
         if hosts is None or devices is None or places is None:
             return
         text = h5py.string_dtype()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from orchestrator.records import StepWorkResult
 from workloads.runtime.communicators.alone import LoneReducer
 from workloads.runtime.procedures.evaluation import autocast
 from workloads.runtime.procedures.optimization import decides_by_loss
@@ -34,9 +35,9 @@ class StepWork:
     flop: int
     bytes: int
 
-    def as_entries(self) -> dict[str, int]:
-        """For a result file."""
-        return asdict(self)
+    def as_entry(self) -> StepWorkResult:
+        """The result's entry."""
+        return {"samples": self.samples, "flop": self.flop, "bytes": self.bytes}
 
 
 TOUCH_NOTHING = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view"})

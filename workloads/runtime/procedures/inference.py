@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from orchestrator.records import Latency, ProcedureResult
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.divergence import refuse_divergence
@@ -27,8 +28,6 @@ from workloads.runtime.procedures.weights import digest, load_weights
 from workloads.runtime.samples.loader import Loader, readers_for
 from workloads.runtime.samples.sampler import share
 from workloads.runtime.task import Arrays, to_device
-
-PERCENTILES = (50, 90, 99)
 
 
 class Inference(ModelProcedure):
@@ -51,8 +50,8 @@ class Inference(ModelProcedure):
         self.forward: nn.Module
         self.facts: dict[str, Any] = {}
 
-    def run(self) -> dict[str, Any]:
-        """All measurements; returns the result's entries, complete on rank 0. Raises CheckpointError."""
+    def run(self) -> ProcedureResult | None:
+        """All measurements; returns the result's entries on rank 0. Raises CheckpointError."""
         self.progress.epochs, self.progress.steps_per_epoch = self.settings["passes"], self.batches
         self.progress.metric, self.progress.target = self.quality["metric"], self.quality["target"]
         self.enter("load")
@@ -88,7 +87,7 @@ class Inference(ModelProcedure):
             "inference/samples_per_s": rates,
         }
         gathered = {name: self.communicator.gather(array) for name, array in self.telemetry.further.items()}
-        return self.describe(gathered, values) if self.communicator.rank == 0 else {}
+        return self.describe(gathered, values) if self.communicator.rank == 0 else None
 
     def load(self) -> npt.NDArray[np.float64]:
         """Seconds (1,) from nothing to the model on the device, with its trained weights if there are any."""
@@ -164,7 +163,7 @@ class Inference(ModelProcedure):
 
     def describe(
         self, gathered: Mapping[str, npt.NDArray[np.float64] | None], values: dict[str, float]
-    ) -> dict[str, Any]:
+    ) -> ProcedureResult:
         """What goes into the result, on rank 0, from the ranks' measurements (R, …)."""
         load, latency, from_file, rates = (np.asarray(array) for array in gathered.values())
         path = self.settings["checkpoint"]
@@ -177,7 +176,8 @@ class Inference(ModelProcedure):
                     "source": "checkpoint" if path else "initialised",
                     "path": path,
                     "sha256": digest(Path(path)) if path else None,
-                    **{name: self.facts.get(name) for name in ("campaign", "run")},
+                    "campaign": self.facts.get("campaign"),
+                    "run": self.facts.get("run"),
                 },
                 "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
                 "precision": self.training["precision"],
@@ -204,18 +204,20 @@ class Inference(ModelProcedure):
         self.progress.collective = False
 
 
-def latency_summary(seconds: npt.NDArray[np.floating]) -> dict[str, Any]:
+def latency_summary(seconds: npt.NDArray[np.floating]) -> Latency:
     """Percentiles and mean, in milliseconds, over the latencies of all ranks (R, n).
 
     A percentile p is the least latency that was measured and that at least p % of all do not exceed (the nearest rank,
     as MLPerf's inference rules count it).
     """
     milliseconds = 1000 * np.asarray(seconds, np.float64).ravel()
-    values = np.percentile(milliseconds, PERCENTILES, method="inverted_cdf")
+    p50, p90, p99 = np.percentile(milliseconds, (50, 90, 99), method="inverted_cdf").tolist()
     return {
         "batch_size": 1,
         "n": milliseconds.size,
         "mean": float(milliseconds.mean()),
-        **{f"p{percent}": float(value) for percent, value in zip(PERCENTILES, values, strict=True)},
+        "p50": p50,
+        "p90": p90,
+        "p99": p99,
         "max": float(milliseconds.max()),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from orchestrator.records import AttemptDirectory, RunDirectory, RunSpec
+from orchestrator.records import AttemptDirectory, ProcedureResult, RunDirectory, RunSpec
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
@@ -71,8 +71,8 @@ class Procedure(ABC):
         self.quality: dict[str, Any] = context.spec.settings["quality"]
 
     @abstractmethod
-    def run(self) -> dict[str, Any] | None:
-        """Do it. The result's entries, complete on rank 0; None if the run was asked to stop and will go on later."""
+    def run(self) -> ProcedureResult | None:
+        """Do it. The result's entries on rank 0; None on others, and if the run was asked to stop to go on later."""
 
     @property
     def run_start(self) -> float | None:

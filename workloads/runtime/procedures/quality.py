@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.records import QualityResult
 from workloads.runtime.procedures.evaluation import reaches
 
 
 def quality_entry(
     quality: Mapping[str, Any], values: Mapping[str, float], reached: bool | None = None
-) -> dict[str, Any]:
+) -> QualityResult:
     """The result's entry, from the benchmark's ``quality`` settings and all metrics by name.
 
     The value is None where the metric was never measured. ``reached``: whether the target ever was, None: whether the

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ NO_EARLIER = Earlier()
 LOSS_CHECK_STEPS = 20
 """On an accelerator the loss is looked at so often: each look waits for the device."""
 
+Stop = Literal["target", "epochs", "steps", "requested"]
+"""What ended a training."""
+
 
 @dataclass
 class Outcome:
@@ -43,7 +46,7 @@ class Outcome:
     ``requested``, with a checkpoint to go on from.
     """
 
-    stopped: str
+    stopped: Stop
     position: Position
     quality: dict[str, float] = field(default_factory=dict)
 
@@ -189,7 +192,7 @@ class Trainer:
         self.run_start = time.time()
         self.progress.elapsed = lambda: self.elapsed
         self.log.start("run")
-        stopped = "epochs"
+        stopped: Stop = "epochs"
         while self.position.total_steps < self.last_step or self.position.evaluated_at < self.position.total_steps:
             stopped = self.train_epoch()
             if stopped != "epochs":
@@ -204,7 +207,7 @@ class Trainer:
             stopped = "steps"
         return Outcome(stopped, self.position, self.position.qualities)
 
-    def train_epoch(self) -> str:
+    def train_epoch(self) -> Stop:
         """One epoch from the current position; "target" if an evaluation reached it, "requested" if the ranks are to
         stop, else "epochs".
         """

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from orchestrator.records import ProcedureResult, StepWorkResult, TrainingResult
 from workloads.runtime.measurement.attempts import earlier_attempts, stopping_on_signal, write_stopped
 from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.procedures.arithmetic import step_work
@@ -57,7 +56,7 @@ class Training(ModelProcedure):
         """How long after that the target was reached, s; None if it was not, or by earlier attempts too."""
         return self.trainer.target_after
 
-    def run(self) -> dict[str, Any] | None:
+    def run(self) -> ProcedureResult | None:
         """Train, keep the trained model, and return the result's entries; None if training was asked to stop."""
         with stopping_on_signal(self.progress):
             outcome = self.trainer.train()
@@ -77,10 +76,10 @@ class Training(ModelProcedure):
                 "training": self.describe(outcome),
             }
 
-    def describe(self, outcome: Outcome) -> dict[str, Any]:
+    def describe(self, outcome: Outcome) -> TrainingResult:
         """What was trained, how long and how."""
         trainer, position = self.trainer, outcome.position
-        as_set = ("learning_rate_scaling", "precision", "gradient_precision", "channels_last", "compile", "kernels")
+        settings = trainer.settings
         return {
             "epochs": position.epoch + (1 if position.step else 0),
             "steps": position.total_steps,
@@ -89,17 +88,22 @@ class Training(ModelProcedure):
             "redone_s": position.redone,
             "global_batch": trainer.global_batch,
             "learning_rate": trainer.rates[0].peak,
-            **{name: trainer.settings[name] for name in as_set},
+            "learning_rate_scaling": settings["learning_rate_scaling"],
+            "precision": settings["precision"],
+            "gradient_precision": settings["gradient_precision"],
+            "channels_last": settings["channels_last"],
+            "compile": settings["compile"],
+            "kernels": settings["kernels"],
             "fused": all(map(is_fused, trainer.optimizers.values())),
             "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
             "step_work": self.step_work() if self.communicator.rank == 0 else None,
         }
 
-    def step_work(self) -> dict[str, int] | None:
+    def step_work(self) -> StepWorkResult | None:
         """What a step of this rank takes. A failure is a warning: what was measured stands."""
         trainer = self.trainer
         try:
-            return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entries()
+            return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entry()
         except Exception as error:
             self.context.warnings.append(f"the arithmetic of a step was not counted: {type(error).__name__}: {error}")
             return None

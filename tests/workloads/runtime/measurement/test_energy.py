@@ -16,6 +16,7 @@ import torch
 from accelerators import needs_accelerator
 from test_communicators import mpirun
 
+from orchestrator.records import Slowed
 from workloads.runtime.measurement.energy import accelerator_of, account_energy, slowdown_warnings
 from workloads.runtime.measurement.meters import node_meters, rapl
 from workloads.runtime.measurement.meters.nvml import NvmlMeter
@@ -88,7 +89,7 @@ def test_a_machine_without_meters_says_why_and_is_not_zero(tmp_path: Path, monke
     assert [meter for meter in found if meter.source == "rapl"] == []
     assert f"no RAPL zone in {tmp_path}" in reason
     entry = account_energy([rank("n1", reasons={"node": reason})], 10.0, whole_nodes=True)
-    assert entry["j"] is None and entry["to_accuracy_j"] is None and entry["reason"].startswith("n1: no RAPL zone")
+    assert entry["j"] is None and entry["to_accuracy_j"] is None and str(entry["reason"]).startswith("n1: no RAPL zone")
 
 
 def test_power_is_sampled_while_the_counter_counts_and_wraps(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_a_mig_instance_says_what_else_is_in_its_joules() -> None:
 
 
 def test_a_device_that_slowed_down_is_a_warning_and_one_at_its_power_limit_is_not() -> None:
-    slowed = [
+    slowed: list[Slowed] = [
         {"host": "n0", "what": "GPU-1", "by": "its power limit", "share": 0.9},
         {"host": "n0", "what": "GPU-2", "by": "heat", "share": 0.01},
         {"host": "n1", "what": "GPU-3", "by": "heat", "share": 0.37},
