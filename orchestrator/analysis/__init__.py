@@ -1,1 +1,1 @@
-"""Pure functions from measurements to answers: no file system, no database."""
+"""Pure functions from measurements to results. They read no file and no database."""

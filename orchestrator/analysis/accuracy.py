@@ -1,4 +1,4 @@
-"""Quality against time: what the repeats of a training have in common."""
+"""Quality against time: the curve that the repeats of a training share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def median_curve(curves: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """(seconds, median quality over the curves) at every time at which one of them was evaluated.
+    """Return (seconds, median quality over the curves) at every time at which one of them was evaluated.
 
-    ``curves`` are (seconds, quality), by time. A repeat counts as it stands between two of its evaluations, on the
-    straight line between them, and after its last one as it ended: one that stopped at its target stays there, so the
-    median crosses the target when half of the repeats have. It begins where every repeat has been evaluated. Empty
-    with fewer than two curves.
+    ``curves`` are (seconds, quality) by time. Between two evaluations a curve is a straight line; after its last one it
+    is constant. A repeat that stopped at its target stays there, so the median crosses the target when half of the
+    repeats have. The result begins where every curve has begun, and is empty with fewer than two curves.
     """
     measured = [np.asarray(curve, np.float64) for curve in curves if len(curve)]
     if len(measured) < 2:

@@ -1,4 +1,4 @@
-"""How near a run comes to what its accelerators could do: arithmetic and memory traffic against the stated peaks."""
+"""Arithmetic and memory traffic of a run as fractions of its accelerators' stated peaks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Achieved:
-    """What each device did on the mean while training, FLOP/s and bytes/s, and of which peak that is how much.
+    """Mean FLOP/s and bytes/s of each device while training, and their fractions of the stated peaks.
 
-    ``bytes_per_s`` is None where operators were fused by a compiler: what they then move was not counted. The fractions
-    are None where the cluster profile states no peak, or the ranks had no accelerator. Fractions are of the bfloat16
-    peak whatever the precision: it is what the device is bought for.
+    ``bytes_per_s`` is None where a compiler fused operators, since their traffic was not counted. A fraction is None
+    where the cluster profile states no peak or the ranks had no accelerator. ``of_bf16_peak`` is relative to the
+    bfloat16 peak at any precision, since that peak is what a device is bought for.
     """
 
     devices: int
@@ -55,8 +55,11 @@ def compare_with_peaks(
     peaks: Mapping[str, Any],
     fused: bool,
 ) -> Achieved:
-    """From the work of a step (its ``samples``, ``flop`` and ``bytes``), the throughput over all ``devices`` together
-    and the ``peaks`` of one (``peak_bf16_tflops``, ``memory_gb_per_s``; none of a processor).
+    """Return what each device achieved.
+
+    ``step_work`` holds ``samples``, ``flop`` and ``bytes`` of a step of one device, ``samples_per_s`` is the throughput
+    of all ``devices``, and ``peaks`` those of one device (``peak_bf16_tflops``, ``memory_gb_per_s``; empty for a
+    processor).
     """
     steps_per_s = samples_per_s / devices / step_work["samples"]
     operations, traffic = steps_per_s * step_work["flop"], None if fused else steps_per_s * step_work["bytes"]

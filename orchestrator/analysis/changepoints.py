@@ -1,4 +1,4 @@
-"""Where a series of weeks changed its level: optimal partitioning of a piecewise constant signal."""
+"""Finds where a series of weeks changed its level: optimal partitioning of a piecewise constant signal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from orchestrator.analysis.statistics import MAD_TO_SIGMA
 Floats = npt.NDArray[np.float64]
 
 PENALTY = 6.0
-"""Times σ²·ln n that another segment must save. 2 to 3 is BIC's; series of weeks are short and σ is estimated, and at
-this value the false rate in tests/benchmarks/regression_rates.py is what it is."""
+"""Times σ²·ln n that a further segment must save. BIC's would be 2 to 3; here σ is estimated from short series, and
+tests/benchmarks/regression_rates.py measures the false rate at this value.
+"""
 MINIMUM_LENGTH = 2
 MINIMUM_EFFECT = 0.02
 OUTLIER = 3.0
@@ -23,7 +24,7 @@ NEIGHBOURS = 2
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """The first index at the new level, and the relative change of level there."""
+    """The first index at the new level, and the relative change of the level."""
 
     index: int
     change: float
@@ -56,13 +57,17 @@ def find_change_points(values: Sequence[float], minimum_effect: float = MINIMUM_
 
 
 def estimate_noise(logs: Floats) -> float:
-    """Standard deviation around the level, from first differences, which changes of level hardly touch."""
+    """Return the standard deviation around the level. It is estimated from first differences, which changes of level
+    hardly affect.
+    """
     differences = np.diff(logs)
     return float(MAD_TO_SIGMA * np.median(np.abs(differences - np.median(differences))) / np.sqrt(2))
 
 
 def replace_outliers(logs: Floats, sigma: float) -> Floats:
-    """Values further than 3 σ from the median of the five around them replaced by it; the ends stay as they are."""
+    """Return the values with each one that is further than 3 σ from the median of the five around it replaced by that
+    median. The two values at either end stay.
+    """
     result = logs.copy()
     for index in range(NEIGHBOURS, len(logs) - NEIGHBOURS):
         middle = float(np.median(logs[index - NEIGHBOURS : index + NEIGHBOURS + 1]))
@@ -72,7 +77,7 @@ def replace_outliers(logs: Floats, sigma: float) -> Floats:
 
 
 def find_segments(logs: Floats, penalty: float) -> list[int]:
-    """First indices of the segments of least squared error + penalty a segment."""
+    """Return the first index of each segment, for the least sum of squared error and ``penalty`` per segment."""
     n = len(logs)
     sums = np.concatenate([[0.0], np.cumsum(logs)])
     squares = np.concatenate([[0.0], np.cumsum(logs**2)])
@@ -95,7 +100,9 @@ def find_segments(logs: Floats, penalty: float) -> list[int]:
 
 
 def merge_levels(logs: Floats, starts: list[int], minimum_effect: float) -> list[ChangePoint]:
-    """Merge neighbours whose levels differ by less than what matters, least difference first."""
+    """Merge neighbouring segments whose levels differ by less than ``minimum_effect``, least difference first; return
+    the changes that remain.
+    """
     while len(starts) > 1:
         means = [float(np.mean(part)) for part in np.split(logs, starts[1:])]
         steps = np.diff(means)

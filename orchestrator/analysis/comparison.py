@@ -1,4 +1,4 @@
-"""Recipes of one benchmark side by side: only what was measured on the same data, machine and scale is compared."""
+"""Recipes of one benchmark side by side. Only runs on the same data, machine and scale are compared."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
 
 
 def median_fraction(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Median of how near the runs came to a peak."""
+    """Return the median over the runs of their fraction of a peak, None if no run has one."""
     found = [run["achieved"][name] for run in runs if run.get("achieved") and run["achieved"][name] is not None]
     return statistics.median(found) if found else None
 
 
 def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row a recipe, from a report's run entries, wherever two or more recipes completed under the same conditions.
+    """Return a row for each recipe, from a report's run entries, where two or more recipes completed under the same
+    conditions.
 
-    Throughput (warm where there is a warm epoch) and quality are medians over the repeats; time to accuracy is the
-    median of the repeats that reached the target, with how many did; ``speedup`` is relative to the group's first;
-    ``of_bf16_peak`` and ``of_memory_bandwidth`` are None where an accelerator's peaks are not stated.
+    Throughput (of the warm epochs where there are any) and quality are medians over the repeats. Time to accuracy is
+    the median of the ``reached`` repeats that reached the target. ``speedup`` is relative to the group's first recipe.
+    ``of_bf16_peak`` and ``of_memory_bandwidth`` are None where no peak is stated.
     """
     groups: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
     for run in runs:

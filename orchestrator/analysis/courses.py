@@ -1,7 +1,7 @@
-"""Every series of a store over time, each judged by its own newest set: what a page over all campaigns draws.
+"""Every series of a store over time, each judged by its own newest set: the data of the page over all campaigns.
 
-Beside history.judge_trends, which judges one week: here a machine that was last measured a month ago is in it too, and
-spreads are the repeats' least and greatest, since tens of thousands of bootstrap intervals would take too long.
+Unlike history.judge_trends, which judges one week, this includes a machine that was last measured a month ago. Spreads
+are the least and greatest repeat, since tens of thousands of bootstrap intervals would take too long.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from orchestrator.analysis.history import KEY, METRICS, Judged, Row, group_by_se
 from orchestrator.analysis.regression import WINDOW
 
 COLUMNS = (*KEY, "campaign", "created", "throughput", "throughput_warm", "time_to_accuracy_s")
-"""What is needed of a run."""
+"""Columns of a run that are needed here."""
 FEW_WEEKS = 4
-"""With fewer weeks than that a set is a campaign, so that a young store has something to show."""
+"""With fewer weeks a set is a campaign instead, so that the page of a young store shows something."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One set of a series: when its first run was planned, s since the epoch; median, least and greatest throughput of
-    its ``n`` runs, samples/s.
+    """One set of a series. ``created`` is the planning of its first run, seconds since the epoch; ``median``, ``least``
+    and ``greatest`` are throughputs of its ``n`` runs, samples/s.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Course:
-    """A series: its sets oldest first, where the level changed, and what was judged of the newest."""
+    """A series: its sets oldest first, the changes of its level, and the judgements of the newest set."""
 
     key: Mapping[str, Any]
     levels: list[Level]
@@ -47,13 +47,14 @@ class Course:
 
 
 def set_column(rows: Sequence[Row]) -> str:
-    """The column by which runs are put together: "week", or "campaign" while there are few weeks."""
+    """Return the column that divides runs into sets: "week", or "campaign" while there are few weeks."""
     return "week" if len({row["week"] for row in rows}) >= FEW_WEEKS else "campaign"
 
 
 def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
-    """All series of runs, which are oldest first with the keys COLUMNS and ``by``; each judged against up to ``window``
-    of its earlier sets, all of them as one family.
+    """Return all series of ``rows``, each judged against up to ``window`` earlier sets, all as one family.
+
+    ``rows`` are runs, oldest first, with the keys COLUMNS and ``by``.
     """
     series = {key: group_by_set(members, by) for key, members in group_by_series(rows).items()}
     family: list[regression.Series] = []
@@ -75,7 +76,7 @@ def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Co
 
 
 def group_by_set(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
-    """Runs by week or campaign, oldest first."""
+    """Return the runs by week or campaign, oldest first."""
     sets: dict[str, list[Row]] = {}
     for row in rows:
         sets.setdefault(row[by], []).append(row)
@@ -83,7 +84,7 @@ def group_by_set(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
 
 
 def build_course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judged: list[Judged]) -> Course:
-    """One series."""
+    """Return one series with its sets and changes of level."""
     warm = all(row["throughput_warm"] for members in sets.values() for row in members)
     levels = []
     for name, members in sets.items():

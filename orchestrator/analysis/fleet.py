@@ -1,4 +1,4 @@
-"""Which node or link stands out from its fleet, from probes: pure functions over what the ranks measured."""
+"""Finds the node or link that stands out from its fleet, from the measurements of probes. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ Pair = tuple[int, int]
 
 
 def bus_bandwidth(seconds: Floats | float, size: int, ranks: int) -> Floats:
-    """Bytes/s per link direction that an allreduce of ``size`` bytes over ``ranks`` implies, as nccl-tests defines it:
-    algbw = size ÷ seconds, busbw = algbw · 2(n − 1) ÷ n.
+    """Return the bytes/s per link direction that an allreduce of ``size`` bytes over ``ranks`` implies.
+
+    The definition is that of nccl-tests: algbw = size ÷ seconds, busbw = algbw · 2(n − 1) ÷ n.
     """
     return np.asarray(size / np.asarray(seconds, np.float64) * 2 * (ranks - 1) / ranks)
 
 
 def node_rates(rates: Floats, ranks_per_node: int) -> Floats:
-    """(N, K) by node from (R, K) by rank: the slowest rank speaks for its node, and ranks without a value are ignored.
+    """Return (N, K) rates by node from (R, K) rates by rank: that of the node's slowest rank.
 
-    A node without any value is NaN.
+    Ranks without a value are ignored. A node without any value is NaN.
     """
     grouped = np.asarray(rates, np.float64).reshape(-1, ranks_per_node, rates.shape[1])
     missing = np.isnan(grouped).all(axis=1)
@@ -29,8 +30,9 @@ def node_rates(rates: Floats, ranks_per_node: int) -> Floats:
 
 
 def relative_to_others(values: Floats) -> Floats:
-    """(N, K) → (N, K): each value ÷ the median of the other nodes' in the same round, so that what all suffer alike
-    cancels. NaN for a single node.
+    """Return each of (N, K) values ÷ the median of the other nodes' values in its round; same shape.
+
+    Whatever slows all nodes alike cancels. NaN for a single node.
     """
     nodes = len(values)
     if nodes < 2:
@@ -42,7 +44,7 @@ def relative_to_others(values: Floats) -> Floats:
 
 
 def pair_rates(partner: Floats, seconds: Floats, ranks_per_node: int) -> dict[Pair, Floats]:
-    """(K,) messages per second by pair of nodes, from (R, rounds) partners and (R, rounds, K) seconds of one size.
+    """Return (K,) messages/s for each pair of nodes, from (R, rounds) partners and (R, rounds, K) seconds.
 
     The ranks of a pair measure the same messages; their mean counts, as in nccl-tests.
     """
@@ -57,8 +59,10 @@ def pair_rates(partner: Floats, seconds: Floats, ranks_per_node: int) -> dict[Pa
 
 
 def best_links(pairs: Mapping[Pair, Floats], nodes: int) -> Floats:
-    """(N, K): the rate of each node's best pair, repeat by repeat. A faulty node has no good pair; a sound one has, if
-    it met at least one sound node. NaN for a node that met nobody.
+    """Return the rate of each node's best pair in each repeat, (N, K).
+
+    No pair of a faulty node is fast. A sound node has a fast pair if it met another sound node. NaN for a node without
+    pairs.
     """
     repeats = len(next(iter(pairs.values())))
     rows = []
@@ -69,9 +73,9 @@ def best_links(pairs: Mapping[Pair, Floats], nodes: int) -> Floats:
 
 
 def bad_links(pairs: Mapping[Pair, Floats], fleet: float, least: float, sound: Sequence[int]) -> dict[Pair, float]:
-    """Pairs of sound nodes whose best repeat is below ``least`` × ``fleet``, with that ratio: their link is at fault.
+    """Return the pairs of sound nodes whose best repeat is below ``least`` × ``fleet``, with that ratio.
 
-    Interference only slows, so a link that was fast once can be.
+    Their links are at fault. Interference can only slow a link, so one fast repeat clears it.
     """
     return {
         pair: float(np.max(values) / fleet)

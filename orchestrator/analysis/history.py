@@ -1,7 +1,7 @@
-"""Sets of runs over time, a set a campaign or a week: is the newest slower than those before, and where did it change?
+"""Judges the newest set of runs (a campaign or a week) against earlier ones, and finds changes of level.
 
-Rows are those of Store.history. A series is what may be compared: the same benchmark on the same data set, machine,
-scale and recipe. All series and metrics that are judged at once form one family (regression.compare_series).
+Rows are those of Store.history. A series holds runs that may be compared: the same benchmark on the same data set,
+machine, scale and recipe. All series and metrics judged at once form one family (regression.compare_series).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEY = (
     "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum",
 )  # fmt: skip
-"""What two runs must share to be compared. Single runs and the repeats of a weak scale at one node count are alike."""
+"""Columns that two runs must share to be compared. Single runs count as a weak scale of their node count."""
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
@@ -28,7 +28,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Metric:
-    """What is judged: its unit, and whether more of it is faster."""
+    """A quantity that is judged: its unit, and whether a higher value is faster."""
 
     name: str
     unit: str
@@ -40,7 +40,9 @@ METRICS = (Metric("throughput", "samples/s", True), Metric("time_to_accuracy", "
 
 @dataclass(frozen=True)
 class Judged:
-    """A metric of a series: the newest set's median and that of the sets before, in the metric's unit."""
+    """The judgement of one metric of a series. The medians of the newest set and of the earlier ones are in the
+    metric's unit.
+    """
 
     metric: Metric
     comparison: Comparison
@@ -50,7 +52,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Point:
-    """One set of a series: its name, and throughput with its interval, samples/s."""
+    """One set of a series: its name, and its throughput with an interval, samples/s."""
 
     name: str
     throughput: Summary
@@ -58,9 +60,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Trend:
-    """A series: what was judged, and its sets oldest first with the places where the level of throughput changed.
+    """A series: its judgements, its sets oldest first, and the changes of its throughput's level.
 
-    ``commits`` are those of the code behind the newest set, ``earlier_commits`` behind the others.
+    ``commits`` are those of the code behind the newest set, ``earlier_commits`` of that behind the others.
     """
 
     key: dict[str, Any]
@@ -73,32 +75,32 @@ class Trend:
 
 
 def key_of_run(row: Row) -> Key:
-    """The series that a run belongs to. A single run is at the scale of a weak one: both keep the batch per rank."""
+    """Return the key of a run's series. A single run has the scale "weak", since both keep the batch per rank."""
     return tuple("weak" if row[name] == "single" and name == "scale" else row[name] for name in KEY)
 
 
 def sort_key(key: Key) -> list[tuple[bool, Any]]:
-    """Sorts series by their names and then by their scales: runs themselves come in an order that was drawn."""
+    """Return a key that sorts series by their names, then by their scales. Runs come in random order."""
     return [(value is None, 0 if value is None else value) for value in key]
 
 
 def throughputs_of(rows: Sequence[Row], warm: bool) -> list[float]:
-    """Throughputs, samples/s: those of the warm epochs, or of the whole run."""
+    """Return the throughputs of the rows, samples/s: of the warm epochs, or of the whole runs."""
     found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
     return [float(value) for value in found if value]
 
 
 def metric_values(metric: Metric, rows: Sequence[Row], warm: bool) -> list[float]:
-    """A metric of the runs that have it."""
+    """Return a metric's values of those rows that have one."""
     if metric.name == "throughput":
         return throughputs_of(rows, warm)
     return [float(row["time_to_accuracy_s"]) for row in rows if row["time_to_accuracy_s"]]
 
 
 def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> tuple[list[Trend], list[Key]]:
-    """Judge the newest of the named sets, oldest first, against up to ``window`` before it.
+    """Judge the newest of the named sets, which are oldest first, against up to ``window`` earlier ones.
 
-    Returns the series that the newest set has, and the keys of those that only the one before it has.
+    Returns the series of the newest set, and the keys of series that the set before it had and the newest lacks.
     """
     if not sets:
         return [], []
@@ -130,7 +132,7 @@ def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW
 
 
 def group_by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
-    """Runs that were timed, by their series, in order of appearance."""
+    """Return the runs that were timed, by series, in order of appearance."""
     found: dict[Key, list[Row]] = {}
     for row in rows:
         if row["throughput"]:
@@ -139,7 +141,7 @@ def group_by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
 
 
 def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
-    """One series with its points and changes of level."""
+    """Return one series with its points and changes of level."""
     filled = [(name, rows) for name, rows in sets if rows]
     warm = all(row["throughput_warm"] for _, rows in filled for row in rows)
     points = [Point(name, summary(throughputs_of(rows, warm))) for name, rows in filled]
@@ -152,5 +154,5 @@ def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tupl
 
 
 def commits_of(rows: Sequence[Row]) -> list[str]:
-    """The code behind runs, each commit once, in order."""
+    """Return the commits of the runs' code, each once, in order."""
     return list(dict.fromkeys(str(row["git_commit"])[:12] for row in rows if row["git_commit"]))

@@ -1,10 +1,10 @@
-"""Does a machine keep its reference? A check of repeats against ``(value, lower, upper, unit)`` that may ask for more.
+"""Judges repeats against a reference ``(value, lower, upper, unit)``, and may ask for more repeats.
 
-A check passes only if the confidence interval lies within the bounds, fails only if it lies outside, and asks for more
-repeats while it straddles one. Looking again after every repeat gives chance more goes, so the error is shared
-out over all looks that the limit allows (Bonferroni over looks, which holds for any stopping rule among them): over the
-whole sequence a machine beyond a bound passes, or one within fails, with probability of at most (1 − confidence) ÷ 2.
-The rates are measured by tests/benchmarks/acceptance_rates.py.
+A check passes if the confidence interval lies within the bounds, fails if it lies outside, and needs more repeats while
+the interval contains a bound. A look after every repeat gives chance more opportunities, so the error is shared out
+over all looks that the limit allows (Bonferroni, which holds for any stopping rule among them). Over the whole
+sequence, a machine beyond a bound passes, or one within them fails, with a probability of at most (1 − confidence) ÷ 2.
+tests/benchmarks/acceptance_rates.py measures the rates.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ LIMIT = 15
 
 @dataclass(frozen=True)
 class Reference:
-    """Expected value with bounds relative to it, as ReFrame writes them: (1000, −0.05, None, "samples/s") is at least
-    950 samples/s. Raises ValueError for bounds that no value can meet, and for a missing unit.
+    """An expected value with bounds relative to it, as in ReFrame: (1000, −0.05, None, "samples/s") is at least 950
+    samples/s.
+
+    Raises ValueError for bounds that no value can meet, and for a missing unit.
     """
 
     value: float
@@ -48,7 +50,7 @@ class Reference:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest value that will do, in the unit; infinite where there is no bound."""
+        """The lowest and the highest acceptable value, in the unit; infinite without a bound."""
         low = self.value * (1 + self.lower) if self.lower is not None else -np.inf
         high = self.value * (1 + self.upper) if self.upper is not None else np.inf
         return float(low), float(high)
@@ -56,7 +58,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The outcome, with the geometric mean of the repeats and the interval that decided it, in the reference's unit.
+    """The outcome, the geometric mean of the repeats and the interval that decided it, in the reference's unit.
 
     ``needed`` estimates how many further repeats would decide: 0 once decided or at the limit.
     """
@@ -72,7 +74,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Looks:
-    """How often a check may be looked at: from ``first`` repeats, after each further one, to ``limit``."""
+    """The looks at a check: at ``first`` repeats and after each further one, up to ``limit``."""
 
     first: int = FIRST
     limit: int = LIMIT
@@ -83,7 +85,7 @@ class Looks:
 
     @property
     def count(self) -> int:
-        """Number of looks that the error is shared over."""
+        """Number of looks that share the error."""
         return self.limit - self.first + 1
 
 
@@ -98,7 +100,7 @@ class Sample:
 
 
 def log_sample(values: Sequence[float]) -> Sample:
-    """Of positive values, at least two of them; raises ValueError."""
+    """Return the sample of at least two positive values. Raises ValueError otherwise."""
     if len(values) < 2:
         raise ValueError(f"an interval needs at least two repeats, not {len(values)}")
     data = np.asarray(values, np.float64)
@@ -109,7 +111,9 @@ def log_sample(values: Sequence[float]) -> Sample:
 
 
 def log_ratio(values: Sequence[float], base: Sequence[float]) -> Sample:
-    """Of values ÷ base, with Welch's (1947) degrees of freedom: an efficiency carries its base's uncertainty."""
+    """Return the sample of values ÷ base, with Welch's (1947) degrees of freedom. It carries the base's uncertainty
+    too.
+    """
     top, bottom = log_sample(values), log_sample(base)
     squared = top.error**2 + bottom.error**2
     spread = top.error**4 / top.freedom + bottom.error**4 / bottom.freedom
@@ -120,9 +124,9 @@ def log_ratio(values: Sequence[float], base: Sequence[float]) -> Sample:
 def judge_repeats(
     values: Sequence[float], reference: Reference, rule: Looks | None = None, confidence: float = CONFIDENCE
 ) -> Judgement:
-    """Judge repeats, in the order in which they were measured, against a reference.
+    """Judge repeats, in the order of their measurement, against a reference.
 
-    Fewer than ``rule.first`` always need more; beyond ``rule.limit`` only the first ``limit`` count.
+    Fewer than ``rule.first`` repeats always need more. Only the first ``rule.limit`` repeats count.
     """
     rule = rule or Looks()
     values = values[: rule.limit]
@@ -141,7 +145,10 @@ def judge_efficiency(
     rule: Looks | None = None,
     confidence: float = CONFIDENCE,
 ) -> Judgement:
-    """The same for T(N) ÷ (scale · T(N₀)), ``scale`` = N ÷ N₀, both sides repeated. The fewer repeats count."""
+    """Judge the efficiency T(N) ÷ (scale · T(N₀)), with ``scale`` = N ÷ N₀, against a reference.
+
+    Both sides are repeated; the side with fewer repeats counts. Only the first ``rule.limit`` repeats of each count.
+    """
     rule = rule or Looks()
     throughput, base = throughput[: rule.limit], base[: rule.limit]
     found = log_ratio(throughput, base)
@@ -150,12 +157,12 @@ def judge_efficiency(
 
 
 def interval_half_width(found: Sample, rule: Looks, confidence: float) -> float:
-    """Of the interval at one look, in logarithms."""
+    """Return half of the width of the interval at one look, in logarithms."""
     return t_quantile(1 - (1 - confidence) / (2 * rule.count), found.freedom) * found.error
 
 
 def decide_outcome(found: Sample, reference: Reference, rule: Looks, confidence: float) -> Judgement:
-    """Where the interval lies."""
+    """Return the judgement: where the interval lies relative to the bounds."""
     half = interval_half_width(found, rule, confidence)
     low, high = float(np.exp(found.mean - half)), float(np.exp(found.mean + half))
     least, most = reference.bounds
@@ -174,8 +181,8 @@ def decide_outcome(found: Sample, reference: Reference, rule: Looks, confidence:
 
 
 def repeats_needed(found: Sample, reference: Reference, rule: Looks, confidence: float) -> int:
-    """Repeats until the interval would clear the nearest bound if mean and spread stay as they are; the limit ends
-    it.
+    """Return how many further repeats would move the interval clear of the nearest bound, if mean and spread stay as
+    they are. The limit caps it.
     """
     finite = [abs(found.mean - float(np.log(bound))) for bound in reference.bounds if 0 < bound < np.inf]
     distance = min(finite)

@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float64]
 class Fit:
     """A law fitted to medians by scale.
 
-    ``residuals`` are ln(measured ÷ fitted) by node count, ``rms`` their root mean square over the degrees of freedom:
-    None where there are as many parameters as scales, and the fit says nothing about itself. ``peak_nodes`` is where
-    the law has its greatest throughput, None where it only rises.
+    ``residuals`` are ln(measured ÷ fitted) by node count. ``rms`` is their root mean square over the degrees of
+    freedom; it is None with as many parameters as scales, where the fit cannot be tested. ``peak_nodes`` is the node
+    count of the law's greatest throughput, None if the law only rises.
     """
 
     law: str
@@ -36,23 +36,23 @@ class Fit:
     peak_nodes: float | None
 
     def efficiency(self, nodes: float) -> float:
-        """Efficiency that the law gives at that many nodes, relative to the base."""
+        """Return the law's efficiency at ``nodes``, relative to the base."""
         share = nodes / self.base_nodes
         return float(LAWS[self.law](np.asarray([share]), *self.parameters.values())[0] / share)
 
 
 def amdahl(p: Floats, serial: float) -> Floats:
-    """Speed-up over the base."""
+    """Return the speed-up over the base."""
     return np.asarray(1 / (serial + (1 - serial) / p))
 
 
 def gustafson(p: Floats, serial: float) -> Floats:
-    """Scaled speed-up over the base."""
+    """Return the scaled speed-up over the base."""
     return np.asarray(p - serial * (p - 1))
 
 
 def usl(p: Floats, contention: float, coherency: float) -> Floats:
-    """Relative capacity."""
+    """Return the capacity relative to the base."""
     return np.asarray(p / (1 + contention * (p - 1) + coherency * p * (p - 1)))
 
 
@@ -61,10 +61,10 @@ PARAMETERS = {"amdahl": ("serial",), "gustafson": ("serial",), "usl": ("contenti
 
 
 def fit_law(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
-    """Least squares on the logarithm of the median throughputs, so that every scale weighs the same.
+    """Fit a law by least squares on the logarithms of the median throughputs, so that every scale has the same weight.
 
-    None with fewer scales than parameters (the throughput at the base is one of them). Fractions stay within [0, 1],
-    so super-linear speed-up (caches) shows as residuals and not as a negative serial fraction.
+    Returns None with fewer scales than parameters (the base's throughput is one of them). Fractions stay within [0, 1],
+    so super-linear speed-up (caches) appears in the residuals and not as a negative fraction.
     """
     from scipy.optimize import least_squares
 
@@ -108,20 +108,20 @@ def fit_law(law: str, throughput: Mapping[int, Sequence[float]]) -> Fit | None:
 
 
 def fit_laws(throughput: Mapping[int, Sequence[float]], mode: str) -> list[Fit]:
-    """The laws that apply to ``mode``, "weak" or "strong", and that the scales suffice for.
+    """Return the fits of the laws that apply to ``mode``, "weak" or "strong", where there are enough scales.
 
-    Amdahl's is about a fixed problem, Gustafson's about one that grows with the machine; the USL fits either.
+    Amdahl's law is about a fixed problem, Gustafson's about one that grows with the machine. The USL fits both.
     """
     laws = ("gustafson", "usl") if mode == "weak" else ("amdahl", "usl")
     return [found for law in laws if (found := fit_law(law, throughput)) is not None]
 
 
 def serial_fractions(throughput: Mapping[int, Sequence[float]], mode: str) -> dict[int, float]:
-    """The experimentally determined serial fraction at each scale above the base.
+    """Return the experimentally determined serial fraction at each scale above the base.
 
-    Strong: e = (1/S − 1/p) ÷ (1 − 1/p) (Karp and Flatt 1990). Weak: α = (p − S) ÷ (p − 1), the same from Gustafson's
-    law. S is the speed-up of the median throughputs. A fraction that grows with scale says that overhead grows
-    (communication, waiting); a constant one that part of the work is not parallel; a negative one, super-linear.
+    Strong: e = (1/S − 1/p) ÷ (1 − 1/p) (Karp and Flatt 1990). Weak: α = (p − S) ÷ (p − 1), from Gustafson's law. S is
+    the speed-up of the median throughputs. A fraction that grows with scale means growing overhead (communication,
+    waiting); a constant one, a part that is not parallel; a negative one, super-linear speed-up.
     """
     scales = sorted(nodes for nodes, values in throughput.items() if len(values))
     fractions = {}

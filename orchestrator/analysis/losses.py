@@ -85,7 +85,7 @@ def split_time(
 
 
 def mean_split(splits: Sequence[Split]) -> Split:
-    """The mean of each part. Raises ValueError without splits."""
+    """Return the mean of each part. Raises ValueError without splits."""
     if not splits:
         raise ValueError("a mean needs at least one split")
     parts = [asdict(item) for item in splits]
@@ -93,10 +93,11 @@ def mean_split(splits: Sequence[Split]) -> Split:
 
 
 def lost_by_part(base: Split, scaled: Split, samples: Mapping[str, float]) -> dict[str, float]:
-    """By part, how much more time a sample costs a rank at scale than at the base, ÷ the base's step time per sample.
+    """Return by part how much more time a sample costs a rank at scale than at the base, ÷ the base's step time per
+    sample.
 
-    ``samples`` gives the samples per rank behind each side, by "base" and "scaled". Evaluation is left out, as it is
-    from throughput: the sum of the parts is 1 ÷ efficiency − 1.
+    ``samples`` holds the samples per rank of either side, with keys "base" and "scaled". Evaluation is left out, as it
+    is from throughput, so the parts sum to 1 ÷ efficiency − 1.
     """
     parts = [name for name in asdict(base) if name != "evaluation"]
     before = {name: getattr(base, name) / samples["base"] for name in parts}

@@ -1,9 +1,10 @@
-"""Variances of many series that are measured alike, each improved by what the others say.
+"""Improves the variances of many series that are measured alike, each with the help of the others.
 
-Five repeats know their own spread badly, and a test that has nothing else must ask for large effects. Twenty metrics
-of one machine know it together: their variances are taken for draws from one scaled F distribution, whose parameters
-the family itself shows, and each is moved towards the common value as far as that distribution is narrow (Smyth 2004,
-"Linear models and empirical Bayes methods", section 6.2). Where the series differ in earnest, it hardly moves.
+Five repeats give a poor estimate of their own spread, so a test that uses it alone finds only large effects. Twenty
+metrics of one machine give a better one together: their variances are taken as draws from one scaled F distribution,
+whose parameters the family determines. Each variance is moved towards the common value, the further the narrower the
+distribution is (Smyth 2004, "Linear models and empirical Bayes methods", section 6.2). Where the series really differ,
+a variance hardly moves.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ import numpy.typing as npt
 from scipy import special
 
 FEWEST = 6
-"""A smaller family does not show how much its variances differ: it is left as it is."""
+"""Smallest family that is moderated. A smaller one does not show how much its variances differ."""
 MOST_FREEDOM = 30
-"""More than this is not claimed by what the others say: real values have heavier tails than normal ones, and quantiles
-of many degrees of freedom would let twice the false alarms through for a hundredth more of what is found.
+"""Most degrees of freedom that the family may add up to. Real values have heavier tails than normal ones, and a higher
+cap would double the false alarms for one per cent more detections.
 """
 
 
 @dataclass(frozen=True)
 class Spread:
-    """An estimated variance and its degrees of freedom; no degree of freedom: nothing is known."""
+    """An estimated variance and its degrees of freedom; with zero degrees of freedom nothing is known."""
 
     variance: float
     freedom: float
 
 
 def moderate_spreads(spreads: Sequence[Spread]) -> list[Spread]:
-    """The same spreads, each drawn towards the family's. One that is unknown or exactly zero stays as it is and has no
-    part in it.
+    """Return the spreads, each moved towards the family's. A spread that is unknown or exactly zero stays as it is and
+    is no part of the family.
     """
     usable = [item for item in spreads if item.freedom > 0 and item.variance > 0]
     if len(usable) < FEWEST:
@@ -55,8 +56,10 @@ def moderate_spreads(spreads: Sequence[Spread]) -> list[Spread]:
 
 
 def common_spread(variances: npt.NDArray[np.float64], freedoms: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The variance that the family shares and the degrees of freedom it is worth (infinite: they differ by chance
-    alone), by the mean and the variance of the logarithms.
+    """Return the variance that the family shares and its degrees of freedom, from the mean and variance of the
+    logarithms.
+
+    Infinite degrees of freedom: the variances differ by chance alone.
     """
     half = freedoms / 2
     logs = np.log(variances) - special.digamma(half) + np.log(half)
@@ -68,7 +71,7 @@ def common_spread(variances: npt.NDArray[np.float64], freedoms: npt.NDArray[np.f
 
 
 def inverse_trigamma(value: float) -> float:
-    """The x > 0 with trigamma(x) = value > 0, by Newton's method on 1 ÷ trigamma (Smyth 2004, appendix)."""
+    """Return the x > 0 with trigamma(x) = value > 0, by Newton's method on 1 ÷ trigamma (Smyth 2004, appendix)."""
     x = 0.5 + 1 / value
     for _ in range(50):
         found = float(special.polygamma(1, x))

@@ -30,14 +30,16 @@ STEPS = 200
 DRAWS_AT_ONCE = 2_000_000
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_SHARE = 2 / 3
-"""Part of a step's computation during which gradients come to be: a backward pass costs about two forward ones."""
+"""Part of a step's computation that the backward pass takes: it costs about twice the forward pass."""
 MESSAGE_BYTES = 4 * 2**20
 LEAST_COST, MOST_COST = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
 class Network:
-    """What ranks talk over: latency s and bandwidth bytes/s between nodes (of a node) and within one (of a rank)."""
+    """The network of the ranks: latency s and bandwidth bytes/s between nodes (of a node) and within a node (of a
+    rank).
+    """
 
     latency_s: float
     bandwidth: float
@@ -55,11 +57,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Workload:
-    """One rank's step: median own time s, quantiles of steps ÷ their rank's median and of ranks' medians ÷ theirs
-    (evenly spaced in probability), gradients in bytes, and what part of its own time communication can hide behind.
+    """One rank's step.
 
-    ``cost`` multiplies the network's allreduce; 1 is the textbook's. ``cores`` are those that all ranks share, if they
-    do, with ``threads`` each: more threads than cores take turns.
+    ``own_s`` is its median own time, s. ``steps`` are quantiles of steps ÷ their rank's median, ``ranks`` quantiles of
+    ranks' medians ÷ their median; both are evenly spaced in probability. ``overlap`` is the part of the own time that
+    can hide communication. ``cost`` multiplies the network's allreduce; 1 is the textbook's. ``cores`` is the number of
+    cores that all ranks share, None if they do not share; each rank has ``threads`` of them.
     """
 
     own_s: float
@@ -73,13 +76,13 @@ class Workload:
     threads: int = 1
 
     def crowding(self, ranks: int) -> float:
-        """Factor by which own times grow where ranks share too few cores."""
+        """Return the factor by which own times grow if ``ranks`` share too few cores."""
         return max(1.0, ranks * self.threads / self.cores) if self.cores else 1.0
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What was measured at a scale: mean step s, and mean wait for gradients beyond stragglers, s a step."""
+    """A measured scale: its mean step, s, and its mean wait for gradients beyond stragglers, s a step."""
 
     ranks: int
     step_s: float
@@ -88,7 +91,9 @@ class Observed:
 
 @dataclass(frozen=True)
 class Projected:
-    """At ``ranks``: mean step s with the standard error of its simulation; its parts; weak efficiency by the base."""
+    """A projected scale: mean step and its parts, s, the simulation's standard error, and weak efficiency by
+    the base.
+    """
 
     ranks: int
     step_s: float
@@ -100,7 +105,9 @@ class Projected:
 
 
 def allreduce_s(size: float, ranks: int, network: Network, messages: int = 1) -> float:
-    """Seconds for the ranks to average ``size`` bytes in so many messages, one after the other."""
+    """Return the seconds in which ``ranks`` average ``size`` bytes, sent as ``messages`` messages one after
+    the other.
+    """
     if ranks == 1:
         return 0.0
     inner = min(ranks, network.ranks_per_node)
@@ -118,7 +125,9 @@ def allreduce_s(size: float, ranks: int, network: Network, messages: int = 1) ->
 
 
 def level_s(size: float, parties: int, network: Network, messages: int, algorithm: str) -> float:
-    """One level of an allreduce: a ring, which is the hierarchy's too, or a tree."""
+    """Return the seconds of one level of an allreduce among ``parties``: a tree, or a ring, which is also the
+    hierarchy's.
+    """
     if algorithm == "tree" and parties > 1:
         return 2 * float(np.ceil(np.log2(parties))) * messages * network.latency_s + 2 * size / network.bandwidth
     if parties == 1:
@@ -127,7 +136,9 @@ def level_s(size: float, parties: int, network: Network, messages: int, algorith
 
 
 def exposed_s(own: Floats, ranks: int, workload: Workload, network: Network) -> Floats:
-    """Seconds of averaging that no computation hides, for steps of so long own times: at least the last message's."""
+    """Return the communication that no computation hides, s, given each step's own time. It is at least the last
+    message's.
+    """
     messages = max(1, int(np.ceil(workload.gradient_bytes / workload.message_bytes)))
     whole = workload.cost * allreduce_s(workload.gradient_bytes, ranks, network, messages)
     last = whole / messages
@@ -135,12 +146,12 @@ def exposed_s(own: Floats, ranks: int, workload: Workload, network: Network) -> 
 
 
 def draw_values(quantiles: Sequence[float], random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Values from a distribution given by evenly spaced quantiles."""
+    """Draw values of a distribution given by evenly spaced quantiles."""
     return np.interp(random.random(shape), np.linspace(0, 1, len(quantiles)), np.asarray(quantiles, np.float64))
 
 
 def simulate_steps(workload: Workload, network: Network, ranks: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
-    """Longest own time, mean own time and exposed communication of each simulated step, (STEPS,) s each."""
+    """Return the longest own time, mean own time and exposed communication of each simulated step, (STEPS,) s each."""
     random = np.random.default_rng(seed)
     scale = workload.own_s * workload.crowding(ranks)
     longest, mean = np.empty(STEPS), np.empty(STEPS)
@@ -159,7 +170,7 @@ def simulate_steps(workload: Workload, network: Network, ranks: int, seed: int =
 
 
 def mean_step(workload: Workload, network: Network, ranks: int) -> tuple[float, float, float, float, float]:
-    """Mean step, its standard error, and the mean own, straggling and communication parts, s."""
+    """Return the mean step, its standard error, and the mean own, straggling and communication parts, s."""
     longest, mean, exposed = simulate_steps(workload, network, ranks)
     steps = longest + exposed
     error = float(steps.std(ddof=1) / np.sqrt(len(steps)))
@@ -167,8 +178,10 @@ def mean_step(workload: Workload, network: Network, ranks: int) -> tuple[float, 
 
 
 def calibrate_communication(workload: Workload, network: Network, observed: Sequence[Observed]) -> Workload:
-    """The workload with the cost of communication that best explains what measured ranks waited (bisection on the sum
-    over scales; the wait grows with the cost). Without a scale of several ranks it stays as it is.
+    """Return the workload with the communication cost that best explains the wait of the measured ranks.
+
+    The sum of the wait over the scales grows with the cost, so it is found by bisection. Without a scale of several
+    ranks the workload stays as it is.
     """
     several = [item for item in observed if item.ranks > 1]
     if not several or workload.gradient_bytes <= 0:
@@ -187,10 +200,11 @@ def calibrate_communication(workload: Workload, network: Network, observed: Sequ
 
 
 def project_scales(workload: Workload, network: Network, ranks: Sequence[int], base: Observed) -> list[Projected]:
-    """Weak scaling at so many ranks: samples a rank and step stay the same, so efficiency is step(base) ÷ step(N).
+    """Project weak scaling to the given rank counts. Samples per rank and step are constant, so the efficiency is
+    step(base) ÷ step(N).
 
-    The base's own step is simulated too, and the measured one beside it only corrects what the model leaves out
-    (overheads that every step has): projected steps are longer by the difference.
+    The base's step is simulated too. Its difference from the measured one covers overheads that the model leaves out,
+    and is added to every projected step.
     """
     unexplained = base.step_s - mean_step(workload, network, base.ranks)[0]
     result = []

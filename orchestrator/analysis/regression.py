@@ -1,18 +1,19 @@
-"""Is this week slower than the weeks before? Two sets of repeats, or one against a window of earlier ones.
+"""Is this week slower than the weeks before? Compares a new set of repeats with one earlier set, or with several.
 
-Values are compared by their logarithms, so that effects are ratios. Each set of repeats is summarised by its trimmed
-mean, which a single odd run among five does not move (Yuen 1974). What a new set is judged against is
+Values are compared by their logarithms, so effects are ratios. Each set of repeats is summarised by its trimmed mean,
+which one odd run among five does not move (Yuen 1974). A change is judged against the larger of two spreads:
 
-- the spread between earlier sets, from which a drifting machine cannot hide, where there are several of them; and
-- the repeats' own spread (Yuen's standard error, pooled over the sets), where it is the larger, or where there is
-  just one earlier set. That case, A against B, takes what differs between two days for an effect.
+- the spread between earlier sets, if there are several; a slowly drifting machine cannot hide from it; and
 
-Both spreads are moderated over the family, where it is large enough (moderation.py): without that, a series needs
-half a year of weeks before a change of three times its noise is found in its first.
+- the repeats' own spread (Yuen's standard error, pooled over the sets). With a single earlier set there is only this
+one, and any difference between two days counts as an effect.
 
-All series that are compared at once form a family, and Holm's procedure (1979) keeps the probability of any false
-alarm in it below ``ALPHA``. An alarm further needs an effect of at least ``minimum_effect``: what is significant may
-still not matter. The rates that follow are measured by tests/benchmarks/regression_rates.py.
+Both spreads are moderated over the family if it is large enough (moderation.py). Without that, a series needs half a
+year of weeks before a change of three times its noise is found in its first week.
+
+All series compared at once form a family, and Holm's procedure (1979) keeps the probability of any false alarm in it
+below ``ALPHA``. An alarm also needs an effect of at least ``minimum_effect``, since a significant change may still not
+matter. tests/benchmarks/regression_rates.py measures the rates.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ ALPHA = 0.01
 """Probability of any false alarm among the series compared at once."""
 MINIMUM_EFFECT = 0.02
 SOUGHT_EFFECT = 0.05
-"""A change that a comparison must be able to find; one that could not says "not enough runs"."""
+"""Change that a comparison must be able to find. If it cannot, the verdict is "not enough runs"."""
 POWER = 0.95
 TRIM = 0.2
 WINDOW = 26
-"""Earlier sets that a new one is compared with, at most: half a year of weeks."""
+"""Most earlier sets that a new one is compared with: half a year of weeks."""
 CONFIDENCE = 0.95
 NEEDED_LIMIT = 100
 
 
 @dataclass(frozen=True)
 class Centre:
-    """Trimmed mean of a set of log values, its squared standard error and that one's degrees of freedom."""
+    """Trimmed mean of a set of log values, the square of its standard error, and the degrees of freedom of that."""
 
     mean: float
     variance: float
@@ -54,12 +55,12 @@ class Centre:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The new set beside the earlier ones.
+    """The comparison of the new set with the earlier ones.
 
-    ``change`` is the relative change of speed, negative when slower, with its 95 % ``interval``; None where a side has
-    no value. ``p`` is the two-sided probability of such a change by chance, ``adjusted_p`` the same for the family.
-    ``detectable`` is the smallest slow-down that would have been found 95 times in 100, ``needed`` how many further
-    repeats would make that ``SOUGHT_EFFECT`` (0 where they suffice, None where repeats alone never would).
+    ``change`` is the relative change of speed, negative if slower, with its 95 % ``interval``; None if a side has no
+    value. ``p`` is the two-sided probability of such a change by chance, ``adjusted_p`` the one for the family.
+    ``detectable`` is the smallest slow-down found 95 times in 100. ``needed`` is the number of further repeats that
+    would bring it down to ``SOUGHT_EFFECT``: 0 if they suffice, None if repeats alone never would.
     """
 
     verdict: Verdict
@@ -87,9 +88,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Series:
-    """One metric of one (benchmark, cluster, nodes, recipe, data set): the new repeats, and earlier sets, oldest first.
+    """One metric of one (benchmark, cluster, nodes, recipe, data set): the new repeats, and the earlier sets oldest
+    first.
 
-    Values are positive; ``higher_is_faster`` is True of throughputs and False of times.
+    Values are positive. ``higher_is_faster`` is True for throughputs and False for times.
     """
 
     current: Sequence[float]
@@ -101,10 +103,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Measured:
-    """Change of the log speed of one series and the two spreads that it may be judged against.
+    """Change of the log speed of one series, and the two spreads that it may be judged against.
 
-    ``within`` is the variance of one value among its repeats, which stands ``values`` times in the change's variance;
-    ``between`` that of one set's mean among the earlier sets, which stands there ``means`` times.
+    ``within`` is the variance of one value among its repeats; the change's variance contains it ``values`` times.
+    ``between`` is the variance of a set's mean among the earlier sets; the change's variance contains it ``means``
+    times.
     """
 
     change: float
@@ -116,7 +119,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Change of the log speed, its standard error and degrees of freedom, and how the error arises."""
+    """Change of the log speed, its standard error and degrees of freedom. ``between``: the error comes from the spread
+    between sets.
+    """
 
     change: float
     error: float
@@ -125,7 +130,9 @@ class Estimate:
 
 
 def trimmed_centre(logs: npt.NDArray[np.float64]) -> Centre:
-    """Trimmed mean with Yuen's winsorised standard error: a fifth of the values is cut at either end, rounded down."""
+    """Return the trimmed mean with Yuen's winsorised standard error. A fifth of the values, rounded down, is cut at
+    either end.
+    """
     n = len(logs)
     ordered = np.sort(logs)
     cut = int(TRIM * n)
@@ -141,7 +148,7 @@ def trimmed_centre(logs: npt.NDArray[np.float64]) -> Centre:
 
 
 def measure_change(series: Series) -> Measured | None:
-    """The change and its spreads; None where a side has no value."""
+    """Return the change and its spreads, None if a side has no value."""
     sign = 1.0 if series.higher_is_faster else -1.0
     earlier = [
         trimmed_centre(sign * np.log(np.asarray(values, np.float64)))
@@ -168,7 +175,7 @@ def measure_change(series: Series) -> Measured | None:
 
 
 def estimate_changes(items: Sequence[Series]) -> list[Estimate | None]:
-    """How sure each change is, its spreads moderated by the others'; None where nothing is known of the spread."""
+    """Return each change with its standard error, the spreads moderated over the family; None if no spread is known."""
     measured = [measure_change(item) for item in items]
     present = [item for item in measured if item is not None]
     within = iter(moderate_spreads([item.within for item in present]))
@@ -177,7 +184,7 @@ def estimate_changes(items: Sequence[Series]) -> list[Estimate | None]:
 
 
 def choose_spread(measured: Measured, within: Spread, between: Spread) -> Estimate | None:
-    """The change with the larger of the two spreads."""
+    """Return the change with the larger of its two spreads."""
     of_values, of_means = within.variance * measured.values, between.variance * measured.means
     if between.freedom and (of_means >= of_values or not within.freedom):
         return Estimate(measured.change, float(np.sqrt(of_means)), between.freedom, True)
@@ -185,7 +192,7 @@ def choose_spread(measured: Measured, within: Spread, between: Spread) -> Estima
 
 
 def compare_series(series: Mapping[str, Series] | Sequence[Series]) -> list[Comparison]:
-    """Judge all series at once, as one family, in their order. Raises ValueError for a value that is not positive."""
+    """Judge all series at once, as one family, in their order. Raises ValueError if a value is not positive."""
     items = list(series.values()) if isinstance(series, Mapping) else list(series)
     for item in items:
         for values in (item.current, *item.earlier):
@@ -202,14 +209,14 @@ def compare_series(series: Mapping[str, Series] | Sequence[Series]) -> list[Comp
 
 
 def change_probability(found: Estimate) -> float:
-    """Of a change at least as large where there is none."""
+    """Return the probability, without any real change, of a change at least as large."""
     if found.error == 0:
         return 1.0 if found.change == 0 else 0.0
     return t_two_sided(found.change / found.error, found.freedom)
 
 
 def adjust_by_holm(chances: Sequence[float | None]) -> list[float | None]:
-    """Step-down adjusted probabilities (Holm 1979): valid however the series depend on each other."""
+    """Return step-down adjusted probabilities (Holm 1979). They hold however the series depend on each other."""
     order = sorted((p, index) for index, p in enumerate(chances) if p is not None)
     adjusted: list[float | None] = [None] * len(chances)
     so_far = 0.0
@@ -222,7 +229,7 @@ def adjust_by_holm(chances: Sequence[float | None]) -> list[float | None]:
 def judge_series(
     item: Series, found: Estimate | None, p: float | None, adjusted_p: float | None, family: int
 ) -> Comparison:
-    """The verdict on one series of a family."""
+    """Return the verdict on one series of a family."""
     earlier = [values for values in item.earlier[-WINDOW:] if len(values)]
     counts = (len(item.current), len(earlier), sum(len(values) for values in earlier))
     if found is None or p is None or adjusted_p is None:
@@ -244,18 +251,19 @@ def judge_series(
 
 
 def critical_t(freedom: float, family: int) -> float:
-    """Student's t that a change must exceed to be found whatever else is in the family."""
+    """Return Student's t that a change must exceed to be found in any family of this size."""
     return t_quantile(1 - ALPHA / (2 * max(1, family)), freedom)
 
 
 def is_change_excluded(item: Series, found: Estimate, half: float) -> bool:
-    """Whether the interval already rules out any change that is sought, twice over."""
+    """Whether the interval, taken twice as wide, excludes any change of the sought size."""
     return bool(abs(found.change) + 2 * half < -np.log1p(-item.sought_effect))
 
 
 def repeats_needed(item: Series, found: Estimate, counts: tuple[int, int, int], family: int) -> int | None:
-    """Further repeats of the new set (and of the only earlier one) until ``sought_effect`` would be found; None where
-    the spread is between sets, which repeats do not reduce.
+    """Return how many further repeats of the new set (and of a single earlier set) would show ``sought_effect``.
+
+    None if the spread is between sets, which repeats do not reduce.
     """
     if found.between:
         return None

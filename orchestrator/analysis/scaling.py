@@ -12,7 +12,7 @@ from orchestrator.analysis.statistics import ratio_interval
 class Efficiency:
     """Efficiency at ``nodes`` relative to ``base_nodes``, from ``n`` repeats.
 
-    ``interval`` is the 95 % bootstrap interval, None where either scale has a single repeat.
+    ``interval`` is the 95 % bootstrap interval, None if either scale has a single repeat.
     """
 
     nodes: int
@@ -23,10 +23,10 @@ class Efficiency:
 
 
 def efficiencies(throughput: Mapping[int, Sequence[float]]) -> list[Efficiency]:
-    """T(N)·N₀ ÷ (N·T(N₀)) of the median throughputs by node count.
+    """Return T(N)·N₀ ÷ (N·T(N₀)) of the median throughputs by node count.
 
-    With T in samples/s this is weak efficiency where the batch per rank was constant, and equals strong efficiency
-    t(N₀)·N₀ ÷ (N·t(N)) where the global batch was, since the samples of an epoch are the same.
+    With T in samples/s this is the weak efficiency if the batch per rank was constant. It equals the strong efficiency
+    t(N₀)·N₀ ÷ (N·t(N)) if the global batch was constant, since an epoch has the same samples.
     """
     scales = sorted(nodes for nodes, values in throughput.items() if values)
     if not scales:

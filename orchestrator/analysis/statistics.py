@@ -1,4 +1,4 @@
-"""Summaries of repeated measurements: central value, spread, and how sure they are."""
+"""Summaries of repeated measurements: central value, spread and confidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.floating]
 
 RESAMPLES = 2000
 EXACT = 99
-"""Up to so many values the interval of a median is worked out exactly, which is a hundred times as fast."""
+"""Most values for which the interval of a median is computed exactly, a hundred times as fast as by drawing."""
 CONFIDENCE = 0.95
 MAD_TO_SIGMA = 1.4826
 """Standard deviation ÷ median absolute deviation of a normal distribution."""
@@ -22,7 +22,7 @@ MAD_TO_SIGMA = 1.4826
 
 @dataclass(frozen=True)
 class Summary:
-    """Median of ``n`` values with its 95 % bootstrap interval, None of a single value, in the values' unit."""
+    """Median of ``n`` values and its 95 % bootstrap interval, in the values' unit. A single value has no interval."""
 
     median: float
     interval: tuple[float, float] | None
@@ -31,7 +31,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Olympic:
-    """Mean without fastest and slowest, of the ``reached`` among ``n`` runs; None where the rule allows no mean."""
+    """Mean without the fastest and slowest of ``n`` runs, ``reached`` of which reached their target; None if the rule
+    allows no mean.
+    """
 
     mean: float | None
     reached: int
@@ -53,8 +55,10 @@ def summary(values: Sequence[float] | Floats) -> Summary:
 
 
 def exact_interval(order: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The same without drawing, for an odd number of sorted values: the median of a resample is one of them, and at
-    most the k-th with the probability that more than half of the draws are (Efron 1979).
+    """Return the bootstrap interval of the median of an odd number of sorted values, without drawing.
+
+    The median of a resample is one of the values. It is at most the k-th if more than half of the draws are (Efron
+    1979).
     """
     n = len(order)
     within = median_probabilities(n)
@@ -64,31 +68,32 @@ def exact_interval(order: Floats, confidence: float = CONFIDENCE) -> tuple[float
 
 @cache
 def median_probabilities(n: int) -> npt.NDArray[np.float64]:
-    """P(median of a resample ≤ k-th smallest value), k = 1 … n, of an odd n."""
+    """Return P(median of a resample ≤ k-th smallest value) for k = 1 … n, with n odd."""
     share = np.arange(1, n + 1) / n
     return np.asarray(special.bdtrc(n // 2, n, share))
 
 
 def fixed_generator() -> np.random.Generator:
-    """The same draws every time: equal data give equal intervals."""
+    """Return a generator with a fixed seed, so equal data give equal intervals."""
     return np.random.Generator(np.random.PCG64(0))
 
 
 def resampled_medians(values: Floats, random: np.random.Generator) -> Floats:
-    """(RESAMPLES,) medians of the values drawn with replacement."""
+    """Return (RESAMPLES,) medians of the values drawn with replacement."""
     return np.asarray(np.median(random.choice(values, (RESAMPLES, len(values))), axis=1))
 
 
 def percentile_interval(estimates: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The middle of the estimates that holds ``confidence`` of them."""
+    """Return the central interval that holds ``confidence`` of the estimates."""
     low, high = np.quantile(estimates, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 
 def ratio_interval(values: Sequence[float] | Floats, base: Sequence[float] | Floats, factor: float = 1.0) -> Summary:
-    """factor · median(values) ÷ median(base). Both are resampled, so the interval carries the base's uncertainty.
+    """Return factor · median(values) ÷ median(base). Both are resampled, so the interval carries the base's
+    uncertainty.
 
-    Raises ValueError where either side has no value.
+    Raises ValueError if either side has no value.
     """
     top, bottom = np.asarray(values, np.float64), np.asarray(base, np.float64)
     if top.size == 0 or bottom.size == 0:
@@ -102,10 +107,10 @@ def ratio_interval(values: Sequence[float] | Floats, base: Sequence[float] | Flo
 
 
 def olympic_summary(values: Sequence[float | None]) -> Olympic:
-    """MLPerf's mean: fastest and slowest dropped (training policies, "benchmark results").
+    """Return MLPerf's mean without the fastest and slowest run (training policies, "benchmark results").
 
-    None is a run that did not reach its target. One of them may be the slowest that is dropped; with more, or with
-    fewer than three runs, there is no mean.
+    None is a run that missed its target. One such run may be the slowest that is dropped; with more, or with fewer than
+    three runs, there is no mean.
     """
     reached = sorted(value for value in values if value is not None)
     n = len(values)
@@ -116,7 +121,7 @@ def olympic_summary(values: Sequence[float | None]) -> Olympic:
 
 
 def robust_spread(values: Sequence[float] | Floats) -> float:
-    """Median absolute deviation scaled to the standard deviation of a normal distribution; 0 of fewer than two."""
+    """Return the median absolute deviation scaled to a normal standard deviation; 0 with fewer than two values."""
     data = np.asarray(values, np.float64)
     if data.size < 2:
         return 0.0
@@ -124,7 +129,7 @@ def robust_spread(values: Sequence[float] | Floats) -> float:
 
 
 def variation(values: Sequence[float] | Floats) -> float | None:
-    """Run-to-run variation: sample standard deviation ÷ mean; None of fewer than two values."""
+    """Return the run-to-run variation: sample standard deviation ÷ mean; None with fewer than two values."""
     data = np.asarray(values, np.float64)
     return float(np.std(data, ddof=1) / np.mean(data)) if data.size > 1 else None
 
@@ -133,10 +138,10 @@ def variation(values: Sequence[float] | Floats) -> float | None:
 
 
 def t_quantile(probability: float, freedom: float) -> float:
-    """Student's t below which ``probability`` lies."""
+    """Return the value below which Student's t lies with ``probability``."""
     return float(special.stdtrit(freedom, probability))
 
 
 def t_two_sided(statistic: float, freedom: float) -> float:
-    """Probability of a |t| at least as large."""
+    """Return the probability of a |t| at least as large."""
     return float(2 * special.stdtr(freedom, -abs(statistic)))

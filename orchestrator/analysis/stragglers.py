@@ -1,4 +1,4 @@
-"""Ranks and hosts that are slow by themselves, told apart from those that wait for them."""
+"""Finds ranks and hosts that are slow by themselves, as opposed to those that wait for them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Floats = npt.NDArray[np.floating]
 Z_LIMIT = 3.5
 """Modified z-score beyond which a value is an outlier (Iglewicz and Hoaglin 1993)."""
 MINIMUM_EXCESS = 0.05
-"""What is less than 5 % slower than the fleet is nobody's business (design.md)."""
+"""Smallest excess over the fleet that counts."""
 SPREAD_FLOOR = 0.01
-"""Least spread of a fleet, of its median: fleets of two or three have next to none of their own."""
+"""Smallest spread of a fleet, relative to its median. Two or three ranks have almost no spread of their own."""
 MINIMUM_RUNS = 3
-"""A host is judged over at least so many runs."""
+"""Fewest runs over which a host is judged."""
 MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
 class RankTime:
-    """A rank beside its fleet: own time (data + compute, s), how much beyond the others' median, and its waiting (s).
+    """A rank beside its fleet: own time (data + compute, s), its excess over the others' median, and its waiting (s).
 
-    ``cause`` is "data" or "compute", whichever the excess is mostly made of; None of a rank that is no straggler.
-    ``waits`` marks a rank that mostly waited for stragglers in its waiting.
+    ``cause`` is "data" or "compute", whichever makes most of the excess; None for a rank that is no straggler.
+    ``waits`` marks a rank whose communication time was mostly waiting for stragglers.
     """
 
     rank: int
@@ -44,7 +44,7 @@ class RankTime:
 
 @dataclass(frozen=True)
 class HostRecord:
-    """A host over runs: median excess over the fleet in the ``slow`` of ``runs`` in which it was a straggler."""
+    """A host over ``runs`` runs: it was a straggler in ``slow`` of them, with the median ``excess`` over the fleet."""
 
     host: str
     excess: float
@@ -57,9 +57,9 @@ class HostRecord:
 
 
 def excess_over_others(values: Floats) -> tuple[Floats, Floats]:
-    """(R,) excess of each value over the median of the others, and its robust z-score among them.
+    """Return the (R,) excess of each value over the median of the others, and its robust z-score among them.
 
-    Leaving the value itself out keeps a slow rank among few from hiding in the median that it is compared with.
+    A value is left out of its own comparison, so that a slow rank among few does not hide in the median.
     """
     values = np.asarray(values, np.float64)
     count = len(values)
@@ -73,7 +73,9 @@ def excess_over_others(values: Floats) -> tuple[Floats, Floats]:
 
 
 def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
-    """(R,) median and scaled MAD of all values but each one's own. Large fleets use the whole: it is the same there."""
+    """Return the (R,) median and scaled MAD of all values but each one's own. In large fleets all values are used, with
+    the same result.
+    """
     count = len(values)
     if count > 64:
         centre = float(np.median(values))
@@ -87,8 +89,8 @@ def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
 def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]:
     """Judge every rank from (R, S) step times or (R,) sums, s.
 
-    A straggler is a rank whose own time is beyond the others' by a robust z-score above 3.5 and at least 5 %. A rank
-    that waits has short own time and much waiting, and is none.
+    A straggler is a rank whose own time exceeds the others' by a robust z-score above 3.5 and by at least 5 %. A rank
+    that waits has a short own time and long communication, and is no straggler.
     """
     straggling = total_by_rank(straggling_seconds(data, compute, waiting))
     loading, computing, waited = (total_by_rank(values) for values in (data, compute, waiting))
@@ -115,15 +117,15 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
 
 
 def total_by_rank(values: Floats) -> Floats:
-    """(R,) sums of (R, S) or (R,) values."""
+    """Return the (R,) sums of (R, S) or (R,) values."""
     values = np.asarray(values, np.float64)
     return values.sum(axis=1) if values.ndim == 2 else values
 
 
 def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str, tuple[float, bool]]:
-    """By host of one run: excess over the other hosts, and whether that makes it a straggler.
+    """Return by host of one run its excess over the other hosts, and whether it is a straggler.
 
-    ``hosts`` and ``own`` (data + compute, s) are by rank; a host is as slow as the median of its ranks.
+    ``hosts`` and ``own`` (data + compute, s) are by rank. A host is as slow as the median of its ranks.
     """
     by_host: dict[str, list[float]] = {}
     for host, value in zip(hosts, own, strict=True):
@@ -135,10 +137,10 @@ def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str
 
 
 def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -> list[HostRecord]:
-    """Hosts that were stragglers in most of the runs that they took part in, slowest first.
+    """Return the hosts that were stragglers in most of their runs, slowest first.
 
-    ``runs`` are (hosts by rank, own seconds by rank). A run is compared within itself alone, so runs of different
-    benchmarks and scales may be mixed; one with a single host says nothing about it.
+    ``runs`` are (hosts by rank, own seconds by rank). Each run is compared within itself, so runs of different
+    benchmarks and scales may be mixed. A run with a single host is passed over.
     """
     seen: dict[str, list[tuple[float, bool]]] = {}
     for hosts, own in runs:
@@ -155,7 +157,9 @@ def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -
 
 
 def excess_by_host(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -> Mapping[str, list[float]]:
-    """For plots over weeks: each host's excess over the fleet in every run with more than one host, in order."""
+    """Return each host's excess over the fleet in every run with more than one host, in order. Plots over
+    weeks use it.
+    """
     result: dict[str, list[float]] = {}
     for hosts, own in runs:
         found = host_excess(hosts, own)

@@ -1,4 +1,4 @@
-"""Throughput from step times: per rank, per node and for the whole run; the first epoch apart from later ones."""
+"""Throughput from step times: per rank, per node and for the whole run, with the first epoch apart."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Integers = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Throughput:
-    """Samples per second of the timed region, which is the training steps: evaluation and start-up are not in it.
+    """Samples per second of the training steps. Evaluation and start-up are not included.
 
-    ``cold`` covers the first epoch that the attempt trained (caches empty, first step included), ``warm`` the later
-    ones; None where there is no such epoch.
+    ``cold`` covers the first epoch of the attempt (caches empty, first step included), ``warm`` the later ones; None
+    without such an epoch.
     """
 
     run: float | None
@@ -27,13 +27,13 @@ class Throughput:
 
 
 def combined_rate(seconds: npt.NDArray[np.float64], samples: Integers) -> float | None:
-    """Samples of all ranks ÷ seconds of the slowest one, from their sums, (R,); None where nothing was timed."""
+    """Return the samples of all ranks ÷ the seconds of the slowest rank, from (R,) sums; None if nothing was timed."""
     slowest = float(np.max(seconds, initial=0.0))
     return float(np.sum(samples, dtype=np.int64)) / slowest if slowest > 0 else None
 
 
 def throughput_of(sums: StepSums) -> Throughput:
-    """From every rank's sums over its steps."""
+    """Return the throughput from every rank's sums over its steps."""
     seconds = sums.seconds["total"]
     return Throughput(
         run=combined_rate(seconds, sums.samples),
