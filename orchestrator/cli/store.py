@@ -33,11 +33,11 @@ def main(arguments: Sequence[str]) -> int:
     if action == "export":
         parquet = transfer.is_parquet(places[0])
         target = None if parquet else common.open_store(transfer.url_of(places[0]))
-        count = transfer.copy(store, target) if target else transfer.write_parquet(store, Path(places[0]))
+        count = transfer.copy_store(store, target) if target else transfer.write_parquet(store, Path(places[0]))
     elif action == "import" and transfer.is_parquet(places[0]):
         count = sum(store.put_all(batch) for batch in transfer.read_parquet(Path(places[0])))
     elif action == "import":
-        count = transfer.copy(common.open_store(transfer.url_of(places[0])), store)
+        count = transfer.copy_store(common.open_store(transfer.url_of(places[0])), store)
     else:
         count = store.count()
     document |= {"runs": count, "version": store.version, "migrated_from": store.migrated_from}

@@ -1,1 +1,1 @@
-"""Sets up what pip alone cannot: an MPI, an mpi4py that matches it, and Horovod built against it."""
+"""Installs the parts that pip alone cannot: an MPI, an mpi4py that matches it, and Horovod built against it."""

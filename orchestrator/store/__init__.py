@@ -1,1 +1,1 @@
-"""The central store: what was measured, by run, in any database that SQLAlchemy speaks to."""
+"""The central store of measured runs, in any database that SQLAlchemy supports."""

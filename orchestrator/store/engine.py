@@ -1,4 +1,4 @@
-"""Opening a database by its URL, and saying in plain words why it cannot be used."""
+"""Opens a database by its URL, and explains database errors to users."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """How file systems without locks answer."""
 
 BUSY_SECONDS = 60
-"""How long a SQLite writer waits for its turn."""
+"""How long a SQLite writer waits for the lock."""
 
 CONNECT_SECONDS = 10
 """How long a database server may take to answer."""
 
 
 class StoreError(OrchestratorError):
-    """The store cannot be reached, read or written; the message says which, why and what to do, and no password."""
+    """The store cannot be reached, read or written. The message names the store, the reason and the remedy, and holds
+    no password.
+    """
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for any SQLAlchemy URL; ``postgresql://`` goes by psycopg 3. Raises StoreError."""
+    """Return an engine for any SQLAlchemy URL; ``postgresql://`` uses psycopg 3. Raises StoreError."""
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
@@ -74,10 +76,10 @@ def refuse_without_locks(url: URL) -> None:
 
 
 def tune_sqlite(connection: Any, record: Any) -> None:
-    """Writers wait for their turn, deletions reach the rows that belong to a run, and transactions are ours to begin.
+    """Set up a SQLite connection: writers wait for the lock, deletions cascade, and transactions are begun by us.
 
-    The journal stays SQLite's default: the faster write-ahead log needs memory shared by all readers and writers, which
-    those on different nodes of a network file system do not have (https://sqlite.org/wal.html).
+    The journal stays SQLite's default. The faster write-ahead log needs memory shared by all readers and writers, which
+    nodes of a network file system do not have (https://sqlite.org/wal.html).
     """
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -87,13 +89,17 @@ def tune_sqlite(connection: Any, record: Any) -> None:
 
 
 def begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at once: two that read first and write later would each wait for the other."""
+    """Begin a transaction. A writer takes the lock at once, since two that read first and write later would wait for
+    each other.
+    """
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def trouble(engine: Engine, error: SQLAlchemyError, doing: str) -> StoreError:
-    """The error for a user: which store, what was being done (``opened``, ``read``, ``written``), why, what to do."""
+def store_error(engine: Engine, error: SQLAlchemyError, doing: str) -> StoreError:
+    """Return the error for a user: the store, the attempt (``opened``, ``read``, ``written``), the reason and the
+    remedy.
+    """
     url = engine.url.render_as_string(hide_password=False)
     cause = getattr(error, "orig", None) or error
     words = " ".join(hide(str(cause), url).split())
@@ -102,7 +108,7 @@ def trouble(engine: Engine, error: SQLAlchemyError, doing: str) -> StoreError:
 
 
 def remedy_for(engine: Engine, cause: object, words: str) -> str:
-    """What the user can do about it, by SQLSTATE where the database gives one, else by its words; "" if unknown."""
+    """Return what the user can do, by SQLSTATE if the database gives one, otherwise by its message; "" if unknown."""
     state = str(getattr(cause, "sqlstate", None) or "")
     user, database = engine.url.username or "this user", engine.url.database
     lower = words.lower()

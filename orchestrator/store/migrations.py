@@ -15,12 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.records import ONLY_METHOD
 from orchestrator.store import tables
-from orchestrator.store.engine import StoreError, trouble
+from orchestrator.store.engine import StoreError, store_error
 from orchestrator.store.ranks import RankTable
-from orchestrator.store.rows import RunRecord, put_in
+from orchestrator.store.rows import RunRecord, put_records
 
 LOCK = 0x5C1_0001
-"""Number of the advisory lock under which a PostgreSQL store is migrated."""
+"""Number of the advisory lock that a migration of a PostgreSQL store holds."""
 
 
 def add_energy(connection: Connection) -> None:
@@ -37,19 +37,19 @@ def add_method(connection: Connection) -> None:
 
 
 STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy, 3: add_method}
-"""What leads from a version, 2 or later, to the next."""
+"""The function that leads from a version, 2 or later, to the next."""
 
 
 def version_of(connection: Connection) -> int:
-    """The version of the schema that is there; 0 in an empty database."""
+    """Return the version of the schema in the database; 0 if it is empty."""
     names = set(inspect(connection).get_table_names())
     if tables.schema_version.name in names:
         return int(connection.execute(select(tables.schema_version.c.version)).scalar_one_or_none() or 0)
     return 1 if {"run", "rank", "evaluation", "phase"} <= names else 0
 
 
-def check(engine: Engine, version: int) -> bool:
-    """Whether the schema is this program's; raises StoreError for a newer one."""
+def is_current(engine: Engine, version: int) -> bool:
+    """Whether the schema is this program's. Raises StoreError for a newer one."""
     if version > tables.VERSION:
         raise StoreError(
             f"the store {engine.url!r} has schema version {version}, newer than this program's {tables.VERSION}: "
@@ -59,32 +59,32 @@ def check(engine: Engine, version: int) -> bool:
 
 
 def migrate(engine: Engine) -> tuple[int, int]:
-    """Make the schema, or bring it up to date, in one transaction; returns its version before and after.
+    """Make the schema or bring it up to date, in one transaction; return its version before and after.
 
-    A store that is up to date is only read, so that users without rights to alter it can use it. Raises StoreError.
+    A current store is only read, so users without rights to alter it can use it. Raises StoreError.
     """
     try:
         with engine.connect() as connection:
             found = version_of(connection)
-        if check(engine, found):
+        if is_current(engine, found):
             return found, found
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
             found = version_of(connection)
-            if not check(engine, found):
-                upgrade(connection, found)
+            if not is_current(engine, found):
+                upgrade_schema(connection, found)
             return found, tables.VERSION
     except SQLAlchemyError as error:
-        raise trouble(engine, error, "opened") from error
+        raise store_error(engine, error, "opened") from error
 
 
-def upgrade(connection: Connection, found: int) -> None:
-    """All steps from the version found to this program's."""
+def upgrade_schema(connection: Connection, found: int) -> None:
+    """Apply all steps from the version found to this program's."""
     if found == 0:
         tables.metadata.create_all(connection)
     elif found == 1:
-        rebuild(connection)
+        rebuild_tables(connection)
     else:
         for version in range(found, tables.VERSION):
             STEPS[version](connection)
@@ -92,8 +92,8 @@ def upgrade(connection: Connection, found: int) -> None:
     connection.execute(insert(tables.schema_version), {"version": tables.VERSION})
 
 
-def rebuild(connection: Connection) -> None:
-    """Version 1 to the newest: set its tables aside, put every run into new ones, drop what was set aside."""
+def rebuild_tables(connection: Connection) -> None:
+    """Lead version 1 to the newest: rename its tables, put every run into new ones, drop the old ones."""
     aside = ("rank", "evaluation", "phase", "run")
     for name in aside:
         for index in inspect(connection).get_indexes(name):
@@ -107,13 +107,13 @@ def rebuild(connection: Connection) -> None:
     tables.metadata.create_all(connection)
     numbers = list(connection.execute(text('SELECT id FROM "run_v1" ORDER BY id')).scalars())
     for start in range(0, len(numbers), 500):
-        put_in(connection, [old_record(connection, number) for number in numbers[start : start + 500]])
+        put_records(connection, [read_old_record(connection, number) for number in numbers[start : start + 500]])
     for name in aside:
         connection.execute(text(f'DROP TABLE "{name}_v1"'))
 
 
-def old_record(connection: Connection, number: int) -> RunRecord:
-    """A run of a version 1 store."""
+def read_old_record(connection: Connection, number: int) -> RunRecord:
+    """Return a run of a version 1 store."""
 
     def rows(name: str, column: str = "run_id") -> list[dict[str, Any]]:
         query = text(f'SELECT * FROM "{name}_v1" WHERE {column} = :number')

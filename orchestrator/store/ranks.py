@@ -1,4 +1,4 @@
-"""What is kept of every rank, in columns: 75,000 ranks are some arrays and one value in the store, not 75,000 rows."""
+"""The measurements of every rank, in columns: 75,000 ranks are a few arrays and one value in the store."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ STORED_MEASURES = {"throughput": "throughput", **{f"{part}_s": f"{stored_name(pa
 
 @dataclass(frozen=True)
 class RankTable(Sequence[Mapping[str, Any]]):
-    """Ranks 0 … R-1 of a run. As a sequence it yields one mapping a rank; ``column`` gives an array over the ranks.
+    """Ranks 0 … R-1 of a run. As a sequence it yields one mapping per rank; ``column`` returns an array over the ranks.
 
-    ``throughput`` is in samples/s; the times are sums over the run's steps, s. All are kept in float32, which is what
-    telemetry holds; what was not measured is NaN in a column and None in a mapping.
+    ``throughput`` is in samples/s; the times are sums over the run's steps, s. Measures are float32, as in telemetry. A
+    missing value is NaN in a column and None in a mapping.
     """
 
     texts: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
@@ -39,7 +39,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
         numbers: Mapping[str, npt.ArrayLike],
         measures: Mapping[str, npt.ArrayLike],
     ) -> RankTable:
-        """From one array or list a column; texts that repeat are kept once."""
+        """Return the table of one array or list per column. Repeated texts are stored once."""
         return cls(
             {name: factorize(texts[name]) for name in TEXTS},
             {name: np.asarray(numbers[name], np.int32) for name in WHOLE_NUMBERS},
@@ -48,7 +48,9 @@ class RankTable(Sequence[Mapping[str, Any]]):
 
     @classmethod
     def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> RankTable:
-        """From one mapping a rank, in any order; the key ``rank`` orders them. Measures may be missing."""
+        """Return the table of one mapping per rank, in any order; the key ``rank`` orders them. Measures may be
+        missing.
+        """
         ordered = sorted(rows, key=lambda row: int(row["rank"]))
         return cls.of(
             {name: [row[name] for row in ordered] for name in TEXTS},
@@ -71,7 +73,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
         row: dict[str, Any] = {"rank": index % len(self)}
         row |= {name: values[codes[index]] for name, (values, codes) in self.texts.items()}
         row |= {name: int(values[index]) for name, values in self.numbers.items()}
-        row |= {name: measured(float(values[index])) for name, values in self.measures.items()}
+        row |= {name: none_if_nan(float(values[index])) for name, values in self.measures.items()}
         return row
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -84,7 +86,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
     __hash__ = None  # type: ignore[assignment]
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """A column over the ranks, (R,): texts as str, places as int32, measures as float32."""
+        """Return a column over the ranks, (R,): texts as str, places as int32, measures as float32."""
         if name in self.texts:
             values, codes = self.texts[name]
             return np.array(values, np.str_)[codes] if values else np.array([], np.str_)
@@ -96,20 +98,22 @@ class RankTable(Sequence[Mapping[str, Any]]):
         return seconds if all(np.all(np.isfinite(values)) for values in seconds.values()) else None
 
     def by_host(self) -> list[dict[str, Any]]:
-        """One row a host: number of ranks, sum of their throughputs, means of their times; in order of first rank."""
+        """Return one row per host, in order of its first rank: number of ranks, sum of their throughputs, means of
+        their times.
+        """
         names, codes = self.texts["host"]
         counts = np.bincount(codes, minlength=len(names))
         sums = {name: np.bincount(codes, values, minlength=len(names)) for name, values in self.measures.items()}
         means = {name: (values if name == "throughput" else values / counts).tolist() for name, values in sums.items()}
         return [
-            {"host": host, "ranks": count, **{name: measured(means[name][number]) for name in MEASURES}}
+            {"host": host, "ranks": count, **{name: none_if_nan(means[name][number]) for name in MEASURES}}
             for number, (host, count) in enumerate(zip(names, counts.tolist(), strict=True))
         ]
 
     def pack(self) -> bytes:
-        """The table as the store keeps it: a line of JSON and the columns' bytes, little-endian.
+        """Return the table as the store keeps it: a line of JSON and the columns' bytes, little-endian.
 
-        Texts and places, which repeat, are deflated; measures, which do not, are left as they are.
+        Texts and places repeat and are deflated; measures are not.
         """
         places = [codes for _, codes in self.texts.values()] + list(self.numbers.values())
         repeating = zlib.compress(b"".join(np.ascontiguousarray(column, "<i4").tobytes() for column in places), 1)
@@ -120,7 +124,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
 
     @classmethod
     def unpack(cls, packed: bytes) -> RankTable:
-        """The inverse of ``pack``; raises ValueError for anything else."""
+        """Return the table that ``pack`` packed. Raises ValueError for anything else."""
         line, _, rest = bytes(packed).partition(b"\n")
         head = json.loads(line)
         ranks, deflated = int(head["ranks"]), int(head["deflated"])
@@ -137,7 +141,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
 
 
 def factorize(texts: Sequence[str | bytes] | npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Distinct texts in order of appearance, and for each text its number among them, (R,). Bytes are UTF-8."""
+    """Return the distinct texts in order of appearance, and each text's number among them, (R,). Bytes are UTF-8."""
     values = np.asarray(texts, object)
     # Neighbours mostly share their host and device: only where the text changes is it looked up.
     starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1]) if len(values) else np.zeros(0, int)
@@ -159,6 +163,6 @@ def row_of_stored(row: Mapping[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in row.items()}
 
 
-def measured(value: float) -> float | None:
-    """None for what was not measured."""
+def none_if_nan(value: float) -> float | None:
+    """Return the value, or None for NaN."""
     return None if value != value else value

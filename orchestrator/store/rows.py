@@ -1,4 +1,4 @@
-"""Runs as records, and records as rows within a transaction."""
+"""Records of runs, and their rows, written within a transaction."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from orchestrator.store import tables
 from orchestrator.store.ranks import RankTable, stored_row
 
 BATCH = 200
-"""Runs in one statement: well under the number of parameters that any database takes."""
+"""Runs in one statement. Their parameters are far fewer than any database's limit."""
 
 
 @dataclass
 class RunRecord:
-    """One run as the store keeps it: the run's own columns, and what belongs to it by rank, evaluation and phase.
+    """One run as the store keeps it: its own columns, and its ranks, evaluations and phases.
 
-    ``ranks`` yields one mapping a rank (see RankTable, which is what the store gives out); ``hosts`` the same by host.
+    ``ranks`` yields one mapping per rank; the store returns a RankTable.
     """
 
     run: dict[str, Any]
@@ -37,36 +37,36 @@ class RunRecord:
 
     @property
     def hosts(self) -> list[dict[str, Any]]:
-        """One row a host: ranks, sum of their throughputs (samples/s), means of their times (s)."""
+        """One row per host: ranks, sum of their throughputs (samples/s), means of their times (s)."""
         return self.table.by_host()
 
 
-def identity(run: Mapping[str, Any]) -> str:
-    """A run's natural key, the same wherever and however often it is collected."""
+def run_identity(run: Mapping[str, Any]) -> str:
+    """Return a run's natural key, which is the same wherever and however often the run is collected."""
     text = json.dumps([run["campaign"], run["run"], run["cluster"], float(run["created"])], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def finality(state: str) -> int:
-    """How much is known of a run in that state (tables.FINALITY)."""
+def finality_of(state: str) -> int:
+    """Return how much is known of a run in that state (tables.FINALITY)."""
     return tables.FINALITY.get(state, 2 if state in FINAL_STATES else 0)
 
 
 def row_of(record: RunRecord) -> dict[str, Any]:
-    """All columns of a run, what it lacks as NULL."""
-    run = {**record.run, "uid": identity(record.run), "finality": finality(record.run["state"])}
+    """Return all columns of a run; missing ones are NULL."""
+    run = {**record.run, "uid": run_identity(record.run), "finality": finality_of(record.run["state"])}
     # Runs from stores and exports of earlier versions name neither: their benchmarks had one of each.
     run["dataset_name"] = run.get("dataset_name") or run["benchmark"]
     run["method"] = run.get("method") or ONLY_METHOD
     return {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
 
 
-def put_in(connection: Connection, records: Iterable[RunRecord]) -> int:
-    """Insert runs, or replace what is stored of them unless that is better known; returns how many were written.
+def put_records(connection: Connection, records: Iterable[RunRecord]) -> int:
+    """Insert runs, or replace stored ones unless more is known of those; return how many were written.
 
-    Raises IntegrityError if another process inserted one of them meanwhile: the caller begins again.
+    Raises IntegrityError if another process inserted one of them meanwhile. The caller then begins again.
     """
-    rows = {identity(record.run): (row_of(record), record) for record in records}
+    rows = {run_identity(record.run): (row_of(record), record) for record in records}
     written = 0
     # In order of their keys, so that two processes never wait for each other.
     uids = sorted(rows)
@@ -76,7 +76,7 @@ def put_in(connection: Connection, records: Iterable[RunRecord]) -> int:
 
 
 def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], RunRecord]]) -> int:
-    """The same for at most BATCH runs."""
+    """Write at most BATCH runs, given by key as (row, record); return how many were written."""
     runs = tables.runs
     columns = (runs.c.uid, runs.c.id, runs.c.attempts, runs.c.finality)
     known = select(*columns).where(runs.c.uid.in_(list(rows))).order_by(runs.c.uid)
@@ -108,7 +108,7 @@ def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], R
 
 
 def children_of(record: RunRecord, table: Table) -> list[dict[str, Any]]:
-    """Rows of a child table, without the run's number."""
+    """Return the record's rows of a child table, without the run's number."""
     if table is tables.rank_summaries:
         return [{"packed": record.table.pack()}] if len(record.ranks) else []
     found = {

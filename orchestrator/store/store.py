@@ -1,4 +1,4 @@
-"""Putting runs into the store and getting them out."""
+"""Writes runs into the store and reads them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
-from orchestrator.store.engine import StoreError, open_engine, trouble
+from orchestrator.store.engine import StoreError, open_engine, store_error
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import RankTable, row_of_stored
-from orchestrator.store.rows import BATCH, RunRecord, put_in
+from orchestrator.store.rows import BATCH, RunRecord, put_records
 
 __all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
 
 COLLISIONS = 20
-"""Times that a transaction is begun again because other collectors inserted the same runs meanwhile."""
+"""How often a transaction is begun again because other collectors inserted the same runs meanwhile."""
 
 
 def default_url(results: Path) -> str:
-    """The embedded store of a results folder."""
+    """Return the URL of the embedded store of a results folder."""
     return f"sqlite:///{results / 'store.sqlite'}"
 
 
 class Store:
-    """A store by its SQLAlchemy URL. The schema (see tables.py) is made, or an older one migrated, on opening."""
+    """A store, by its SQLAlchemy URL. Opening it makes the schema (see tables.py) or migrates an older one."""
 
     def __init__(self, url: str) -> None:
         """Raises StoreError, also for a schema newer than this program's."""
@@ -42,37 +42,37 @@ class Store:
     # --- in --------------------------------------------------------------------------------------------------------
 
     def put(self, record: RunRecord) -> None:
-        """Insert a run or replace what is stored of it, in one transaction. Raises StoreError."""
+        """Insert a run or replace the stored one, in one transaction. Raises StoreError."""
         self.put_all([record])
 
     def put_all(self, records: Sequence[RunRecord]) -> int:
-        """The same for many runs, all or none; returns how many were written.
+        """Insert many runs or replace stored ones, all or none; return how many were written.
 
-        A row of more attempts, or of the same number and a better known end, is kept: a copy of a run's folder made
-        before its end never undoes the end. Raises StoreError.
+        A stored row with more attempts is kept, and so is one with as many attempts and a better known end. A copy of a
+        run's folder made before the end therefore never undoes the end. Raises StoreError.
         """
         for attempt in range(COLLISIONS):
             try:
                 with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
-                    return put_in(connection, records)
+                    return put_records(connection, records)
             except IntegrityError as error:
                 # Another collector inserted one of the runs at the same time: now it can be replaced.
                 if attempt == COLLISIONS - 1:
-                    raise trouble(self.engine, error, "written") from error
+                    raise store_error(self.engine, error, "written") from error
             except SQLAlchemyError as error:
-                raise trouble(self.engine, error, "written") from error
+                raise store_error(self.engine, error, "written") from error
         raise AssertionError("unreachable")
 
     # --- out -------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for queries; the database's errors become StoreErrors."""
+        """Return a connection for queries, within the context. The database's errors become StoreErrors."""
         try:
             with self.engine.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise trouble(self.engine, error, "read") from error
+            raise store_error(self.engine, error, "read") from error
 
     def count(self) -> int:
         """Number of runs in the store."""
@@ -87,20 +87,20 @@ class Store:
             return list(connection.execute(query).scalars())
 
     def campaign(self, name: str) -> list[RunRecord]:
-        """All runs of a campaign, by benchmark, data set, method, recipe, communicator, node count and repeat."""
+        """Return all runs of a campaign, ordered by benchmark, recipe, communicator, node count and repeat."""
         runs = tables.runs
         names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
         order = [runs.c[name] for name in names]
         with self.reading() as connection:
-            return fetch(connection, select(runs).where(runs.c.campaign == name).order_by(*order))
+            return fetch_records(connection, select(runs).where(runs.c.campaign == name).order_by(*order))
 
     def records(self) -> Iterator[list[RunRecord]]:
-        """All runs in batches, in the order in which they came."""
+        """Yield all runs in batches, in the order of their insertion."""
         runs = tables.runs
         last = 0
         while True:
             with self.reading() as connection:
-                batch = fetch(connection, select(runs).where(runs.c.id > last).order_by(runs.c.id).limit(BATCH))
+                batch = fetch_records(connection, select(runs).where(runs.c.id > last).order_by(runs.c.id).limit(BATCH))
             if not batch:
                 return
             last = batch[-1].run["id"]
@@ -118,15 +118,16 @@ class Store:
         dataset: str | None = None,
         method: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Runs over time, oldest first: one mapping a run with ``columns``, of which "created" is one, and ``week``.
+        """Return runs, oldest first: one mapping per run with ``columns``, of which "created" must be one, and
+        ``week``.
 
-        ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, seconds
-        since the epoch; ``states`` None means all, ``campaigns`` names some. Nothing given selects all.
+        ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, in seconds
+        since the epoch. ``states`` None means all states. Without any argument all completed runs are returned.
         """
         runs = tables.runs
         chosen = ((runs.c.dataset_name, dataset), (runs.c.method, method))
         query = select(*(runs.c[name] for name in columns)).order_by(runs.c.created, runs.c.id)
-        query = narrowed(query, benchmark, cluster, since, until, states)
+        query = narrow_query(query, benchmark, cluster, since, until, states)
         query = query.where(*(column == name for column, name in chosen if name is not None))
         if campaigns is not None:
             query = query.where(runs.c.campaign.in_(list(campaigns)))
@@ -138,7 +139,7 @@ class Store:
         for row in rows:
             day = int(row["created"] // 86400)
             if day not in weeks:
-                weeks[day] = week(row["created"])
+                weeks[day] = iso_week(row["created"])
             row["week"] = weeks[day]
         return rows
 
@@ -149,22 +150,22 @@ class Store:
         since: float | None = None,
         until: float | None = None,
     ) -> list[dict[str, Any]]:
-        """Completed runs by host, oldest first: one mapping a (run, host).
+        """Return completed runs by host, oldest first: one mapping per (run, host).
 
-        Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (its ranks), throughput (sum
-        over them, samples/s), total_s, data_s, compute_s, waiting_s (means over them of sums over the steps).
+        Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (of the host), throughput
+        (their sum, samples/s), total_s, data_s, compute_s, communicate_s (means over the ranks of sums over the steps).
         """
         runs, hosts = tables.runs, tables.hosts
         names = ("campaign", "run", "benchmark", "cluster", "comm", "recipe", "nodes", "created")
         own = [column for column in hosts.columns if column.name != "run_id"]
         query = select(*(runs.c[name] for name in names), *own).join(hosts, hosts.c.run_id == runs.c.id)
-        query = narrowed(query, benchmark, cluster, since, until, ("completed",))
+        query = narrow_query(query, benchmark, cluster, since, until, ("completed",))
         with self.reading() as connection:
             found = connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()
             return [row_of_stored(dict(row)) for row in found]
 
 
-def narrowed(
+def narrow_query(
     query: Select[Any],
     benchmark: str | None,
     cluster: str | None,
@@ -172,7 +173,7 @@ def narrowed(
     until: float | None,
     states: Sequence[str] | None,
 ) -> Select[Any]:
-    """A query over runs, narrowed to what is given."""
+    """Return the query over runs, restricted to the arguments that are not None."""
     runs = tables.runs
     if benchmark is not None:
         query = query.where(runs.c.benchmark == benchmark)
@@ -185,12 +186,12 @@ def narrowed(
     return query if states is None else query.where(runs.c.state.in_(list(states)))
 
 
-def fetch(connection: Connection, query: Select[Any]) -> list[RunRecord]:
-    """Whole records of the runs that a query selects."""
+def fetch_records(connection: Connection, query: Select[Any]) -> list[RunRecord]:
+    """Return the whole records of the runs that a query selects."""
     found = [dict(row) for row in connection.execute(query).mappings()]
     numbers = [row["id"] for row in found]
     packed, evaluations, phases = (
-        children(connection, table, numbers) for table in (tables.rank_summaries, tables.evaluations, tables.phases)
+        child_rows(connection, table, numbers) for table in (tables.rank_summaries, tables.evaluations, tables.phases)
     )
     records = []
     for row in found:
@@ -200,8 +201,8 @@ def fetch(connection: Connection, query: Select[Any]) -> list[RunRecord]:
     return records
 
 
-def children(connection: Connection, table: Any, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Rows of a child table by the number of the run that they belong to."""
+def child_rows(connection: Connection, table: Any, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return rows of a child table, by the number of their run."""
     rows: dict[int, list[dict[str, Any]]] = {}
     for start in range(0, len(numbers), BATCH):
         within = table.c.run_id.in_(list(numbers[start : start + BATCH]))
@@ -211,12 +212,12 @@ def children(connection: Connection, table: Any, numbers: Sequence[int]) -> dict
     return rows
 
 
-def week(seconds: float) -> str:
-    """The ISO week of a moment, UTC: "2026-W07"."""
+def iso_week(seconds: float) -> str:
+    """Return the ISO week of a moment, UTC: "2026-W07"."""
     year, number, _ = datetime.fromtimestamp(seconds, timezone.utc).isocalendar()
     return f"{year}-W{number:02d}"
 
 
 def manifest_text(document: Mapping[str, Any]) -> str:
-    """A document as the store keeps it: without the values of what looks like a secret."""
+    """Return a document as the store keeps it, without the values of keys that look like secrets."""
     return json.dumps(redact(document), sort_keys=True, ensure_ascii=False)

@@ -40,7 +40,7 @@ from sqlalchemy import (
 from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name
 
 VERSION = 4
-"""The version of the schema that this program reads and writes; migrations.py leads to it."""
+"""The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
 """How much is known of a run in that state. Other final states count 2, states of a run in flight 0."""
@@ -104,7 +104,9 @@ runs = Table(
 
 
 def child(name: str, *columns: Column[Any]) -> Table:
-    """A table whose rows belong to a run and go with it; the first column after ``run_id`` completes its key."""
+    """Return a table whose rows belong to a run and are deleted with it. The first column after ``run_id`` completes
+    its key.
+    """
     return Table(
         name,
         metadata,

@@ -1,4 +1,4 @@
-"""Whole stores to and from another store or a Parquet file, in batches; doing it again changes nothing."""
+"""Copies whole stores to and from another store or a Parquet file, in batches. A second copy changes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
 
 READABLE = range(2, tables.VERSION + 1)
-"""Versions whose exports can be read: columns that they lack are empty."""
+"""Versions whose exports can be read. Columns that they lack are empty."""
 
 
 def is_parquet(place: str) -> bool:
@@ -22,17 +22,17 @@ def is_parquet(place: str) -> bool:
 
 
 def url_of(place: str) -> str:
-    """The URL of a place given as one or as a SQLite file."""
+    """Return the URL of a place, which may be a URL or a SQLite file."""
     return place if "://" in place else f"sqlite:///{Path(place).resolve()}"
 
 
-def copy(source: Store, target: Store) -> int:
-    """Put every run of a store into another; returns how many were written."""
+def copy_store(source: Store, target: Store) -> int:
+    """Put every run of a store into another; return how many were written."""
     return sum(target.put_all(batch) for batch in source.records())
 
 
-def parquet() -> Any:
-    """pyarrow; raises StoreError saying how to get it."""
+def import_pyarrow() -> Any:
+    """Return pyarrow. Raises StoreError, with the remedy, if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -41,8 +41,8 @@ def parquet() -> Any:
     return pyarrow
 
 
-def flat(record: RunRecord) -> dict[str, Any]:
-    """A run as one row with nested lists."""
+def flat_row(record: RunRecord) -> dict[str, Any]:
+    """Return a run as one row with nested lists."""
     columns = {column.name: record.run[column.name] for column in tables.runs.columns if column.name != "id"}
     lists = {
         "ranks_list": [stored_row(rank) for rank in record.ranks],
@@ -53,7 +53,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
 
 
 def arrow_schema(arrow: Any) -> Any:
-    """One row a run: the columns of the table ``run`` and what belongs to it as lists of structs."""
+    """Return the schema of one row per run: the columns of the table ``run``, and lists of structs for its children."""
     kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string(), bool: arrow.bool_()}
     columns = [(column.name, kinds[column.type.python_type]) for column in tables.runs.columns if column.name != "id"]
     whole, number, text = arrow.int64(), arrow.float64(), arrow.string()
@@ -66,13 +66,13 @@ def arrow_schema(arrow: Any) -> Any:
 
 
 def write_parquet(source: Store, path: Path) -> int:
-    """Write every run, by rename; returns how many. Raises StoreError."""
-    arrow = parquet()
+    """Write every run, by rename; return how many. Raises StoreError."""
+    arrow = import_pyarrow()
     schema, staged, count = arrow_schema(arrow), path.with_name(f".{path.name}.partial"), 0
     try:
         with arrow.parquet.ParquetWriter(staged, schema) as writer:
             for batch in source.records():
-                writer.write_table(arrow.Table.from_pylist([flat(record) for record in batch], schema))
+                writer.write_table(arrow.Table.from_pylist([flat_row(record) for record in batch], schema))
                 count += len(batch)
         staged.replace(path)
     except OSError as error:
@@ -82,8 +82,8 @@ def write_parquet(source: Store, path: Path) -> int:
 
 
 def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
-    """The runs of a file that ``write_parquet`` made, in batches. Raises StoreError."""
-    arrow = parquet()
+    """Yield the runs of a file that ``write_parquet`` wrote, in batches. Raises StoreError."""
+    arrow = import_pyarrow()
     try:
         file = arrow.parquet.ParquetFile(path)
         version = (file.schema_arrow.metadata or {}).get(b"orchestrator.store")

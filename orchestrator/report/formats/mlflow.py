@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.config.redaction import hide
 from orchestrator.errors import UsageError
 from orchestrator.report.formats import Report
-from orchestrator.store.rows import identity
+from orchestrator.store.rows import run_identity
 
 SECONDS = 30
 BATCH = 900
@@ -121,7 +121,7 @@ def send(
     phases: Sequence[Mapping[str, Any]],
 ) -> bool:
     """Make the run there unless it is there as it is here; returns whether it was made."""
-    key = identity(run)
+    key = run_identity(run)
     query = {"experiment_ids": [experiment], "filter": f"tags.`orchestrator.key` = '{key}'", "max_results": 10}
     for found in server.call("POST", "runs/search", query).get("runs", []):
         tags = {tag["key"]: tag["value"] for tag in found["data"].get("tags", [])}

@@ -12,9 +12,9 @@ from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, ran
 
 def write(reports: Sequence[Report], place: Path) -> str:
     """All tables into a folder. Raises StoreError without pyarrow."""
-    from orchestrator.store.transfer import parquet
+    from orchestrator.store.transfer import import_pyarrow
 
-    arrow = parquet()
+    arrow = import_pyarrow()
     place.mkdir(parents=True, exist_ok=True)
     written = []
     tables = (

@@ -111,8 +111,8 @@ def test_export_and_import_return_the_same_runs(url: str, tmp_path: Path, name: 
                 back.put_all(batch)
     else:
         middle = Store(transfer.url_of(str(tmp_path / name)))
-        transfer.copy(store, middle)
-        transfer.copy(middle, back)
+        transfer.copy_store(store, middle)
+        transfer.copy_store(middle, back)
     assert back.campaign("c") == store.campaign("c")
 
 
