@@ -22,7 +22,7 @@ from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, l
 from orchestrator.acceptance.record import Record
 from orchestrator.analysis.fleet import bus_bandwidth, node_rates, relative_to_others
 from orchestrator.records import read_json
-from orchestrator.report.html.folder import Folder, Table, moment
+from orchestrator.report.html.folder import Folder, Table, time_text
 from orchestrator.report.html.plots import acceptance as plots
 from orchestrator.report.html.plots.figure import Plot
 from orchestrator.report.tables.text import short, with_interval
@@ -45,7 +45,7 @@ def write_page(record: Record, document: Mapping[str, Any]) -> Path:
     return Folder(record.path).page(
         "index", "acceptance.html", drawn,
         title=f"Acceptance of {document['cluster']}: {document['outcome']}",
-        facts=[f"suite {document['suite']}", document["name"], moment(document["started"])],
+        facts=[f"suite {document['suite']}", document["name"], time_text(document["started"])],
         answer=verdict_headline(document),
         tiles_of=tile_entries(document), reasons=reason_entries(document),
         contents=[*contents, ("record", "Record")],
@@ -98,7 +98,7 @@ def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -
 
 def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> list[Plot | None]:
     """Return the page's plots, None for one without data."""
-    drawn = [plots.margins(document["checks"], [check_title(check) for check in document["checks"]])]
+    drawn = [plots.plot_margins(document["checks"], [check_title(check) for check in document["checks"]])]
     if not probes:
         return drawn
     hosts = shown_hosts(document)
@@ -111,7 +111,7 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
         kept = {host: values[host] for host in hosts if values.get(host)}
         if kept:
             ratios[quantity] = kept
-    drawn.append(plots.nodes(ratios))
+    drawn.append(plots.plot_nodes(ratios))
     last = max(probes, key=lambda run: (run.nodes, run.created))
     for size in last.settings["probe"]["pair_sizes"]:
         rates = {
@@ -120,8 +120,8 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
             for pair, values in pairs_of(last, size).items()
         }
         members = [host for host in hosts if host in last.node_hosts]
-        drawn.append(plots.pairs(members, rates, size, "busbw, GB/s", str(size)))
-    drawn.append(plots.messages(message_rows(last), len(last.hosts)))
+        drawn.append(plots.plot_pairs(members, rates, size, "busbw, GB/s", str(size)))
+    drawn.append(plots.plot_messages(message_rows(last), len(last.hosts)))
     return drawn
 
 

@@ -1,4 +1,4 @@
-"""The forms that a report leaves the program in: one table, and one suite of tests for all of them."""
+"""The table of report formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One campaign: the document that every form is made from, and the stored runs for what it leaves out."""
+    """One campaign: its document, from which every format is made, and its stored runs, for what the document leaves
+    out.
+    """
 
     campaign: str
     document: ReportDocument
@@ -23,11 +25,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Format:
-    """A form. Its module has ``render(reports) -> str``, or ``write(reports, place) -> str`` that returns what to say,
-    or both; each takes reports of one or more campaigns, newest first, and raises UsageError.
+    """A format. Its module has ``render(reports) -> str``, ``write(reports, place) -> str``, or both.
 
-    ``place`` is what -o names: "text" goes to stdout or a file, "folder" and "address" have to be named, "either" is
-    text without -o and a folder with it.
+    Each takes reports of one or more campaigns, newest first, and raises UsageError; ``write`` returns the message to
+    print. ``place`` is the meaning of -o: "text" goes to stdout or a file; "folder" and "address" must be given;
+    "either" is text without -o and a folder with it.
     """
 
     place: str
@@ -40,7 +42,7 @@ class Format:
         return self.place in ("text", "either")
 
     def function(self, name: str) -> Callable[..., str]:
-        """``render`` or ``write``; the module is imported now, since it may be slow."""
+        """Return ``render`` or ``write``. The module is imported at the call, since it may be slow."""
         found: Callable[..., str] = getattr(importlib.import_module(f"orchestrator.report.formats.{self.module}"), name)
         return found
 

@@ -1,4 +1,4 @@
-"""Pages; see orchestrator.report.html."""
+"""HTML pages; see orchestrator.report.html."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.report.formats import Report
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """A campaign's pages into the folder; of several campaigns each gets a folder of its own."""
+    """Write a campaign's pages into the folder. Each of several campaigns gets a folder within it."""
     from orchestrator.report.html.campaign import write_campaign
     from orchestrator.report.html.folder import page_name
 

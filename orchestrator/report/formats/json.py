@@ -1,4 +1,4 @@
-"""The report's document itself."""
+"""The report's document itself, as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.report.formats import Report
 
 
 def render(reports: Sequence[Report]) -> str:
-    """The document of one campaign; of several, one document that holds theirs."""
+    """Return the document of one campaign, or one document that holds those of several."""
     documents = [report.document for report in reports]
     whole = documents[0] if len(documents) == 1 else {"schema": "orchestrator.reports/1", "reports": documents}
     return json.dumps(whole, indent=1) + "\n"

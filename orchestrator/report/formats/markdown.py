@@ -1,4 +1,4 @@
-"""A campaign as text for a ticket: GitHub's and GitLab's Markdown, and readable as it stands."""
+"""A campaign as text for a ticket: the Markdown of GitHub and GitLab, also readable as it is."""
 
 from __future__ import annotations
 
@@ -9,92 +9,103 @@ from typing import Any
 from orchestrator.report import matrix
 from orchestrator.report.entries import MatrixEntry, ReportDocument, RunEntry, ScaleEntry, ScalingEntry
 from orchestrator.report.formats import Report
-from orchestrator.report.tables.text import accuracy_time, headline, quality, short, subject_words, with_interval
+from orchestrator.report.tables.text import (
+    accuracy_time_text,
+    headline,
+    quality_text,
+    short,
+    subject_words,
+    with_interval,
+)
 
 MOST_SLOW = 10
-"""Slow hosts and ranks that a ticket names."""
+"""Most slow hosts and ranks that a ticket names."""
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&!])")
 
 
-def plain(text: Any) -> str:
-    """Text from outside that stays text: no markup, no mention, no link, on one line."""
+def escape_markup(text: Any) -> str:
+    """Return the text in one line, without markup, mentions and links."""
     return SPECIAL.sub(r"\\\1", " ".join(str(text).split())).replace("://", ":\u200b//")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
-    """Lines of a table whose cells are Markdown already."""
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Return the lines of a table whose cells are Markdown."""
     marks = ["---:" if column in right else "---" for column in columns]
     return [f"| {' | '.join(line)} |" for line in (columns, marks, *rows)] + [""]
 
 
 def render(reports: Sequence[Report]) -> str:
-    """One section a campaign."""
-    return "\n".join(line for report in reports for line in section(report.document))
+    """Return one section for each campaign."""
+    return "\n".join(line for report in reports for line in section_lines(report.document))
 
 
-def section(document: ReportDocument) -> list[str]:
-    """Headline, runs, why any failed, repeats taken together, efficiencies, who is slow."""
-    lines = [f"## Campaign {plain(document['campaign'])}", "", plain(headline(document)), ""]
+def section_lines(document: ReportDocument) -> list[str]:
+    """Return headline, runs, causes of failures, repeats, efficiencies and slow hosts."""
+    lines = [f"## Campaign {escape_markup(document['campaign'])}", "", escape_markup(headline(document)), ""]
     numbers = ("nodes", "ranks", "samples/s", "n", "efficiency")
     columns = ["run", "state", "nodes", "ranks", "samples/s", "quality", "time to accuracy", "data"]
-    lines += table(columns, [run_line(run) for run in document["runs"]], numbers)
+    lines += table_lines(columns, [run_cells(run) for run in document["runs"]], numbers)
     causes = [run for run in document["runs"] if run["cause"]]
-    lines += [f"- {plain(run['run'])}: {run['state']}: {plain(run['cause'])}" for run in causes]
+    lines += [f"- {escape_markup(run['run'])}: {run['state']}: {escape_markup(run['cause'])}" for run in causes]
     lines += [""] if causes else []
     for entry in matrix.shown(document["matrix"]):
         lines += matrix_lines(entry)
     if any(entry["n"] > 1 for entry in document["scales"]):
         columns = ["benchmark", "recipe", "nodes", "n", "samples/s, median [95 %]", "time to accuracy", "reached"]
         lines += ["Repeats:", ""]
-        lines += table(columns, [scale_line(entry) for entry in document["scales"]], numbers)
+        lines += table_lines(columns, [scale_cells(entry) for entry in document["scales"]], numbers)
     if document["scaling"]:
         columns = ["benchmark", "mode", "comm", "recipe", "nodes", "efficiency", "95 % interval", "n", "base"]
         lines += ["Scaling, warm throughput per node relative to the base:", ""]
-        lines += table(columns, [scaling_line(entry) for entry in document["scaling"]], numbers)
+        lines += table_lines(columns, [scaling_cells(entry) for entry in document["scaling"]], numbers)
     slow = dict.fromkeys(item["text"] for item in [*document["slow_hosts"], *document["stragglers"]])
-    lines += [f"- {plain(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
+    lines += [f"- {escape_markup(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
     return lines
 
 
 def matrix_lines(entry: MatrixEntry) -> list[str]:
     """Data sets × methods: a title, the table, where published values are from."""
     rows = [
-        [plain(line.dataset), plain(line.quantity), *(matrix_field(field) for field in line.fields)]
+        [escape_markup(line.dataset), escape_markup(line.quantity), *(matrix_field(field) for field in line.fields)]
         for line in matrix.grid_of(entry)
     ]
-    methods = [plain(method) for method in entry["methods"]]
-    lines = [f"Matrix of {plain(matrix.title_of(entry))}: {matrix.NOTE}.", ""]
-    lines += table(["data set", "metric", *methods], rows, methods)
-    sources = [f"- {plain(sentence)}" for sentence in matrix.sources_of(entry)]
+    methods = [escape_markup(method) for method in entry["methods"]]
+    lines = [f"Matrix of {escape_markup(matrix.title_of(entry))}: {matrix.NOTE}.", ""]
+    lines += table_lines(["data set", "metric", *methods], rows, methods)
+    sources = [f"- {escape_markup(sentence)}" for sentence in matrix.sources_of(entry)]
     return [*lines, *sources, *([""] if sources else [])]
 
 
 def matrix_field(field: matrix.Field) -> str:
     """A field, the best in bold, with what is published beside it."""
-    text = f"**{plain(field.text)}**" if field.best else plain(field.text)
-    return text + (f" (published {plain(field.published)})" if field.published else "")
+    text = f"**{escape_markup(field.text)}**" if field.best else escape_markup(field.text)
+    return text + (f" (published {escape_markup(field.published)})" if field.published else "")
 
 
-def run_line(run: RunEntry) -> list[str]:
-    """Cells of a run."""
+def run_cells(run: RunEntry) -> list[str]:
+    """Return the cells of a run."""
     data = run["dataset"]
     words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"]), short(run["throughput"]["run"])]
-    words += [quality(run), accuracy_time(run), f"{data['name']}, {data['source']}" if data["source"] else "–"]
-    return [plain(word) for word in words]
+    words += [
+        quality_text(run),
+        accuracy_time_text(run),
+        f"{data['name']}, {data['source']}" if data["source"] else "–",
+    ]
+    return [escape_markup(word) for word in words]
 
 
-def scale_line(entry: ScaleEntry) -> list[str]:
-    """Cells of the repeats at one scale."""
+def scale_cells(entry: ScaleEntry) -> list[str]:
+    """Return the cells of the repeats at one scale."""
     rate, time = entry["throughput"], entry["time_to_accuracy"]
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
     words = [" ".join(subject_words(entry)), entry["recipe"], str(entry["nodes"]), str(entry["n"])]
     words += [with_interval(rate["median"], rate["interval"]), mean, f"{time['reached']} of {time['n']}"]
-    return [plain(word) for word in words]
+    return [escape_markup(word) for word in words]
 
 
-def scaling_line(entry: ScalingEntry) -> list[str]:
-    """Cells of an efficiency."""
+def scaling_cells(entry: ScalingEntry) -> list[str]:
+    """Return the cells of an efficiency."""
     span = entry["interval"]
     words = [" ".join(subject_words(entry)), entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]
     words += [f"{entry['efficiency']:.3f}", f"{span[0]:.3f} to {span[1]:.3f}" if span else "–", str(entry["n"])]
-    return [plain(word) for word in [*words, str(entry["base_nodes"])]]
+    return [escape_markup(word) for word in [*words, str(entry["base_nodes"])]]

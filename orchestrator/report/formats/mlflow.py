@@ -1,8 +1,8 @@
-"""Runs of an MLflow tracking server, by its REST API (2.0): an experiment a campaign, a run a run.
+"""Sends runs to an MLflow tracking server by its REST API (2.0): an experiment for each campaign.
 
-Nothing of MLflow has to be installed here. Exporting again changes nothing: a run is known by its key in the store, and
-one that has meanwhile ended otherwise takes its place. MLflow's own variables MLFLOW_TRACKING_TOKEN, or
-MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, are honoured.
+MLflow need not be installed here. A second export changes nothing: a run is identified by its key in the store, and
+replaced if its end has changed. MLflow's variables MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
+MLFLOW_TRACKING_PASSWORD, are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS = 30
 BATCH = 900
 """Metrics in one request; the server takes 1000 entities."""
 LONGEST = 500
-"""Characters of a parameter that every version of the server takes."""
+"""Characters of a parameter that every version of the server accepts."""
 STATUS = {"completed": "FINISHED", "cancelled": "KILLED"}
 PARAMETERS = (
     "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed", "stopped",
@@ -36,7 +36,7 @@ METRICS = ("throughput", "throughput_cold", "throughput_warm", "time_to_accuracy
 
 
 class Server:
-    """A tracking server by its URL. Raises UsageError for what is no URL, cannot be reached or refuses."""
+    """A tracking server, by its URL. Raises UsageError if that is no URL, cannot be reached or refuses."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
@@ -44,7 +44,7 @@ class Server:
             raise UsageError(f"-o {address}: not an MLflow server; give its URL, such as http://host:5000")
 
     def call(self, method: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """One request; returns the answer's document."""
+        """Send one request and return the answer's document."""
         address = f"{self.address}/api/2.0/mlflow/{path}"
         body = None
         if method == "GET":
@@ -63,7 +63,7 @@ class Server:
             raise UsageError(f"the MLflow server {hide(self.address)} does not answer: {reason}") from error
 
     def experiment(self, name: str) -> str:
-        """The id of an experiment, made if there is none."""
+        """Return the id of an experiment, which is created if it does not exist."""
         try:
             return str(self.call("POST", "experiments/create", {"name": name})["experiment_id"])
         except Refusal as refusal:
@@ -78,7 +78,7 @@ class Server:
 
 
 class Refusal(UsageError):
-    """The server answered with an error; ``code`` is MLflow's word for it."""
+    """The server answered with an error; ``code`` is MLflow's error code."""
 
     def __init__(self, address: str, path: str, error: urllib.error.HTTPError) -> None:
         try:
@@ -91,7 +91,7 @@ class Refusal(UsageError):
 
 
 def credentials() -> dict[str, str]:
-    """Headers from MLflow's environment variables."""
+    """Return the authorisation header from MLflow's environment variables."""
     token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
     if token:
         return {"Authorization": f"Bearer {token}"}
@@ -102,25 +102,25 @@ def credentials() -> dict[str, str]:
 
 
 def write(reports: Sequence[Report], place: str) -> str:
-    """Send every run; returns how many were new."""
+    """Send every run; return a message with the number of new ones."""
     server = Server(place)
     made = total = 0
     for report in reports:
         experiment = server.experiment(report.campaign)
         for record in report.records:
-            made += send(server, experiment, record.run, record.evaluations, record.phases)
+            made += send_run(server, experiment, record.run, record.evaluations, record.phases)
             total += 1
     return f"{hide(server.address)}: {total} runs, {made} of them new"
 
 
-def send(
+def send_run(
     server: Server,
     experiment: str,
     run: Mapping[str, Any],
     evaluations: Sequence[Mapping[str, Any]],
     phases: Sequence[Mapping[str, Any]],
 ) -> bool:
-    """Make the run there unless it is there as it is here; returns whether it was made."""
+    """Create the run on the server unless an equal one is there; return whether it was created."""
     key = run_identity(run)
     query = {"experiment_ids": [experiment], "filter": f"tags.`orchestrator.key` = '{key}'", "max_results": 10}
     for found in server.call("POST", "runs/search", query).get("runs", []):
@@ -139,12 +139,12 @@ def send(
     made = server.call(
         "POST",
         "runs/create",
-        {"experiment_id": experiment, "run_name": run["run"], "start_time": begun, "tags": pairs(tags)},
+        {"experiment_id": experiment, "run_name": run["run"], "start_time": begun, "tags": key_value_pairs(tags)},
     )
     number = made["run"]["info"]["run_id"]
     parameters = {name: str(run[name])[:LONGEST] for name in PARAMETERS if run.get(name) is not None}
-    server.call("POST", "runs/log-batch", {"run_id": number, "params": pairs(parameters)})
-    values = list(metrics(run, evaluations, phases, ended))
+    server.call("POST", "runs/log-batch", {"run_id": number, "params": key_value_pairs(parameters)})
+    values = list(metric_entries(run, evaluations, phases, ended))
     for start in range(0, len(values), BATCH):
         server.call("POST", "runs/log-batch", {"run_id": number, "metrics": values[start : start + BATCH]})
     status = STATUS.get(run["state"], "FAILED")
@@ -152,13 +152,13 @@ def send(
     return True
 
 
-def metrics(
+def metric_entries(
     run: Mapping[str, Any],
     evaluations: Sequence[Mapping[str, Any]],
     phases: Sequence[Mapping[str, Any]],
     ended: int,
 ) -> Iterator[dict[str, Any]]:
-    """Throughputs (samples/s), time to accuracy and phases (s), and quality by epoch with the seconds that it took."""
+    """Yield throughputs (samples/s), time to accuracy and phases (s), and quality by epoch with its time (s)."""
     for name in METRICS:
         if run.get(name) is not None:
             yield {"key": name, "value": run[name], "timestamp": ended, "step": 0}
@@ -172,11 +172,11 @@ def metrics(
         yield {"key": "seconds", "value": row["seconds"], **step}
 
 
-def pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """MLflow's form of a mapping."""
+def key_value_pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return a mapping in MLflow's form."""
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
 def milliseconds(seconds: float) -> int:
-    """Of the epoch, as MLflow counts them."""
+    """Return seconds since the epoch as MLflow's milliseconds."""
     return int(1000 * seconds)

@@ -33,7 +33,7 @@ TO_FILL = (
     "accelerator_on-chip_memories", "accelerator_memory_configuration", "accelerator_memory_capacity",
     "accelerator_interconnect", "accelerator_interconnect_topology", "cooling", "hw_notes",
 )  # fmt: skip
-"""Fields of a system description that no run can know, or that it may not have been told."""
+"""Fields of a system description that are not recorded with runs."""
 
 README = """# {submitter}: results of the SciML benchmarks in the form of an MLPerf HPC submission
 
@@ -52,13 +52,13 @@ STANDIN = (
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """The folder. Raises UsageError where no run has a log that can be submitted."""
+    """Write the submission's folder; return its path. Raises UsageError if no run has a log to submit."""
     submitter = place.resolve().name
     groups: dict[tuple[str, str], list[RunRecord]] = {}
     left_out = []
     for report in reports:
         for record in report.records:
-            reason = unfit(record)
+            reason = reason_left_out(record)
             if reason:
                 left_out.append(f"- {record.run['run']}: {reason}")
             else:
@@ -69,12 +69,12 @@ def write(reports: Sequence[Report], place: Path) -> str:
         results = place / "results" / system / "strong" / benchmark
         results.mkdir(parents=True, exist_ok=True)
         for number, record in enumerate(records):
-            write_text(results / f"result_{number}.txt", submitted(record, submitter))
+            write_text(results / f"result_{number}.txt", submission_log(record, submitter))
         code = place / "benchmarks" / benchmark / "implementations" / system
         code.mkdir(parents=True, exist_ok=True)
         write_json(code / "manifest.json", json.loads(records[0].run["manifest"]))
         (place / "systems").mkdir(exist_ok=True)
-        write_json(place / "systems" / f"{system}.json", description(records[0], submitter, system))
+        write_json(place / "systems" / f"{system}.json", system_description(records[0], submitter, system))
     stand_in = any(record.run["dataset_source"] != "real" for records in groups.values() for record in records)
     text = README.format(
         submitter=submitter,
@@ -87,12 +87,12 @@ def write(reports: Sequence[Report], place: Path) -> str:
 
 
 def log_of(record: RunRecord) -> Path:
-    """The log of a run's last attempt."""
+    """Return the path of the log of a run's last attempt."""
     return Path(record.run["directory"]) / f"attempt-{record.run['attempts']}" / "mllog.txt"
 
 
-def unfit(record: RunRecord) -> str | None:
-    """Why a run has no log to submit; None if it has."""
+def reason_left_out(record: RunRecord) -> str | None:
+    """Return why a run has no log to submit; None if it has one."""
     run = record.run
     if run["state"] != "completed":
         return str(run["state"])
@@ -104,14 +104,14 @@ def unfit(record: RunRecord) -> str | None:
 
 
 def system_name(run: Mapping[str, Any]) -> str:
-    """A name for machine, scale and software: what the repeats in one folder have in common."""
+    """Return a name for machine, scale and software, which the repeats in one folder share."""
     chosen = choice_words(run["benchmark"], run["dataset_name"], run["method"])
     words = [run["cluster"], f"{run['nodes']}nodes", run["comm"], *chosen, run["recipe"], run["dataset_source"]]
     return re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(str(word) for word in words))
 
 
-def submitted(record: RunRecord, submitter: str) -> str:
-    """The run's log with the submitter's name, and the keys that MLCommons Science adds after the others."""
+def submission_log(record: RunRecord, submitter: str) -> str:
+    """Return the run's log with the submitter's name, and with the keys that MLCommons Science adds."""
     lines, last = [], 0
     for line in log_of(record).read_text(encoding="utf-8").splitlines():
         if line.startswith(PREFIX):
@@ -144,8 +144,8 @@ def submitted(record: RunRecord, submitter: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def description(record: RunRecord, submitter: str, system: str) -> dict[str, str]:
-    """MLPerf's system description, with empty fields for what a submitter alone knows."""
+def system_description(record: RunRecord, submitter: str, system: str) -> dict[str, str]:
+    """Return MLPerf's system description. Fields that only the submitter knows are empty."""
     run, manifest = record.run, json.loads(record.run["manifest"])
     found = manifest.get("provenance", {})
     packages = {name: version for name, version in found.get("packages", {}).items() if version}

@@ -11,7 +11,7 @@ from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, ran
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """All tables into a folder. Raises StoreError without pyarrow."""
+    """Write the tables of runs and of ranks into a folder; return their paths. Raises StoreError without pyarrow."""
     from orchestrator.store.transfer import import_pyarrow
 
     arrow = import_pyarrow()
@@ -23,12 +23,12 @@ def write(reports: Sequence[Report], place: Path) -> str:
         ("matrix", MATRIX, matrix_rows(reports)),
     )
     for name, columns, rows in tables:
-        written.append(save(arrow, place / f"{name}.parquet", columns, rows))
+        written.append(write_table(arrow, place / f"{name}.parquet", columns, rows))
     return "\n".join(written)
 
 
-def save(arrow: Any, path: Path, columns: Mapping[str, type], rows: Iterable[Sequence[Any]]) -> str:
-    """Write a table by rename."""
+def write_table(arrow: Any, path: Path, columns: Mapping[str, type], rows: Iterable[Sequence[Any]]) -> str:
+    """Write a table, by rename; return its path."""
     kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string(), bool: arrow.bool_()}
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [arrow.array(column, kinds[kind]) for column, kind in zip(values, columns.values(), strict=True)]

@@ -1,8 +1,8 @@
 """Gauges for the textfile collector of a node exporter, in the text format of Prometheus (version 0.0.4).
 
-A campaign's name is no label: every week would begin new series and no query could follow one. Of several campaigns
-the newest that measured a series gives its value; when that was planned is a gauge of its own. Timestamps on samples
-are left out, because the collector refuses them.
+The campaign's name is no label: every week would begin new series, which no query could follow. If several campaigns
+measured a series, the newest one gives its value; a gauge of its own tells when that campaign was planned. Samples have
+no timestamps, since the collector refuses them.
 """
 
 from __future__ import annotations
@@ -37,35 +37,37 @@ Sample = tuple[str, dict[str, Any], float | None]
 
 
 def render(reports: Sequence[Report]) -> str:
-    """All gauges that have a value."""
+    """Return all gauges that have a value."""
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in GAUGES}
     for report in reports:
-        for name, labels, value in samples(report):
+        for name, labels, value in samples_of(report):
             if value is not None:
                 found[name].setdefault(tuple((key, str(text)) for key, text in labels.items()), float(value))
     lines = []
     for name, help_text in GAUGES.items():
         if found[name]:
             lines += [f"# HELP orchestrator_{name} {help_text}", f"# TYPE orchestrator_{name} gauge"]
-            lines += [f"orchestrator_{name}{{{written(labels)}}} {value!r}" for labels, value in found[name].items()]
+            lines += [f"orchestrator_{name}{{{label_text(labels)}}} {value!r}" for labels, value in found[name].items()]
     return "\n".join(lines) + "\n"
 
 
-def written(labels: Sequence[tuple[str, str]]) -> str:
-    """Labels with their values escaped."""
+def label_text(labels: Sequence[tuple[str, str]]) -> str:
+    """Return the labels, with their values escaped."""
     escaped = ((key, text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")) for key, text in labels)
     return ",".join(f'{key}="{text}"' for key, text in escaped)
 
 
 def labels_of(entry: SeriesEntry) -> dict[str, Any]:
-    """What tells a series apart; ``mode`` is weak or strong, ``settings`` are those that the campaign swept over."""
+    """Return the labels of a series; ``mode`` is weak or strong, ``settings`` are those that the campaign
+    swept over.
+    """
     swept = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
     labels = dict(zip(LABELS, values_of(entry, LABELS), strict=True))
     return {**labels, "settings": swept} if swept else labels
 
 
-def samples(report: Report) -> Iterator[Sample]:
-    """What one campaign has to say."""
+def samples_of(report: Report) -> Iterator[Sample]:
+    """Yield the samples of one campaign."""
     document = report.document
     planned = min((record.run["created"] for record in report.records), default=None)
     for entry in document["scales"]:

@@ -1,4 +1,4 @@
-"""Reports as two tables, a row a run and a row a rank: what CSV and Parquet hold."""
+"""The tables of runs and of ranks, which CSV and Parquet hold."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ RUN = {
     "throughput_cold": float, "throughput_warm": float, "metric": str, "quality": float, "target": float,
     "time_to_accuracy_s": float, "config_hash": str, "git_commit": str, "git_dirty": bool, "directory": str,
 }  # fmt: skip
-"""Columns of a run with their types: times in seconds (``created`` and ``ended`` since the epoch), throughput in
-samples/s."""
+"""Columns of a run with their types. Times are in seconds (``created`` and ``ended`` since the epoch), throughputs in
+samples/s.
+"""
 
 RANK = {
     "campaign": str, "run": str, "rank": int, "host": str, "node": int, "local_rank": int, "device": str,
     "throughput": float, **{f"{part}_s": float for part in STEP_TIMES}, "communicate_s": float,
 }  # fmt: skip
-"""Columns of a rank: throughput in samples/s, the times summed over its steps. ``communicate_s`` is the name
-that ``waiting_s`` had in version 0.1.
-"""
+"""Columns of a rank with their types. Throughput is in samples/s; times are sums over the steps, s."""
 
 
 MATRIX = {
@@ -62,14 +61,14 @@ def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
 
 
 def run_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
-    """Values of RUN's columns."""
+    """Yield the values of RUN's columns."""
     for report in reports:
         for record in report.records:
             yield [record.run.get(name) for name in RUN]
 
 
 def rank_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
-    """Values of RANK's columns."""
+    """Yield the values of RANK's columns."""
     for report in reports:
         for record in report.records:
             for rank in record.ranks:

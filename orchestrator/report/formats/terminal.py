@@ -1,4 +1,4 @@
-"""What ``report`` prints for people, as plain text."""
+"""The tables of ``report`` as plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WIDTH = 200
 
 
 def render(reports: Sequence[Report]) -> str:
-    """The tables without colours."""
+    """Return the tables without colours."""
     from rich.console import Console
 
     from orchestrator.report.tables.runs import print_report

@@ -1,1 +1,1 @@
-"""The report as a folder of pages that opens from disk and from any web server, without network."""
+"""The report as a folder of pages that open from disk and from any web server, without network."""

@@ -1,4 +1,4 @@
-"""The pages of a campaign: one over all its runs, and one for each."""
+"""The pages of a campaign: one over all its runs, and one for each run."""
 
 from __future__ import annotations
 
@@ -11,35 +11,41 @@ from orchestrator.analysis.comparison import FRACTIONS
 from orchestrator.records import Processors
 from orchestrator.report import matrix
 from orchestrator.report.entries import DatasetEntry, ReportDocument, RunEntry, SlowHostEntry, values_of
-from orchestrator.report.html.folder import Folder, Table, moment, page_name
+from orchestrator.report.html.folder import Folder, Table, page_name, time_text
 from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
-from orchestrator.report.html.plots.figure import Plot, distinct, plural
-from orchestrator.report.html.plots.heat import heat_map
-from orchestrator.report.html.plots.projection import projection
-from orchestrator.report.html.plots.scaling import efficiency, energy, line_name, lines_of, throughput
+from orchestrator.report.html.plots.figure import Plot, count_text, distinguishing_keys
+from orchestrator.report.html.plots.heat import plot_heat_map
+from orchestrator.report.html.plots.projection import plot_projection
+from orchestrator.report.html.plots.scaling import (
+    group_by_line,
+    line_name,
+    plot_efficiency,
+    plot_energy,
+    plot_throughput,
+)
 from orchestrator.report.tables.runs import energy_text
-from orchestrator.report.tables.text import accuracy_time, headline, quality, short
+from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
 
 if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord
 
 MOST_PICTURES = 4
 MOST_TILES = 4
-"""Series of which the largest scale's figures stand at the top."""
+"""Most series whose largest scale has figures at the top of the page."""
 MOST_SLOW = 50
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
 def write_campaign(document: ReportDocument, records: Sequence[RunRecord], output: Path) -> Path:
-    """The campaign's page as index.html and a page for each run; returns the index. Raises UsageError."""
+    """Write index.html and a page for each run; return the path of index.html. Raises UsageError."""
     folder = Folder(output)
     manifests = {record.run["run"]: json.loads(record.run["manifest"]) for record in records}
     runs = [write_run(folder, document["campaign"], run, manifests.get(run["run"], {})) for run in document["runs"]]
     drawn = campaign_plots(document, {item["entry"]["run"]: item["map"] for item in runs})
     tables = campaign_tables(document)
     pictures = [{"file": item["picture"], "run": item["entry"]["run"]} for item in runs if item["picture"]]
-    pictures = one_a_kind(pictures, document["runs"])
+    pictures = one_per_recipe(pictures, document["runs"])
     contents = [("runs", "Runs"), *((plot.key, plot.title) for plot in drawn), *((t.key, t.title) for t in tables)]
     matrices = [
         {"title": matrix.title_of(entry), "methods": entry["methods"], "lines": matrix.grid_of(entry),
@@ -63,12 +69,21 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
 
 
 def campaign_plots(document: ReportDocument, maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
-    """The plots over all runs, in the order in which questions are asked."""
+    """Return the plots over all runs, in the order in which readers ask."""
     runs = document["runs"]
     scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
-    plots = [throughput(scales), *(efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
-    plots += [projection(document.get("projection", [])), times.lost_time(scaling), times.time_split(scales)]
-    plots += [*accuracy.curves(runs), *accuracy.times_to_accuracy(runs), energy(scales), times.phases(runs)]
+    plots = [plot_throughput(scales), *(plot_efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
+    plots += [
+        plot_projection(document.get("projection", [])),
+        times.plot_lost_time(scaling),
+        times.plot_time_split(scales),
+    ]
+    plots += [
+        *accuracy.plot_curves(runs),
+        *accuracy.plot_times_to_accuracy(runs),
+        plot_energy(scales),
+        times.plot_phases(runs),
+    ]
     largest: dict[str, RunEntry] = {}
     for run in runs:
         if maps.get(run["run"]) and run["ranks"] > largest.get(run["benchmark"], {"ranks": 0})["ranks"]:
@@ -76,12 +91,12 @@ def campaign_plots(document: ReportDocument, maps: Mapping[str, Mapping[str, Any
     for place, run in enumerate(largest.values()):
         content = maps[run["run"]]
         assert content is not None
-        plots.append(heat_map(content, f"heat-{place}", f"Throughput by rank: {run['run']}"))
+        plots.append(plot_heat_map(content, f"heat-{place}", f"Throughput by rank: {run['run']}"))
     return [plot for plot in plots if plot]
 
 
 def campaign_tables(document: ReportDocument) -> list[Table]:
-    """Recipes side by side, and what the analysis says of hosts."""
+    """Return the tables of compared recipes and of stragglers."""
     tables = []
     if document.get("comparison"):
         columns = ["benchmark", "mode", "comm", "nodes", "recipe", "n", "samples_per_s", "speedup", "metric", "quality"]
@@ -92,7 +107,10 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
         rows = [values_of(row, columns) for row in document["comparison"]]
         note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
         tables.append(Table("comparison", "Recipes compared", note, columns, rows))
-    slow = [[item["text"], f"{over(item)}: {item['slow']} of {item['runs']} runs"] for item in document["slow_hosts"]]
+    slow = [
+        [item["text"], f"{runs_looked_at(item)}: {item['slow']} of {item['runs']} runs"]
+        for item in document["slow_hosts"]
+    ]
     known = {(item["run"], item["host"]) for item in document["stragglers"] if item["kind"] == "host"}
     slow += [
         [item["text"], item["run"]]
@@ -109,18 +127,20 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
     return tables
 
 
-def over(item: SlowHostEntry) -> str:
-    """Over which runs a host was looked at."""
+def runs_looked_at(item: SlowHostEntry) -> str:
+    """Return the runs over which a host was judged: "this campaign" or "the weeks before"."""
     return "this campaign" if item["over"] == "campaign" else "the weeks before"
 
 
 def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
-    """The figures to take away."""
-    named = distinct(document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "method", "comm", "recipe"))
+    """Return the figures at the top of the page."""
+    named = distinguishing_keys(
+        document["scales"], ("benchmark", "cluster", "run_mode", "dataset", "method", "comm", "recipe")
+    )
     tiles = []
-    for line in lines_of(document["scales"])[:MOST_TILES]:
+    for line in group_by_line(document["scales"])[:MOST_TILES]:
         entry = line[-1]
-        name = f"{line_name(entry, named or ['benchmark'])}, {plural(entry['nodes'], 'node')}"
+        name = f"{line_name(entry, named or ['benchmark'])}, {count_text(entry['nodes'], 'node')}"
         rate, time = entry["throughput"], entry["time_to_accuracy"]
         detail = [f"n = {entry['n']}"]
         if rate["interval"]:
@@ -138,19 +158,19 @@ def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
 
 
 def campaign_facts(document: ReportDocument, manifests: Mapping[str, Any], created: float | None) -> list[str]:
-    """What the campaign is, in a line."""
+    """Return benchmarks, machine, data, date and commit."""
     runs = document["runs"]
     facts = [", ".join(dict.fromkeys(run["benchmark"] for run in runs))]
     facts[0] += f" on {', '.join(dict.fromkeys(run['cluster'] for run in runs))}"
     sources = list(dict.fromkeys(run["dataset"]["source"] for run in runs if run["dataset"]["source"]))
     facts += [f"{' and '.join(sources)} data"] if sources else []
-    facts += [moment(created)] if created is not None else []
-    commits = list(dict.fromkeys(commit_words(manifest) for manifest in manifests.values()))
+    facts += [time_text(created)] if created is not None else []
+    commits = list(dict.fromkeys(commit_text(manifest) for manifest in manifests.values()))
     return facts + [words for words in commits if words]
 
 
-def commit_words(manifest: Mapping[str, Any]) -> str:
-    """The code that ran."""
+def commit_text(manifest: Mapping[str, Any]) -> str:
+    """Return the commit of the code that ran."""
     git = manifest.get("provenance", {}).get("git", {})
     if not git.get("commit"):
         return ""
@@ -158,42 +178,42 @@ def commit_words(manifest: Mapping[str, Any]) -> str:
 
 
 def campaign_provenance(document: ReportDocument, manifests: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """What the runs have in common and by what they differ, then code and packages."""
+    """Return the settings that the runs share or differ in, then code and packages."""
     runs = document["runs"]
     pairs: list[tuple[str, Any]] = []
     for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "config_hash"):
         values = list(dict.fromkeys(value for run in runs for value in values_of(run, [name])))
         words = [str(value)[:12] if name == "config_hash" else str(value) for value in values]
         pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
-    sets = list(dict.fromkeys(dataset_words(run["dataset"]) for run in runs if run["dataset"]["source"]))
+    sets = list(dict.fromkeys(dataset_text(run["dataset"]) for run in runs if run["dataset"]["source"]))
     pairs.append(("data", "; ".join(sets)))
     seen: dict[str, None] = {}
     for manifest in manifests.values():
-        seen |= dict.fromkeys(provenance_words(manifest))
+        seen |= dict.fromkeys(provenance_texts(manifest))
     return pairs + [("code and packages", text) for text in seen]
 
 
-def dataset_words(dataset: DatasetEntry) -> str:
-    """A data set in words."""
+def dataset_text(dataset: DatasetEntry) -> str:
+    """Return name, source, split, version and checksum of a data set."""
     return (
         f"{dataset['name']}, {dataset['source']}, split {dataset['split']}, version {dataset['version']}, "
         f"checksum {str(dataset['checksum'])[:12]}"
     )
 
 
-def provenance_words(manifest: Mapping[str, Any]) -> list[str]:
-    """Code, packages and machine that a run came from, in a line."""
+def provenance_texts(manifest: Mapping[str, Any]) -> list[str]:
+    """Return code, packages and machine of a run in one line, or nothing if they are not known."""
     found = manifest.get("provenance", {})
     packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items() if version)
-    words = [commit_words(manifest), f"Python {found['python']}" if "python" in found else "", packages]
+    words = [commit_text(manifest), f"Python {found['python']}" if "python" in found else "", packages]
     if "host" in found:
         words.append(f"planned on {found['host']} ({found.get('machine')}, Linux {found.get('kernel')})")
     text = "; ".join(word for word in words if word)
     return [text] if text else []
 
 
-def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry]) -> list[dict[str, Any]]:
-    """A picture of each benchmark, data set, method and recipe, from the largest scale: run pages have the others."""
+def one_per_recipe(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry]) -> list[dict[str, Any]]:
+    """Return one picture for each (benchmark, recipe, data source), of the largest scale."""
     kinds = {
         run["run"]: (run["benchmark"], run["dataset"]["name"], run["method"], run["recipe"], run["dataset"]["source"])
         for run in runs
@@ -206,13 +226,13 @@ def one_a_kind(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry]) -> 
 
 
 def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's page; returns what the campaign's page needs of it."""
+    """Write a run's page; return what the campaign's page shows of the run."""
     name = f"run-{page_name(run['run'])}"
     attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
     content = throughput_map(attempt / "telemetry.h5") if run["attempts"] else None
-    plots = [heat_map(content, "heat", "Throughput by rank")] if content else []
-    plots += [plot for plot in (times.run_split(run), times.phases([run])) if plot]
-    plots += accuracy.curves([run])
+    plots = [plot_heat_map(content, "heat", "Throughput by rank")] if content else []
+    plots += [plot for plot in (times.plot_run_split(run), times.plot_phases([run])) if plot]
+    plots += accuracy.plot_curves([run])
     picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])
     answer = run["state"] if not run["cause"] else f"{run['state']}: {run['cause']}"
@@ -221,7 +241,7 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: Mapping[st
         name, "run.html", plots,
         title=run["run"], campaign=campaign, run=run, picture=picture,
         facts=[f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
-               moment(manifest["created"]) if "created" in manifest else "", commit_words(manifest)],
+               time_text(manifest["created"]) if "created" in manifest else "", commit_text(manifest)],
         answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run),
         contents=[*contents, ("provenance", "Provenance")],
         provenance=run_provenance(run, manifest),
@@ -229,12 +249,12 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: Mapping[st
     )  # fmt: skip
     return {
         "entry": run, "page": f"{name}.html", "picture": picture, "map": content,
-        "quality": quality(run), "accuracy_time": accuracy_time(run),
+        "quality": quality_text(run), "accuracy_time": accuracy_time_text(run),
     }  # fmt: skip
 
 
 def run_tiles(run: RunEntry) -> list[dict[str, str]]:
-    """The figures of one run."""
+    """Return the figures at the top of a run's page."""
     throughput = run["throughput"]
     if throughput["run"] is None:
         return []
@@ -251,10 +271,10 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
         tiles.append({"name": "Per rank", "value": f"{short(min(rates))} to {short(max(rates))}", "detail": detail})
     if run["quality"]["value"] is not None:
         basis = run["quality"].get("basis")
-        tiles.append({"name": "Quality", "value": f"{run['quality']['value']:.3f}", "detail": quality(run)})
+        tiles.append({"name": "Quality", "value": f"{run['quality']['value']:.3f}", "detail": quality_text(run)})
         tiles[-1]["detail"] += f"; {basis}" if basis else ""
     if run["mode"] == "training":
-        tiles.append({"name": "Time to accuracy", "value": accuracy_time(run), "detail": ""})
+        tiles.append({"name": "Time to accuracy", "value": accuracy_time_text(run), "detail": ""})
     if run["energy"]["j"] is not None:
         tiles.append(
             {"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run["energy"])}
@@ -271,13 +291,13 @@ def processor_words(found: Processors) -> str:
 
 
 def run_provenance(run: RunEntry, manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """All that identifies a run."""
+    """Return all that identifies a run."""
     names = (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
     pairs: list[tuple[str, Any]] = list(zip(names, values_of(run, names), strict=True))
     pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
     pairs += [("processors", processor_words(found)) for found in run["processors"]]
-    pairs.append(("data", dataset_words(run["dataset"]) if run["dataset"]["source"] else None))
+    pairs.append(("data", dataset_text(run["dataset"]) if run["dataset"]["source"] else None))
     pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
     pairs.append(("job", manifest.get("job_id")))
-    pairs += [("code and packages", text) for text in provenance_words(manifest)]
+    pairs += [("code and packages", text) for text in provenance_texts(manifest)]
     return [*pairs, ("folder", run["directory"]), ("config hash", run["config_hash"])]

@@ -1,4 +1,4 @@
-"""A report's folder: pages from templates, a CSV file for every plot, the plotting library once."""
+"""The folder of a report: pages from templates, a CSV file for every plot, and one copy of the plotting library."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.report.html.plots.figure import Plot
-from orchestrator.report.tables.text import cell, short
+from orchestrator.report.tables.text import csv_cell, short
 
 HERE = Path(__file__).parent
 TABLE_ROWS = 100
-"""Rows of a plot's table in the page; the CSV file has all."""
+"""Most rows of a plot's table in the page. The CSV file has all rows."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A section that is a table, or a sentence."""
+    """A section with a table, or with a sentence alone."""
 
     key: str
     title: str
@@ -35,18 +35,18 @@ class Table:
 
 
 def page_name(text: str) -> str:
-    """A file name for any text: readable, without what a path or a URL could take amiss, and unique."""
+    """Return a unique and readable file name for any text, without characters that are special in paths and URLs."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:60]
     return plain if plain == text else f"{plain or 'page'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def moment(seconds: float) -> str:
-    """Seconds since the epoch as people read them, UTC."""
+def time_text(seconds: float) -> str:
+    """Return seconds since the epoch as "2026-02-01 14:30 UTC"."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 class Folder:
-    """A report's folder. Raises UsageError where it cannot be made."""
+    """A report's folder. Raises UsageError if it cannot be made."""
 
     def __init__(self, path: Path) -> None:
         from jinja2 import Environment, FileSystemLoader
@@ -59,7 +59,7 @@ class Folder:
             "separators": (",", ":"),
             "allow_nan": False,
         }
-        self.templates.globals |= {"version": metadata.version("sciml-orchestrator"), "written": moment(time.time())}
+        self.templates.globals |= {"version": metadata.version("sciml-orchestrator"), "written": time_text(time.time())}
         try:
             for name in ("assets", "data"):
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class Folder:
             raise UsageError(f"-o {path}: cannot be written ({error.strerror}); name a folder that can") from error
 
     def copy_library(self) -> None:
-        """plotly.js and its licence, from the Python package that ships them."""
+        """Copy plotly.js and its licence from the Python package that contains them."""
         found = find_spec("plotly")
         if found is None or found.origin is None:
             raise UsageError("the HTML report needs plotly: pip install plotly")
@@ -82,7 +82,7 @@ class Folder:
             shutil.copyfile(str(licence.locate()), self.path / "assets" / "plotly-LICENSE.txt")
 
     def page(self, name: str, template: str, plots: Sequence[Plot], **values: Any) -> Path:
-        """Write a page and the CSV files of its plots."""
+        """Write a page and the CSV files of its plots; return the page's path."""
         shown = []
         for plot in plots:
             file = f"data/{name}-{plot.key}.csv"
@@ -94,14 +94,14 @@ class Folder:
         return path
 
     def write_csv(self, file: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A CSV file within the folder."""
+        """Write a CSV file within the folder."""
         with (self.path / file).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow([cell(column) for column in columns])
-            writer.writerows([cell(value) for value in row] for row in rows)
+            writer.writerow([csv_cell(column) for column in columns])
+            writer.writerows([csv_cell(value) for value in row] for row in rows)
 
     def copy(self, source: Path, file: str) -> str | None:
-        """Take a file into the folder; returns its name there, None where there is none to take."""
+        """Copy a file into the folder; return its name there, None if there is no such file."""
         if not source.is_file():
             return None
         shutil.copyfile(source, self.path / file)

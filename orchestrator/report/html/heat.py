@@ -1,4 +1,4 @@
-"""The part of a run's telemetry that a page draws, read in slices so that a large file stays on disk."""
+"""Reads the part of a run's telemetry that a page draws, in slices, so that a large file stays on disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MOST_STEPS = 200
 
 
 def throughput_map(path: Path) -> dict[str, Any] | None:
-    """Samples/s in at most 64 × 200 blocks of ranks × steps; None where the file is missing or damaged.
+    """Return samples/s in at most 64 × 200 blocks of ranks × steps; None if the file is missing or damaged.
 
-    A block's value is its samples ÷ its seconds: the mean rate of its ranks; None where no time passed. ``ranks`` and
-    ``steps`` are the first of each block.
+    A block's value is its samples ÷ its seconds, the mean rate of its ranks; None if no time passed. ``ranks`` and
+    ``steps`` hold the first of each block.
     """
     import h5py
     import numpy as np

@@ -1,4 +1,4 @@
-"""The page over all campaigns of a store: who is slower than before, and the course of every series."""
+"""The page over all campaigns of a store: verdicts on the newest sets, and the course of every series."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from orchestrator.analysis.courses import Course, judge_courses, set_column
 from orchestrator.analysis.history import Judged
-from orchestrator.report.html.folder import Folder, moment
-from orchestrator.report.html.plots.figure import plural
-from orchestrator.report.html.plots.history import change_words, history, place_of
+from orchestrator.report.html.folder import Folder, time_text
+from orchestrator.report.html.plots.figure import count_text
+from orchestrator.report.html.plots.history import change_text, place_of, plot_history
 from orchestrator.report.tables.text import short
 
 ORDER = ("slower", "not enough runs", "faster", "no change")
@@ -22,18 +22,20 @@ SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_s
 
 
 def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
-    """The page as index.html; ``rows`` are those of Store.history with courses.COLUMNS. Raises UsageError."""
+    """Write the page as index.html; return its path. ``rows`` are those of Store.history with courses.COLUMNS. Raises
+    UsageError.
+    """
     by = set_column(rows)
     found = sorted(judge_courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
-    plots = history(found, by)
+    plots = plot_history(found, by)
     where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
-    entries = [entry(course, where[place_of(course)].key) for course in found]
+    entries = [table_entry(course, where[place_of(course)].key) for course in found]
     entries.sort(key=lambda item: ORDER.index(item["verdict"]))
     return Folder(output).page(
         "index", "history.html", plots,
         title="History",
-        facts=facts(rows, by),
-        answer=answer(entries),
+        facts=fact_texts(rows, by),
+        answer=answer_text(entries),
         contents=[],
         entries=entries,
         by=by,
@@ -46,25 +48,25 @@ def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
     )  # fmt: skip
 
 
-def facts(rows: Sequence[Mapping[str, Any]], by: str) -> list[str]:
-    """What the page is about, in a line."""
+def fact_texts(rows: Sequence[Mapping[str, Any]], by: str) -> list[str]:
+    """Return the number of runs and campaigns, and the period."""
     if not rows:
         return []
     campaigns = len({row["campaign"] for row in rows})
     return [
-        f"{plural(len(rows), 'completed run')} in {plural(campaigns, 'campaign')}",
-        f"{moment(rows[0]['created'])} to {moment(rows[-1]['created'])}",
+        f"{count_text(len(rows), 'completed run')} in {count_text(campaigns, 'campaign')}",
+        f"{time_text(rows[0]['created'])} to {time_text(rows[-1]['created'])}",
         f"by {by}",
     ]
 
 
-def answer(entries: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts in a sentence."""
+def answer_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the verdicts in one or two sentences."""
     if not entries:
         return "No run has completed yet."
     counts = {verdict: sum(item["verdict"] == verdict for item in entries) for verdict in ORDER}
     slower = [f"{item['name']} ({item['text']})" for item in entries if item["verdict"] == "slower"]
-    text = f"{counts['slower'] or 'None'} of {plural(len(entries), 'series').replace('seriess', 'series')} "
+    text = f"{counts['slower'] or 'None'} of {count_text(len(entries), 'series').replace('seriess', 'series')} "
     text += f"{'is' if counts['slower'] <= 1 else 'are'} slower than before"
     text += f": {'; '.join(slower[:3])}{' …' if len(slower) > 3 else ''}." if slower else "."
     rest = [f"{counts[verdict]} {verdict}" for verdict in ORDER[1:] if counts[verdict]]
@@ -73,8 +75,8 @@ def answer(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"{text} At some time the level of {changed} changed." if changed else text
 
 
-def entry(course: Course, plot: str) -> dict[str, Any]:
-    """A row of the table."""
+def table_entry(course: Course, plot: str) -> dict[str, Any]:
+    """Return a row of the table."""
     key = course.key
     verdicts = [str(item.comparison.verdict) for item in course.judged]
     verdict = next((name for name in ORDER if name in verdicts), "not enough runs")
@@ -83,32 +85,32 @@ def entry(course: Course, plot: str) -> dict[str, Any]:
         "benchmark": key["benchmark"],
         "cluster": key["cluster"],
         "nodes": key["nodes"],
-        "name": f"{key['benchmark']} on {key['cluster']}, {plural(key['nodes'], 'node')}",
+        "name": f"{key['benchmark']} on {key['cluster']}, {count_text(key['nodes'], 'node')}",
         "setup": ", ".join(str(key[name]) for name in SETUP),
         "newest": course.levels[-1].name,
         "now": short(first.median) if first else "–",
         "before": short(first.earlier_median) if first else "–",
         "verdict": verdict,
         "class": CLASSES.get(verdict, ""),
-        "text": verdict_words(course.judged),
-        "changed": change_words(course.changes[-1].change, course.levels[course.changes[-1].index].name)
+        "text": verdict_text(course.judged),
+        "changed": change_text(course.changes[-1].change, course.levels[course.changes[-1].index].name)
         if course.changes
         else "–",
-        "spark": spark([level.median for level in course.levels]),
+        "spark": polyline_points([level.median for level in course.levels]),
         "plot": plot,
     }
 
 
-def verdict_words(judged: Sequence[Judged]) -> str:
-    """The verdict that throughput and time to accuracy share, or each by its name."""
+def verdict_text(judged: Sequence[Judged]) -> str:
+    """Return the verdict that throughput and time to accuracy share, or each with its name."""
     words = list(dict.fromkeys(str(item.comparison) for item in judged))
     if len(words) < 2:
         return "".join(words)
     return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item.comparison}" for item in judged)
 
 
-def spark(values: Sequence[float]) -> str:
-    """Points of a polyline from the first to the last value, between their least and greatest."""
+def polyline_points(values: Sequence[float]) -> str:
+    """Return the points of an SVG polyline through the values."""
     low, high = min(values), max(values)
     width, height = SPARK
     across = (width - 4) / max(1, len(values) - 1)

@@ -15,9 +15,11 @@ MOST_SPARKS = 52
 
 
 def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Console) -> None:
-    """A line a metric of each series, change points below, then what was not run again."""
+    """Print a row for each metric of each series, then the changes of level, then the series that were not
+    run again.
+    """
     table = table_of(
-        title_of(document),
+        comparison_title(document),
         ["series", "nodes", "metric", "before", "n", "now", "n", "verdict", "smallest found", "by set, oldest first"],
         ("series", "metric", "verdict", "by set, oldest first"),
     )
@@ -27,7 +29,7 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
             text = escape(item["text"])
             least = item["detectable"]
             table.add_row(
-                escape(name_of(series)) if place == 0 else "",
+                escape(series_name(series)) if place == 0 else "",
                 str(series["nodes"]) if place == 0 else "",
                 f"{item['metric'].replace('_', ' ')}, {item['unit']}",
                 short(item["earlier_median"]),
@@ -36,28 +38,30 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
                 str(item["n"]),
                 f"[{colour}]{text}[/{colour}]" if colour else text,
                 "–" if least is None else f"{100 * least:.1f} %",
-                sparks([point["throughput"] for point in series["points"]]) if place == 0 else "",
+                spark_line([point["throughput"] for point in series["points"]]) if place == 0 else "",
             )
     console.print(table)
     for series in document["series"]:
         for change in series["change_points"]:
             way = "slower" if change["change"] < 0 else "faster"
-            words = f"{name_of(series)}, {series['nodes']} nodes: {100 * abs(change['change']):.0f} % {way}"
+            words = f"{series_name(series)}, {series['nodes']} nodes: {100 * abs(change['change']):.0f} % {way}"
             console.print(f"  {escape(words)} since {escape(change['set'])}", highlight=False, soft_wrap=True)
     for key in document["missing"]:
-        console.print(f"  [yellow]not run again: {escape(name_of(key))}, {key['nodes']} nodes[/yellow]", soft_wrap=True)
+        console.print(
+            f"  [yellow]not run again: {escape(series_name(key))}, {key['nodes']} nodes[/yellow]", soft_wrap=True
+        )
 
 
-def title_of(document: ComparisonDocument | HistoryDocument) -> str:
-    """What is compared with what, and how surely."""
+def comparison_title(document: ComparisonDocument | HistoryDocument) -> str:
+    """Return the sets that are compared, and the probability of a false alarm."""
     alarm = f"false alarm in any of them: at most {100 * document['rule']['alpha']:.0f} %"
     if document["schema"] == "orchestrator.comparison/1":
         return f"{escape(document['target'])} against {escape(', '.join(document['base']))} ({alarm})"
     return f"Week {document['week']} against up to {document['window']} weeks before ({alarm})"
 
 
-def name_of(series: SeriesKey) -> str:
-    """A series in words."""
+def series_name(series: SeriesKey) -> str:
+    """Return a series' name for people."""
     words = [*subject_words(series), series["recipe"], series["comm"]]
     if series["mode"] != "training":
         words.append(series["mode"])
@@ -66,8 +70,8 @@ def name_of(series: SeriesKey) -> str:
     return f"{' '.join(words)} on {series['cluster']} ({series['dataset_source']} data)"
 
 
-def sparks(values: list[float]) -> str:
-    """The course of a series in a few characters, from its least to its greatest value."""
+def spark_line(values: list[float]) -> str:
+    """Return the values as a line of small bars, scaled from the least to the greatest."""
     values = values[-MOST_SPARKS:]
     low, high = min(values), max(values)
     if len(values) < 2 or high <= low:

@@ -1,4 +1,4 @@
-"""Progress while runs go on: a table that renews itself on a terminal, a line now and then elsewhere. On stderr."""
+"""Progress of running campaigns, on stderr: a live table on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 30
 
 
 class LiveView:
-    """Shows statuses as they come; use as a context manager."""
+    """Shows statuses as they arrive; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -37,15 +37,15 @@ class LiveView:
             self.live.stop()
 
     def show(self, statuses: Sequence[RunStatus]) -> None:
-        """Show them."""
+        """Show the statuses."""
         if self.live:
             self.live.update(progress_table(statuses))
             return
         for status in statuses:
-            self.say(status)
+            self.print_line(status)
 
-    def say(self, status: RunStatus) -> None:
-        """One line, when the state or phase has changed or the last line is some seconds old."""
+    def print_line(self, status: RunStatus) -> None:
+        """Print a line if the state or phase has changed, or if the last line is LINE_SECONDS old."""
         phase = f"{status.state} {status.heartbeat['phase'] if status.heartbeat else ''}"
         before, when = self.said.get(status.run, ("", 0.0))
         if phase == before and (status.final or status.state == "planned"):
@@ -54,23 +54,23 @@ class LiveView:
             return
         self.said[status.run] = (phase, time.monotonic())
         if status.state != "planned":
-            self.console.print(f"{escape(status.run)}: {escape(describe(status))}", highlight=False, soft_wrap=True)
+            self.console.print(f"{escape(status.run)}: {escape(status_line(status))}", highlight=False, soft_wrap=True)
 
 
-def describe(status: RunStatus) -> str:
-    """A status in one line."""
+def status_line(status: RunStatus) -> str:
+    """Return a status in one line."""
     words = [status.state]
     if status.reason:
         words.append(f"({status.reason})")
     if status.cause:
         words.append(f"– {status.cause}")
     if status.state == "running":
-        words.append(beat(status))
+        words.append(heartbeat_text(status))
     return " ".join(words)
 
 
-def beat(status: RunStatus) -> str:
-    """What the heartbeat says: ranks alive, phase, epochs, speed, quality against target."""
+def heartbeat_text(status: RunStatus) -> str:
+    """Return the heartbeat's content: ranks alive, phase, epochs, speed, and quality against target."""
     heartbeat = status.heartbeat
     words = [f"{status.ranks_alive}/{status.ranks} ranks alive"]
     if heartbeat is None:
@@ -86,13 +86,13 @@ def beat(status: RunStatus) -> str:
 
 
 def progress_table(statuses: Sequence[RunStatus]) -> Table:
-    """One row a run; of many runs those that move, then those that wait."""
+    """Return a table with one row per run, at most ROWS: running runs first, then waiting ones, then ended ones."""
     ended = sum(status.final for status in statuses)
     table = Table(title=f"{ended} of {len(statuses)} runs ended", title_justify="left")
     for heading in ("run", "state", "progress"):
         table.add_column(heading)
     interesting = sorted(statuses, key=lambda status: (status.final, status.state == "planned"))
     for status in interesting[:ROWS]:
-        text = beat(status) if status.state == "running" else (status.cause or status.reason)
+        text = heartbeat_text(status) if status.state == "running" else (status.cause or status.reason)
         table.add_row(escape(status.run), status.state, escape(text))
     return table

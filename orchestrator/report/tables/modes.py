@@ -1,4 +1,4 @@
-"""Tables for people beyond the runs: what inference measured, and recipes side by side."""
+"""Tables for people beyond the runs: results of inference, and recipes side by side."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from orchestrator.records import Latency, choice_words
 from orchestrator.report.entries import RecipeEntry, RunEntry, values_of
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
-"""Columns that only accelerators with stated peaks fill."""
+"""Columns that are shown for accelerators with stated peaks."""
 
 
 def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
-    """Load time, latency and throughput by batch size of the runs that have them."""
+    """Print load time, latency and throughput by batch size of the inference runs."""
     measured = [(run["run"], run["inference"]) for run in runs if run["inference"]]
     if not measured:
         return
@@ -30,20 +30,20 @@ def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
             escape(name),
             "trained" if trained else "[yellow]never trained[/yellow]",
             f"{inference['load_s']['slowest']:.2f}",
-            latency(inference["latency_ms"]["memory"]),
-            latency(inference["latency_ms"]["file"]),
+            latency_text(inference["latency_ms"]["memory"]),
+            latency_text(inference["latency_ms"]["file"]),
             rates,
         )
     console.print(table)
 
 
-def latency(summary: Latency) -> str:
-    """Percentiles, with how many samples they are from."""
+def latency_text(summary: Latency) -> str:
+    """Return the percentiles of a latency and their number of samples."""
     return f"p50 {summary['p50']:.2f}  p90 {summary['p90']:.2f}  p99 {summary['p99']:.2f}  (n {summary['n']})"
 
 
 def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
-    """Recipes side by side."""
+    """Print recipes side by side."""
     if not rows:
         return
     table = Table(title="Recipes compared", title_justify="left")

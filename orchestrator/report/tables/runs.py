@@ -11,34 +11,34 @@ from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocume
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
-from orchestrator.report.tables.text import accuracy_time
+from orchestrator.report.tables.text import accuracy_time_text
 
 RANKS_SHOWN = 8
 
 
-def number(value: float | None, digits: int = 1) -> str:
-    """A number, or a dash where there is none."""
+def number_text(value: float | None, digits: int = 1) -> str:
+    """Return a number, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def spread(values: list[float]) -> str:
-    """Throughput of each rank; of many, the least, the median and the most."""
+def spread_text(values: list[float]) -> str:
+    """Return the throughput of each rank or, of many ranks, the least, the median and the greatest."""
     if not values:
         return "–"
     if len(values) <= RANKS_SHOWN:
-        return " ".join(number(value) for value in values)
+        return " ".join(number_text(value) for value in values)
     ordered = sorted(values)
-    return f"{number(ordered[0])} … {number(ordered[len(ordered) // 2])} … {number(ordered[-1])} ({len(values)} ranks)"
+    return f"{number_text(ordered[0])} … {number_text(ordered[len(ordered) // 2])} … {number_text(ordered[-1])} ({len(values)} ranks)"
 
 
 def state_text(run: RunEntry) -> str:
-    """The state, coloured."""
+    """Return the state, coloured."""
     colour = {"completed": "green", "running": "cyan"}.get(run["state"], "red")
     return f"[{colour}]{run['state']}[/{colour}]"
 
 
 def print_report(document: ReportDocument, console: Console) -> None:
-    """Print the runs, their phases, the scaling, and why any run failed."""
+    """Print the runs, their details, the scaling, the projection and the slow hosts."""
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
     for heading, justify in (
         ("run", "left"),
@@ -56,7 +56,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
     for run in document["runs"]:
         throughput, quality = run["throughput"], run["quality"]
         reached = (
-            f"{quality['metric']} {number(quality['value'], 3)} (target {number(quality['target'], 3)})"
+            f"{quality['metric']} {number_text(quality['value'], 3)} (target {number_text(quality['target'], 3)})"
             if quality["value"] is not None
             else "–"
         )
@@ -65,12 +65,12 @@ def print_report(document: ReportDocument, console: Console) -> None:
             state_text(run),
             str(run["nodes"]),
             str(run["ranks"]),
-            number(throughput["run"]),
-            number(throughput["cold"]),
-            number(throughput["warm"]),
-            spread(throughput["per_rank"]),
+            number_text(throughput["run"]),
+            number_text(throughput["cold"]),
+            number_text(throughput["warm"]),
+            spread_text(throughput["per_rank"]),
             reached,
-            accuracy_time(run),
+            accuracy_time_text(run),
         )
     console.print(table)
     for run in document["runs"]:
@@ -85,7 +85,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
 
 
 def print_details(run: RunEntry, console: Console) -> None:
-    """Below the table: data set, hosts, phases, warnings and the cause of a failure."""
+    """Print a run's data set, hosts, phases and warnings, or the cause of its failure."""
     name = escape(run["run"])
     if run["cause"]:
         console.print(f"[red]{name}: {run['state']}: {escape(run['cause'])}[/red]", soft_wrap=True)
@@ -130,35 +130,35 @@ def energy_text(found: EnergyEntry) -> str:
 def achieved_text(found: AchievedEntry) -> str:
     """ "each device: 412 TFLOP/s (41.7 % of its bfloat16 peak), 1.2 TB/s to and from memory (36 % of …)"."""
     each = "each device" if found["accelerator"] else "each rank"
-    parts = [f"{scaled(found['flop_per_s'], 'FLOP/s')}{fraction(found['of_bf16_peak'], 'its bfloat16 peak')}"]
+    parts = [f"{with_prefix(found['flop_per_s'], 'FLOP/s')}{fraction_text(found['of_bf16_peak'], 'its bfloat16 peak')}"]
     if found["bytes_per_s"] is not None:
-        share = fraction(found["of_memory_bandwidth"], "its memory's bandwidth")
-        parts.append(f"{scaled(found['bytes_per_s'], 'B/s')} to and from memory{share}")
+        share = fraction_text(found["of_memory_bandwidth"], "its memory's bandwidth")
+        parts.append(f"{with_prefix(found['bytes_per_s'], 'B/s')} to and from memory{share}")
     return f"{each}: {', '.join(parts)}"
 
 
-def scaled(value: float, unit: str) -> str:
-    """Three digits with a prefix: "412 TFLOP/s"."""
+def with_prefix(value: float, unit: str) -> str:
+    """Return a value with three digits and a prefix: "412 TFLOP/s"."""
     for factor, prefix in ((1e12, "T"), (1e9, "G")):
         if value >= factor:
             return f"{value / factor:.3g} {prefix}{unit}"
     return f"{value / 1e6:.3g} M{unit}"
 
 
-def fraction(value: float | None, whole: str) -> str:
-    """ " (41.7 % of its bfloat16 peak)", or nothing where the peak is not known."""
+def fraction_text(value: float | None, whole: str) -> str:
+    """ " (41.7 % of its bfloat16 peak)", or "" if the peak is not known."""
     return "" if value is None else f" ({100 * value:.1f} % of {whole})"
 
 
 def print_attempts(run: RunEntry, console: Console) -> None:
-    """What each attempt of a run came to that had several. What stands above is the last one's."""
+    """Print the result of each attempt, if a run had several, and the time lost between them."""
     if not run["attempt_history"]:
         return
     for entry in run["attempt_history"]:
         steps = "no step kept"
         if entry["steps"]:
             first = entry["first_step"] or 0
-            steps = f"steps {first + 1}–{first + entry['steps']}, {number(entry['throughput'])} samples/s"
+            steps = f"steps {first + 1}–{first + entry['steps']}, {number_text(entry['throughput'])} samples/s"
         ended = entry["cause"] or entry["state"] or "ended without a word"
         console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)
     lost = "  ".join(f"{name} {seconds:.1f}" for name, seconds in run["lost_s"].items())

@@ -1,4 +1,4 @@
-"""Tables for people that stand for many runs: what each scale came to, why it stops scaling, who is slow."""
+"""Tables for people that summarise many runs: results by scale, losses of scaling, slow hosts, projections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_LINES = 12
 
 
 def table_of(title: str, columns: Sequence[str], texts: Sequence[str]) -> Table:
-    """A table whose columns are numbers but for those in ``texts``."""
+    """Return a table with numeric columns, except for those in ``texts``."""
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, justify="left" if column in texts else "right")
@@ -36,7 +36,7 @@ def table_of(title: str, columns: Sequence[str], texts: Sequence[str]) -> Table:
 
 
 def interval_text(spread: Spread | ScaleThroughput | None, digits: int = 1) -> str:
-    """ "1056.6 [1050.1, 1061.0]"; the median alone of one run; a dash of none."""
+    """ "1056.6 [1050.1, 1061.0]"; the median alone for one run; a dash for None."""
     if spread is None:
         return "–"
     text = f"{spread['median']:.{digits}f}"
@@ -45,7 +45,7 @@ def interval_text(spread: Spread | ScaleThroughput | None, digits: int = 1) -> s
 
 
 def series_text(entry: SeriesEntry) -> str:
-    """Benchmark and recipe, and in which settings the series differs from its likes."""
+    """Return benchmark, recipe and communicator, and the settings in which the series differs from others."""
     words = [*subject_words(entry), entry["recipe"], entry["comm"]]
     if entry["run_mode"] != "training":
         words.append(entry["run_mode"])
@@ -54,7 +54,7 @@ def series_text(entry: SeriesEntry) -> str:
 
 
 def accuracy_text(found: AccuracyTime) -> str:
-    """MLPerf's mean with how many runs reached the target, or how many did not."""
+    """Return MLPerf's mean time (or the median) with the number of runs that reached the target."""
     if found["reached"] == 0:
         return f"not reached (0 of {found['n']})"
     if found["olympic_mean_s"] is None:
@@ -63,7 +63,7 @@ def accuracy_text(found: AccuracyTime) -> str:
 
 
 def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
-    """Medians by scale with their intervals, where anything was repeated or scaled."""
+    """Print medians by scale with their intervals, if any run was repeated or scaled."""
     if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
         return
     texts = ("series", "mode", "quality")
@@ -92,7 +92,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
 
 
 def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], console: Console) -> None:
-    """Efficiencies, each with its base, and what the lost time went into."""
+    """Print each efficiency with its base and the causes of the lost time, then the fitted laws."""
     if not entries:
         return
     columns = ["series", "mode", "nodes", "ranks", "efficiency", "95 % interval", "n", "base", "serial fraction"]
@@ -121,7 +121,7 @@ def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], con
 
 
 def law_text(law: LawEntry) -> str:
-    """A fitted law in a line."""
+    """Return a fitted law in one line."""
     values = ", ".join(f"{name} {value:.3g}" for name, value in law["parameters"].items())
     left = "as many parameters as scales" if law["rms"] is None else f"residuals {100 * law['rms']:.1f} %"
     peak = f", greatest throughput at {short(round(law['peak_nodes'], 1))} nodes" if law["peak_nodes"] else ""
@@ -129,7 +129,7 @@ def law_text(law: LawEntry) -> str:
 
 
 def print_slow(stragglers: Sequence[StragglerEntry], hosts: Sequence[SlowHostEntry], console: Console) -> None:
-    """Hosts that are slow again and again, then hosts and ranks slow in a run; a rank of a slow host goes with it."""
+    """Print hosts that are often slow, then hosts and ranks slow in one run. Ranks of a slow host are left out."""
     lines = [item["text"] + (" (weeks before)" if item["over"] == "history" else "") for item in hosts]
     known = {(item["run"], item["host"]) for item in stragglers if item["kind"] == "host"}
     lines += [item["text"] for item in stragglers if item["kind"] == "host" or (item["run"], item["host"]) not in known]
@@ -140,7 +140,7 @@ def print_slow(stragglers: Sequence[StragglerEntry], hosts: Sequence[SlowHostEnt
 
 
 def print_projection(entries: Sequence[ProjectionEntry], console: Console) -> None:
-    """What was not measured, apart from what was, with the error of the method where it could be looked at."""
+    """Print projected scales apart from measured ones, with the method's error on measured scales."""
     if not entries:
         return
     columns = ["series", "ranks", "nodes", "efficiency", "step, s", "own", "straggling", "communication"]

@@ -1,4 +1,4 @@
-"""Values as texts: for tables that people read, and for CSV files that a spreadsheet may open."""
+"""Values as texts, for tables and for CSV files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from orchestrator.report.entries import ReportDocument, RunEntry, ScalingEntry, 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
-def cell(value: Any) -> Any:
-    """A CSV value; text that a spreadsheet would run as a formula is disarmed by an apostrophe."""
+def csv_cell(value: Any) -> Any:
+    """Return the value of a CSV cell. An apostrophe disarms text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
 
 
 def short(value: float | None) -> str:
-    """A number as people read it: four digits, whole numbers whole; a dash for what was not measured."""
+    """Return a number with four digits, whole numbers whole; a dash for None."""
     if value is None:
         return "–"
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
@@ -26,7 +26,7 @@ def short(value: float | None) -> str:
 
 
 def with_interval(value: float, interval: Sequence[float] | None) -> str:
-    """ "0.93 [0.91, 0.94]", without the interval where there is none."""
+    """ "0.93 [0.91, 0.94]", without brackets if there is no interval."""
     return f"{short(value)} [{short(interval[0])}, {short(interval[1])}]" if interval else short(value)
 
 
@@ -35,8 +35,8 @@ def subject_words(entry: Subject) -> list[str]:
     return [entry["benchmark"], *choice_words(entry["benchmark"], entry["dataset_name"], entry["method"])]
 
 
-def quality(run: RunEntry) -> str:
-    """What was reached, and what was to be."""
+def quality_text(run: RunEntry) -> str:
+    """Return the quality and its target."""
     value = run["quality"]
     if value["value"] is None:
         return "–"
@@ -44,8 +44,8 @@ def quality(run: RunEntry) -> str:
     return f"{value['metric']} {value['value']:.3f}{target}"
 
 
-def accuracy_time(run: RunEntry) -> str:
-    """Time to accuracy, or that it was not reached."""
+def accuracy_time_text(run: RunEntry) -> str:
+    """Return the time to accuracy, or "not reached"."""
     if run["state"] != "completed" or run["mode"] != "training":
         return "–"
     seconds = run["time_to_accuracy_s"]
@@ -53,7 +53,7 @@ def accuracy_time(run: RunEntry) -> str:
 
 
 def headline(document: ReportDocument) -> str:
-    """The answer in one sentence or two."""
+    """Return the campaign's result in one or two sentences."""
     runs = document["runs"]
     done = sum(run["state"] == "completed" for run in runs)
     trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]

@@ -1,1 +1,1 @@
-"""What is drawn of a report: pure functions from the document to plots, a file a kind of plot."""
+"""Plots of a report: pure functions from the document to Plot, one file for each kind."""

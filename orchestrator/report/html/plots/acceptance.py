@@ -11,8 +11,8 @@ OUTCOME_COLOURS = {"pass": "--good", "fail": "--bad", "undecided": "--warn"}
 OUTCOME_SYMBOLS = {"pass": "circle", "fail": "x", "undecided": "diamond"}
 
 
-def margins(checks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot | None:
-    """Value and interval ÷ bound of every check with a bound that is not zero; ``names`` are the checks' titles."""
+def plot_margins(checks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot | None:
+    """Plot value and interval ÷ bound of every check whose bound is not zero. ``names`` are the checks' titles."""
     rows, points = [], []
     for check, name in zip(checks, names, strict=True):
         low, high = check["bounds"] or (None, None)
@@ -53,8 +53,8 @@ def margins(checks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot |
     return Plot("margins", "Checks beside their bounds", note, traces, layout, columns, rows)
 
 
-def nodes(ratios: Mapping[str, Mapping[str, Sequence[float]]]) -> Plot | None:
-    """Rates of every node beside the others, by quantity and host: a marker a round."""
+def plot_nodes(ratios: Mapping[str, Mapping[str, Sequence[float]]]) -> Plot | None:
+    """Plot each node's rates relative to the other nodes, by quantity and host, a marker for each round."""
     rows = [
         [quantity, host, number, value]
         for quantity, by_host in ratios.items()
@@ -82,8 +82,10 @@ def nodes(ratios: Mapping[str, Mapping[str, Sequence[float]]]) -> Plot | None:
     return Plot("nodes", "Nodes beside each other", note, traces, layout, ["quantity", "node", "round", "ratio"], rows)
 
 
-def pairs(hosts: Sequence[str], rates: Mapping[tuple[str, str], float], size: int, unit: str, key: str) -> Plot | None:
-    """A map of nodes × nodes: how fast messages of a size pass between each pair."""
+def plot_pairs(
+    hosts: Sequence[str], rates: Mapping[tuple[str, str], float], size: int, unit: str, key: str
+) -> Plot | None:
+    """Plot a map of nodes × nodes: the rate of messages of ``size`` bytes between each pair."""
     if not rates:
         return None
     both = {**rates, **{(last, first): value for (first, last), value in rates.items()}}
@@ -100,8 +102,10 @@ def pairs(hosts: Sequence[str], rates: Mapping[tuple[str, str], float], size: in
                 ["node", "other", unit], rows)  # fmt: skip
 
 
-def messages(rows: Sequence[Sequence[float]], ranks: int) -> Plot | None:
-    """Bus bandwidth of an allreduce over all ranks by message size, from rows (bytes, µs, algbw, busbw in GB/s)."""
+def plot_messages(rows: Sequence[Sequence[float]], ranks: int) -> Plot | None:
+    """Plot the bandwidth of an allreduce over all ranks by message size, from rows (bytes, µs, algbw, busbw
+    in GB/s).
+    """
     if not rows:
         return None
     sizes = [row[0] for row in rows]

@@ -1,4 +1,4 @@
-"""Quality against time of every repeat, and how long the target took at each scale."""
+"""Quality against time of every repeat, and time to the target by scale."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from orchestrator.report.html.plots.figure import (
     Plot,
     axes,
     colour,
-    distinct,
+    count_text,
+    distinguishing_keys,
     label,
-    logarithmic_nodes,
     name_of,
-    plural,
+    node_axis,
     reference_line,
-    rounded,
+    round_digits,
     style,
 )
 
@@ -27,8 +27,8 @@ TASK = ("benchmark", "cluster", "dataset", "metric", "target")
 LINE = ("method", "scale", "comm", "recipe", "nodes")
 
 
-def described(run: RunEntry) -> dict[str, Any]:
-    """A run by what may be drawn together (TASK) and what is one line (LINE)."""
+def describe_run(run: RunEntry) -> dict[str, Any]:
+    """Return a run with the keys TASK, which runs in one plot share, and LINE, which runs on one line share."""
     data = run["dataset"]
     return {
         **{name: run[name] for name in ("benchmark", "method", "cluster", "scale", "comm", "recipe", "nodes")},
@@ -39,53 +39,53 @@ def described(run: RunEntry) -> dict[str, Any]:
     }
 
 
-def tasks(runs: Sequence[RunEntry]) -> list[list[dict[str, Any]]]:
-    """Trainings with evaluations, by task: same benchmark, data, metric and target, on the same machine."""
+def group_by_task(runs: Sequence[RunEntry]) -> list[list[dict[str, Any]]]:
+    """Return trainings with evaluations, grouped by TASK."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for run in runs:
         if run["evaluations"] and run["mode"] == "training":
-            entry = described(run)
+            entry = describe_run(run)
             found.setdefault(tuple(entry[name] for name in TASK), []).append(entry)
     return list(found.values())
 
 
-def lines_of(entries: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    """Repeats of the same, in order of scale."""
+def group_by_line(entries: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """Return repeats grouped by LINE, in order of scale."""
     lines: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for entry in sorted(entries, key=lambda entry: (*(str(entry[name]) for name in LINE[:-1]), entry["nodes"])):
         lines.setdefault(tuple(entry[name] for name in LINE), []).append(entry)
     return lines
 
 
-def data_words(entry: Mapping[str, Any]) -> str:
-    """The data set for a title."""
+def dataset_text(entry: Mapping[str, Any]) -> str:
+    """Return the data set for a title."""
     name, source, split = entry["dataset"][:3]
     return f"{name}, {source} data" if split is None else f"{name}, {source} data, {split} split"
 
 
 def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
-    """A legend's text: what differs, and the nodes."""
+    """Return a legend's text: the differing keys, and the nodes."""
     words = name_of(entry, [name for name in named if name != "nodes"])
-    nodes = plural(entry["nodes"], "node")
+    nodes = count_text(entry["nodes"], "node")
     return f"{words}, {nodes}" if words else nodes
 
 
-def curves(runs: Sequence[RunEntry]) -> list[Plot]:
-    """Quality against time of every repeat with the median curve and the target, a plot a task."""
+def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
+    """Plot quality against time of every repeat, the median curve and the target, one plot for each task."""
     plots = []
-    for place, entries in enumerate(tasks(runs)):
+    for place, entries in enumerate(group_by_task(runs)):
         metric, target = str(entries[0]["metric"]), entries[0]["target"]
-        named = distinct(entries, LINE)
+        named = distinguishing_keys(entries, LINE)
         traces: list[dict[str, Any]] = []
         rows: list[list[Any]] = []
-        for number, members in enumerate(lines_of(entries).values()):
+        for number, members in enumerate(group_by_line(entries).values()):
             drawn, data = curve_traces(members, number, line_name(members[0], named))
             traces += drawn
             rows += data
         if target is not None:
             last = max(float(row[3]) for row in rows)
             traces.append(reference_line([0, last], [target] * 2, f"target {target:g}"))
-        note = f"{data_words(entries[0])}. Time counts from the first touch of training data, evaluation included."
+        note = f"{dataset_text(entries[0])}. Time counts from the first touch of training data, evaluation included."
         layout = axes("seconds", metric)
         layout["xaxis"]["rangemode"] = "tozero"
         title = f"{entries[0]['benchmark']}: {metric} against time"
@@ -97,7 +97,7 @@ def curves(runs: Sequence[RunEntry]) -> list[Plot]:
 def curve_traces(
     members: Sequence[dict[str, Any]], number: int, name: str
 ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-    """A thin curve for each repeat and a thick one for their median; and their rows."""
+    """Return a thin curve for each repeat, a thick one for their median, and the rows of both."""
     evaluations = [entry["run"]["evaluations"] for entry in members]
     middle = median_curve([[(row["seconds"], row["value"]) for row in found] for found in evaluations])
     look = style(number, 5)
@@ -106,8 +106,8 @@ def curve_traces(
         run = entry["run"]["run"]
         traces.append(
             {
-                "x": [rounded(row["seconds"]) for row in found],
-                "y": [rounded(row["value"]) for row in found],
+                "x": [round_digits(row["seconds"]) for row in found],
+                "y": [round_digits(row["value"]) for row in found],
                 "mode": "lines+markers",
                 "name": label(f"{name}, repeats" if middle else name),
                 "legendgroup": label(name),
@@ -124,8 +124,8 @@ def curve_traces(
         whose = f"median of {len(members)}"
         traces.append(
             {
-                "x": [rounded(seconds) for seconds, _ in middle],
-                "y": [rounded(value) for _, value in middle],
+                "x": [round_digits(seconds) for seconds, _ in middle],
+                "y": [round_digits(value) for _, value in middle],
                 "mode": "lines",
                 "name": label(f"{name}, {whose}"),
                 "legendgroup": label(name),
@@ -137,10 +137,10 @@ def curve_traces(
     return traces, rows
 
 
-def times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
-    """Scale against time to accuracy, a plot a task that was trained at more than one scale."""
+def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
+    """Plot time to accuracy by scale, one plot for each task that was trained at several scales."""
     plots = []
-    for place, entries in enumerate(tasks(runs)):
+    for place, entries in enumerate(group_by_task(runs)):
         finished = [entry for entry in entries if entry["run"]["state"] == "completed" and entry["target"] is not None]
         nodes = sorted({entry["nodes"] for entry in finished})
         if len(nodes) < 2:
@@ -152,14 +152,14 @@ def times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
         ]  # fmt: skip
         traces: list[dict[str, Any]] = []
         lines: dict[tuple[Any, ...], list[list[dict[str, Any]]]] = {}
-        for key, members in lines_of(finished).items():
+        for key, members in group_by_line(finished).items():
             lines.setdefault(key[:-1], []).append(members)
-        named = [name for name in distinct(finished, LINE) if name != "nodes"]
+        named = [name for name in distinguishing_keys(finished, LINE) if name != "nodes"]
         for number, scales in enumerate(lines.values()):
             name = name_of(scales[0][0], named) or str(scales[0][0]["benchmark"])
             traces += time_traces(scales, number, name)
         layout = axes("nodes", "seconds to the target")
-        layout["xaxis"] |= logarithmic_nodes(nodes)
+        layout["xaxis"] |= node_axis(nodes)
         layout["yaxis"] |= {"rangemode": "tozero"}
         note = (
             "Every repeat that reached the target, and their mean without the fastest and the slowest, which needs "
@@ -173,7 +173,7 @@ def times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
 
 
 def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: str) -> list[dict[str, Any]]:
-    """Dots of the repeats, the line of the means, and the ideal from the first mean, of one line over scales."""
+    """Return, for one line over scales, the repeats as dots, the means as a line, and the ideal from the first mean."""
     dots: list[tuple[int, float, str]] = []
     means: list[tuple[int, float, str]] = []
     for members in scales:
@@ -190,7 +190,7 @@ def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: s
     traces: list[dict[str, Any]] = [
         {
             "x": [x for x, _, _ in dots],
-            "y": [rounded(y) for _, y, _ in dots],
+            "y": [round_digits(y) for _, y, _ in dots],
             "text": [text for _, _, text in dots],
             "mode": "markers",
             "name": label(f"{name}, repeats"),
@@ -204,7 +204,7 @@ def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: s
         traces.append(
             {
                 "x": [x for x, _, _ in means],
-                "y": [rounded(y) for _, y, _ in means],
+                "y": [round_digits(y) for _, y, _ in means],
                 "text": [text for _, _, text in means],
                 "mode": "lines+markers",
                 "name": label(f"{name}, olympic mean"),

@@ -1,4 +1,4 @@
-"""A plot: a plain Plotly figure and the table behind it, and what the plots have in common."""
+"""A plot (a Plotly figure and the table behind it), and the elements that plots share."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SERIES = 6
-"""Colours that the style sheet has for lines, one set for light paper and one for dark."""
+"""Number of line colours in the style sheet, which has a set for light and one for dark backgrounds."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure, and its data as a table: what screen readers, people without colours and the CSV file get.
+    """A figure and its data as a table, for screen readers, for people who cannot tell the colours, and for the CSV
+    file.
 
-    ``key`` names its file and anchor, ``note`` says how to read it. A colour is a CSS variable's name ("--series-0"),
-    which the page resolves, so that one figure serves light paper, dark screens and print.
+    ``key`` names its file and anchor; ``note`` says how to read it. A colour is the name of a CSS variable
+    ("--series-0"), which the page resolves, so one figure serves light pages, dark screens and print.
     """
 
     key: str
@@ -33,29 +34,29 @@ class Plot:
 
 
 def label(text: Any) -> str:
-    """Text for Plotly, which reads a subset of HTML in names, categories and hover texts."""
+    """Return text escaped for Plotly, which reads a subset of HTML in names, categories and hover texts."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def colour(number: int) -> str:
-    """The CSS variable of a line's colour."""
+    """Return the CSS variable of a line's colour."""
     return f"--series-{number % SERIES}"
 
 
 def style(number: int, size: int = 8) -> dict[str, Any]:
-    """Colour, dash and symbol of a line, so that colour alone never tells lines apart."""
+    """Return colour, dash and symbol of a line. Lines never differ by colour alone."""
     marker = {"color": colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)], "size": size}
     return {"line": {"color": colour(number), "dash": DASHES[number // SERIES % len(DASHES)]}, "marker": marker}
 
 
 def reference_line(x: Sequence[Any], y: Sequence[Any], name: str, dash: str = "dash") -> dict[str, Any]:
-    """An ideal or a target: grey, dashed, without markers."""
+    """Return the trace of an ideal or a target: grey, dashed, without markers."""
     line = {"color": "--faint", "dash": dash, "width": 1.5}
     return {"x": list(x), "y": list(y), "mode": "lines", "name": name, "line": line, "hoverinfo": "skip"}
 
 
 def error_bars(values: Iterable[float], spans: Iterable[Sequence[float] | None]) -> dict[str, Any]:
-    """Asymmetric error bars from [low, high]; none where there is no interval."""
+    """Return asymmetric error bars from [low, high] spans; a value without a span has none."""
     pairs = [(value, span or (value, value)) for value, span in zip(values, spans, strict=True)]
     return {
         "type": "data",
@@ -67,26 +68,28 @@ def error_bars(values: Iterable[float], spans: Iterable[Sequence[float] | None])
 
 
 def axes(x: str, y: str, **more: Any) -> dict[str, Any]:
-    """A layout with axis titles."""
+    """Return a layout with axis titles."""
     return {"xaxis": {"title": {"text": label(x)}}, "yaxis": {"title": {"text": label(y)}}, **more}
 
 
-def logarithmic_nodes(nodes: Iterable[int]) -> dict[str, Any]:
-    """An axis on which doublings are evenly apart, with a tick at every scale that was run."""
+def node_axis(nodes: Iterable[int]) -> dict[str, Any]:
+    """Return a logarithmic axis with a tick at every scale that was run."""
     ticks = sorted(set(nodes))
     return {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks], "minor": {"ticks": ""}}
 
 
-def decades(values: Iterable[float]) -> dict[str, Any]:
-    """A logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
+def decade_axis(values: Iterable[float]) -> dict[str, Any]:
+    """Return a logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
     found = [value for value in values if value > 0]
     first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
     ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def distinct(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """Those of the keys that tell the entries apart, each only if those before it do not: what a legend has to say."""
+def distinguishing_keys(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Return those of the keys that tell the entries apart, each only if it adds to those before it. A legend shows
+    them.
+    """
     chosen: list[str] = []
     apart = 1
     for name in names:
@@ -98,17 +101,17 @@ def distinct(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list
 
 
 def name_of(entry: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A legend's text from those keys, in their order."""
+    """Return a legend's text from those keys, in their order."""
     return ", ".join(str(entry[name]) for name in names if entry.get(name) is not None)
 
 
-def plural(count: int, word: str) -> str:
+def count_text(count: int, word: str) -> str:
     """ "1 node", "2 nodes"."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def rounded(value: float | None, digits: int = 5) -> float | None:
-    """A number as short as its precision allows; None for what is none or not finite."""
+def round_digits(value: float | None, digits: int = 5) -> float | None:
+    """Return a number with at most ``digits`` digits; None for None and for values that are not finite."""
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return None
     return float(f"{value:.{digits}g}")

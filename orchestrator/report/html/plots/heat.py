@@ -8,11 +8,11 @@ from typing import Any
 from orchestrator.report.html.plots.figure import Plot
 
 
-def heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
-    """Samples/s by rank over steps, from what ``heat.throughput_map`` read."""
+def plot_heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
+    """Plot samples/s by rank over the steps, from the result of ``heat.throughput_map``."""
     ranks, steps = content["ranks"], content["steps"]
     rows = [
-        [*between(ranks, content["rank_count"], row), *between(steps, content["step_count"], column), value]
+        [*block_ends(ranks, content["rank_count"], row), *block_ends(steps, content["step_count"], column), value]
         for row, line in enumerate(content["values"])
         for column, value in enumerate(line)
     ]
@@ -41,7 +41,7 @@ def heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
     return Plot(key, title, note, [trace], layout, columns, rows, across=True)
 
 
-def between(starts: list[int], count: int, place: int) -> tuple[int, int]:
-    """First and last of a block."""
+def block_ends(starts: list[int], count: int, place: int) -> tuple[int, int]:
+    """Return the first and last index of a block."""
     after = starts[place + 1] if place + 1 < len(starts) else count
     return starts[place], after - 1

@@ -1,4 +1,4 @@
-"""Throughput over the weeks, relative to each series' own middle, with the places where its level changed."""
+"""Throughput over the weeks, relative to each series' median, with the changes of its level."""
 
 from __future__ import annotations
 
@@ -7,47 +7,57 @@ from statistics import median
 from typing import Any
 
 from orchestrator.analysis.courses import Course
-from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, name_of, plural, rounded, style
+from orchestrator.report.html.plots.figure import (
+    Plot,
+    axes,
+    colour,
+    count_text,
+    distinguishing_keys,
+    label,
+    name_of,
+    round_digits,
+    style,
+)
 
 LINE = ("method", "mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split",
         "dataset_version", "dataset_checksum")  # fmt: skip
 CROWD = 4
-"""With more lines than that in a plot spreads are left to the table, and lines whose level never changed are faint."""
+"""With more lines in a plot, spreads are in the table only, and lines whose level never changed are faint."""
 COLUMNS = ["benchmark", "method", "cluster", "nodes", "comm", "recipe", "mode", "scale", "dataset_name",
            "dataset_source"]  # fmt: skip
 
 
 def place_of(course: Course) -> tuple[str, str]:
-    """Benchmark and cluster: a plot each."""
+    """Return benchmark and cluster, which share a plot."""
     return str(course.key["benchmark"]), str(course.key["cluster"])
 
 
-def history(courses: Sequence[Course], by: str) -> list[Plot]:
-    """A plot a (benchmark, cluster), a line a series: data of two sources never share one."""
+def plot_history(courses: Sequence[Course], by: str) -> list[Plot]:
+    """Plot the series over time, one plot for each (benchmark, cluster). Data of two sources never share a line."""
     groups: dict[tuple[str, str], list[Course]] = {}
     for course in courses:
         groups.setdefault(place_of(course), []).append(course)
     return [
-        one_plot(f"history-{number}", f"{benchmark} on {cluster}", members, by)
+        plot_courses(f"history-{number}", f"{benchmark} on {cluster}", members, by)
         for number, ((benchmark, cluster), members) in enumerate(groups.items())
     ]
 
 
-def one_plot(key: str, title: str, members: Sequence[Course], by: str) -> Plot:
-    """All series of a benchmark on a cluster."""
-    named = distinct([course.key for course in members], LINE)
+def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Plot:
+    """Plot all series of a benchmark on a cluster."""
+    named = distinguishing_keys([course.key for course in members], LINE)
     ordered = sorted(members, key=lambda course: (int(course.key["nodes"]), name_of(course.key, named)))
     traces: list[dict[str, Any]] = []
     rows: list[list[Any]] = []
     for number, course in enumerate(ordered):
-        words = (plural(course.key["nodes"], "node"), name_of(course.key, named))
+        words = (count_text(course.key["nodes"], "node"), name_of(course.key, named))
         name = label(", ".join(word for word in words if word))
         traces += course_traces(course, number, name, crowded=len(ordered) > CROWD)
         jumps = {change.index: change.change for change in course.changes}
         own = [course.key[name] for name in COLUMNS]
         rows += [
-            [*own, level.name, int(level.created), rounded(level.median), rounded(level.least), rounded(level.greatest),
-             level.n, rounded(jumps.get(place), 3)]
+            [*own, level.name, int(level.created), round_digits(level.median), round_digits(level.least), round_digits(level.greatest),
+             level.n, round_digits(jumps.get(place), 3)]
             for place, level in enumerate(course.levels)
         ]  # fmt: skip
     layout = axes("", "of the series' own median")
@@ -59,7 +69,7 @@ def one_plot(key: str, title: str, members: Sequence[Course], by: str) -> Plot:
 
 
 def course_traces(course: Course, number: int, name: str, crowded: bool) -> list[dict[str, Any]]:
-    """The line of a series, and rings where its level changed."""
+    """Return the line of a series, and rings at the changes of its level."""
     middle = median(level.median for level in course.levels)
     # Whole hours and a ten thousandth are enough, and keep the page small.
     times = [3600000 * int(level.created // 3600) for level in course.levels]
@@ -78,7 +88,7 @@ def course_traces(course: Course, number: int, name: str, crowded: bool) -> list
             "y": values,
             **({} if crowded else {"error_y": spread}),
             "opacity": 0.4 if crowded and not course.changes else 1.0,
-            "customdata": [rounded(level.median, 4) for level in course.levels],
+            "customdata": [round_digits(level.median, 4) for level in course.levels],
             "mode": "lines+markers",
             "name": name,
             "legendgroup": name,
@@ -93,7 +103,7 @@ def course_traces(course: Course, number: int, name: str, crowded: bool) -> list
             {
                 "x": [times[place] for place in places],
                 "y": [values[place] for place in places],
-                "text": [change_words(change.change, course.levels[change.index].name) for change in course.changes],
+                "text": [change_text(change.change, course.levels[change.index].name) for change in course.changes],
                 "mode": "markers",
                 "name": f"{name}: change of level",
                 "legendgroup": name,
@@ -105,6 +115,6 @@ def course_traces(course: Course, number: int, name: str, crowded: bool) -> list
     return traces
 
 
-def change_words(change: float, since: str) -> str:
-    """A change of level in words."""
+def change_text(change: float, since: str) -> str:
+    """Return a change of level for people."""
     return f"{100 * abs(change):.0f} % {'slower' if change < 0 else 'faster'} since {label(since)}"

@@ -1,23 +1,23 @@
-"""Efficiency beyond the scales that were measured: a plot of its own, dashed and labelled."""
+"""Efficiency beyond the measured scales: a plot of its own, dashed and labelled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from orchestrator.report.entries import ProjectionEntry, values_of
-from orchestrator.report.html.plots.figure import Plot, axes, colour, distinct, label, logarithmic_nodes
+from orchestrator.report.html.plots.figure import Plot, axes, colour, distinguishing_keys, label, node_axis
 from orchestrator.report.html.plots.scaling import KEY, line_name
 
 COLUMNS = ["benchmark", "cluster", "dataset", "method", "comm", "recipe"]
 TIMES = ["own_s", "straggling_s", "communication_s"]
 
 
-def projection(entries: Sequence[ProjectionEntry]) -> Plot | None:
-    """Projected weak efficiency over ranks; None where none was asked for."""
+def plot_projection(entries: Sequence[ProjectionEntry]) -> Plot | None:
+    """Plot projected weak efficiency over ranks; None without a projection."""
     chosen = [entry for entry in entries if entry["points"]]
     if not chosen:
         return None
-    named = distinct(chosen, KEY) or ["benchmark"]
+    named = distinguishing_keys(chosen, KEY) or ["benchmark"]
     traces = [
         {
             "x": [point["ranks"] for point in entry["points"]],
@@ -31,7 +31,7 @@ def projection(entries: Sequence[ProjectionEntry]) -> Plot | None:
         for number, entry in enumerate(chosen)
     ]
     layout = axes("ranks", "projected efficiency")
-    layout["xaxis"] |= logarithmic_nodes(point["ranks"] for entry in chosen for point in entry["points"])
+    layout["xaxis"] |= node_axis(point["ranks"] for entry in chosen for point in entry["points"])
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
     errors = [abs(item["error"]) for entry in chosen for item in entry["check"]]
     note = "Not measured: the data-parallel step simulated from the measured steps and the profile's network. "

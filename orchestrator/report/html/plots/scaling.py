@@ -1,4 +1,4 @@
-"""Throughput and efficiency over nodes: measured with its interval, the ideal, and the laws fitted to it."""
+"""Throughput and efficiency over nodes: measured values with intervals, the ideal, and the fitted laws."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from orchestrator.report.html.plots.figure import (
     Plot,
     axes,
     colour,
-    decades,
-    distinct,
+    count_text,
+    decade_axis,
+    distinguishing_keys,
     error_bars,
     label,
-    logarithmic_nodes,
     name_of,
-    plural,
+    node_axis,
     reference_line,
-    rounded,
+    round_digits,
     style,
 )
 from orchestrator.report.tables.scales import LAWS
@@ -26,13 +26,13 @@ from orchestrator.report.tables.scales import LAWS
 Placed = TypeVar("Placed", ScaleEntry, ScalingEntry)
 
 KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "settings")
-"""What a line's points have in common; stand-in and real data, or two versions of them, are never on one line."""
+"""Keys that the points of a line share. Stand-in and real data, or two versions of data, are never on one line."""
 NO_INTERVAL: list[float | None] = [None, None]
 COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "mode", "nodes", "ranks"]
 
 
-def lines_of(entries: Sequence[Placed]) -> list[list[Placed]]:
-    """Entries by line, each in order of its nodes."""
+def group_by_line(entries: Sequence[Placed]) -> list[list[Placed]]:
+    """Return entries grouped by KEY, each group in order of its nodes."""
     series: dict[tuple[str, ...], list[Placed]] = {}
     for entry in sorted(entries, key=lambda entry: int(entry["nodes"])):
         series.setdefault(tuple(map(str, values_of(entry, KEY))), []).append(entry)
@@ -40,21 +40,21 @@ def lines_of(entries: Sequence[Placed]) -> list[list[Placed]]:
 
 
 def line_name(entry: SeriesEntry, named: Sequence[str]) -> str:
-    """A legend's text."""
+    """Return a legend's text."""
     words = name_of(entry, [name for name in named if name != "settings"])
     swept = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items())
     return ", ".join(word for word in (words, swept) if word) or str(entry["benchmark"])
 
 
-def efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: str) -> Plot | None:
-    """Efficiency over nodes with intervals, the ideal line and the laws; None where nothing was scaled that way."""
+def plot_efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: str) -> Plot | None:
+    """Plot efficiency over nodes with intervals, ideal and laws; None if nothing was scaled in this mode."""
     chosen = [entry for entry in entries if entry["mode"] == mode]
     if not chosen:
         return None
     nodes = sorted({entry["nodes"] for entry in chosen})
-    named = distinct(chosen, KEY) or ["benchmark"]
+    named = distinguishing_keys(chosen, KEY) or ["benchmark"]
     traces = [reference_line([nodes[0], nodes[-1]], [1.0, 1.0], "ideal", "dot")]
-    for number, points in enumerate(lines_of(chosen)):
+    for number, points in enumerate(group_by_line(chosen)):
         values = [point["efficiency"] for point in points]
         name = label(line_name(points[0], named))
         traces.append(
@@ -64,7 +64,7 @@ def efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: 
                 "error_y": error_bars(values, [point["interval"] for point in points]),
                 "mode": "lines+markers",
                 "name": name,
-                "text": [efficiency_words(point) for point in points],
+                "text": [efficiency_text(point) for point in points],
                 "hovertemplate": "%{text}",
                 **style(number),
             }
@@ -72,9 +72,9 @@ def efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: 
         alike = [law for law in laws if law["mode"] == mode and values_of(law, KEY) == values_of(points[0], KEY)]
         traces += [law_trace(law, name, number) for law in alike if law["rms"] is not None]
     layout = axes("nodes", "efficiency")
-    layout["xaxis"] |= logarithmic_nodes(nodes)
+    layout["xaxis"] |= node_axis(nodes)
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
-    bases = ", ".join(plural(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
+    bases = ", ".join(count_text(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
     note = (
         f"Warm throughput per node relative to that of the base ({bases}), with 95 % bootstrap intervals that carry "
         f"the base's uncertainty. The {'batch per rank' if mode == 'weak' else 'global batch'} is constant."
@@ -89,12 +89,12 @@ def efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], mode: 
 
 
 def law_trace(law: LawEntry, name: str, number: int) -> dict[str, Any]:
-    """A fitted law as a thin dotted line through the scales that were run."""
+    """Return a fitted law as a thin dotted line through the scales that were run."""
     points = sorted((int(nodes), value) for nodes, value in law["efficiency"].items())
     values = ", ".join(f"{key} {value:.3g}" for key, value in law["parameters"].items())
     return {
         "x": [nodes for nodes, _ in points],
-        "y": [rounded(value) for _, value in points],
+        "y": [round_digits(value) for _, value in points],
         "mode": "lines",
         "name": f"{name}: {LAWS[law['law']]} ({values})",
         "line": {"color": colour(number), "dash": "dot" if law["law"] == "usl" else "dashdot", "width": 1},
@@ -103,21 +103,21 @@ def law_trace(law: LawEntry, name: str, number: int) -> dict[str, Any]:
     }
 
 
-def efficiency_words(point: ScalingEntry) -> str:
-    """A point in words."""
+def efficiency_text(point: ScalingEntry) -> str:
+    """Return a point's hover text."""
     span = point["interval"]
     between = f" [{100 * span[0]:.1f}, {100 * span[1]:.1f}]" if span else ""
-    place = f"{plural(point['nodes'], 'node')}, {plural(point['ranks'], 'rank')}"
+    place = f"{count_text(point['nodes'], 'node')}, {count_text(point['ranks'], 'rank')}"
     return f"{place}: {100 * point['efficiency']:.1f} %{between}, n = {point['n']}"
 
 
-def throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
-    """Throughput over nodes with intervals, each line with its ideal; None where nothing ran at two scales."""
-    lines = [line for line in lines_of(scales) if len({entry["nodes"] for entry in line}) > 1]
+def plot_throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
+    """Plot throughput over nodes with intervals, each line with its ideal; None without a second scale."""
+    lines = [line for line in group_by_line(scales) if len({entry["nodes"] for entry in line}) > 1]
     chosen = [entry for line in lines for entry in line]
     if not chosen:
         return None
-    named = distinct(chosen, (*KEY, "mode")) or ["benchmark"]
+    named = distinguishing_keys(chosen, (*KEY, "mode")) or ["benchmark"]
     traces: list[dict[str, Any]] = []
     for number, points in enumerate(lines):
         values = [point["throughput"]["median"] for point in points]
@@ -132,14 +132,14 @@ def throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
                 "error_y": error_bars(values, [point["throughput"]["interval"] for point in points]),
                 "mode": "lines+markers",
                 "name": label(line_name(base, named)),
-                "text": [throughput_words(point) for point in points],
+                "text": [throughput_text(point) for point in points],
                 "hovertemplate": "%{text}",
                 **style(number),
             }
         )
     layout = axes("nodes", "samples/s")
-    layout["xaxis"] |= logarithmic_nodes(entry["nodes"] for entry in chosen)
-    layout["yaxis"] |= decades(entry["throughput"]["median"] for entry in chosen)
+    layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
+    layout["yaxis"] |= decade_axis(entry["throughput"]["median"] for entry in chosen)
     note = (
         "Warm throughput of the whole run, median of the repeats with its 95 % bootstrap interval; cold in the table."
     )
@@ -153,22 +153,22 @@ def throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
     return Plot("throughput", "Throughput by scale", note, traces, layout, columns, rows)
 
 
-def throughput_words(point: ScaleEntry) -> str:
-    """A point in words."""
+def throughput_text(point: ScaleEntry) -> str:
+    """Return a point's hover text."""
     rate = point["throughput"]
     between = f" [{rate['interval'][0]:.4g}, {rate['interval'][1]:.4g}]" if rate["interval"] else ""
-    place = f"{plural(point['nodes'], 'node')}, {plural(point['ranks'], 'rank')}"
+    place = f"{count_text(point['nodes'], 'node')}, {count_text(point['ranks'], 'rank')}"
     return f"{place}: {rate['median']:.4g} samples/s{between}, n = {point['n']}"
 
 
-def energy(scales: Sequence[ScaleEntry]) -> Plot | None:
-    """Energy to the quality target over nodes; None where no machine reported power."""
+def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
+    """Plot energy to the quality target over nodes; None if no machine reported power."""
     chosen = [entry for entry in scales if entry["energy_to_accuracy_j"]]
     if not chosen:
         return None
-    named = distinct(chosen, KEY) or ["benchmark"]
+    named = distinguishing_keys(chosen, KEY) or ["benchmark"]
     traces = []
-    for number, points in enumerate(lines_of(chosen)):
+    for number, points in enumerate(group_by_line(chosen)):
         joules = [point["energy_to_accuracy_j"] for point in points if point["energy_to_accuracy_j"]]
         values, spans = [item["median"] for item in joules], [item["interval"] for item in joules]
         traces.append(
@@ -183,7 +183,7 @@ def energy(scales: Sequence[ScaleEntry]) -> Plot | None:
             }
         )
     layout = axes("nodes", "J to the target")
-    layout["xaxis"] |= logarithmic_nodes(entry["nodes"] for entry in chosen)
+    layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
     layout["yaxis"] |= {"rangemode": "tozero"}
     note = "What the nodes' meters counted until the target was reached, median of the repeats that reached it."
     columns = [*COLUMNS, "energy_to_accuracy_j", "low", "high", "n"]

@@ -1,4 +1,4 @@
-"""Where the time went: parts of a run, what scaling loses to them, and the phases, as stacked bars."""
+"""The parts of a run's time, the losses of scaling by part, and the phases, as stacked bars."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.entries import RunEntry, ScaleEntry, ScalingEntry, values_of
-from orchestrator.report.html.plots.figure import Plot, colour, distinct, label, name_of, plural
+from orchestrator.report.html.plots.figure import Plot, colour, count_text, distinguishing_keys, label, name_of
 
 PARTS = {
     "compute": "compute",
@@ -25,10 +25,12 @@ SPLIT_NOTE = (
 )
 
 
-def bars(
+def plot_bars(
     key: str, title: str, note: str, axis: Mapping[str, Any], names: Sequence[str], parts: Mapping[str, Sequence[float]]
 ) -> Plot:
-    """Stacked horizontal bars, one a name, the first on top; ``axis`` has title, the hover's format, and what else."""
+    """Plot stacked horizontal bars, one for each name, the first on top. ``axis`` holds title, hover format and further
+    settings.
+    """
     traces = [
         {
             "type": "bar",
@@ -53,29 +55,29 @@ def bars(
 
 
 def scale_names(entries: Sequence[ScaleEntry] | Sequence[ScalingEntry]) -> list[str]:
-    """Scales on an axis: in what they differ, and the nodes."""
-    named = distinct(entries, SERIES)
+    """Return the axis texts of scales: the differing keys, and the nodes."""
+    named = distinguishing_keys(entries, SERIES)
     names = []
     for entry in entries:
         swept = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items())
-        words = (name_of(entry, named), swept, plural(entry["nodes"], "node"))
+        words = (name_of(entry, named), swept, count_text(entry["nodes"], "node"))
         names.append(", ".join(word for word in words if word))
     return names
 
 
-def time_split(scales: Sequence[ScaleEntry]) -> Plot | None:
-    """Shares of the time by scale; None where nothing was measured."""
+def plot_time_split(scales: Sequence[ScaleEntry]) -> Plot | None:
+    """Plot shares of the time by scale; None if nothing was measured."""
     found = [entry for entry in scales if entry["shares"]]
     shares = [entry["shares"] for entry in scales if entry["shares"]]
     if not found:
         return None
     parts = {words: [share[part] for share in shares] for part, words in PARTS.items()}
     axis = {"title": "share of the time", "hover": ":.1%", "more": {"tickformat": ".0%", "range": [0, 1]}}
-    return bars("time", "Where the time goes", SPLIT_NOTE, axis, scale_names(found), parts)
+    return plot_bars("time", "Where the time goes", SPLIT_NOTE, axis, scale_names(found), parts)
 
 
-def lost_time(scaling: Sequence[ScalingEntry]) -> Plot | None:
-    """What a sample costs more than at the base, by scale and part; None where nothing was scaled."""
+def plot_lost_time(scaling: Sequence[ScalingEntry]) -> Plot | None:
+    """Plot how much more a sample costs than at the base, by scale and part; None if nothing was scaled."""
     found = [entry for entry in scaling if entry["lost"]]
     if not found:
         return None
@@ -86,27 +88,27 @@ def lost_time(scaling: Sequence[ScalingEntry]) -> Plot | None:
         "By how much longer a sample takes a rank than it does at the smallest scale, and in what: the parts add up to "
         "1 ÷ efficiency − 1. What became quicker is left of zero."
     )
-    return bars("lost", "Why it stops scaling", note, axis, scale_names(found), parts)
+    return plot_bars("lost", "Why it stops scaling", note, axis, scale_names(found), parts)
 
 
-def run_split(run: RunEntry) -> Plot | None:
-    """Seconds of one run by part; None where nothing was measured."""
+def plot_run_split(run: RunEntry) -> Plot | None:
+    """Plot the seconds of one run by part; None if nothing was measured."""
     if run["split_s"] is None:
         return None
     parts = {words: values_of(run["split_s"], [part]) for part, words in PARTS.items()}
     axis = {"title": "seconds", "hover": ":.2f"}
-    return bars("time", "Where the time goes", SPLIT_NOTE, axis, [""], parts)
+    return plot_bars("time", "Where the time goes", SPLIT_NOTE, axis, [""], parts)
 
 
-def phases(runs: Sequence[RunEntry]) -> Plot | None:
-    """Seconds of each phase by scale, medians over repeats; None where nothing was measured."""
+def plot_phases(runs: Sequence[RunEntry]) -> Plot | None:
+    """Plot the seconds of each phase by scale, medians over repeats; None if nothing was measured."""
     measured = [run for run in runs if run["phases_s"]]
     if not measured:
         return None
-    named = distinct(measured, RUN)
+    named = distinguishing_keys(measured, RUN)
     groups: dict[str, list[RunEntry]] = {}
     for run in sorted(measured, key=lambda run: (*map(str, values_of(run, RUN)), run["nodes"])):
-        words = (name_of(run, named), plural(run["nodes"], "node"))
+        words = (name_of(run, named), count_text(run["nodes"], "node"))
         groups.setdefault(", ".join(word for word in words if word), []).append(run)
     names = list(dict.fromkeys(phase for run in measured for phase in run["phases_s"]))
     seconds = {
@@ -117,4 +119,4 @@ def phases(runs: Sequence[RunEntry]) -> Plot | None:
     }
     note = "From the start of the processes on; each phase as long as on its slowest rank, median over repeats."
     axis = {"title": "seconds", "hover": ":.2f"}
-    return bars("phases", "Phases of a run", note, axis, list(groups), seconds)
+    return plot_bars("phases", "Phases of a run", note, axis, list(groups), seconds)
