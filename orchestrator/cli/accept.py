@@ -17,18 +17,18 @@ from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Accept, verify or propose."""
+    """Run a suite, or verify a record, or propose references; return the exit code."""
     words = list(arguments)
     if words[:1] == ["verify"]:
-        return verify(words[1:])
+        return verify_record(words[1:])
     if words[:1] == ["propose"]:
-        return propose(words[1:])
-    return accept(words)
+        return print_proposal(words[1:])
+    return run_acceptance(words)
 
 
-def accept(arguments: Sequence[str]) -> int:
-    """Run a suite to its verdict."""
-    options = common.parse(arguments, "accept")
+def run_acceptance(arguments: Sequence[str]) -> int:
+    """Run a suite to its verdict; return the exit code."""
+    options = common.parse_options(arguments, "accept")
     if options.multirun:
         raise UsageError("accept takes one suite at a time: -m is for runs.")
     from orchestrator.acceptance.record import Record
@@ -58,11 +58,11 @@ def accept(arguments: Sequence[str]) -> int:
                 path.unlink()
             record.path.rmdir()
         raise
-    return conclude(record, options.json)
+    return write_verdict(record, options.json)
 
 
-def conclude(record: Any, as_json: bool) -> int:
-    """Write the verdict in all its forms, seal the record and print; returns the exit code."""
+def write_verdict(record: Any, as_json: bool) -> int:
+    """Write the verdict in all its forms, seal the record and print the verdict; return its exit code."""
     from orchestrator.acceptance.junit import render_junit
     from orchestrator.acceptance.page import write_page
     from orchestrator.acceptance.presentation import print_verdict
@@ -82,8 +82,10 @@ def conclude(record: Any, as_json: bool) -> int:
     return int(document["exit_code"])
 
 
-def verify(arguments: Sequence[str]) -> int:
-    """Whether a record is as it was sealed, and its runs still give its verdict: 0, or 1 with what differs."""
+def verify_record(arguments: Sequence[str]) -> int:
+    """Check that a record is as it was sealed and that its runs give the stored verdict: 0, or 1 with the
+    differences.
+    """
     parser = common.Parser(prog="python -m orchestrator accept verify", allow_abbrev=False)
     parser.add_argument("folder", type=Path, help="an acceptance record")
     parser.add_argument("--json", action="store_true")
@@ -120,9 +122,9 @@ def verify(arguments: Sequence[str]) -> int:
     return EXIT_FAILED if broken or changed else EXIT_OK
 
 
-def propose(arguments: Sequence[str]) -> int:
-    """References with bounds from campaigns that were measured, as YAML for a person to review."""
-    options = common.parse(arguments, "accept propose")
+def print_proposal(arguments: Sequence[str]) -> int:
+    """Print references with bounds, made from measured campaigns, as YAML for a person to review."""
+    options = common.parse_options(arguments, "accept propose")
     from orchestrator.acceptance.propose import propose_references
     from orchestrator.acceptance.suite import resolve_suite
 
@@ -138,7 +140,7 @@ def propose(arguments: Sequence[str]) -> int:
     results = Path.cwd() / next(iter(suite.configs.values()))["results"]
     folders = common.campaign_folders(ours["campaigns"].strip("[]").split(","), results)
     document = propose_references(
-        suite, folders, ours.get("basis", "median"), margin(ours, "lower"), margin(ours, "upper")
+        suite, folders, ours.get("basis", "median"), parse_bound(ours, "lower"), parse_bound(ours, "upper")
     )
     if options.json:
         common.print_json({"schema": "orchestrator.references/1", **document})
@@ -150,8 +152,8 @@ def propose(arguments: Sequence[str]) -> int:
     return EXIT_OK
 
 
-def margin(given: dict[str, str], key: str) -> float | None:
-    """A bound chosen by hand. Raises UsageError."""
+def parse_bound(given: dict[str, str], key: str) -> float | None:
+    """Return a bound given by hand, or None. Raises UsageError."""
     if key not in given:
         return None
     try:

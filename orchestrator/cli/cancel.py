@@ -9,7 +9,7 @@ from orchestrator.errors import EXIT_INFRASTRUCTURE, EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Cancel the campaigns' runs."""
+    """Cancel the campaigns' runs; return the exit code."""
     options = common.parse_campaigns(arguments, "cancel")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     for folder in common.campaign_folders(options.campaigns, options.results):
         runs = campaigns.load(folder)
         statuses = campaigns.cancel(scheduler(runs[0][1].scheduler), runs)
-        store = common.open_store(common.store_of(options.store, runs[0][1].config, folder.parent))
+        store = common.open_store(common.campaign_store_url(options.store, runs[0][1].config, folder.parent))
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
             code = code if status.final else EXIT_INFRASTRUCTURE

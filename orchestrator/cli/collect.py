@@ -1,4 +1,4 @@
-"""``python -m orchestrator collect [CAMPAIGN…]``: put run folders into the store; again changes nothing."""
+"""``python -m orchestrator collect [CAMPAIGN…]``: put run folders into the store. A second time changes nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from orchestrator.records import Manifest, RunDirectory
 
 
 def has_ended(directory: RunDirectory, manifest: Manifest) -> bool:
-    """Whether the newest attempt's files say how it ended."""
+    """Whether the files of the newest attempt tell how it ended."""
     attempt = directory.attempt(manifest.attempts)
     return manifest.attempts > 0 and (attempt.result.exists() or attempt.failure.exists())
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Collect every run of the campaigns."""
+    """Collect every run of the campaigns; return the exit code."""
     options = common.parse_campaigns(arguments, "collect")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect

@@ -1,4 +1,4 @@
-"""What verbs share: options, where results and store are, and how a run's end becomes an exit code."""
+"""Parts that the verbs share: options, the places of results and store, and the exit code of runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Options:
-    """The options that verbs taking KEY=VALUE share, and the overrides themselves."""
+    """The options that verbs with KEY=VALUE arguments share, and those arguments."""
 
     overrides: list[str]
     json: bool = False
@@ -32,8 +32,8 @@ class Options:
     detach: bool = False
 
 
-def parse(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
-    """Split options from overrides; raises UsageError for an option that does not exist."""
+def parse_options(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
+    """Split options from KEY=VALUE arguments. Raises UsageError for an unknown option."""
     parser = Parser(prog=f"python -m orchestrator {verb}".strip(), add_help=False, allow_abbrev=False)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("-m", "--multirun", action="store_true", dest="multirun")
@@ -52,22 +52,22 @@ def parse(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours."""
+    """An argument parser that raises UsageError."""
 
     def error(self, message: str) -> Any:
-        """Raise UsageError."""
+        """Raise UsageError with the message."""
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
 
 
 def stderr_console() -> Console:
-    """For progress and messages."""
+    """Return the console for progress and messages."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def stdout_console() -> Console:
-    """For results. On a pipe tables get the width that they need rather than 80 columns."""
+    """Return the console for results. On a pipe a table is as wide as it needs, rather than 80 columns."""
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else 200
@@ -75,20 +75,21 @@ def stdout_console() -> Console:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The one document on stdout."""
+    """Print the command's one document to stdout."""
     print(json.dumps(document, indent=1, ensure_ascii=not stdout_is_unicode()))
 
 
 def store_url(config: Mapping[str, Any], results: Path) -> str:
-    """The store that a configuration names, or the embedded one of the results folder."""
+    """Return the store that a configuration names, or the embedded one of the results folder."""
     from orchestrator.store.store import default_url
 
     return config["store"]["url"] or default_url(results)
 
 
-def store_of(given: str | None, config: Mapping[str, Any], results: Path) -> str:
-    """The store of a campaign by what its manifest says, where none is given. Raises UsageError if that lacks a
-    password, which manifests never hold.
+def campaign_store_url(given: str | None, config: Mapping[str, Any], results: Path) -> str:
+    """Return the URL ``given``, or the store in the campaign's manifest.
+
+    Raises UsageError if the manifest's URL had a password, since manifests never hold passwords.
     """
     from orchestrator.config.redaction import HIDDEN
 
@@ -99,14 +100,16 @@ def store_of(given: str | None, config: Mapping[str, Any], results: Path) -> str
 
 
 def open_store(url: str) -> Store:
-    """The store; raises StoreError."""
+    """Return the store. Raises StoreError."""
     from orchestrator.store.store import Store
 
     return Store(url)
 
 
-def exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
-    """The worst that happened, from a report's run entries: infrastructure lost, a run failed, a wrong answer."""
+def worst_exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
+    """Return the exit code of a report's run entries: of the gravest among lost infrastructure, a failed run and a
+    wrong answer.
+    """
     codes = set()
     for entry in entries:
         if entry["state"] in ("lost", "node-failed"):
@@ -122,8 +125,8 @@ def exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
 
 
 def missed_target(entry: Mapping[str, Any]) -> bool:
-    """Whether a run that had the chance fell short of its quality target: one cut to a few steps had none, nor had a
-    model that was never trained.
+    """Whether a run fell short of its quality target. A run cut to a few steps and a model never trained could not
+    reach it, and do not count.
     """
     if entry["mode"] == "training":
         return entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps"
@@ -133,7 +136,7 @@ def missed_target(entry: Mapping[str, Any]) -> bool:
 
 
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
-    """Folders of the campaigns named (by name or path); the newest one if none is. Raises UsageError."""
+    """Return the folders of the named campaigns (by name or path), or of the newest one. Raises UsageError."""
     if not names:
         found = [path for path in results.glob("[!.]*") if any(path.glob("*/manifest.json"))]
         if not found:
@@ -151,7 +154,7 @@ def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
 
 @dataclass
 class CampaignOptions:
-    """Options of the verbs that work on campaigns that exist."""
+    """Options of the verbs that work on existing campaigns."""
 
     campaigns: list[str]
     results: Path
@@ -161,7 +164,9 @@ class CampaignOptions:
 
 
 def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] = ()) -> CampaignOptions:
-    """Campaigns by name or folder; ``results=`` and ``store.url=`` as elsewhere, and ``further`` keys of the verb."""
+    """Parse names or folders of campaigns, ``results=``, ``store.url=``, and the ``further`` keys of the verb. Raises
+    UsageError.
+    """
     parser = Parser(prog=f"python -m orchestrator {verb}", add_help=False, allow_abbrev=False)
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN")
     parser.add_argument("--json", action="store_true")
@@ -183,7 +188,7 @@ def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] 
 
 
 def existing_store(options: CampaignOptions) -> Store:
-    """The store that a command on stored runs is about. Raises UsageError if there is none, or nothing in it."""
+    """Return the store of a command on stored runs. Raises UsageError if there is none or it is empty."""
     from orchestrator.store.store import default_url
 
     if options.store is None and not (options.results / "store.sqlite").exists():

@@ -1,4 +1,4 @@
-"""``python -m orchestrator compare EARLIER… NEWER``: is the last campaign slower than those before it?"""
+"""``python -m orchestrator compare EARLIER… NEWER``: is the last campaign slower than the earlier ones?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the verdicts; exit code 5 if anything is slower."""
+    """Print the verdicts; return exit code 5 if anything is slower."""
     options = common.parse_campaigns(arguments, "compare")
     if len(options.campaigns) < 2:
         raise UsageError("compare takes two campaigns or more, the newest last: compare EARLIER… NEWER.")
@@ -27,11 +27,11 @@ def main(arguments: Sequence[str]) -> int:
 
     rows = store.history(campaigns=names)
     sets = [(name, [row for row in rows if row["campaign"] == name]) for name in names]
-    return conclude(comparison_document(sets), options.json)
+    return print_verdicts_of(comparison_document(sets), options.json)
 
 
-def conclude(document: ComparisonDocument | HistoryDocument, as_json: bool) -> int:
-    """Print a document of verdicts; returns the exit code that they amount to."""
+def print_verdicts_of(document: ComparisonDocument | HistoryDocument, as_json: bool) -> int:
+    """Print a document of verdicts; return its exit code."""
     from orchestrator.report.tables.comparisons import print_verdicts
 
     if as_json:

@@ -24,7 +24,7 @@ CHOOSING = ("dataset=", "recipe=", "benchmark.dataset.", "+benchmark.dataset.")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do one thing with one data set; ``info`` without a choice describes those of all recipes."""
+    """Run one action on one data set. ``info`` without a choice describes the data sets of all recipes."""
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
     if len(plain) < 2:
         raise UsageError(help_text("data"))
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     rest = list(arguments)
     rest.remove(benchmark)
     rest.remove(verb)
-    options = common.parse(rest, "data")
+    options = common.parse_options(rest, "data")
     if benchmark not in benchmarks() and not options.config_dir:
         raise UsageError(f"There is no benchmark '{benchmark}'.{nearest(benchmark, benchmarks())}")
     chosen = any(word.startswith(CHOOSING) for word in options.overrides)
@@ -43,10 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     code = EXIT_OK
     try:
         if verb == "info" and not chosen and benchmark in benchmarks():
-            answer = describe(benchmark, options)
+            answer = describe_datasets(benchmark, options)
         else:
             extra = ["recipe=reference"] if verb in OF_REAL_DATA and not chosen else []
-            answer = work(verb, configuration(benchmark, [*extra, *options.overrides], options))
+            answer = run_action(verb, compose_dataset_config(benchmark, [*extra, *options.overrides], options))
             answer = {"datasets": [answer]} if verb == "info" else answer
     except DataNotReadyError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,11 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         common.print_json({"schema": "orchestrator.data/1", "verb": verb, "benchmark": benchmark, **answer})
     elif code == EXIT_OK:
-        show(answer)
+        print_answer(answer)
     return code
 
 
-def configuration(benchmark: str, overrides: Sequence[str], options: common.Options) -> dict[str, Any]:
+def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: common.Options) -> dict[str, Any]:
     """The configuration of a run with the same words."""
     config = compose_all([f"benchmark={benchmark}", *overrides], False, options.config_dir)[0]
     # Data have no mode: what the benchmark can do will do.
@@ -66,8 +66,8 @@ def configuration(benchmark: str, overrides: Sequence[str], options: common.Opti
     return config
 
 
-def work(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Do it. What is to be done next is answered as command lines."""
+def run_action(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the action. Next steps are returned as command lines."""
     from orchestrator.campaign.dataset import commands, run_dataset
 
     root = Path.cwd() / config["cluster"]["paths"]["data"]
@@ -77,34 +77,34 @@ def work(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def describe(benchmark: str, options: common.Options) -> dict[str, Any]:
-    """Every data set that a recipe of the benchmark uses, once."""
+def describe_datasets(benchmark: str, options: common.Options) -> dict[str, Any]:
+    """Return the description of every data set that a recipe of the benchmark uses, each once."""
     found: dict[str, dict[str, Any]] = {}
     ordered = sorted(recipes(benchmark), key=lambda name: (name != "reference", name))
     # Any method will do: it takes the data as they are.
     method = METHODS.options(benchmark)[0]
     for dataset, recipe in product(DATASETS.options(benchmark), ordered):
         chosen = [f"dataset={dataset}", f"method={method}", f"recipe={recipe}"]
-        config = configuration(benchmark, [*chosen, *options.overrides], options)
+        config = compose_dataset_config(benchmark, [*chosen, *options.overrides], options)
         key = repr(config["benchmark"]["dataset"])
         if key in found:
             found[key]["recipes"].append(recipe)
         else:
-            found[key] = {**work("info", config), "recipes": [recipe]}
+            found[key] = {**run_action("info", config), "recipes": [recipe]}
     return {"datasets": list(found.values())}
 
 
-def show(answer: Mapping[str, Any], indent: str = "") -> None:
-    """The answer for people."""
+def print_answer(answer: Mapping[str, Any], indent: str = "") -> None:
+    """Print the answer for people."""
     for key, value in answer.items():
         if isinstance(value, Mapping):
             print(f"{indent}{key}")
-            show(value, f"{indent}  ")
+            print_answer(value, f"{indent}  ")
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             for number, item in enumerate(value):
                 if number:
                     print()
-                show(item, indent)
+                print_answer(item, indent)
         elif isinstance(value, list):
             separator = f"\n{indent}{'':20} " if key == "next" else ", "
             print(f"{indent}{key:20} {separator.join(map(str, value))}")

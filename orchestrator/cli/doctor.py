@@ -1,4 +1,4 @@
-"""``python -m orchestrator doctor [cluster=NAME]``: what is there, and what would make a run fail."""
+"""``python -m orchestrator doctor [cluster=NAME]``: examine this machine for causes that would make a run fail."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "erro
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the findings; 1 if one of them is an error."""
-    options = common.parse(arguments, "doctor")
+    """Print the findings; return 1 if one of them is an error."""
+    options = common.parse_options(arguments, "doctor")
     overrides = list(options.overrides)
     if not any(word.startswith("benchmark=") for word in overrides):
         overrides.append(f"benchmark={benchmarks()[0]}")

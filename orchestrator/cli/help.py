@@ -1,4 +1,4 @@
-"""What ``VERB --help`` prints; ``run`` and ``plan`` have Hydra's."""
+"""The texts of ``VERB --help``. ``run`` and ``plan`` have Hydra's."""
 
 from __future__ import annotations
 
@@ -95,33 +95,33 @@ Exit code 1 if something would make a run fail.""",
 
 
 def help_text(verb: str) -> str:
-    """Usage, what the verb does, its options. ``verb`` is one of TEXTS."""
+    """Return usage, summary and options. ``verb`` is a key of TEXTS."""
     summary = VERBS[verb]
     usage, _, rest = TEXTS[verb].partition("\n\n")
-    return f"usage: python -m orchestrator {verb} {usage}\n\n{summary[:1].upper()}{summary[1:]}.\n\n{filled(rest)}"
+    return f"usage: python -m orchestrator {verb} {usage}\n\n{summary[:1].upper()}{summary[1:]}.\n\n{fill_lists(rest)}"
 
 
-def filled(text: str) -> str:
-    """The lists that depend on what is installed."""
-    for name, value in (("formats", formats), ("suites", suites), ("actions", actions)):
+def fill_lists(text: str) -> str:
+    """Return the text with the lists that depend on the installation."""
+    for name, value in (("formats", format_names), ("suites", suite_names), ("actions", action_lines)):
         if f"{{{name}}}" in text:
             text = text.replace(f"{{{name}}}", value())
     return text
 
 
-def formats() -> str:
-    """Report formats."""
+def format_names() -> str:
+    """Return the names of the report formats."""
     from orchestrator.report.formats import FORMATS
 
     return f"{', '.join(FORMATS)} (default: terminal)"
 
 
-def suites() -> str:
-    """Shipped acceptance suites."""
+def suite_names() -> str:
+    """Return the names of the shipped acceptance suites."""
     folder = Path(orchestrator.config.__path__[0]) / "acceptance"
     return ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
 
 
-def actions() -> str:
-    """What can be done with a data set."""
+def action_lines() -> str:
+    """Return one line for each action on a data set."""
     return "\n".join(f"  {name:18} {text}" for name, text in DATA_ACTIONS.items())

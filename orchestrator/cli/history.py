@@ -1,4 +1,4 @@
-"""``python -m orchestrator report --history [benchmark=NAME] …``: the newest week against those before."""
+"""``python -m orchestrator report --history [benchmark=NAME] [cluster=NAME]``: the newest week against earlier ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ NARROWING = ("benchmark", "dataset", "method", "cluster")
 """Words that say which runs are meant."""
 
 
-def history(store: Store, form: str, output: str | None, options: common.CampaignOptions) -> int:
-    """Print the verdicts, or write the page of all campaigns; exit code 5 if anything is slower. Raises UsageError."""
+def print_history(store: Store, form: str, output: str | None, options: common.CampaignOptions) -> int:
+    """Print the verdicts, or write the page of all campaigns; return exit code 5 if anything is slower. Raises
+    UsageError.
+    """
     chosen = {name: options.settings.get(name) for name in NARROWING}
     benchmark, dataset, method, cluster = chosen.values()
     if form == "html":
@@ -26,7 +28,7 @@ def history(store: Store, form: str, output: str | None, options: common.Campaig
         print(write_history(courses, Path(str(output))))
         return EXIT_OK
     from orchestrator.analysis.regression import WINDOW
-    from orchestrator.cli.compare import conclude
+    from orchestrator.cli.compare import print_verdicts_of
     from orchestrator.report.comparisons import history_document
 
     week = options.settings.get("week")
@@ -42,4 +44,4 @@ def history(store: Store, form: str, output: str | None, options: common.Campaig
     document = history_document(rows, week, int(window), chosen)
     if week is not None and not document["series"]:
         raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
-    return conclude(document, form == "json")
+    return print_verdicts_of(document, form == "json")

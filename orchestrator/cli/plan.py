@@ -1,4 +1,4 @@
-"""``python -m orchestrator plan KEY=VALUE…``: print the runs and what would start them; submit nothing."""
+"""``python -m orchestrator plan KEY=VALUE…``: print the runs and the scripts that would start them; submit nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from orchestrator.cli import common
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.plan import warnings
 from orchestrator.records import global_batch
@@ -14,11 +14,11 @@ from orchestrator.records import global_batch
 
 def main(arguments: Sequence[str]) -> int:
     """Print the plan."""
-    options = common.parse(arguments, "plan")
+    options = common.parse_options(arguments, "plan")
     from orchestrator.campaign.conduct import prepare
     from orchestrator.launch.schedulers import scheduler
 
-    configs, campaign = prepare(configurations(options))
+    configs, campaign = prepare(compose_configurations(options))
 
     chosen = scheduler(configs[0]["cluster"]["scheduler"])
     limit = configs[0]["cluster"]["limits"]["max_jobs"]

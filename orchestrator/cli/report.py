@@ -1,4 +1,4 @@
-"""``python -m orchestrator report [CAMPAIGN…] [--format NAME] [-o PLACE]``: what the store has, in any form."""
+"""``python -m orchestrator report [CAMPAIGN…] [--format NAME] [-o PLACE]``: the stored campaigns in any format."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 PROJECTION_KEYS = ("algorithm", "cores")
 FLEET_WEEKS = 8
-"""So far back hosts are looked at that may be slow again and again."""
+"""How many weeks back hosts are searched for repeated slowness."""
 
 
 def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """What the store knows of the hosts of the campaign's clusters, over the weeks up to its end."""
+    """Return the stored rows by host of the campaign's clusters, over FLEET_WEEKS up to the campaign's end."""
     newest = max((record.run["created"] for record in records), default=0.0)
     rows = []
     for cluster in sorted({record.run["cluster"] for record in records}):
@@ -32,8 +32,8 @@ def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[dict[str, Any]]
     return rows
 
 
-def show(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[Mapping[str, Any]] = ()) -> int:
-    """Print one campaign's report; returns the exit code that its runs amount to."""
+def show_report(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[Mapping[str, Any]] = ()) -> int:
+    """Print one campaign's report; return the exit code of its runs."""
     from orchestrator.report.document import report_document
     from orchestrator.report.tables.runs import print_report
 
@@ -42,11 +42,11 @@ def show(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence
         common.print_json(document)
     else:
         print_report(document, common.stdout_console())
-    return common.exit_code(document["runs"])
+    return common.worst_exit_code(document["runs"])
 
 
-def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The options of this verb, checked, and the arguments that are left. Raises UsageError."""
+def parse_format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the checked options of this verb, and the remaining arguments. Raises UsageError."""
     parser = common.Parser(prog="python -m orchestrator report", add_help=False, allow_abbrev=False)
     parser.add_argument("--format", default=None)
     parser.add_argument("-o", "--output", default=None)
@@ -71,8 +71,8 @@ def format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
     return ours, rest
 
 
-def put_out(form: Format, reports: Sequence[Report], output: str | None) -> None:
-    """Print, write or send. Raises UsageError where a place cannot be written."""
+def write_reports(form: Format, reports: Sequence[Report], output: str | None) -> None:
+    """Print, write or send the reports. Raises UsageError if the place cannot be written."""
     try:
         if form.place == "address":
             print(form.function("write")(reports, output))
@@ -90,8 +90,8 @@ def put_out(form: Format, reports: Sequence[Report], output: str | None) -> None
         ) from error
 
 
-def question_of(ranks: str | None, settings: Mapping[str, str]) -> Question | None:
-    """What ``--project 8,64,512 [algorithm=NAME] [cores=N]`` asks. Raises UsageError."""
+def parse_question(ranks: str | None, settings: Mapping[str, str]) -> Question | None:
+    """Return the question of ``--project 8,64,512 [algorithm=NAME] [cores=N]``. Raises UsageError."""
     from orchestrator.analysis.projection import ALGORITHMS
     from orchestrator.report.projections import Question
 
@@ -110,8 +110,8 @@ def question_of(ranks: str | None, settings: Mapping[str, str]) -> Question | No
     return Question(counts, algorithm, int(cores) if cores else None)
 
 
-def chosen(store: Store, campaigns: Sequence[str], question: Question | None) -> list[Report]:
-    """Reports of the campaigns named, of the newest if none is. Raises UsageError."""
+def make_reports(store: Store, campaigns: Sequence[str], question: Question | None) -> list[Report]:
+    """Return reports of the named campaigns, or of the newest one. Raises UsageError."""
     from orchestrator.report.document import report_document
 
     known = store.campaigns()
@@ -127,13 +127,13 @@ def chosen(store: Store, campaigns: Sequence[str], question: Question | None) ->
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Put out reports; the exit code is the worst of the campaigns'."""
-    ours, rest = format_options(arguments)
+    """Write the reports; return the gravest exit code of the campaigns."""
+    ours, rest = parse_format_options(arguments)
     options = common.parse_campaigns(rest, "report", history.KEYS if ours.history else PROJECTION_KEYS)
     store = common.existing_store(options)
     if ours.history:
-        return history.history(store, ours.format, ours.output, options)
-    reports = chosen(store, options.campaigns, question_of(ours.project, options.settings))
+        return history.print_history(store, ours.format, ours.output, options)
+    reports = make_reports(store, options.campaigns, parse_question(ours.project, options.settings))
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.tables.runs import print_report
 
@@ -141,5 +141,5 @@ def main(arguments: Sequence[str]) -> int:
         for report in reports:
             print_report(report.document, console)
     else:
-        put_out(FORMATS[ours.format], reports, ours.output)
-    return max(common.exit_code(report.document["runs"]) for report in reports)
+        write_reports(FORMATS[ours.format], reports, ours.output)
+    return max(common.worst_exit_code(report.document["runs"]) for report in reports)

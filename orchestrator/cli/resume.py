@@ -1,4 +1,4 @@
-"""``python -m orchestrator resume [CAMPAIGN]``: go on with a campaign whose orchestrator ended before it did."""
+"""``python -m orchestrator resume [CAMPAIGN]``: continue a campaign whose orchestrator ended before its runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from orchestrator.cli import common
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Find what was submitted, submit what was not, follow all to the end; failed runs get another attempt."""
+    """Find submitted runs, submit the others, and follow all to their end. Failed runs get another attempt."""
     options = common.parse_campaigns(arguments, "resume")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.conduct import attend
     from orchestrator.campaign.state import look
     from orchestrator.campaign.submission import submit_all
-    from orchestrator.cli.run import conclude
+    from orchestrator.cli.run import report_outcome
     from orchestrator.launch.schedulers import scheduler
 
     console = common.stderr_console()
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str]) -> int:
         runs = campaigns.load(folder)
         config = runs[0][1].config
         chosen = scheduler(runs[0][1].scheduler)
-        store = common.open_store(common.store_of(options.store, config, folder.parent))
+        store = common.open_store(common.campaign_store_url(options.store, config, folder.parent))
         for run, status in zip(runs, look(chosen, runs), strict=True):
             manifest = run[1]
             again = status.final and status.state != "completed"
             if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
                 console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
                 submit_all(chosen, [run])
-        return conclude(attend(chosen, runs, config, store, console), console, options.json)
+        return report_outcome(attend(chosen, runs, config, store, console), console, options.json)

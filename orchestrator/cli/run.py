@@ -1,4 +1,4 @@
-"""``python -m orchestrator KEY=VALUE…``: plan, submit, watch with live progress, collect, print the table."""
+"""``python -m orchestrator KEY=VALUE…``: plan, submit, follow with live progress, collect, print the table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from orchestrator.campaign.conduct import Outcome
 
 
-def configurations(options: common.Options) -> list[dict[str, Any]]:
-    """The valid configurations of a command line. Raises UsageError."""
+def compose_configurations(options: common.Options) -> list[dict[str, Any]]:
+    """Return the valid configurations of a command line. Raises UsageError."""
     from orchestrator.config.compose import compose_all
     from orchestrator.config.validate import validate
 
@@ -26,21 +26,21 @@ def configurations(options: common.Options) -> list[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a campaign to its end."""
-    options = common.parse(arguments, "", detach=True)
-    configs = configurations(options)
+    """Run a campaign to its end; return the exit code."""
+    options = common.parse_options(arguments, "", detach=True)
+    configs = compose_configurations(options)
     from orchestrator.campaign.conduct import conduct
 
     console = common.stderr_console()
-    return conclude(conduct(configs, console, detach=options.detach), console, options.json)
+    return report_outcome(conduct(configs, console, detach=options.detach), console, options.json)
 
 
-def conclude(outcome: Outcome, console: Console, as_json: bool) -> int:
-    """Report what became of a campaign; returns the exit code."""
-    from orchestrator.cli.report import show
+def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
+    """Report a campaign's outcome; return the exit code."""
+    from orchestrator.cli.report import show_report
 
     silent = outcome.detached and not as_json
-    code = EXIT_OK if silent else show(outcome.campaign, outcome.records, as_json)
+    code = EXIT_OK if silent else show_report(outcome.campaign, outcome.records, as_json)
     for trouble in outcome.troubles:
         again = f"`python -m orchestrator collect {outcome.campaign}` tries again"
         console.print(f"[red]{trouble}[/red]; nothing is lost: {again}")

@@ -1,4 +1,4 @@
-"""``python -m orchestrator schedule show|install|remove|test|run``: the sweep that the clock starts."""
+"""``python -m orchestrator schedule show|install|remove|test|run``: sweeps that the clock starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACTIONS = ("show", "install", "remove", "test", "run")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Show what would start the sweep, install or remove it, send a message to try, or run it now."""
+    """Show, install or remove a schedule, send a trial message, or run the sweep."""
     parser = common.Parser(prog="python -m orchestrator schedule", add_help=False, allow_abbrev=False)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--config-dir", "-cd", dest="config_dir", default=os.environ.get("ORCHESTRATOR_CONFIG_DIR"))
@@ -38,16 +38,16 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"schedule {action} does not take {wrong[0]}. {USAGE}.")
     words = [word for word in rest if "=" in word or word.startswith("~")]
     if action == "run":
-        return run(places, words, options)
-    return {"show": show, "install": install, "remove": remove, "test": try_out}[action](words, options)
+        return run_due_sweep(places, words, options)
+    return {"show": show_schedule, "install": install, "remove": remove, "test": send_trial}[action](words, options)
 
 
-def run(places: Sequence[str], words: Sequence[str], options: argparse.Namespace) -> int:
-    """What the clock starts."""
+def run_due_sweep(places: Sequence[str], words: Sequence[str], options: argparse.Namespace) -> int:
+    """Run the sweep if it is due. Back ends start this action."""
     from orchestrator.schedule.sweep import Start, start_sweep
 
     if not places:
-        schedule = find(words, options)
+        schedule = find_installed(words, options)
         folder = schedule.folder
     else:
         folder = Path(places[0]).resolve()
@@ -61,8 +61,10 @@ def run(places: Sequence[str], words: Sequence[str], options: argparse.Namespace
     return outcome.code
 
 
-def find(words: Sequence[str], options: argparse.Namespace) -> Any:
-    """The installed schedule that the words mean: by its name, or by cluster and suite as far as they tell it apart."""
+def find_installed(words: Sequence[str], options: argparse.Namespace) -> Any:
+    """Return the installed schedule that the arguments name, by name, or by cluster and suite. Raises UsageError unless
+    exactly one fits.
+    """
     from orchestrator.schedule.definition import installed_schedules
 
     given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
@@ -88,8 +90,8 @@ def find(words: Sequence[str], options: argparse.Namespace) -> Any:
     return meant[0]
 
 
-def show(words: Sequence[str], options: argparse.Namespace) -> int:
-    """The exact units and where they go, of a schedule to be or of one that is; without any word, which there are."""
+def show_schedule(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Print the exact units of a planned or an installed schedule. Without arguments list the installed ones."""
     from orchestrator.schedule.definition import installed_schedules
     from orchestrator.schedule.presentation import describe_schedule, print_list, print_schedule
 
@@ -103,7 +105,7 @@ def show(words: Sequence[str], options: argparse.Namespace) -> int:
             else:
                 print_list(documents, results)
             return EXIT_OK
-        schedule, scheduler = find(words, options), ""
+        schedule, scheduler = find_installed(words, options), ""
     else:
         from orchestrator.schedule.making import check_sweep, make_schedule
 
@@ -118,7 +120,7 @@ def show(words: Sequence[str], options: argparse.Namespace) -> int:
 
 
 def install(words: Sequence[str], options: argparse.Namespace) -> int:
-    """Check all of it, then put it there; again changes nothing."""
+    """Check every part of the schedule, then install it. A second time changes nothing."""
     from orchestrator.schedule.installation import install_schedule as put
     from orchestrator.schedule.making import check_channels, check_sweep, make_schedule
     from orchestrator.schedule.presentation import describe_schedule, print_installed
@@ -137,13 +139,13 @@ def install(words: Sequence[str], options: argparse.Namespace) -> int:
 
 
 def remove(words: Sequence[str], options: argparse.Namespace) -> int:
-    """Take away what install put there; logs, history and results stay."""
+    """Remove an installed schedule. Logs, history and results stay."""
     from orchestrator.schedule.installation import remove_lost_schedule
     from orchestrator.schedule.installation import remove_schedule as take_away
 
     words = [word for word in words if not word.removeprefix("schedule.").startswith(("when=", "via=", "sweep="))]
     try:
-        schedule = find(words, options)
+        schedule = find_installed(words, options)
     except UsageError:
         given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
         name = given.get("name") or "-".join(given.get(key, "") for key in ("suite", "cluster"))
@@ -163,14 +165,14 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def try_out(words: Sequence[str], options: argparse.Namespace) -> int:
-    """Send a message that says it is a trial to everybody whom the schedule would tell."""
+def send_trial(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Send a trial message over every channel of the schedule."""
     from orchestrator.notification.base import DeliveryError
     from orchestrator.notification.channels import wanted_channels
     from orchestrator.notification.message import Message
     from orchestrator.schedule.sweep import history_link
 
-    schedule = find(words, options)
+    schedule = find_installed(words, options)
     lines = (
         "this is a trial: `schedule test` sent it, and nothing has happened",
         f"the schedule {schedule.name} tells you here when something changes, and is silent otherwise",

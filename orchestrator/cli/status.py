@@ -1,4 +1,4 @@
-"""``python -m orchestrator status [CAMPAIGN…]``: how runs are right now, from what is on disk and the scheduler."""
+"""``python -m orchestrator status [CAMPAIGN…]``: the present states of runs, from their files and the scheduler."""
 
 from __future__ import annotations
 

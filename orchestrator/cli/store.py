@@ -12,7 +12,7 @@ USAGE = "store export|import FILE.parquet|FILE.sqlite|URL, store info, store mig
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do it and say what was done."""
+    """Run the action and print its result."""
     options = common.parse_campaigns(arguments, "store")
     action, *places = options.campaigns or [""]
     if (action, len(places)) not in (("export", 1), ("import", 1), ("info", 0), ("migrate", 0)):

@@ -1,4 +1,4 @@
-"""The verbs there are, and the actions of the verb ``data``: each name with what it does."""
+"""The table of verbs, and of actions of the verb ``data``, each with a summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERBS = {
     "schedule": "show, install or remove the sweep that the clock starts",
     "doctor": "find what on this machine would make a run fail",
 }
-"""A verb is the module of its name in ``orchestrator.cli``."""
+"""Each verb is the module of its name in ``orchestrator.cli``."""
 
 DATA_ACTIONS = {
     "download": "bring the published files here; interrupted, it goes on where it was",

@@ -20,7 +20,7 @@ from submitit.slurm.slurm import SlurmExecutor
 from orchestrator.campaign import following as campaign
 from orchestrator.campaign.submission import submit_all
 from orchestrator.cli.common import Options
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.launch.slurm.script import shape
 from orchestrator.plan import Site, plan
@@ -39,7 +39,7 @@ def main() -> int:
     jobs: list[str] = []
     with tempfile.TemporaryDirectory(prefix="submission-") as name:
         folder = Path(name)
-        configs = configurations(Options([*RUNS, LATER, f"repeats={options.runs}"]))
+        configs = compose_configurations(Options([*RUNS, LATER, f"repeats={options.runs}"]))
         runs = campaign.create(plan(configs, "stamp", Site(1, folder)), {})
         try:
             begun = time.perf_counter()

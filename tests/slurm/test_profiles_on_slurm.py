@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.campaign.conduct import prepare
 from orchestrator.cli.common import Options
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, own_environment
 
 PROFILES = sorted(path.stem for path in Path("cluster_profiles").glob("*.yaml"))
@@ -22,7 +22,7 @@ PROFILES = sorted(path.stem for path in Path("cluster_profiles").glob("*.yaml"))
 def script_of(profile: str, *words: str) -> str:
     """What ``plan`` prints for the profile."""
     given = Options(["benchmark=stemdl", f"cluster={profile}", "nodes=2", "repeats=2", *words])
-    _, planned = prepare(configurations(given))
+    _, planned = prepare(compose_configurations(given))
     (text,) = set(SlurmScheduler().scripts(planned.runs, planned.folder, 2).values())
     return text
 

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.campaign import following as campaigns
 from orchestrator.cli import common
 from orchestrator.cli.common import Options
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError
@@ -32,7 +32,7 @@ LISTS = ["cluster.modules", "cluster.container", "cluster.launcher_options"]
 
 
 def base() -> dict[str, Any]:
-    (config,) = configurations(Options(["benchmark=stemdl", "cluster=a100x8", "nodes=2"]))
+    (config,) = compose_configurations(Options(["benchmark=stemdl", "cluster=a100x8", "nodes=2"]))
     return config
 
 
@@ -85,7 +85,7 @@ def test_no_value_of_a_configuration_is_ever_executed(seed: int, tmp_path: Path)
 def test_a_benchmark_by_a_name_that_is_a_command_does_not_exist() -> None:
     for name in ("$(touch x)", "a;b", "../../etc"):
         with pytest.raises(UsageError):
-            configurations(Options([f"benchmark={name}"]))
+            compose_configurations(Options([f"benchmark={name}"]))
 
 
 def test_a_secret_among_the_variables_is_refused_before_it_is_written() -> None:
@@ -99,7 +99,7 @@ def test_a_database_password_is_not_written_and_resume_asks_for_it(tmp_path: Pat
     directory, _ = campaigns.create(plan([config], "stamp", Site(4, tmp_path)), {})[0]
     assert "pa55word" not in directory.manifest.read_text()
     with pytest.raises(UsageError, match="password"):
-        common.store_of(None, directory.read_manifest().config, tmp_path)
+        common.campaign_store_url(None, directory.read_manifest().config, tmp_path)
 
 
 def test_run_folders_are_their_owners_alone_and_hold_no_environment(

@@ -19,7 +19,7 @@ from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import submission
 from orchestrator.campaign.state import RunStatus, look
 from orchestrator.cli.common import Options, campaign_folders
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
 from orchestrator.launch.enter import claim, refuse_foreign
@@ -60,7 +60,7 @@ def make(tmp_path: Path) -> Callable[..., list[Run]]:
 
     def make(*words: str, repeats: int = 1) -> list[Run]:
         given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
-        configs = configurations(Options([*given, f"results={tmp_path}/results"]))
+        configs = compose_configurations(Options([*given, f"results={tmp_path}/results"]))
         return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
 
     return make

@@ -9,7 +9,7 @@ import torch
 from commands import Command
 from torch import nn
 
-from orchestrator.cli.common import exit_code
+from orchestrator.cli.common import worst_exit_code
 from workloads.runtime.errors import DivergedError
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.procedures.divergence import refuse_divergence
@@ -49,8 +49,8 @@ def test_a_heartbeat_holds_no_number_that_json_lacks() -> None:
 
 def test_a_diverged_run_is_a_wrong_answer_and_another_failure_is_not() -> None:
     diverged = {"state": "failed", "cause": "rank 0 on n1: DivergedError: psnr is not a number: the model diverged"}
-    assert exit_code([diverged]) == 2
-    assert exit_code([diverged, {"state": "failed", "cause": "rank 0 on n1: OSError: full"}]) == 1
+    assert worst_exit_code([diverged]) == 2
+    assert worst_exit_code([diverged, {"state": "failed", "cause": "rank 0 on n1: OSError: full"}]) == 1
 
 
 @pytest.mark.ranks
