@@ -70,10 +70,10 @@ import json, sys
 from pathlib import Path
 from orchestrator.campaign import following as campaign
 from orchestrator.cli.common import Options
-from orchestrator.cli.run import configurations
+from orchestrator.cli.run import compose_configurations
 from orchestrator.campaign.conduct import prepare
 from orchestrator.launch.job import rank_environment
-configs, planned = prepare(configurations(Options(sys.argv[1:])))
+configs, planned = prepare(compose_configurations(Options(sys.argv[1:])))
 ((directory, manifest),) = campaign.create(planned, {})
 directory.attempt(1).path.mkdir()
 print(json.dumps([str(directory.path), rank_environment(manifest.config["cluster"], 1)]))

@@ -28,7 +28,8 @@ def spread_text(values: list[float]) -> str:
     if len(values) <= RANKS_SHOWN:
         return " ".join(number_text(value) for value in values)
     ordered = sorted(values)
-    return f"{number_text(ordered[0])} … {number_text(ordered[len(ordered) // 2])} … {number_text(ordered[-1])} ({len(values)} ranks)"
+    least, median, greatest = (number_text(ordered[place]) for place in (0, len(ordered) // 2, -1))
+    return f"{least} … {median} … {greatest} ({len(values)} ranks)"
 
 
 def state_text(run: RunEntry) -> str:

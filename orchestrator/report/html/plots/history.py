@@ -56,8 +56,8 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
         jumps = {change.index: change.change for change in course.changes}
         own = [course.key[name] for name in COLUMNS]
         rows += [
-            [*own, level.name, int(level.created), round_digits(level.median), round_digits(level.least), round_digits(level.greatest),
-             level.n, round_digits(jumps.get(place), 3)]
+            [*own, level.name, int(level.created), round_digits(level.median), round_digits(level.least),
+             round_digits(level.greatest), level.n, round_digits(jumps.get(place), 3)]
             for place, level in enumerate(course.levels)
         ]  # fmt: skip
     layout = axes("", "of the series' own median")
