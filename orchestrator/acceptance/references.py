@@ -20,6 +20,7 @@ import yaml
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.errors import UsageError, nearest
+from orchestrator.plan import science_of
 from orchestrator.records import document_hash
 
 
@@ -51,7 +52,8 @@ class Entry:
 
 def settings_hash(config: Mapping[str, Any]) -> str:
     """Return the hash of a benchmark's settings, twelve hexadecimal digits."""
-    return document_hash(config["benchmark"])[:12]
+    settings = science_of(config)["benchmark"]
+    return document_hash({**settings, "download": config["benchmark"]["download"]})[:12]
 
 
 def load_references(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:

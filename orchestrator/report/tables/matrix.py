@@ -26,7 +26,7 @@ def print_matrices(entries: Sequence[MatrixEntry], console: Console) -> None:
         for sentence in sources_of(entry):
             console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if chosen:
-        console.print(f"  {NOTE}", highlight=False)
+        console.print(f"  {NOTE}", highlight=False, soft_wrap=True)
 
 
 def table_of_part(title: str, lines: Sequence[Line], methods: Sequence[str], part: Sequence[int]) -> Table:
