@@ -15,6 +15,7 @@ from orchestrator import __version__, errors
 from orchestrator.__main__ import main
 from orchestrator.acceptance.suite import resolve_suite
 from orchestrator.cli.verbs import VERBS
+from orchestrator.records import DATASETS
 from orchestrator.store.store import Store, default_url
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -106,6 +107,12 @@ def test_the_table_of_exit_codes_is_the_programs() -> None:
 def test_every_link_of_a_page_leads_to_a_file_of_the_project(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_telemetry_that_is_described_is_the_telemetry_that_is_written() -> None:
+    described = (PROJECT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"^    /(\w+)/(?:\{([\w,]+)\}|(\w+)) ", described, re.MULTILINE)
+    assert {f"{group}/{name}" for group, many, one in named for name in (many or one).split(",")} == set(DATASETS)
 
 
 def test_the_newest_release_of_the_changelog_is_the_version_that_is_cited() -> None:
