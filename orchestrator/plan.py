@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.config.validate import lookup
 from orchestrator.errors import UsageError
 from orchestrator.records import RunSpec, choice_words, document_hash, global_batch
+from orchestrator.records.choices import SCHEDULERS
 
 CHOICE = ("dataset_name", "method")
 """Keys of a benchmark that name its data set and its method."""
@@ -113,7 +114,7 @@ def threads_per_rank(config: Mapping[str, Any], cores: int, extent: Extent) -> i
     cluster = config["cluster"]
     if cluster["threads_per_rank"]:
         return int(cluster["threads_per_rank"])
-    sharing = cluster["ranks_per_node"] * (extent.largest if cluster["scheduler"] == "local" else 1)
+    sharing = cluster["ranks_per_node"] * (extent.largest if SCHEDULERS[cluster["scheduler"]].here else 1)
     return max(1, int(cluster["cores_per_node"] or cores) // int(sharing))
 
 

@@ -24,7 +24,8 @@ from orchestrator.acceptance.schema import AcceptConfig
 from orchestrator.config.compose import compose_all, explain, hydra_session, options_of
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
-from orchestrator.launch.slurm.nodes import Nodes, nodes_of
+from orchestrator.launch.base import Nodes
+from orchestrator.launch.schedulers import scheduler
 
 PRIMARY = "accept"
 SHARED = ("cluster", "results", "store", "watch")
@@ -111,7 +112,7 @@ def resolve_suite(overrides: Sequence[str], config_dir: str | None) -> Suite:
         for name, workload in settings["workloads"].items()
     }
     cluster: dict[str, Any] = next(iter(configs.values()))["cluster"]
-    nodes = nodes_of(cluster)
+    nodes = scheduler(cluster["scheduler"]).nodes(cluster)
     count = resolve_node_count(accept["nodes"], nodes, cluster)
     known = references.load_references(accept["references"], cluster)
     phases = [
@@ -146,8 +147,7 @@ def without_nodes(suite: Suite, faulty: Sequence[str]) -> Suite:
     """Return the suite for the machine without the ``faulty`` nodes, which the scheduler is told to exclude."""
     left_out = sorted({*suite.nodes.left_out, *faulty})
     nodes = replace(suite.nodes, left_out=left_out)
-    slurm = {**suite.cluster["slurm"], "exclude": ",".join(left_out)}
-    cluster = {**suite.cluster, "slurm": slurm}
+    cluster = scheduler(suite.cluster["scheduler"]).excluding(suite.cluster, left_out)
     configs = {name: {**config, "cluster": cluster} for name, config in suite.configs.items()}
     count = min(suite.count - len(faulty), len(nodes.usable))
     return with_node_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)

@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import TypeAlias
 
 from orchestrator.campaign.state import RunStatus, look
-from orchestrator.campaign.submission import submit_all, write_failure
+from orchestrator.campaign.submission import submit_all
 from orchestrator.config.redaction import redact
 from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
-from orchestrator.records import Manifest, Provenance, RecordError, RunDirectory, is_end_state, now
+from orchestrator.records import (
+    Manifest,
+    Provenance,
+    RecordError,
+    RunDirectory,
+    failure_record,
+    is_end_state,
+    now,
+    write_json,
+)
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
@@ -119,9 +128,10 @@ def attended(folder: Path) -> Iterator[None]:
             raise UsageError(
                 f"campaign {folder.name} is followed by another orchestrator ({holder}): wait for it, or end it first"
             ) from error
-        except OSError:
-            # A file system without locks: two orchestrators then are the user's own care.
-            pass
+        except OSError as error:
+            # On a file system without locks two orchestrators are the user's own care.
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
         yield
@@ -174,7 +184,7 @@ def seal(run: Run, status: RunStatus) -> None:
     attempt = run[0].attempt(max(1, status.attempts))
     if is_end_state(status.state) and attempt.path.exists() and not attempt.failure.exists():
         with suppress(OSError):
-            write_failure(attempt, status.state, status.cause or status.state)
+            write_json(attempt.failure, failure_record(status.state, status.cause or status.state))
 
 
 def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:
@@ -196,8 +206,9 @@ def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
             manifest.failed_nodes += nodes
             directory.write_manifest(manifest)
         status.cause = f"{status.cause} ({', '.join(manifest.failed_nodes)})" if nodes else status.cause
-    cluster = manifest.config["cluster"]
-    again = cluster["slurm"]["exclude_failed_nodes"] and manifest.attempts < cluster["limits"]["max_attempts"]
+    again = (
+        scheduler.goes_elsewhere(manifest) and manifest.attempts < manifest.config["cluster"]["limits"]["max_attempts"]
+    )
     if status.state != "node-failed" or not again:
         return False
     status.state, status.resubmit = "preempted-requeued", True
@@ -214,7 +225,7 @@ def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunS
             directory.write_manifest(manifest)
             attempt = directory.attempt(manifest.attempts)
             attempt.path.mkdir(mode=0o700, exist_ok=True)
-            write_failure(attempt, "cancelled", "cancelled before it was submitted")
+            write_json(attempt.failure, failure_record("cancelled", "cancelled before it was submitted"))
     flying = [run for run, status in zip(runs, statuses, strict=True) if not status.final]
     scheduler.cancel(flying)
     deadline = time.monotonic() + seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
-from orchestrator.installation.mpi import find_mpi
+from orchestrator.launch.schedulers import scheduler
 from orchestrator.plan import Campaign, warnings
 from orchestrator.records.choices import COMMUNICATORS, remedy_for
 
@@ -21,7 +20,7 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
     """Raise UsageError for the first thing that would make a run fail."""
     for config in configs:
         check_communicator(config)
-        check_launcher(config)
+        check_scheduler(config)
     warn_of_crowding(campaign, console)
     for sentence in warnings(campaign):
         console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
@@ -42,16 +41,12 @@ def check_communicator(config: Mapping[str, Any]) -> None:
             raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {remedy_for(package)}.")
 
 
-def check_launcher(config: Mapping[str, Any]) -> None:
-    """On this machine there must be an mpirun, on a Slurm machine its commands."""
-    name = config["cluster"]["name"]
-    if config["cluster"]["scheduler"] == "local" and find_mpi() is None:
-        raise UsageError("There is no mpirun: load your site's MPI module, or run `make setup`, which installs one.")
-    if config["cluster"]["scheduler"] == "slurm" and shutil.which("sbatch") is None:
-        raise UsageError(
-            f"cluster={name} needs Slurm, and there is no sbatch here: run this on the machine's login node, "
-            "take cluster=local, or get a Slurm to try on with slurm/testcluster."
-        )
+def check_scheduler(config: Mapping[str, Any]) -> None:
+    """What submits jobs, or starts their ranks here, must be there."""
+    cluster = config["cluster"]
+    reason = scheduler(cluster["scheduler"]).missing(cluster)
+    if reason is not None:
+        raise UsageError(f"cluster={cluster['name']} {reason}")
 
 
 def warn_of_crowding(campaign: Campaign, console: Console) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.campaign.submission import recover
-from orchestrator.launch.base import JobState, Scheduler
-from orchestrator.launch.causes import tail
-from orchestrator.launch.requeue import requeues
+from orchestrator.launch.base import JobState, Run, Scheduler
 from orchestrator.records import (
     FINAL_STATES,
     AttemptDirectory,
@@ -17,7 +15,6 @@ from orchestrator.records import (
     Manifest,
     RecordError,
     Result,
-    RunDirectory,
     alive_period,
     find_record,
     now,
@@ -51,8 +48,9 @@ class RunStatus:
         return self.state in FINAL_STATES
 
 
-def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> RunStatus:
+def judge(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
     """One run's status. A whole result or failure file of the newest attempt decides before any scheduler's word."""
+    directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
         return status
@@ -69,7 +67,7 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         # Nobody will write it again, but a shared file system may yet show it whole.
         failure, complete = None, False
     if failure is not None and "requeue" in failure:
-        await_next_attempt(status, failure, manifest, job)
+        await_next_attempt(status, failure, scheduler, manifest, job)
     elif failure is not None:
         status.state, status.cause = failure["state"], failure["cause"]
     elif complete:
@@ -79,11 +77,11 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
         if job.state in ("submitted", "pending") and status.ranks_alive:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
-    elif job is not None and job.state == "node-failed" and comes_again(manifest, heard_at(status, manifest)):
+    elif job and job.state == "node-failed" and comes_again(scheduler, manifest, heard_at(status, manifest)):
         status.state, status.reason = "preempted-requeued", f"job {manifest.job_id}: a node failed"
     elif job is not None and job.state != "completed":
         status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
-        words = "" if attempt.claim.exists() else last_words(directory, manifest)
+        words = "" if attempt.claim.exists() else scheduler.last_words(run)
         status.cause = f"{status.cause}, before any rank started: {words}" if words else status.cause
     elif manifest.job_id is None:
         status.state = "submitted"
@@ -97,15 +95,18 @@ def judge(directory: RunDirectory, manifest: Manifest, job: JobState | None) -> 
     return status
 
 
-def await_next_attempt(status: RunStatus, failure: Failure, manifest: Manifest, job: JobState | None) -> None:
-    """An attempt has stopped to go on as another: one that Slurm starts, unless that was cancelled, or one of ours."""
+def await_next_attempt(
+    status: RunStatus, failure: Failure, scheduler: Scheduler, manifest: Manifest, job: JobState | None
+) -> None:
+    """An attempt has stopped to go on as another: one that the scheduler starts, unless that was cancelled, or ours."""
     status.state, status.reason = "preempted-requeued", failure["cause"]
-    by_slurm = failure["requeue"] == "slurm"
-    waits = job is None or job.state not in FINAL_STATES
-    waits = waits or (job is not None and job.state != "cancelled" and comes_again(manifest, failure["ended"]))
-    if by_slurm and waits:
+    by_scheduler = failure["requeue"] != "orchestrator"
+    over = job is not None and job.state in FINAL_STATES
+    cancelled = job is not None and job.state == "cancelled"
+    waits = not over or (not cancelled and comes_again(scheduler, manifest, failure["ended"]))
+    if by_scheduler and waits:
         status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
-    elif by_slurm and job is not None and job.state != "completed":
+    elif by_scheduler and job is not None and job.state != "completed":
         status.state, status.cause = job.state, f"job {manifest.job_id}, back in the queue: {job.reason or job.state}"
     else:
         status.resubmit = job is None or job.state in FINAL_STATES
@@ -116,10 +117,10 @@ def heard_at(status: RunStatus, manifest: Manifest) -> float:
     return status.heartbeat["time"] if status.heartbeat else manifest.submitted or manifest.created
 
 
-def comes_again(manifest: Manifest, ended: float) -> bool:
-    """Whether Slurm may yet put a job back into the queue that it calls ended: it takes some seconds over that."""
+def comes_again(scheduler: Scheduler, manifest: Manifest, ended: float) -> bool:
+    """Whether a job may yet go back into the queue that its scheduler calls ended: that takes some seconds."""
     most = manifest.config["cluster"]["limits"]["max_attempts"]
-    return requeues(manifest) and manifest.attempts < most and now() - ended < REQUEUE_SECONDS
+    return scheduler.requeues(manifest) and manifest.attempts < most and now() - ended < REQUEUE_SECONDS
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
@@ -129,17 +130,6 @@ def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
     """
     over = attempt.ended.exists() or job is None or job.state in FINAL_STATES
     return over and find_record(attempt.result, Result) is not None
-
-
-def last_words(directory: RunDirectory, manifest: Manifest) -> str:
-    """The last line that a job printed, which is what its set-up died of if no rank started."""
-    for folder in (directory.jobs, directory.path.parent / "jobs"):
-        text = tail(folder / f"{manifest.job_id}_0_log.out")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        said = [line for line in lines if not line.startswith(("slurmstepd:", "srun:"))] or lines
-        if said:
-            return said[-1]
-    return ""
 
 
 def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
@@ -159,8 +149,8 @@ def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
     return sum(slot.written >= oldest for slot in read_alive(attempt.alive).values())
 
 
-def look(scheduler: Scheduler, runs: Sequence[tuple[RunDirectory, Manifest]]) -> list[RunStatus]:
+def look(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
     """Statuses of runs in the order given, for one query to the scheduler."""
     recover(scheduler, runs)
     states = scheduler.states(runs)
-    return [judge(directory, manifest, states.get(manifest.job_id or "")) for directory, manifest in runs]
+    return [judge(scheduler, run, states.get(run[1].job_id or "")) for run in runs]

@@ -6,15 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
-from orchestrator.records import (
-    AttemptDirectory,
-    Claim,
-    EndState,
-    failure_record,
-    now,
-    read_record_if_whole,
-    write_json,
-)
+from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
 UNSURE_SECONDS = 15.0
 """A submission of which neither the job nor the scheduler gives a sign for so long did not arrive."""
@@ -42,7 +34,7 @@ def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
         return
     except SubmissionError as error:
         for directory, manifest in runs:
-            write_failure(directory.attempt(manifest.attempts), "failed", str(error))
+            write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", str(error)))
         return
     for run, job in zip(runs, jobs, strict=True):
         settle(run, job)
@@ -128,8 +120,3 @@ def claimant(run: Run) -> str | None:
         return None
     claim = read_record_if_whole(directory.attempt(manifest.attempts).claim, Claim)
     return None if claim is None else claim["job"]
-
-
-def write_failure(attempt: AttemptDirectory, state: EndState, cause: str) -> None:
-    """Record the end of an attempt that no job was there to record."""
-    write_json(attempt.failure, failure_record(state, cause))

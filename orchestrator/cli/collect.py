@@ -33,8 +33,9 @@ def main(arguments: Sequence[str]) -> int:
         runs = campaigns.load(folder)
         # What has ended is told by its files: run folders made elsewhere need no scheduler here that knows them.
         open_runs = [run for run in runs if not has_ended(*run)]
-        found = {status.run: status for status in look(scheduler(runs[0][1].scheduler), open_runs)} if open_runs else {}
-        statuses = [found.get(manifest.spec.run) or judge(directory, manifest, None) for directory, manifest in runs]
+        chosen = scheduler(runs[0][1].scheduler)
+        found = {status.run: status for status in look(chosen, open_runs)} if open_runs else {}
+        statuses = [found.get(run[1].spec.run) or judge(chosen, run, None) for run in runs]
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
         documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})

@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
-from orchestrator.doctor.slurm import examine_slurm
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.job import usable_cores
+from orchestrator.records.choices import SCHEDULERS
 
 
 def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Finding]:
@@ -27,8 +29,15 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
         examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
         examine_store(store_url),
     ]
-    if config["cluster"]["scheduler"] == "slurm":
-        found += examine_slurm(config, results)
+    return found + examine_scheduler(config, results)
+
+
+def examine_scheduler(config: Mapping[str, Any], results: Path) -> list[Finding]:
+    """What the scheduler's own module here finds: the one of its name, if there is one, by its function ``examine``."""
+    module = f"orchestrator.doctor.{config['cluster']['scheduler']}"
+    if find_spec(module) is None:
+        return []
+    found: list[Finding] = import_module(module).examine(config, results)
     return found
 
 
@@ -42,7 +51,7 @@ def examine_cores(config: Mapping[str, Any]) -> Finding:
     """Cores against what the profile says."""
     cores = usable_cores()
     said = config["cluster"]["cores_per_node"]
-    if config["cluster"]["scheduler"] == "local" and said and said > cores:
+    if SCHEDULERS[config["cluster"]["scheduler"]].here and said and said > cores:
         return Finding("cores", "warning", f"{cores} usable, the profile says {said}", "correct cluster.cores_per_node")
     return Finding("cores", "ok", f"{cores} usable")
 

@@ -14,26 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
+from orchestrator.launch.environment import without_foreign
 from orchestrator.launch.job import PROJECT
-from orchestrator.launch.slurm.scheduler import own_environment, sbatch_words
-from orchestrator.launch.slurm.script import setup_lines
+from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.nodes import NodeState
+from orchestrator.launch.slurm.parameters import setup_lines
+from orchestrator.launch.slurm.scheduler import sbatch_words
 
-QUERY_SECONDS = 30
 JOB_SECONDS = 120
 """How long to wait for the job, most of which may be its time in the queue."""
 
 
-def examine_slurm(config: Mapping[str, Any], results: Path) -> list[Finding]:
+def examine(config: Mapping[str, Any], results: Path) -> list[Finding]:
     """All findings, as far as there is a Slurm to ask."""
     if shutil.which("sbatch") is None:
         return [Finding("Slurm", "error", "there is no sbatch here", "run this on the machine's login node")]
-    version = ask(["sinfo", "--version"])
-    answers = ask(["scontrol", "ping"])
-    if answers.returncode != 0:
-        return [Finding("Slurm", "error", words(answers), "its controller does not answer: ask its operators")]
+    version = query_slurm(["sinfo", "--version"])
+    answers = query_slurm(["scontrol", "ping"])
+    if not answers.ok:
+        return [Finding("Slurm", "error", answers.complaint, "its controller does not answer: ask its operators")]
     cluster = config["cluster"]
     findings = [
-        Finding("Slurm", "ok", version.stdout.strip()),
+        Finding("Slurm", "ok", version.out.strip()),
         examine_partition(cluster),
         examine_accounting(),
         examine_mpi_plugin(cluster),
@@ -46,32 +48,30 @@ def examine_slurm(config: Mapping[str, Any], results: Path) -> list[Finding]:
 def examine_partition(cluster: Mapping[str, Any]) -> Finding:
     """Whether the partition exists, is up and has nodes in service."""
     name = cluster["slurm"]["partition"]
-    words_ = ["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])]
-    rows = [line.split("|") for line in ask(words_).stdout.splitlines() if line.count("|") == 3]
+    answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
+    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
     if not rows:
-        known = ", ".join(dict.fromkeys(ask(["sinfo", "--noheader", "--format=%R"]).stdout.split()))
+        known = ", ".join(dict.fromkeys(query_slurm(["sinfo", "--noheader", "--format=%R"]).out.split()))
         return Finding("partition", "error", f"there is no partition {name}", f"set cluster.slurm.partition: {known}")
-    up = sum(
-        int(row[2]) for row in rows if row[1] == "up" and row[3].rstrip("*").split("+")[0] not in ("down", "drained")
-    )
+    up = sum(int(row[2]) for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
     detail = f"{name or 'the default one'}, {up} of {sum(int(row[2]) for row in rows)} nodes in service"
     return Finding("partition", "ok" if up else "error", detail, "" if up else "ask the machine's operators")
 
 
 def examine_accounting() -> Finding:
     """Whether accounting answers: without it the queue is asked, which forgets jobs some minutes after their end."""
-    answer = ask(["sacct", "--noheader", "--allocations", "--jobs=1"])
-    if answer.returncode == 0:
+    answer = query_slurm(["sacct", "--noheader", "--allocations", "--jobs=1"])
+    if answer.ok:
         return Finding("accounting", "ok", "sacct answers")
-    return Finding("accounting", "warning", words(answer), "states come from squeue; keep orchestrators running")
+    return Finding("accounting", "warning", answer.complaint, "states come from squeue; keep orchestrators running")
 
 
 def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
     """Whether srun has the profile's PMI plugin."""
     if cluster["launcher"] != "srun":
         return Finding("launcher", "ok", cluster["launcher"])
-    answer = ask(["srun", "--mpi=list"])
-    found = [word for word in (answer.stdout + answer.stderr).replace(",", " ").split() if ":" not in word]
+    answer = query_slurm(["srun", "--mpi=list"])
+    found = [word for word in (answer.out + answer.err).replace(",", " ").split() if ":" not in word]
     if cluster["pmi"] in found:
         return Finding("srun --mpi", "ok", cluster["pmi"])
     return Finding("srun --mpi", "error", f"has no {cluster['pmi']}", f"set cluster.pmi to one of: {', '.join(found)}")
@@ -95,8 +95,8 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
         if answer is None:
             remedy = "look at squeue; a full machine is no fault"
             return [Finding("job", "warning", f"did not end within {JOB_SECONDS} s; cancelled", remedy)]
-        if not answer.stdout.strip():
-            return [Finding("job", "error", sbatch_words(answer.stderr), "correct the keys of cluster.slurm")]
+        if not answer.out.strip():
+            return [Finding("job", "error", sbatch_words(answer), "correct the keys of cluster.slurm")]
         log = folder / "log"
         try:
             found = json.loads((folder / "found.json").read_text(encoding="utf-8").strip().splitlines()[-1])
@@ -110,39 +110,25 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
                 "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
             )
             return [Finding("job", "error", "; ".join(said), remedy)]
-    detail = f"job {answer.stdout.split()[0]} ran and wrote into {existing}"
+    detail = f"job {answer.out.split()[0]} ran and wrote into {existing}"
     return [Finding("job", "ok", detail), *packages_of(found, comm, "on a node: ")]
 
 
-def submit(options: list[str]) -> subprocess.CompletedProcess[str] | None:
+def submit(options: list[str]) -> Answer | None:
     """sbatch that waits for the job's end; None, the job being cancelled, if that takes too long."""
-    with own_environment():
-        process = subprocess.Popen(
-            ["sbatch", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        )
+    with subprocess.Popen(
+        ["sbatch", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env={**without_foreign(os.environ), "PYTHONPATH": str(PROJECT)},
+    ) as process:
         try:
             out, err = process.communicate(timeout=JOB_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             out, _ = process.communicate()
-            ask(["scancel", *out.split()[:1]])
+            query_slurm(["scancel", *out.split()[:1]])
             return None
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def ask(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """A command's answer; one that does not come counts as a failure."""
-    try:
-        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
-
-
-def words(answer: subprocess.CompletedProcess[str]) -> str:
-    """What a command complained of, in one line."""
-    return " ".join((answer.stderr or answer.stdout).split()) or f"{answer.args[0]} failed"
+    return Answer("sbatch", process.returncode, out, err)

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.supervisor import supervise
 from orchestrator.records import (
     CLAIM_SCHEMA,
@@ -32,14 +33,6 @@ from orchestrator.records import (
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
 """How file systems without hard links answer."""
 CLAIM_SECONDS = 10.0
-
-
-def own_job_id() -> str:
-    """This process's job as accounting names it: "17", "17_4" for a task of an array, or the local executor's id."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    if array and task:
-        return f"{array}_{task}"
-    return os.environ.get("SLURM_JOB_ID") or os.environ.get("SUBMITIT_LOCAL_JOB_ID") or f"process {os.getpid()}"
 
 
 def claim(attempt: AttemptDirectory, job: str) -> str:
@@ -104,18 +97,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.umask(0o077)
     path, number = options.directory, options.attempt
+    own = own_job()
+    job = own.id
     if options.batch is not None:
         refuse_foreign(options.batch.parent)
-        path, number = read_json(options.batch)["runs"][int(os.environ["SLURM_ARRAY_TASK_ID"])]
+        path, number = read_json(options.batch)["runs"][own.place]
     directory = RunDirectory(Path(path))
     refuse_foreign(directory.path)
-    job = own_job_id()
     owner = claim(directory.attempt(number), job)
     if owner != job:
         print(f"attempt {number} of {path} is job {owner}'s: nothing is left to do for job {job}")
         return 0
-    # A job that Slurm put back into the queue starts again under the same id: that is a new attempt.
-    newest = directory.attempt(number + int(os.environ.get("SLURM_RESTART_COUNT") or 0))
+    # A job that was put back into the queue starts again under the same id: that is a new attempt.
+    newest = directory.attempt(number + own.restarts)
     if claim(newest, job) != job:
         print(f"attempt {newest.number} of {path} is another job's: nothing is left to do for job {job}")
         return 0

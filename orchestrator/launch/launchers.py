@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.installation.mpi import Mpi
+from orchestrator.records.choices import SCHEDULERS
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Mpirun(Launcher):
             )
         options = [str(mpi.launcher), "-n", str(ranks.total)]
         if mpi.is_open_mpi:
-            options += self.placement(ranks, cluster["scheduler"] == "local", cluster["bind_ranks"])
+            options += self.placement(ranks, SCHEDULERS[cluster["scheduler"]].here, cluster["bind_ranks"])
             options += ["--output", "tag"] if mpi.major_version >= 5 else ["--tag-output"]
-            if cluster["scheduler"] != "local":
+            if not SCHEDULERS[cluster["scheduler"]].here:
                 # Variables reach ranks on other nodes only when named.
                 options += [word for variable in sorted(cluster["environment"]) for word in ("-x", variable)]
         return options + list(cluster["launcher_options"]) + program
@@ -103,6 +104,8 @@ class Srun(Launcher):
             "--wait=30",
             "--label",
             "--unbuffered",
+            # An option of the job must not keep its variables from the ranks.
+            "--export=ALL",
         ]
         return options + list(cluster["launcher_options"]) + program
 

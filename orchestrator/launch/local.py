@@ -1,8 +1,4 @@
-"""Jobs on this machine: a submitit executor whose jobs outlive the orchestrator and start their ranks with mpirun.
-
-submitit's own LocalExecutor takes one node only and gives its processes no MPI. Here a job is one process, the
-supervisor, in a session of its own.
-"""
+"""Jobs on this machine: a job is one process, the supervisor of a run, which outlives the orchestrator."""
 
 from __future__ import annotations
 
@@ -12,15 +8,13 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from submitit.core import core
-from submitit.helpers import clean_env
-from submitit.local.local import LocalJob
-
-from orchestrator.launch.base import JobState, Run, Scheduler, SubmissionError
+from orchestrator.installation.mpi import find_mpi
+from orchestrator.launch.base import JobState, OwnJob, Run, Scheduler, SubmissionError
+from orchestrator.launch.environment import LOCAL_JOB, without_foreign
 from orchestrator.launch.job import PROJECT, rank_command
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
@@ -29,58 +23,31 @@ _PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
 """Jobs that this process started, to be reaped when they end."""
 
 
-class LocalMpiExecutor(core.PicklingExecutor):
-    """Runs each submitted call as one detached process on this machine."""
+def start_process(folder: Path, words: Sequence[str]) -> str:
+    """Start a job in a session of its own, its output and its process id kept in the folder; returns the job's id.
 
-    job_class = LocalJob
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # submitit spaces submissions out for a scheduler's sake; there is none here.
-        self._throttling = 0.0
-
-    def _submit_command(self, command: str) -> core.Job[Any]:
-        job_id = uuid.uuid4().hex[:12]
-        log = self.folder / f"{job_id}.log"
-        with clean_env():
-            environment = {
-                **os.environ,
-                "SUBMITIT_EXECUTOR": "local",
-                "SUBMITIT_LOCAL_JOB_ID": job_id,
-                "SUBMITIT_LOCAL_NTASKS": "1",
-                "SUBMITIT_LOCAL_JOB_NUM_NODES": "1",
-                "SUBMITIT_LOCAL_NODEID": "0",
-                "SUBMITIT_LOCAL_GLOBALID": "0",
-                "SUBMITIT_LOCAL_LOCALID": "0",
-                "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
-            }
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                shlex.split(command),
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        _PROCESSES[job_id] = process
-        record: Process = {"pid": process.pid, "started": process_started(process.pid)}
-        write_json(process_file(self.folder, job_id), record)
-        return LocalJob(folder=self.folder, job_id=job_id, tasks=[0])
-
-    def _num_tasks(self) -> int:
-        return 1
-
-    def _make_submission_file_text(self, command: str, uid: str) -> str:
-        return command + "\n"
-
-    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
-        return ["sh", str(submission_file_path)]
-
-    @staticmethod
-    def _get_job_id_from_submission_command(string: bytes | str) -> str:
-        return string.decode() if isinstance(string, bytes) else string
+    Raises OSError.
+    """
+    job_id = uuid.uuid4().hex[:12]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = {
+        **without_foreign(os.environ),
+        LOCAL_JOB: job_id,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
+    }
+    with (folder / f"{job_id}.log").open("ab") as output:
+        process = subprocess.Popen(
+            words,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _PROCESSES[job_id] = process
+    record: Process = {"pid": process.pid, "started": process_started(process.pid)}
+    write_json(process_file(folder, job_id), record)
+    return job_id
 
 
 def process_file(folder: Path, job_id: str) -> Path:
@@ -131,10 +98,9 @@ class LocalScheduler(Scheduler):
         ((directory, manifest),) = runs
         words = [sys.executable, "-u", "-m", "orchestrator.launch.enter", str(directory.path), str(manifest.attempts)]
         try:
-            job = LocalMpiExecutor(directory.jobs)._submit_command(shlex.join(words))
+            return [start_process(directory.jobs, words)]
         except OSError as error:
             raise SubmissionError(f"{manifest.spec.run} could not be started: {error}") from error
-        return [str(job.job_id)]
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """Running, as long as the supervisor's process lives."""
@@ -150,6 +116,22 @@ class LocalScheduler(Scheduler):
             pid = process_of(directory, manifest.job_id or "")
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
+
+    def missing(self, cluster: Mapping[str, Any]) -> str | None:
+        """Ranks are started by mpirun."""
+        if cluster["launcher"] != "mpirun" or find_mpi() is not None:
+            return None
+        return "needs mpirun, and there is none: load your site's MPI module, or run `make setup`, which installs one."
+
+    def own_job(self) -> OwnJob | None:
+        """From what ``start_process`` sets."""
+        job = os.environ.get(LOCAL_JOB)
+        return OwnJob(job) if job else None
+
+    def logs(self, run: Run) -> list[Path]:
+        """What the supervisor prints."""
+        directory, manifest = run
+        return [directory.jobs / f"{manifest.job_id}.log"]
 
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
         """The environment and the launcher's command line of each, as a shell would take them."""

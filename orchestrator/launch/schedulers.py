@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from orchestrator.launch.base import Scheduler
+import os
+from importlib import import_module
 
+from orchestrator.launch.base import OwnJob, Scheduler
 
-def _local() -> Scheduler:
-    from orchestrator.launch.local import LocalScheduler
-
-    return LocalScheduler()
-
-
-def _slurm() -> Scheduler:
-    from orchestrator.launch.slurm.scheduler import SlurmScheduler
-
-    return SlurmScheduler()
-
-
-SCHEDULERS = {"local": _local, "slurm": _slurm}
+SCHEDULERS = {
+    "local": "orchestrator.launch.local.LocalScheduler",
+    "slurm": "orchestrator.launch.slurm.scheduler.SlurmScheduler",
+}
+"""Classes by the names of ``orchestrator.records.choices``. One is loaded when it is asked for."""
 
 
 def scheduler(name: str) -> Scheduler:
     """The scheduler of that name."""
-    return SCHEDULERS[name]()
+    module, _, kind = SCHEDULERS[name].rpartition(".")
+    made: Scheduler = getattr(import_module(module), kind)()
+    return made
+
+
+def own_job() -> OwnJob:
+    """The job that this process runs in, whoever scheduled it; by the process's number where nobody did."""
+    found = (scheduler(name).own_job() for name in SCHEDULERS)
+    return next((job for job in found if job is not None), OwnJob(f"process {os.getpid()}"))
+
+
+def may_live(job_id: str) -> bool:
+    """Whether any scheduler here has a job of that id that has not ended, or does not say."""
+    return any(scheduler(name).may_live(job_id) for name in SCHEDULERS)

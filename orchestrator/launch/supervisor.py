@@ -1,7 +1,7 @@
 """Minds the ranks of one job, on the job's first node: starts them, has them checkpoint and stop when their time is up,
 ends them when one dies or all fall silent, and writes down the first cause.
 
-submitit runs ``supervise``; what it is given is a path, and what it leaves behind is files.
+What ``supervise`` is given is a path, and what it leaves behind is files.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from orchestrator.launch.base import OwnJob, Standing
 from orchestrator.launch.causes import first_cause, silent_ranks
+from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, rank_command
-from orchestrator.launch.requeue import requeues
-from orchestrator.launch.slurm import own_job
+from orchestrator.launch.schedulers import scheduler
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
     STOP_SCHEMA,
@@ -46,12 +47,12 @@ LONGEST_LOOK_SECONDS = 30.0
 RESERVE_BYTES = 64 * 1024
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WARNING_SIGNAL = signal.SIGUSR2
-"""What Slurm is asked to send before the time limit, and sends before it preempts where it is set up to."""
+"""What a scheduler is asked to send before the time limit, and sends before it preempts where it is set up to."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt that has no result ended. ``requeue``: who starts the next one, "slurm" or "orchestrator"."""
+    """How an attempt that has no result ended. ``requeue``: who starts the next one."""
 
     state: EndState
     cause: str
@@ -65,9 +66,10 @@ class Supervisor:
         self.directory = directory
         self.attempt = attempt
         self.manifest = manifest
-        self.job = own_job.job_id() if manifest.scheduler == "slurm" else None
+        self.scheduler = scheduler(manifest.scheduler)
+        self.job = self.scheduler.own_job() or OwnJob(f"process {os.getpid()}")
+        self.standing = Standing()
         self.told_to_end: str | None = None
-        self.slurm_says = ""
         self.warned = False
         self.stop_asked: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -100,7 +102,7 @@ class Supervisor:
             self.reserve.unlink(missing_ok=True)
             return read_record_if_whole(self.attempt.result, Result) is not None
         self.write_failure(ending)
-        if ending.requeue == "slurm" and self.job is not None:
+        if ending.requeue == "scheduler":
             self.requeue(ending)
         return False
 
@@ -113,7 +115,7 @@ class Supervisor:
     def start(self, command: RankCommand) -> None:
         """Start the launcher in a process group of its own, to end with us whatever becomes of us."""
         self.reserve.write_bytes(bytes(RESERVE_BYTES))
-        environment = {**os.environ, **command.environment}
+        environment = {**for_steps(os.environ), **command.environment}
         with self.attempt.stdout.open("ab") as stdout, self.attempt.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 command.words,
@@ -131,8 +133,8 @@ class Supervisor:
         watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"])
         allowed = 60 * self.limits["time_min"]
         deadline = time.monotonic() + allowed
-        # Slurm keeps its own clock and sends its own signal.
-        warning = deadline if self.job else deadline - min(self.limits["warning_s"], allowed / 2)
+        # A scheduler that keeps its own clock sends its own signal.
+        warning = deadline if self.job.keeps_account else deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
         while self.process.poll() is None:
             if self.told_to_end and self.must_end():
@@ -173,42 +175,42 @@ class Supervisor:
         return f"the time limit of {self.limits['time_min']} min was reached"
 
     def must_end(self) -> bool:
-        """Whether the job is being ended. A SIGTERM to a job that Slurm has run on is a warning of preemption."""
-        if self.job is None or self.told_to_end == "SIGINT":
+        """Whether the job is being ended. A SIGTERM to a job that runs on is a warning of preemption."""
+        if not self.job.keeps_account or self.told_to_end == "SIGINT":
             return self.told_to_end is not None
-        self.slurm_says = own_job.state(self.job)
-        if self.slurm_says == "RUNNING":
+        self.standing = self.job.standing()
+        if self.standing.runs:
             self.warned = self.warned or self.told_to_end is not None
             self.told_to_end = None
             return False
-        return bool(self.slurm_says) or self.told_to_end is not None
+        return bool(self.standing.word) or self.told_to_end is not None
 
     def why_it_ends(self) -> Ending | None:
-        """How the job ends that must; None where Slurm does not say: whoever watches from outside will hear."""
-        if self.job is None or self.told_to_end == "SIGINT":
+        """How the job ends that must; None where its scheduler does not say: whoever watches from outside will hear."""
+        if not self.job.keeps_account or self.told_to_end == "SIGINT":
             return Ending("cancelled", f"cancelled by {self.told_to_end}")
-        state = own_job.ENDINGS.get(self.slurm_says)
+        state, product, job = self.standing.ending, self.job.product, self.job.id
         if state is None:
             return None
         if state == "preempted-requeued":
-            return Ending(state, f"Slurm put job {self.job} back into the queue before the ranks had stopped", "slurm")
+            cause = f"{product} put job {job} back into the queue before the ranks had stopped"
+            return Ending(state, cause, "scheduler")
         if state == "node-failed":
-            cause = f"node {own_job.down_nodes(self.job) or '(which is unknown)'} failed"
-            again = self.attempt.number < self.limits["max_attempts"] and requeues(self.manifest)
-            return Ending("preempted-requeued", cause, "slurm") if again else Ending(state, cause)
-        causes = {"cancelled": f"Slurm job {self.job} was cancelled", "timeout": self.time_limit}
-        return Ending(state, causes.get(state, f"Slurm ended job {self.job}: {self.slurm_says}"))
+            cause = f"node {','.join(self.job.down_nodes()) or '(which is unknown)'} failed"
+            again = self.attempt.number < self.limits["max_attempts"] and self.scheduler.requeues(self.manifest)
+            return Ending("preempted-requeued", cause, "scheduler") if again else Ending(state, cause)
+        causes = {"cancelled": f"{product} job {job} was cancelled", "timeout": self.time_limit}
+        return Ending(state, causes.get(state, f"{product} ended job {job}: {self.standing.word}"))
 
     def why_silent(self, seconds: float) -> Ending:
-        """Whom a silence is due to: a node that Slurm has given up, or ranks."""
+        """Whom a silence is due to: a node that the scheduler has given up, or ranks."""
         cause = f"no progress for {seconds:.0f} s: {self.silent_ranks()}"
-        nodes = own_job.down_nodes(self.job) if self.job else ""
+        nodes = ",".join(self.job.down_nodes())
         return Ending("node-failed", f"node {nodes} failed: {cause}") if nodes else Ending("failed", cause)
 
     def ask_to_stop(self) -> None:
         """Have the ranks checkpoint and stop at their next step."""
-        preempted = self.job is not None and own_job.is_preempted(self.job)
-        self.stop_asked = "preempted" if preempted else "time limit"
+        self.stop_asked = "preempted" if self.job.is_preempted() else "time limit"
         try:
             request: StopRequest = {"schema": STOP_SCHEMA, "reason": self.stop_asked, "time": now()}
             write_json(self.attempt.stop_request, request)
@@ -218,24 +220,23 @@ class Supervisor:
     def go_on_later(self, steps: int) -> Ending:
         """The ranks have stopped in order: another attempt goes on, if there may be one."""
         near = f"the time limit of {self.limits['time_min']} min was near"
-        reason = near if self.stop_asked == "time limit" else f"preempted by Slurm (job {self.job})"
+        reason = near if self.stop_asked == "time limit" else f"preempted by {self.job.product} (job {self.job.id})"
         kept = f"{reason}; checkpoint after step {steps}"
         most = self.limits["max_attempts"]
         if self.attempt.number >= most:
             state: EndState = "timeout" if self.stop_asked == "time limit" else "failed"
             return Ending(state, f"{kept}, and of {most} attempts (cluster.limits.max_attempts) this was the last")
-        by_slurm = self.job is not None and self.manifest.config["cluster"]["slurm"]["requeue"]
-        return Ending("preempted-requeued", kept, "slurm" if by_slurm else "orchestrator")
+        by_scheduler = self.scheduler.requeues(self.manifest)
+        return Ending("preempted-requeued", kept, "scheduler" if by_scheduler else "orchestrator")
 
     def requeue(self, ending: Ending) -> None:
-        """Have Slurm start this job again; where it will not, leave it to the orchestrator."""
-        assert self.job is not None
-        # Slurm ends this process on the way.
+        """Have the scheduler start this job again; where it will not, leave it to the orchestrator."""
+        # It ends this process on the way.
         for number in (*END_SIGNALS, WARNING_SIGNAL):
             signal.signal(number, signal.SIG_IGN)
-        refused = own_job.requeue(self.job)
-        # A job that Slurm is ending by now, it is putting back into the queue itself.
-        if refused is not None and own_job.state(self.job) == "RUNNING":
+        refused = self.job.requeue()
+        # A job that is being ended by now, is being put back into the queue already.
+        if refused is not None and self.job.standing().runs:
             self.write_failure(Ending(ending.state, f"{ending.cause}; no requeue ({refused})", "orchestrator"))
 
     def silent_ranks(self) -> str:

@@ -30,6 +30,14 @@ class CommunicatorChoice:
     lost_peer: str
 
 
+@dataclass(frozen=True)
+class SchedulerChoice:
+    """A scheduler. ``here``: its jobs run on this machine, all of whose "nodes" share its cores."""
+
+    what: str
+    here: bool
+
+
 PACKAGES: Mapping[str, Package] = {
     "torch": Package("run `make setup` to install it", "__import__('torch').__version__"),
     "mpi4py": Package(
@@ -51,9 +59,9 @@ COMMUNICATORS: Mapping[str, CommunicatorChoice] = {
     ),
 }
 
-SCHEDULERS: Mapping[str, str] = {
-    "local": "this machine, one run after the other",
-    "slurm": "a Slurm machine, through sbatch",
+SCHEDULERS: Mapping[str, SchedulerChoice] = {
+    "local": SchedulerChoice("this machine, one run after the other", here=True),
+    "slurm": SchedulerChoice("a Slurm machine, through sbatch", here=False),
 }
 
 LAUNCHERS: Mapping[str, str] = {

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from orchestrator.errors import EXIT_FAILED
+from orchestrator.launch.environment import without_foreign
 from orchestrator.schedule.definition import Schedule
 
 GRACE_SECONDS = 90.0
@@ -59,13 +60,8 @@ def note_interruption() -> Iterator[Interruption]:
 
 
 def sweep_environment(schedule: Schedule) -> dict[str, str]:
-    """Return this environment without the variables of a surrounding Slurm job, since the sweep submits jobs of its
-    own.
-    """
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SBATCH_", "PMIX_"))}
-    if "SLURM_CONF" in os.environ:
-        kept["SLURM_CONF"] = os.environ["SLURM_CONF"]
-    return kept | schedule.environment
+    """Return this environment without the variables of a surrounding job, since the sweep submits jobs of its own."""
+    return without_foreign(os.environ) | schedule.environment
 
 
 def run_sweep_process(

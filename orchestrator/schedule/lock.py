@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import psutil
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.launch.schedulers import may_live, own_job
 from orchestrator.records import now, read_json_if_whole, write_json
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -54,7 +54,8 @@ class Holder:
 def this_process(name: str, seconds: float) -> Holder:
     """Return this process as a holder for at most ``seconds``."""
     boot = BOOT.read_text(encoding="utf-8").strip() if BOOT.exists() else ""
-    job = os.environ.get("SLURM_JOB_ID")
+    own = own_job()
+    job = own.id if own.keeps_account else None
     birth = psutil.Process().create_time()
     return Holder(name, socket.gethostname(), boot, os.getpid(), birth, job, now(), now() + seconds)
 
@@ -71,24 +72,7 @@ def is_alive(holder: Holder, me: Holder) -> bool:
             return False
     if now() > holder.until:
         return False
-    return holder.job is None or is_job_alive(holder.job)
-
-
-def is_job_alive(job: str) -> bool:
-    """Whether Slurm lists the job as not ended; True if Slurm does not answer."""
-    try:
-        answer = subprocess.run(
-            ["squeue", "--noheader", f"--jobs={job}", "--format=%T"],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return True
-    if answer.returncode:
-        return "Invalid job id" not in answer.stderr
-    return bool(answer.stdout.strip())
+    return holder.job is None or may_live(holder.job)
 
 
 def holder_of(path: Path) -> Holder | None:

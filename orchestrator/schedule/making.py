@@ -141,19 +141,19 @@ def check_sweep(schedule: Schedule) -> None:
     taken = [word for word in words if word.partition("=")[0] in ("cluster", "campaign", "results", "store.url")]
     if taken:
         raise UsageError(f"sweep={schedule.sweep!r}: {taken[0].partition('=')[0]}= is given beside sweep=, not in it.")
-    from orchestrator.campaign.preflight import check_communicator, check_launcher
+    from orchestrator.campaign.preflight import check_communicator, check_scheduler
 
     overrides = [word for word in words if word not in multirun] + schedule.overrides
     for config in compose_all(overrides, bool(multirun), schedule.config_dir):
         validate(config)
         check_communicator(config)
-        check_launcher(config)
+        check_scheduler(config)
 
 
 def check_suite(schedule: Schedule) -> None:
     """Raise UsageError unless the acceptance suite exists, fits this cluster, and its launcher is here."""
     from orchestrator.acceptance.suite import compose_suite, resolve_suite
-    from orchestrator.campaign.preflight import check_launcher
+    from orchestrator.campaign.preflight import check_scheduler
 
     words = schedule.command_words(schedule.name)[1:]
     try:
@@ -163,7 +163,7 @@ def check_suite(schedule: Schedule) -> None:
             f'{error} To run a plain campaign, say sweep="benchmark=stemdl scale=weak nodes=[1,2]".'
         ) from error
     suite = resolve_suite([word for word in words if "=" in word], schedule.config_dir)
-    check_launcher(next(iter(suite.configs.values())))
+    check_scheduler(next(iter(suite.configs.values())))
 
 
 def check_channels(schedule: Schedule) -> None:

@@ -21,8 +21,8 @@ from orchestrator.campaign import following as campaign
 from orchestrator.campaign.submission import submit_all
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
+from orchestrator.launch.slurm.parameters import shape
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
-from orchestrator.launch.slurm.script import shape
 from orchestrator.plan import Site, plan
 
 LEAST = 4.0

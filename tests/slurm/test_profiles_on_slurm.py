@@ -14,7 +14,8 @@ import pytest
 from orchestrator.campaign.conduct import prepare
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
-from orchestrator.launch.slurm.scheduler import SlurmScheduler, own_environment
+from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.launch.slurm.scheduler import SlurmScheduler
 
 PROFILES = sorted(path.stem for path in Path("cluster_profiles").glob("*.yaml"))
 
@@ -49,6 +50,5 @@ def test_sbatch_would_take_a_profiles_script(profile: str, tmp_path: Path) -> No
     text = script_of(profile, "cluster.ranks_per_node=1", "cluster.cores_per_node=1")
     script = tmp_path / "script.sh"
     script.write_text(re.sub(r"#SBATCH --(gpus-per-node|gres|mem)=.*\n", "", text))
-    with own_environment():
-        taken = subprocess.run(["sbatch", "--test-only", str(script)], capture_output=True, text=True)
-    assert taken.returncode == 0, taken.stderr
+    taken = query_slurm(["sbatch", "--test-only", str(script)])
+    assert taken.ok, taken.complaint

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.launch.base import JobState
+from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.launch.slurm.identity import JobId, expand_tasks
+from orchestrator.launch.slurm.nodes import failed_among
 
 STATES = {
     "PENDING": "pending",
@@ -36,11 +37,8 @@ STATES = {
 }
 """Slurm's job states (sacct(1), squeue(1)) in ours. A state that is not here counts as running: it ends nothing."""
 
-QUERY_SECONDS = 30
 CLOCK_SLACK_SECONDS = 300
 """A login node's clock may be ahead of the scheduler's by so much."""
-LONGEST_ARRAY = 4_000_001
-"""Slurm's own limit of an array's indices (MaxArraySize)."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,14 @@ def query(wanted: Wanted) -> dict[str, JobState] | None:
 
 def ask_accounting(wanted: Wanted) -> dict[str, JobState] | None:
     """One sacct over all jobs since the first was asked for; None if it fails."""
-    answer = run([*SACCT, *since(wanted), "--jobs", joined(wanted), "--format", SACCT_FIELDS])
+    answer = query_slurm([*SACCT, *since(wanted), "--jobs", joined(wanted), "--format", SACCT_FIELDS]).text
     return None if answer is None else parse(answer, wanted)
 
 
 def ask_queue(wanted: Wanted) -> dict[str, JobState] | None:
     """One squeue over all jobs; it forgets a job some minutes after its end. None if it fails."""
-    answer = run([*SQUEUE, SQUEUE_FIELDS, "--jobs", joined(wanted)])
-    if answer is None and len(wanted) > 0 and run(["scontrol", "ping"]) is not None:
+    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", joined(wanted)]).text
+    if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"]).text is not None:
         # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
         return {}
     return None if answer is None else parse(answer, wanted)
@@ -116,10 +114,10 @@ def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
     Pending and running ones are in the queue, ended ones in accounting.
     """
     labels = ",".join(sorted({job.label for job in jobs.values()}))
-    queue = run([*SQUEUE, SQUEUE_FIELDS, "--name", labels])
+    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels]).text
     if queue is None:
         return None
-    ended = run([*SACCT, *since(jobs), "--name", labels, "--format", SACCT_FIELDS]) or ""
+    ended = query_slurm([*SACCT, *since(jobs), "--name", labels, "--format", SACCT_FIELDS]).text or ""
     tags = {job.tag for job in jobs.values()}
     found: dict[str, list[str]] = {}
     for line in [*lines(queue), *lines(ended)]:
@@ -130,12 +128,14 @@ def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
 
 def failed_nodes(job: str) -> list[str]:
     """Those of a job's nodes that Slurm counts as failed, when the job has ended by one."""
-    nodes = run([*SACCT, "--jobs", job, "--format", "NodeList"]) or ""
-    listed = next((line for line in nodes.splitlines() if line and line != "None assigned"), "")
-    if not listed:
-        return []
-    down = run(["sinfo", "--noheader", "--Node", "--states=down,fail,drain", f"--nodes={listed}", "--format=%N"]) or ""
-    return list(dict.fromkeys(down.split()))
+    listed = query_slurm([*SACCT, "--jobs", job, "--format", "NodeList"]).text or ""
+    return failed_among(next((line for line in listed.splitlines() if line), ""), ("down", "fail", "drain"))
+
+
+def job_state_word(text: str) -> str:
+    """The state alone, of "CANCELLED by 1000", "CANCELLED+" and the like."""
+    words = text.split()
+    return words[0].rstrip("+") if words else ""
 
 
 def since(jobs: Mapping[str, Job]) -> list[str]:
@@ -146,16 +146,7 @@ def since(jobs: Mapping[str, Job]) -> list[str]:
 
 def joined(wanted: Wanted) -> str:
     """Job ids for a command line; of an array's tasks their array, once."""
-    return ",".join(dict.fromkeys(job.partition("_")[0] for job in wanted))
-
-
-def run(command: list[str]) -> str | None:
-    """What the command prints, or None if it fails."""
-    try:
-        answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout if answer.returncode == 0 else None
+    return ",".join(dict.fromkeys(JobId.parse(job).number for job in wanted))
 
 
 def parse(text: str, wanted: Wanted) -> dict[str, JobState]:
@@ -174,23 +165,7 @@ def lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
         if len(fields) < 5:
             continue
         job, word, reason, tag, label = ("" if field == "(null)" else field for field in fields[:5])
-        # "CANCELLED by 1000" and the like.
-        state = STATES.get(word.split()[0].rstrip("+") if word else "", "running")
+        state = STATES.get(job_state_word(word), "running")
         said = JobState(state, "" if reason == "None" else reason)
-        for each in tasks_of(job, wanted):
+        for each in expand_tasks(job, wanted):
             yield Line(each, said, tag, label)
-
-
-def tasks_of(job: str, wanted: set[str] | None) -> Iterator[str]:
-    """ "17" as it is; "17_[2,4-6%2]" as 17_2, 17_4, 17_5 and 17_6."""
-    several = re.fullmatch(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]", job)
-    if not several:
-        yield job
-        return
-    ranges = [part.partition("-") for part in several[2].split(",") if part]
-    for first, dash, last in ranges:
-        end, _, step = last.partition(":")
-        for number in range(int(first), min(int(end) if dash else int(first), LONGEST_ARRAY) + 1, int(step or 1)):
-            name = f"{several[1]}_{number}"
-            if wanted is None or name in wanted:
-                yield name

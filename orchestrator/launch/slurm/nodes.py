@@ -1,54 +1,66 @@
-"""Which nodes a machine has, and which of them are in service, as its scheduler says."""
+"""Slurm's nodes: their names, as it writes lists of them, and their states (sinfo(1), "NODE STATE CODES")."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from orchestrator.errors import UsageError
+from orchestrator.launch.slurm.commands import Answer, query_slurm
 
-IN_SERVICE = ("idle", "mixed", "allocated", "completing", "reserved", "planned")
-"""Slurm's node states (sinfo(1)) in which a node takes jobs, now or later. A "*" behind one: it does not answer."""
-QUERY_SECONDS = 30
+TAKING_JOBS = frozenset({"idle", "mixed", "allocated", "completing", "reserved", "planned"})
+"""States in which a node takes jobs, now or later."""
+HARMLESS = frozenset(
+    {"cloud", "completing", "planned", "reserved", "powering_up", "powered_down", "power_down", "powering_down",
+     "dynamic_norm", "reboot_requested"}
+)  # fmt: skip
+"""Flags behind a state, as in "idle+cloud", that do not keep jobs away for good. All others do."""
+SUFFIXES = "*~#!%$@^-"
+OUT_OF_SERVICE_SUFFIXES = "*$^"
+"""It does not answer, is under maintenance, or is just starting anew. The others tell of saving power, of a reboot yet
+to come, or of a job that is planned.
+"""
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """``states`` by node, None where nobody keeps a list; ``out_of_service``, and those ``left_out`` by choice."""
+class NodeState:
+    """The state of a node: ``word`` without what decorates it."""
 
-    states: dict[str, str] | None
-    out_of_service: list[str]
-    left_out: list[str]
+    word: str
+    flags: frozenset[str]
+    suffix: str
+
+    @classmethod
+    def parse(cls, text: str) -> NodeState:
+        """From "mixed-", "idle~", "IDLE+DRAIN" and the like."""
+        found = re.fullmatch(rf"([^{re.escape(SUFFIXES)}]*)([{re.escape(SUFFIXES)}]*)", text.strip().lower())
+        words, suffix = (found[1], found[2]) if found else (text.strip().lower(), "")
+        word, *flags = words.split("+")
+        return cls(word, frozenset(flags), suffix)
 
     @property
-    def usable(self) -> list[str]:
-        """In service and not left out."""
-        return [name for name in self.states or {} if name not in {*self.out_of_service, *self.left_out}]
+    def in_service(self) -> bool:
+        """Whether the node takes jobs, now or later."""
+        answers = not set(self.suffix) & set(OUT_OF_SERVICE_SUFFIXES)
+        return answers and self.word in TAKING_JOBS and self.flags <= HARMLESS
 
 
-def nodes_of(cluster: Mapping[str, Any]) -> Nodes:
-    """The nodes of the profile's partition. Raises UsageError where Slurm does not answer."""
-    if cluster["scheduler"] != "slurm":
-        return Nodes(None, [], [])
-    if shutil.which("sinfo") is None:
-        raise UsageError(f"cluster={cluster['name']} needs Slurm, and there is no sinfo here.")
-    partition = cluster["slurm"]["partition"]
-    words = ["sinfo", "--noheader", "--Node", "--format=%N|%T", *(["--partition", partition] if partition else [])]
-    states = dict(line.split("|", 1) for line in ask(words).splitlines() if "|" in line)
-    excluded = cluster["slurm"]["exclude"]
-    left_out = ask(["scontrol", "show", "hostnames", excluded]).split() if excluded else []
-    return Nodes(states, [name for name, state in states.items() if state not in IN_SERVICE], left_out)
+def query_nodes(partition: str | None) -> Answer:
+    """The nodes of a partition, or of the default one, a line each: name, state."""
+    named = ["--partition", partition] if partition else []
+    return query_slurm(["sinfo", "--noheader", "--Node", "--format=%N|%T", *named])
 
 
-def ask(words: list[str]) -> str:
-    """A Slurm command's answer."""
-    try:
-        answer = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", timeout=QUERY_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(f"{words[0]} gave no answer within {QUERY_SECONDS} s: is slurmctld up?") from error
-    if answer.returncode != 0:
-        raise UsageError(f"{words[0]}: {answer.stderr.strip() or answer.returncode}")
-    return answer.stdout
+def expand_node_list(text: str) -> list[str]:
+    """Names of the nodes in a list such as ``node[007-010,020],other``, expanded by Slurm itself."""
+    if not re.search(r"[\[,]", text):
+        return [text] if text else []
+    return (query_slurm(["scontrol", "show", "hostnames", text]).text or text).split()
+
+
+def failed_among(nodes: str, states: Iterable[str] = ("down", "fail"), seconds: float = 30.0) -> list[str]:
+    """Those of a list of nodes that Slurm counts as being in one of these states; none where it does not answer."""
+    if not nodes or nodes == "None assigned":
+        return []
+    words = ["sinfo", "--noheader", "--Node", f"--states={','.join(states)}", f"--nodes={nodes}", "--format=%N"]
+    return list(dict.fromkeys((query_slurm(words, seconds).text or "").split()))

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.helpers import clean_env
-
-from orchestrator.launch.base import JobState, Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
+from orchestrator.launch.base import (
+    JobState,
+    Nodes,
+    Run,
+    Scheduler,
+    SchedulerBusy,
+    SchedulerSilent,
+    SubmissionError,
+    SubmissionUnsure,
+)
 from orchestrator.launch.pace import Pace
+from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.identity import JobId
 from orchestrator.launch.slurm.jobs import Job, failed_nodes, query, search
-from orchestrator.launch.slurm.script import Batch, batch_script, shape, submit_script
+from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_nodes
+from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
+from orchestrator.launch.slurm.parameters import Batch, requeues, shape
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, now, write_json
 
@@ -26,11 +35,10 @@ MOST_AT_ONCE = 1000
 BUSY = re.compile(r"MaxSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept", re.IGNORECASE)
 UNSURE = re.compile(
     r"Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes|"
-    r"Communication connection failure|Transport endpoint",
+    r"Communication connection failure|Transport endpoint|gave no answer within",
     re.IGNORECASE,
 )
 """What sbatch says when it cannot tell whether its request arrived."""
-SUBMIT_SECONDS = 180
 
 
 class SlurmScheduler(Scheduler):
@@ -61,7 +69,9 @@ class SlurmScheduler(Scheduler):
                 manifest.task = task
 
     def submit(self, runs: Sequence[Run]) -> list[str]:
-        """sbatch, with nothing of this shell's own SLURM_ and SBATCH_ variables."""
+        """One sbatch."""
+        from orchestrator.launch.slurm.script import submit_script
+
         batch = batch_of(runs)
         batch.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         if batch.list_of_runs is not None:
@@ -70,13 +80,15 @@ class SlurmScheduler(Scheduler):
                 {"runs": [[str(directory.path), manifest.attempts] for directory, manifest in runs]},
             )
         try:
-            with own_environment():
-                job = submit_script(batch)
-        except (FailedJobError, FailedSubmissionError, OSError) as error:
-            raise refusal(str(error), runs[0][1].spec.run) from error
+            answer = submit_script(batch)
+        except OSError as error:
+            raise SubmissionError(f"{runs[0][1].spec.run} could not be submitted: {error}") from error
+        if not answer.ok:
+            raise refusal(answer, runs[0][1].spec.run)
         if self.pace is not None:
             self.pace.hurry()
-        return [job] if len(runs) == 1 else [f"{job}_{task}" for task in range(len(runs))]
+        number = answer.out
+        return [number] if len(runs) == 1 else [str(JobId(number, task)) for task in range(len(runs))]
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """All in one query, if one is due; else as they were."""
@@ -127,7 +139,7 @@ class SlurmScheduler(Scheduler):
         found = {}
         for _, manifest in runs:
             for job in tagged.get(manifest.tag or "", []):
-                if manifest.task is None or job.endswith(f"_{manifest.task}"):
+                if manifest.task is None or JobId.parse(job).task == manifest.task:
                     found[manifest.spec.run] = job
         return found
 
@@ -140,14 +152,61 @@ class SlurmScheduler(Scheduler):
         """scancel; the supervisor gets the signal with the ranks and writes down the end."""
         jobs = [manifest.job_id for _, manifest in runs if manifest.job_id]
         if jobs:
-            subprocess.run(
-                ["scancel", "--full", *jobs], capture_output=True, encoding="utf-8", errors="replace", timeout=60
-            )
+            query_slurm(["scancel", "--full", *jobs], seconds=60)
             if self.pace is not None:
                 self.pace.hurry()
 
+    def missing(self, cluster: Mapping[str, Any]) -> str | None:
+        """sbatch must be there."""
+        if shutil.which("sbatch") is not None:
+            return None
+        return (
+            "needs Slurm, and there is no sbatch here: run this on the machine's login node, take cluster=local, or "
+            "get a Slurm to try on with slurm/testcluster."
+        )
+
+    def nodes(self, cluster: Mapping[str, Any]) -> Nodes:
+        """The nodes of the profile's partition."""
+        slurm = cluster["slurm"]
+        answer = query_nodes(slurm["partition"])
+        if not answer.ok:
+            raise SchedulerSilent(f"cluster={cluster['name']} needs Slurm's nodes: {answer.complaint}.")
+        states = dict(line.split("|", 1) for line in answer.out.splitlines() if "|" in line)
+        out_of_service = [name for name, state in states.items() if not NodeState.parse(state).in_service]
+        return Nodes(states, out_of_service, expand_node_list(slurm["exclude"] or ""))
+
+    def excluding(self, cluster: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, Any]:
+        """By sbatch's ``--exclude``."""
+        return {**cluster, "slurm": {**cluster["slurm"], "exclude": ",".join(nodes)}}
+
+    def requeues(self, manifest: Manifest) -> bool:
+        """As the profile says (``cluster.slurm.requeue``)."""
+        return requeues(manifest)
+
+    def goes_elsewhere(self, manifest: Manifest) -> bool:
+        """As the profile says (``cluster.slurm.exclude_failed_nodes``)."""
+        return bool(manifest.config["cluster"]["slurm"]["exclude_failed_nodes"])
+
+    def own_job(self) -> SlurmJob | None:
+        """From what Slurm sets in a job's environment."""
+        return own_slurm_job()
+
+    def may_live(self, job_id: str) -> bool:
+        """Unless the queue says that it has ended or knows no such job."""
+        answer = query_slurm(["squeue", "--noheader", f"--jobs={job_id}", "--format=%T"])
+        return bool(answer.out.strip()) if answer.ok else "Invalid job id" not in answer.err
+
+    def logs(self, run: Run) -> list[Path]:
+        """Where submitit's script has the job's output go: of a single job, and of an array's task."""
+        directory, manifest = run
+        return [folder / f"{manifest.job_id}_0_log.out" for folder in (directory.jobs, directory.path.parent / "jobs")]
+
+    noise = ("slurmstepd:", "srun:")
+
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
         """The batch scripts, and in each as a comment what its supervisor will start."""
+        from orchestrator.launch.slurm.script import batch_script
+
         runs = [
             (
                 RunDirectory(folder / run.spec.run),
@@ -188,19 +247,9 @@ def batch_of(runs: Sequence[Run]) -> Batch:
     return Batch(manifest, number, logs, directory.path, listed)
 
 
-@contextmanager
-def own_environment() -> Iterator[None]:
-    """The environment without what a surrounding job or shell says to sbatch, but with where Slurm's own file is."""
-    conf = os.environ.get("SLURM_CONF")
-    with clean_env():
-        if conf:
-            os.environ["SLURM_CONF"] = conf
-        yield
-
-
-def refusal(text: str, run: str) -> SubmissionError:
+def refusal(answer: Answer, run: str) -> SubmissionError:
     """What a failed sbatch means, with its own words."""
-    words = sbatch_words(text)
+    words = sbatch_words(answer)
     if BUSY.search(words):
         return SchedulerBusy(words)
     if UNSURE.search(words):
@@ -208,7 +257,7 @@ def refusal(text: str, run: str) -> SubmissionError:
     return SubmissionError(f"Slurm did not take {run}: {words}")
 
 
-def sbatch_words(text: str) -> str:
-    """sbatch's own complaint out of submitit's account of it."""
-    found = re.findall(r"sbatch: (?:error: )?(.+)", text)
-    return "; ".join(dict.fromkeys(line.strip() for line in found)) or text.strip().splitlines()[-1]
+def sbatch_words(answer: Answer) -> str:
+    """sbatch's own complaint."""
+    found = re.findall(r"sbatch: (?:error: )?(.+)", answer.err)
+    return "; ".join(dict.fromkeys(line.strip() for line in found)) or answer.complaint

@@ -1,35 +1,18 @@
-"""The batch script of a submission, written by submitit from the cluster's profile."""
+"""The batch script of a submission, as submitit writes it. In a file of its own: submitit takes its time to load."""
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import uuid
 
 from submitit.slurm.slurm import SlurmExecutor
 
-from orchestrator.launch.job import PROJECT, rank_command
-from orchestrator.launch.requeue import requeues
-from orchestrator.records import Manifest
+from orchestrator.launch.job import rank_command
+from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.parameters import Batch, command, sbatch_parameters
+from orchestrator.records import write_text
 
-
-@dataclass(frozen=True)
-class Batch:
-    """One submission: ``number`` runs like the one of ``manifest``, whose folder is ``first``.
-
-    ``logs`` is the folder of scripts and of what they print, ``list_of_runs`` the file that tells the tasks of an array
-    which run is theirs.
-    """
-
-    manifest: Manifest
-    number: int
-    logs: Path
-    first: Path
-    list_of_runs: Path | None
+SUBMIT_SECONDS = 180.0
 
 
 class BatchExecutor(SlurmExecutor):
@@ -49,9 +32,18 @@ class BatchExecutor(SlurmExecutor):
         return 2
 
 
-def submit_script(batch: Batch) -> str:
-    """Have sbatch take the submission; returns the job's id. Raises submitit's errors."""
-    return str(executor_for(batch)._submit_command(command(batch)).job_id)
+def submit_script(batch: Batch) -> Answer:
+    """Ask sbatch to take the submission; ``out`` of the answer is the job's number."""
+    executor = executor_for(batch)
+    script = batch.logs / f".{uuid.uuid4().hex}.sh"
+    write_text(script, executor._make_submission_file_text(command(batch), script.stem))
+    answer = query_slurm(["sbatch", str(script)], SUBMIT_SECONDS)
+    if not answer.ok:
+        script.unlink()
+        return answer
+    job = executor._get_job_id_from_submission_command(answer.out)
+    script.rename(batch.logs / f"{job}_submission.sh")
+    return Answer(answer.command, answer.code, job, answer.err)
 
 
 def batch_script(batch: Batch) -> str:
@@ -72,63 +64,3 @@ def executor_for(batch: Batch) -> BatchExecutor:
     if batch.number > 1:
         executor.parameters |= {"map_count": batch.number, "array_parallelism": batch.number}
     return executor
-
-
-def command(batch: Batch) -> str:
-    """What the batch shell becomes (exec: Slurm's signals reach it): the supervisor of one run."""
-    cluster = batch.manifest.config["cluster"]
-    # What is inside of a container is the ranks'; the supervisor starts the containers.
-    python = sys.executable if cluster["container"] else cluster["python"] or sys.executable
-    words = [python, "-u", "-m", "orchestrator.launch.enter"]
-    if batch.list_of_runs is not None:
-        words += ["--batch", str(batch.list_of_runs)]
-    else:
-        words += [str(batch.first), str(batch.manifest.attempts)]
-    return "exec " + shlex.join(words)
-
-
-def shape(manifest: Manifest) -> dict[str, Any]:
-    """All that Slurm is told of a run but its names; runs of equal shape can be one array."""
-    return {**sbatch_parameters(manifest), "python": manifest.config["cluster"]["python"]}
-
-
-def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
-    """submitit's parameters for a run, from the cluster's profile."""
-    spec, cluster = manifest.spec, manifest.config["cluster"]
-    slurm = cluster["slurm"]
-    limits = cluster["limits"]
-    warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
-    again = requeues(manifest)
-    additional: dict[str, Any] = {"signal": f"B:USR2@{warning}", "requeue" if again else "no-requeue": True}
-    additional |= slurm["additional"]
-    if slurm["reservation"]:
-        additional["reservation"] = slurm["reservation"]
-    parameters: dict[str, Any] = {
-        "time": cluster["limits"]["time_min"],
-        "nodes": spec.nodes,
-        "ntasks_per_node": spec.ranks_per_node,
-        "cpus_per_task": spec.threads_per_rank,
-        "use_srun": False,
-        "stderr_to_stdout": True,
-        "setup": setup_lines(cluster),
-        "additional_parameters": additional,
-    }
-    names = ("partition", "account", "qos", "constraint", "wckey", "gres", "gpus_per_node")
-    parameters |= {name: slurm[name] for name in names if slurm[name] is not None}
-    failed = manifest.failed_nodes if slurm["exclude_failed_nodes"] else []
-    excluded = [*filter(None, [slurm["exclude"]]), *failed]
-    if excluded:
-        parameters["exclude"] = ",".join(excluded)
-    if slurm["memory_gb"]:
-        parameters["mem"] = f"{int(1024 * slurm['memory_gb'])}MB"
-    if slurm["exclusive"]:
-        parameters["exclusive"] = True
-    return parameters
-
-
-def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
-    """Modules and the profile's own lines; the first that fails fails the job."""
-    modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
-    path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
-    # A warning that comes before the supervisor listens must not end the job.
-    return ["trap '' USR2", "set -eo pipefail", *modules, *cluster["setup"], path]

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.launch.slurm.scheduler import own_environment
-from orchestrator.schedule.backends.base import BackEnd, BackEndError, Unit, read_output
+from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.schedule.backends.base import COMMAND_SECONDS, BackEnd, BackEndError, Unit
 from orchestrator.schedule.backends.crontabs import job_options
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.templates import render_template
@@ -56,23 +56,30 @@ class ResubmittingJob(BackEnd):
         good = [job for job in waiting if job.digest == script_digest(schedule)]
         wrong = [job.number for job in waiting if job not in good[:1]]
         if wrong:
-            read_output(["scancel", *wrong])
+            query_output(["scancel", *wrong])
         if not good:
             (schedule.folder / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
-            with own_environment():
-                read_output(["sbatch", "--parsable"], batch_script(schedule).encode())
+            query_output(["sbatch", "--parsable"], batch_script(schedule))
         return bool(wrong) or not good
 
     def remove(self, schedule: Schedule) -> bool:
         """Cancel the waiting jobs."""
         waiting = [job.number for job in query_jobs(schedule) if not job.runs]
         if waiting:
-            read_output(["scancel", *waiting])
+            query_output(["scancel", *waiting])
         return bool(waiting)
 
     def present(self, schedule: Schedule) -> bool:
         """Whether the next job waits."""
         return any(not job.runs and job.digest == script_digest(schedule) for job in query_jobs(schedule))
+
+
+def query_output(command: list[str], stdin: str | None = None) -> str:
+    """Return what a Slurm command prints. Raises BackEndError if it fails."""
+    answer = query_slurm(command, COMMAND_SECONDS, stdin)
+    if not answer.ok:
+        raise BackEndError(f"{' '.join(command)}: {answer.complaint}")
+    return answer.out
 
 
 def batch_script(schedule: Schedule, begin: datetime | None = None) -> str:
@@ -92,11 +99,11 @@ def script_digest(schedule: Schedule) -> str:
 
 def query_jobs(schedule: Schedule) -> list[Job]:
     """Return the schedule's waiting and running jobs, from one call of squeue."""
-    lines = read_output(
+    lines = query_output(
         ["squeue", "--me", "--noheader", f"--name=orchestrator-{schedule.identity}", "--format=%i\x1f%T\x1f%S\x1f%k"]
     )
     found = []
-    for line in lines.decode(errors="replace").splitlines():
+    for line in lines.splitlines():
         number, state, begin, comment = (word.strip() for word in line.split("\x1f"))
         found.append(Job(number, state != "PENDING", begin, comment.rpartition(":")[2]))
     return found

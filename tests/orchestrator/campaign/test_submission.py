@@ -24,6 +24,7 @@ from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
 from orchestrator.launch.enter import claim, refuse_foreign
 from orchestrator.launch.pace import Pace
+from orchestrator.launch.slurm.commands import Answer
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, refusal
 from orchestrator.plan import Site, plan
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
@@ -176,7 +177,7 @@ def test_an_array_too_long_for_the_limit_goes_in_parts(commands: Commands, make:
     ],
 )
 def test_what_sbatch_says_is_told_apart(words: str, kind: type) -> None:
-    assert isinstance(refusal(words, "r"), kind)
+    assert isinstance(refusal(Answer("sbatch", 1, "", words), "r"), kind)
 
 
 def begun(runs: list[Run]) -> tuple[RunDirectory, Manifest]:
@@ -259,8 +260,8 @@ def test_a_node_that_failed_is_written_down_and_left_out_of_the_next_attempt(com
     assert campaigns.goes_elsewhere(scheduler, runs[0], status)
     submission.submit_all(scheduler, runs)
     assert runs[0][0].read_manifest().failed_nodes == ["n2"]
-    script = calls(log, "sbatch")[1].split()[1]
-    assert "#SBATCH --exclude=n2" in Path(script).resolve().read_text()
+    assert len(calls(log, "sbatch")) == 2
+    assert "#SBATCH --exclude=n2" in (runs[0][0].jobs / "7_submission.sh").read_text()
 
 
 def test_a_folder_of_another_user_or_open_to_others_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
+from orchestrator.launch.local import LocalScheduler
 from orchestrator.launch.slurm.jobs import Job, parse
+from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.records import (
     AliveSlot,
     AttemptDirectory,
@@ -182,50 +184,50 @@ def started(tmp_path: Path) -> tuple[RunDirectory, Manifest]:
 def test_a_result_completes_a_run_whatever_the_scheduler_has_forgotten(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
-    assert judge(directory, run, None).state == "completed"
+    assert judge(LocalScheduler(), (directory, run), None).state == "completed"
 
 
 def test_a_failure_file_decides_before_the_schedulers_word(started: Any) -> None:
     directory, run = started
     directory.attempt(1).failure.write_text(json.dumps(failure_record("failed", "rank 1 died")))
-    status = judge(directory, run, JobState("running"))
+    status = judge(LocalScheduler(), (directory, run), JobState("running"))
     assert (status.state, status.cause) == ("failed", "rank 1 died")
 
 
 def test_a_job_that_is_nowhere_is_lost_only_after_a_while(started: Any) -> None:
     directory, run = started
-    assert judge(directory, run, None).state == "running"
+    assert judge(LocalScheduler(), (directory, run), None).state == "running"
     run.submitted -= 2 * VANISHED_SECONDS
-    assert judge(directory, run, None).state == "lost"
+    assert judge(LocalScheduler(), (directory, run), None).state == "lost"
 
 
 def test_a_result_completes_a_run_only_when_its_supervisor_or_its_job_has_ended(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
-    assert judge(directory, run, JobState("running")).state == "running"
+    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "running"
     directory.attempt(1).ended.write_text("{}")
-    assert judge(directory, run, JobState("running")).state == "completed"
+    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "completed"
 
 
 def test_a_job_whose_set_up_failed_shows_the_line_it_failed_with(started: Any) -> None:
     directory, run = started
     directory.jobs.mkdir()
     (directory.jobs / "11_0_log.out").write_text("loading\nModuleCmd_Load.c: unable to locate 'openmpi/9'\n")
-    cause = judge(directory, run, JobState("failed")).cause
+    cause = judge(SlurmScheduler(), (directory, run), JobState("failed")).cause
     assert cause == "job 11: failed, before any rank started: ModuleCmd_Load.c: unable to locate 'openmpi/9'"
 
 
 def test_half_a_result_is_no_result(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text('{"state": "comp')
-    assert judge(directory, run, JobState("running")).state == "running"
+    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "running"
 
 
 @pytest.mark.parametrize("name", ["result", "failure"])
 def test_a_damaged_record_of_a_job_that_has_ended_is_the_cause(started: Any, name: str) -> None:
     directory, run = started
     (directory.attempt(1).path / f"{name}.json").write_text('{"state": ["completed"]}')
-    status = judge(directory, run, JobState("completed"))
+    status = judge(LocalScheduler(), (directory, run), JobState("completed"))
     assert status.state == "failed" and status.cause is not None
     assert f"attempt-1/{name}.json: " in status.cause and "is missing" in status.cause
 

@@ -1,0 +1,59 @@
+"""The ids of Slurm's jobs: "17", or "17_4" for a task of an array."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+LONGEST_ARRAY = 4_000_001
+"""Slurm's own limit of an array's indices (MaxArraySize)."""
+TASKS = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]")
+"""Several tasks in one line, as those that are pending are written: "17_[2,4-6%2]"."""
+
+
+@dataclass(frozen=True)
+class JobId:
+    """A job, or a task of an array. ``number`` is the job's own or that of the array: to Slurm the bare number of an
+    array means all its tasks, so a task is never named by it.
+    """
+
+    number: str
+    task: int | None = None
+
+    def __str__(self) -> str:
+        """As accounting and the queue name it."""
+        return self.number if self.task is None else f"{self.number}_{self.task}"
+
+    @classmethod
+    def parse(cls, text: str) -> JobId:
+        """From how it is written."""
+        number, _, task = text.partition("_")
+        return cls(number, int(task) if task.isdigit() else None)
+
+    @classmethod
+    def own(cls, environment: Mapping[str, str]) -> JobId | None:
+        """The job that a process with this environment runs in; None if it is in none.
+
+        SLURM_JOB_ID will not do: one task of every array has the array's number there.
+        """
+        array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
+        if array and task:
+            return cls(array, int(task))
+        job = environment.get("SLURM_JOB_ID")
+        return cls(job) if job else None
+
+
+def expand_tasks(text: str, wanted: Collection[str] | None = None) -> Iterator[str]:
+    """ "17" as it is; "17_[2,4-6%2]" as 17_2, 17_4, 17_5 and 17_6. Of the latter only ``wanted`` ones, if given."""
+    several = TASKS.fullmatch(text)
+    if not several:
+        yield text
+        return
+    ranges = [part.partition("-") for part in several[2].split(",") if part]
+    for first, dash, last in ranges:
+        end, _, step = last.partition(":")
+        for number in range(int(first), min(int(end) if dash else int(first), LONGEST_ARRAY) + 1, int(step or 1)):
+            name = str(JobId(several[1], number))
+            if wanted is None or name in wanted:
+                yield name

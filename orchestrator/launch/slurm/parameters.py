@@ -1,0 +1,100 @@
+"""What Slurm is told of a run, from the cluster's profile."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.launch.job import PROJECT
+from orchestrator.records import Manifest
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One submission: ``number`` runs like the one of ``manifest``, whose folder is ``first``.
+
+    ``logs`` is the folder of scripts and of what they print, ``list_of_runs`` the file that tells the tasks of an array
+    which run is theirs.
+    """
+
+    manifest: Manifest
+    number: int
+    logs: Path
+    first: Path
+    list_of_runs: Path | None
+
+
+def command(batch: Batch) -> str:
+    """What the batch shell becomes (exec: Slurm's signals reach it): the supervisor of one run."""
+    cluster = batch.manifest.config["cluster"]
+    # What is inside of a container is the ranks'; the supervisor starts the containers.
+    python = sys.executable if cluster["container"] else cluster["python"] or sys.executable
+    words = [python, "-u", "-m", "orchestrator.launch.enter"]
+    if batch.list_of_runs is not None:
+        words += ["--batch", str(batch.list_of_runs)]
+    else:
+        words += [str(batch.first), str(batch.manifest.attempts)]
+    return "exec " + shlex.join(words)
+
+
+def shape(manifest: Manifest) -> dict[str, Any]:
+    """All that Slurm is told of a run but its names; runs of equal shape can be one array."""
+    return {**sbatch_parameters(manifest), "python": manifest.config["cluster"]["python"]}
+
+
+def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
+    """submitit's parameters for a run, from the cluster's profile."""
+    spec, cluster = manifest.spec, manifest.config["cluster"]
+    slurm = cluster["slurm"]
+    limits = cluster["limits"]
+    warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
+    additional: dict[str, Any] = {
+        "signal": f"B:USR2@{warning}",
+        "requeue" if requeues(manifest) else "no-requeue": True,
+    }
+    additional |= slurm["additional"]
+    if slurm["reservation"]:
+        additional["reservation"] = slurm["reservation"]
+    parameters: dict[str, Any] = {
+        "time": cluster["limits"]["time_min"],
+        "nodes": spec.nodes,
+        "ntasks_per_node": spec.ranks_per_node,
+        "cpus_per_task": spec.threads_per_rank,
+        "use_srun": False,
+        "stderr_to_stdout": True,
+        "setup": setup_lines(cluster),
+        "additional_parameters": additional,
+    }
+    names = ("partition", "account", "qos", "constraint", "wckey", "gres", "gpus_per_node")
+    parameters |= {name: slurm[name] for name in names if slurm[name] is not None}
+    failed = manifest.failed_nodes if slurm["exclude_failed_nodes"] else []
+    excluded = [*filter(None, [slurm["exclude"]]), *failed]
+    if excluded:
+        parameters["exclude"] = ",".join(excluded)
+    if slurm["memory_gb"]:
+        parameters["mem"] = f"{int(1024 * slurm['memory_gb'])}MB"
+    if slurm["exclusive"]:
+        parameters["exclusive"] = True
+    return parameters
+
+
+def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
+    """Modules and the profile's own lines; the first that fails fails the job."""
+    modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
+    path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
+    # A warning that comes before the supervisor listens must not end the job.
+    return ["trap '' USR2", "set -eo pipefail", *modules, *cluster["setup"], path]
+
+
+def requeues(manifest: Manifest) -> bool:
+    """Whether Slurm itself starts the run's job again after a node's failure or a stop; not where another node is to be
+    asked for.
+    """
+    cluster = manifest.config["cluster"]
+    slurm = cluster["slurm"]
+    return bool(slurm["requeue"] and cluster["limits"]["max_attempts"] > 1 and not slurm["exclude_failed_nodes"])
