@@ -24,7 +24,7 @@ from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task
 from workloads.stemdl.quality import SpaceGroupQuality
 
 
-class Numbered:
+class Numbered(SampleSet):
     """Samples that come with their numbers."""
 
     def __init__(self, samples: SampleSet) -> None:

@@ -22,11 +22,12 @@ from orchestrator.records import RunSpec
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.procedures.suited import settle
 from workloads.runtime.procedures.training import Trainer
 from workloads.runtime.task import Arrays, Batch, Player, Quality, SampleSet, Step, Task
 
 
-class Drawn:
+class Drawn(SampleSet):
     """Samples in memory, drawn from a seed: fields of float64 by their shapes."""
 
     def __init__(self, samples: int, **shapes: tuple[int, ...]) -> None:
@@ -54,8 +55,7 @@ class MeanOutput(Quality):
     def counts(self) -> npt.NDArray[np.float64]:
         return self.sums
 
-    @staticmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         return {"mean": float(counts[1] / counts[0])}
 
 
@@ -182,11 +182,47 @@ class SecondOrder(Toy):
     training = replace(Toy.training, global_batch_size=17, optimizer=OptimizerConfig("lbfgs", 1.0, iterations=6))
 
 
+class Sentences(SampleSet):
+    """Samples of 0 to 5 of 5 places filled, drawn by their numbers and never the same twice."""
+
+    unit = "tokens"
+    fresh = True
+
+    def __len__(self) -> int:
+        return 17
+
+    def items(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return indices * 7 % 6
+
+    def read(self, indices: npt.NDArray[np.int64], out: Arrays | None = None) -> Arrays:
+        drawn = [np.random.default_rng([9, number]).standard_normal((5, 6)) for number in indices]
+        filled = np.arange(5) < self.items(indices)[:, None]
+        return {"input": np.stack(drawn), "filled": filled.astype(np.float64)}
+
+
+class Tokens(Toy):
+    """A loss that is the mean over tokens, of which the samples, and so the ranks, have different numbers."""
+
+    @functools.cached_property
+    def training_set(self) -> SampleSet:  # type: ignore[override]
+        return Sentences()
+
+    @functools.cached_property
+    def evaluation_set(self) -> SampleSet:
+        return Drawn(17, input=(6,))
+
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
+        each = (model(batch["input"]).sum(dim=2) - 1).square()
+        mean: Tensor = (each * batch["filled"]).sum() / batch["filled"].sum().clamp_min(1)
+        return mean
+
+
 TOYS: Mapping[str, type[Toy]] = {
     "coupled": Coupled,
     "derivatives": Derivatives,
     "adversarial": Adversarial,
     "second_order": SecondOrder,
+    "tokens": Tokens,
 }
 
 
@@ -206,7 +242,8 @@ def trainer_of(
         threads_per_rank=1, repeat=0, seed=3, comm=communicator.name, mode="training", recipe="", scale="single",
         settings=settings, data_folder="", silence_s=60, startup_silence_s=60,
     )  # fmt: skip
-    return Trainer(spec, task, communicator, device, Progress(), MlperfLog(None), folder)
+    suited = settle(settings["training"], device, communicator, task.twice_differentiable)
+    return Trainer(spec, task, suited, communicator, device, Progress(), MlperfLog(None), folder)
 
 
 def train(name: str, communicator: Communicator, folder: Path, device: torch.device = CPU) -> list[float]:

@@ -131,11 +131,15 @@ class StepWorkResult(TypedDict):
 
 
 class TrainingResult(TypedDict, total=False):
-    """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds."""
+    """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds.
+
+    ``unit`` is that of ``samples`` and of throughput: "samples" unless the data set counts tokens or points.
+    """
 
     epochs: int
     steps: int
     samples: int
+    unit: str
     elapsed_s: float
     redone_s: float
     global_batch: int

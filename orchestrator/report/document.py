@@ -103,7 +103,7 @@ def run_entry(record: RunRecord) -> RunEntry:
             "checksum": run.get("dataset_checksum"),
         },
         "throughput": {
-            "unit": "samples/s",
+            "unit": f"{result.get('training', {}).get('unit', 'samples')}/s",
             "run": run.get("throughput"),
             "cold": run.get("throughput_cold"),
             "warm": run.get("throughput_warm"),

@@ -88,7 +88,7 @@ def class_quality(kind: Any, size: int) -> Callable[[Classes, Classes], dict[str
 
         metrics = kind()
         metrics.add(torch.eye(size)[torch.from_numpy(predicted)], torch.from_numpy(truth))
-        found: dict[str, float] = metrics.compute(metrics.counts)
+        found: dict[str, float] = metrics.compute(metrics.counts, {})
         return found
 
     return quality

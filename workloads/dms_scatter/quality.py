@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.dms_scatter.lattice import CLASSES
-from workloads.runtime.task import Batch, Quality
+from workloads.runtime.task import Arrays, Batch, Quality
 
 
 class PhaseQuality(Quality):
@@ -31,8 +31,7 @@ class PhaseQuality(Quality):
         """The confusion matrix, row by row: (4,)."""
         return self._confusion.numpy().astype(np.float64)
 
-    @staticmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """Accuracy, macro-F1 and each class's recall, 0 to 1; and the matrix, as counts of "TRUE_as_PREDICTED".
 
         As scikit-learn has them (accuracy_score, f1_score and recall_score, zero_division=0). Macro-F1 is the mean

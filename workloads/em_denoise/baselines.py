@@ -55,7 +55,7 @@ def score(folder: Path) -> dict[str, dict[str, float]]:
         constant.add(torch.full_like(clean, mean), noisy, clean)
         padded = functional.pad(noisy, [SIDE // 2] * 4, mode="reflect")
         linear.add(functional.conv2d(padded, weights) + offset, noisy, clean)
-    return {"constant": constant.compute(constant.counts), "linear": linear.compute(linear.counts)}
+    return {"constant": constant.compute(constant.counts, {}), "linear": linear.compute(linear.counts, {})}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.runtime.task import Batch, Quality
+from workloads.runtime.task import Arrays, Batch, Quality
 
 WINDOW, SIGMA = 11, 1.5
 """Gaussian window of SSIM, pixels (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
@@ -72,8 +72,7 @@ class DenoisingQuality(Quality):
         """Images, then sums of mse, psnr and ssim, denoised and noisy: (7,)."""
         return np.append(np.float64(self._images), self._sums)
 
-    @staticmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """Means over all images: mse, psnr (dB), ssim; the same of the noisy ones; psnr_gain (dB)."""
         means = (counts[1:] / max(1.0, counts[0])).tolist()
         values = dict(zip((*METRICS, *(f"{name}_noisy" for name in METRICS)), means, strict=True))

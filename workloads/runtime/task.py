@@ -10,18 +10,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from workloads.runtime.samples.sampleset import Arrays, SampleSet
+
+__all__ = ["Arrays", "Batch", "Player", "Quality", "SampleSet", "Step", "Task", "to_device"]
+
 Batch = dict[str, Tensor]
 """Tensors by name, each with the batch's samples along its first dimension."""
-
-Arrays = dict[str, npt.NDArray[Any]]
-"""The same as arrays, as they come from a file."""
 
 
 def alone(rows: Tensor) -> Tensor:
@@ -60,35 +61,33 @@ class Player:
     loss: Callable[[nn.Module, Batch, Step], Tensor]
 
 
-class SampleSet(Protocol):
-    """Samples that can be read in any order. ``len()`` gives how many there are."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, indices: npt.NDArray[np.int64], out: Arrays | None = None) -> Arrays:
-        """The samples at ``indices`` (n,), in that order, as arrays (n, …); into ``out`` if it is given.
-
-        ``out`` holds arrays of at least n samples, as an earlier call returned them; the result may be views of them.
-        """
-        ...
-
-
 class Quality(ABC):
-    """Accumulates one rank's share of an evaluation as sums that add up over ranks."""
+    """Accumulates one rank's share of an evaluation: as sums that add up over ranks, and as rows where metrics need all
+    samples at once.
+    """
+
+    differentiates = False
+    """Whether ``update`` takes derivatives of the model: gradients are on for it, else off."""
 
     @abstractmethod
     def update(self, model: nn.Module, batch: Batch) -> None:
-        """Add the samples of a batch. The model is in evaluation mode and gradients are off."""
+        """Add the samples of a batch. The model is in evaluation mode."""
 
     @property
     @abstractmethod
     def counts(self) -> npt.NDArray[np.float64]:
         """The sums so far, (K,): summed element by element over all ranks they give the whole set's."""
 
-    @staticmethod
+    @property
+    def rows(self) -> Arrays:
+        """What is kept of each sample so far, as arrays (n, …) by name, in the order in which the samples came."""
+        return {}
+
     @abstractmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
-        """The metrics by name, from the sums over the whole evaluation set."""
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """The metrics by name, from the sums over the whole evaluation set and the rows of all its samples, in the
+        order of the set. Rank 0 alone is asked, and its answer is everybody's.
+        """
 
 
 class Task(ABC):
@@ -114,6 +113,14 @@ class Task(ABC):
     def evaluation_set(self) -> SampleSet:
         """What quality is measured on: always the whole of it."""
 
+    @property
+    def evaluation_sets(self) -> Mapping[str, SampleSet]:
+        """All sets that quality is measured on, by name: ``evaluation_set`` as "", unless a task has more.
+
+        The metrics of the set "x4" are called "x4/psnr" and so on; those of "" have their own names.
+        """
+        return {"": self.evaluation_set}
+
     @abstractmethod
     def build_model(self) -> nn.Module:
         """A freshly initialised model, drawn from torch's current random state."""
@@ -134,9 +141,14 @@ class Task(ABC):
     def new_quality(self) -> Quality:
         """An empty accumulator for one evaluation."""
 
+    def quality_of(self, evaluation_set: str) -> Quality:
+        """The same for the evaluation set of that name: ``new_quality``, unless sets are judged in different ways."""
+        return self.new_quality()
+
     @abstractmethod
-    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
-        """What a scientist wants of a batch, (n, …): a denoised image, a cloud's probability, classes' probabilities.
+    def predict(self, model: nn.Module, batch: Batch) -> Tensor | dict[str, Tensor]:
+        """What a scientist wants of a batch, (n, …): a denoised image, a cloud's probability, classes' probabilities;
+        or several such by name.
 
         The model is in evaluation mode and gradients are off. Targets are not looked at: the batch may hold none.
         """

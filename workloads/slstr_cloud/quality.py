@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from workloads.runtime.task import Batch, Quality
+from workloads.runtime.task import Arrays, Batch, Quality
 from workloads.slstr_cloud.formats import measured
 from workloads.slstr_cloud.geometry import Geometry
 from workloads.slstr_cloud.inference import scene_logits
@@ -63,8 +63,7 @@ class CloudQuality(Quality):
         """True cloud, false cloud, missed cloud, true clear; scenes; sums of their accuracies, IoUs, F1s: (8,)."""
         return np.concatenate([self._pixels, self._scenes])
 
-    @staticmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """Accuracy, IoU and F1 over all pixels of the set, and as means over scenes ("scene_…")."""
         scenes = float(counts[4])
         whole = scores(*counts[:4].tolist()) if counts[:4].sum() else dict.fromkeys(NAMES, 0.0)

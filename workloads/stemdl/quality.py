@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from workloads.runtime.task import Batch, Quality
+from workloads.runtime.task import Arrays, Batch, Quality
 from workloads.stemdl.model import CLASSES
 
 
@@ -34,8 +34,7 @@ class SpaceGroupQuality(Quality):
         """The confusion matrix, row by row, then the top-five count: (231 * 231 + 1,)."""
         return np.append(self._confusion.numpy(), self._in_top_five).astype(np.float64)
 
-    @staticmethod
-    def compute(counts: npt.NDArray[np.float64]) -> dict[str, float]:
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """Macro-F1, top-1 and top-5, each from 0 to 1.
 
         Macro-F1 is the plain mean, over the classes that occur in truth or prediction, of

@@ -117,14 +117,15 @@ def train(options: argparse.Namespace) -> None:
     communicator = alone() if options.comm == "alone" else join(options.comm)
     spec = replace(planned, nodes=communicator.size, ranks_per_node=1, threads_per_rank=options.threads)
     dataset = load_dataset(spec.settings["dataset_class"], spec.settings["dataset"])
-    task = load_attribute(spec.settings["task"])(spec.settings, options.data / dataset.folder_name)
+    task_class = load_attribute(spec.settings["task"])
+    suited = settle(spec.settings["training"], torch.device("cpu"), communicator, task_class.twice_differentiable)
+    task = task_class(suited.applied_to(spec.settings), options.data / dataset.folder_name)
     samples, batch = len(task.training_set), spec.settings["training"]["batch_size"] * communicator.size
     if samples % batch:
         raise SystemExit(f"{samples} samples in batches of {batch}: the last would be smaller, and its step no step")
     member = int(os.environ["OMPI_COMM_WORLD_RANK"])
     nowhere = options.folder / f"{options.side}-{member}-checkpoint"
-    settle(spec.settings["training"], torch.device("cpu"), communicator)
-    trainer = Trainer(spec, task, communicator, torch.device("cpu"), Progress(), MlperfLog(None), nowhere)
+    trainer = Trainer(spec, task, suited, communicator, torch.device("cpu"), Progress(), MlperfLog(None), nowhere)
     turns = Turns(options.side, options.folder, member)
     whole_step = trainer.step
 

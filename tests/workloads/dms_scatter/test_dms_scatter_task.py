@@ -56,7 +56,7 @@ def test_quality_is_what_scikit_learn_computes(classes: list[int]) -> None:
     random = np.random.default_rng(1)
     target, scores = torch.from_numpy(random.choice(classes, 300)), torch.from_numpy(random.normal(size=(300, 2)))
     predicted = scores.argmax(1)
-    found = PhaseQuality.compute(judged(scores, target))
+    found = PhaseQuality().compute(judged(scores, target), {})
     recalls = recall_score(target, predicted, labels=[0, 1], average=None, zero_division=0)
     assert found["accuracy"] == pytest.approx(accuracy_score(target, predicted))
     assert found["macro_f1"] == pytest.approx(f1_score(target, predicted, average="macro", zero_division=0))
@@ -70,11 +70,11 @@ def test_the_metrics_are_the_same_for_any_number_of_ranks(ranks: int) -> None:
     random = np.random.default_rng(2)
     target, scores = torch.from_numpy(random.integers(0, 2, 101)), torch.from_numpy(random.normal(size=(101, 2)))
     parts = [judged(scores[rank::ranks], target[rank::ranks]) for rank in range(ranks)]
-    assert PhaseQuality.compute(np.sum(parts, axis=0)) == PhaseQuality.compute(judged(scores, target))
+    assert PhaseQuality().compute(np.sum(parts, axis=0), {}) == PhaseQuality().compute(judged(scores, target), {})
 
 
 def test_an_empty_evaluation_scores_zero() -> None:
-    assert set(PhaseQuality.compute(PhaseQuality().counts).values()) == {0.0}
+    assert set(PhaseQuality().compute(PhaseQuality().counts, {}).values()) == {0.0}
 
 
 def test_training_lowers_the_loss(task: DmsScatterTask) -> None:

@@ -167,7 +167,7 @@ def test_metrics_are_those_of_scikit_image_averaged_over_images() -> None:
     quality = DenoisingQuality(1.0)
     for part in (slice(0, 2), slice(2, 5)):
         quality.add(*(torch.from_numpy(array[part]) for array in (denoised, noisy, clean)))
-    found = quality.compute(quality.counts)
+    found = quality.compute(quality.counts, {})
     for suffix, tested in (("", denoised), ("_noisy", noisy)):
         both = [(truth[0].astype(float), image[0].astype(float)) for truth, image in zip(clean, tested, strict=True)]
         options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
@@ -187,8 +187,8 @@ def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks: int) -> None
     whole.add(denoised, noisy, clean)
     for rank, part in enumerate(parts):
         part.add(denoised[rank::ranks], noisy[rank::ranks], clean[rank::ranks])
-    together = whole.compute(np.sum([part.counts for part in parts], axis=0))
-    assert together == whole.compute(whole.counts)
+    together = whole.compute(np.sum([part.counts for part in parts], axis=0), {})
+    assert together == whole.compute(whole.counts, {})
 
 
 def test_training_lowers_the_loss_and_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:

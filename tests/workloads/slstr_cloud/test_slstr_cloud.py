@@ -102,7 +102,7 @@ def counted(truth: list[np.ndarray], predicted: list[np.ndarray]) -> np.ndarray:
 
 def test_metrics_are_what_scikit_learn_computes_over_the_set_and_by_scene() -> None:
     truth, predicted = random_masks(1)
-    found = CloudQuality.compute(counted(truth, predicted))
+    found = CloudQuality(PUBLISHED).compute(counted(truth, predicted), {})
     for name, metric in (("accuracy", accuracy_score), ("iou", jaccard_score), ("f1", f1_score)):
         assert found[name] == pytest.approx(metric(np.ravel(truth), np.ravel(predicted)))
         scenes = [metric(true.ravel(), mask.ravel()) for true, mask in zip(truth, predicted, strict=True)]
@@ -119,7 +119,7 @@ def test_metrics_are_identical_for_any_number_of_ranks() -> None:
 
 def test_a_scene_without_cloud_that_is_called_clear_scores_one() -> None:
     clear = [np.zeros((4, 4), bool)]
-    assert set(CloudQuality.compute(counted(clear, clear)).values()) == {1.0}
+    assert set(CloudQuality(PUBLISHED).compute(counted(clear, clear), {}).values()) == {1.0}
 
 
 def test_brightness_temperature_inverts_the_planck_function() -> None:

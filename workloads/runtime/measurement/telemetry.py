@@ -22,23 +22,25 @@ CHUNK_BYTES = 2**20
 class Telemetry:
     """Step times, evaluations and phases of one rank."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, unit: str = "samples") -> None:
+        self.unit = unit
+        """What the items are that steps count."""
         self.steps = 0
         self.first_step = 0
         """Steps that earlier attempts had done."""
         self.losses: dict[str, npt.NDArray[np.float32]] = {}
-        """Each step's loss on this rank, the mean over its samples: as "" in ``step/loss``, or as "/NAME" in
+        """Each step's loss on this rank, the mean over its items: as "" in ``step/loss``, or as "/NAME" in
         ``step/loss/NAME``, where several players have one each."""
         self.times = {name: np.zeros(capacity, np.float32) for name in STEP_TIMES}
         self.epoch = np.zeros(capacity, np.int32)
-        self.samples = np.zeros(capacity, np.int32)
+        self.items = np.zeros(capacity, np.int32)
         self.evaluations: list[tuple[float, int, float]] = []
         self.further: dict[str, npt.NDArray[np.floating]] = {}
         """What a mode measures beyond that, (…,) by its name in the file, of one shape on every rank."""
         self.phases: list[tuple[str, float, float]] = []
         self.open_phase: tuple[str, float] | None = None
 
-    def step(self, total: float, data: float, waiting: float, epoch: int, samples: int) -> None:
+    def step(self, total: float, data: float, waiting: float, epoch: int, items: int) -> None:
         """Record a step, times in seconds; what is neither data nor waiting is compute."""
         index = self.steps
         self.times["total"][index] = total
@@ -46,7 +48,7 @@ class Telemetry:
         self.times["compute"][index] = total - data - waiting
         self.times["waiting"][index] = waiting
         self.epoch[index] = epoch
-        self.samples[index] = samples
+        self.items[index] = items
         self.steps = index + 1
 
     def enter(self, phase: str) -> None:
@@ -86,7 +88,7 @@ class TelemetryFile:
         arrays: dict[str, npt.NDArray[Any]] = {
             step_dataset(part): values[new] for part, values in telemetry.times.items()
         }
-        arrays |= {"step/epoch": telemetry.epoch[new], "step/samples": telemetry.samples[new]}
+        arrays |= {"step/epoch": telemetry.epoch[new], "step/samples": telemetry.items[new]}
         arrays |= {f"step/loss{name}": values[new] for name, values in telemetry.losses.items()}
         for name, values in arrays.items():
             block = self.communicator.gather(values)
@@ -105,6 +107,8 @@ class TelemetryFile:
         staged = self.path.with_name(f".{self.path.name}.partial")
         with h5py.File(staged, "w", locking=False) as file:
             file.attrs["schema"] = TELEMETRY_SCHEMA
+            # What step/samples counts: a benchmark's data set may count tokens or points.
+            file.attrs["unit"] = telemetry.unit
             file.attrs["first_step"] = telemetry.first_step
             file["rank/host"] = np.array(hosts, text)
             file["rank/device"] = np.array(devices, text)

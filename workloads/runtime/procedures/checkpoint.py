@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from workloads.runtime.communicators.base import Bytes, Communicator
 from workloads.runtime.measurement.attempts import Earlier
+from workloads.runtime.procedures.suited import Suited
 
 FILE = "state.pt"
 
@@ -29,7 +30,7 @@ class Position:
     step: int = 0
     total_steps: int = 0
     elapsed: float = 0.0
-    samples: int = 0
+    items: int = 0
     evaluated_at: int = 0
     redone: float = 0.0
     evaluations: list[list[float]] = field(default_factory=list)
@@ -51,6 +52,7 @@ class CheckpointError(RuntimeError):
 def save(
     folder: Path,
     identity: str,
+    suited: Suited,
     position: Position,
     model: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
@@ -64,6 +66,7 @@ def save(
     if random is not None and buffers is not None:
         state = {
             "identity": identity,
+            "suited": asdict(suited),
             "position": asdict(position),
             "model": model.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
@@ -83,6 +86,7 @@ def save(
 def restore(
     folder: Path,
     identity: str,
+    suited: Suited,
     model: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
     communicator: Communicator,
@@ -102,6 +106,12 @@ def restore(
         raise CheckpointError(f"{path} cannot be read ({error}); remove it to start afresh") from error
     if state["identity"] != identity:
         raise CheckpointError(f"{path} belongs to a run with another configuration; remove it to start afresh")
+    changes = suited.changes_since(state["suited"])
+    if changes:
+        raise CheckpointError(
+            f"{path} was written on devices that something else suits: {', '.join(changes)}; "
+            "go on where the run began, or remove it to start afresh"
+        )
     if len(state["random"]) != communicator.size:
         raise CheckpointError(
             f"{path} was written by {len(state['random'])} ranks, not {communicator.size}; remove it to start afresh"

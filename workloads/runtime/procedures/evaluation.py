@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,7 +15,7 @@ from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.samples.loader import Loader
 from workloads.runtime.samples.sampler import Indices, share
-from workloads.runtime.task import Task
+from workloads.runtime.task import Arrays, Quality, Task
 
 
 def autocast(device: torch.device, settings: Mapping[str, Any]) -> AbstractContextManager[Any]:
@@ -31,29 +32,76 @@ def batches_of_share(samples: int, batch_size: int, rank: int, ranks: int) -> li
 def evaluate(
     task: Task,
     model: nn.Module,
-    loader: Loader,
+    loaders: Mapping[str, Loader],
     communicator: Communicator,
     device: torch.device,
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> dict[str, float]:
-    """The metrics by name, on every rank. Collective. ``settings`` are the recipe's for training.
+    """The metrics of all evaluation sets by name, on every rank. Collective.
 
-    Leaves the model in evaluation mode.
+    ``loaders`` are the sets' own, ``settings`` the recipe's for training. Leaves the model in evaluation mode.
     """
     model.eval()
-    quality = task.new_quality()
-    requests = batches_of_share(
-        len(task.evaluation_set), settings["evaluation_batch_size"], communicator.rank, communicator.size
-    )
-    with torch.inference_mode(), autocast(device, settings):
-        for batch in loader.on_device(requests, device):
-            quality.update(model, batch)
-            progress.changes += 1
+    metrics: dict[str, float] = {}
+    for name, loader in loaders.items():
+        quality = task.quality_of(name)
+        requests = batches_of_share(
+            len(loader.samples), settings["evaluation_batch_size"], communicator.rank, communicator.size
+        )
+        gradients = torch.enable_grad() if quality.differentiates else torch.inference_mode()
+        with gradients, autocast(device, settings):
+            for batch in loader.on_device(requests, device):
+                quality.update(model, batch)
+                progress.changes += 1
+        found = computed(quality, communicator, progress)
+        metrics |= {f"{name}/{metric}" if name else metric: value for metric, value in found.items()}
+    return metrics
+
+
+def computed(quality: Quality, communicator: Communicator, progress: Progress) -> dict[str, float]:
+    """The metrics from what all ranks have accumulated, which rank 0 computes. Collective."""
     progress.collective = True
     counts = communicator.sum(np.asarray(quality.counts, np.float64))
+    rows = rows_of_all(quality.rows, communicator)
+    found = {}
+    if rows is not None:
+        progress.collective = False
+        found = {name: float(value) for name, value in quality.compute(counts, rows).items()}
+        progress.changes += 1
+    progress.collective = True
+    # As text a float64 keeps all its bits.
+    values: dict[str, float] = json.loads(communicator.broadcast_text(json.dumps(found)))
     progress.collective = False
-    return quality.compute(counts)
+    return values
+
+
+def rows_of_all(rows: Arrays, communicator: Communicator) -> Arrays | None:
+    """On rank 0 the ranks' rows end to end, which is the samples' order; None elsewhere. Collective.
+
+    A rank without samples need not know which arrays there are.
+    """
+    own = {name: (array.dtype.str, array.shape) for name, array in rows.items()}
+    described = communicator.gather_text(json.dumps(own))
+    layout: dict[str, tuple[str, list[int], list[int]]] = {}
+    for rank, text in enumerate(described or ()):
+        for name, (dtype, (count, *shape)) in json.loads(text).items():
+            layout.setdefault(name, (dtype, shape, [0] * communicator.size))[2][rank] = count
+    layout = json.loads(communicator.broadcast_text(json.dumps(layout)))
+    whole: Arrays = {}
+    for name, (dtype, shape, counts) in layout.items():
+        padded = np.zeros((max(counts), *shape), np.dtype(dtype))
+        if name in rows:
+            padded[: counts[communicator.rank]] = rows[name]
+        gathered = communicator.gather(padded)
+        if gathered is not None:
+            whole[name] = np.concatenate([block[:count] for block, count in zip(gathered, counts, strict=True)])
+    return None if described is None else whole
+
+
+def evaluation_loaders(task: Task, batch_size: int, pin: bool, readers: int) -> dict[str, Loader]:
+    """A loader for each of the task's evaluation sets, by the set's name."""
+    return {name: Loader(samples, batch_size, pin, readers) for name, samples in task.evaluation_sets.items()}
 
 
 def reaches(value: float, quality: Mapping[str, Any]) -> bool:

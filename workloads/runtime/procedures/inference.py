@@ -21,7 +21,7 @@ from orchestrator.records import Latency, ProcedureResult
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.divergence import refuse_divergence
-from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate
+from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate, evaluation_loaders
 from workloads.runtime.procedures.procedure import ModelProcedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
 from workloads.runtime.procedures.weights import digest, load_weights
@@ -36,7 +36,7 @@ class Inference(ModelProcedure):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         communicator = self.communicator
-        self.training: dict[str, Any] = self.spec.settings["training"]
+        self.training: dict[str, Any] = self.suited.applied_to(self.spec.settings)["training"]
         self.settings: dict[str, Any] = self.spec.settings["inference"]
         samples = self.task.evaluation_set
         # Ranks with a sample less than others still take part in every step.
@@ -75,7 +75,10 @@ class Inference(ModelProcedure):
             for number in range(self.settings["passes"]):
                 self.pass_over_set(number, loader)
         self.enter("evaluate")
-        values = evaluate(self.task, self.model, loader, self.communicator, self.device, self.training, self.progress)
+        loaders = {"": loader}
+        if self.task.evaluation_sets.keys() != {""}:
+            loaders = evaluation_loaders(self.task, self.training["evaluation_batch_size"], loader.pin, loader.readers)
+        values = evaluate(self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress)
         refuse_divergence(self.quality["metric"], values, None, self.model, "with the weights that were loaded")
         value = self.progress.quality = values[self.quality["metric"]]
         self.telemetry.evaluations.append((time.time() - start, self.settings["passes"], value))
@@ -110,7 +113,9 @@ class Inference(ModelProcedure):
 
     def predict(self, arrays: Arrays) -> None:
         """From arrays in the host's memory to predictions in the host's memory."""
-        self.task.predict(self.forward, to_device(arrays, self.device)).cpu()
+        predicted = self.task.predict(self.forward, to_device(arrays, self.device))
+        for tensor in predicted.values() if isinstance(predicted, dict) else [predicted]:
+            tensor.cpu()
         self.progress.changes += 1
 
     def latencies(self, take: Callable[[int], Arrays]) -> npt.NDArray[np.float64]:

@@ -101,8 +101,9 @@ class ModelProcedure(Procedure):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         assert context.task_class is not None, f"mode={self.spec.mode} needs a benchmark with a task"
-        settle(self.spec.settings["training"], self.device, self.communicator)
-        self.task = context.task_class(self.spec.settings, context.folder)
+        twice = context.task_class.twice_differentiable
+        self.suited = settle(self.spec.settings["training"], self.device, self.communicator, twice)
+        self.task = context.task_class(self.suited.applied_to(self.spec.settings), context.folder)
 
     def draw(self, path: Path) -> None:
         """A few samples of the evaluation set, as the task shows them."""

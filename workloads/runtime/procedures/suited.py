@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -32,38 +34,70 @@ def processor_units() -> str | None:
     return next((name for name in BFLOAT16_UNITS if name in known), None)
 
 
-def settle(settings: dict[str, Any], device: torch.device, communicator: Communicator) -> None:
-    """Replace "auto" in a recipe's training ``settings`` by what suits the devices of all ranks. Collective.
+@dataclass(frozen=True)
+class Suited:
+    """What a recipe's training ``settings`` left to the devices, as it was settled for all ranks."""
+
+    precision: str
+    channels_last: bool
+    kernels: str
+    compile: bool
+
+    def applied_to(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """A benchmark's settings with what was settled in ``training``; those given stay as they are."""
+        return {**settings, "training": {**settings["training"], **asdict(self)}}
+
+    def changes_since(self, earlier: Mapping[str, Any]) -> list[str]:
+        """What is otherwise than an earlier attempt settled it: "precision was bfloat16, is float32 here"."""
+        return [
+            f"{name} was {earlier[name]}, is {value} here"
+            for name, value in asdict(self).items()
+            if earlier[name] != value
+        ]
+
+
+def settle(
+    settings: Mapping[str, Any], device: torch.device, communicator: Communicator, twice_differentiable: bool = False
+) -> Suited:
+    """What suits the devices of all ranks, where a recipe's training ``settings`` say "auto". Collective.
 
     ``precision``: bfloat16 if all compute in it, else float32. ``channels_last``: true but for float32 on processors,
     where the weight gradients of convolutions with few channels take three to four times as long in that layout
     (oneDNN's AVX2 kernels, 21 to 28 GFLOP/s against 69 to 114).
 
     ``kernels``: the project's own if all ranks can have them, else torch's. Raises KernelsUnavailableError where "own"
-    was asked for and cannot be had.
+    was asked for and cannot be had. A loss that is to be ``twice_differentiable`` has neither them nor ``compile``.
     """
-    if settings["precision"] == "auto":
+    precision, channels_last = settings["precision"], settings["channels_last"]
+    if precision == "auto":
         able = communicator.sum(np.array(int(computes_in_bfloat16(device)), np.int64))
-        settings["precision"] = "bfloat16" if int(able) == communicator.size else "float32"
-    if settings["channels_last"] == "auto":
-        settings["channels_last"] = settings["precision"] == "bfloat16" or device.type != "cpu"
+        precision = "bfloat16" if int(able) == communicator.size else "float32"
+    if channels_last == "auto":
+        channels_last = precision == "bfloat16" or device.type != "cpu"
+    compiled = bool(settings.get("compile")) and not twice_differentiable
     # A campaign that an earlier version planned does not say.
-    asked = settings.setdefault("kernels", "torch")
-    if asked != "torch":
-        obstacle = obstacle_to_kernels(settings, device)
-        if asked == "own" and obstacle:
+    kernels = settings.get("kernels", "torch")
+    if kernels != "torch":
+        plain = precision == "float32" and channels_last
+        obstacle = "the task's loss differentiates twice" if twice_differentiable else None
+        obstacle = obstacle or obstacle_to_kernels(device, bool(plain), compiled)
+        if kernels == "own" and obstacle:
             raise KernelsUnavailableError(f"benchmark.training.kernels=own, but {obstacle}; set it to auto or torch")
         able = communicator.sum(np.array(int(obstacle is None), np.int64))
-        settings["kernels"] = "own" if int(able) == communicator.size else "torch"
+        kernels = "own" if int(able) == communicator.size else "torch"
+    return Suited(precision, bool(channels_last), kernels, compiled)
 
 
-def obstacle_to_kernels(settings: dict[str, Any], device: torch.device) -> str | None:
-    """Why this rank cannot train with the project's kernels; None if it can, and they are loaded then."""
+def obstacle_to_kernels(device: torch.device, plain: bool, compiled: bool) -> str | None:
+    """Why this rank cannot train with the project's kernels; None if it can, and they are loaded then.
+
+    ``plain``: the model computes in float32 and in channels-last order.
+    """
     if device.type != "cpu":
         return "they are for processors, and this rank has an accelerator"
-    if settings["precision"] != "float32" or not settings["channels_last"]:
+    if not plain:
         return "they need precision=float32 and channels_last=true"
-    if settings["compile"]:
+    if compiled:
         return "they cannot be compiled: compile=true"
     try:
         load_kernels()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,9 +25,10 @@ from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.divergence import refuse_divergence
-from workloads.runtime.procedures.evaluation import autocast, evaluate, reaches
+from workloads.runtime.procedures.evaluation import autocast, evaluate, evaluation_loaders, reaches
 from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, decides_by_loss
 from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
+from workloads.runtime.procedures.suited import Suited
 from workloads.runtime.samples.loader import BatchesOfStep, Loader, readers_for
 from workloads.runtime.samples.sampler import MicroBatch, Sampler, micro_batches
 from workloads.runtime.task import Batch, Step, Task
@@ -58,6 +59,7 @@ class Trainer:
         self,
         spec: RunSpec,
         task: Task,
+        suited: Suited,
         communicator: Communicator,
         device: torch.device,
         progress: Progress,
@@ -73,11 +75,12 @@ class Trainer:
         self.log = log
         self.checkpoints = checkpoints
         self.earlier = earlier
-        self.settings: dict[str, Any] = spec.settings["training"]
+        self.suited = suited
+        self.settings: dict[str, Any] = suited.applied_to(spec.settings)["training"]
         self.quality: dict[str, Any] = spec.settings["quality"]
 
         self.global_batch = global_batch(self.settings, spec.ranks)
-        self.sampler = Sampler(len(task.training_set), self.global_batch, spec.seed)
+        self.sampler = Sampler(len(task.training_set), self.global_batch, spec.seed, task.training_set.fresh)
         self.last_step = self.settings["epochs"] * self.sampler.steps
         if self.settings["max_steps"]:
             self.last_step = min(self.last_step, self.settings["max_steps"])
@@ -87,7 +90,8 @@ class Trainer:
         self.model: nn.Module = task.build_model().to(device)
         if self.settings["channels_last"]:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.settings["kernels"] == "own" and not use_kernels(self.model):
+        if suited.kernels == "own" and not use_kernels(self.model):
+            self.suited = replace(suited, kernels="torch")
             self.settings["kernels"] = "torch"
         self.movers = make_movers(task, self.model, self.settings, self.new_reducer, self.mean_over_ranks)
         self.rates = [self.learning_rate(mover.settings) for mover in self.movers]
@@ -107,8 +111,9 @@ class Trainer:
         """Whether a step goes through its micro-batches more than once."""
         held = self.settings["accumulate"] if self.repeats else 1
         self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers, held)
-        self.evaluation_loader = Loader(task.evaluation_set, self.settings["evaluation_batch_size"], pin, readers)
-        self.telemetry = Telemetry(self.last_step + 1)
+        batch_size = self.settings["evaluation_batch_size"]
+        self.evaluation_loaders = evaluation_loaders(task, batch_size, pin, readers)
+        self.telemetry = Telemetry(self.last_step + 1, task.training_set.unit)
         # On the device, so that keeping a loss waits for nothing.
         self.losses = torch.zeros(len(self.movers), self.last_step + 1, device=device)
         self.on_checkpoint: Callable[[], None] = lambda: None
@@ -178,7 +183,7 @@ class Trainer:
     def train(self) -> Outcome:
         """Train until the target is reached or the epochs are done. Raises NonFiniteLossError."""
         self.position = checkpoint.restore(
-            self.checkpoints, self.identity, self.model, self.optimizers, self.communicator, self.device
+            self.checkpoints, self.identity, self.suited, self.model, self.optimizers, self.communicator, self.device
         )
         self.position.follow(self.earlier)
         self.progress.redone_s = self.position.redone
@@ -219,7 +224,7 @@ class Trainer:
         batches = self.training_loader.on_device(requests, self.device)
         # A run that was stopped before an evaluation goes on with it.
         reached = self.is_evaluation_due() and self.evaluate()
-        begun, samples_before = clock(), self.position.samples
+        begun, items_before = clock(), self.position.items
         for parts in [] if reached else plan:
             self.step(parts, batches)
             if self.movers[-1].reducer.flag_seen:
@@ -228,7 +233,7 @@ class Trainer:
                 return "requested"
             if self.telemetry.steps == 1:
                 self.enter("train")
-            self.progress.samples_per_s = (self.position.samples - samples_before) / (clock() - begun)
+            self.progress.samples_per_s = (self.position.items - items_before) / (clock() - begun)
             if self.is_evaluation_due():
                 reached = self.evaluate()
                 self.enter("train")
@@ -237,7 +242,7 @@ class Trainer:
         batches.close()
         self.log.stop("epoch", epoch_num=epoch + 1)
         elapsed = clock() - begun
-        throughput = (self.position.samples - samples_before) / elapsed if elapsed else 0.0
+        throughput = (self.position.items - items_before) / elapsed if elapsed else 0.0
         self.log.value("tracked_stats", {"throughput": throughput}, step=epoch + 1)
         if not reached:
             last = self.position.total_steps >= self.last_step
@@ -261,17 +266,11 @@ class Trainer:
 
     def plan_of_epoch(self, epoch: int, first_step: int) -> list[list[MicroBatch]]:
         """This rank's micro-batches for the remaining steps of an epoch."""
-        permutation = self.sampler.permutation(epoch)
+        permutation, items = self.sampler.permutation(epoch), self.task.training_set.items
         last = min(self.sampler.steps, first_step + self.last_step - self.position.total_steps)
-        return [
-            micro_batches(
-                self.sampler.batch(permutation, step),
-                self.communicator.rank,
-                self.communicator.size,
-                self.settings["accumulate"],
-            )
-            for step in range(first_step, last)
-        ]
+        batches = [self.sampler.batch(permutation, step) for step in range(first_step, last)]
+        rank, ranks, accumulate = self.communicator.rank, self.communicator.size, self.settings["accumulate"]
+        return [micro_batches(batch, rank, ranks, accumulate, items(batch)) for batch in batches]
 
     def step(self, parts: list[MicroBatch], batches: Iterator[Batch]) -> None:
         """One optimiser step on this rank's share of the global batch, timed."""
@@ -291,14 +290,11 @@ class Trainer:
             # The device works on after these calls return; a step ends when its work does.
             torch.cuda.synchronize(self.device)
         self.waited += self.communicator.seconds_with_rows - rows_before
-        samples = sum(part.samples for part in parts)
-        self.telemetry.step(clock() - begin, taken.waited, self.waited, self.position.epoch, samples)
+        items = sum(part.items for part in parts)
+        self.telemetry.step(clock() - begin, taken.waited, self.waited, self.position.epoch, items)
         self.position.step += 1
         self.position.total_steps += 1
-        # Counted over all ranks, known without asking them.
-        self.position.samples += min(
-            self.global_batch, self.sampler.samples - (self.position.step - 1) * self.global_batch
-        )
+        self.position.items += parts[0].items_of_all
         self.progress.epoch, self.progress.step = self.position.epoch + 1, self.position.total_steps
         self.progress.changes += 1
 
@@ -306,7 +302,7 @@ class Trainer:
         self, mover: Mover, parts: list[MicroBatch], batches: BatchesOfStep, kept: Tensor
     ) -> Callable[[], Iterator[Share]]:
         """Goes through this rank's share of a step, each time it is called; ``kept`` becomes the first time's loss."""
-        samples = sum(part.samples for part in parts)
+        items = sum(part.items for part in parts)
         first = True
 
         def go_through() -> Iterator[Share]:
@@ -317,7 +313,7 @@ class Trainer:
                 assert share.loss is not None
                 self.check(mover, share.loss)
                 if first:
-                    kept.add_(share.loss, alpha=part.samples / max(1, samples))
+                    kept.add_(share.loss, alpha=part.items / max(1, items))
             first = False
             self.waited += mover.reducer.timings.waited
 
@@ -349,7 +345,7 @@ class Trainer:
         self.log.start("eval", epoch_num=epoch)
         self.communicator.mean_buffers(self.model)
         values = evaluate(
-            self.task, self.model, self.evaluation_loader, self.communicator, self.device, self.settings, self.progress
+            self.task, self.model, self.evaluation_loaders, self.communicator, self.device, self.settings, self.progress
         )
         self.model.train()
         value = values[self.quality["metric"]]
@@ -374,7 +370,9 @@ class Trainer:
         """Write a checkpoint of the current position, and what was measured on the way to it."""
         self.enter("checkpoint")
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
-        checkpoint.save(self.checkpoints, self.identity, position, self.model, self.optimizers, self.communicator)
+        checkpoint.save(
+            self.checkpoints, self.identity, self.suited, position, self.model, self.optimizers, self.communicator
+        )
         self.keep_losses()
         self.on_checkpoint()
 

@@ -25,6 +25,7 @@ class Training(ModelProcedure):
         self.trainer = Trainer(
             self.spec,
             self.task,
+            self.suited,
             self.communicator,
             self.device,
             self.progress,
@@ -83,7 +84,8 @@ class Training(ModelProcedure):
         return {
             "epochs": position.epoch + (1 if position.step else 0),
             "steps": position.total_steps,
-            "samples": position.samples,
+            "samples": position.items,
+            "unit": self.task.training_set.unit,
             "elapsed_s": self.progress.elapsed(),
             "redone_s": position.redone,
             "global_batch": trainer.global_batch,

@@ -25,6 +25,7 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.memory import page_aligned
 from workloads.runtime.samples.parallel import mapped
 from workloads.runtime.samples.rows import Rows
+from workloads.runtime.samples.sampleset import Arrays, SampleSet
 
 FORMAT = "consolidated/2"
 DESCRIPTION = "dataset.json"
@@ -36,8 +37,6 @@ KEPT_BYTES = 16
 NEEDED = ("name", "source", "split", "version", "checksum", "training_samples", "evaluation_samples")
 
 READ_BYTES = 1 << 22
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
         raise DatasetError(f"{path} is not a whole HDF5 file: {error}; make or copy it again") from error
 
 
-class ConsolidatedSet:
+class ConsolidatedSet(SampleSet):
     """One part ("training" or "evaluation") of a consolidated data set, read in any order.
 
     Fields are read straight into the caller's memory (see rows.py); small ones, such as labels, are kept.

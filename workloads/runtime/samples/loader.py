@@ -37,6 +37,7 @@ class Loader:
 
     def __init__(self, samples: SampleSet, largest: int, pin: bool = False, readers: int = 1, held: int = 1) -> None:
         self.samples = samples
+        self.pin = pin
         self.readers = readers
         self.held = held
         first = samples.read(np.zeros(1, np.int64))

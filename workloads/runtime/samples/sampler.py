@@ -20,6 +20,8 @@ class Sampler:
     samples: int
     global_batch: int
     seed: int
+    fresh: bool = False
+    """Whether every epoch has numbers of its own (see ``SampleSet.fresh``)."""
 
     @property
     def steps(self) -> int:
@@ -28,7 +30,8 @@ class Sampler:
 
     def permutation(self, epoch: int) -> Indices:
         """Order of all samples in that epoch, (samples,)."""
-        return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.samples)
+        order = np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.samples)
+        return order + epoch * self.samples if self.fresh else order
 
     def batch(self, permutation: Indices, step: int) -> Indices:
         """The global batch of a step, (at most global_batch,)."""
@@ -46,21 +49,30 @@ class MicroBatch:
     """What one rank computes a gradient on, and how much that gradient counts.
 
     ``weight`` makes the mean over ranks of the weighted gradients equal to the gradient of the mean loss over the
-    whole global batch: n_local · R ÷ n_global. A rank without samples computes on a stranger's sample with weight 0,
-    since all ranks must take part.
+    items of the whole global batch: items_local · R ÷ items_global. A rank without samples computes on a stranger's
+    sample with weight 0, since all ranks must take part. ``items_of_all`` are those of the whole global batch.
     """
 
     indices: Indices
     samples: int
+    items: int
+    items_of_all: int
     weight: float
 
 
-def micro_batches(batch: Indices, rank: int, ranks: int, accumulate: int) -> list[MicroBatch]:
-    """The ``accumulate`` micro-batches of one rank for one global batch."""
-    mine = share(batch, rank, ranks)
+def micro_batches(
+    batch: Indices, rank: int, ranks: int, accumulate: int, items: Indices | None = None
+) -> list[MicroBatch]:
+    """The ``accumulate`` micro-batches of one rank for one global batch, whose samples hold ``items`` (n,): one each if
+    not given.
+    """
+    held = np.ones(len(batch), np.int64) if items is None else items
+    total = int(held.sum())
+    mine = share(np.arange(len(batch)), rank, ranks)
     parts = []
     for part in range(accumulate):
-        indices = share(mine, part, accumulate)
-        weight = len(indices) * ranks / len(batch)
-        parts.append(MicroBatch(indices if len(indices) else batch[:1], len(indices), weight))
+        places = share(mine, part, accumulate)
+        own = int(held[places].sum())
+        indices = batch[places] if len(places) else batch[:1]
+        parts.append(MicroBatch(indices, len(places), own, total, own * ranks / max(1, total)))
     return parts

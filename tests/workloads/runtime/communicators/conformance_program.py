@@ -27,8 +27,9 @@ from toys import Adversarial, train, trainer_of
 
 from workloads.runtime.communicators import Communicator, GradientReducer, Timings, WorldSizeError, join
 from workloads.runtime.communicators.buckets import FlatReducer
+from workloads.runtime.procedures.evaluation import rows_of_all
 from workloads.runtime.procedures.players import Share, in_turn
-from workloads.runtime.task import Step
+from workloads.runtime.task import Arrays, Step
 
 DEVICE = torch.device(os.environ.get("CONFORMANCE_DEVICE", "cpu"))
 SMALL_BUCKETS = 2048
@@ -386,6 +387,25 @@ def training_of_second_order(communicator: Communicator) -> list[float]:
     return trained("second_order", communicator)
 
 
+def training_of_tokens(communicator: Communicator) -> list[float]:
+    """Samples that hold different numbers of items, and are drawn anew in each epoch."""
+    return trained("tokens", communicator)
+
+
+def rows_of_an_evaluation(communicator: Communicator) -> None:
+    """Ranks with 0, 1, 2, … samples: rank 0 gets all rows in order, the rank without any knows of no array."""
+    rank, size = communicator.rank, communicator.size
+    rows: Arrays = {"codes": np.full((rank, 3), rank, np.float32), "labels": np.arange(rank)} if rank else {}
+    found, nothing = rows_of_all(rows, communicator), rows_of_all({}, communicator)
+    if rank:
+        assert found is None and nothing is None
+        return
+    assert found is not None and nothing == {}
+    order = [other for other in range(size) for _ in range(other)]
+    assert found["codes"].dtype == np.float32 and found["codes"].tolist() == [[other] * 3 for other in order]
+    assert found["labels"].tolist() == [place for other in range(size) for place in range(other)]
+
+
 def rows_of_all_ranks(communicator: Communicator) -> None:
     """Ranks with 0, 1, 2, … rows: all rows in order, with the gradient of the ranks' mean loss, twice over."""
     rank, size = communicator.rank, communicator.size
@@ -566,6 +586,8 @@ CHECKS: dict[str, Callable[[Communicator], object]] = {
         training_of_derivatives,
         training_of_adversarial,
         training_of_second_order,
+        training_of_tokens,
+        rows_of_an_evaluation,
         resting_player_neither_moves_nor_sends,
         gather_of_arrays,
         gather_of_texts,

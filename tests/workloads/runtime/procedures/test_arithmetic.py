@@ -22,7 +22,7 @@ SETTINGS = {
 }
 
 
-class Numbers:
+class Numbers(SampleSet):
     """Samples of random numbers of one shape."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ import torch
 from workloads.runtime import processors as node
 from workloads.runtime.kernels import KernelsUnavailableError
 from workloads.runtime.procedures import suited
-from workloads.runtime.procedures.suited import computes_in_bfloat16, processor_units, settle
+from workloads.runtime.procedures.suited import Suited, computes_in_bfloat16, processor_units, settle
 
 CPU = torch.device("cpu")
 MILAN = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu sse2 avx avx2 fma f16c\n"
@@ -66,16 +66,17 @@ def test_one_rank_without_the_units_has_all_compute_in_float32_and_who_asks_gets
 ) -> None:
     processors.write_text(text)
     settings = {"precision": asked, "channels_last": True}
-    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
-    assert settings == {"precision": used, "channels_last": True, "kernels": "torch"}
+    found = settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert found == Suited(used, channels_last=True, kernels="torch", compile=False)
+    assert settings == {"precision": asked, "channels_last": True}, "what was planned stays as it was planned"
 
 
 @pytest.mark.parametrize(("text", "channels_last"), [(GENOA, True), (MILAN, False)])
 def test_channels_come_last_where_that_layout_is_faster(processors: Path, text: str, channels_last: bool) -> None:
     processors.write_text(text)
     settings: dict[str, Any] = {"precision": "auto", "channels_last": "auto"}
-    settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
-    assert settings["channels_last"] is channels_last
+    found = settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
+    assert found.channels_last is channels_last
 
 
 SUITED = {"precision": "float32", "channels_last": True, "compile": False}
@@ -83,8 +84,8 @@ SUITED = {"precision": "float32", "channels_last": True, "compile": False}
 
 def test_ranks_that_can_all_have_the_projects_kernels_have_them() -> None:
     settings = {**SUITED, "kernels": "auto"}
-    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
-    assert settings["kernels"] == "own"
+    found = settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert found.kernels == "own"
 
 
 def test_one_rank_without_a_compiler_has_all_use_torchs_layers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +94,8 @@ def test_one_rank_without_a_compiler_has_all_use_torchs_layers(monkeypatch: pyte
 
     monkeypatch.setattr(suited, "load_kernels", unavailable)
     settings = {**SUITED, "kernels": "auto"}
-    settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
-    assert settings["kernels"] == "torch"
+    found = settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
+    assert found.kernels == "torch"
     with pytest.raises(KernelsUnavailableError, match=r"kernels=own, but no C\+\+ compiler; set it to auto or torch"):
         settle({**SUITED, "kernels": "own"}, CPU, Ranks(0))  # type: ignore[arg-type]
 
@@ -102,11 +103,27 @@ def test_one_rank_without_a_compiler_has_all_use_torchs_layers(monkeypatch: pyte
 @pytest.mark.parametrize("change", [{"precision": "bfloat16"}, {"channels_last": False}, {"compile": True}])
 def test_the_projects_kernels_are_for_float32_in_channels_last_order(change: dict[str, object]) -> None:
     settings = {**SUITED, **change, "kernels": "auto"}
-    settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
-    assert settings["kernels"] == "torch"
+    found = settle(settings, CPU, Ranks(0))  # type: ignore[arg-type]
+    assert found.kernels == "torch"
 
 
 def test_the_projects_kernels_are_for_processors() -> None:
     settings = {**SUITED, "kernels": "auto"}
-    settle(settings, torch.device("cuda"), Ranks(0))  # type: ignore[arg-type]
-    assert settings["kernels"] == "torch"
+    found = settle(settings, torch.device("cuda"), Ranks(0))  # type: ignore[arg-type]
+    assert found.kernels == "torch"
+
+
+def test_a_loss_that_differentiates_twice_has_neither_the_projects_kernels_nor_compilation() -> None:
+    settings = {**SUITED, "kernels": "auto", "compile": True}
+    found = settle(settings, CPU, Ranks(0), twice_differentiable=True)  # type: ignore[arg-type]
+    assert found.kernels == "torch" and not found.compile
+    with pytest.raises(KernelsUnavailableError, match=r"kernels=own, but the task's loss differentiates twice"):
+        settle({**SUITED, "kernels": "own"}, CPU, Ranks(0), twice_differentiable=True)  # type: ignore[arg-type]
+
+
+def test_what_was_settled_goes_into_a_copy_of_the_settings() -> None:
+    settings = {"name": "b", "training": {"precision": "auto", "epochs": 3}}
+    suited = Suited("float32", channels_last=False, kernels="torch", compile=False)
+    applied = suited.applied_to(settings)
+    assert applied["training"]["precision"] == "float32" and applied["training"]["epochs"] == 3
+    assert settings["training"]["precision"] == "auto"  # type: ignore[index]

@@ -79,6 +79,20 @@ def test_several_micro_batches_make_the_step_of_one(name: str, alone: Communicat
     np.testing.assert_allclose(parameters_of(three), parameters_of(one), rtol=1e-8, atol=1e-12)
 
 
+def test_items_are_counted_and_no_sample_comes_twice(alone: Communicator, tmp_path: Path) -> None:
+    trainer = trainer_of(TOYS["tokens"]({}, tmp_path), alone, tmp_path)
+    trainer.train()
+    held = trainer.task.training_set.items(np.arange(3 * 17))
+    assert trainer.position.items == trainer.telemetry.items.sum() == held.sum()
+    assert trainer.telemetry.unit == "tokens"
+
+
+def test_the_planned_settings_stay_as_they_were_planned(alone: Communicator, tmp_path: Path) -> None:
+    trainer = trainer_of(Toy({}, tmp_path), alone, tmp_path, precision="auto", channels_last=False, kernels="auto")
+    assert trainer.spec.settings["training"]["precision"] == trainer.spec.settings["training"]["kernels"] == "auto"
+    assert trainer.settings["precision"] in ("float32", "bfloat16") and trainer.settings["kernels"] == "torch"
+
+
 def test_a_player_without_an_optimiser_or_with_anothers_parameters_is_refused(
     alone: Communicator, tmp_path: Path
 ) -> None:

@@ -9,10 +9,10 @@ import torch
 from accelerators import needs_accelerator
 
 from workloads.runtime.samples.loader import Loader, readers_for
-from workloads.runtime.task import Arrays
+from workloads.runtime.samples.sampleset import Arrays, SampleSet
 
 
-class Squares:
+class Squares(SampleSet):
     """Samples whose value is their index squared."""
 
     def __init__(self, broken: int | None = None, slow_first: bool = False) -> None:

@@ -44,3 +44,24 @@ def test_shares_differ_by_at_most_one() -> None:
     sizes = [len(share(np.arange(11), part, 4)) for part in range(4)]
     assert sum(sizes) == 11
     assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_ranks_count_by_the_items_of_their_samples(ranks: int) -> None:
+    items = np.array([5, 0, 1, 4, 2, 8, 3])
+    losses = np.array([0.5, 0.0, 2.0, 1.0, 4.0, 0.25, 3.0])  # each sample's mean over its items
+    mean = 0.0
+    for rank in range(ranks):
+        (part,) = micro_batches(np.arange(7), rank, ranks, 1, items)
+        own = items[part.indices] * (part.samples > 0)
+        assert (part.items, part.items_of_all) == (own.sum(), 23)
+        mean += part.weight * float((own * losses[part.indices]).sum() / max(1, own.sum())) / ranks
+    assert mean == pytest.approx((items * losses).sum() / 23)
+
+
+def test_fresh_sets_are_asked_for_every_number_once_whatever_the_number_of_ranks() -> None:
+    sampler = Sampler(10, 4, seed=1, fresh=True)
+    asked = [sampler.permutation(epoch) for epoch in range(3)]
+    assert sorted(np.concatenate(asked)) == list(range(30))
+    assert sorted(asked[1]) == list(range(10, 20))
+    assert (asked[1] % 10 == Sampler(10, 4, seed=1).permutation(1)).all()

@@ -1,0 +1,93 @@
+"""Quality over evaluation sets: sums, rows of all samples in order, derivatives, and several sets by name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import nn
+from toys import CPU, Drawn, MeanOutput, Toy
+
+from workloads.runtime.communicators import Communicator
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, rows_of_all
+from workloads.runtime.task import Arrays, Batch, Quality, SampleSet
+
+SETTINGS = {"evaluation_batch_size": 4, "precision": "float32"}
+
+
+class Median(Quality):
+    """A metric that no sums give; and the slope of the model, by derivatives."""
+
+    differentiates = True
+
+    def __init__(self) -> None:
+        self.outputs: list[npt.NDArray[np.float64]] = []
+        self.slopes = 0.0
+
+    def update(self, model: nn.Module, batch: Batch) -> None:
+        inputs = batch["input"].clone().requires_grad_()
+        outputs = model(inputs).sum(dim=1)
+        (slope,) = torch.autograd.grad(outputs.sum(), inputs)
+        self.slopes += float(slope.square().sum())
+        self.outputs.append(outputs.detach().numpy())
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        return np.array([self.slopes])
+
+    @property
+    def rows(self) -> Arrays:
+        return {"outputs": np.concatenate(self.outputs)}
+
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        return {"median": np.median(rows["outputs"]), "first": rows["outputs"][0], "slopes": counts[0]}
+
+
+class Judged(Toy):
+    """A toy with two evaluation sets, judged in different ways."""
+
+    @functools.cached_property
+    def evaluation_sets(self) -> Mapping[str, SampleSet]:
+        return {"": self.evaluation_set, "far": Drawn(9, input=(6,))}
+
+    def quality_of(self, evaluation_set: str) -> Quality:
+        return Median() if evaluation_set == "far" else MeanOutput()
+
+
+def measured(task: Toy, model: nn.Module, communicator: Communicator) -> dict[str, float]:
+    loaders = evaluation_loaders(task, SETTINGS["evaluation_batch_size"], False, 1)  # type: ignore[arg-type]
+    return evaluate(task, model, loaders, communicator, CPU, SETTINGS, Progress())
+
+
+def test_metrics_of_a_named_set_carry_its_name_and_rows_come_in_order(alone: Communicator, tmp_path: Path) -> None:
+    task = Judged({}, tmp_path)
+    torch.manual_seed(1)
+    model = task.build_model()
+    found = measured(task, model, alone)
+    far = torch.from_numpy(Drawn(9, input=(6,)).fields["input"])
+    outputs = model(far).sum(dim=1).detach().numpy()
+    assert list(found) == ["mean", "far/median", "far/first", "far/slopes"]
+    assert found["far/median"] == np.median(outputs) and found["far/first"] == outputs[0]
+    assert found["far/slopes"] > 0
+
+
+def test_without_rows_and_with_one_set_there_is_what_there_was(alone: Communicator, tmp_path: Path) -> None:
+    task = Toy({}, tmp_path)
+    found = measured(task, task.build_model(), alone)
+    assert list(found) == ["mean"]
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_rows_keep_their_type(count: int, alone: Communicator) -> None:
+    rows: Arrays = {"codes": np.arange(2 * count, dtype=np.float32).reshape(count, 2), "labels": np.arange(count)}
+    found = rows_of_all(rows, alone)
+    assert found is not None
+    for name, array in rows.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
