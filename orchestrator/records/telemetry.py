@@ -72,7 +72,9 @@ DATASETS: Mapping[str, Dataset] = {
     "phase/start": Dataset(("ranks", "phases"), FLOAT64),
     "phase/stop": Dataset(("ranks", "phases"), FLOAT64),
 }
-"""The datasets of every telemetry file; modes add theirs under their own names, by rank. Evaluations are counted in
+"""The datasets of every telemetry file; modes add theirs under their own names, by rank. step/samples counts items, of
+which the file's attribute "unit" says what they are; where several players have a loss each, theirs are in
+step/loss/NAME. Evaluations are counted in
 seconds from the first touch of training data, phases in seconds since the epoch.
 """
 

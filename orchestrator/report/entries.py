@@ -46,9 +46,12 @@ class DatasetEntry(TypedDict):
 
 
 class ThroughputEntry(TypedDict):
-    """Of one run: over all its steps, the first epoch's and the later ones', and by rank."""
+    """Of one run: over all its steps, the first epoch's and the later ones', and by rank.
 
-    unit: Literal["samples/s"]
+    ``unit`` is samples/s unless the data set counts other items, such as tokens or points.
+    """
+
+    unit: str
     run: float | None
     cold: float | None
     warm: float | None
