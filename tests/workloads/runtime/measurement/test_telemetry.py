@@ -10,9 +10,10 @@ import pytest
 
 from orchestrator.campaign import telemetry_file
 from workloads.runtime.communicators import Communicator
+from workloads.runtime.measurement.places import Place
 from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
 
-PLACE = {"host": "n1", "device": "cpu", "node": 0, "local_rank": 0}
+PLACE = Place("n1", 0, 0, "cpu", (0, 1))
 
 
 def three_steps(unit: str = "samples") -> Telemetry:
