@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from orchestrator.analysis.throughput import throughput_of
-from orchestrator.campaign.telemetry_file import read
+from orchestrator.campaign.telemetry_file import DAMAGE, read
 from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, RunDirectory, read_record_if_whole
 
 
@@ -76,15 +76,12 @@ def history(directory: RunDirectory) -> list[Attempt]:
 
 def measured_steps(attempt: AttemptDirectory) -> Steps:
     """What the attempt's telemetry says of its steps; nothing where there is none."""
-    import h5py
-
     try:
-        with h5py.File(attempt.telemetry, "r", locking=False) as file:
-            steps, first = int(file["step/total"].shape[1]), int(file.attrs.get("first_step", 0))
-        rate = throughput_of(read(attempt.telemetry).sums).run if steps else None
-    except (OSError, KeyError, ValueError):
+        telemetry = read(attempt.telemetry)
+        rate = throughput_of(telemetry.sums).run if telemetry.sums.steps else None
+    except DAMAGE:
         return {"first_step": None, "steps": None, "throughput": None}
-    return {"first_step": first, "steps": steps, "throughput": rate}
+    return {"first_step": telemetry.first_step, "steps": telemetry.sums.steps, "throughput": rate}
 
 
 def lost(entries: Sequence[Attempt]) -> Lost:

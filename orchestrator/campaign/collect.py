@@ -11,7 +11,7 @@ import numpy as np
 from orchestrator.analysis.throughput import throughput_of
 from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
-from orchestrator.campaign.telemetry_file import read
+from orchestrator.campaign.telemetry_file import DAMAGE, read
 from orchestrator.errors import OrchestratorError
 from orchestrator.records import (
     STEP_TIMES,
@@ -102,7 +102,7 @@ def add_result(record: RunRecord, result: Result) -> None:
 def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
     """What every rank measured. Raises CollectError."""
     try:
-        telemetry = read(attempt.telemetry)
+        telemetry = read(attempt.telemetry, record.run["ranks"])
         content, sums = telemetry.small, telemetry.sums
         measured = throughput_of(sums)
         record.run |= {
@@ -123,7 +123,7 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
             for number, (seconds, epoch, value) in enumerate(columns)
         ]
         record.phases = phase_seconds(content)
-    except (OSError, KeyError, ValueError) as error:
+    except DAMAGE as error:
         raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
 
 

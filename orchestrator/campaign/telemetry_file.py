@@ -30,17 +30,28 @@ SAMPLED = ("data", "compute", "waiting")
 SAMPLED_RANKS = 64
 """Ranks whose single steps the distribution of step times is taken from."""
 
+MOST_STEPS = 2**26
+"""Steps of an attempt that are read: half a year of three a second, some gigabytes while they are summed."""
+MOST_SMALL_BYTES = 2**30
+"""Size of all datasets together that have no value for each step."""
+
+DAMAGE = (OSError, KeyError, ValueError, RuntimeError)
+"""What reading a damaged file raises: h5py has all of these."""
+
 Block: TypeAlias = "dict[str, npt.NDArray[Any]]"
 """(k, S) arrays of k ranks by the names of their datasets."""
 
 
 @dataclass(frozen=True)
 class Telemetry:
-    """A telemetry file's content with the steps already summed: ``small`` has all other datasets by name."""
+    """A telemetry file's content with the steps already summed: ``small`` has all other datasets by name,
+    ``first_step`` says how many steps earlier attempts had done.
+    """
 
     small: dict[str, Any]
     sums: StepSums
     distribution: dict[str, Any] | None
+    first_step: int
 
 
 class Rows:
@@ -98,11 +109,15 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
     return offsets[np.argsort(first, kind="stable")], int(chunks[0])
 
 
-def read(path: Path) -> Telemetry:
-    """The file, its steps summed. Raises OSError, or ValueError for one that is not laid out as telemetry is."""
+def read(path: Path, ranks_expected: int | None = None) -> Telemetry:
+    """The file, its steps summed. Raises OSError, or ValueError for one that is not laid out as telemetry is, or that
+    is not of ``ranks_expected`` ranks.
+    """
+    if not path.is_file():
+        raise OSError("it is not there" if not path.exists() else "it is not a plain file")
     with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
-        refuse_foreign_layout(file)
-        small = small_datasets(file)
+        refuse_foreign_layout(file, ranks_expected)
+        small, first_step = small_datasets(file), int(file.attrs.get("first_step", 0))
         names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}
         steps = {part: Rows(file, name, raw.fileno()) for part, name in names.items()}
         ranks, count = steps["total"].shape
@@ -114,27 +129,43 @@ def read(path: Path) -> Telemetry:
     if ranks and count:
         own = np.concatenate([part["data"] + part["compute"] for part in sample])
         distribution = step_distribution(own, np.concatenate([part["waiting"] for part in sample]), epoch)
-    return Telemetry(small, sums, distribution)
+    return Telemetry(small, sums, distribution, first_step)
 
 
-def refuse_foreign_layout(file: h5py.File) -> None:
-    """Raise ValueError, saying what is wrong, unless the file has the datasets that telemetry has."""
+def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
+    """Raise ValueError, saying what is wrong, unless the file has the datasets that telemetry has, in itself, of a size
+    that a run can have made.
+    """
     found = {}
     for name in DATASETS:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink | None):
+            raise ValueError(f"{name} is a link to another place")
         node = file.get(name)
         if isinstance(node, h5py.Dataset):
+            if node.is_virtual or node.external:
+                raise ValueError(f"{name} is kept in another file")
             found[name] = (node.shape, node.dtype.kind)
     trouble = telemetry_trouble(file.attrs.get("schema"), found)
     if trouble:
         raise ValueError(trouble)
+    ranks, steps = found[step_dataset("total")][0]
+    if ranks_expected is not None and ranks != ranks_expected:
+        raise ValueError(f"it is of {ranks} ranks, the run has {ranks_expected}")
+    if steps > MOST_STEPS:
+        raise ValueError(f"it is of {steps} steps, more than {MOST_STEPS}")
 
 
 def small_datasets(file: h5py.File) -> dict[str, Any]:
     """All datasets but those with a value for each step of each rank, by their full names; texts are UTF-8 bytes."""
     content: dict[str, Any] = {}
+    left = MOST_SMALL_BYTES
 
     def take(name: str, node: Any) -> None:
+        nonlocal left
         if isinstance(node, h5py.Dataset) and not name.startswith("step/"):
+            left -= node.nbytes
+            if left < 0 or node.is_virtual or node.external:
+                raise ValueError(f"{name} is longer than what ranks measure beside their steps, or in another file")
             content[name] = node[()]
 
     file.visititems(take)

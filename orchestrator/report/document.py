@@ -125,7 +125,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "time_to_accuracy_s": run.get("time_to_accuracy_s"),
         "energy": energy_entry(run, result),
         "split_s": split_entry(split_of(record)),
-        "phases_s": dict(sorted(phases.items(), key=lambda item: PHASES.index(item[0]))),
+        "phases_s": {name: phases[name] for name in (*PHASES, *phases) if name in phases},
         "training": result.get("training", {}),
         "achieved": achieved_entry(record, manifest, result),
         "inference": result.get("inference"),

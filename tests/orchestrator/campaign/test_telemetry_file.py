@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,27 @@ def renew(file: h5py.File) -> None:
     file.attrs["schema"] = "orchestrator.telemetry/2"
 
 
+def lead_away(file: h5py.File) -> None:
+    del file["rank/host"]
+    file["rank/host"] = h5py.ExternalLink("/etc/passwd", "hosts")
+
+
+def keep_elsewhere(file: h5py.File) -> None:
+    del file["step/epoch"]
+    file.create_dataset("step/epoch", (2, 5), np.int32, external=[("/etc/passwd", 0, 40)])
+
+
+def claim_years(file: h5py.File) -> None:
+    for name, dataset in DATASETS.items():
+        if "steps" in dataset.axes:
+            del file[name]
+            file.create_dataset(name, (2, 10**12), dataset.dtype, chunks=(1, 4096))
+
+
+def fill_up(file: h5py.File) -> None:
+    file.create_dataset("power/watts", (2, 10**10), np.float32, chunks=(1, 4096))
+
+
 @pytest.mark.parametrize(
     ("change", "trouble"),
     [
@@ -81,6 +103,10 @@ def renew(file: h5py.File) -> None:
         (write_words, "evaluation/value is no array of float64 by evaluations"),
         (flatten, "phase/start is no array of float64 by ranks and phases"),
         (replace_by_group, "it has no dataset rank/node"),
+        (lead_away, "rank/host is a link to another place"),
+        (keep_elsewhere, "step/epoch is kept in another file"),
+        (claim_years, "it is of 1000000000000 steps"),
+        (fill_up, "power/watts is longer than what ranks measure"),
         (renew, "its schema is 'orchestrator.telemetry/2', not 'orchestrator.telemetry/1'"),
     ],
 )
@@ -91,3 +117,15 @@ def test_a_file_of_another_layout_is_refused_with_what_is_wrong(
         change(file)
     with pytest.raises(ValueError, match=trouble):
         read(path)
+
+
+def test_a_file_of_another_number_of_ranks_is_refused(path: Path) -> None:
+    assert read(path, 2).sums.steps == 5
+    with pytest.raises(ValueError, match="it is of 2 ranks, the run has 4"):
+        read(path, 4)
+
+
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "telemetry.h5")
+    with pytest.raises(OSError, match="not a plain file"):
+        read(tmp_path / "telemetry.h5")

@@ -1,5 +1,6 @@
 """The store keeps each run once, whoever puts it in and how often."""
 
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,15 @@ def test_campaigns_are_listed_newest_first(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_opened_is_named(url: str) -> None:
     with pytest.raises(StoreError):
         Store(url)
+
+
+def test_time_spent_waiting_is_read_back_by_its_name_and_kept_in_the_column_of_version_0_1(tmp_path: Path) -> None:
+    kept = record()
+    kept.ranks = [{**rank, "waiting_s": 3.0} for rank in kept.ranks]
+    store = Store(default_url(tmp_path))
+    store.put(kept)
+    (stored,) = store.campaign("c")
+    assert [rank["waiting_s"] for rank in stored.ranks] == [3.0, 3.0]
+    assert [row["waiting_s"] for row in store.host_history()] == [3.0]
+    with sqlite3.connect(tmp_path / "store.sqlite") as database:
+        assert database.execute("select communicate_s from host").fetchall() == [(3.0,)]
