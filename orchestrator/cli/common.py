@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import stdout_is_unicode
+from orchestrator.config.paths import expand_path
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
 from orchestrator.records import DIVERGED
 
@@ -180,7 +181,7 @@ def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] 
         raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {sorted(unknown)[0]}=.")
     return CampaignOptions(
         [word for word in known.campaigns if "=" not in word],
-        Path(settings.get("results", "results")).resolve(),
+        Path(expand_path("results", settings.get("results", "results"))).resolve(),
         settings.get("store.url"),
         known.json,
         {key: settings[key] for key in further if key in settings},

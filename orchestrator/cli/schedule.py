@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli import common
+from orchestrator.config.paths import expand_path
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 SCHEMA = "orchestrator.schedule/1"
@@ -68,7 +69,7 @@ def find_installed(words: Sequence[str], options: argparse.Namespace) -> Any:
     from orchestrator.schedule.definition import installed_schedules
 
     given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
-    results = Path(given.get("results", "results")).resolve()
+    results = Path(expand_path("results", given.get("results", "results"))).resolve()
     unknown = set(given) - {"results", "name", "cluster", "suite"}
     if unknown:
         raise UsageError(
@@ -97,7 +98,9 @@ def show_schedule(words: Sequence[str], options: argparse.Namespace) -> int:
 
     given = {word.partition("=")[0].removeprefix("schedule.") for word in words}
     if "when" not in given:
-        results = Path(dict(word.split("=", 1) for word in words).get("results", "results")).resolve()
+        results = Path(
+            expand_path("results", dict(word.split("=", 1) for word in words).get("results", "results"))
+        ).resolve()
         if given <= {"results"}:
             documents = [describe_schedule(schedule, "") for schedule in installed_schedules(results)]
             if options.json:
@@ -149,7 +152,7 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     except UsageError:
         given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
         name = given.get("name") or "-".join(given.get(key, "") for key in ("suite", "cluster"))
-        left = remove_lost_schedule(Path(given.get("results", "results")).resolve(), name)
+        left = remove_lost_schedule(Path(expand_path("results", given.get("results", "results"))).resolve(), name)
         if not left:
             raise
         if options.json:

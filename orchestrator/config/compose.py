@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
+from orchestrator.config.paths import expand_paths
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.validate import node_counts
@@ -83,6 +84,7 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
     check_options(resolved["benchmark"], SCHEMAS[primary])
+    expand_paths(resolved)
     return {str(key): value for key, value in resolved.items()} | {"nodes": node_counts(resolved["nodes"])}
 
 

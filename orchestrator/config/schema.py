@@ -208,7 +208,8 @@ class BenchmarkConfig:
 
 @dataclass
 class PathsConfig:
-    """Where things are kept. Relative paths are taken from where the command is given.
+    """Where things are kept. Relative paths are taken from where the command is given; ``~`` and ``$VARIABLE`` are what
+    they are in a shell.
 
     ``scratch`` is a folder on each node's own disk, such as "/local/$USER" (variables are the node's): where it is set,
     training reads a copy of the data there, which one rank a node makes if an earlier run has not.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
+from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.job import usable_cores
 from orchestrator.records.choices import SCHEDULERS
@@ -22,6 +23,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
     """All findings for a configuration."""
     found = [
         examine_python(),
+        *examine_search_path(),
         examine_cores(config),
         examine_mpi(),
         *examine_packages(config["comm"]),
@@ -45,6 +47,14 @@ def examine_python() -> Finding:
     """The interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("python", "ok", f"{version} ({sys.executable})")
+
+
+def examine_search_path() -> list[Finding]:
+    """Packages that ranks and verbs would take from elsewhere."""
+    foreign = foreign_packages()
+    if not foreign:
+        return []
+    return [Finding("PYTHONPATH", "error", describe_foreign(foreign), "unset it, or unload the module that set it")]
 
 
 def examine_cores(config: Mapping[str, Any]) -> Finding:

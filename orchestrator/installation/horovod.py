@@ -35,8 +35,15 @@ class BuildError(OrchestratorError):
 
 
 def cache_folder() -> Path:
-    """Return the folder of built wheels, below ``$XDG_CACHE_HOME`` or ``~/.cache`` (XDG specification)."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    """Return the folder of built wheels, below ``$XDG_CACHE_HOME`` or ``~/.cache`` (XDG specification); within this
+    environment for who has no home.
+    """
+    root = os.environ.get("XDG_CACHE_HOME")
+    if not root:
+        try:
+            root = str(Path.home() / ".cache")
+        except RuntimeError:
+            root = str(Path(sys.prefix, "cache"))
     return Path(root, "sciml-orchestrator", "wheels")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,12 @@ def version_of(launcher: Path) -> str:
     return lines[0].strip() if lines else "unknown"
 
 
+def named_compiler(command: str) -> str | None:
+    """The program of a compiler's command, which may have options ("cc -shared"), as a path; None without one."""
+    words = shlex.split(command)
+    return shutil.which(words[0]) or words[0] if words else None
+
+
 def find_mpi() -> Mpi | None:
     """Return the MPI of this installation, or None if there is neither a site MPI nor the wheel.
 
@@ -68,7 +75,7 @@ def find_mpi() -> Mpi | None:
     own_bin = Path(sys.prefix, "bin")
     if (own_bin / "mpirun").exists():
         return Mpi("wheel", own_bin / "mpicc", own_bin / "mpirun", version_of(own_bin / "mpirun"))
-    compiler = os.environ.get("MPICC") or shutil.which("mpicc", path=site_search_path())
+    compiler = named_compiler(os.environ.get("MPICC", "")) or shutil.which("mpicc", path=site_search_path())
     launcher = shutil.which("mpirun", path=site_search_path()) or shutil.which("mpiexec", path=site_search_path())
     if launcher is None:
         return None

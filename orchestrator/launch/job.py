@@ -39,6 +39,10 @@ def rank_environment(cluster: Mapping[str, Any], threads: int) -> dict[str, str]
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "PYTHONUNBUFFERED": "1",
+        # The launcher has bound the rank; OpenMP's own binding would pin the threads that read data to its first core.
+        "OMP_PROC_BIND": "false",
+        # Ranks draw into files, whatever a notebook or a module has set.
+        "MPLBACKEND": "Agg",
         # Where the ranks import the workloads from, wherever the job starts.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
     }

@@ -53,8 +53,9 @@ def read_secret(group: Mapping[str, Any], name: str, key: str) -> str | None:
     if file:
         try:
             found = Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise DeliveryError(f"{key}.{name}_file={file}: {error.strerror}") from error
+        except (OSError, RuntimeError) as error:
+            # Without a home folder "~" means nothing.
+            raise DeliveryError(f"{key}.{name}_file={file}: {getattr(error, 'strerror', error)}") from error
         if not found:
             raise DeliveryError(f"{key}.{name}_file={file} is empty")
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
 import smtplib
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.notification.base import Channel, DeliveryError, read_secret
 from orchestrator.notification.message import Message
+from orchestrator.records import user_name
 
 TLS = ("none", "starttls", "tls")
 SENDMAILS = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
@@ -81,7 +81,7 @@ class Mail(Channel):
         """Return the message as a mail with its headers."""
         mail = EmailMessage()
         mail["Subject"] = "[orchestrator] " + " ".join(message.subject.split())
-        mail["From"] = self.notify["mail"]["sender"] or f"{getpass.getuser()}@{socket.getfqdn()}"
+        mail["From"] = self.notify["mail"]["sender"] or f"{user_name()}@{socket.getfqdn()}"
         mail["To"] = ", ".join(self.notify["mail"]["to"])
         mail["Date"] = formatdate(message.written, localtime=True)
         mail["Message-ID"] = make_msgid(domain="orchestrator.invalid")

@@ -65,7 +65,16 @@ from orchestrator.records.result import (
     Weights,
     World,
 )
-from orchestrator.records.signs import ALIVE_SLOT_BYTES, AliveSlot, Heartbeat, alive_period, host_name, now, read_alive
+from orchestrator.records.signs import (
+    ALIVE_SLOT_BYTES,
+    AliveSlot,
+    Heartbeat,
+    alive_period,
+    host_name,
+    now,
+    read_alive,
+    user_name,
+)
 from orchestrator.records.spec import (
     MANIFEST_SCHEMA,
     ONLY_METHOD,
@@ -165,6 +174,7 @@ __all__ = [
     "step_dataset",
     "stored_name",
     "telemetry_trouble",
+    "user_name",
     "write_json",
     "write_text",
 ]

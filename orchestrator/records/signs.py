@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import socket
@@ -81,6 +82,14 @@ def alive_period(ranks: int) -> float:
 def now() -> float:
     """Seconds since the epoch: the clock of everything that crosses hosts."""
     return time.time()
+
+
+def user_name() -> str:
+    """Who runs this process: by name, or by number where the password file does not have it, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
 
 
 def host_name() -> str:

@@ -37,8 +37,11 @@ STATES = {
 }
 """Slurm's job states (sacct(1), squeue(1)) in ours. A state that is not here counts as running: it ends nothing."""
 
-CLOCK_SLACK_SECONDS = 300
-"""A login node's clock may be ahead of the scheduler's by so much."""
+CLOCK_SLACK_SECONDS = 7500
+"""A login node's clock may be ahead of the scheduler's by some minutes. And Slurm takes local times, of which the night
+when clocks go back has some twice: it may understand the later one, an hour after the one that was meant. To ask from
+too early costs nothing, as jobs are asked for by their ids.
+"""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shutil
 import subprocess
 from abc import abstractmethod
 
+from orchestrator.records import user_name
 from orchestrator.schedule.backends.base import (
     BackEnd,
     BackEndError,
@@ -70,7 +69,7 @@ class Crontab(BackEnd):
 
     def units(self, schedule: Schedule) -> list[Unit]:
         """Return the schedule's lines."""
-        user = pwd.getpwuid(os.geteuid()).pw_name
+        user = user_name()
         return [Unit(f"the {self.command} of {user} (`{self.command} -l`)", self.block(schedule))]
 
     def install(self, schedule: Schedule) -> bool:

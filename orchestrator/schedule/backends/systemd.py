@@ -91,8 +91,11 @@ class SystemdTimer(BackEnd):
 
 
 def unit_folder() -> Path:
-    """Return the folder of a user's units (systemd.unit(5))."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+    """Return the folder of a user's units (systemd.unit(5)). Raises BackEndError where nobody knows the user's home."""
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+    except RuntimeError as error:
+        raise BackEndError(f"a user's timer needs a home folder: {error}; set HOME or XDG_CONFIG_HOME") from error
 
 
 def read_if_there(path: Path) -> str | None:

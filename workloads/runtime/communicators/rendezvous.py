@@ -82,12 +82,23 @@ def own_address(hosts: list[str]) -> str:
     others = [host for host in hosts if host != own]
     if not others:
         return LOOPBACK
-    return source_address(others[0]) or first_outside_address() or own
+    routes = (source_address(host) for host in dict.fromkeys(others))
+    return next(filter(is_outside, routes), None) or first_outside_address() or own
+
+
+def is_outside(address: str | None) -> bool:
+    """Whether an address means this host also to others. Debian gives a host's own name 127.0.1.1."""
+    return address is not None and not address.startswith("127.")
 
 
 def interface_towards(address: str) -> str | None:
-    """The name of the network interface from which this host reaches ``address``; None if there is none known."""
+    """The name of the network interface from which this host reaches ``address``; None if there is none known.
+
+    For a name that means this host itself, one that others reach; the loopback's for the loopback's address alone.
+    """
     source = source_address(address)
+    if address != LOOPBACK and not is_outside(source):
+        source = first_outside_address()
     for name, entries in psutil.net_if_addrs().items():
         if any(entry.family == socket.AF_INET and entry.address == source for entry in entries):
             return name

@@ -41,6 +41,10 @@ def scratch_folder(setting: str) -> Path:
     path = os.path.expandvars(setting)
     if unset := re.search(r"\$\{?(\w+)", path):
         raise DatasetError(f"cluster.paths.scratch={setting}: {unset[1]} is not set on this node")
+    try:
+        path = str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise DatasetError(f"cluster.paths.scratch={setting}: {error} on this node") from error
     if not Path(path).is_absolute():
         raise DatasetError(f"cluster.paths.scratch={setting}: expected an absolute path, on each node's own disk")
     return Path(path)
