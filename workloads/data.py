@@ -121,11 +121,11 @@ class Work:
 
     def download(self) -> dict[str, Any]:
         """Bring the published files here."""
-        from workloads.runtime.publication.download import download
+        from workloads.runtime.publication.download import download_objects
 
         published, folder, settings = self.published, self.published_folder, self.download_settings
         say({"say": f"{self.name}: {published.note}"})
-        facts = download(
+        facts = download_objects(
             published, folder, settings["endpoints"], settings["connections"],
             Reporter(f"downloading {self.name}", "bytes"), lambda text: say({"say": text}),
         )  # fmt: skip
@@ -169,13 +169,13 @@ class Work:
 
     def stage(self) -> dict[str, Any]:
         """Copy the data set to this node's own disk."""
-        from workloads.runtime.samples.staging import scratch_folder, stage
+        from workloads.runtime.samples.staging import scratch_folder, stage_dataset
 
         if not self.scratch:
             raise DatasetError("cluster.paths.scratch is not set: name a folder on the node's own disk")
         facts = self.ensure()
         reporter = Reporter(f"staging {self.name}", "bytes")
-        staged = stage(self.folder, scratch_folder(self.scratch), self.dataset.folder_name, reporter)
+        staged = stage_dataset(self.folder, scratch_folder(self.scratch), self.dataset.folder_name, reporter)
         return {**facts, **staged}
 
     def info(self) -> dict[str, Any]:

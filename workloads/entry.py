@@ -155,13 +155,13 @@ class Rank:
         source = Path(self.spec.data_folder) / name
         if self.spec.scratch_folder is None:
             return source
-        from workloads.runtime.samples.staging import scratch_folder, stage
+        from workloads.runtime.samples.staging import scratch_folder, stage_dataset
 
         def progress(done: int, total: int) -> None:
             self.progress.changes += 1
 
         use = f"{self.attempt.path} {self.spec.campaign}"
-        return Path(stage(source, scratch_folder(self.spec.scratch_folder), name, progress, use)["folder"])
+        return Path(stage_dataset(source, scratch_folder(self.spec.scratch_folder), name, progress, use)["folder"])
 
     def draw(self, procedure: Procedure) -> list[str]:
         """Have the procedure draw; names of the pictures in the attempt's folder. A failure is a warning."""

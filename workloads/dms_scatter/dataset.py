@@ -13,7 +13,7 @@ from workloads.dms_scatter.lattice import CLASSES
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples.consolidated import Field
-from workloads.runtime.samples.parallel import interleaved, mapped
+from workloads.runtime.samples.parallel import interleave_items, map_in_threads
 from workloads.runtime.samples.writer import SHARDS, Writer
 
 FIELDS = {"input": Field(formats.IMAGE_SHAPE, "float32"), "target": Field((), "int64")}
@@ -71,8 +71,10 @@ class DmsScatterDataset(ConsolidatedDataset):
 
             with writer:
                 pixels = Pixels()
-                pieces = [(part, *span) for part, group in groups.items() for span in interleaved(group.spans, SHARDS)]
-                for some in mapped(copy, pieces, workers):
+                pieces = [
+                    (part, *span) for part, group in groups.items() for span in interleave_items(group.spans, SHARDS)
+                ]
+                for some in map_in_threads(copy, pieces, workers):
                     pixels.include(some)
                 writer.extra["pixels"] = {"mean": pixels.mean, "deviation": pixels.deviation}
                 writer.extra["classes"] = list(CLASSES)

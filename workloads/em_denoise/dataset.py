@@ -16,7 +16,7 @@ from workloads.em_denoise.formats import FILES, KEY, Pairs
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples.consolidated import Field
-from workloads.runtime.samples.parallel import interleaved, mapped
+from workloads.runtime.samples.parallel import interleave_items, map_in_threads
 from workloads.runtime.samples.processes import process_pool
 from workloads.runtime.samples.writer import SHARDS, Writer
 
@@ -105,9 +105,9 @@ class EmDenoiseDataset(ConsolidatedDataset):
                 pieces = [
                     (part, *span)
                     for part, (_, first, last) in parts.items()
-                    for span in interleaved(formats.spans(first, last), SHARDS)
+                    for span in interleave_items(formats.spans(first, last), SHARDS)
                 ]
-                extremes = list(mapped(copy, pieces, workers))
+                extremes = list(map_in_threads(copy, pieces, workers))
                 smallest, largest = min(low for low, _ in extremes), max(high for _, high in extremes)
                 # Stand-in images are parts of one; what range the published ones have nobody says.
                 writer.extra["data_range"] = 1.0 if self.is_stand_in else (largest - smallest or 1.0)

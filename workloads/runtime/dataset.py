@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
-from workloads.runtime.samples.building import building
+from workloads.runtime.samples.building import build_folder
 from workloads.runtime.samples.consolidated import Field, Provenance
 
 Progress = Callable[[int, int], None]
@@ -117,11 +117,11 @@ class ConsolidatedDataset(Dataset):
         if settings["source"] == "real":
             return f"{self.NAME}/real-{settings['version']}{self.published_variant}"
         stand_in = f"{settings['version']}-{settings['preset']}{self.stand_in_variant}-seed{settings['seed']}"
-        return f"{self.NAME}/stand-in-{stand_in}-{consolidated.digest_of(self.made_of)}"
+        return f"{self.NAME}/stand-in-{stand_in}-{consolidated.settings_digest(self.made_of)}"
 
     def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
         """Check it and say what it is; ``thorough`` compares every file's BLAKE3."""
-        return consolidated.verify(folder, self.settings, self.fields, thorough, self.evaluation_fields)
+        return consolidated.verify_dataset(folder, self.settings, self.fields, thorough, self.evaluation_fields)
 
     def synthesise(self, folder: Path, progress: Progress, workers: int) -> None:
         """Make the stand-in, once."""
@@ -144,7 +144,7 @@ class ConsolidatedDataset(Dataset):
         """By way of files in the published layout. Simulation and conversion share one count."""
         written, converted = self.stand_in_counts
         total = written + converted
-        with building(folder) as scratch:
+        with build_folder(folder) as scratch:
             self.write_published(scratch, lambda done, _: progress(done, total), workers)
             self.convert(scratch, folder, lambda done, _: progress(written + done, total), workers)
 

@@ -10,7 +10,7 @@ from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples.consolidated import Field
-from workloads.runtime.samples.parallel import mapped
+from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.processes import process_pool
 from workloads.runtime.samples.writer import Writer
 from workloads.slstr_cloud import formats
@@ -112,7 +112,7 @@ class SlstrCloudDataset(ConsolidatedDataset):
                 writer.write("evaluation", held_out, {"input": images[None], "target": masks[None]})
 
         with writer:
-            for done, _ in enumerate(mapped(copy, range(len(paths)), workers), start=1):
+            for done, _ in enumerate(map_in_threads(copy, range(len(paths)), workers), start=1):
                 progress(done, len(paths))
             writer.extra["evaluation_scenes"] = [paths[place].name for place in evaluation]
 

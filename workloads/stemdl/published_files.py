@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import Field, Provenance
-from workloads.runtime.samples.parallel import interleaved, mapped
+from workloads.runtime.samples.parallel import interleave_items, map_in_threads
 from workloads.runtime.samples.writer import SHARDS, Writer
 from workloads.stemdl.formats import (
     MATERIAL_TYPE,
@@ -111,7 +111,9 @@ class Consolidation(Writer):
         places = []
         for part, some in parts.items():
             firsts = itertools.accumulate((piece.samples for piece in some), initial=0)
-            places += interleaved([(part, first, piece) for first, piece in zip(firsts, some, strict=False)], SHARDS)
+            places += interleave_items(
+                [(part, first, piece) for first, piece in zip(firsts, some, strict=False)], SHARDS
+            )
 
         def copy(place: tuple[str, int, Piece]) -> set[int]:
             part, first, piece = place
@@ -119,5 +121,5 @@ class Consolidation(Writer):
             self.write(part, first, arrays(samples))
             return {sample.label for sample in samples}
 
-        for classes in mapped(copy, places, self.workers):
+        for classes in map_in_threads(copy, places, self.workers):
             self.note(classes)

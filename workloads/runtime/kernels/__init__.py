@@ -1,6 +1,6 @@
-"""Layers whose training in float32 on processors torch leaves slow: same functions, same gradients, same parameters.
+"""Layers that train faster in float32 on processors than torch's, with the same functions, gradients and parameters.
 
-A model is built from these layers; they are torch's own until ``use_kernels`` tells them otherwise.
+A model is built from these layers. They compute as torch's own do until ``use_kernels`` switches the kernels on.
 """
 
 from workloads.runtime.kernels.batch_norm import BatchNorm

@@ -1,4 +1,4 @@
-"""Batch normalisation with what follows it: a shortcut's addition and ReLU."""
+"""Batch normalisation together with the operations that follow it: addition of a shortcut, and ReLU."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from workloads.runtime.kernels.library import load_kernels
 class BatchNorm(nn.BatchNorm2d):
     """relu(batch_norm(x) + shortcut); without ``activate`` the normalisation alone.
 
-    With ``kernels`` set, training in float32 on a processor in channels-last order goes through memory half as often as
-    torch's separate operations do. Anything else is done by those.
+    With ``kernels`` set, training in float32 on a processor in channels-last order passes through memory half as often
+    as torch's separate operations. Those are used in all other cases.
     """
 
     kernels = False
@@ -26,8 +26,10 @@ class BatchNorm(nn.BatchNorm2d):
         self.activate = activate
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """(n, features, h, w) to the same; ``shortcut`` of the same shape is added before the activation."""
-        if self.kernels and self.training and suits(x) and (shortcut is None or suits(shortcut)):
+        """Map (n, features, h, w) to the same shape; ``shortcut``, of that shape too, is added before the
+        activation.
+        """
+        if self.kernels and self.training and can_use_kernels(x) and (shortcut is None or can_use_kernels(shortcut)):
             return self.normalise(x, shortcut)
         result = super().forward(x)
         if shortcut is not None:
@@ -35,7 +37,7 @@ class BatchNorm(nn.BatchNorm2d):
         return torch.relu_(result) if self.activate else result
 
     def normalise(self, x: Tensor, shortcut: Tensor | None) -> Tensor:
-        """``forward`` of the kernels; the running statistics follow as torch's do."""
+        """Compute ``forward`` with the kernels, and update the running statistics as torch does."""
         result: Tensor
         result, mean, variance = Normalisation.apply(  # type: ignore[no-untyped-call]
             x, shortcut, self.weight, self.bias, self.eps, self.activate
@@ -51,8 +53,8 @@ class BatchNorm(nn.BatchNorm2d):
         return result
 
 
-def suits(x: Tensor) -> bool:
-    """Whether the kernels can take an array of images, of more than one pixel."""
+def can_use_kernels(x: Tensor) -> bool:
+    """Whether the kernels accept an array of images, of more than one pixel."""
     return (
         x.dtype == torch.float32
         and x.device.type == "cpu"
@@ -63,13 +65,13 @@ def suits(x: Tensor) -> bool:
 
 
 class Normalisation(torch.autograd.Function):
-    """The kernels as an operation that has gradients."""
+    """The kernels as an operation with gradients."""
 
     @staticmethod
     def forward(
         context: Any, x: Tensor, shortcut: Tensor | None, gamma: Tensor, beta: Tensor, epsilon: float, activate: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The result, and mean and biased variance of each channel in float64."""
+        """Return the result, and the mean and biased variance of each channel in float64."""
         rows, channels = x.numel() // x.shape[1], x.shape[1]
         mean, variance = (torch.empty(channels, dtype=torch.float64) for _ in range(2))
         kernels = load_kernels()
@@ -91,7 +93,7 @@ class Normalisation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, upstream: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of x, shortcut, gamma and beta."""
+        """Return the gradients of x, shortcut, gamma and beta."""
         x, result, gamma, scale, offset, mean, deviation = context.saved_tensors
         upstream = upstream.contiguous(memory_format=torch.channels_last)
         rows, channels = x.numel() // x.shape[1], x.shape[1]
@@ -111,5 +113,5 @@ size = ctypes.c_int64
 
 
 def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
-    """Where a tensor's elements are; null for none."""
+    """Return the address of a tensor's elements, null for None."""
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())

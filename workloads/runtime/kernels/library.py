@@ -1,4 +1,4 @@
-"""The compiled kernels: built once for a kind of processor, then kept."""
+"""The compiled kernels, built once for each kind of processor and kept."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from workloads.runtime.processors import instructions
 
 SOURCE = Path(__file__).with_name("batch_norm.cpp")
 COMPILERS = ("g++", "c++")
-"""Not clang's: torch's threads are those of GCC's OpenMP, and a second set of threads would take their cores."""
+"""clang is left out: torch's threads are those of GCC's OpenMP, and a second set of threads would compete with them."""
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
 
 NATIVE = {"x86_64": "-march=native", "aarch64": "-mcpu=native", "arm64": "-mcpu=native", "ppc64le": "-mcpu=native"}
-"""How a compiler is told to use all of this processor's instructions; elsewhere it knows no such word."""
+"""The option for all of this processor's instructions. Other machines have none."""
 
 
 class KernelsUnavailableError(RuntimeError):
-    """The kernels cannot be built or loaded here."""
+    """The kernels cannot be built or loaded on this machine."""
 
 
 @functools.cache
 def load_kernels() -> ctypes.CDLL:
-    """The kernels as a C library, compiled at the first call on a kind of processor (two seconds).
+    """Return the kernels as a C library, compiled at the first call on a kind of processor (two seconds).
 
-    Kept in ``$XDG_CACHE_HOME`` or ``~/.cache``, each kind of processor's apart, since nodes may share that folder;
-    where nothing can be kept, compiled anew. Raises KernelsUnavailableError.
+    The library is kept in ``$XDG_CACHE_HOME`` or ``~/.cache``, separately for each kind of processor, since nodes may
+    share that folder. If nothing can be kept there, it is compiled anew. Raises KernelsUnavailableError.
     """
     if not torch.backends.openmp.is_available():  # type: ignore[no-untyped-call]
         raise KernelsUnavailableError("this torch was built without OpenMP, whose threads the kernels use")
@@ -57,18 +57,18 @@ def load_kernels() -> ctypes.CDLL:
             cached.parent.mkdir(parents=True, exist_ok=True)
             # Several ranks may build at the same time: each its own, and the last one's stays.
             with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-                build(command, Path(folder)).replace(cached)
+                compile_kernels(command, Path(folder)).replace(cached)
         return ctypes.CDLL(str(cached))
     except OSError:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                return ctypes.CDLL(str(build(command, Path(folder))))
+                return ctypes.CDLL(str(compile_kernels(command, Path(folder))))
             except OSError as error:
                 raise KernelsUnavailableError(f"the kernels could not be loaded: {error}") from error
 
 
-def build(command: tuple[str, ...], folder: Path) -> Path:
-    """Compile the kernels in ``folder``. Raises KernelsUnavailableError, OSError."""
+def compile_kernels(command: tuple[str, ...], folder: Path) -> Path:
+    """Compile the kernels in ``folder``; return the library's path. Raises KernelsUnavailableError, OSError."""
     library = folder / "batch_norm.so"
     done = subprocess.run(
         [*command, str(SOURCE), "-o", str(library)], capture_output=True, encoding="utf-8", errors="replace"
@@ -79,7 +79,7 @@ def build(command: tuple[str, ...], folder: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept, as the XDG specification has it; raises OSError where nobody has a home."""
+    """Return the folder of compiled kernels (XDG specification). Raises OSError if the user has no home folder."""
     root = os.environ.get("XDG_CACHE_HOME")
     if not root:
         try:

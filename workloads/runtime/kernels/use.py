@@ -1,4 +1,4 @@
-"""Telling a model's layers to compute with the project's kernels."""
+"""Switches the project's kernels on in a model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from workloads.runtime.kernels.library import load_kernels
 
 
 def use_kernels(model: nn.Module) -> bool:
-    """Have every layer of ``model`` that knows of them train with the project's kernels, wherever they take what it is
-    given; whether there is such a layer. Raises KernelsUnavailableError.
+    """Let every layer of ``model`` that has kernels train with them, where they accept its input.
+
+    Returns whether there is such a layer. Raises KernelsUnavailableError.
     """
     load_kernels()
     able = [module for module in model.modules() if isinstance(module, (BatchNorm, Convolution))]

@@ -1,4 +1,4 @@
-"""The run in MLPerf's logging format, with the keys of its rules for HPC training. Rank 0 writes it."""
+"""The log of a run in MLPerf's format, with the keys of its rules for HPC training. Rank 0 writes it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from orchestrator.records import RunSpec
 
 
-def milliseconds(seconds: float | None) -> int | None:
-    """A time as the format has it."""
+def to_milliseconds(seconds: float | None) -> int | None:
+    """Return seconds as the format's milliseconds."""
     return None if seconds is None else round(1000 * seconds)
 
 
 class MlperfLog:
-    """Wraps ``mlperf_logging.mllog``; without a path (ranks other than 0) it does nothing."""
+    """Wraps ``mlperf_logging.mllog``. Without a path (on ranks other than 0) it does nothing."""
 
     def __init__(self, path: Path | None) -> None:
         self.logger: Any = None
@@ -36,22 +36,22 @@ class MlperfLog:
         self.logger.logger.propagate = False
 
     def start(self, key: str, at: float | None = None, **metadata: Any) -> None:
-        """An interval begins, now or ``at`` a time past: ``key`` without its ``_start``."""
+        """Log the start of an interval, now or at a past time; ``key`` is without its ``_start``."""
         if self.logger:
-            self.logger.start(key=f"{key}_start", metadata=metadata, time_ms=milliseconds(at))
+            self.logger.start(key=f"{key}_start", metadata=metadata, time_ms=to_milliseconds(at))
 
     def stop(self, key: str, at: float | None = None, **metadata: Any) -> None:
-        """An interval ends."""
+        """Log the end of an interval."""
         if self.logger:
-            self.logger.end(key=f"{key}_stop", metadata=metadata, time_ms=milliseconds(at))
+            self.logger.end(key=f"{key}_stop", metadata=metadata, time_ms=to_milliseconds(at))
 
     def value(self, key: str, value: Any, **metadata: Any) -> None:
-        """A point in time with a value."""
+        """Log a value at this moment."""
         if self.logger:
             self.logger.event(key=key, value=value, metadata=metadata)
 
     def describe(self, spec: RunSpec, facts: Mapping[str, Any]) -> None:
-        """The keys that identify a submission, then what was trained and how."""
+        """Log the keys that identify a submission, then the training's settings."""
         optimizer = spec.settings["training"]["optimizer"]
         values = {
             "submission_benchmark": spec.benchmark,

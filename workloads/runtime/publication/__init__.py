@@ -1,1 +1,1 @@
-"""Published files: where they are, how they are fetched and checked."""
+"""Published files: their places, their download and their verification."""

@@ -1,8 +1,8 @@
-"""Downloads a published data set: what is there is listed first, room is checked, then ranges are fetched in parallel.
+"""Downloads a published data set: lists its objects, checks the free space, then fetches ranges in parallel.
 
-A large object is fetched in segments, each into its place in KEY.partial; KEY.state beside it holds the object's ETag
-and how far each segment is, written after the data it speaks of. So any process may be killed at any moment, and the
-next one goes on where it was, on condition (If-Match) that the object on the server is still the same.
+A large object is fetched in segments, each written into its place in KEY.partial. KEY.state beside it holds the
+object's ETag and the progress of each segment, written after the data. A process may therefore be killed at any moment,
+and the next one continues, on condition (If-Match) that the object on the server is still the same.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.publication.inventory import Inventory, Record, digest, moment
+from workloads.runtime.publication.inventory import Inventory, Record, file_digests, utc_time
 from workloads.runtime.publication.published import Published
 from workloads.runtime.publication.s3 import Bucket, ObjectError, RemoteObject, ServerError
 from workloads.runtime.samples.space import FULL, free_bytes, gigabytes, require_space
 
 SEGMENT_BYTES = 64 << 20
 RETRIES = 4
-"""How often a range is asked for again without one byte of it having come."""
+"""How often a range is requested again without receiving a byte."""
 REPORT_SECONDS = 0.2
 SLOT = 21
 """Bytes of a segment's line in the state file."""
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 
 class Partial:
-    """An object that is on its way: its file, and how many bytes of each segment are in it."""
+    """An object that is being downloaded: its file, and the number of bytes received of each segment."""
 
     def __init__(self, folder: Path, item: RemoteObject) -> None:
         self.item = item
@@ -69,18 +69,18 @@ class Partial:
             self.done[index] = number if start + number <= size else 0
 
     def open(self) -> None:
-        """Make the files, if this object was not begun before."""
+        """Make the files, unless an earlier process made them."""
         self.final.parent.mkdir(parents=True, exist_ok=True)
         if not any(self.done):
             self.data.write_bytes(b"")
             self.state.write_bytes(self.header)
 
     def length(self, index: int) -> int:
-        """Bytes of a segment."""
+        """Return the bytes of a segment."""
         return min(SEGMENT_BYTES, self.item.bytes - self.starts[index])
 
     def fetch(self, bucket: Bucket, index: int, arrived: Callable[[int], None]) -> None:
-        """Get what is missing of a segment, asking again when the connection breaks."""
+        """Fetch the missing bytes of a segment. A broken connection is tried again."""
         failures = 0
         data = os.open(self.data, os.O_WRONLY)
         state = os.open(self.state, os.O_WRONLY)
@@ -109,10 +109,12 @@ class Partial:
             os.close(state)
 
     def finish(self, endpoint: str) -> Record:
-        """Check the whole, give it its name. Raises ObjectError if it is not what the server announced."""
+        """Check the whole object, then give it its name; return its record. Raises ObjectError if it differs from the
+        listing.
+        """
         # The ETag of an object that was uploaded in one piece is its MD5; of others it is nobody's business.
         simple = MD5.fullmatch(self.item.etag) is not None
-        found = digest(self.data, ("sha256", "md5") if simple else ("sha256",))
+        found = file_digests(self.data, ("sha256", "md5") if simple else ("sha256",))
         size = self.data.stat().st_size
         if size != self.item.bytes or (simple and found["md5"] != self.item.etag):
             self.data.unlink()
@@ -123,23 +125,23 @@ class Partial:
             )
         self.data.rename(self.final)
         self.state.unlink(missing_ok=True)
-        return Record(self.item.key, self.item.bytes, found["sha256"], self.item.etag, endpoint, moment())
+        return Record(self.item.key, self.item.bytes, found["sha256"], self.item.etag, endpoint, utc_time())
 
 
-def download(
+def download_objects(
     published: Published, folder: Path, endpoints: Sequence[str], connections: int, progress: Progress, say: Say
 ) -> dict[str, Any]:
-    """Bring all objects of a data set into ``folder``, from the first of the servers that has them.
+    """Download all objects of a data set into ``folder``, from the first of the servers that has them.
 
-    ``progress`` is told bytes, ``say`` what a person should know. Returns endpoint, objects, bytes, fetched_bytes,
-    seconds. Raises DatasetError; what had arrived until then stays and is not fetched again.
+    ``progress`` receives bytes, ``say`` messages for people. Returns endpoint, objects, bytes, fetched_bytes and
+    seconds. Raises DatasetError; the bytes received until then stay and are not fetched again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     troubles = []
-    with only_one(folder):
+    with lock_folder(folder):
         for endpoint in endpoints:
             try:
-                return _from_server(Bucket(endpoint, published, connections), folder, connections, progress, say)
+                return _download_from(Bucket(endpoint, published, connections), folder, connections, progress, say)
             except ServerError as error:
                 troubles.append(str(error))
                 if len(troubles) < len(endpoints):
@@ -151,12 +153,14 @@ def download(
     )
 
 
-def _from_server(bucket: Bucket, folder: Path, connections: int, progress: Progress, say: Say) -> dict[str, Any]:
+def _download_from(bucket: Bucket, folder: Path, connections: int, progress: Progress, say: Say) -> dict[str, Any]:
     started = time.monotonic()
     items = bucket.objects()
     total = sum(item.bytes for item in items)
     inventory = Inventory(folder)
-    missing = [item for item in items if not is_here(folder, item, inventory.records.get(item.key), bucket.endpoint)]
+    missing = [
+        item for item in items if not is_downloaded(folder, item, inventory.records.get(item.key), bucket.endpoint)
+    ]
     partials = [Partial(folder, item) for item in missing]
     already = total - sum(item.bytes - sum(partial.done) for item, partial in zip(missing, partials, strict=True))
     say(
@@ -178,8 +182,8 @@ def _from_server(bucket: Bucket, folder: Path, connections: int, progress: Progr
     }
 
 
-def is_here(folder: Path, item: RemoteObject, record: Record | None, endpoint: str) -> bool:
-    """Whether an object was downloaded before. Raises DatasetError if the server has another one now."""
+def is_downloaded(folder: Path, item: RemoteObject, record: Record | None, endpoint: str) -> bool:
+    """Whether an object was downloaded before. Raises DatasetError if the server has another version now."""
     path = folder / item.key
     if record is None or not path.is_file() or path.stat().st_size != record.bytes:
         return False
@@ -194,8 +198,9 @@ def is_here(folder: Path, item: RemoteObject, record: Record | None, endpoint: s
 
 
 class Fetching:
-    """One download at work: threads take segments in turn. An object that is refused is noted and the others come; any
-    other trouble ends all.
+    """A running download, whose threads take segments in turn.
+
+    A refused object is noted while the others continue; any other error ends the download.
     """
 
     def __init__(self, bucket: Bucket, folder: Path, inventory: Inventory, already: int, total: int) -> None:
@@ -207,7 +212,7 @@ class Fetching:
         self.stopped = threading.Event()
 
     def run(self, partials: Sequence[Partial], connections: int, progress: Progress) -> int:
-        """Fetch; returns how many bytes came over the network. Progress is reported from the calling thread alone."""
+        """Fetch all segments; return the bytes received. Progress is reported from the calling thread alone."""
         work = ((partial, index) for partial in partials for index in range(len(partial.starts)))
         with ThreadPoolExecutor(connections, thread_name_prefix="download") as pool:
             threads = [pool.submit(self._work, work) for _ in range(connections)]
@@ -276,8 +281,8 @@ class Fetching:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Nobody else downloads into the folder meanwhile; the lock ends with its process, however that ends."""
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes from downloading into the folder, within the context. The lock ends with its process."""
     with (folder / ".download.lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

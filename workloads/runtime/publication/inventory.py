@@ -1,7 +1,7 @@
-"""What was downloaded: one line of JSON an object, added when the object is whole, in a file beside the data.
+"""The list of downloaded objects, beside the data: a line of JSON for each, added when the object is whole.
 
-The lines hold key, bytes, sha256, ETag, server and time. A line is added in one write, so that a process killed at
-any point leaves at worst a last line cut short, which is not taken for an object.
+A line holds key, bytes, sha256, ETag, server and time. It is added in one write, so a killed process leaves at worst an
+incomplete last line, which is ignored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAMED_AT_MOST = 10
 
 @dataclass(frozen=True)
 class Record:
-    """One object that is here, whole."""
+    """One object that is downloaded completely."""
 
     key: str
     bytes: int
@@ -37,7 +37,7 @@ class Record:
 
 
 class Inventory:
-    """The file of one folder of published data."""
+    """The list of one folder of published data."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,16 +63,16 @@ class Inventory:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was listed has been downloaded."""
+        """Whether all listed objects have been downloaded."""
         return bool(self.listed) and len(self.records) >= int(self.listed["objects"])
 
     def begin(self, prefix: str, endpoint: str, objects: int, size: int) -> None:
-        """Note what the server lists."""
+        """Note the server's listing."""
         self.listed = {"schema": SCHEMA, "prefix": prefix, "endpoint": endpoint, "objects": objects, "bytes": size}
         self._append(self.listed)
 
     def add(self, record: Record) -> None:
-        """Note an object that is whole."""
+        """Note an object that is complete."""
         self.records[record.key] = record
         self._append(asdict(record))
 
@@ -86,9 +86,9 @@ class Inventory:
             os.close(descriptor)
 
     def check(self, workers: int, progress: Callable[[int, int], None]) -> dict[str, int]:
-        """Compare every file with its size and SHA-256; how many objects and bytes are whole.
+        """Compare every file with its size and SHA-256; return how many objects and bytes are intact.
 
-        ``progress`` is told bytes. Raises DatasetError naming the objects that are missing or not what they were.
+        ``progress`` receives bytes. Raises DatasetError that names missing and changed objects.
         """
         if not self.complete:
             wanted = self.listed.get("objects", "all")
@@ -123,7 +123,7 @@ class Inventory:
             size = path.stat().st_size
             if size != record.bytes:
                 return f"{path} has {size} bytes, not {record.bytes}"
-            found = digest(path)["sha256"]
+            found = file_digests(path)["sha256"]
         except FileNotFoundError:
             return f"{path} is missing"
         except OSError as error:
@@ -131,8 +131,8 @@ class Inventory:
         return None if found == record.sha256 else f"{path} has SHA-256 {found[:12]}…, not {record.sha256[:12]}…"
 
 
-def digest(path: Path, names: tuple[str, ...] = ("sha256",)) -> dict[str, str]:
-    """Digests of a file by the names of their algorithms."""
+def file_digests(path: Path, names: tuple[str, ...] = ("sha256",)) -> dict[str, str]:
+    """Return a file's digests, by the names of their algorithms."""
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
     buffer = memoryview(bytearray(READ_BYTES))
     with path.open("rb", buffering=0) as file:
@@ -142,6 +142,6 @@ def digest(path: Path, names: tuple[str, ...] = ("sha256",)) -> dict[str, str]:
     return {name: item.hexdigest() for name, item in hashes.items()}
 
 
-def moment() -> str:
-    """Now, in UTC, as it is written down."""
+def utc_time() -> str:
+    """Return the present time in UTC, as the inventory writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

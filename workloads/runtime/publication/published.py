@@ -1,4 +1,4 @@
-"""What is published: each data set's prefix in a public bucket. The servers are `benchmark.download.endpoints`."""
+"""The place of each data set in a public bucket. The servers are ``benchmark.download.endpoints``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Published:
     """One data set as its publisher keeps it.
 
-    ``prefix`` is the bucket and the prefix in it ("sciml-datasets/ms/em_graphene_sim"); ``bytes`` the published size of
-    all objects under it, None if nobody says; ``note`` what a user should know before downloading.
+    ``prefix`` is the bucket and the prefix in it ("sciml-datasets/ms/em_graphene_sim"). ``bytes`` is the published size
+    of all objects under it, None if it is not stated. ``note`` tells users what to know before a download.
     """
 
     prefix: str
@@ -24,11 +24,11 @@ class Published:
 
     @property
     def key_prefix(self) -> str:
-        """What the keys of all objects begin with: the rest of the prefix, ending in "/" (empty: the whole bucket)."""
+        """The start of all objects' keys: the rest of the prefix, ending in "/" (empty for the whole bucket)."""
         rest = self.prefix.partition("/")[2].strip("/")
         return f"{rest}/" if rest else ""
 
     @property
     def folder_name(self) -> str:
-        """The folder under ``DATA/published`` that the objects are kept in: unambiguous, hence the whole prefix."""
+        """The folder of the objects under ``DATA/published``. It is the whole prefix, so that it is unique."""
         return self.prefix.strip("/")

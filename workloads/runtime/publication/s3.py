@@ -1,8 +1,8 @@
-"""Reads public buckets of an S3 server: what objects there are, and ranges of their bytes.
+"""Reads public buckets of an S3 server: lists objects, and reads ranges of their bytes.
 
-botocore does the talking. It is the client that AWS keeps for all its tools and speaks to Ceph and others as well; it
-needs no credentials here, honours proxies and certificate bundles of the environment, and, unlike the transfer
-managers built on it, leaves ranges and conditions to the caller, which an interrupted download needs.
+botocore is AWS's client for all its tools, and works with Ceph and others too. It needs no credentials here and honours
+proxies and certificate bundles of the environment. Unlike the transfer managers built on it, it leaves ranges and
+conditions to the caller, which an interrupted download needs.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 
 BLOCK_BYTES = 1 << 20
-"""How much is read from the network at a time."""
+"""Bytes of one read from the network."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 CHANGED = ("PreconditionFailed", "412")
 
 
 class ServerError(Exception):
-    """A server did not answer, or not with what was asked for; another one may."""
+    """A server did not answer, or not as requested. Another server may do better."""
 
 
 class ObjectError(ServerError):
-    """A server answers, but does not give one of its objects as announced; it may give the others."""
+    """A server does not give one of its objects as listed. Its other objects may be fine."""
 
 
 class ChangedError(DatasetError):
-    """An object on the server is not the one that was listed."""
+    """An object on the server differs from the listed one."""
 
 
 @dataclass(frozen=True)
 class RemoteObject:
-    """An object as listed: its key after the prefix, its bytes, its entity tag (without quotation marks)."""
+    """A listed object: its key after the prefix, its bytes, and its entity tag (without quotation marks)."""
 
     key: str
     bytes: int
@@ -43,7 +43,7 @@ class RemoteObject:
 
 
 class Bucket:
-    """One prefix of a public bucket at one server. Safe to use from several threads."""
+    """One prefix of a public bucket at one server. Several threads may use it."""
 
     def __init__(self, endpoint: str, published: Published, connections: int) -> None:
         import botocore.session
@@ -72,11 +72,13 @@ class Bucket:
 
     @property
     def address(self) -> str:
-        """What people call it."""
+        """The prefix and server, for people."""
         return f"s3://{self.published.prefix} at {self.endpoint}"
 
     def objects(self) -> list[RemoteObject]:
-        """All objects under the prefix, folder markers left out, by key. Raises ServerError; also if there is none."""
+        """Return all objects under the prefix by key, without folder markers. Raises ServerError, also if there is
+        none.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
         start = self.published.key_prefix
@@ -88,18 +90,18 @@ class Bucket:
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
                         key = item["Key"].removeprefix(start)
-                        found.append(RemoteObject(safe(key), int(item["Size"]), item["ETag"].strip('"')))
+                        found.append(RemoteObject(check_key(key), int(item["Size"]), item["ETag"].strip('"')))
         except (BotoCoreError, ClientError) as error:
-            raise ServerError(f"{self.endpoint}: {plain(error)}") from error
+            raise ServerError(f"{self.endpoint}: {first_line(error)}") from error
         if not found:
             raise ServerError(f"{self.endpoint}: there are no objects under s3://{self.published.prefix}")
         return sorted(found, key=lambda item: item.key)
 
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes [start, stop) of an object in blocks, on condition that it is still the one listed.
+        """Yield the bytes [start, stop) of an object in blocks, on condition that it is still the listed one.
 
-        Raises ChangedError if it is not, ObjectError if the server refuses, ServerError if the connection fails at any
-        point; all name the key.
+        Raises ChangedError if it is not, ObjectError if the server refuses, and ServerError if the connection fails;
+        each names the key.
         """
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
@@ -129,19 +131,21 @@ class Bucket:
                     "start the download again to take the new one from its beginning"
                 ) from error
             refused = error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
-            raise (ObjectError if refused else ServerError)(f"{item.key}: {self.endpoint}: {plain(error)}") from error
+            raise (ObjectError if refused else ServerError)(
+                f"{item.key}: {self.endpoint}: {first_line(error)}"
+            ) from error
         except (BotoCoreError, HTTPError, OSError) as error:
-            raise ServerError(f"{item.key}: {self.endpoint}: {plain(error)}") from error
+            raise ServerError(f"{item.key}: {self.endpoint}: {first_line(error)}") from error
 
 
-def safe(key: str) -> str:
-    """The key, if it can be a path below a folder; raises DatasetError if it would lead out of it."""
+def check_key(key: str) -> str:
+    """Return the key if it is a path below a folder. Raises DatasetError if it would lead out of the folder."""
     if key.startswith("/") or not key or {"", ".", ".."} & set(key.split("/")) or "\0" in key:
         raise DatasetError(f"the server lists an object {key!r}, which is no path below a folder")
     return key
 
 
-def plain(error: Exception) -> str:
-    """The first line of an error, without the client's preamble."""
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, without the client's preamble."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return text.removeprefix("An error occurred ")

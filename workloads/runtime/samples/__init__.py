@@ -1,1 +1,1 @@
-"""From files to batches: which samples, read how, kept where."""
+"""From files to batches: the choice of samples, and their storage and reading."""

@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all, whatever ends the process that makes them."""
+"""Folders that appear only when they are complete, however the process that makes them ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _numbers = itertools.count()
 
 
 @contextmanager
-def building(folder: Path) -> Iterator[Path]:
-    """An empty hidden sibling of ``folder`` to build in, removed at the end unless it was renamed.
+def build_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty hidden sibling of ``folder`` to build in. It is removed at the end unless it was renamed.
 
-    What processes of this machine left there when they were killed is removed first.
+    Leftovers of killed processes of this machine are removed first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
@@ -31,7 +31,7 @@ def building(folder: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes of this machine left while they built ``folder``."""
+    """Remove what killed processes of this machine left of building ``folder``."""
     for path in folder.parent.glob(f".{folder.name}.{socket.gethostname()}.*{SUFFIX}"):
         number = path.name.removesuffix(SUFFIX).split(".")[-2]
         if number.isdigit() and not Path(f"/proc/{number}").exists():

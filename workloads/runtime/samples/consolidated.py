@@ -1,8 +1,8 @@
-"""The project's own data format: a few HDF5 files that load at the speed of a plain read.
+"""The project's own data format: a few HDF5 files that load as fast as plain files are read.
 
-A folder holds `training-00000-of-00002.h5`, … and `evaluation-…`, each with one dataset (n, *shape) a field,
-contiguous and aligned to pages, so that a sample is one run of bytes; and `dataset.json`, which describes the whole
-and is written last: a folder without it is not a data set.
+A folder holds ``training-00000-of-00002.h5``, … and ``evaluation-…``. Each has one dataset (n, *shape) for each field,
+contiguous and aligned to pages, so that a sample is one run of bytes. ``dataset.json`` describes all of them and is
+written last: a folder without it is not a data set.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.memory import page_aligned
-from workloads.runtime.samples.parallel import mapped
+from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.rows import Rows
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 
 FORMAT = "consolidated/2"
 DESCRIPTION = "dataset.json"
 CONTENTS = ".verified.json"
-"""Sizes and times of the files whose BLAKE3 was last found right, so that only what changed need be read again."""
+"""Sizes and times of the files whose BLAKE3 was correct, so that only changed files are read again."""
 PARTS = ("training", "evaluation")
 KEPT_BYTES = 16
-"""Fields of at most so many bytes a sample, such as labels, are kept in memory."""
+"""Fields of at most this many bytes per sample, such as labels, are kept in memory."""
 NEEDED = ("name", "source", "split", "version", "checksum", "training_samples", "evaluation_samples")
 
 READ_BYTES = 1 << 22
@@ -41,20 +41,20 @@ READ_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class Field:
-    """One array of a sample: its shape without the samples' dimension, and its type by numpy's name."""
+    """One array of a sample: its shape without the dimension of samples, and its type by numpy's name."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @property
     def bytes(self) -> int:
-        """Bytes a sample."""
+        """Bytes per sample."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a data set comes from; written into every file. `split` says what "evaluation" means."""
+    """The origin of a data set, written into every file. ``split`` defines the evaluation part."""
 
     name: str
     source: str
@@ -68,15 +68,17 @@ class Provenance:
 
 
 def overall_checksum(files: Iterable[Mapping[str, Any]]) -> str:
-    """BLAKE3 over the lines `blake3  name`, in the order of the description: what `b3sum FILES | b3sum` prints."""
+    """Return the BLAKE3 of the lines ``blake3  name`` in the order of the description, as ``b3sum FILES | b3sum``
+    prints it.
+    """
     return blake3("".join(f"{file['blake3']}  {file['name']}\n" for file in files).encode()).hexdigest()
 
 
 def file_digest(path: Path, arrived: Callable[[int], None] = lambda count: None) -> str:
-    """BLAKE3 of a file; ``arrived`` is told of bytes.
+    """Return the BLAKE3 of a file; ``arrived`` receives the bytes read.
 
-    Of whatever length, in less than half of SHA-256's time (0.24 against 0.58 ns a byte on an AMD EPYC, whose cores
-    have instructions for the latter), which was most of a conversion's.
+    BLAKE3 takes less than half the time of SHA-256 (0.24 against 0.58 ns a byte on an AMD EPYC with instructions for
+    SHA-256), which was most of a conversion.
     """
     digest = blake3()
     buffer = memoryview(bytearray(READ_BYTES))
@@ -87,7 +89,7 @@ def file_digest(path: Path, arrived: Callable[[int], None] = lambda count: None)
     return digest.hexdigest()
 
 
-def _stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _file_stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Size, time of the last change and expected BLAKE3 of each file."""
     stats = {file["name"]: (folder / file["name"]).stat() for file in files}
     return {
@@ -96,10 +98,10 @@ def _stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, list[
 
 
 def record_contents(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
-    """Note that these files, as they are now, have the BLAKE3 that they should; in a read-only folder nothing is."""
+    """Note that these files now have their correct BLAKE3. In a read-only folder nothing is noted."""
     temporary = folder / f"{CONTENTS}.{os.getpid()}.partial"
     try:
-        temporary.write_text(json.dumps(_stamps(folder, files)) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(_file_stamps(folder, files)) + "\n", encoding="utf-8")
         temporary.replace(folder / CONTENTS)
     except OSError:
         return
@@ -108,9 +110,9 @@ def record_contents(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
 def check_contents(
     folder: Path, only_changed: bool, workers: int, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> int:
-    """Compare the BLAKE3 of all files, or of those that changed since it was last found right, with the description.
+    """Compare the BLAKE3 of all files, or of those changed since the last check, with the description.
 
-    ``progress`` is told bytes; returns how many were read. Raises DatasetError naming the first file that differs.
+    ``progress`` receives bytes; returns how many were read. Raises DatasetError that names the first file that differs.
     """
     files = read_description(folder)["files"]
     known: dict[str, Any] = {}
@@ -119,7 +121,7 @@ def check_contents(
             known = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
         except ValueError:
             known = {}
-    stamps = _stamps(folder, files)
+    stamps = _file_stamps(folder, files)
     chosen = [file for file in files if not only_changed or known.get(file["name"]) != stamps[file["name"]]]
     total = sum(int(file["bytes"]) for file in chosen)
     done, lock = 0, threading.Lock()
@@ -132,7 +134,7 @@ def check_contents(
 
     paths = [folder / file["name"] for file in chosen]
     for file, path, found in zip(
-        chosen, paths, mapped(lambda path: file_digest(path, arrived), paths, workers), strict=True
+        chosen, paths, map_in_threads(lambda path: file_digest(path, arrived), paths, workers), strict=True
     ):
         if found != file["blake3"]:
             raise DatasetError(f"{path} has another BLAKE3 than {file['blake3']}; make or copy it again")
@@ -141,13 +143,13 @@ def check_contents(
     return total
 
 
-def digest_of(made_of: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that differ where anything that data depend on differs, this format among it."""
+def settings_digest(made_of: Mapping[str, Any]) -> str:
+    """Return eight hexadecimal digits that change with anything that the data depend on, this format included."""
     return hashlib.sha256(json.dumps([FORMAT, dict(made_of)], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """The parsed `dataset.json` of a folder. Raises DatasetError."""
+    """Return the parsed ``dataset.json`` of a folder. Raises DatasetError."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: the data set is not there or was not finished")
@@ -164,16 +166,17 @@ def read_description(folder: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def verify(
+def verify_dataset(
     folder: Path,
     settings: Mapping[str, Any],
     fields: Mapping[str, Field],
     thorough: bool,
     evaluation_fields: Mapping[str, Field] | None = None,
 ) -> dict[str, Any]:
-    """Check a data set and say what it is; `thorough` compares every file's BLAKE3, else sizes and headers.
+    """Check a data set and return its description. ``thorough`` compares every file's BLAKE3, otherwise sizes and
+    headers.
 
-    Returns what `dataset.json` says but for its files and settings. Raises DatasetError, naming file and key.
+    Returns ``dataset.json`` without its files and settings. Raises DatasetError that names file and key.
     """
     description = read_description(folder)
     for key in ("source", "split", "version"):
@@ -197,7 +200,7 @@ def verify(
 
 
 def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
-    """Raise `DatasetError` unless this is an HDF5 file with all fields in the right shape and type."""
+    """Raise DatasetError unless this is an HDF5 file with all fields in the right shape and type."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             for key, field in fields.items():
@@ -215,7 +218,7 @@ def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
 class ConsolidatedSet(SampleSet):
     """One part ("training" or "evaluation") of a consolidated data set, read in any order.
 
-    Fields are read straight into the caller's memory (see rows.py); small ones, such as labels, are kept.
+    Fields are read directly into the caller's memory (see rows.py). Small fields, such as labels, are kept in memory.
     """
 
     def __init__(self, folder: Path, part: str, names: Sequence[str] | None = None) -> None:
@@ -238,7 +241,7 @@ class ConsolidatedSet(SampleSet):
         return len(self._shard_of)
 
     def read(self, indices: NDArray[np.int64], out: Arrays | None = None) -> Arrays:
-        """Samples by field, (n, *shape) each; in `out`, which may hold more than n, if it is given."""
+        """Return samples by field, (n, *shape) each; in ``out``, if given, which may hold more than n."""
         count = len(indices)
         if count and not (int(indices.min()) >= 0 and int(indices.max()) < len(self)):
             raise IndexError(f"indices run from {indices.min()} to {indices.max()}; there are {len(self)} samples")

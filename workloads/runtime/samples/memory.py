@@ -1,4 +1,4 @@
-"""Memory: what files and devices are read into, and what the C library does with memory that is no longer used."""
+"""Memory: aligned arrays to read into, and the C library's treatment of freed memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PAGE = mmap.PAGESIZE
 
 
 def page_aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """An uninitialised array that begins on a page of memory.
+    """Return an uninitialised array that begins on a page of memory.
 
-    The kernel copies a file into memory that is not aligned to 32 bytes at half the speed, and `numpy.empty` promises
-    16 (measured on an AMD EPYC: 7.8 against 15 GB/s).
+    The kernel copies a file into memory that is not aligned to 32 bytes at half the speed, and ``numpy.empty``
+    guarantees only 16 (measured on an AMD EPYC: 7.8 against 15 GB/s).
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(size + PAGE, np.uint8)
@@ -30,11 +30,12 @@ TOP_PAD_BYTES = 256 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep large blocks that are freed for the next allocation; whether it can.
+    """Let the C library keep large freed blocks for the next allocation; return whether it can.
 
-    By default it returns every array above some megabytes to the kernel, which clears its pages when the next step
-    asks for them again. Activations come and go in every step: on the CPU that costs a training step from a twentieth
-    (convolutions) to half (layers that only move data) of its time. The process then holds the most it ever needed.
+    By default every array above some megabytes goes back to the kernel, which clears its pages when the next step
+    requests them again. Activations come and go in every step, so on a processor this costs from a twentieth
+    (convolutions) to half (layers that only move data) of a training step. The process then holds the most memory that
+    it ever needed.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

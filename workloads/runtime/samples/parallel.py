@@ -1,4 +1,6 @@
-"""Work done by threads, in order and with bounded memory: for what lets go of the interpreter lock (files, arrays)."""
+"""Work in threads, in order and with bounded memory, for functions that release the interpreter lock (files,
+arrays).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_WORKERS = 8
-"""More threads than this only fill memory: disks and file systems are busy with fewer."""
+"""Most threads. More would only fill memory, since disks and file systems are busy with fewer."""
 
 
-def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """``function`` of each item, in the items' order; only a few more than there are workers are ever at hand.
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield ``function`` of each item, in the items' order. At most one item more than there are workers is in
+    progress.
 
-    The first exception is raised here, and what was not begun by then is not begun.
+    The first exception is raised here; items not begun by then are not begun.
     """
     workers = max(1, min(workers, MOST_WORKERS))
     pending: deque[Future[Result]] = deque()
@@ -34,11 +37,11 @@ def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: i
                 future.cancel()
 
 
-def interleaved(items: Sequence[Item], ways: int) -> list[Item]:
-    """The first of each of ``ways`` equal stretches of the items, then the second of each, and so on.
+def interleave_items(items: Sequence[Item], ways: int) -> list[Item]:
+    """Return the first item of each of ``ways`` equal stretches of the items, then the second of each, and so on.
 
-    For pieces that are written to so many files one behind the other: a file system lets one writer at a time into a
-    file, so threads that take neighbouring pieces must not meet in one.
+    It is for pieces that are written to ``ways`` files in turn: a file system lets one writer at a time into a file, so
+    threads that take neighbouring pieces should write to different files.
     """
     length = -(-len(items) // ways)
     return [items[place] for number in range(length) for place in range(number, len(items), length)]

@@ -1,4 +1,4 @@
-"""Worker processes for making data sets: fresh, one thread each, and gone when their parent is."""
+"""Worker processes for making data sets: new processes of one thread each, which end with their parent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh processes with one thread each (forking is unsafe beside MPI and thread pools)."""
+    """Yield a pool of new processes with one thread each (forking is unsafe beside MPI and thread pools)."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     context = multiprocessing.get_context("spawn")
@@ -29,7 +29,7 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _live_and_die_with_parent() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool in order; end at once when the parent is no more."""
+    """Ignore Ctrl-C, since the parent ends the pool in order, and end at once when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_after_parent, daemon=True).start()
 

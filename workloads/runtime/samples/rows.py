@@ -1,4 +1,4 @@
-"""Rows of HDF5 datasets, read at the speed of the file system where the file allows it."""
+"""Rows of HDF5 datasets, read at the file system's speed where the file allows it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from workloads.runtime.samples.memory import page_aligned
 class Rows:
     """The rows of one dataset, read from any thread.
 
-    A dataset that lies in one piece in its file, in the byte order of this machine, is read straight from there with
-    the interpreter lock released; a chunked, compressed or unwritten one through h5py, more slowly.
+    A dataset that is contiguous in its file and in this machine's byte order is read directly, with the interpreter
+    lock released. A chunked, compressed or unwritten one is read through h5py, more slowly.
     """
 
     def __init__(self, path: Path, dataset: h5py.Dataset, descriptor: int) -> None:
@@ -32,7 +32,7 @@ class Rows:
         return int(self._dataset.shape[0])
 
     def read(self, first: int, out: NDArray[Any]) -> None:
-        """Fill ``out`` (n, *shape) with the rows from ``first`` on. Raises DatasetError if the file ends sooner."""
+        """Fill ``out`` (n, *shape) with the rows from ``first`` on. Raises DatasetError if the file ends too soon."""
         if self._offset is None or not out.flags.c_contiguous or out.dtype != self.dtype:
             out[...] = self._dataset[first : first + len(out)]
             return
@@ -45,7 +45,7 @@ class Rows:
             view, position = view[got:], position + got
 
     def slab(self, first: int, last: int) -> NDArray[Any]:
-        """The rows [first, last), (last - first, *shape), in memory of their own. Raises DatasetError."""
+        """Return the rows [first, last), (last - first, *shape), in memory of their own. Raises DatasetError."""
         out = page_aligned((last - first, *self.shape), self.dtype)
         try:
             self.read(first, out)

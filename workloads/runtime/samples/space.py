@@ -1,4 +1,4 @@
-"""Is there room? Asked before anything large is written."""
+"""Free space, checked before anything large is written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from workloads.runtime.errors import DatasetError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a file system, or somebody's share of it, is full."""
+"""Errors of a full file system, or of a user's exhausted quota."""
 
 
 def gigabytes(count: float) -> str:
-    """Bytes as people read them: "5.24 GB", "812.0 MB", "17 bytes"."""
+    """Return bytes for people: "5.24 GB", "812.0 MB", "17 bytes"."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.2f} {unit}" if count < 10 * size else f"{count / size:.1f} {unit}"
@@ -21,14 +21,14 @@ def gigabytes(count: float) -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes free to this user in the file system that ``folder`` is, or will be, in."""
+    """Return the bytes free to this user in the file system of ``folder``, which may not exist yet."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
-    """Raise DatasetError unless ``needed`` bytes are free where ``folder`` is."""
+    """Raise DatasetError unless ``needed`` bytes are free at ``folder``."""
     free = free_bytes(folder)
     if needed > free:
         raise DatasetError(

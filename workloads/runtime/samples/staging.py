@@ -1,8 +1,8 @@
-"""A copy of a data set on a node's own disk, made by whichever process of the node comes first and kept for later runs.
+"""A copy of a data set on a node's own disk, made by one process of the node and kept for later runs.
 
-All who want it ask at once and take turns at a lock: the first one copies, the others wait and find it done. So it
-needs no word between ranks, works for several runs on one node, and a process that is killed while it copies leaves the
-lock to the next. A copy that an earlier run left is taken if its BLAKE3 still are those of the data set.
+All processes of a node ask at the same time and take turns at a lock. The first one copies; the others find the copy.
+No message between ranks is needed, several runs on one node may share the copy, and a process killed while copying
+leaves the lock to the next. A copy of an earlier run is used if its BLAKE3 are still those of the data set.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from typing import Any
 from blake3 import blake3
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.building import building
+from workloads.runtime.samples.building import build_folder
 from workloads.runtime.samples.consolidated import DESCRIPTION, check_contents, read_description, record_contents
-from workloads.runtime.samples.parallel import mapped
+from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.space import FULL, gigabytes, require_space
 
 BLOCK_BYTES = 1 << 22
 LOOK_SECONDS = 0.1
-"""How often one who waits looks whether it is his turn."""
+"""How often a waiting process tries the lock."""
 TOUCH_SECONDS = 1.0
-"""How often the one who copies shows that he is alive."""
+"""How often the copying process shows that it is alive."""
 
 Progress = Callable[[int, int], None]
 
 
 def scratch_folder(setting: str) -> Path:
-    """The folder that ``cluster.paths.scratch`` means on this node. Raises DatasetError."""
+    """Return the folder that ``cluster.paths.scratch`` means on this node. Raises DatasetError."""
     path = os.path.expandvars(setting)
     if unset := re.search(r"\$\{?(\w+)", path):
         raise DatasetError(f"cluster.paths.scratch={setting}: {unset[1]} is not set on this node")
@@ -50,14 +50,14 @@ def scratch_folder(setting: str) -> Path:
     return Path(path)
 
 
-def stage(
+def stage_dataset(
     source: Path, scratch: Path, name: str, progress: Progress, use: str = "", workers: int | None = None
 ) -> dict[str, Any]:
-    """The data set ``source`` is at ``scratch``/``name``, whole; copied there by this process or another one.
+    """Make sure that ``scratch``/``name`` holds a complete copy of the data set ``source``.
 
-    ``progress`` is told bytes, also while another process copies. Within one ``use`` (a run's attempt) the checksums of
-    a copy are compared once. Returns its folder, copied_bytes and checked_bytes (by this process) and seconds. Raises
-    DatasetError.
+    ``progress`` receives bytes, also while another process copies. Within one ``use`` (a run's attempt) the checksums
+    of a copy are compared once. Returns its folder, copied_bytes and checked_bytes (by this process) and seconds.
+    Raises DatasetError.
     """
     begun = time.monotonic()
     target = scratch / name
@@ -66,12 +66,12 @@ def stage(
     size = sum(file["bytes"] for file in read_description(source)["files"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with turn(target.with_name(f".{target.name}.lock"), lambda: progress(0, size)) as lock:
-            report = touching(lock, progress)
+        with hold_lock(target.with_name(f".{target.name}.lock"), lambda: progress(0, size)) as lock:
+            report = touch_while_reporting(lock, progress)
             same_use = bool(use) and lock.read_text(encoding="utf-8") == use
-            checked = _check(source, target, same_use, threads, report)
+            checked = _check_copy(source, target, same_use, threads, report)
             if checked < 0:
-                copied, checked = _copy(source, target, threads, report), 0
+                copied, checked = _copy_dataset(source, target, threads, report), 0
             lock.write_text(use, encoding="utf-8")
     except OSError as error:
         if error.errno in FULL:
@@ -85,8 +85,10 @@ def stage(
 
 
 @contextmanager
-def turn(path: Path, waiting: Callable[[], None]) -> Iterator[Path]:
-    """One's turn at a lock file. ``waiting`` is called while another one has it and shows that it is at work."""
+def hold_lock(path: Path, waiting: Callable[[], None]) -> Iterator[Path]:
+    """Hold a lock file within the context. ``waiting`` is called while another process holds it and shows that it
+    works.
+    """
     with path.open("a", encoding="utf-8") as file:
         seen = 0
         while True:
@@ -103,8 +105,8 @@ def turn(path: Path, waiting: Callable[[], None]) -> Iterator[Path]:
         yield path
 
 
-def touching(lock: Path, progress: Progress) -> Progress:
-    """Progress that also shows those who wait at the lock that work goes on."""
+def touch_while_reporting(lock: Path, progress: Progress) -> Progress:
+    """Return a progress function that also touches the lock file, to show waiting processes that work continues."""
     touched = 0.0
 
     def report(done: int, total: int) -> None:
@@ -117,8 +119,8 @@ def touching(lock: Path, progress: Progress) -> Progress:
     return report
 
 
-def _check(source: Path, target: Path, same_use: bool, workers: int, progress: Progress) -> int:
-    """How many bytes of the copy were read to find it right; -1 if there is none that is."""
+def _check_copy(source: Path, target: Path, same_use: bool, workers: int, progress: Progress) -> int:
+    """Return how many bytes of the copy were read to find it correct; -1 if there is no correct copy."""
     if not (target / DESCRIPTION).is_file():
         return -1
     try:
@@ -129,8 +131,8 @@ def _check(source: Path, target: Path, same_use: bool, workers: int, progress: P
         return -1
 
 
-def _copy(source: Path, target: Path, workers: int, progress: Progress) -> int:
-    """Copy, comparing checksums on the way; returns bytes."""
+def _copy_dataset(source: Path, target: Path, workers: int, progress: Progress) -> int:
+    """Copy the data set and compare checksums on the way; return the bytes."""
     files = read_description(source)["files"]
     total = sum(int(file["bytes"]) for file in files)
     done, lock = 0, threading.Lock()
@@ -143,8 +145,10 @@ def _copy(source: Path, target: Path, workers: int, progress: Progress) -> int:
             done += count
             progress(done, total)
 
-    with building(target) as partial:
-        digests = mapped(lambda file: copied(source / file["name"], partial / file["name"], arrived), files, workers)
+    with build_folder(target) as partial:
+        digests = map_in_threads(
+            lambda file: copy_file(source / file["name"], partial / file["name"], arrived), files, workers
+        )
         for file, digest in zip(files, digests, strict=True):
             if digest != file["blake3"]:
                 raise DatasetError(
@@ -156,8 +160,8 @@ def _copy(source: Path, target: Path, workers: int, progress: Progress) -> int:
     return total
 
 
-def copied(source: Path, target: Path, arrived: Callable[[int], None]) -> str:
-    """Copy a file; the BLAKE3 of what was copied."""
+def copy_file(source: Path, target: Path, arrived: Callable[[int], None]) -> str:
+    """Copy a file; return the BLAKE3 of the copied bytes."""
     digest, buffer = blake3(), memoryview(bytearray(BLOCK_BYTES))
     with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
         while count := reading.readinto(buffer):

@@ -1,7 +1,7 @@
-"""Writes consolidated data sets (see consolidated.py), from as many threads as there are.
+"""Writes consolidated data sets (see consolidated.py) from any number of threads.
 
-The files are laid out by the HDF5 library and then filled at the places it gave each field, past the library and its
-lock: that is what conversion at the speed of a copy needs.
+The HDF5 library lays out the files. They are then filled at the offsets of their fields, without the library and its
+lock, so that a conversion is as fast as a copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.building import building
+from workloads.runtime.samples.building import build_folder
 from workloads.runtime.samples.consolidated import (
     DESCRIPTION,
     FORMAT,
@@ -33,7 +33,7 @@ from workloads.runtime.samples.consolidated import (
     record_contents,
 )
 from workloads.runtime.samples.memory import PAGE
-from workloads.runtime.samples.parallel import mapped
+from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.space import FULL, require_space
 
 if TYPE_CHECKING:
@@ -41,20 +41,20 @@ if TYPE_CHECKING:
 
 
 SHARDS = 2
-"""Files a part, unless told."""
+"""Default number of files of a part."""
 
 
 def shard_sizes(samples: int, shards: int) -> list[int]:
-    """Samples in each shard: as even as can be, larger ones first."""
+    """Return the samples of each shard, as even as possible, larger ones first."""
     return [samples // shards + (number < samples % shards) for number in range(shards)]
 
 
 def _silent(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 class Shard:
-    """One file of a part: which samples of the part it holds, and where each field lies in it."""
+    """One file of a part: the samples that it holds, and the offset of each field."""
 
     def __init__(
         self, path: Path, first: int, samples: int, fields: Mapping[str, Field], provenance: Provenance
@@ -78,7 +78,7 @@ class Shard:
         self.descriptor = os.open(path, os.O_WRONLY)
 
     def write(self, key: str, first: int, array: NDArray[Any]) -> None:
-        """Put (k, *shape) at the sample ``first`` of this file."""
+        """Write (k, *shape) from the sample ``first`` of this file on."""
         little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
         view = little.reshape(-1).view(np.uint8).data
         position = self.places[key] + first * (little.nbytes // len(little))
@@ -87,17 +87,18 @@ class Shard:
             view, position = view[written:], position + written
 
     def close(self) -> None:
-        """No more is written."""
+        """Close the file."""
         os.close(self.descriptor)
 
 
 class Writer:
-    """Writes a data set into a hidden folder beside `folder`, which takes its name at a clean exit and is removed after
-    an exception. If another process finished the same folder meanwhile, that one stays and this one is dropped.
+    """Writes a data set into a hidden folder beside ``folder``, which is renamed to it at a clean exit and removed
+    after an exception.
 
-    `counts` says how many samples each part will have, `settings` what identifies the data; both go into
-    `dataset.json`, and so does what is put into `extra` before the exit. `progress` is called with samples written, of
-    how many. At the exit `workers` threads compute checksums.
+    If another process finished the same folder meanwhile, that one stays and this one is dropped. ``counts`` states how
+    many samples each part will have, ``settings`` identifies the data; both go into ``dataset.json``, and so does the
+    content of ``extra`` at the exit. ``progress`` receives the samples written and their total. At the exit ``workers``
+    threads compute checksums.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Writer:
     def __enter__(self) -> Self:
         require_space(self.folder.parent, self.bytes, f"{self.folder}")
         with ExitStack() as stack:
-            self._partial = stack.enter_context(building(self.folder))
+            self._partial = stack.enter_context(build_folder(self.folder))
             for part in PARTS:
                 first = 0
                 for number, size in enumerate(self._sizes[part]):
@@ -146,12 +147,13 @@ class Writer:
         return self
 
     def append(self, part: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add samples to a part, behind those that are there."""
+        """Add samples at the end of a part."""
         self.write(part, self._written[part], arrays)
 
     def write(self, part: str, first: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Put samples in a part's places from ``first`` on: (k, *shape) of each field, k >= 1. From any thread, each
-        place once. Raises DatasetError for anything that does not fit.
+        """Write samples from the place ``first`` of a part on: (k, *shape) of each field, k >= 1.
+
+        It may be called from any thread, once for each place. Raises DatasetError if the arrays do not fit.
         """
         count = self._check(part, first, arrays)
         try:
@@ -201,7 +203,7 @@ class Writer:
 
     def _describe(self) -> None:
         shards = [shard for part in PARTS for shard in self._shards[part]]
-        digests = mapped(file_digest, [shard.path for shard in shards], self.workers)
+        digests = map_in_threads(file_digest, [shard.path for shard in shards], self.workers)
         files = [
             {"name": shard.path.name, "samples": shard.samples, "bytes": shard.path.stat().st_size, "blake3": digest}
             for shard, digest in zip(shards, digests, strict=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.runtime.kernels import BatchNorm, Convolution, KernelsUnavailableError, load_kernels, use_kernels
-from workloads.runtime.kernels.convolution import by_pixels, by_tiles, minimal_filter
+from workloads.runtime.kernels.convolution import gradient_by_pixels, gradient_by_tiles, minimal_filter
 from workloads.runtime.kernels.library import FLAGS
 from workloads.stemdl.model import ResNet
 
@@ -154,19 +154,19 @@ def weight_gradient(x: Tensor, upstream: Tensor, kernel: int) -> Tensor:
 def test_a_weight_gradient_by_tiles_is_the_convolutions(tile: int, shape: tuple[int, int, int]) -> None:
     n, height, width = shape
     x, upstream = images(n, 5, height, width), images(n, 7, height, width)
-    assert_close([by_tiles(x, upstream, tile)], [weight_gradient(x, upstream, 3)], 2e-5)
+    assert_close([gradient_by_tiles(x, upstream, tile)], [weight_gradient(x, upstream, 3)], 2e-5)
 
 
 def test_it_is_as_exact_as_torchs_own_where_it_takes_its_place() -> None:
     x, upstream = images(32, 128, 8, 8), images(32, 128, 8, 8)
     truth = weight_gradient(x, upstream, 3)
-    assert_close([by_tiles(x, upstream, 2)], [truth], 2e-6)
-    assert_close([by_tiles(x, upstream, 4)], [truth], 2e-5)
+    assert_close([gradient_by_tiles(x, upstream, 2)], [truth], 2e-6)
+    assert_close([gradient_by_tiles(x, upstream, 4)], [truth], 2e-5)
 
 
 def test_a_weight_gradient_by_pixels_is_the_convolutions() -> None:
     x, upstream = images(3, 5, 4, 6), images(3, 7, 4, 6)
-    assert_close([by_pixels(x, upstream)], [weight_gradient(x, upstream, 1)], 1e-6)
+    assert_close([gradient_by_pixels(x, upstream)], [weight_gradient(x, upstream, 1)], 1e-6)
 
 
 def is_own(layer: Convolution, x: Tensor) -> bool:

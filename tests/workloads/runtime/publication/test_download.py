@@ -310,7 +310,7 @@ def test_large_objects_come_in_ranges_side_by_side_and_resume_within_each(
     wanted = Published(PREFIX, None, "")
 
     def fetch() -> dict[str, Any]:
-        return engine.download(wanted, tmp_path, [gate.address], 4, lambda done, total: None, lambda text: None)
+        return engine.download_objects(wanted, tmp_path, [gate.address], 4, lambda done, total: None, lambda text: None)
 
     gate.breaks_after = 10_000_000
     with pytest.raises(DatasetError, match="What has arrived is kept"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.consolidated import ConsolidatedSet, Field, Provenance, read_description, verify
+from workloads.runtime.samples.consolidated import ConsolidatedSet, Field, Provenance, read_description, verify_dataset
 from workloads.runtime.samples.writer import Writer
 
 FIELDS = {"image": Field((2, 33), "float32"), "mask": Field((7,), "uint8"), "label": Field((), "int64")}
@@ -48,7 +48,7 @@ def test_only_the_fields_asked_for_are_read_into_given_memory(folder: Path) -> N
 
 
 def test_a_set_is_verified_and_says_what_was_added_to_it(folder: Path) -> None:
-    told = verify(folder, SETTINGS, FIELDS, thorough=True)
+    told = verify_dataset(folder, SETTINGS, FIELDS, thorough=True)
     assert (told["training_samples"], told["evaluation_samples"], told["range"]) == (11, 3, 2.5)
     assert read_description(folder)["settings"] == SETTINGS
 
@@ -58,14 +58,14 @@ def test_a_changed_byte_is_found_by_the_thorough_check(folder: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    verify(folder, SETTINGS, FIELDS, thorough=False)
+    verify_dataset(folder, SETTINGS, FIELDS, thorough=False)
     with pytest.raises(DatasetError, match=r"training-00001-of-00002\.h5 has another BLAKE3"):
-        verify(folder, SETTINGS, FIELDS, thorough=True)
+        verify_dataset(folder, SETTINGS, FIELDS, thorough=True)
 
 
 def test_a_field_of_another_shape_is_named(folder: Path) -> None:
     with pytest.raises(DatasetError, match=r"'mask' has shape \(6, 7\); expected \(6, 8\)"):
-        verify(folder, SETTINGS, {**FIELDS, "mask": Field((8,), "uint8")}, thorough=False)
+        verify_dataset(folder, SETTINGS, {**FIELDS, "mask": Field((8,), "uint8")}, thorough=False)
 
 
 @pytest.mark.parametrize("given", [2, 4])
