@@ -6,7 +6,9 @@
     workloads/BENCHMARK/config.py                 dataclasses Model and DatasetOptions: their options
     cluster_profiles/CLUSTER.yaml
 
-A benchmark without datasets/ has one data set, of its own name; one without methods/ has one method, "reference".
+What benchmark.yaml itself describes is the data set of the benchmark's own name and the method "reference". A family
+that has no such thing names one of its files instead, as ``dataset_name:`` and ``method:``, or "???" where one must be
+chosen.
 """
 
 from __future__ import annotations
@@ -39,10 +41,19 @@ class Axis:
     key: str
     words: str
 
+    def usual(self, benchmark: str) -> str:
+        """The name of what benchmark.yaml itself describes."""
+        return benchmark if self.group == "dataset" else ONLY_METHOD
+
+    def named(self, benchmark: str) -> str | None:
+        """The choice that benchmark.yaml names for where none is given; "???" where one must be."""
+        named = read_benchmark(benchmark).get(self.key)
+        return None if named is None else str(named)
+
     def options(self, benchmark: str) -> list[str]:
-        """Names of the choices shipped."""
-        found = sorted(path.stem for path in (ROOT / "workloads" / benchmark / self.folder).glob("*.yaml"))
-        return found or [benchmark if self.group == "dataset" else ONLY_METHOD]
+        """Names of the choices shipped: a file each, and benchmark.yaml itself unless it names one of them."""
+        found = {path.stem for path in (ROOT / "workloads" / benchmark / self.folder).glob("*.yaml")}
+        return sorted(found if found and self.named(benchmark) is not None else {*found, self.usual(benchmark)})
 
     def content(self, benchmark: str, option: str) -> dict[str, Any]:
         """What the choice's file says; nothing of one that has no file."""
@@ -50,14 +61,15 @@ class Axis:
         return read_yaml(path) if path.exists() else {}
 
     def default(self, benchmark: str, options: list[str]) -> str:
-        """The choice where none is given: what benchmark.yaml names, else the only one. Raises ConfigLoadError."""
-        named = read_benchmark(benchmark).get(self.key) if benchmark in benchmarks() else None
-        if named is None and len(options) > 1:
+        """The choice among the options where none is given. Raises ConfigLoadError where one must be."""
+        shipped = benchmark in benchmarks()
+        chosen = (self.named(benchmark) or self.usual(benchmark)) if shipped else options[0]
+        if chosen == "???" or (not shipped and len(options) > 1):
             raise ConfigLoadError(
                 f"benchmark {benchmark} has several {self.words}s: say which, {self.group}=NAME. "
                 f"There are: {', '.join(options)}."
             )
-        return str(named or options[0])
+        return chosen
 
 
 DATASETS = Axis("dataset", "datasets", "dataset_name", "data set")
