@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from orchestrator.analysis.throughput import throughput_of
-from orchestrator.campaign.telemetry_file import DAMAGE, read
 from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, RunDirectory, read_record_if_whole
+from orchestrator.telemetry.file import DAMAGE, read
+from orchestrator.telemetry.throughput import throughput_of
 
 
 class Steps(TypedDict):

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.analysis.throughput import throughput_of
 from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
-from orchestrator.campaign.telemetry_file import DAMAGE, read
 from orchestrator.errors import OrchestratorError
 from orchestrator.records import (
     STEP_TIMES,
@@ -26,6 +24,8 @@ from orchestrator.records import (
 )
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
+from orchestrator.telemetry.file import DAMAGE, read
+from orchestrator.telemetry.throughput import throughput_of
 
 
 class CollectError(OrchestratorError):

@@ -12,7 +12,7 @@
 
 ``dataset_name`` is the data set chosen of the benchmark and ``method`` the method, those without a choice included.
 ``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
-differ (analysis/steps.py). Energies are joules, NULL where the machine does not report power.
+differ (telemetry/steps.py). Energies are joules, NULL where the machine does not report power.
 
 Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are samples/s. Long texts are a run's
 last columns: SQLite need not read them to reach the others. ``schema_version`` has one row, the version of all this.

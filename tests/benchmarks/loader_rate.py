@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.consolidated import ConsolidatedSet, Provenance
 from workloads.runtime.samples.loader import Loader, readers_for
-from workloads.runtime.samples.memory import page_aligned
 from workloads.runtime.samples.writer import Writer
 from workloads.stemdl.dataset import FIELDS
 from workloads.stemdl.formats import PROCESSED_SHAPE, SAMPLE_BYTES, Sample

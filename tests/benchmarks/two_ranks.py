@@ -73,7 +73,7 @@ def measure(side: str, folder: Path, bucket_bytes: int) -> None:
     """One of the two processes of a side: a model, and steps of training it in turns."""
     import torch
 
-    from workloads.runtime.samples.memory import keep_freed_memory
+    from workloads.runtime.memory import keep_freed_memory
 
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -47,7 +47,7 @@ def test_telemetry_is_read_without_locks(plain: dict[str, str], tmp_path: Path) 
         archive.extractall(tmp_path, filter="data")
     program = """
 from pathlib import Path
-from orchestrator.campaign.telemetry_file import read
+from orchestrator.telemetry.file import read
 print(len(read(next(Path("results").rglob("telemetry.h5"))).small["rank/host"]))
 """
     ended = run(plain, tmp_path, "-c", program)

@@ -12,7 +12,6 @@ from orchestrator.records import Processors
 from orchestrator.report import matrix
 from orchestrator.report.entries import DatasetEntry, ReportDocument, RunEntry, SlowHostEntry, values_of
 from orchestrator.report.html.folder import Folder, Table, page_name, time_text
-from orchestrator.report.html.heat import throughput_map
 from orchestrator.report.html.plots import accuracy, times
 from orchestrator.report.html.plots.figure import Plot, count_text, distinguishing_keys
 from orchestrator.report.html.plots.heat import plot_heat_map
@@ -26,6 +25,7 @@ from orchestrator.report.html.plots.scaling import (
 )
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
+from orchestrator.telemetry.heat import throughput_map
 
 if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord

@@ -106,9 +106,9 @@ def train(options: argparse.Namespace) -> None:
     from workloads.runtime.dataset import load_dataset
     from workloads.runtime.measurement.mllog import MlperfLog
     from workloads.runtime.measurement.progress import Progress
+    from workloads.runtime.memory import keep_freed_memory
     from workloads.runtime.procedures.suited import settle
     from workloads.runtime.procedures.training import Trainer
-    from workloads.runtime.samples.memory import keep_freed_memory
 
     torch.set_num_threads(options.threads)
     keep_freed_memory()

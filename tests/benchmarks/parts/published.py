@@ -330,7 +330,7 @@ def main() -> None:
 
         torch.set_num_threads(options.threads)
     if options.keep_memory:
-        from workloads.runtime.samples.memory import keep_freed_memory
+        from workloads.runtime.memory import keep_freed_memory
 
         keep_freed_memory()
     turns = Turns(options.side, options.folder, 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.scaling import efficiencies
-from orchestrator.analysis.steps import BlockSums, add_up_blocks
-from orchestrator.analysis.throughput import Throughput, throughput_of
+from orchestrator.telemetry.steps import BlockSums, add_up_blocks
+from orchestrator.telemetry.throughput import Throughput, throughput_of
 
 
 def throughput(total: np.ndarray, samples: np.ndarray, epoch: np.ndarray) -> Throughput:

@@ -12,8 +12,8 @@ import torch
 
 from orchestrator.records import Processors, RunSpec, World, host_name
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.memory import keep_freed_memory
 from workloads.runtime.processors import describe_processors
-from workloads.runtime.samples.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.memory import page_aligned
+from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.rows import Rows
 from workloads.runtime.samples.sampleset import Arrays, SampleSet

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from workloads.runtime.measurement.telemetry import clock
-from workloads.runtime.samples.memory import page_aligned
+from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.sampler import Indices
 from workloads.runtime.task import Arrays, Batch, SampleSet, to_device
 

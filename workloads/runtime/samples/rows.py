@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.memory import page_aligned
+from workloads.runtime.memory import page_aligned
 
 
 class Rows:

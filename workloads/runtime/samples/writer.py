@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.memory import PAGE
 from workloads.runtime.samples.building import build_folder
 from workloads.runtime.samples.consolidated import (
     DESCRIPTION,
@@ -32,7 +33,6 @@ from workloads.runtime.samples.consolidated import (
     overall_checksum,
     record_contents,
 )
-from workloads.runtime.samples.memory import PAGE
 from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.space import FULL, require_space
 

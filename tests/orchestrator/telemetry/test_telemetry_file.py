@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from orchestrator.campaign.telemetry_file import read
 from orchestrator.records import DATASETS, STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
+from orchestrator.telemetry.file import read
 
 LENGTHS = {"ranks": 2, "steps": 5, "evaluations": 1, "phases": 2}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.steps import StepSums
+from orchestrator.telemetry.steps import StepSums
 
 Integers = npt.NDArray[np.integer]
 

@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.steps import BlockSums, StepSums, add_up_blocks, step_distribution
 from orchestrator.records import DATASETS, STEP_TIMES, step_dataset, telemetry_trouble
+from orchestrator.telemetry.steps import BlockSums, StepSums, add_up_blocks, step_distribution
 
 BLOCK_BYTES = 4 * 2**20
 """Size of one array of a block: some of them fit a processor's cache, none is small enough for calls to matter."""

@@ -1,0 +1,1 @@
+"""What the ranks measured, read from their telemetry file and summed: where collecting and reporting start from."""
