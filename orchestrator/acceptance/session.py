@@ -106,6 +106,7 @@ class Acceptance:
     def run_campaign(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
         """Run configurations, keyed by workload, as one campaign, and copy its runs into the record."""
         from orchestrator.campaign.conduct import conduct
+        from orchestrator.report.tables.live import LiveView
 
         chosen = {name: config for name, config in configs.items() if config["nodes"]}
         if not chosen:
@@ -116,7 +117,9 @@ class Acceptance:
         planned = [{**config, "seed": config["seed"] + done} for config in chosen.values()]
         hashes = (document_hash(science_of(with_weights(one, Path.cwd()))) for one in planned)
         names = dict(zip(hashes, chosen, strict=True))
-        outcome = conduct(planned, self.console, name=f"{self.record.path.name}-{self.number:02d}-{phase}"[:100])
+        outcome = conduct(
+            planned, LiveView(self.console), name=f"{self.record.path.name}-{self.number:02d}-{phase}"[:100]
+        )
         for stored in outcome.records:
             run = stored.run
             entry = Entry(names[run["config_hash"]], phase, run["campaign"], run["run"], run["state"], run["cause"])

@@ -1,8 +1,9 @@
 """One campaign from resolved configurations to records in the store: what the run verb does, for whoever needs it.
 
-    outcome = conduct(configs, console, name="acceptance-1")
+    outcome = conduct(configs, LiveView(console), name="acceptance-1")
 
-plans, looks for what would make a run fail, writes the campaign down, submits, follows with a live view and collects.
+plans, looks for what would make a run fail, writes the campaign down, submits, follows and collects. Whoever calls it
+brings the view that shows the runs meanwhile.
 Configurations come from ``compose_all`` and have passed ``validate``.
 """
 
@@ -13,7 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.campaign.trained import with_weights
 from orchestrator.launch.job import usable_cores
@@ -29,6 +31,21 @@ if TYPE_CHECKING:
     from orchestrator.store.store import RunRecord, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+class View(Protocol):
+    """Shows how the runs are, from when it is entered until it is left; messages go to its console."""
+
+    console: Console
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, statuses: Sequence[RunStatus]) -> None:
+        """Show the statuses."""
 
 
 @dataclass
@@ -53,10 +70,8 @@ def prepare(configs: Sequence[Mapping[str, Any]], name: str | None = None) -> tu
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(usable_cores(), Path.cwd()))
 
 
-def conduct(
-    configs: Sequence[Mapping[str, Any]], console: Console, name: str | None = None, detach: bool = False
-) -> Outcome:
-    """Carry out the campaign that the configurations make, to its end. Progress goes to ``console``.
+def conduct(configs: Sequence[Mapping[str, Any]], view: View, name: str | None = None, detach: bool = False) -> Outcome:
+    """Carry out the campaign that the configurations make, to its end. Progress goes to ``view``.
 
     ``name`` overrides the campaign's; with ``detach`` it returns when it has submitted all that may be at once. Raises
     UsageError before anything is submitted, StoreError if there is no store.
@@ -71,17 +86,17 @@ def conduct(
     url = whole[0]["store"]["url"] or default_url(planned.results)
     # A store that does not open is known before anything is made, unless its folder is yet to be.
     store = Store(url) if planned.results.is_dir() or whole[0]["store"]["url"] else None
-    preflight(whole, planned, console)
+    preflight(whole, planned, view.console)
     runs = campaigns.create(planned, provenance(PROJECT))
     store = store or Store(url)
-    console.print(f"campaign {planned.name}: {len(runs)} run{'s' if len(runs) > 1 else ''}", highlight=False)
+    view.console.print(f"campaign {planned.name}: {len(runs)} run{'s' if len(runs) > 1 else ''}", highlight=False)
     chosen = scheduler(whole[0]["cluster"]["scheduler"])
     with campaigns.attended(planned.folder):
-        return attend(chosen, runs, whole[0], store, console, detach)
+        return attend(chosen, runs, whole[0], store, view, detach)
 
 
 def attend(
-    scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, console: Console, detach: bool = False
+    scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, view: View, detach: bool = False
 ) -> Outcome:
     """Submit what is still planned and follow all runs to their end, collecting each as it ends.
 
@@ -90,7 +105,6 @@ def attend(
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect_run
     from orchestrator.campaign.state import look
-    from orchestrator.report.tables.live import LiveView
     from orchestrator.store.store import StoreError
 
     collected: dict[str, RunRecord] = {}
@@ -103,10 +117,11 @@ def attend(
         except StoreError as error:
             troubles.append(str(error))
 
+    console = view.console
     limits = campaigns.Limits(config["cluster"]["limits"]["max_jobs"], config["watch"]["interval_s"])
     interrupted, detached = False, detach
     try:
-        with LiveView(console) as view:
+        with view:
             statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach)
     except KeyboardInterrupt:
         detached = wants_to_detach(console)

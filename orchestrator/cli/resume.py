@@ -16,6 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign.submission import submit_all
     from orchestrator.cli.run import report_outcome
     from orchestrator.launch.schedulers import scheduler
+    from orchestrator.report.tables.live import LiveView
 
     console = common.stderr_console()
     folder = common.campaign_folders(options.campaigns, options.results)[0]
@@ -30,4 +31,4 @@ def main(arguments: Sequence[str]) -> int:
             if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:
                 console.print(f"{manifest.spec.run}: {status.state}; attempt {manifest.attempts + 1}", highlight=False)
                 submit_all(chosen, [run])
-        return report_outcome(attend(chosen, runs, config, store, console), console, options.json)
+        return report_outcome(attend(chosen, runs, config, store, LiveView(console)), console, options.json)

@@ -30,9 +30,10 @@ def main(arguments: Sequence[str]) -> int:
     options = common.parse_options(arguments, "", detach=True)
     configs = compose_configurations(options)
     from orchestrator.campaign.conduct import conduct
+    from orchestrator.report.tables.live import LiveView
 
     console = common.stderr_console()
-    return report_outcome(conduct(configs, console, detach=options.detach), console, options.json)
+    return report_outcome(conduct(configs, LiveView(console), detach=options.detach), console, options.json)
 
 
 def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from workloads.runtime.measurement.meters import DEVICE, POWER_LIMIT, Accelerator
+from workloads.runtime.measurement.meters.base import DEVICE, POWER_LIMIT, Accelerator
 
 
 def load_amdsmi() -> Any:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workloads.runtime.measurement.meters import MEMORY, MODULES, NODE, PACKAGE, Meter
+from workloads.runtime.measurement.meters.base import MEMORY, MODULES, NODE, PACKAGE, Meter
 
 COUNTERS = Path("/sys/cray/pm_counters")
 KINDS = {

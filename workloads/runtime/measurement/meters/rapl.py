@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workloads.runtime.measurement.meters import MEMORY, PACKAGE, Meter
+from workloads.runtime.measurement.meters.base import MEMORY, PACKAGE, Meter
 
 POWERCAP = Path("/sys/class/powercap")
 ZONE = re.compile(r"intel-rapl:\d+(:\d+)?")
