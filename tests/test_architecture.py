@@ -42,6 +42,7 @@ WORKLOADS = (
     "workloads.runtime.errors",
     "workloads.runtime.processors",
     "workloads.runtime.memory",
+    "workloads.runtime.samples.sampleset",
     "workloads.runtime.task",
     "workloads.runtime.communicators",
     "workloads.runtime.kernels",
@@ -115,11 +116,11 @@ def is_within(module: str, room: str) -> bool:
 
 
 def place_of(module: str, table: tuple[str, ...]) -> int | None:
-    """The line of the table that a module is in, None where it is in none; a package's own file is in none either."""
-    found = [place for place, room in enumerate(table) if is_within(module, room)]
+    """The line of the table that a module is in, the one that says most of it; None where it is in none."""
+    found = sorted((len(room), place) for place, room in enumerate(table) if is_within(module, room))
     if not found and "workloads.*" in table and module.count("."):
         return table.index("workloads.*") if module.split(".")[1] != "runtime" else None
-    return found[-1] if found else None
+    return found[-1][1] if found else None
 
 
 def room_of(module: str, table: tuple[str, ...]) -> str:

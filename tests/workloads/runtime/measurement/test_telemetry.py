@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from orchestrator.campaign import telemetry_file
+from orchestrator.telemetry import file as telemetry_file
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.places import Place
 from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
