@@ -84,6 +84,7 @@ class Rank:
         from workloads.runtime.dataset import dataset_path, load_dataset
         from workloads.runtime.measurement import energy
         from workloads.runtime.measurement.places import describe_world, take_place
+        from workloads.runtime.measurement.promise import keep_promise
         from workloads.runtime.measurement.sharing import holds_whole_nodes
         from workloads.runtime.measurement.telemetry import TelemetryFile
         from workloads.runtime.procedures.procedure import RunContext, procedure_path
@@ -99,6 +100,8 @@ class Rank:
         communicator.check_world(spec.ranks)
         self.rank = communicator.rank
         device, place = take_place(spec, self.rank)
+        cluster = self.directory.read_manifest().config["cluster"]
+        self.warnings += keep_promise(cluster, spec.nodes, place, communicator)
 
         begun["staging"] = self.enter("staging")
         kept = Path(spec.data_folder) / dataset.folder_name
@@ -121,7 +124,7 @@ class Rank:
             (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
         ]
 
-        whole_nodes = holds_whole_nodes(self.directory.read_manifest().config["cluster"], os.environ)
+        whole_nodes = holds_whole_nodes(cluster, os.environ)
         metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_nodes)
         called = time.time()
         measured = procedure.run()

@@ -32,8 +32,11 @@ class Finding:
     remedy: str = ""
 
 
-def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Finding]:
-    """Findings from what the probe printed, there or on a node. A package that ``comm`` does without may be missing."""
+def packages_of(found: Mapping[str, Any], comm: str, where: str = "", promised: int = 0) -> list[Finding]:
+    """Findings from what the probe printed, there or on a node. A package that ``comm`` does without may be missing.
+
+    ``promised`` is how many accelerators the profile says that there are.
+    """
     findings = []
     for name in PACKAGES:
         value = str(found[name])
@@ -43,6 +46,10 @@ def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Fi
         else:
             findings.append(Finding(where + name, "ok", value))
     devices = found["accelerators"]
-    if isinstance(devices, list):
+    if isinstance(devices, list) and len(devices) < promised:
+        detail = f"the profile promises {promised}, torch sees {len(devices)}"
+        remedy = "take the profile of this machine; for processors alone set cluster.accelerators_per_node=0"
+        findings.append(Finding(f"{where}accelerators", "error", detail, remedy))
+    elif isinstance(devices, list):
         findings.append(Finding(f"{where}accelerators", "ok", ", ".join(devices) or "none; ranks compute on cores"))
     return findings

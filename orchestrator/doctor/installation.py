@@ -26,7 +26,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
         *examine_search_path(),
         examine_cores(config),
         examine_mpi(),
-        *examine_packages(config["comm"]),
+        *examine_packages(config["comm"], promised_here(config)),
         examine_folder("results folder", results),
         examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
         examine_store(store_url),
@@ -74,14 +74,20 @@ def examine_mpi() -> Finding:
     return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
 
 
-def examine_packages(comm: str) -> list[Finding]:
+def promised_here(config: Mapping[str, Any]) -> int:
+    """The accelerators that the profile promises this very machine: none where a scheduler gives other nodes."""
+    cluster = config["cluster"]
+    return int(cluster["accelerators_per_node"]) if cluster["scheduler"] == "local" else 0
+
+
+def examine_packages(comm: str, promised: int = 0) -> list[Finding]:
     """The packages of the communicators, imported for real; the accelerators that torch sees."""
     answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, encoding="utf-8", errors="replace")
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
-    return packages_of(found, comm)
+    return packages_of(found, comm, promised=promised)
 
 
 def examine_folder(subject: str, folder: Path) -> Finding:

@@ -110,8 +110,9 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
                 "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
             )
             return [Finding("job", "error", "; ".join(said), remedy)]
+    promised = int(cluster["accelerators_per_node"])
     detail = f"job {answer.out.split()[0]} ran and wrote into {existing}"
-    return [Finding("job", "ok", detail), *packages_of(found, comm, "on a node: ")]
+    return [Finding("job", "ok", detail), *packages_of(found, comm, "on a node: ", promised)]
 
 
 def submit(options: list[str]) -> Answer | None:
