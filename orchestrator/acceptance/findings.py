@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.acceptance.entries import CheckEntry
 from orchestrator.acceptance.measurements import LOST, Measurement
 from orchestrator.analysis.judgement import Judgement, Looks, Reference
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
@@ -117,13 +118,28 @@ class Finding:
         undecided = self.outcome == UNDECIDED or (self.outcome == UNMEASURABLE and self.required)
         return EXIT_REFERENCE_MISSED if undecided else EXIT_OK
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_entry(self) -> CheckEntry:
         """Return the finding as verdict.json holds it."""
-        values = asdict(self)
-        values.pop("needed")
-        for name in ("interval", "bounds"):
-            values[name] = None if values[name] is None else list(values[name])
-        return {"id": self.identity, **values}
+        return {
+            "id": self.identity,
+            "phase": self.phase,
+            "check": self.check,
+            "workload": self.workload,
+            "quantity": self.quantity,
+            "nodes": self.nodes,
+            "size": self.size,
+            "outcome": self.outcome,
+            "value": self.value,
+            "interval": None if self.interval is None else list(self.interval),
+            "bounds": None if self.bounds is None else list(self.bounds),
+            "unit": self.unit,
+            "n": self.n,
+            "basis": self.basis,
+            "why": self.why,
+            "named": [{"what": one.what, "name": one.name, "value": one.value} for one in self.named],
+            "concerns": self.concerns,
+            "required": self.required,
+        }
 
 
 def make_finding(check: Check, nodes: int | None, outcome: str, **more: Any) -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
 from orchestrator.acceptance.findings import UNMEASURABLE
 from orchestrator.acceptance.presentation import bounds_text, check_title, named_text, value_text
 
@@ -14,7 +14,7 @@ FORBIDDEN = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 """Control characters that XML 1.0 forbids."""
 
 
-def render_junit(document: Mapping[str, Any]) -> str:
+def render_junit(document: VerdictDocument) -> str:
     """Return the XML text. A failed check becomes a failure, an undecided one an error, and one that is not measurable
     is skipped.
     """
@@ -34,14 +34,14 @@ def render_junit(document: Mapping[str, Any]) -> str:
         )  # fmt: skip
         properties = add_element(group, "properties")
         for name in ("suite", "cluster", "name", "outcome"):
-            add_element(properties, "property", name=name, value=str(document[name]))
+            add_element(properties, "property", name=name, value=str(document.get(name)))
         for check in members:
             add_case(group, document, check)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def count_attributes(checks: Any) -> dict[str, str]:
+def count_attributes(checks: Sequence[CheckEntry]) -> dict[str, str]:
     """Return the attributes that count test cases, failures and errors."""
     return {
         "tests": str(len(checks)),
@@ -50,7 +50,7 @@ def count_attributes(checks: Any) -> dict[str, str]:
     }
 
 
-def add_case(group: ElementTree.Element, document: Mapping[str, Any], check: Mapping[str, Any]) -> None:
+def add_case(group: ElementTree.Element, document: VerdictDocument, check: CheckEntry) -> None:
     """Add one check to its phase as a test case."""
     place = f"{document['suite']}.{document['cluster']}.{check['phase']}"
     case = add_element(group, "testcase", name=check_title(check), classname=place, time="0")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.acceptance.entries import CheckEntry, PhaseEntry, VerdictDocument
 from orchestrator.acceptance.measurements import Measurement, read_measurements
 from orchestrator.acceptance.node_checks import add_by_host, pairs_of
 from orchestrator.acceptance.presentation import (
@@ -31,7 +32,7 @@ MOST_NODES = 64
 """Nodes in the plots of nodes and pairs. On larger machines the failed ones are shown, then the first of the others."""
 
 
-def write_page(record: Record, document: Mapping[str, Any]) -> Path:
+def write_page(record: Record, document: VerdictDocument) -> Path:
     """Write index.html and the data of its plots into the record; return its path. Raises UsageError."""
     runs = read_measurements(record.path, record.session().entries)
     probes = [run for run in runs if run.probe is not None]
@@ -54,7 +55,7 @@ def write_page(record: Record, document: Mapping[str, Any]) -> Path:
     )  # fmt: skip
 
 
-def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
+def tile_entries(document: VerdictDocument) -> list[dict[str, str]]:
     """Return the four figures at the top of the page."""
     faulty = [*document["faulty"]["nodes"], *document["faulty"]["links"]]
     counts = document["counts"]
@@ -71,7 +72,7 @@ def tile_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def reason_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
+def reason_entries(document: VerdictDocument) -> list[dict[str, str]]:
     """Return the checks that failed, then the undecided ones, with their values and names."""
     return [
         {
@@ -82,7 +83,7 @@ def reason_entries(document: Mapping[str, Any]) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def phase_entry(phase: PhaseEntry, checks: Sequence[CheckEntry]) -> dict[str, Any]:
     """Return a phase with its checks as texts."""
     shown = [
         {
@@ -96,7 +97,7 @@ def phase_entry(phase: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -
     return {**phase, "tone": CLASSES[phase["outcome"]], "checks": shown}
 
 
-def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> list[Plot | None]:
+def all_plots(document: VerdictDocument, probes: Sequence[Measurement]) -> list[Plot | None]:
     """Return the page's plots, None for one without data."""
     drawn = [plots.plot_margins(document["checks"], [check_title(check) for check in document["checks"]])]
     if not probes:
@@ -125,7 +126,7 @@ def all_plots(document: Mapping[str, Any], probes: Sequence[Measurement]) -> lis
     return drawn
 
 
-def shown_hosts(document: Mapping[str, Any]) -> list[str]:
+def shown_hosts(document: VerdictDocument) -> list[str]:
     """Return the hosts that the plots show, sorted: at most MOST_NODES, failed ones first."""
     named = [host for host in document["nodes"] if host in document["faulty"]["nodes"]]
     others = [host for host in document["nodes"] if host not in named]

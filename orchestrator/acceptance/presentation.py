@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
 from orchestrator.report.tables.text import short, with_interval
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "not measurable": "dim"}
 CLASSES = {"pass": "good", "fail": "bad", "undecided": "warn", "not measurable": ""}
 
 
-def bounds_text(check: Mapping[str, Any]) -> str:
+def bounds_text(check: CheckEntry) -> str:
     """ "≥ 0.9", "≤ 3" or "0.9 … 1.1"."""
     low, high = check["bounds"] or (None, None)
     if low is not None and high is not None:
@@ -23,13 +21,18 @@ def bounds_text(check: Mapping[str, Any]) -> str:
     return f"≥ {short(low)}" if low is not None else f"≤ {short(high)}" if high is not None else "–"
 
 
-def value_text(check: Mapping[str, Any]) -> str:
+def value_text(check: CheckEntry) -> str:
     """Return "VALUE [LOW, HIGH] UNIT"."""
-    text = with_interval(check["value"], check["interval"])
+    text = measured_text(check)
     return text if check["value"] is None else f"{text} {check['unit']}"
 
 
-def check_title(check: Mapping[str, Any]) -> str:
+def measured_text(check: CheckEntry) -> str:
+    """Return "VALUE [LOW, HIGH]", a dash for what was not measured."""
+    return with_interval(check["value"], check["interval"])
+
+
+def check_title(check: CheckEntry) -> str:
     """Return the check's kind, quantity, workload, size and node count, without its phase."""
     words = [check["check"].replace("_", " "), check["quantity"] or "", check["workload"] or ""]
     words += [f"{check['size']} B"] if check["size"] else []
@@ -37,7 +40,7 @@ def check_title(check: Mapping[str, Any]) -> str:
     return ", ".join(word for word in words if word)
 
 
-def named_text(check: Mapping[str, Any], most: int = 8) -> str:
+def named_text(check: CheckEntry, most: int = 8) -> str:
     """Return the subjects that a check names, with their values."""
     words = [
         f"{one['what']} {one['name']}" + ("" if one["value"] is None else f" ({short(one['value'])})")
@@ -46,7 +49,7 @@ def named_text(check: Mapping[str, Any], most: int = 8) -> str:
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-def check_line(check: Mapping[str, Any]) -> str:
+def check_line(check: CheckEntry) -> str:
     """Return the check in one line, with Rich's markup."""
     colour = COLOURS[check["outcome"]]
     text = f"  [{colour}]{check['outcome']:>14}[/{colour}]  {escape(check_title(check))}: "
@@ -56,16 +59,15 @@ def check_line(check: Mapping[str, Any]) -> str:
     return text + (f" ({escape(check['why'])})" if check["why"] else "")
 
 
-def verdict_headline(document: Mapping[str, Any]) -> str:
+def verdict_headline(document: VerdictDocument) -> str:
     """Return the verdict in one or two sentences."""
     counts = document["counts"]
     parts = [f"{counts[name]} {name}" for name in ("pass", "fail", "undecided", "not measurable") if counts[name]]
     text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
     seconds = document["ended"] - document["started"]
     text += f", {document['runs']} runs on {len(document['nodes'])} nodes in {seconds / 60:.1f} min."
-    for what in ("nodes", "links"):
-        if document["faulty"][what]:
-            text += f" Faulty {what}: {', '.join(document['faulty'][what])}."
+    for what, names in (("nodes", document["faulty"]["nodes"]), ("links", document["faulty"]["links"])):
+        text += f" Faulty {what}: {', '.join(names)}." if names else ""
     if document["left_out"]:
         text += (
             f" Left out: {', '.join(one['node'] + ' (after ' + one['after'] + ')' for one in document['left_out'])}."
@@ -73,7 +75,7 @@ def verdict_headline(document: Mapping[str, Any]) -> str:
     return text
 
 
-def print_verdict(document: Mapping[str, Any], console: Console) -> None:
+def print_verdict(document: VerdictDocument, console: Console) -> None:
     """Print the table of checks, the reasons, then the headline."""
     table = Table(title=f"Acceptance {escape(document['name'])}", title_justify="left")
     for heading in ("phase", "check", "verdict", "value [95 % interval]", "bound", "unit", "n", "named"):
@@ -82,7 +84,7 @@ def print_verdict(document: Mapping[str, Any], console: Console) -> None:
         colour = COLOURS[check["outcome"]]
         table.add_row(
             escape(check["phase"]), escape(check_title(check)), f"[{colour}]{check['outcome']}[/{colour}]",
-            escape(with_interval(check["value"], check["interval"])), bounds_text(check), escape(check["unit"]),
+            escape(measured_text(check)), bounds_text(check), escape(check["unit"]),
             str(check["n"]), escape(named_text(check)),
         )  # fmt: skip
     console.print(table)

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.acceptance.entries import LeftOut
 from orchestrator.acceptance.findings import Check
 from orchestrator.acceptance.measurements import Entry
 from orchestrator.acceptance.suite import Suite
@@ -43,7 +44,7 @@ class Session:
     ran: list[str] = field(default_factory=list)
     stopped_after: str | None = None
     interrupted: bool = False
-    left_out: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def campaigns(self) -> list[str]:

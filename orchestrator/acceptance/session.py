@@ -174,4 +174,4 @@ class Acceptance:
         from orchestrator.acceptance.presentation import check_line
 
         for finding in found:
-            self.console.print(check_line(finding.to_dict()), highlight=False, soft_wrap=True)
+            self.console.print(check_line(finding.to_entry()), highlight=False, soft_wrap=True)

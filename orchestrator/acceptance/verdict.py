@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from orchestrator.acceptance.entries import PhaseEntry, VerdictDocument
 from orchestrator.acceptance.findings import (
     FAIL,
     OUTCOMES,
@@ -23,7 +24,7 @@ from orchestrator.acceptance.measurements import Measurement, read_measurements
 from orchestrator.acceptance.record import Record, Session
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
 
-SCHEMA = "orchestrator.verdict/1"
+SCHEMA: Final = "orchestrator.verdict/1"
 SCHEMA_FILE = Path(__file__).with_name("verdict.schema.json")
 WORST_FIRST = (EXIT_INFRASTRUCTURE, EXIT_FAILED, EXIT_WRONG_ANSWER, EXIT_REFERENCE_MISSED)
 
@@ -78,13 +79,13 @@ def facts_of(suite: dict[str, Any]) -> dict[str, Any]:
     return {"nodes": suite["nodes"], "cluster": suite["cluster"]}
 
 
-def verdict_document(record: Record) -> dict[str, Any]:
+def verdict_document(record: Record) -> VerdictDocument:
     """Return the verdict of a record's folder as a document. Raises RecordError."""
     suite, session, checks = record.suite(), record.session(), record.checks()
     runs = read_measurements(record.path, session.entries)
     found = all_findings(checks, runs, facts_of(suite), session)
-    entries = [finding.to_dict() for finding in found]
-    phases = []
+    entries = [finding.to_entry() for finding in found]
+    phases: list[PhaseEntry] = []
     for phase in suite["phases"]:
         members = [finding for finding in found if finding.phase == phase["name"]]
         ran = phase["name"] in session.ran

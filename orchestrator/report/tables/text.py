@@ -25,7 +25,7 @@ def short(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def with_interval(value: float, interval: Sequence[float] | None) -> str:
+def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
     """ "0.93 [0.91, 0.94]", without brackets if there is no interval."""
     return f"{short(value)} [{short(interval[0])}, {short(interval[1])}]" if interval else short(value)
 

@@ -9,12 +9,15 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 import pytest
 
+from orchestrator.acceptance import verdict
+from orchestrator.acceptance.entries import VerdictDocument
 from orchestrator.report import comparisons, document
 from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
 from orchestrator.report.entries import ReportDocument
 
 JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 DOCUMENTS = [
+    (VerdictDocument, verdict.SCHEMA_FILE),
     (ReportDocument, document.SCHEMA_FILE),
     (ComparisonDocument, comparisons.SCHEMA_FILE),
     (HistoryDocument, comparisons.SCHEMA_FILE),
@@ -43,10 +46,10 @@ def kinds_of_schema(node: dict[str, Any]) -> set[str]:
     return {kind} if isinstance(kind, str) else set(kind)
 
 
-def of_values(node: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an object's values under any key."""
-    found = node.get("additionalProperties")
-    return found if isinstance(found, dict) else {}
+def of_values(node: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The schemas of an object's values: under each key that it names, and under any other."""
+    further = node.get("additionalProperties")
+    return node.get("properties", {}) | ({"*": further} if isinstance(further, dict) else {}) or {"*": {}}
 
 
 def differences(hint: Any, node: dict[str, Any], whole: dict[str, Any], key: str) -> list[str]:
@@ -62,7 +65,8 @@ def differences(hint: Any, node: dict[str, Any], whole: dict[str, Any], key: str
         elif get_origin(part) is list:
             found += differences(get_args(part)[0], node.get("items", {}), whole, f"{key}[]")
         elif get_origin(part) is dict and get_args(part)[1] is not Any:
-            found += differences(get_args(part)[1], of_values(node), whole, f"{key}.*")
+            for name, values in of_values(node).items():
+                found += differences(get_args(part)[1], values, whole, f"{key}.{name}")
     return found
 
 
