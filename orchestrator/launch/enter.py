@@ -23,9 +23,9 @@ from orchestrator.records import (
     Ended,
     RecordError,
     RunDirectory,
+    RunList,
     host_name,
     now,
-    read_json,
     read_record,
     write_json,
 )
@@ -101,7 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
     job = own.id
     if options.batch is not None:
         refuse_foreign(options.batch.parent)
-        path, number = read_json(options.batch)["runs"][own.place]
+        task = read_record(options.batch, RunList)["runs"][own.place]
+        path, number = str(task[0]), int(task[1])
     directory = RunDirectory(Path(path))
     refuse_foreign(directory.path)
     owner = claim(directory.attempt(number), job)

@@ -28,6 +28,7 @@ from orchestrator.records import (
     AttemptDirectory,
     EndState,
     Manifest,
+    RecordError,
     Requeuer,
     Result,
     RunDirectory,
@@ -35,6 +36,7 @@ from orchestrator.records import (
     StopRequest,
     alive_period,
     failure_record,
+    find_record,
     now,
     read_alive,
     read_record_if_whole,
@@ -156,8 +158,12 @@ class Supervisor:
                     if not self.told_to_end:
                         return ending
             time.sleep(POLL_SECONDS)
-        if self.process.returncode == 0 and read_record_if_whole(self.attempt.result, Result):
-            return None
+        if self.process.returncode == 0:
+            try:
+                if find_record(self.attempt.result, Result):
+                    return None
+            except RecordError as error:
+                return Ending("failed", str(error))
         # Whoever ends a job may end the ranks before us, and they take that as the request to stop.
         if self.must_end():
             return self.why_it_ends()

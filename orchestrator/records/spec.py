@@ -13,6 +13,12 @@ ONLY_METHOD = "reference"
 """The method of a benchmark that has no other."""
 
 
+class RunList(TypedDict):
+    """The runs that are the tasks of one job array, in their order: each one's folder and the number of its attempt."""
+
+    runs: list[list[str | int]]
+
+
 class GitState(TypedDict, total=False):
     """The checkout that the run was planned from; nulls outside of one."""
 

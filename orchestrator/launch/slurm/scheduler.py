@@ -28,7 +28,7 @@ from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_n
 from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
 from orchestrator.launch.slurm.parameters import Batch, requeues, shape
 from orchestrator.plan import PlannedRun
-from orchestrator.records import Manifest, RunDirectory, now, write_json
+from orchestrator.records import Manifest, RunDirectory, RunList, now, write_json
 
 MOST_AT_ONCE = 1000
 """Tasks of an array at most: Slurm's own default of MaxArraySize is 1001."""
@@ -75,10 +75,8 @@ class SlurmScheduler(Scheduler):
         batch = batch_of(runs)
         batch.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         if batch.list_of_runs is not None:
-            write_json(
-                batch.list_of_runs,
-                {"runs": [[str(directory.path), manifest.attempts] for directory, manifest in runs]},
-            )
+            tasks: RunList = {"runs": [[str(directory.path), manifest.attempts] for directory, manifest in runs]}
+            write_json(batch.list_of_runs, tasks)
         try:
             answer = submit_script(batch)
         except OSError as error:

@@ -20,6 +20,7 @@ from orchestrator.records import (
     RankError,
     RecordError,
     Result,
+    RunList,
     Stopped,
     StopRequest,
     failure_record,
@@ -30,7 +31,7 @@ from orchestrator.records import (
 )
 from orchestrator.records import files as record_files
 
-KINDS = (Claim, Ended, Failure, Heartbeat, Process, RankError, Result, Stopped, StopRequest)
+KINDS = (Claim, Ended, Failure, Heartbeat, Process, RankError, Result, RunList, Stopped, StopRequest)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_record_that_lacks_a_key_is_refused_and_the_key_named(path: Path, kind
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_value_of_another_type_is_refused_and_its_key_named(path: Path, kind: Any) -> None:
     for key in get_type_hints(kind):
-        write_json(path, {**sampled(kind), key: [[]]})
+        write_json(path, {**sampled(kind), key: [[[]]]})
         with pytest.raises(RecordError, match=rf"record\.json: {key}"):
             read_record(path, kind)
 
