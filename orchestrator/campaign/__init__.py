@@ -1,1 +1,1 @@
-"""A campaign's life: made, submitted, followed, judged, collected."""
+"""The life of a campaign: creation, submission, following, judgement and collection."""

@@ -1,4 +1,4 @@
-"""The attempts of a run, from what each left behind: how each ended, and what time was lost between and within them."""
+"""The attempts of a run, from the files that each left: how each ended, and the time lost between and within them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from orchestrator.telemetry.throughput import throughput_of
 
 
 class Steps(TypedDict):
-    """Steps that an attempt's telemetry holds, from which on, and their throughput, samples/s; nulls without one."""
+    """The steps in an attempt's telemetry: the first one, their number, and their throughput, samples/s. Nulls without
+    telemetry.
+    """
 
     first_step: int | None
     steps: int | None
@@ -19,7 +21,7 @@ class Steps(TypedDict):
 
 
 class Attempt(Steps):
-    """One start of a run: by which job, how it ended, and what time it cost beyond its own training."""
+    """One start of a run: its job, its end, and the time that it cost beyond its own training."""
 
     attempt: int
     job: str | None
@@ -32,19 +34,19 @@ class Attempt(Steps):
 
 
 class Lost(TypedDict):
-    """Seconds that a run took longer because it had more than one attempt."""
+    """Seconds that a run took longer because it had several attempts."""
 
     redone: float
     waited: float
 
 
 def history(directory: RunDirectory) -> list[Attempt]:
-    """One entry an attempt that a job began, in order.
+    """Return one entry for each attempt that a job began, in order.
 
-    ``first_step`` and ``steps`` are what its telemetry holds, ``throughput`` (samples/s) is of these steps; what was
-    trained after the last checkpoint is in none. ``waited_s``: from the last sign of the attempt before to the start of
-    this one's ranks, in the queue for most of it. ``redone_s``: training time of earlier attempts that it had to spend
-    again, to within a second.
+    ``first_step`` and ``steps`` are those of its telemetry, with their ``throughput`` (samples/s). Steps after the last
+    checkpoint are not included. ``waited_s``: from the last sign of life of the previous attempt to the start of this
+    one's ranks, mostly in the queue. ``redone_s``: training time of earlier attempts that it had to repeat, to within a
+    second.
     """
     entries: list[Attempt] = []
     redone = 0.0
@@ -75,7 +77,7 @@ def history(directory: RunDirectory) -> list[Attempt]:
 
 
 def measured_steps(attempt: AttemptDirectory) -> Steps:
-    """What the attempt's telemetry says of its steps; nothing where there is none."""
+    """Return the steps in the attempt's telemetry."""
     try:
         telemetry = read(attempt.telemetry)
         rate = throughput_of(telemetry.sums).run if telemetry.sums.steps else None
@@ -85,7 +87,7 @@ def measured_steps(attempt: AttemptDirectory) -> Steps:
 
 
 def lost(entries: Sequence[Attempt]) -> Lost:
-    """What the attempts of a run lost together."""
+    """Return the time that the attempts of a run lost together."""
     return {
         "redone": sum(entry["redone_s"] for entry in entries),
         "waited": sum(entry["waited_s"] for entry in entries),

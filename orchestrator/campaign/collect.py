@@ -1,4 +1,4 @@
-"""From a run's folder to a record for the store. Reading it again gives the same record."""
+"""From a run's folder to a record for the store. Reading the folder again gives the same record."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from orchestrator.telemetry.throughput import throughput_of
 
 
 class CollectError(OrchestratorError):
-    """A run's telemetry cannot be read; the message names the file."""
+    """A run's telemetry cannot be read. The message names the file."""
 
 
 def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:
-    """All that is to be known of a run, whatever its state. A damaged telemetry file makes it a failed one."""
+    """Return the record of a run in any state. Damaged telemetry makes it a failed run."""
     spec = manifest.spec
     record = RunRecord(
         {
@@ -80,7 +80,7 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
 
 
 def add_result(record: RunRecord, result: Result) -> None:
-    """What rank 0 wrote: data set, quality, time to accuracy."""
+    """Add the content of rank 0's result: data set, quality, time to accuracy."""
     dataset, quality, energy = result["dataset"], result["quality"], result.get("energy")
     record.run |= {
         "ended": result["ended"],
@@ -100,7 +100,7 @@ def add_result(record: RunRecord, result: Result) -> None:
 
 
 def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
-    """What every rank measured. Raises CollectError."""
+    """Add the measurements of every rank. Raises CollectError."""
     try:
         telemetry = read(attempt.telemetry, record.run["ranks"])
         content, sums = telemetry.small, telemetry.sums
@@ -128,7 +128,7 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
 
 
 def phase_seconds(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A phase lasts as long as on its slowest rank, and is summed over its intervals."""
+    """Return the seconds of each phase: those of its slowest rank, summed over its intervals."""
     longest = np.max(content["phase/stop"] - content["phase/start"], axis=0)
     lengths: dict[str, float] = {}
     for name, seconds in zip(content["phase/name"], longest, strict=True):
@@ -138,7 +138,7 @@ def phase_seconds(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def collect(store: Store, directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:
-    """Put a run into the store and return what went in."""
+    """Put a run into the store; return its record."""
     record = collect_run(directory, manifest, status)
     store.put(record)
     return record

@@ -50,9 +50,11 @@ class View(Protocol):
 
 @dataclass
 class Outcome:
-    """What became of a campaign. ``records`` has one record a planned run, in the plan's order; ``troubles`` are the
-    store's complaints, if some of them could not be put in; ``interrupted``: Ctrl-C ended it; ``detached``: its jobs go
-    on, and some records are of runs that have not ended.
+    """The outcome of a campaign.
+
+    ``records`` has one record for each planned run, in the plan's order. ``troubles`` are errors of the store, if
+    records could not be written. ``interrupted``: Ctrl-C ended the campaign. ``detached``: its jobs continue, and some
+    records are of runs that have not ended.
     """
 
     campaign: str
@@ -64,17 +66,19 @@ class Outcome:
 
 
 def prepare(configs: Sequence[Mapping[str, Any]], name: str | None = None) -> tuple[list[dict[str, Any]], Campaign]:
-    """The configurations with the weights that they name found, and the campaign that they make. Raises UsageError."""
+    """Return the configurations, with named weights replaced by their files, and the campaign of them. Raises
+    UsageError.
+    """
     named = {} if name is None else {"campaign": name}
     whole = [with_weights({**config, **named}, Path.cwd()) for config in configs]
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(usable_cores(), Path.cwd()))
 
 
 def conduct(configs: Sequence[Mapping[str, Any]], view: View, name: str | None = None, detach: bool = False) -> Outcome:
-    """Carry out the campaign that the configurations make, to its end. Progress goes to ``view``.
+    """Run the campaign of the configurations to its end. Progress is shown on ``console``.
 
-    ``name`` overrides the campaign's; with ``detach`` it returns when it has submitted all that may be at once. Raises
-    UsageError before anything is submitted, StoreError if there is no store.
+    ``name`` overrides the campaign's name. With ``detach`` it returns after submitting as many runs as allowed at once.
+    Raises UsageError before anything is submitted, StoreError if there is no store.
     """
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.preflight import preflight
@@ -98,9 +102,9 @@ def conduct(configs: Sequence[Mapping[str, Any]], view: View, name: str | None =
 def attend(
     scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, view: View, detach: bool = False
 ) -> Outcome:
-    """Submit what is still planned and follow all runs to their end, collecting each as it ends.
+    """Submit the planned runs and follow all runs to their end, collecting each as it ends.
 
-    Ctrl-C asks whether to cancel what is in flight or to let it go on; without a terminal it cancels.
+    Ctrl-C asks whether to cancel the jobs in flight or to leave them running. Without a terminal it cancels.
     """
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect_run
@@ -152,7 +156,7 @@ def attend(
 
 
 def wants_to_detach(console: Console) -> bool:
-    """After Ctrl-C: whether jobs shall go on. Without somebody to ask, or at a second Ctrl-C, they shall not."""
+    """Whether jobs continue after Ctrl-C. Without a person to ask, or after a second Ctrl-C, they do not."""
     if not (console.is_terminal and sys.stdin.isatty()):
         return False
     try:

@@ -1,4 +1,6 @@
-"""A benchmark's data set, seen from the login node: worked on by a process that may import what it needs."""
+"""A benchmark's data set, as the login node sees it: a separate process, which may import what it needs,
+works on it.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,13 @@ from orchestrator.plan import choice_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 10.0
-"""How often progress is printed where there is no terminal to draw a bar on."""
+"""Interval of progress lines where there is no terminal for a progress bar."""
 
 
 class DataNotReadyError(UsageError):
-    """The process that works on the data said what is wrong with them; nothing can run on them. ``remedy`` is the verb
-    of ``data`` that helps, if one does.
+    """The process that works on the data reports a problem, so nothing can run on them.
+
+    ``remedy`` is the verb of ``data`` that helps, if there is one.
     """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
@@ -45,7 +48,7 @@ class DataNotReadyError(UsageError):
 
 
 def request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """What the process that does the work must know. Data are kept below ``root``."""
+    """Return what the process that works on the data must know. Data are below ``root``."""
     benchmark = config["benchmark"]
     download = {**benchmark["download"]}
     if download["folder"]:
@@ -62,9 +65,9 @@ def request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 
 def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
-    """Do ``verb`` (see workloads/data.py) with a progress bar; returns what the process says of the data set.
+    """Run ``verb`` (see workloads/data.py) with a progress bar; return the process's answer.
 
-    Raises DataNotReadyError with the process's own message and, where a command would help, that command.
+    Raises DataNotReadyError with the process's message and, if a command helps, that command.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "workloads.data", verb, json.dumps(request(config, root))],
@@ -104,7 +107,7 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
 
 
 def commands(config: Mapping[str, Any], verb: str) -> list[str]:
-    """The command lines from ``verb`` on until a run with this configuration has its data."""
+    """Return the command lines from ``verb`` on that give this configuration its data."""
     if verb == "reference":
         named = [f"benchmark={config['benchmark']['name']}", *choice_words(config)]
         config = compose_all([*named, "recipe=reference"], False)[0]
@@ -114,13 +117,13 @@ def commands(config: Mapping[str, Any], verb: str) -> list[str]:
 
 
 def choice_words(config: Mapping[str, Any]) -> list[str]:
-    """``dataset=NAME method=NAME``, as far as they do not go without saying."""
+    """Return ``dataset=NAME method=NAME``, without those that are the defaults."""
     benchmark, shown = config["benchmark"], choice_of(config)
     return [f"{axis.group}={benchmark[axis.key]}" for axis in AXES if benchmark[axis.key] in shown]
 
 
 def words(config: Mapping[str, Any], verb: str) -> list[str]:
-    """Benchmark, verb and the KEY=VALUE that single out the data set of a configuration."""
+    """Return benchmark, verb and the KEY=VALUE arguments that identify the data set of a configuration."""
     benchmark, recipe, cluster = config["benchmark"]["name"], config["recipe"], config["cluster"]["name"]
     chosen = [*choice_words(config), f"recipe={recipe}"] + ([f"cluster={cluster}"] if cluster != "local" else [])
     try:
@@ -140,12 +143,12 @@ def words(config: Mapping[str, Any], verb: str) -> list[str]:
 
 
 def ensure_dataset(config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
-    """The data set is there and whole, made first if it is a stand-in that is missing. Raises DataNotReadyError."""
+    """Make sure that the data set is complete; missing stand-in data are made first. Raises DataNotReadyError."""
     return run_dataset("ensure", config, root, console)
 
 
 class Bars:
-    """A progress bar for each piece of work; without a terminal, a line now and then."""
+    """A progress bar for each piece of work. Without a terminal, occasional lines."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -162,7 +165,7 @@ class Bars:
             self.progress.stop()
 
     def update(self, message: Mapping[str, Any]) -> None:
-        """So much of so much is done."""
+        """Show how much is done."""
         if message["title"] != self.title:
             self.start(message)
         elif self.progress:
@@ -172,7 +175,7 @@ class Bars:
             self.console.print(self.line(message), highlight=False, markup=False)
 
     def start(self, message: Mapping[str, Any]) -> None:
-        """Another piece of work begins."""
+        """Begin another piece of work."""
         self.__exit__()
         self.title, self.begun, self.first = message["title"], time.monotonic(), message["done"]
         self.printed = self.begun
@@ -189,7 +192,7 @@ class Bars:
         self.task = self.progress.add_task(self.title, total=message["total"], completed=message["done"])
 
     def line(self, message: Mapping[str, Any]) -> str:
-        """Progress in words."""
+        """Return the progress in one line."""
         done, total = message["done"], message["total"]
         scale, unit = (1e9, "GB") if message["unit"] == "bytes" else (1.0, message["unit"])
         rate = (done - self.first) / max(time.monotonic() - self.begun, 1e-3)

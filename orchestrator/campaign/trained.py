@@ -1,4 +1,4 @@
-"""Finds the trained model that ``benchmark.inference.checkpoint`` names: a file, a run's folder or a campaign."""
+"""Finds the trained model that ``benchmark.inference.checkpoint`` names: a file, or the folder of a run or campaign."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ KEY = "benchmark.inference.checkpoint"
 
 
 def with_weights(config: Mapping[str, Any], here: Path) -> dict[str, Any]:
-    """The configuration with the checkpoint's name, if it has one and is for inference, made the path of a file.
+    """Return the configuration with its checkpoint's name, if it is for inference, replaced by the path of a file.
 
-    Raises UsageError if there is no such model, or it is another benchmark's or of another shape.
+    Raises UsageError if there is no such model, or if its benchmark or shape differs.
     """
     named = config["benchmark"]["inference"]["checkpoint"]
     if config["mode"] != "inference" or not named:
@@ -26,7 +26,7 @@ def with_weights(config: Mapping[str, Any], here: Path) -> dict[str, Any]:
 
 
 def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: Path) -> Path:
-    """The model file. Of a campaign with several runs that fit, the one whose quality is best."""
+    """Return the model file. Among several fitting runs of a campaign it is that of the best quality."""
     place = next((path for path in (here / named, results / named) if path.exists()), None)
     if place is None:
         raise UsageError(
@@ -54,7 +54,7 @@ def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: 
 
 
 def misfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
-    """Why a run's model cannot be taken; empty if it can."""
+    """Return why a run's model cannot be used; "" if it can."""
     try:
         manifest: Manifest = run.read_manifest()
     except RecordError as error:
@@ -72,12 +72,12 @@ def misfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
 
 
 def model_of(run: RunDirectory) -> Path:
-    """The trained model, else the newest training state."""
+    """Return the path of the trained model, or else of the newest training state."""
     return run.weights if run.weights.exists() else run.checkpoint / "state.pt"
 
 
 def goodness(run: RunDirectory, quality: Mapping[str, Any]) -> float:
-    """The run's quality, so that more is better; the least of all where none was measured."""
+    """Return the run's quality, higher for better; the lowest possible value if none was measured."""
     attempts = run.attempts()
     result = read_record_if_whole(attempts[-1].result, Result) if attempts else None
     value = result["quality"]["all"].get(quality["metric"]) if result else None

@@ -1,1 +1,1 @@
-"""What on this installation or machine would make a run fail."""
+"""Searches this installation or machine for causes that would make a run fail."""

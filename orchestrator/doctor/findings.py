@@ -24,7 +24,7 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Finding:
-    """``state`` is "ok", "warning" or "error"; ``remedy`` says what to do about the last two."""
+    """``state`` is "ok", "warning" or "error"; ``remedy`` says how to resolve the last two."""
 
     subject: str
     state: str
@@ -33,9 +33,8 @@ class Finding:
 
 
 def packages_of(found: Mapping[str, Any], comm: str, where: str = "", promised: int = 0) -> list[Finding]:
-    """Findings from what the probe printed, there or on a node. A package that ``comm`` does without may be missing.
-
-    ``promised`` is how many accelerators the profile says that there are.
+    """Return findings from the probe's output, here or on a node. Packages that ``comm`` does not need may be
+    missing.
     """
     findings = []
     for name in PACKAGES:

@@ -1,4 +1,4 @@
-"""What this installation has and lacks, one finding a line. Looks, and changes nothing."""
+"""Examines this installation, one finding per line. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orchestrator.records.choices import SCHEDULERS
 
 
 def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Finding]:
-    """All findings for a configuration."""
+    """Return all findings for a configuration."""
     found = [
         examine_python(),
         *examine_search_path(),
@@ -35,7 +35,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
 
 
 def examine_scheduler(config: Mapping[str, Any], results: Path) -> list[Finding]:
-    """What the scheduler's own module here finds: the one of its name, if there is one, by its function ``examine``."""
+    """Return the findings of the scheduler's own module in this package, if it has one, by its function ``examine``."""
     module = f"orchestrator.doctor.{config['cluster']['scheduler']}"
     if find_spec(module) is None:
         return []
@@ -44,7 +44,7 @@ def examine_scheduler(config: Mapping[str, Any], results: Path) -> list[Finding]
 
 
 def examine_python() -> Finding:
-    """The interpreter."""
+    """Check the interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("python", "ok", f"{version} ({sys.executable})")
 
@@ -58,7 +58,7 @@ def examine_search_path() -> list[Finding]:
 
 
 def examine_cores(config: Mapping[str, Any]) -> Finding:
-    """Cores against what the profile says."""
+    """Compare the cores with the profile."""
     cores = usable_cores()
     said = config["cluster"]["cores_per_node"]
     if SCHEDULERS[config["cluster"]["scheduler"]].here and said and said > cores:
@@ -67,7 +67,7 @@ def examine_cores(config: Mapping[str, Any]) -> Finding:
 
 
 def examine_mpi() -> Finding:
-    """The launcher and its library."""
+    """Check the launcher and its library."""
     mpi = find_mpi()
     if mpi is None:
         return Finding("MPI", "error", "no mpirun", "load your site's MPI module or run `make setup`")
@@ -81,7 +81,7 @@ def promised_here(config: Mapping[str, Any]) -> int:
 
 
 def examine_packages(comm: str, promised: int = 0) -> list[Finding]:
-    """The packages of the communicators, imported for real; the accelerators that torch sees."""
+    """Import the packages of the communicators in a process, and list the accelerators that torch sees."""
     answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, encoding="utf-8", errors="replace")
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
@@ -91,7 +91,7 @@ def examine_packages(comm: str, promised: int = 0) -> list[Finding]:
 
 
 def examine_folder(subject: str, folder: Path) -> Finding:
-    """Whether a folder, or the nearest that exists above it, can be written, and how much room it has."""
+    """Check whether a folder, or its nearest existing parent, can be written, and its free space."""
     import tempfile
 
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -106,7 +106,7 @@ def examine_folder(subject: str, folder: Path) -> Finding:
 
 
 def examine_store(url: str) -> Finding:
-    """Whether the store opens. A SQLite file that does not exist yet is not made."""
+    """Check whether the store opens. A SQLite file that does not exist yet is not made."""
     from orchestrator.store.store import Store, StoreError
 
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():

@@ -1,4 +1,4 @@
-"""What of a Slurm machine would make a job fail, asked from its login node; last, a job of one minute on one node."""
+"""Examines a Slurm machine from its login node, at last by a job of one minute on one node."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from orchestrator.launch.slurm.parameters import setup_lines
 from orchestrator.launch.slurm.scheduler import sbatch_words
 
 JOB_SECONDS = 120
-"""How long to wait for the job, most of which may be its time in the queue."""
+"""How long to wait for the job, most of it perhaps in the queue."""
 
 
 def examine(config: Mapping[str, Any], results: Path) -> list[Finding]:
-    """All findings, as far as there is a Slurm to ask."""
+    """Return all findings, as far as Slurm answers."""
     if shutil.which("sbatch") is None:
         return [Finding("Slurm", "error", "there is no sbatch here", "run this on the machine's login node")]
     version = query_slurm(["sinfo", "--version"])
@@ -46,7 +46,7 @@ def examine(config: Mapping[str, Any], results: Path) -> list[Finding]:
 
 
 def examine_partition(cluster: Mapping[str, Any]) -> Finding:
-    """Whether the partition exists, is up and has nodes in service."""
+    """Check that the partition exists, is up and has nodes in service."""
     name = cluster["slurm"]["partition"]
     answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
     rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
@@ -59,7 +59,7 @@ def examine_partition(cluster: Mapping[str, Any]) -> Finding:
 
 
 def examine_accounting() -> Finding:
-    """Whether accounting answers: without it the queue is asked, which forgets jobs some minutes after their end."""
+    """Check that accounting answers. Without it the queue is asked, which forgets jobs some minutes after their end."""
     answer = query_slurm(["sacct", "--noheader", "--allocations", "--jobs=1"])
     if answer.ok:
         return Finding("accounting", "ok", "sacct answers")
@@ -67,7 +67,7 @@ def examine_accounting() -> Finding:
 
 
 def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
-    """Whether srun has the profile's PMI plugin."""
+    """Check that srun has the profile's PMI plugin."""
     if cluster["launcher"] != "srun":
         return Finding("launcher", "ok", cluster["launcher"])
     answer = query_slurm(["srun", "--mpi=list"])
@@ -78,7 +78,7 @@ def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
 
 
 def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Finding]:
-    """Account, folders, set-up lines, Python and its packages, by a job on one node that looks for them."""
+    """Check account, folders, set-up lines, Python and its packages by a job on one node."""
     slurm = cluster["slurm"]
     existing = next(parent for parent in (results, *results.parents) if parent.exists())
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as name:
@@ -116,7 +116,7 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
 
 
 def submit(options: list[str]) -> Answer | None:
-    """sbatch that waits for the job's end; None, the job being cancelled, if that takes too long."""
+    """Run sbatch and wait for the job's end; return None, after cancelling the job, if that takes too long."""
     with subprocess.Popen(
         ["sbatch", *options],
         stdout=subprocess.PIPE,

@@ -1,1 +1,3 @@
-"""From a planned run to ranks that run: schedulers take the job, launchers start its ranks, a supervisor minds them."""
+"""From a planned run to running ranks: schedulers take the job, launchers start its ranks, a supervisor
+watches them.
+"""

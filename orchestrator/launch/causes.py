@@ -1,4 +1,4 @@
-"""Why a run ended: the one line that a user should read first, from what ranks and launcher left behind."""
+"""The first cause of a run's end, in one line, from the files and output of ranks and launcher."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RankErro
 
 
 def read_errors(attempt: AttemptDirectory) -> list[RankError]:
-    """What ranks wrote of the exceptions they died of, earliest first.
+    """Return the exceptions that ended ranks, earliest first.
 
-    A message may hold bytes of any encoding, as a file's name does or a library's words: it is the cause all the same.
+    A message may hold bytes of any encoding, from a file's name or a library. It is a cause all the same.
     """
     found = (read_record_if_whole(path, RankError, "replace") for path in attempt.errors.glob("rank-*.json"))
     return sorted((error for error in found if error is not None), key=lambda error: error["time"])
 
 
 def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -> str:
-    """The first cause: a rank's own exception, else a rank's death as the launcher saw it, else its last words.
+    """Return the first cause: a rank's own exception, or else a rank's death as the launcher reports it, or else the
+    last line of output.
 
-    Errors of communication are what the surviving ranks see when another died: they count only when nothing else does.
+    Errors of communication are what surviving ranks see when another dies, so they count only without any other cause.
     """
     errors = read_errors(attempt)
     own = [error for error in errors if not error["communication"]]
@@ -39,13 +40,14 @@ def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -
 
 
 def describe(error: RankError) -> str:
-    """A rank's exception in one line."""
+    """Return a rank's exception in one line."""
     return f"rank {error['rank']} on {error['host']}: {error['kind']}: {error['message']}".replace("\n", " ")
 
 
 def silent_ranks(before: dict[int, AliveSlot], after: dict[int, AliveSlot], ranks: int) -> str:
-    """Which ranks a hang is due to, from two looks at their signs of life, taken a few periods apart: those that gave
-    none in between, else those that the others wait for."""
+    """Return the ranks that cause a hang, from their signs of life at two moments a few periods apart: ranks without a
+    new sign, or else the ranks that the others wait for.
+    """
     missing = sorted(set(range(ranks)) - set(after))
     if missing:
         return f"{name(missing)} never reported"
@@ -72,7 +74,7 @@ def name(ranks: list[int]) -> str:
 
 
 def process_state(pid: int) -> str:
-    """One letter from /proc, "T" for stopped; empty for a process that is not on this node."""
+    """Return the state letter of /proc, "T" for stopped; "" for a process that is not on this node."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
@@ -80,7 +82,7 @@ def process_state(pid: int) -> str:
 
 
 def tail(path: Path, length: int = 65536) -> str:
-    """The last part of a text file, or nothing if it cannot be read."""
+    """Return the last ``length`` bytes of a text file; "" if it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)

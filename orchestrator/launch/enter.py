@@ -1,7 +1,8 @@
-"""What a job runs: ``python -m orchestrator.launch.enter RUN_DIRECTORY ATTEMPT``, or of an array ``… --batch FILE``.
+"""The program of a job: ``python -m orchestrator.launch.enter RUN_DIRECTORY ATTEMPT``, or for an array ``… --batch
+FILE``.
 
-A job is given paths and nothing else, so that it finds all it needs also where the orchestrator died the moment after
-it had submitted it. The first job that claims an attempt has it: if ever one was submitted twice, the second ends here.
+A job is given paths alone, so it finds all that it needs even if the orchestrator dies right after the submission. The
+first job that claims an attempt runs it. If an attempt was ever submitted twice, the second job ends here.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from orchestrator.records import (
 )
 
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
-"""How file systems without hard links answer."""
+"""Errors of file systems without hard links."""
 CLAIM_SECONDS = 10.0
 
 
 def claim(attempt: AttemptDirectory, job: str) -> str:
-    """Take the attempt for this job; returns the job that has it, which is another one if that was there before."""
+    """Claim the attempt for this job; return the job that has it, which may be another one."""
     attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
     mine: Claim = {"schema": CLAIM_SCHEMA, "job": job, "host": host_name(), "pid": os.getpid(), "started": now()}
@@ -56,7 +57,7 @@ def claim(attempt: AttemptDirectory, job: str) -> str:
 
 
 def create_exclusively(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, and leave one that is: only one of several processes makes it."""
+    """Write a new file. If several processes try, only one makes it, and an existing file stays."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -68,7 +69,7 @@ def create_exclusively(path: Path, content: bytes) -> None:
 
 
 def read_claim(path: Path) -> Claim:
-    """The claim in a file. Without links another job may be at writing it still: then it is waited for a while."""
+    """Return the claim in a file. Without hard links another job may still be writing it, so it is waited for."""
     deadline = time.monotonic() + CLAIM_SECONDS
     while True:
         try:
@@ -80,7 +81,7 @@ def read_claim(path: Path) -> Claim:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise RecordError unless the folder is ours and nobody else may write to it: what is in it is carried out."""
+    """Raise RecordError unless the folder is ours and nobody else may write to it, since its content is executed."""
     found = path.stat()
     if found.st_uid != os.geteuid():
         raise RecordError(f"{path} belongs to user {found.st_uid}: only its owner may use it, not user {os.geteuid()}")
@@ -89,7 +90,7 @@ def refuse_foreign(path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the attempt that this job is for; 0 if it completed or is another job's."""
+    """Run the attempt of this job; return 0 if it completed or belongs to another job."""
     parser = argparse.ArgumentParser(prog="orchestrator.launch.enter", description=__doc__)
     parser.add_argument("directory", nargs="?")
     parser.add_argument("attempt", nargs="?", type=int)

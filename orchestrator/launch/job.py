@@ -1,4 +1,4 @@
-"""What a job of ours consists of, whoever schedules it: the ranks' program, their environment, the launcher's line."""
+"""The parts of a job under any scheduler: the ranks' program, their environment, and the launcher's command line."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class RankCommand:
-    """A command line that starts all ranks, and what it adds to the environment."""
+    """A command line that starts all ranks, and the variables that it adds to the environment."""
 
     words: list[str]
     environment: dict[str, str]
 
 
 def usable_cores() -> int:
-    """Physical cores that this process may use; hardware threads of one core count once."""
+    """Return the physical cores that this process may use. Hardware threads of one core count once."""
     import psutil
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -33,7 +33,7 @@ def usable_cores() -> int:
 
 
 def rank_environment(cluster: Mapping[str, Any], threads: int) -> dict[str, str]:
-    """Threads as planned, what Open MPI needs to run as root, then what the profile sets."""
+    """Return the planned threads, the variables that Open MPI needs to run as root, then the profile's variables."""
     environment = {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
@@ -54,7 +54,9 @@ def rank_environment(cluster: Mapping[str, Any], threads: int) -> dict[str, str]
 def rank_command(
     manifest: Manifest, directory: Path, attempt: int, cores: int | None = None, mpi: Mpi | None = None
 ) -> RankCommand:
-    """What starts the ranks of a run. Raises FileNotFoundError, saying what to do, if the launcher is missing."""
+    """Return the command that starts the ranks of a run. Raises FileNotFoundError, with the remedy, if the launcher is
+    missing.
+    """
     cluster = manifest.config["cluster"]
     spec = manifest.spec
     ranks = Ranks(

@@ -1,6 +1,6 @@
-"""How the ranks of one job are started: a command line for each launcher, and how each names a rank that died.
+"""The launchers: the command line that starts the ranks of a job, and how each reports a rank that died.
 
-Reading this file is reading the list of launchers. A launcher knows nothing of benchmarks.
+This file is the list of launchers. A launcher knows nothing of benchmarks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orchestrator.records.choices import SCHEDULERS
 
 @dataclass(frozen=True)
 class Ranks:
-    """How many ranks to start, and on what."""
+    """The number of ranks to start, and their places."""
 
     nodes: int
     ranks_per_node: int
@@ -31,26 +31,26 @@ class Ranks:
 
 
 class Launcher(ABC):
-    """Starts one program as many ranks."""
+    """Starts one program as several ranks."""
 
     name: str
 
     @abstractmethod
     def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
-        """The command line that starts ``program`` on all ranks."""
+        """Return the command line that starts ``program`` on all ranks."""
 
     @abstractmethod
     def first_failure(self, stderr: str) -> str | None:
-        """The launcher's own word on which rank ended first and how, in one line."""
+        """Return the launcher's report on the rank that ended first, in one line, or None."""
 
 
 class Mpirun(Launcher):
-    """Open MPI's or MPICH's own launcher, on this machine or inside an allocation."""
+    """The launcher of Open MPI or MPICH, on this machine or inside an allocation."""
 
     name = "mpirun"
 
     def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
-        """``mpirun -n RANKS … PROGRAM``; Open MPI is told where ranks may sit, others place them themselves."""
+        """Return ``mpirun -n RANKS … PROGRAM``. Open MPI is told the ranks' places; others place ranks themselves."""
         if mpi is None:
             raise FileNotFoundError(
                 "there is no mpirun: load your site's MPI module, or run `make setup`, which installs one"
@@ -66,7 +66,9 @@ class Mpirun(Launcher):
 
     @staticmethod
     def placement(ranks: Ranks, local: bool, bind: bool) -> list[str]:
-        """Cores of its own for every rank where there are enough and it is wanted, else no binding at all."""
+        """Return options that bind every rank to cores of its own, if there are enough and it is wanted, or else to
+        none.
+        """
         here = ranks.total if local else ranks.ranks_per_node
         bind = bind and here * ranks.threads_per_rank <= ranks.cores
         where = "slot" if local else f"ppr:{ranks.ranks_per_node}:node"
@@ -74,7 +76,7 @@ class Mpirun(Launcher):
         return ["--bind-to", "core" if bind else "none", "--map-by", f"{where}{cores}:OVERSUBSCRIBE"]
 
     def first_failure(self, stderr: str) -> str | None:
-        """From "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" in its several wordings."""
+        """Parse "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" and its variants."""
         text = re.sub(r"\s+", " ", stderr)
         signal = re.search(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+ \([^)]*\))", text)
         if signal:
@@ -92,7 +94,7 @@ class Srun(Launcher):
     name = "srun"
 
     def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
-        """``srun --mpi=… PROGRAM``: cores are passed on explicitly, and one bad rank ends all."""
+        """Return ``srun --mpi=… PROGRAM``. Cores are passed on explicitly, and one failed rank ends all."""
         options = [
             "srun",
             f"--mpi={cluster['pmi']}",
@@ -110,7 +112,7 @@ class Srun(Launcher):
         return options + list(cluster["launcher_options"]) + program
 
     def first_failure(self, stderr: str) -> str | None:
-        """From "srun: error: n1: task 1: Killed"."""
+        """Parse "srun: error: n1: task 1: Killed"."""
         found = re.search(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)", stderr)
         return f"rank {found[2]} on {found[1]}: {found[3].strip()}" if found else None
 

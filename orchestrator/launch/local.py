@@ -20,11 +20,11 @@ from orchestrator.plan import PlannedRun
 from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
 
 _PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
-"""Jobs that this process started, to be reaped when they end."""
+"""Jobs that this process started, reaped when they end."""
 
 
 def start_process(folder: Path, words: Sequence[str]) -> str:
-    """Start a job in a session of its own, its output and its process id kept in the folder; returns the job's id.
+    """Start a job in a session of its own, with its output and process id in the folder; return the job's id.
 
     Raises OSError.
     """
@@ -51,12 +51,12 @@ def start_process(folder: Path, words: Sequence[str]) -> str:
 
 
 def process_file(folder: Path, job_id: str) -> Path:
-    """Where a job's process id is kept, for an orchestrator started later."""
+    """Return the file of a job's process id, for an orchestrator started later."""
     return folder / f"{job_id}.process.json"
 
 
 def process_started(pid: int) -> float | None:
-    """When the process began, which tells it from a later one of the same id; None if there is none."""
+    """Return the start of the process, which tells it from a later one of the same id; None if there is none."""
     import psutil
 
     try:
@@ -67,7 +67,7 @@ def process_started(pid: int) -> float | None:
 
 
 def process_of(directory: RunDirectory, job_id: str) -> int | None:
-    """Process id of a job that is still running, else None."""
+    """Return the process id of a running job, otherwise None."""
     started = _PROCESSES.get(job_id)
     if started is not None and started.poll() is not None:
         return None
@@ -79,7 +79,7 @@ def process_of(directory: RunDirectory, job_id: str) -> int | None:
 
 
 def claimed_by(directory: RunDirectory, job_id: str) -> int | None:
-    """Process id of a job of this machine that has claimed an attempt and still runs, else None."""
+    """Return the process id of a running job of this machine that has claimed an attempt, otherwise None."""
     for attempt in directory.attempts():
         claim = read_record_if_whole(attempt.claim, Claim)
         if claim is not None and claim["job"] == job_id and claim["host"] == host_name():
@@ -94,7 +94,7 @@ class LocalScheduler(Scheduler):
     name = "local"
 
     def submit(self, runs: Sequence[Run]) -> list[str]:
-        """Start the supervisor of one attempt."""
+        """Start the supervisor of one attempt; return its job's id."""
         ((directory, manifest),) = runs
         words = [sys.executable, "-u", "-m", "orchestrator.launch.enter", str(directory.path), str(manifest.attempts)]
         try:
@@ -103,7 +103,7 @@ class LocalScheduler(Scheduler):
             raise SubmissionError(f"{manifest.spec.run} could not be started: {error}") from error
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
-        """Running, as long as the supervisor's process lives."""
+        """Return "running" for each job whose supervisor lives."""
         return {
             manifest.job_id: JobState("running")
             for directory, manifest in runs
@@ -118,7 +118,7 @@ class LocalScheduler(Scheduler):
                 os.kill(pid, signal.SIGTERM)
 
     def missing(self, cluster: Mapping[str, Any]) -> str | None:
-        """Ranks are started by mpirun."""
+        """Return why ranks cannot be started here: there is no mpirun."""
         if cluster["launcher"] != "mpirun" or find_mpi() is not None:
             return None
         return "needs mpirun, and there is none: load your site's MPI module, or run `make setup`, which installs one."
@@ -129,17 +129,17 @@ class LocalScheduler(Scheduler):
         return OwnJob(job) if job else None
 
     def logs(self, run: Run) -> list[Path]:
-        """What the supervisor prints."""
+        """Return the supervisor's output file."""
         directory, manifest = run
         return [directory.jobs / f"{manifest.job_id}.log"]
 
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
-        """The environment and the launcher's command line of each, as a shell would take them."""
+        """Return each run's environment and launcher command line, as a shell would take them."""
         return {run.spec.run: script(run, RunDirectory(folder / run.spec.run)) for run in planned}
 
 
 def script(planned: PlannedRun, directory: RunDirectory) -> str:
-    """What starts one run."""
+    """Return the shell text that starts one run."""
     manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
     command = rank_command(manifest, directory.path, attempt=1)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]

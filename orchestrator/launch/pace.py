@@ -1,4 +1,4 @@
-"""How often the scheduler is asked: seldom enough not to burden it, often enough for its news to be new."""
+"""The interval between queries to the scheduler: long enough not to burden it, short enough for fresh news."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ FAILURE_GROWTH = 2.0
 
 @dataclass
 class Pace:
-    """Tells when the next query is due, s. The interval grows from ``shortest`` to ``longest`` while nothing changes,
-    faster while queries fail, and each is up to a quarter shorter or longer, so that many orchestrators do not ask at
-    once.
+    """Tells when the next query is due.
+
+    The interval, s, grows from ``shortest`` to ``longest`` while nothing changes, and faster while queries fail. Each
+    interval varies by up to a quarter, so that many orchestrators do not query at the same time.
     """
 
     shortest: float
@@ -28,22 +29,22 @@ class Pace:
     random: random.Random = field(default_factory=random.Random)
 
     def is_due(self) -> bool:
-        """Whether to ask now."""
+        """Whether a query is due now."""
         return self.clock() >= self.due
 
     def hurry(self) -> None:
-        """Something has changed: ask again soon, though not sooner than the shortest interval after the last time."""
+        """Note a change: the next query comes soon, but not before the shortest interval."""
         self.interval = self.shortest
         self.due = min(self.due, self.clock() + self.shortest)
 
     def answered(self, news: bool) -> None:
-        """The query was answered, with news or without."""
+        """Note an answered query, with or without news."""
         self.failing_since = None
         self.interval = self.shortest if news or not self.interval else min(self.longest, self.interval * GROWTH)
         self.next()
 
     def failed(self) -> None:
-        """It was not."""
+        """Note a query that was not answered."""
         if self.failing_since is None:
             self.failing_since = self.clock()
         self.interval = min(self.longest, max(self.shortest, self.interval) * FAILURE_GROWTH)
@@ -55,5 +56,5 @@ class Pace:
 
     @property
     def failing_for(self) -> float:
-        """Seconds since the first of the queries that failed in a row."""
+        """Return the seconds since the first of the consecutive failed queries."""
         return 0.0 if self.failing_since is None else self.clock() - self.failing_since

@@ -1,7 +1,7 @@
-"""Minds the ranks of one job, on the job's first node: starts them, has them checkpoint and stop when their time is up,
-ends them when one dies or all fall silent, and writes down the first cause.
+"""Watches the ranks of one job from the job's first node.
 
-What ``supervise`` is given is a path, and what it leaves behind is files.
+It starts them, has them checkpoint and stop when their time is up, ends them when one dies or all fall silent, and
+records the first cause. ``supervise`` is given a path, and its results are files.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ LONGEST_LOOK_SECONDS = 30.0
 RESERVE_BYTES = 64 * 1024
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WARNING_SIGNAL = signal.SIGUSR2
-"""What a scheduler is asked to send before the time limit, and sends before it preempts where it is set up to."""
+"""The signal that a scheduler sends before the time limit and, if it is set up so, before it preempts."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt that has no result ended. ``requeue``: who starts the next one."""
+    """The end of an attempt without a result. ``requeue``: who starts the next one."""
 
     state: EndState
     cause: str
@@ -62,7 +62,7 @@ class Ending:
 
 
 class Supervisor:
-    """One attempt of one run."""
+    """Watches one attempt of one run."""
 
     def __init__(self, directory: RunDirectory, attempt: AttemptDirectory, manifest: Manifest) -> None:
         self.directory = directory
@@ -78,11 +78,11 @@ class Supervisor:
 
     @property
     def reserve(self) -> Path:
-        """A file whose only use is its space."""
+        """Write a file whose only use is the space that it reserves; return its path."""
         return self.attempt.path / ".reserve"
 
     def run(self) -> bool:
-        """Start the ranks and stay until they have ended; True if the run completed."""
+        """Start the ranks and wait for their end; return True if the run completed."""
         for number in END_SIGNALS:
             signal.signal(number, self.end)
         signal.signal(WARNING_SIGNAL, self.warn)
@@ -110,12 +110,12 @@ class Supervisor:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The profile's."""
+        """The profile's limits."""
         limits: dict[str, Any] = self.manifest.config["cluster"]["limits"]
         return limits
 
     def start(self, command: RankCommand) -> None:
-        """Start the launcher in a process group of its own, to end with us whatever becomes of us."""
+        """Start the launcher in a process group of its own, which ends when this process ends."""
         self.reserve.write_bytes(bytes(RESERVE_BYTES))
         environment = {**for_steps(os.environ), **command.environment}
         with self.attempt.stdout.open("ab") as stdout, self.attempt.stderr.open("ab") as stderr:
@@ -130,7 +130,9 @@ class Supervisor:
             )
 
     def wait(self) -> Ending | None:
-        """Until the launcher ends, or must be ended; None if there is a result or others know how it ended."""
+        """Wait until the launcher ends or must be ended; return None if there is a result or if others know
+        the ending.
+        """
         assert self.process is not None
         watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"])
         allowed = 60 * self.limits["time_min"]
@@ -177,11 +179,11 @@ class Supervisor:
 
     @property
     def time_limit(self) -> str:
-        """That it is reached."""
+        """The message that the time limit is reached."""
         return f"the time limit of {self.limits['time_min']} min was reached"
 
     def must_end(self) -> bool:
-        """Whether the job is being ended. A SIGTERM to a job that runs on is a warning of preemption."""
+        """Whether the job is being ended. A SIGTERM to a job that continues to run is a warning of preemption."""
         if not self.job.keeps_account or self.told_to_end == "SIGINT":
             return self.told_to_end is not None
         self.standing = self.job.standing()
@@ -192,7 +194,7 @@ class Supervisor:
         return bool(self.standing.word) or self.told_to_end is not None
 
     def why_it_ends(self) -> Ending | None:
-        """How the job ends that must; None where its scheduler does not say: whoever watches from outside will hear."""
+        """Return why the job is being ended; None if its scheduler does not say (the orchestrator will learn it)."""
         if not self.job.keeps_account or self.told_to_end == "SIGINT":
             return Ending("cancelled", f"cancelled by {self.told_to_end}")
         state, product, job = self.standing.ending, self.job.product, self.job.id
@@ -209,13 +211,13 @@ class Supervisor:
         return Ending(state, causes.get(state, f"{product} ended job {job}: {self.standing.word}"))
 
     def why_silent(self, seconds: float) -> Ending:
-        """Whom a silence is due to: a node that the scheduler has given up, or ranks."""
+        """Return the cause of a silence: a node that the scheduler has given up, or ranks."""
         cause = f"no progress for {seconds:.0f} s: {self.silent_ranks()}"
         nodes = ",".join(self.job.down_nodes())
         return Ending("node-failed", f"node {nodes} failed: {cause}") if nodes else Ending("failed", cause)
 
     def ask_to_stop(self) -> None:
-        """Have the ranks checkpoint and stop at their next step."""
+        """Request that the ranks checkpoint and stop at their next step."""
         self.stop_asked = "preempted" if self.job.is_preempted() else "time limit"
         try:
             request: StopRequest = {"schema": STOP_SCHEMA, "reason": self.stop_asked, "time": now()}
@@ -224,7 +226,7 @@ class Supervisor:
             print(f"the ranks could not be asked to stop: {error}", flush=True)
 
     def go_on_later(self, steps: int) -> Ending:
-        """The ranks have stopped in order: another attempt goes on, if there may be one."""
+        """Return the ending of ranks that stopped in order. Another attempt continues, if one is allowed."""
         near = f"the time limit of {self.limits['time_min']} min was near"
         reason = near if self.stop_asked == "time limit" else f"preempted by {self.job.product} (job {self.job.id})"
         kept = f"{reason}; checkpoint after step {steps}"
@@ -236,7 +238,7 @@ class Supervisor:
         return Ending("preempted-requeued", kept, "scheduler" if by_scheduler else "orchestrator")
 
     def requeue(self, ending: Ending) -> None:
-        """Have the scheduler start this job again; where it will not, leave it to the orchestrator."""
+        """Ask the scheduler to start this job again. If it refuses, the orchestrator submits the next attempt."""
         # It ends this process on the way.
         for number in (*END_SIGNALS, WARNING_SIGNAL):
             signal.signal(number, signal.SIG_IGN)
@@ -246,22 +248,26 @@ class Supervisor:
             self.write_failure(Ending(ending.state, f"{ending.cause}; no requeue ({refused})", "orchestrator"))
 
     def silent_ranks(self) -> str:
-        """Whom the silence is due to. Takes some periods of the signs of life: a stopped rank gives none meanwhile."""
+        """Return the ranks that cause the silence. It takes a few periods of the signs of life, in which a stopped rank
+        gives none.
+        """
         ranks = self.manifest.spec.ranks
         before = read_alive(self.attempt.alive)
         wait_until(lambda: bool(self.told_to_end), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
         return silent_ranks(before, read_alive(self.attempt.alive), ranks)
 
     def end(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: remember, and let the loop end things in order."""
+        """Handle a signal to end: note it, and let the loop end the ranks in order."""
         self.told_to_end = signal.Signals(number).name
 
     def warn(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: time is nearly up."""
+        """Handle the signal that time is nearly up."""
         self.warned = True
 
     def end_all(self) -> None:
-        """End the launcher and every rank on this node, politely, then not. Returns when they are gone."""
+        """End the launcher and every rank on this node, first by SIGTERM, then by SIGKILL; return when they
+        are gone.
+        """
         if self.process is None:
             return
         group = self.process.pid
@@ -282,7 +288,7 @@ class Supervisor:
         wait_until(lambda: not self.ranks_here(), GRACE_SECONDS)
 
     def ranks_here(self) -> list[int]:
-        """Process ids of this run's ranks that live on this node, checked by their command line."""
+        """Return the process ids of this run's ranks on this node, recognised by their command line."""
         alive = []
         for slot in read_alive(self.attempt.alive).values():
             try:
@@ -294,13 +300,13 @@ class Supervisor:
         return alive
 
     def write_failure(self, ending: Ending) -> None:
-        """Record how the attempt ended, also where the disk is full: room for that was put by."""
+        """Record how the attempt ended, even if the disk is full: space was reserved for it."""
         self.reserve.unlink(missing_ok=True)
         write_json(self.attempt.failure, failure_record(ending.state, ending.cause, ending.requeue))
 
 
 def wait_until(condition: Any, seconds: float) -> None:
-    """Return when the condition holds, or after so many seconds."""
+    """Return when the condition holds, or after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -312,7 +318,7 @@ def die_with_parent() -> None:
 
 
 def supervise(path: str, attempt_number: int) -> bool:
-    """Run one attempt of the run in the folder ``path``; True if it completed. This is what the job executes."""
+    """Run one attempt of the run in the folder ``path``; return True if it completed. This is the program of a job."""
     directory = RunDirectory(Path(path))
     manifest = directory.read_manifest()
     attempt = directory.attempt(attempt_number)

@@ -1,4 +1,4 @@
-"""Tells a run that hangs from one that is slow."""
+"""Distinguishes a run that hangs from one that is slow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.records import AttemptDirectory, Heartbeat, read_record_if_who
 
 @dataclass
 class Watchdog:
-    """Tells when ranks have been silent for too long: no step done, no phase begun."""
+    """Detects that ranks have been silent for too long: no step was done and no phase begun."""
 
     attempt: AttemptDirectory
     silence_s: float
@@ -21,7 +21,7 @@ class Watchdog:
     training: bool = False
 
     def silence(self) -> float | None:
-        """Seconds of silence if they exceed what the profile allows, else None."""
+        """Return the seconds of silence if they exceed the profile's limit, otherwise None."""
         heartbeat = read_record_if_whole(self.attempt.heartbeat, Heartbeat)
         mark = (heartbeat["phase"], heartbeat["step"], heartbeat["progress"]) if heartbeat else None
         if mark != self.newest:

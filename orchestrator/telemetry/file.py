@@ -1,8 +1,8 @@
-"""Reading telemetry of any size: by blocks of ranks, in memory that does not grow with the machine.
+"""Reads telemetry of any size by blocks of ranks, in memory that does not grow with the machine.
 
-HDF5 looks every chunk up by itself. Telemetry is chunked by rank, so at 75,000 ranks that takes longer than reading the
-bytes. Where the chunks are plain bytes (no filter, whole rows) their places are asked for once and neighbours are read
-together; any other layout is read through HDF5.
+HDF5 looks up every chunk separately. Telemetry is chunked by rank, so at 75,000 ranks this takes longer than reading
+the bytes. If the chunks are plain bytes (no filter, whole rows), their offsets are queried once and neighbours are read
+together. Any other layout is read through HDF5.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from orchestrator.records import DATASETS, STEP_TIMES, step_dataset, telemetry_t
 from orchestrator.telemetry.steps import BlockSums, StepSums, add_up_blocks, step_distribution
 
 BLOCK_BYTES = 4 * 2**20
-"""Size of one array of a block: some of them fit a processor's cache, none is small enough for calls to matter."""
+"""Size of one array of a block. Some of them fit a processor's cache, and calls are few."""
 WORKERS = 2
 SAMPLED = ("data", "compute", "waiting")
 SAMPLED_RANKS = 64
-"""Ranks whose single steps the distribution of step times is taken from."""
+"""Most ranks whose single steps give the distribution of step times."""
 
 MOST_STEPS = 2**26
 """Steps of an attempt that are read: half a year of three a second, some gigabytes while they are summed."""
@@ -44,9 +44,7 @@ Block: TypeAlias = "dict[str, npt.NDArray[Any]]"
 
 @dataclass(frozen=True)
 class Telemetry:
-    """A telemetry file's content with the steps already summed: ``small`` has all other datasets by name,
-    ``first_step`` says how many steps earlier attempts had done.
-    """
+    """A telemetry file with its steps summed. ``small`` has all other datasets, by name."""
 
     small: dict[str, Any]
     sums: StepSums
@@ -64,7 +62,7 @@ class Rows:
         self.offsets, self.rows = places(self.dataset) if file.userblock_size == 0 else (None, 0)
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """The rows of ranks ``start`` … ``stop`` − 1. Safe in several threads."""
+        """Return the rows of ranks ``start`` … ``stop`` − 1. Safe in several threads."""
         if self.offsets is None:
             return np.asarray(self.dataset[start:stop])
         first, last = start // self.rows, -(-stop // self.rows)
@@ -79,7 +77,7 @@ class Rows:
 
 
 def read_exactly(descriptor: int, buffer: memoryview, offset: int) -> None:
-    """Fill the buffer from a place in the file; raises OSError where the file ends before."""
+    """Fill the buffer from ``offset`` of the file. Raises OSError if the file ends before."""
     while buffer.nbytes:
         count = os.preadv(descriptor, [buffer], offset)
         if count == 0:
@@ -88,7 +86,9 @@ def read_exactly(descriptor: int, buffer: memoryview, offset: int) -> None:
 
 
 def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
-    """Offsets in the file of the chunks in order of rank, and ranks a chunk; (None, 0) where chunks are not plain."""
+    """Return the file offsets of the chunks in order of rank, and the ranks per chunk; (None, 0) if chunks are not
+    plain.
+    """
     chunks = dataset.chunks
     plain = (
         chunks is not None
@@ -110,9 +110,7 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
 
 
 def read(path: Path, ranks_expected: int | None = None) -> Telemetry:
-    """The file, its steps summed. Raises OSError, or ValueError for one that is not laid out as telemetry is, or that
-    is not of ``ranks_expected`` ranks.
-    """
+    """Return the file with its steps summed. Raises OSError, or ValueError if its layout is not that of telemetry."""
     if not path.is_file():
         raise OSError("it is not there" if not path.exists() else "it is not a plain file")
     with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
@@ -133,9 +131,7 @@ def read(path: Path, ranks_expected: int | None = None) -> Telemetry:
 
 
 def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
-    """Raise ValueError, saying what is wrong, unless the file has the datasets that telemetry has, in itself, of a size
-    that a run can have made.
-    """
+    """Raise ValueError, with the reason, unless the file has the datasets of telemetry."""
     found = {}
     for name in DATASETS:
         if not isinstance(file.get(name, getlink=True), h5py.HardLink | None):
@@ -156,7 +152,7 @@ def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
 
 
 def small_datasets(file: h5py.File) -> dict[str, Any]:
-    """All datasets but those with a value for each step of each rank, by their full names; texts are UTF-8 bytes."""
+    """Return all datasets but those with a value for each step of each rank, by full name; texts are UTF-8 bytes."""
     content: dict[str, Any] = {}
     left = MOST_SMALL_BYTES
 
@@ -175,9 +171,9 @@ def small_datasets(file: h5py.File) -> dict[str, Any]:
 def in_threads(
     steps: dict[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any], sample: list[Block]
 ) -> Iterator[tuple[int, BlockSums]]:
-    """The sums of each block of ranks with the block's first rank, worked out side by side, given in order.
+    """Yield the sums of each block of ranks with its first rank, in order, computed by ``count`` threads.
 
-    Appends to ``sample`` the steps of some ranks, evenly chosen.
+    The steps of some evenly chosen ranks are appended to ``sample``.
     """
     chosen = np.unique(np.linspace(0, ranks - 1, min(ranks, SAMPLED_RANKS)).astype(int)) if ranks else np.zeros(0, int)
     length = max(1, BLOCK_BYTES // max(1, 4 * count))

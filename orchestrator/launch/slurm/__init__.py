@@ -1,1 +1,1 @@
-"""Slurm as a scheduler: all that is said to it, and all that it says."""
+"""Slurm as a scheduler: all commands to it, and the parsing of all its answers."""

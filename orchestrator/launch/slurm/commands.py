@@ -1,4 +1,4 @@
-"""The one way to call Slurm: one time limit, one environment, one encoding, one account of what went wrong."""
+"""The one way to call Slurm: one time limit, environment, encoding and error report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUERY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said. ``code`` is None where there was no answer: no such command, or none in time."""
+    """The answer of a command. ``code`` is None without an answer: there is no such command, or it took too long."""
 
     command: str
     code: int | None
@@ -23,25 +23,25 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it did what was asked."""
+        """Whether the command succeeded."""
         return self.code == 0
 
     @property
     def text(self) -> str | None:
-        """What it printed, None if it failed."""
+        """The command's output, None if it failed."""
         return self.out if self.ok else None
 
     @property
     def complaint(self) -> str:
-        """Why it failed, in one line."""
+        """The reason of the failure in one line."""
         return " ".join((self.err or self.out).split()) or f"{self.command} ended with code {self.code}"
 
 
 def query_slurm(words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str | None = None) -> Answer:
-    """Run a command of Slurm's. Raises nothing: a command that is not there or does not answer has failed.
+    """Run a command of Slurm and return its answer. It never raises: a missing or silent command has failed.
 
-    The shell's own SLURM_, SBATCH_ and SQUEUE_ variables do not reach it, whichever command it is: what submits and
-    what asks must speak to the same Slurm, about the same things.
+    The shell's SLURM_, SBATCH_ and SQUEUE_ variables are removed for every command, so that all speak to the same Slurm
+    about the same jobs.
     """
     name = words[0]
     try:

@@ -9,33 +9,34 @@ from dataclasses import dataclass
 LONGEST_ARRAY = 4_000_001
 """Slurm's own limit of an array's indices (MaxArraySize)."""
 TASKS = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]")
-"""Several tasks in one line, as those that are pending are written: "17_[2,4-6%2]"."""
+"""Several pending tasks in one line: "17_[2,4-6%2]"."""
 
 
 @dataclass(frozen=True)
 class JobId:
-    """A job, or a task of an array. ``number`` is the job's own or that of the array: to Slurm the bare number of an
-    array means all its tasks, so a task is never named by it.
+    """A job, or a task of an array. ``number`` is that of the job or of the array.
+
+    To Slurm the bare number of an array means all its tasks, so a task is never named by it.
     """
 
     number: str
     task: int | None = None
 
     def __str__(self) -> str:
-        """As accounting and the queue name it."""
+        """The id as accounting and the queue write it."""
         return self.number if self.task is None else f"{self.number}_{self.task}"
 
     @classmethod
     def parse(cls, text: str) -> JobId:
-        """From how it is written."""
+        """Return the id of its written form."""
         number, _, task = text.partition("_")
         return cls(number, int(task) if task.isdigit() else None)
 
     @classmethod
     def own(cls, environment: Mapping[str, str]) -> JobId | None:
-        """The job that a process with this environment runs in; None if it is in none.
+        """Return the job that a process with this environment runs in, or None.
 
-        SLURM_JOB_ID will not do: one task of every array has the array's number there.
+        SLURM_JOB_ID is not sufficient: in one task of every array it is the array's number.
         """
         array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
         if array and task:
@@ -45,7 +46,9 @@ class JobId:
 
 
 def expand_tasks(text: str, wanted: Collection[str] | None = None) -> Iterator[str]:
-    """ "17" as it is; "17_[2,4-6%2]" as 17_2, 17_4, 17_5 and 17_6. Of the latter only ``wanted`` ones, if given."""
+    """Yield "17" as it is, and "17_[2,4-6%2]" as 17_2, 17_4, 17_5 and 17_6; of the latter only ``wanted`` ones, if
+    given.
+    """
     several = TASKS.fullmatch(text)
     if not several:
         yield text

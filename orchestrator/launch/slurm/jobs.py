@@ -1,4 +1,6 @@
-"""What Slurm says of jobs: accounting first, the queue for what accounting does not know. One command for all jobs."""
+"""The states of jobs: accounting first, then the queue for jobs that accounting does not know. One command for all
+jobs.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +37,15 @@ STATES = {
     "CANCELLED": "cancelled",
     "REVOKED": "cancelled",
 }
-"""Slurm's job states (sacct(1), squeue(1)) in ours. A state that is not here counts as running: it ends nothing."""
+"""Slurm's job states (sacct(1), squeue(1)) as ours. Any other state counts as running, so it ends nothing."""
 
 CLOCK_SLACK_SECONDS = 7500
-"""A login node's clock may be ahead of the scheduler's by some minutes. And Slurm takes local times, of which the night
-when clocks go back has some twice: it may understand the later one, an hour after the one that was meant. To ask from
-too early costs nothing, as jobs are asked for by their ids.
-"""
+"""How far a login node's clock may be ahead of the scheduler's."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """By what a job is known again: the comment and the name that it carries, and when it was asked for."""
+    """What identifies a job across restarts: its comment and name, and the time of its request."""
 
     tag: str
     label: str
@@ -55,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Line:
-    """One job as a command of Slurm's printed it."""
+    """One job in the output of a command of Slurm."""
 
     job: str
     state: JobState
@@ -63,15 +62,15 @@ class Line:
     label: str
 
     def is_of(self, job: Job) -> bool:
-        """Whether it speaks of that job, rather than of one that has got its id again.
+        """Whether the line is about that job, rather than about another one that got the same id.
 
-        Where a site's accounting keeps no comments the name must do.
+        If a site's accounting keeps no comments, the name decides.
         """
         return self.tag == job.tag if self.tag else self.label == job.label
 
 
 Wanted = Mapping[str, Job]
-"""By job id."""
+"""Jobs by their ids."""
 
 SACCT = ["sacct", "--allocations", "--parsable2", "--noheader", "--delimiter=\x1f"]
 SACCT_FIELDS = "JobID,State,Reason,Comment,JobName"
@@ -80,9 +79,9 @@ SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
 
 
 def query(wanted: Wanted) -> dict[str, JobState] | None:
-    """States of the jobs that Slurm knows; None if neither accounting nor the queue answered.
+    """Return the states of the jobs that Slurm knows; None if neither accounting nor the queue answered.
 
-    The queue is asked for those that accounting does not know, or not yet.
+    The queue is asked for jobs that accounting does not know, or not yet.
     """
     if not wanted:
         return {}
@@ -97,13 +96,15 @@ def query(wanted: Wanted) -> dict[str, JobState] | None:
 
 
 def ask_accounting(wanted: Wanted) -> dict[str, JobState] | None:
-    """One sacct over all jobs since the first was asked for; None if it fails."""
+    """Run one sacct over all jobs since the first was requested; return their states, None if it fails."""
     answer = query_slurm([*SACCT, *since(wanted), "--jobs", joined(wanted), "--format", SACCT_FIELDS]).text
     return None if answer is None else parse(answer, wanted)
 
 
 def ask_queue(wanted: Wanted) -> dict[str, JobState] | None:
-    """One squeue over all jobs; it forgets a job some minutes after its end. None if it fails."""
+    """Run one squeue over all jobs; return their states, None if it fails. The queue forgets jobs some minutes after
+    their end.
+    """
     answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", joined(wanted)]).text
     if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"]).text is not None:
         # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
@@ -112,9 +113,9 @@ def ask_queue(wanted: Wanted) -> dict[str, JobState] | None:
 
 
 def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
-    """Ids of jobs by the comment that they carry, for comments given by any key; None if the queue did not answer.
+    """Return the ids of jobs by their comments, for comments given by any key; None if the queue did not answer.
 
-    Pending and running ones are in the queue, ended ones in accounting.
+    Pending and running jobs are in the queue, ended ones in accounting.
     """
     labels = ",".join(sorted({job.label for job in jobs.values()}))
     queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels]).text
@@ -130,38 +131,42 @@ def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
 
 
 def failed_nodes(job: str) -> list[str]:
-    """Those of a job's nodes that Slurm counts as failed, when the job has ended by one."""
+    """Return those of an ended job's nodes that Slurm counts as failed."""
     listed = query_slurm([*SACCT, "--jobs", job, "--format", "NodeList"]).text or ""
     return failed_among(next((line for line in listed.splitlines() if line), ""), ("down", "fail", "drain"))
 
 
 def job_state_word(text: str) -> str:
-    """The state alone, of "CANCELLED by 1000", "CANCELLED+" and the like."""
+    """Return the state alone, of "CANCELLED by 1000", "CANCELLED+" and similar texts."""
     words = text.split()
     return words[0].rstrip("+") if words else ""
 
 
 def since(jobs: Mapping[str, Job]) -> list[str]:
-    """sacct's option for a time before the first of the jobs was asked for; without one it looks at today alone."""
+    """Return sacct's option for a time before the first of the jobs was requested. Without it sacct covers
+    today only.
+    """
     first = min(job.asked for job in jobs.values()) - CLOCK_SLACK_SECONDS
     return ["--starttime", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(first))]
 
 
 def joined(wanted: Wanted) -> str:
-    """Job ids for a command line; of an array's tasks their array, once."""
+    """Return the job ids for a command line; of the tasks of an array, the array's number once."""
     return ",".join(dict.fromkeys(JobId.parse(job).number for job in wanted))
 
 
 def parse(text: str, wanted: Wanted) -> dict[str, JobState]:
-    """States of wanted jobs in lines of job id, state, reason, comment and name, where some fields may be empty."""
+    """Return the states of wanted jobs in lines of job id, state, reason, comment and name. Some fields may
+    be empty.
+    """
     return {
         line.job: line.state for line in lines(text, set(wanted)) if line.job in wanted and line.is_of(wanted[line.job])
     }
 
 
 def lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
-    """The jobs of an answer. Tasks of an array that share a line, as pending ones do, get one each; of ``wanted`` ones
-    alone if these are given.
+    """Yield the jobs of an answer. Pending tasks of an array that share a line get one each; only ``wanted`` ones, if
+    given.
     """
     for row in text.splitlines():
         fields = [field.strip() for field in row.split("\x1f")]

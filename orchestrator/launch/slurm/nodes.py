@@ -1,4 +1,4 @@
-"""Slurm's nodes: their names, as it writes lists of them, and their states (sinfo(1), "NODE STATE CODES")."""
+"""The nodes of Slurm: their lists of names, and their states (sinfo(1), "NODE STATE CODES")."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ HARMLESS = frozenset(
     {"cloud", "completing", "planned", "reserved", "powering_up", "powered_down", "power_down", "powering_down",
      "dynamic_norm", "reboot_requested"}
 )  # fmt: skip
-"""Flags behind a state, as in "idle+cloud", that do not keep jobs away for good. All others do."""
+"""Flags after a state, as in "idle+cloud", that do not keep jobs away for good. All other flags do."""
 SUFFIXES = "*~#!%$@^-"
 OUT_OF_SERVICE_SUFFIXES = "*$^"
-"""It does not answer, is under maintenance, or is just starting anew. The others tell of saving power, of a reboot yet
-to come, or of a job that is planned.
+"""Suffixes of nodes that do not answer, are under maintenance, or are rebooting. Other suffixes mean power saving, a
+reboot to come, or a planned job.
 """
 
 
 @dataclass(frozen=True)
 class NodeState:
-    """The state of a node: ``word`` without what decorates it."""
+    """The state of a node; ``word`` is without suffixes and flags."""
 
     word: str
     flags: frozenset[str]
@@ -32,7 +32,7 @@ class NodeState:
 
     @classmethod
     def parse(cls, text: str) -> NodeState:
-        """From "mixed-", "idle~", "IDLE+DRAIN" and the like."""
+        """Return the state of "mixed-", "idle~", "IDLE+DRAIN" and similar texts."""
         found = re.fullmatch(rf"([^{re.escape(SUFFIXES)}]*)([{re.escape(SUFFIXES)}]*)", text.strip().lower())
         words, suffix = (found[1], found[2]) if found else (text.strip().lower(), "")
         word, *flags = words.split("+")
@@ -46,20 +46,20 @@ class NodeState:
 
 
 def query_nodes(partition: str | None) -> Answer:
-    """The nodes of a partition, or of the default one, a line each: name, state."""
+    """Run sinfo for the nodes of a partition, or of the default one; a line for each has name and state."""
     named = ["--partition", partition] if partition else []
     return query_slurm(["sinfo", "--noheader", "--Node", "--format=%N|%T", *named])
 
 
 def expand_node_list(text: str) -> list[str]:
-    """Names of the nodes in a list such as ``node[007-010,020],other``, expanded by Slurm itself."""
+    """Return the names in a list such as ``node[007-010,020],other``, expanded by Slurm itself."""
     if not re.search(r"[\[,]", text):
         return [text] if text else []
     return (query_slurm(["scontrol", "show", "hostnames", text]).text or text).split()
 
 
 def failed_among(nodes: str, states: Iterable[str] = ("down", "fail"), seconds: float = 30.0) -> list[str]:
-    """Those of a list of nodes that Slurm counts as being in one of these states; none where it does not answer."""
+    """Return those of a list of nodes that are in one of the states; none if Slurm does not answer."""
     if not nodes or nodes == "None assigned":
         return []
     words = ["sinfo", "--noheader", "--Node", f"--states={','.join(states)}", f"--nodes={nodes}", "--format=%N"]

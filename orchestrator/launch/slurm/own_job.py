@@ -1,4 +1,4 @@
-"""What a job asks of Slurm from within: why it is being ended, and to be started again."""
+"""A job's own queries to Slurm: why it is being ended, and a request to start it again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.launch.slurm.nodes import failed_among
 from orchestrator.records import EndState
 
 QUERY_SECONDS = 2.0
-"""The job may be about to be killed: an answer that takes longer comes too late."""
+"""Time limit of a query. The job may be about to be killed, so a later answer is useless."""
 REQUEUE_SECONDS = 20.0
 
 ENDINGS: dict[str, EndState] = {
@@ -29,11 +29,11 @@ ENDINGS: dict[str, EndState] = {
     "REQUEUE_HOLD": "preempted-requeued",
     "PENDING": "preempted-requeued",
 }
-"""What it means for a running job that Slurm ends it while its state is this one."""
+"""Why Slurm ends a running job, by the job's state."""
 
 
 class SlurmJob(OwnJob):
-    """The job or the array's task that this process runs in."""
+    """The job or the task of an array that this process runs in."""
 
     product = "Slurm"
     keeps_account = True
@@ -44,8 +44,8 @@ class SlurmJob(OwnJob):
         self._nodes = environment.get("SLURM_JOB_NODELIST", "")
 
     def standing(self) -> Standing:
-        """By its state. Of a job that is being ended scontrol says COMPLETING and no more: what it ends as, accounting
-        may know.
+        """Return the job's standing. Of a job that is being ended scontrol reports COMPLETING alone; accounting may
+        know the final state.
         """
         word = job_state_word(self._description().get("JobState", ""))
         if word == "COMPLETING":
@@ -55,25 +55,27 @@ class SlurmJob(OwnJob):
         return Standing(word, word == "RUNNING", ENDINGS.get(word))
 
     def is_preempted(self) -> bool:
-        """Whether Slurm is about to give the job's nodes to another."""
+        """Whether Slurm is about to give the job's nodes to another job."""
         return self._description().get("PreemptTime", "None") not in ("None", "N/A", "")
 
     def down_nodes(self) -> list[str]:
-        """Names of the job's nodes that Slurm counts as down."""
+        """Return the names of the job's nodes that Slurm counts as down."""
         return failed_among(self._nodes or self._description().get("NodeList", ""), seconds=QUERY_SECONDS)
 
     def requeue(self) -> str | None:
-        """Have Slurm end this job and start it again later; None if it will, else what Slurm says against it."""
+        """Ask Slurm to end this job and start it again later; return Slurm's objection, or None."""
         answer = query_slurm(["scontrol", "requeue", self.id], REQUEUE_SECONDS)
         return None if answer.ok else answer.complaint
 
     def _description(self) -> dict[str, str]:
-        """What Slurm says of the job, by its own names (JobState, PreemptTime, …); empty if it does not answer."""
+        """Return Slurm's description of the job, by its own names (JobState, PreemptTime, …); empty without
+        an answer.
+        """
         lines = (query_slurm(["scontrol", "--oneliner", "show", "job", self.id], QUERY_SECONDS).text or "").splitlines()
         return dict(re.findall(r"(\w+)=(\S*)", lines[0])) if lines else {}
 
 
 def own_slurm_job() -> SlurmJob | None:
-    """The job that this process runs in, if it is one of Slurm's."""
+    """Return the job of Slurm that this process runs in, or None."""
     job = JobId.own(os.environ)
     return None if job is None else SlurmJob(job, os.environ)

@@ -1,4 +1,4 @@
-"""What Slurm is told of a run, from the cluster's profile."""
+"""The parameters of a run's job, from the cluster's profile."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from orchestrator.records import Manifest
 
 @dataclass(frozen=True)
 class Batch:
-    """One submission: ``number`` runs like the one of ``manifest``, whose folder is ``first``.
+    """One submission: ``number`` runs similar to that of ``manifest``, whose folder is ``first``.
 
-    ``logs`` is the folder of scripts and of what they print, ``list_of_runs`` the file that tells the tasks of an array
-    which run is theirs.
+    ``logs`` is the folder of scripts and their output. ``list_of_runs`` is the file that maps the tasks of an array to
+    their runs.
     """
 
     manifest: Manifest
@@ -30,7 +30,9 @@ class Batch:
 
 
 def command(batch: Batch) -> str:
-    """What the batch shell becomes (exec: Slurm's signals reach it): the supervisor of one run."""
+    """Return the command that replaces the batch shell (exec, so that Slurm's signals reach it): the supervisor of one
+    run.
+    """
     cluster = batch.manifest.config["cluster"]
     # What is inside of a container is the ranks'; the supervisor starts the containers.
     python = sys.executable if cluster["container"] else cluster["python"] or sys.executable
@@ -43,12 +45,12 @@ def command(batch: Batch) -> str:
 
 
 def shape(manifest: Manifest) -> dict[str, Any]:
-    """All that Slurm is told of a run but its names; runs of equal shape can be one array."""
+    """Return all parameters of a run but its names. Runs of equal shape can be one array."""
     return {**sbatch_parameters(manifest), "python": manifest.config["cluster"]["python"]}
 
 
 def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
-    """submitit's parameters for a run, from the cluster's profile."""
+    """Return submitit's parameters for a run, from the cluster's profile."""
     spec, cluster = manifest.spec, manifest.config["cluster"]
     slurm = cluster["slurm"]
     limits = cluster["limits"]
@@ -84,7 +86,7 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
 
 
 def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
-    """Modules and the profile's own lines; the first that fails fails the job."""
+    """Return the modules and the profile's own lines. The first that fails fails the job."""
     modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
     path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
     # A warning that comes before the supervisor listens must not end the job.
@@ -92,8 +94,8 @@ def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
 
 
 def requeues(manifest: Manifest) -> bool:
-    """Whether Slurm itself starts the run's job again after a node's failure or a stop; not where another node is to be
-    asked for.
+    """Whether Slurm itself starts the run's job again after a node's failure or a stop. It does not if another node is
+    to be requested.
     """
     cluster = manifest.config["cluster"]
     slurm = cluster["slurm"]

@@ -1,4 +1,4 @@
-"""Jobs on a Slurm machine, submitted through submitit: one batch script a run, or an array for runs that are alike."""
+"""Jobs on a Slurm machine, submitted through submitit: a batch script for one run, or an array for similar runs."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, now, write_json
 
 MOST_AT_ONCE = 1000
-"""Tasks of an array at most: Slurm's own default of MaxArraySize is 1001."""
+"""Most tasks of an array: Slurm's default of MaxArraySize is 1001."""
 BUSY = re.compile(r"MaxSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept", re.IGNORECASE)
 UNSURE = re.compile(
     r"Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes|"
     r"Communication connection failure|Transport endpoint|gave no answer within",
     re.IGNORECASE,
 )
-"""What sbatch says when it cannot tell whether its request arrived."""
+"""Errors of sbatch after which the request may have arrived all the same."""
 
 
 class SlurmScheduler(Scheduler):
-    """A machine's Slurm. Remembers what it was last told, and asks again when it is time to."""
+    """The Slurm of a machine. It remembers the last answers, and queries again when a query is due."""
 
     name = "slurm"
     most_at_once = MOST_AT_ONCE
@@ -54,12 +54,12 @@ class SlurmScheduler(Scheduler):
         self.absent_since: dict[str, float] = {}
 
     def alike(self, run: Run) -> Hashable:
-        """Runs that differ in nothing that Slurm is told but their names."""
+        """Return a key that is equal for runs that differ in their names alone."""
         _, manifest = run
         return json.dumps(shape(manifest), sort_keys=True)
 
     def mark(self, runs: Sequence[Run]) -> None:
-        """An array's tasks carry one comment and one name, and are told apart by their index."""
+        """Give the tasks of an array one comment and one name; their indices tell them apart."""
         super().mark(runs)
         if len(runs) > 1:
             first = runs[0][1]
@@ -69,7 +69,7 @@ class SlurmScheduler(Scheduler):
                 manifest.task = task
 
     def submit(self, runs: Sequence[Run]) -> list[str]:
-        """One sbatch."""
+        """Run one sbatch; return the jobs' ids."""
         from orchestrator.launch.slurm.script import submit_script
 
         batch = batch_of(runs)
@@ -89,7 +89,7 @@ class SlurmScheduler(Scheduler):
         return [number] if len(runs) == 1 else [str(JobId(number, task)) for task in range(len(runs))]
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
-        """All in one query, if one is due; else as they were."""
+        """Return the states of all jobs with one query if one is due, otherwise the last ones."""
         wanted = {manifest.job_id: job_of(manifest) for _, manifest in runs if manifest.job_id}
         if not wanted:
             return {}
@@ -111,7 +111,7 @@ class SlurmScheduler(Scheduler):
         }
 
     def ask(self, wanted: dict[str, Job], pace: Pace) -> None:
-        """One query, and what follows from its answer."""
+        """Query the jobs once, and update states and pace."""
         answer = query(wanted)
         if answer is None:
             pace.failed()
@@ -122,12 +122,12 @@ class SlurmScheduler(Scheduler):
             self.absent_since.pop(job, None)
 
     def state_of(self, job: str, silent: str) -> JobState:
-        """What is known of a job that is not yet given up."""
+        """Return the state of a job that is not given up yet."""
         known = self.known.get(job, JobState("submitted", "Slurm does not list the job yet"))
         return JobState(known.state, silent) if silent else known
 
     def find(self, runs: Sequence[Run]) -> dict[str, str] | None:
-        """By the comments that they carry."""
+        """Return job ids by run, found by the comments of the jobs."""
         jobs = {manifest.spec.run: job_of(manifest) for _, manifest in runs if manifest.tag}
         if not jobs:
             return {}
@@ -142,12 +142,12 @@ class SlurmScheduler(Scheduler):
         return found
 
     def failed_nodes(self, run: Run) -> list[str]:
-        """Those of the job's nodes that Slurm counts as failed."""
+        """Return those of the job's nodes that Slurm counts as failed."""
         job = run[1].job_id
         return failed_nodes(job) if job else []
 
     def cancel(self, runs: Sequence[Run]) -> None:
-        """scancel; the supervisor gets the signal with the ranks and writes down the end."""
+        """Run scancel. The supervisor gets the signal with the ranks and records the end."""
         jobs = [manifest.job_id for _, manifest in runs if manifest.job_id]
         if jobs:
             query_slurm(["scancel", "--full", *jobs], seconds=60)
@@ -155,7 +155,7 @@ class SlurmScheduler(Scheduler):
                 self.pace.hurry()
 
     def missing(self, cluster: Mapping[str, Any]) -> str | None:
-        """sbatch must be there."""
+        """Return why nothing can be submitted from here: there is no sbatch."""
         if shutil.which("sbatch") is not None:
             return None
         return (
@@ -164,7 +164,7 @@ class SlurmScheduler(Scheduler):
         )
 
     def nodes(self, cluster: Mapping[str, Any]) -> Nodes:
-        """The nodes of the profile's partition."""
+        """Return the nodes of the profile's partition."""
         slurm = cluster["slurm"]
         answer = query_nodes(slurm["partition"])
         if not answer.ok:
@@ -174,35 +174,35 @@ class SlurmScheduler(Scheduler):
         return Nodes(states, out_of_service, expand_node_list(slurm["exclude"] or ""))
 
     def excluding(self, cluster: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, Any]:
-        """By sbatch's ``--exclude``."""
+        """Return the profile with these nodes in sbatch's ``--exclude``."""
         return {**cluster, "slurm": {**cluster["slurm"], "exclude": ",".join(nodes)}}
 
     def requeues(self, manifest: Manifest) -> bool:
-        """As the profile says (``cluster.slurm.requeue``)."""
+        """Whether the profile allows it (``cluster.slurm.requeue``)."""
         return requeues(manifest)
 
     def goes_elsewhere(self, manifest: Manifest) -> bool:
-        """As the profile says (``cluster.slurm.exclude_failed_nodes``)."""
+        """Whether the profile asks for it (``cluster.slurm.exclude_failed_nodes``)."""
         return bool(manifest.config["cluster"]["slurm"]["exclude_failed_nodes"])
 
     def own_job(self) -> SlurmJob | None:
-        """From what Slurm sets in a job's environment."""
+        """Return the job named by Slurm's variables in this environment, or None."""
         return own_slurm_job()
 
     def may_live(self, job_id: str) -> bool:
-        """Unless the queue says that it has ended or knows no such job."""
+        """Whether the job may not have ended: False if the queue says so or does not know the job."""
         answer = query_slurm(["squeue", "--noheader", f"--jobs={job_id}", "--format=%T"])
         return bool(answer.out.strip()) if answer.ok else "Invalid job id" not in answer.err
 
     def logs(self, run: Run) -> list[Path]:
-        """Where submitit's script has the job's output go: of a single job, and of an array's task."""
+        """Return the output files of submitit's script, for a single job and for a task of an array."""
         directory, manifest = run
         return [folder / f"{manifest.job_id}_0_log.out" for folder in (directory.jobs, directory.path.parent / "jobs")]
 
     noise = ("slurmstepd:", "srun:")
 
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
-        """The batch scripts, and in each as a comment what its supervisor will start."""
+        """Return the batch scripts, each with a comment that shows what its supervisor will start."""
         from orchestrator.launch.slurm.script import batch_script
 
         runs = [
@@ -222,12 +222,12 @@ class SlurmScheduler(Scheduler):
         return texts
 
     def order(self, run: Run) -> str:
-        """``alike`` as text, to sort by."""
+        """Return ``alike`` as text, to sort by."""
         return str(self.alike(run))
 
 
 def job_of(manifest: Manifest) -> Job:
-    """By what a run's job is known again."""
+    """Return what identifies a run's job across restarts."""
     return Job(
         manifest.tag or f"orchestrator:{manifest.spec.campaign}/{manifest.spec.run}",
         manifest.label or manifest.spec.run[:64],
@@ -236,7 +236,7 @@ def job_of(manifest: Manifest) -> Job:
 
 
 def batch_of(runs: Sequence[Run]) -> Batch:
-    """The submission of runs that are alike and have been marked."""
+    """Return the submission of similar runs that have been marked."""
     (directory, manifest), number = runs[0], len(runs)
     if number == 1:
         return Batch(manifest, 1, directory.jobs, directory.path, None)
@@ -246,7 +246,7 @@ def batch_of(runs: Sequence[Run]) -> Batch:
 
 
 def refusal(answer: Answer, run: str) -> SubmissionError:
-    """What a failed sbatch means, with its own words."""
+    """Return the error that a failed sbatch means, with its own text."""
     words = sbatch_words(answer)
     if BUSY.search(words):
         return SchedulerBusy(words)
@@ -256,6 +256,6 @@ def refusal(answer: Answer, run: str) -> SubmissionError:
 
 
 def sbatch_words(answer: Answer) -> str:
-    """sbatch's own complaint."""
+    """Return sbatch's own complaint."""
     found = re.findall(r"sbatch: (?:error: )?(.+)", answer.err)
     return "; ".join(dict.fromkeys(line.strip() for line in found)) or answer.complaint

@@ -1,4 +1,4 @@
-"""The batch script of a submission, as submitit writes it. In a file of its own: submitit takes its time to load."""
+"""The batch script of a submission, as submitit writes it. It is a module of its own because submitit loads slowly."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SUBMIT_SECONDS = 180.0
 
 
 class BatchExecutor(SlurmExecutor):
-    """submitit's executor, whose script starts no srun step of its own and never names a wckey nobody asked for.
+    """submitit's executor, whose script starts no srun step of its own and names no wckey unless one was set.
 
-    It carries no pickle: submitit moves one to where a job looks for it only after sbatch has answered, so a job whose
-    submitter died in between would not find it; and what a job unpickles it executes.
+    It carries no pickle. submitit moves a pickle to its place only after sbatch has answered, so a job whose submitter
+    died in between would not find it; and a job would execute what it unpickles.
     """
 
     def _make_submission_file_text(self, command: str, uid: str) -> str:
@@ -28,12 +28,12 @@ class BatchExecutor(SlurmExecutor):
 
     @classmethod
     def affinity(cls) -> int:
-        """Scripts can be printed on a machine without Slurm, too."""
+        """Return a value on any machine, so that scripts can be printed on a machine without Slurm too."""
         return 2
 
 
 def submit_script(batch: Batch) -> Answer:
-    """Ask sbatch to take the submission; ``out`` of the answer is the job's number."""
+    """Submit with sbatch; ``out`` of the answer is the job's number."""
     executor = executor_for(batch)
     script = batch.logs / f".{uuid.uuid4().hex}.sh"
     write_text(script, executor._make_submission_file_text(command(batch), script.stem))
@@ -47,7 +47,7 @@ def submit_script(batch: Batch) -> Answer:
 
 
 def batch_script(batch: Batch) -> str:
-    """The script as it would be submitted, and in it as a comment what its supervisor will start."""
+    """Return the script that would be submitted, with a comment that shows what its supervisor will start."""
     text = executor_for(batch)._make_submission_file_text(command(batch), "plan")
     ranks = rank_command(batch.manifest, batch.first, attempt=1)
     lines = [f"# {name}={shlex.quote(value)}" for name, value in sorted(ranks.environment.items())]
@@ -55,7 +55,7 @@ def batch_script(batch: Batch) -> str:
 
 
 def executor_for(batch: Batch) -> BatchExecutor:
-    """submitit's executor with the submission's parameters."""
+    """Return submitit's executor with the submission's parameters."""
     executor = BatchExecutor.__new__(BatchExecutor)
     SlurmExecutor.__init__(executor, batch.logs)
     executor._throttling = 0.0
