@@ -54,7 +54,7 @@ def write_dms_scatter(folder: Path, scale: float) -> None:
     """Patterns of 487 x 195 pixels and three channels."""
     block = np.random.default_rng(1).random((32, *dms_formats.IMAGE_SHAPE), np.float32)
     counts = {"training": 32 * round(7 * scale), "evaluation": 32}
-    with dms_formats.created(folder, counts) as datasets:
+    with dms_formats.create_groups(folder, counts) as datasets:
         for part, (images, labels) in datasets.items():
             for first in range(0, counts[part], 32):
                 images[first : first + 32] = block
@@ -74,7 +74,7 @@ def write_stemdl(folder: Path, scale: float) -> None:
     """Processed stacks, a file each."""
     stack = np.random.default_rng(1).uniform(0, 255, PROCESSED_SHAPE).astype(np.float32)
     for part, count in (("training", round(1400 * scale)), ("evaluation", 100)):
-        published_files.write(folder, part, 0, [Sample(stack, 1 + number % 230) for number in range(count)])
+        published_files.write_samples(folder, part, 0, [Sample(stack, 1 + number % 230) for number in range(count)])
 
 
 def write_stemdl_raw(folder: Path, scale: float) -> None:

@@ -24,7 +24,7 @@ from workloads.runtime.samples.loader import Loader, readers_for
 from workloads.runtime.samples.writer import Writer
 from workloads.stemdl.dataset import FIELDS
 from workloads.stemdl.formats import PROCESSED_SHAPE, SAMPLE_BYTES, Sample
-from workloads.stemdl.published_files import arrays
+from workloads.stemdl.published_files import stack_samples
 
 BATCH = 32
 
@@ -38,7 +38,7 @@ def make_set(folder: Path, samples: int) -> None:
     with Writer(folder, provenance, FIELDS, counts, {}) as writer:
         for part, count in counts.items():
             for _ in range(count):
-                writer.append(part, arrays([sample]))
+                writer.append(part, stack_samples([sample]))
 
 
 def shuffled_rate(samples: ConsolidatedSet, order: np.ndarray) -> float:

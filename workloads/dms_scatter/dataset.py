@@ -52,11 +52,11 @@ class DmsScatterDataset(ConsolidatedDataset):
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
         """The stand-in in the published layout."""
-        synthesis.write(published, self.recipe, progress, workers)
+        synthesis.write_layout(published, self.recipe, progress, workers)
 
     def convert(self, published: Path, folder: Path, progress: Progress = tell_nobody, workers: int = 1) -> None:
         """Published files to the consolidated folder, with the training part's mean and deviation of all pixels."""
-        with formats.opened(published) as groups:
+        with formats.open_groups(published) as groups:
             counts = {part: len(group.labels) for part, group in groups.items()}
             writer = Writer(folder, self.provenance, FIELDS, counts, self.made_of, progress=progress, workers=workers)
 
@@ -81,7 +81,7 @@ class DmsScatterDataset(ConsolidatedDataset):
 
     def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
-        with formats.opened(published) as groups:
+        with formats.open_groups(published) as groups:
             counts = {part: len(group.labels) for part, group in groups.items()}
             labels = np.concatenate([group.labels for group in groups.values()])
             done, total = 0, sum(counts.values())

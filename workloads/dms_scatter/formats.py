@@ -28,7 +28,7 @@ IMAGE_SHAPE = (ROWS, COLUMNS, CHANNELS)
 TRAINING_FILE = "training/data-binary.h5"
 INFERENCE_FOLDER = "inference"
 GROUPS = {"training": "train", "evaluation": "test"}
-"""Names of the file's groups by what they are for."""
+"""Names of the file's groups, by the part that they hold."""
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
 SLAB = 2
 """Images read at once: 2.3 MB, which the processor's cache holds from reading to writing."""
@@ -36,7 +36,7 @@ SLAB = 2
 
 @dataclass(frozen=True)
 class Group:
-    """One of the two groups of the training file, checked but for its pixels."""
+    """One of the two groups of the training file, checked except for its pixels."""
 
     path: Path
     name: str
@@ -45,11 +45,13 @@ class Group:
 
     @property
     def spans(self) -> list[tuple[int, int]]:
-        """The whole group in pieces of at most SLAB images."""
+        """Return the bounds of pieces of at most SLAB images that cover the group."""
         return [(start, min(start + SLAB, len(self.labels))) for start in range(0, len(self.labels), SLAB)]
 
     def slab(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The images [start, stop), (k, 487, 195, 3), all finite, and their labels (k,). From any thread."""
+        """Return the images [start, stop), (k, 487, 195, 3), all finite, and their labels (k,). Any thread
+        may call it.
+        """
         images = self.images.slab(start, stop)
         # Anything that is not finite shows in the largest or the smallest, which are faster found than looked for.
         if not (np.isfinite(images.max()) and np.isfinite(images.min())):
@@ -59,8 +61,8 @@ class Group:
 
 
 @contextmanager
-def opened(published: Path) -> Iterator[dict[str, Group]]:
-    """The groups of the training file as "training" and "evaluation", with everything checked but the pixels."""
+def open_groups(published: Path) -> Iterator[dict[str, Group]]:
+    """Yield the groups of the training file as "training" and "evaluation", checked except for their pixels."""
     path = published / TRAINING_FILE
     if not path.is_file():
         raise DatasetError(f"{path} does not exist; expected the published HDF5 file")
@@ -117,8 +119,8 @@ def _labels(path: Path, key: str, file: h5py.File, samples: int) -> NDArray[np.i
 
 
 @contextmanager
-def created(published: Path, counts: dict[str, int]) -> Iterator[dict[str, tuple[h5py.Dataset, h5py.Dataset]]]:
-    """A new training file with images and labels datasets for "training" and "evaluation", to be filled."""
+def create_groups(published: Path, counts: dict[str, int]) -> Iterator[dict[str, tuple[h5py.Dataset, h5py.Dataset]]]:
+    """Yield the images and labels datasets of a new training file, for "training" and "evaluation"."""
     path = published / TRAINING_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", locking=False) as file:
@@ -132,9 +134,9 @@ def created(published: Path, counts: dict[str, int]) -> Iterator[dict[str, tuple
 
 
 def inference_files(folder: Path) -> list[tuple[Path, int]]:
-    """The images anywhere under the folder and their labels, sorted by path.
+    """Return the images anywhere under the folder with their labels, sorted by path.
 
-    Only the path below the folder counts, so that a folder that has itself a class's name in its path does no harm.
+    Only the path below the folder counts, so the folder's own path may contain the name of a class.
     """
     found = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
@@ -146,7 +148,7 @@ def inference_files(folder: Path) -> list[tuple[Path, int]]:
 
 
 def read_image(path: Path) -> NDArray[np.float32]:
-    """One inference image (487, 195, 3), in the grey levels of its file."""
+    """Return one inference image (487, 195, 3), in the grey levels of its file."""
     from PIL import Image
 
     if not path.is_file():

@@ -21,7 +21,7 @@ CLASSES = ("monoclinic", "tetragonal")
 EDGE = (4.037 * 4.037 * 4.138) ** (1 / 3)
 """Cube root of the volume of a pseudo-cubic cell, Å; the monoclinic cell has the same within 0.1 %."""
 TETRAGONALITY = 1.0255
-"""cm ÷ √(am bm / 2): 1.0250 in the tetragonal, 1.0261 in the monoclinic phase; drawn alike for both."""
+"""cm ÷ √(am bm / 2): 1.0250 in the tetragonal, 1.0261 in the monoclinic phase; the same for both classes here."""
 SHEAR = 0.53
 """beta − 90° of the fully developed monoclinic phase, degrees."""
 SPLITTING = 5.717 / 5.703 - 1
@@ -50,7 +50,7 @@ class Cell:
         third = c * (np.cos(beta) * along + np.sin(beta) * np.array([0, 0, 1]))
         # The distortion turns; the pseudo-cubic axes keep their names.
         for _ in range(self.variant):
-            first, second, third = -turned(second), turned(first), turned(third)
+            first, second, third = -quarter_turn(second), quarter_turn(first), quarter_turn(third)
         return np.stack([first, second, third])
 
     @property
@@ -59,17 +59,17 @@ class Cell:
         return np.asarray(np.linalg.inv(self.basis).T)
 
 
-def turned(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The vector after a quarter turn about z."""
+def quarter_turn(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the vector after a quarter turn about z."""
     return np.array([-vector[1], vector[0], vector[2]])
 
 
 def draw_cell(label: int, order: tuple[float, float], random: np.random.Generator) -> Cell:
-    """A lattice of that class: volume and tetragonality are drawn alike for both.
+    """Draw a lattice of the class; volume and tetragonality have the same distribution for both classes.
 
-    Monoclinic lattices have an order parameter drawn evenly from ``order`` (1 is the fully developed phase at 20 K;
-    it vanishes at the transition) and one of the four domain variants. The shear goes with the order parameter, the
-    splitting with its square.
+    A monoclinic lattice has an order parameter, drawn uniformly from ``order`` (1 is the fully developed phase at 20 K;
+    it vanishes at the transition), and one of the four domain variants. The shear is proportional to the order
+    parameter, the splitting to its square.
     """
     edge = EDGE * (1 + 0.001 * random.standard_normal())
     tetragonality = TETRAGONALITY + 0.002 * random.standard_normal()
@@ -80,16 +80,16 @@ def draw_cell(label: int, order: tuple[float, float], random: np.random.Generato
 
 
 def reflections(highest: int) -> NDArray[np.int64]:
-    """All Miller indices but 000 with no index beyond ``highest``, (n, 3)."""
+    """Return all Miller indices except 000 whose absolute values are at most ``highest``, (n, 3)."""
     indices = np.array(list(itertools.product(range(-highest, highest + 1), repeat=3)))
     return indices[np.any(indices != 0, axis=1)]
 
 
 def structure_factor(indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Scattering amplitude of the ideal perovskite for reflections (n, 3), in electrons at rest.
+    """Return the scattering amplitude of the ideal perovskite for reflections (n, 3), in electrons at rest.
 
-    Pb at the corner, Zr0.52Ti0.48 in the centre, O on the faces; the same for both classes, so that intensities tell
-    nothing.
+    Pb is at the corner, Zr0.52Ti0.48 in the centre, O on the faces. Both classes have the same, so intensities do not
+    reveal the class.
     """
     sign = (-1.0) ** (indices % 2)
     h, k, l = sign.T  # noqa: E741

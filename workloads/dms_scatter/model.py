@@ -1,4 +1,4 @@
-"""The published network: two small convolutions, then nearly all parameters in one fully connected layer."""
+"""The published network: two small convolutions, then fully connected layers with nearly all parameters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FILTERS = (8, 16)
 
 
 class DmsNet(nn.Module):
-    """Patterns (n, 487, 195, 3), as they are stored, to class scores (n, 2).
+    """Maps patterns (n, 487, 195, 3), as they are stored, to class scores (n, 2).
 
-    Convolution, ReLU, pooling and batch normalisation twice, then three fully connected layers of the ``widths``
-    (two) and 2, with ReLU and ``dropout`` between them. With widths 512 and 256 and ``binning`` 1 it has the published
-    44,977,866 parameters. ``binning`` first averages over blocks of so many pixels squared, as a detector does that is
-    read out in bins. ``mean`` and ``deviation`` standardise the pixels.
+    Convolution, ReLU, pooling and batch normalisation twice, then three fully connected layers of the ``widths`` (two)
+    and 2, with ReLU and ``dropout`` between them. With widths 512 and 256 and ``binning`` 1 it has the published
+    44,977,866 parameters. ``binning`` first averages over square blocks with that edge in pixels, like a detector that
+    is read out in bins. ``mean`` and ``deviation`` standardise the pixels.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class DmsNet(nn.Module):
             nn.Conv2d(CHANNELS, first, KERNEL), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(first),
             nn.Conv2d(first, second, KERNEL), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(second),
         )  # fmt: skip
-        inputs = second * side(ROWS // binning) * side(COLUMNS // binning)
+        inputs = second * pooled_side(ROWS // binning) * pooled_side(COLUMNS // binning)
         self.classifier = nn.Sequential(
             nn.Flatten(),
             nn.Linear(inputs, widths[0]), nn.ReLU(), nn.Dropout(dropout),
@@ -47,7 +47,7 @@ class DmsNet(nn.Module):
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores, before softmax."""
+        """Return the scores before softmax."""
         # A view: channels come last in memory, as the convolutions like it.
         pixels = images.permute(0, 3, 1, 2)
         if self.binning > 1:
@@ -56,8 +56,8 @@ class DmsNet(nn.Module):
         return scores
 
 
-def side(pixels: int) -> int:
-    """Height or width after both convolutions and poolings."""
+def pooled_side(pixels: int) -> int:
+    """Return the height or width after both convolutions and poolings."""
     for _ in FILTERS:
         pixels = (pixels - KERNEL + 1) // 2
     return pixels

@@ -12,13 +12,13 @@ from workloads.runtime.task import SampleSet
 
 OF_EACH_CLASS = 4
 SEARCHED = 256
-"""So many samples at most are read to find some of each class."""
+"""Most samples that are read to find some of each class."""
 BRIGHTEST = 99.5
-"""Percentile of a pattern's pixels that is drawn in full brightness."""
+"""Percentile of a pattern's pixels that is drawn at full brightness."""
 
 
 def chosen_samples(samples: SampleSet) -> NDArray[np.int64]:
-    """Places of the first few samples of each class, by class: the same for every model."""
+    """Return the places of the first few samples of each class, by class: the same for every model."""
     count = min(len(samples), SEARCHED)
     labels = np.concatenate([samples.read(np.array([place]))["target"] for place in range(count)])
     return np.concatenate([np.flatnonzero(labels == label)[:OF_EACH_CLASS] for label in range(len(CLASSES))])
@@ -27,7 +27,7 @@ def chosen_samples(samples: SampleSet) -> NDArray[np.int64]:
 def draw_patterns(
     images: NDArray[np.float32], targets: NDArray[np.int64], probabilities: NDArray[np.float32], path: Path
 ) -> None:
-    """Write a PNG of the patterns (n, 487, 195, 3), the channels as red, green and blue, each under its phases.
+    """Write a PNG of the patterns (n, 487, 195, 3), their channels as red, green and blue, each above its phases.
 
     ``targets`` (n,) are the true classes, ``probabilities`` (n, 2) the predicted ones.
     """

@@ -32,10 +32,10 @@ class PhaseQuality(Quality):
         return self._confusion.numpy().astype(np.float64)
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        """Accuracy, macro-F1 and each class's recall, 0 to 1; and the matrix, as counts of "TRUE_as_PREDICTED".
+        """Return accuracy, macro-F1 and each class's recall, 0 to 1, and the matrix, as counts of "TRUE_as_PREDICTED".
 
-        As scikit-learn has them (accuracy_score, f1_score and recall_score, zero_division=0). Macro-F1 is the mean
-        over the classes that occur in truth or prediction.
+        The definitions are scikit-learn's (accuracy_score, f1_score and recall_score, zero_division=0). Macro-F1 is the
+        mean over the classes that occur in truth or prediction.
         """
         confusion = counts.reshape(len(CLASSES), len(CLASSES))
         total, hits, truths = confusion.sum(), np.diagonal(confusion), confusion.sum(axis=1)

@@ -26,38 +26,40 @@ HC = 12.398419843
 ENERGY = 7.82
 """Photon energy of the middle channel, keV (arXiv 2406.11764)."""
 ENERGY_STEP = 0.03
-"""Between the three channels, keV: lines wander with the energy, each at its own rate."""
+"""Energy between the three channels, keV. Each line moves with the energy at its own rate."""
 ELEVATION = 52.0
 """Angle between the mean direction of the detector and the (001) plane, degrees; the azimuth is that of [100]."""
 HIGHEST_INDEX = 6
-"""No reflection with a higher index fulfils Bragg's law at these energies: 2 a ÷ λ = 5.2."""
+"""Reflections with a higher index cannot fulfil Bragg's law at these energies: 2 a ÷ λ = 5.2."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How much samples vary. All but ``order`` is the same for both classes and so tells nothing of the lattice."""
+    """The variation of samples. All but ``order`` is the same for both classes and reveals nothing of the lattice."""
 
     order: tuple[float, float] = (0.5, 1.0)
-    """Order parameter of the monoclinic phase, drawn evenly (lattice.draw_cell)."""
+    """Range of the monoclinic phase's order parameter, which is drawn uniformly (lattice.draw_cell)."""
     misorientation: float = 0.2
     """Standard deviation about each axis, degrees."""
     energy: float = 0.005
     """Standard deviation of the photon energy, keV."""
     brightness: float = 0.4
-    """Standard deviation of the logarithm of a line's brightness about that of the ideal structure."""
+    """Standard deviation of the logarithm of a line's brightness, relative to that of the ideal structure."""
     peak: float = 60.0
-    """Photons a pixel that the strongest kind of line adds, on average."""
+    """Photons per pixel that the strongest kind of line adds, on average."""
     background: float = 8.0
-    """Photons a pixel between lines, on average."""
+    """Photons per pixel between lines, on average."""
     width: tuple[float, float] = (0.7, 1.3)
-    """Standard deviation of a line's cross-section, pixels, drawn evenly for all lines of a sample together."""
+    """Range of the standard deviation of a line's cross-section, pixels; drawn uniformly, once for all lines of a
+    sample.
+    """
 
 
 @functools.cache
 def detector_directions() -> NDArray[np.float32]:
-    """Unit vectors (3, rows, columns) from the crystal to the pixels; the long side lies in the (010) plane.
+    """Return unit vectors (3, rows, columns) from the crystal to the pixels; the long side lies in the (010) plane.
 
-    In a tetragonal lattice (010) is a mirror plane; in a monoclinic one, of whatever variant, it is not.
+    (010) is a mirror plane of a tetragonal lattice, but not of any monoclinic variant.
     """
     elevation = np.radians(ELEVATION)
     towards = np.array([np.cos(elevation), 0, np.sin(elevation)])
@@ -91,8 +93,8 @@ def lines_on_detector(
     return chosen, (projected - sines) / np.sqrt(1 - sines**2)
 
 
-def rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix (3, 3) that turns about ``vector`` by its length in radians (Rodrigues' formula)."""
+def rotation_matrix(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix (3, 3) that turns about ``vector`` by its length in radians (Rodrigues' formula)."""
     angle = float(np.linalg.norm(vector))
     x, y, z = vector / angle if angle else vector
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
@@ -100,9 +102,9 @@ def rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def expected_photons(cell: Cell, spread: Spread, random: np.random.Generator) -> NDArray[np.float32]:
-    """Mean counts (channels, rows, columns) for a lattice whose orientation, energy and the rest are drawn here."""
+    """Return mean counts (channels, rows, columns) for a lattice; orientation, energy and the rest are drawn here."""
     indices = all_reflections()
-    turn = rotation(np.radians(spread.misorientation) * random.standard_normal(3))
+    turn = rotation_matrix(np.radians(spread.misorientation) * random.standard_normal(3))
     energies = np.asarray(
         ENERGY + ENERGY_STEP * np.arange(-1, 2) + spread.energy * random.standard_normal(), np.float64
     )
@@ -121,13 +123,15 @@ def expected_photons(cell: Cell, spread: Spread, random: np.random.Generator) ->
     return counts
 
 
-def simulate(label: int, spread: Spread, random: np.random.Generator) -> NDArray[np.uint8]:
-    """One pattern (rows, columns, channels) of a class: counted photons, at most 255, a channel for each energy."""
+def simulate_pattern(label: int, spread: Spread, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Return one pattern (rows, columns, channels) of a class: photon counts, at most 255, with a channel for each
+    energy.
+    """
     photons = random.poisson(expected_photons(draw_cell(label, spread.order, random), spread, random))
     return np.minimum(photons, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 @functools.cache
 def all_reflections() -> NDArray[np.int64]:
-    """The Miller indices (n, 3) that may fulfil Bragg's law."""
+    """Return the Miller indices (n, 3) that may fulfil Bragg's law."""
     return reflections(HIGHEST_INDEX)

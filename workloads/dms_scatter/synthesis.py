@@ -1,7 +1,7 @@
-"""The stand-in data set in the published layout: which samples are in which part, and their simulation.
+"""The stand-in data set in the published layout: the samples of each part, and their simulation.
 
-Every sample's random choices hang on the seed and its number alone, never on the order in which processes come to
-it, so that the files are the same for any number of workers.
+Every sample's random choices depend on the seed and its number alone, not on the order in which processes handle it, so
+the files are the same for any number of workers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from workloads.dms_scatter import formats
 from workloads.dms_scatter.lattice import CLASSES
-from workloads.dms_scatter.simulation import Spread, simulate
+from workloads.dms_scatter.simulation import Spread, simulate_pattern
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.processes import process_pool
 
@@ -28,7 +28,7 @@ CHUNK = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the stand-in data set is made of. ``inference_images`` come on top of the preset's patterns."""
+    """The content of the stand-in data set. ``inference_images`` are added to the preset's patterns."""
 
     preset: str
     seed: int
@@ -37,7 +37,7 @@ class Recipe:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Recipe:
-        """The recipe in a benchmark's dataset settings; other keys are ignored."""
+        """Return the recipe in a benchmark's dataset settings; other keys are ignored."""
         try:
             recipe = cls(**{key: settings[key] for key in cls.__dataclass_fields__})
         except KeyError as error:
@@ -52,7 +52,7 @@ class Recipe:
 
     @property
     def parts(self) -> dict[str, NDArray[np.int64]]:
-        """Numbers of the samples in each part, in random order, as many of each class (``label``) in each."""
+        """Return the numbers of the samples in each part, in random order, with the same number of each class."""
         pairs = np.random.default_rng([self.seed, 0]).permutation(PRESETS[self.preset] // 2)
         held_out = max(1, round(self.evaluation_share * len(pairs)))
         chosen = {"evaluation": pairs[:held_out], "training": pairs[held_out:]}
@@ -64,49 +64,49 @@ class Recipe:
 
     @property
     def inference(self) -> range:
-        """Numbers of the samples that are written as images."""
+        """Return the numbers of the samples that are written as images."""
         return range(PRESETS[self.preset], PRESETS[self.preset] + self.inference_images)
 
 
-def label(number: int) -> int:
-    """The class of a sample."""
+def label_of(number: int) -> int:
+    """Return the class of a sample."""
     return number % len(CLASSES)
 
 
-def sample(number: int, seed: int) -> NDArray[np.uint8]:
-    """The pattern (487, 195, 3) of a sample."""
-    return simulate(label(number), Spread(), np.random.default_rng([seed, 2, number]))
+def simulate_sample(number: int, seed: int) -> NDArray[np.uint8]:
+    """Return the pattern (487, 195, 3) of a sample."""
+    return simulate_pattern(label_of(number), Spread(), np.random.default_rng([seed, 2, number]))
 
 
-def write(published: Path, recipe: Recipe, progress: Callable[[int, int], None], workers: int) -> None:
-    """Simulate everything into the published layout."""
+def write_layout(published: Path, recipe: Recipe, progress: Callable[[int, int], None], workers: int) -> None:
+    """Simulate all samples and write them in the published layout."""
     parts = recipe.parts
     total, done = sum(map(len, parts.values())) + recipe.inference_images, 0
     with process_pool(workers) as pool:
-        with formats.created(published, {part: len(numbers) for part, numbers in parts.items()}) as datasets:
+        with formats.create_groups(published, {part: len(numbers) for part, numbers in parts.items()}) as datasets:
             for part, numbers in parts.items():
                 images, labels = datasets[part]
                 start = 0
-                for patterns in simulated(numbers.tolist(), recipe.seed, pool):
+                for patterns in simulate_samples(numbers.tolist(), recipe.seed, pool):
                     images[start : start + len(patterns)] = patterns
                     start += len(patterns)
                     progress(done + start, total)
-                labels[...] = [label(number) for number in numbers.tolist()]
+                labels[...] = [label_of(number) for number in numbers.tolist()]
                 done += start
         numbered = iter(recipe.inference)
-        for patterns in simulated(list(recipe.inference), recipe.seed, pool):
+        for patterns in simulate_samples(list(recipe.inference), recipe.seed, pool):
             for pattern, number in zip(patterns, numbered, strict=False):
-                path = published / formats.INFERENCE_FOLDER / CLASSES[label(number)] / f"{number:05d}.png"
+                path = published / formats.INFERENCE_FOLDER / CLASSES[label_of(number)] / f"{number:05d}.png"
                 formats.write_image(path, pattern)
                 done += 1
             progress(done, total)
 
 
-def simulated(numbers: list[int], seed: int, pool: Executor) -> Iterator[NDArray[np.uint8]]:
-    """The patterns of the samples in their order, some at a time (k, 487, 195, 3)."""
+def simulate_samples(numbers: list[int], seed: int, pool: Executor) -> Iterator[NDArray[np.uint8]]:
+    """Yield the patterns of the samples in their order, (k, 487, 195, 3) at a time."""
     chunks = [numbers[start : start + CHUNK] for start in range(0, len(numbers), CHUNK)]
     return pool.map(_simulate, chunks, [seed] * len(chunks))
 
 
 def _simulate(numbers: list[int], seed: int) -> NDArray[np.uint8]:
-    return np.stack([sample(number, seed) for number in numbers])
+    return np.stack([simulate_sample(number, seed) for number in numbers])

@@ -1,6 +1,6 @@
-"""What simple models score on a data set: `python -m workloads.em_denoise.baselines FOLDER`.
+"""Scores of simple models on a data set: ``python -m workloads.em_denoise.baselines FOLDER``.
 
-The constant is the mean of the clean training images; the linear model a 7 x 7 filter and an offset, fitted by least
+The constant is the mean of the clean training images. The linear model is a 7 x 7 filter and an offset, fitted by least
 squares to every training image.
 """
 
@@ -22,16 +22,18 @@ SIDE = 7
 BATCH = 16
 
 
-def batches(folder: Path, part: str) -> list[tuple[Tensor, Tensor]]:
-    """Noisy and clean images (n, 1, h, w) of a part."""
+def load_batches(folder: Path, part: str) -> list[tuple[Tensor, Tensor]]:
+    """Return noisy and clean images (n, 1, h, w) of a part."""
     samples = ConsolidatedSet(folder, part)
     indices = [np.arange(start, min(start + BATCH, len(samples))) for start in range(0, len(samples), BATCH)]
     read = (samples.read(some) for some in indices)
     return [(torch.from_numpy(arrays["input"]), torch.from_numpy(arrays["target"])) for arrays in read]
 
 
-def fitted_filter(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, float]:
-    """The filter (1, 1, 7, 7) and the offset with the least squared error where the whole filter fits."""
+def fit_filter(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, float]:
+    """Return the filter (1, 1, 7, 7) and the offset with the least squared error, over the places where the whole
+    filter fits.
+    """
     normal = torch.zeros(SIDE * SIDE + 1, SIDE * SIDE + 1, dtype=torch.float64)
     moments = torch.zeros(SIDE * SIDE + 1, dtype=torch.float64)
     rim = SIDE // 2
@@ -44,11 +46,11 @@ def fitted_filter(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, float]:
     return solution[:-1].float().reshape(1, 1, SIDE, SIDE), float(solution[-1])
 
 
-def score(folder: Path) -> dict[str, dict[str, float]]:
-    """Metrics of the constant and of the linear model on the evaluation set."""
-    training, evaluation = batches(folder, "training"), batches(folder, "evaluation")
+def score_baselines(folder: Path) -> dict[str, dict[str, float]]:
+    """Return the metrics of the constant and of the linear model on the evaluation set."""
+    training, evaluation = load_batches(folder, "training"), load_batches(folder, "evaluation")
     mean = float(torch.cat([clean.mean(dim=(1, 2, 3)) for _, clean in training]).mean())
-    weights, offset = fitted_filter(training)
+    weights, offset = fit_filter(training)
     data_range = float(read_description(folder)["data_range"])
     constant, linear = DenoisingQuality(data_range), DenoisingQuality(data_range)
     for noisy, clean in evaluation:
@@ -59,4 +61,4 @@ def score(folder: Path) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(score(Path(sys.argv[1])), indent=1))
+    print(json.dumps(score_baselines(Path(sys.argv[1])), indent=1))

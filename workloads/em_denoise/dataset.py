@@ -105,7 +105,7 @@ class EmDenoiseDataset(ConsolidatedDataset):
                 pieces = [
                     (part, *span)
                     for part, (_, first, last) in parts.items()
-                    for span in interleave_items(formats.spans(first, last), SHARDS)
+                    for span in interleave_items(formats.slab_spans(first, last), SHARDS)
                 ]
                 extremes = list(map_in_threads(copy, pieces, workers))
                 smallest, largest = min(low for low, _ in extremes), max(high for _, high in extremes)
@@ -120,7 +120,7 @@ class EmDenoiseDataset(ConsolidatedDataset):
             found: dict[str, Any] = {f"{name}_images": len(pairs) for name, pairs in both.items()}
             done, total = 0, sum(found.values())
             for pairs in both.values():
-                for start, stop in formats.spans(0, len(pairs)):
+                for start, stop in formats.slab_spans(0, len(pairs)):
                     pairs.slab(start, stop)
                     done += stop - start
                     progress(done, total)
@@ -133,9 +133,9 @@ class EmDenoiseDataset(ConsolidatedDataset):
 
 
 def _make(keys: list[tuple[int, ...]], pixels: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    from workloads.em_denoise.imaging import pair
+    from workloads.em_denoise.imaging import make_pair
 
-    return [pair(key, pixels) for key in keys]
+    return [make_pair(key, pixels) for key in keys]
 
 
 def _counted(pairs: Iterator[Any], total: int, progress: Progress) -> Iterator[Any]:

@@ -25,7 +25,7 @@ SLAB = 8
 
 
 class Pairs:
-    """Noisy and clean images of one folder, read in slabs, by any thread. A context manager; raises DatasetError."""
+    """Noisy and clean images of one folder, read in slabs by any thread. A context manager; raises DatasetError."""
 
     def __init__(self, folder: Path, pixels: int) -> None:
         self._stack = ExitStack()
@@ -72,12 +72,12 @@ class Pairs:
         return len(self._images["input"])
 
     def slab(self, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
-        """The images [start, stop) as "input" and "target", (n, 1, h, w) each, all finite."""
+        """Return the images [start, stop) as "input" and "target", (n, 1, h, w) each, all finite."""
         return {name: _read(images, start, stop) for name, images in self._images.items()}
 
 
-def spans(first: int, last: int) -> list[tuple[int, int]]:
-    """The images [first, last) in pieces of at most SLAB."""
+def slab_spans(first: int, last: int) -> list[tuple[int, int]]:
+    """Return the bounds of pieces of at most SLAB images that cover [first, last)."""
     return [(start, min(start + SLAB, last)) for start in range(first, last, SLAB)]
 
 
@@ -92,7 +92,9 @@ def _read(images: Rows, start: int, stop: int) -> NDArray[np.float32]:
 
 
 def inference_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Noisy image and its truth, by file name, of `inference/`; raises DatasetError where one lacks the other."""
+    """Return the pairs of noisy image and truth in ``inference/``, by file name. Raises DatasetError if one lacks the
+    other.
+    """
     raw = {path.name: path for path in sorted((folder / "raw").glob("*")) if path.is_file()}
     truth = {path.name: path for path in sorted((folder / "truth").glob("*")) if path.is_file()}
     for name in sorted(raw.keys() ^ truth.keys()):
@@ -102,7 +104,7 @@ def inference_pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def read_image(path: Path, pixels: int) -> NDArray[np.float32]:
-    """A grey-level image file (pixels, pixels)."""
+    """Return a grey-level image file as (pixels, pixels)."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -116,7 +118,7 @@ def read_image(path: Path, pixels: int) -> NDArray[np.float32]:
 
 
 def write_image(path: Path, image: NDArray[np.float32]) -> None:
-    """A TIFF file of 32-bit floats, which keeps every bit."""
+    """Write a TIFF file of 32-bit floats, which keeps every bit."""
     from PIL import Image
 
     Image.fromarray(image).save(path)

@@ -1,7 +1,7 @@
-"""Pairs of clean and noisy micrographs: a weak phase object under an 80 kV microscope, and what a camera makes of it.
+"""Pairs of clean and noisy micrographs: a weak phase object under an 80 kV microscope, and the camera's image of it.
 
 The clean image follows linear imaging theory (Kirkland, Advanced Computing in Electron Microscopy, 2nd ed., sections
-3.1 and 5.2); noise is added as the page of the published data set describes: beam profile, Poisson noise, dead pixels.
+3.1 and 5.2). Noise is added as the page of the published data set describes: beam profile, Poisson noise, dead pixels.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.em_denoise.lattice import Points, specimen
+from workloads.em_denoise.lattice import Points, draw_specimen
 
 Image = NDArray[np.float32]
 
 WAVELENGTH = 0.04176
-"""Of electrons at 80 kV, Å."""
+"""Wavelength of electrons at 80 kV, Å."""
 INTERACTION = 1.0087e-3
 """Phase by projected potential at 80 kV, rad/(V Å)."""
 POTENTIAL = 47.878
@@ -28,9 +28,9 @@ VACUUM, GAIN = 0.5, 2.0
 
 
 def clean_image(atoms: Points, pixels: int, pixel_size: float, defocus: float, spread: float) -> Image:
-    """Image (pixels, pixels), 0 to 1, of atoms (n, 2) in Å around the origin.
+    """Return the image (pixels, pixels), 0 to 1, of atoms (n, 2) in Å around the origin.
 
-    `pixel_size`, `defocus` and the standard deviation of the defocus, `spread`, in Å.
+    ``pixel_size``, ``defocus`` and the standard deviation of the defocus, ``spread``, are in Å.
     """
     side = pixels + 2 * MARGIN
     frequency = np.fft.fftfreq(side, pixel_size)
@@ -59,9 +59,9 @@ def _deposited(atoms: Points, side: int, pixel_size: float) -> NDArray[np.float6
 
 
 def noisy_image(clean: Image, random: np.random.Generator) -> Image:
-    """What a camera counts, divided by the dose: 20 to 100 electrons a pixel where the beam is brightest.
+    """Return the camera's counts divided by the dose: 20 to 100 electrons per pixel where the beam is brightest.
 
-    The beam is a Gaussian whose centre and width vary; up to 1 % of the pixels are dead and count nothing.
+    The beam is a Gaussian of varying centre and width. Up to 1 % of the pixels are dead and count nothing.
     """
     pixels = len(clean)
     centre, width = random.uniform(0.3, 0.7, 2) * pixels, random.uniform(0.5, 1.2) * pixels
@@ -73,10 +73,10 @@ def noisy_image(clean: Image, random: np.random.Generator) -> Image:
     return np.asarray(counts / np.float32(dose), dtype=np.float32)
 
 
-def pair(key: tuple[int, ...], pixels: int) -> tuple[Image, Image]:
-    """A noisy and a clean image (pixels, pixels), which depend on nothing but the key."""
+def make_pair(key: tuple[int, ...], pixels: int) -> tuple[Image, Image]:
+    """Return a noisy and a clean image (pixels, pixels), which depend on the key alone."""
     random = np.random.default_rng(key)
     pixel_size = random.uniform(0.12, 0.2)
-    atoms = specimen((pixels + 2 * MARGIN) * pixel_size, random)
+    atoms = draw_specimen((pixels + 2 * MARGIN) * pixel_size, random)
     clean = clean_image(atoms, pixels, pixel_size, random.uniform(30, 80), random.uniform(5, 25))
     return noisy_image(clean, random), clean

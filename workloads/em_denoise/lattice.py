@@ -1,4 +1,4 @@
-"""Graphene as it is found under a microscope: rotated, tilted and rippled, with defects, grain boundaries and edges."""
+"""Graphene as microscopes find it: rotated, tilted and rippled, with defects, grain boundaries and edges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ BOND = 1.42
 """Length of the carbon bond, Å."""
 
 
-def sheet(extent: float, angle: float, shift: Points) -> Points:
-    """Atoms (n, 2) of a perfect sheet that covers the square of side `extent` Å around the origin, at any angle."""
+def perfect_sheet(extent: float, angle: float, shift: Points) -> Points:
+    """Return the atoms (n, 2) of a perfect sheet that covers the square of side ``extent`` Å around the origin at any
+    angle.
+    """
     constant = BOND * np.sqrt(3)
     first, second = constant * np.array([1.0, 0.0]), constant * np.array([0.5, np.sqrt(3) / 2])
     reach = int(np.ceil(extent / constant)) + 2
@@ -24,10 +26,12 @@ def sheet(extent: float, angle: float, shift: Points) -> Points:
     return np.asarray(atoms[np.abs(atoms).max(axis=1) < extent / 2 + 2 * BOND])
 
 
-def specimen(extent: float, random: np.random.Generator) -> Points:
-    """Atoms (n, 2), Å, of a random piece of graphene: the square of side `extent` around the origin, or part of it."""
+def draw_specimen(extent: float, random: np.random.Generator) -> Points:
+    """Draw the atoms (n, 2), Å, of a random piece of graphene: the square of side ``extent`` around the origin, or part
+    of it.
+    """
     angle = random.uniform(0, np.pi / 3)
-    atoms = sheet(extent * 1.1, angle, random.uniform(-BOND, BOND, 2))
+    atoms = perfect_sheet(extent * 1.1, angle, random.uniform(-BOND, BOND, 2))
     if random.random() < 0.4:
         atoms = _with_grain_boundary(atoms, extent, angle, random)
     atoms = _with_vacancies(atoms, random.poisson(3), random)
@@ -46,7 +50,7 @@ def _direction(random: np.random.Generator) -> Points:
 def _with_grain_boundary(atoms: Points, extent: float, angle: float, random: np.random.Generator) -> Points:
     """A second grain, turned by 5 to 30 degrees, beyond a straight line; no two atoms closer than 1 Å."""
     normal, offset = _direction(random), random.uniform(-0.25, 0.25) * extent
-    other = sheet(extent * 1.1, angle + np.radians(random.uniform(5, 30)), random.uniform(-BOND, BOND, 2))
+    other = perfect_sheet(extent * 1.1, angle + np.radians(random.uniform(5, 30)), random.uniform(-BOND, BOND, 2))
     here, there = atoms[atoms @ normal < offset], other[other @ normal >= offset]
     if len(here) == 0 or len(there) == 0:
         return atoms
@@ -58,7 +62,7 @@ def _with_grain_boundary(atoms: Points, extent: float, angle: float, random: np.
 
 
 def _with_vacancies(atoms: Points, count: int, random: np.random.Generator) -> Points:
-    """Single and double vacancies; the neighbours of what is missing move away by 0.1 Å."""
+    """Remove single atoms and pairs; their neighbours move away by 0.1 Å."""
     for _ in range(count):
         centre = atoms[random.integers(len(atoms))]
         distance = np.linalg.norm(atoms - centre, axis=1)

@@ -1,4 +1,4 @@
-"""Denoised micrographs beside what they were made of and what they should be."""
+"""Denoised micrographs beside their inputs and their truths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PICTURED = 4
-"""Images in a picture, one a row."""
+"""Images in a picture, one per row."""
 
 
 def draw_images(
@@ -18,7 +18,7 @@ def draw_images(
     clean: NDArray[np.float32],
     data_range: float,
 ) -> None:
-    """Write a PNG of images (n, 1, h, w); columns share one grey scale a row, the error has its own."""
+    """Write a PNG of images (n, 1, h, w). The images of a row share one grey scale; the error has its own."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 2.6 * len(noisy)), layout="constrained")

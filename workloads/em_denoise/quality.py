@@ -13,17 +13,20 @@ from workloads.runtime.task import Arrays, Batch, Quality
 WINDOW, SIGMA = 11, 1.5
 """Gaussian window of SSIM, pixels (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
 SMALLEST_MSE = 1e-12
-"""In units of the data range squared: an image that is exact has 120 dB, not infinitely many."""
+"""Smallest MSE that counts, in units of the data range squared: an exact image has 120 dB rather than infinity."""
 METRICS = ("mse", "psnr", "ssim")
 STEPS = (2.0**-42, 2.0**-32, 2.0**-39)
-"""Scores of images are added in such steps (the MSE's in units of a power of two near the range squared). Sums of some
-ten thousand images are then exact, so the order in which ranks add them does not matter."""
+"""Steps in which images' scores are added (the MSE's in units of a power of two near the range squared). Sums over some
+ten thousand images are then exact, so the order in which ranks add them does not matter.
+"""
 
 
 def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
-    """Structural similarity (n,) of images (n, 1, h, w): the mean over all places where the whole window fits.
+    """Return the structural similarity (n,) of images (n, 1, h, w): the mean over all places where the whole window
+    fits.
 
-    As scikit-image's structural_similarity with gaussian_weights=True and use_sample_covariance=False.
+    The definition is that of scikit-image's structural_similarity with gaussian_weights=True and
+    use_sample_covariance=False.
     """
     place = torch.arange(WINDOW, device=image.device, dtype=image.dtype) - WINDOW // 2
     weights = torch.exp(-(place**2) / (2 * SIGMA**2))
@@ -37,8 +40,8 @@ def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
     return similarity.mean(dim=(1, 2))
 
 
-def scores(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
-    """MSE, PSNR in dB and SSIM of every image (n, 1, h, w) against its truth: (n, 3) float64."""
+def image_scores(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
+    """Return MSE, PSNR in dB and SSIM of every image (n, 1, h, w) against its truth: (n, 3) float64."""
     image, truth = image.double(), truth.double()
     mse = (image - truth).square().mean(dim=(1, 2, 3))
     psnr = -10 * torch.log10((mse / data_range**2).clamp_min(SMALLEST_MSE))
@@ -46,7 +49,7 @@ def scores(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
 
 
 class DenoisingQuality(Quality):
-    """How many images, and the sums of their MSE, PSNR and SSIM: denoised, and noisy as they came."""
+    """The number of images, and the sums of MSE, PSNR and SSIM of the denoised and of the noisy images."""
 
     def __init__(self, data_range: float) -> None:
         self._range = data_range
@@ -63,17 +66,19 @@ class DenoisingQuality(Quality):
         """Add images (n, 1, h, w)."""
         # Metrics are not to be rounded with the network.
         with torch.autocast(denoised.device.type, enabled=False):
-            both = torch.cat((scores(denoised, truth, self._range), scores(noisy, truth, self._range)), dim=1)
+            both = torch.cat(
+                (image_scores(denoised, truth, self._range), image_scores(noisy, truth, self._range)), dim=1
+            )
         self._images += len(both)
         self._sums += np.rint(both.cpu().numpy() / self._steps).sum(axis=0) * self._steps
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:
-        """Images, then sums of mse, psnr and ssim, denoised and noisy: (7,)."""
+        """The number of images, then the sums of mse, psnr and ssim, denoised and noisy: (7,)."""
         return np.append(np.float64(self._images), self._sums)
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        """Means over all images: mse, psnr (dB), ssim; the same of the noisy ones; psnr_gain (dB)."""
+        """Return means over all images: mse, psnr (dB) and ssim, denoised and noisy, and psnr_gain (dB)."""
         means = (counts[1:] / max(1.0, counts[0])).tolist()
         values = dict(zip((*METRICS, *(f"{name}_noisy" for name in METRICS)), means, strict=True))
         return {**values, "psnr_gain": values["psnr"] - values["psnr_noisy"]}

@@ -104,7 +104,7 @@ class SlstrCloudDataset(ConsolidatedDataset):
             held_out = number - len(training)
             path = paths[training[number] if held_out < 0 else evaluation[held_out]]
             scene = formats.read_scene(path, geometry.shape)
-            images, masks = formats.normalised(scene), formats.labels(scene)
+            images, masks = formats.normalise_scene(scene), formats.label_mask(scene)
             if held_out < 0:
                 arrays = {"input": geometry.cut(images), "target": geometry.cut(masks)}
                 writer.write("training", number * geometry.training_patches, arrays)
@@ -144,9 +144,9 @@ def write_stand_in(published: Path, shape: tuple[int, int], seed: int, number: i
     """Simulate one scene and write its file; it depends on the seed and its number alone. Three of five are by day."""
     import numpy as np
 
-    from workloads.slstr_cloud.simulation import simulate
+    from workloads.slstr_cloud.simulation import simulate_scene
 
-    scene = simulate(shape, number % 5 < 3, np.random.default_rng([seed, number]))
+    scene = simulate_scene(shape, number % 5 < 3, np.random.default_rng([seed, number]))
     minutes, part = 3 * number, "day" if scene.day else "night"
     start = f"{minutes // 60 % 24:02d}{minutes % 60:02d}00"
     name = f"S3A_SL_1_RBT____20200101T{start}_stand_in_{number:06d}.hdf"

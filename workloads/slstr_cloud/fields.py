@@ -1,4 +1,4 @@
-"""Random fields with the scales of nature: multi-fractal clouds, coasts, floes."""
+"""Random fields with natural scales, for clouds, coasts and floes."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def random_field(
 
 
 def logistic(x: Field) -> Field:
-    """From 0 to 1."""
+    """Return the logistic function of x, 0 to 1."""
     result: Field = np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
     return result

@@ -44,7 +44,9 @@ NOT_MEASURED = -10.0
 
 @dataclass(frozen=True)
 class Scene:
-    """What is read of a file: `bts` (h, w, 3) in K, `refs` (h, w, 6), `bayes` (h, w, 1) from 0 to 255."""
+    """The part of a file that is read: ``bts`` (h, w, 3) in K, ``refs`` (h, w, 6), ``bayes`` (h, w, 1) from 0
+    to 255.
+    """
 
     bts: NDArray[np.floating]
     refs: NDArray[np.floating]
@@ -52,7 +54,7 @@ class Scene:
 
 
 def scene_files(folder: Path) -> list[Path]:
-    """The scenes below a folder, day and night, by name; raises DatasetError if there are none."""
+    """Return the scenes below a folder, day and night, by name. Raises DatasetError if there are none."""
     paths = sorted(folder.glob(f"**/{PATTERN}"), key=lambda path: (path.name, str(path)))
     if not paths:
         raise DatasetError(f"{folder} holds no {PATTERN}; expected such files in folders 'day' and 'night'")
@@ -60,7 +62,7 @@ def scene_files(folder: Path) -> list[Path]:
 
 
 def write_scene(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write one file with the five datasets, contiguous, in the types of the published ones."""
+    """Write one file with the five datasets, contiguous, in the published types."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", locking=False) as file:
         for key, kind in TYPES.items():
@@ -68,7 +70,7 @@ def write_scene(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def check_scene(path: Path, shape: tuple[int, int]) -> None:
-    """Raise DatasetError, naming file and key, unless the file is whole and has all datasets as published."""
+    """Raise DatasetError that names file and key, unless the file is whole and has all datasets as published."""
     if path.stat().st_size == 0:
         raise DatasetError(f"{path} is empty; download it again")
     try:
@@ -92,7 +94,7 @@ def _check_dataset(path: Path, file: h5py.File, key: str, shape: tuple[int, ...]
 
 
 def read_scene(path: Path, shape: tuple[int, int]) -> Scene:
-    """One scene; raises DatasetError if the file is not as published or holds what cannot be measured."""
+    """Return one scene. Raises DatasetError if the file is not as published or holds impossible values."""
     check_scene(path, shape)
     with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
         scene = Scene(*(Rows(path, file[key], raw.fileno()).slab(0, shape[0]) for key in ("bts", "refs", "bayes")))
@@ -109,8 +111,8 @@ def _check_range(path: Path, key: str, values: NDArray[Any], least: float, most:
         raise DatasetError(f"{path}: '{key}' runs from {smallest} to {largest}; expected {what}")
 
 
-def normalised(scene: Scene) -> NDArray[np.float16]:
-    """The network's input (h, w, 9): six reflectances, then three temperatures, in half precision."""
+def normalise_scene(scene: Scene) -> NDArray[np.float16]:
+    """Return the network's input (h, w, 9): six reflectances, then three temperatures, in half precision."""
     result = np.empty((*scene.bts.shape[:2], CHANNELS), STORED)
     refs, bts = result[..., :REFLECTANCES], result[..., REFLECTANCES:]
     refs[...] = scene.refs.astype(np.float32) - np.float32(REFLECTANCE_OFFSET)
@@ -118,11 +120,11 @@ def normalised(scene: Scene) -> NDArray[np.float16]:
     return result
 
 
-def labels(scene: Scene) -> NDArray[np.uint8]:
-    """1 where the Bayesian mask is above zero, else 0: (h, w)."""
+def label_mask(scene: Scene) -> NDArray[np.uint8]:
+    """Return 1 where the Bayesian mask is above zero, otherwise 0: (h, w)."""
     return (scene.bayes[..., 0] > 0).astype(np.uint8)
 
 
-def measured(scene: Tensor) -> Tensor:
-    """Where a normalised scene (h, w, 9) has temperatures: (h, w), false beyond the swath."""
+def measured_mask(scene: Tensor) -> Tensor:
+    """Return where a normalised scene (h, w, 9) has temperatures: (h, w), false beyond the swath."""
     return scene[..., REFLECTANCES] > NOT_MEASURED

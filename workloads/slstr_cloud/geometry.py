@@ -1,4 +1,4 @@
-"""How scenes are cut into patches for training and covered with overlapping ones for inference, as published."""
+"""Scenes cut into patches for training, and covered with overlapping patches for inference, as published."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ POOLINGS = 8
 
 @dataclass(frozen=True)
 class Geometry:
-    """A scene's ``height`` and ``width``, a square patch's side, and how much of an inferred patch is cut (``crop``,
-    half of it on each side), in pixels. Published: 1200 x 1500, 256, 80.
+    """A scene's ``height`` and ``width``, the side of a square patch, and the part of an inferred patch that is cut off
+    (``crop``, half of it on each side), in pixels. Published: 1200 x 1500, 256, 80.
     """
 
     height: int
@@ -62,7 +62,7 @@ class Geometry:
         return rows * columns
 
     def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The centre of an image (height, width, …) as adjacent patches (n, patch, patch, …), row by row."""
+        """Return the centre of an image (height, width, …) as adjacent patches (n, patch, patch, …), row by row."""
         rows, columns = self.training_grid
         side = self.patch
         top, left = (self.height % side) // 2, (self.width % side) // 2
@@ -72,7 +72,7 @@ class Geometry:
 
     @property
     def stride(self) -> int:
-        """From one overlapping patch to the next, and what is kept of each: 176 as published."""
+        """Distance from one overlapping patch to the next, which is also the side that is kept: 176 as published."""
         return self.patch - self.crop
 
     @property
@@ -94,13 +94,15 @@ class Geometry:
         return across // 2, across - across // 2, down // 2, down - down // 2
 
     def cover(self, scene: Tensor) -> Tensor:
-        """Overlapping patches of a scene (height, width, c), zeros beyond its edges: (tiles, patch, patch, c)."""
+        """Return overlapping patches of a scene (height, width, c), zeros beyond its edges: (tiles, patch,
+        patch, c).
+        """
         padded = functional.pad(scene, (0, 0, *self._margins()))
         windows = padded.unfold(0, self.patch, self.stride).unfold(1, self.patch, self.stride)
         return windows.permute(0, 1, 3, 4, 2).reshape(self.tiles, self.patch, self.patch, scene.shape[-1])
 
     def stitch(self, tiles: Tensor) -> Tensor:
-        """The inner parts of overlapping patches (tiles, patch, patch), side by side: (height, width)."""
+        """Return the inner parts of overlapping patches (tiles, patch, patch), side by side: (height, width)."""
         rows, columns = self.tile_grid
         half = self.crop // 2
         inner = tiles[:, half : half + self.stride, half : half + self.stride]
@@ -111,10 +113,10 @@ class Geometry:
 
 
 def split_by_file(files: int, training_share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which of ``files`` are for training and which for evaluation.
+    """Return the numbers of the files for training and for evaluation.
 
-    The division of scikit-learn's ``train_test_split(train_size=training_share, random_state=seed)``, which the
-    published loaders call with 0.8 and 42 (on files in whatever order the file system lists them).
+    The division is that of scikit-learn's ``train_test_split(train_size=training_share, random_state=seed)``, which the
+    published loaders call with 0.8 and 42 (on files in the file system's order).
     """
     training = int(np.floor(training_share * files))
     order = np.random.RandomState(seed).permutation(files)

@@ -15,7 +15,7 @@ UNIT_NORMAL_CUT_AT_TWO = 0.87962566103423978
 
 
 def double_convolution(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each with ReLU; the size stays."""
+    """Return two 3 x 3 convolutions, each with ReLU, that keep the size."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
         nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
@@ -23,15 +23,15 @@ def double_convolution(inputs: int, outputs: int) -> nn.Sequential:
 
 
 SPREAD = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
-"""Which entries of a kernel of 3 meet the same pixel of the smaller image, for each of a transposed kernel's 4."""
+"""The entries of a kernel of 3 that meet the same pixel of the smaller image, for each of a transposed kernel's 4."""
 
 
-def enlarged_and_convolved(x: Tensor, skip: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """The 3 x 3 convolution of ``x`` (n, c, h, w), each of its pixels made four, and ``skip`` (n, c', 2h, 2w).
+def enlarge_and_convolve(x: Tensor, skip: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Return the 3 x 3 convolution of ``x`` (n, c, h, w), enlarged twofold, and ``skip`` (n, c', 2h, 2w).
 
-    Nine entries of the kernel meet four pixels of ``x`` at most. Added up beforehand they are a transposed convolution
-    with a kernel of 4 and a stride of 2: 16 products a pixel of ``x`` instead of 36, and no enlarged image in memory.
-    The same function of the same parameters, but for the order of its sums.
+    The nine entries of the kernel meet at most four pixels of ``x``. Summed beforehand they are a transposed
+    convolution with a kernel of 4 and a stride of 2: 16 products per pixel of ``x`` instead of 36, and no enlarged
+    image in memory. It is the same function of the same parameters, except for the order of its sums.
     """
     channels = x.shape[1]
     with torch.autocast(x.device.type, enabled=False):
@@ -43,9 +43,10 @@ def enlarged_and_convolved(x: Tensor, skip: Tensor, convolution: nn.Conv2d) -> T
 
 
 class UNet(nn.Module):
-    """Images (n, 9, h, w) to logits (n, 1, h, w), h and w multiples of 8. ``width``: channels of the first level.
+    """Maps images (n, 9, h, w) to logits (n, 1, h, w); h and w are multiples of 8. ``width``: channels of the first
+    level.
 
-    ``merge``: compute enlargement and the convolution behind it in one (see ``enlarged_and_convolved``).
+    ``merge``: compute the enlargement and the convolution after it in one (see ``enlarge_and_convolve``).
     """
 
     def __init__(self, width: int = 32, merge: bool = False) -> None:
@@ -81,7 +82,7 @@ class UNet(nn.Module):
         for level, skip in zip(self.up, reversed(skipped), strict=True):
             convolution, *rest = level.children()
             if self.merge and isinstance(convolution, nn.Conv2d):
-                x = enlarged_and_convolved(x, skip, convolution)
+                x = enlarge_and_convolve(x, skip, convolution)
             else:
                 x = convolution(torch.cat([self.enlarge(x), skip], dim=1))
             for layer in rest:
@@ -99,7 +100,7 @@ class CloudNet(nn.Module):
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """That of the weights, in which images are handed over."""
+        """The memory format of the weights, which images are given too."""
         weight = next(self.network.parameters())
         last = weight.is_contiguous(memory_format=torch.channels_last)
         return torch.channels_last if last else torch.contiguous_format

@@ -1,4 +1,4 @@
-"""Scenes as people look at them, with the mask that is the label and the one that was predicted."""
+"""Pictures of scenes with their labels and the predicted masks."""
 
 from __future__ import annotations
 

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from workloads.runtime.task import Arrays, Batch, Quality
-from workloads.slstr_cloud.formats import measured
+from workloads.slstr_cloud.formats import measured_mask
 from workloads.slstr_cloud.geometry import Geometry
 from workloads.slstr_cloud.inference import scene_logits
 
 FRACTION = 2.0**32
-"""Scores of scenes are added in steps of 1 / FRACTION: such sums are exact, so their order does not matter."""
+"""Scores of scenes are added in steps of 1 / FRACTION. Such sums are exact, so their order does not matter."""
 
 NAMES = ("accuracy", "iou", "f1")
 
 
-def scores(true_cloud: float, false_cloud: float, missed_cloud: float, true_clear: float) -> dict[str, float]:
-    """Pixel accuracy, IoU and F1 of "cloud", each from 0 to 1, from counts of pixels.
+def mask_scores(true_cloud: float, false_cloud: float, missed_cloud: float, true_clear: float) -> dict[str, float]:
+    """Return pixel accuracy, IoU and F1 of "cloud", each from 0 to 1, from counts of pixels.
 
-    IoU = TP / (TP + FP + FN) and F1 = 2 TP / (2 TP + FP + FN), as scikit-learn's jaccard_score and f1_score; where
-    nothing is cloud and nothing is called so, both are 1 (their zero_division=1).
+    IoU = TP / (TP + FP + FN) and F1 = 2 TP / (2 TP + FP + FN), as in scikit-learn's jaccard_score and f1_score. Without
+    cloud in truth and prediction both are 1 (zero_division=1).
     """
     pixels = true_cloud + false_cloud + missed_cloud + true_clear
     either = true_cloud + false_cloud + missed_cloud
@@ -44,7 +44,7 @@ class CloudQuality(Quality):
     def update(self, model: nn.Module, batch: Batch) -> None:
         """Add whole scenes: "input" (n, height, width, 9), "target" (n, height, width)."""
         for scene, truth in zip(batch["input"], batch["target"], strict=True):
-            self.add(scene_logits(model, scene, self.geometry) > 0, truth > 0, measured(scene))
+            self.add(scene_logits(model, scene, self.geometry) > 0, truth > 0, measured_mask(scene))
 
     def add(self, predicted: Tensor, truth: Tensor, counted: Tensor | None = None) -> None:
         """Add one scene by its masks (height, width), true where cloud is; only the ``counted`` pixels, if given."""
@@ -55,7 +55,7 @@ class CloudQuality(Quality):
         if not sum(found):
             return
         self._pixels += found
-        own = scores(*found)
+        own = mask_scores(*found)
         self._scenes += [1, *(round(own[name] * FRACTION) / FRACTION for name in NAMES)]
 
     @property
@@ -66,7 +66,7 @@ class CloudQuality(Quality):
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """Accuracy, IoU and F1 over all pixels of the set, and as means over scenes ("scene_…")."""
         scenes = float(counts[4])
-        whole = scores(*counts[:4].tolist()) if counts[:4].sum() else dict.fromkeys(NAMES, 0.0)
+        whole = mask_scores(*counts[:4].tolist()) if counts[:4].sum() else dict.fromkeys(NAMES, 0.0)
         means = {
             f"scene_{name}": float(total) / scenes if scenes else 0.0
             for name, total in zip(NAMES, counts[5:], strict=True)

@@ -1,4 +1,4 @@
-"""What the nine channels see of a surface under two layers of cloud: plain radiative transfer.
+"""The nine channels' view of a surface under two layers of cloud: simple radiative transfer.
 
 Channels: S1 to S6 at 0.555, 0.659, 0.865, 1.375, 1.610 and 2.250 µm (reflected sunlight), S7 to S9 at 3.74, 10.85 and
 12.0 µm (thermal emission, in S7 sunlight as well). (Coppo et al., J. Mod. Opt. 57, 1815, 2010.)
@@ -61,22 +61,23 @@ class Ground:
 
 
 def planck(wavelength: float, temperature: Field) -> Field:
-    """Radiance of a black body, W m⁻² sr⁻¹ µm⁻¹, at a wavelength in µm and a temperature in K."""
+    """Return the radiance of a black body, W m⁻² sr⁻¹ µm⁻¹, at a wavelength in µm and a temperature in K."""
     result: Field = (C1 / wavelength**5 / np.expm1(C2 / wavelength / temperature)).astype(np.float32)
     return result
 
 
-def brightness(wavelength: float, radiance: Field) -> Field:
-    """Temperature of the black body with this radiance, K: the inverse of `planck`."""
+def brightness_temperature(wavelength: float, radiance: Field) -> Field:
+    """Return the temperature of the black body with this radiance, K: the inverse of ``planck``."""
     result: Field = (C2 / wavelength / np.log1p(C1 / wavelength**5 / radiance)).astype(np.float32)
     return result
 
 
-def reflected(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDArray[np.float32]:
-    """Reflectances in S1 to S6 (h, w, 6) at the top of the atmosphere; `layers` from the lowest to the highest.
+def reflectances(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDArray[np.float32]:
+    """Return the reflectances in S1 to S6 (h, w, 6) at the top of the atmosphere; ``layers`` from the lowest to the
+    highest.
 
-    Layers are added by R = Rc + Tc² A / (1 - Rc A). In S4 (1.375 µm) water vapour above a layer takes away its light:
-    only high cloud, or in dry air the ground, is seen.
+    Layers are added by R = Rc + Tc² A / (1 - Rc A). In S4 (1.375 µm) water vapour above a layer absorbs its light, so
+    only high cloud, or the ground in dry air, is seen.
     """
     result = np.empty_like(ground.reflectances)
     for channel in range(result.shape[-1]):
@@ -94,13 +95,13 @@ def reflected(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDA
     return result
 
 
-def emitted(
+def emitted_temperatures(
     ground: Ground, layers: tuple[Layer, ...], moisture: float, sunlight: float, glint: Field
 ) -> NDArray[np.float32]:
-    """Brightness temperatures in S7 to S9 (h, w, 3), K.
+    """Return the brightness temperatures in S7 to S9 (h, w, 3), K.
 
-    Each layer emits by its emissivity and lets the rest through. `sunlight` is the cosine of the sun's zenith angle, 0
-    at night; in S7 ground, cloud and sun-glint (an additional reflectance (h, w)) return some of it.
+    Each layer emits by its emissivity and transmits the rest. ``sunlight`` is the cosine of the sun's zenith angle, 0
+    at night. In S7 ground, cloud and sun-glint (an additional reflectance (h, w)) reflect some of it.
     """
     result = np.empty((*ground.temperature.shape, len(THERMAL_UM)), np.float32)
     for channel, wavelength in enumerate(THERMAL_UM):
@@ -116,5 +117,5 @@ def emitted(
             black = planck(wavelength, layer.temperature)
             own = black * (THICK_EMISSIVITY_S7[layer.phase] if channel == 0 else 1.0)
             radiance = covered * (own + sun * THICK_S7[layer.phase]) + (1 - covered) * radiance
-        result[..., channel] = brightness(wavelength, radiance)
+        result[..., channel] = brightness_temperature(wavelength, radiance)
     return result

@@ -1,8 +1,8 @@
-"""A stand-in scene: cloud over sea and land, what SLSTR measures of it, and the masks its ground segment would give.
+"""A stand-in scene: cloud over sea and land, SLSTR's measurement of it, and the masks of its ground segment.
 
-Built to have what makes cloud masking hard: ice and snow as bright and cold as cloud, sun-glint and desert as bright,
-low cloud as warm as the ground (at night with no sunlight to tell them apart), cirrus that is hardly there, and a label
-that is itself the output of an imperfect classifier. Not a copy of any place or day.
+It has what makes cloud masking hard: ice and snow as bright and cold as cloud, sun-glint and desert as bright, low
+cloud as warm as the ground (at night without sunlight to tell them apart), thin cirrus, and a label that is the output
+of an imperfect classifier. It copies no real place or day.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.slstr_cloud.fields import Field, logistic, random_field
-from workloads.slstr_cloud.radiation import SOLAR, Ground, Layer, emitted, reflected
+from workloads.slstr_cloud.radiation import SOLAR, Ground, Layer, emitted_temperatures, reflectances
 
 SWATH_KM = 1500.0
 LAPSE = 6.0
 """Cooling with height, K per km."""
 CLOUD_DEPTH = 0.3
-"""Visible optical depth from which cloud is called cloud."""
+"""Smallest visible optical depth that counts as cloud."""
 REFLECTANCE_OF = {  # in S1 to S6, above it the air
     #            S1     S2     S3     S4     S5     S6
     "sea": (0.020, 0.010, 0.006, 0.004, 0.004, 0.003),
@@ -43,7 +43,7 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Place:
-    """Where and when a scene is: latitude, degrees; cosine of the sun's zenith angle, 0 at night; moisture, 0 to 1."""
+    """Place and time of a scene: latitude, degrees; cosine of the sun's zenith angle, 0 at night; moisture, 0 to 1."""
 
     latitude: float
     sunlight: float
@@ -52,7 +52,7 @@ class Place:
 
     @classmethod
     def draw(cls, random: np.random.Generator, day: bool) -> Place:
-        """Anywhere between 75° south and 75° north, over sea, land or both."""
+        """Draw a place between 75° south and 75° north, over sea, land or both."""
         latitude = float(random.uniform(-75, 75))
         sunlight = float(np.clip(np.cos(np.deg2rad(abs(latitude) - random.uniform(-10, 20))), 0.25, 0.95))
         land_share = float(np.clip(random.normal(0.35, 0.4), 0, 1))
@@ -62,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Surface:
-    """What lies under the clouds: the radiating ground and where what is, each (h, w)."""
+    """The surface under the clouds: the radiating ground and masks of its kinds, each (h, w)."""
 
     ground: Ground
     land: NDArray[np.bool_]
@@ -71,8 +71,8 @@ class Surface:
     coast: NDArray[np.bool_]
 
 
-def simulate(shape: tuple[int, int], day: bool, random: np.random.Generator) -> Simulated:
-    """One scene of (h, w) pixels over 1500 km across."""
+def simulate_scene(shape: tuple[int, int], day: bool, random: np.random.Generator) -> Simulated:
+    """Return one scene of (h, w) pixels, 1500 km across."""
     place = Place.draw(random, day)
     surface = _surface(shape, place, random)
     layers = _clouds(shape, place, surface.ground.temperature, random)
@@ -80,9 +80,9 @@ def simulate(shape: tuple[int, int], day: bool, random: np.random.Generator) -> 
 
     refs = np.zeros((*shape, len(SOLAR)), np.float32)
     if day:
-        refs = reflected(surface.ground, layers, place.moisture)
+        refs = reflectances(surface.ground, layers, place.moisture)
         refs += NOISE_REFLECTANCE * random.standard_normal(refs.shape, np.float32)
-    bts = emitted(surface.ground, layers, place.moisture, place.sunlight, surface.glint)
+    bts = emitted_temperatures(surface.ground, layers, place.moisture, place.sunlight, surface.glint)
     bts += np.array(NOISE_TEMPERATURE, np.float32) * random.standard_normal(bts.shape, np.float32)
     rads = refs * SOLAR * np.float32(place.sunlight / np.pi)
 
@@ -178,7 +178,7 @@ def _clouds(shape: tuple[int, int], place: Place, ground: Field, random: np.rand
 def _bayesian_mask(
     shape: tuple[int, int], depth: Field, surface: Surface, place: Place, random: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Cloud as a probabilistic classifier would flag it: unsure of thin cloud, misled by glint, ice and coasts."""
+    """Return the cloud mask of a probabilistic classifier: unsure of thin cloud, misled by glint, ice and coasts."""
     km = SWATH_KM / shape[1]
     evidence = 1.3 * np.log((depth + 0.02) / CLOUD_DEPTH)
     evidence = np.clip(evidence, -2.6, 3.2) + random.normal(0, 0.2)

@@ -41,7 +41,7 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
     ("Ne", "Ar", "Kr", "Xe"),
 )
 LARGEST_DISPLACEMENT = 0.05
-"""Bound on how far an atom moves from its place in the prototype, Å."""
+"""Largest displacement of an atom from its place in the prototype, Å."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Crystal:
 
 @functools.lru_cache(maxsize=1)
 def load_prototypes() -> tuple[Crystal, ...]:
-    """Every prototype of the library, ordered by space group and tag."""
+    """Return every prototype of the library, ordered by space group and tag."""
     entries: list[dict[str, Any]] = json.loads(gzip.decompress(STRUCTURES_FILE.read_bytes()))
     return tuple(
         Crystal(
@@ -84,7 +84,7 @@ def load_prototypes() -> tuple[Crystal, ...]:
 
 
 def symmetry_operations(crystal: Crystal) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Rotations (3, 3) and translations (3,) in fractional coordinates, centring included."""
+    """Return rotations (3, 3) and translations (3,) in fractional coordinates, centring included."""
     return [
         (np.array(op.rot, dtype=np.float64) / op.DEN, np.array(op.tran, dtype=np.float64) / op.DEN)
         for op in gemmi.symops_from_hall(crystal.hall)
@@ -94,7 +94,9 @@ def symmetry_operations(crystal: Crystal) -> list[tuple[NDArray[np.float64], NDA
 def images_of_atoms(
     crystal: Crystal, rotation: NDArray[np.float64], translation: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Where an operation takes each atom: on which atom (atoms,), missing it by how much (atoms,) in Å."""
+    """Return for each atom the atom that the operation maps it onto (atoms,), and the distance from it
+    (atoms,) in Å.
+    """
     moved = crystal.positions @ rotation.T + translation
     gap = moved[:, None, :] - crystal.positions[None, :, :]
     distance = np.linalg.norm((gap - np.round(gap)) @ crystal.lattice, axis=-1)
@@ -102,9 +104,9 @@ def images_of_atoms(
 
 
 def materials_of(prototype: Crystal, count: int, seed: int) -> list[Crystal]:
-    """Up to `count` different isostructural materials of a prototype, the original elements first.
+    """Return up to ``count`` different isostructural materials of a prototype, the original elements first.
 
-    The same for the same seed. Fewer are returned where the families of its elements allow fewer combinations.
+    Equal seeds give equal materials. Fewer are returned if the families of its elements allow fewer combinations.
     """
     random = np.random.default_rng([seed, zlib.crc32(prototype.name.encode())])
     distinct = tuple(dict.fromkeys(prototype.species))

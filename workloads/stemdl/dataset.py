@@ -75,7 +75,7 @@ class StemdlDataset(ConsolidatedDataset):
     @property
     def stand_in_counts(self) -> tuple[int, int]:
         """All samples."""
-        samples = sum(synthesis.counts(self.recipe).values())
+        samples = sum(synthesis.count_samples(self.recipe).values())
         return samples, samples
 
     @property
@@ -90,29 +90,29 @@ class StemdlDataset(ConsolidatedDataset):
     def make_stand_in(self, folder: Path, progress: Progress, workers: int) -> None:
         """As simulated, file by file: a published file a sample would cost more than it shows."""
         recipe = self.recipe
-        with self.consolidation(folder, synthesis.counts(recipe), progress, workers) as writer:
-            for part, samples in synthesis.samples(recipe, workers):
+        with self.consolidation(folder, synthesis.count_samples(recipe), progress, workers) as writer:
+            for part, samples in synthesis.simulate_samples(recipe, workers):
                 writer.add(part, samples)
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
         """The stand-in in the published layout, as processed files."""
         recipe = self.recipe
-        done, total = 0, sum(synthesis.counts(recipe).values())
-        for part, samples in synthesis.samples(recipe, workers):
-            published_files.write(published, part, done, samples)
+        done, total = 0, sum(synthesis.count_samples(recipe).values())
+        for part, samples in synthesis.simulate_samples(recipe, workers):
+            published_files.write_samples(published, part, done, samples)
             done += len(samples)
             progress(done, total)
 
     def convert(self, published: Path, folder: Path, progress: Progress = tell_nobody, workers: int = 1) -> None:
         """Published files, raw or processed, to the consolidated folder, with the published pre-processing."""
-        parts = {part: published_files.pieces(published, part) for part in consolidated.PARTS}
+        parts = {part: published_files.list_pieces(published, part) for part in consolidated.PARTS}
         counts = {part: sum(piece.samples for piece in pieces) for part, pieces in parts.items()}
         with self.consolidation(folder, counts, progress, workers) as writer:
             writer.convert(parts)
 
     def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
-        parts = {part: published_files.pieces(published, part) for part in consolidated.PARTS}
+        parts = {part: published_files.list_pieces(published, part) for part in consolidated.PARTS}
         counts = {part: sum(piece.samples for piece in pieces) for part, pieces in parts.items()}
         classes: set[int] = set()
         done, total = 0, sum(counts.values())

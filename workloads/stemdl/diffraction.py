@@ -75,7 +75,7 @@ def structure_factors(crystal: Crystal, indices: Index, debye_waller: float) -> 
 
 
 def couplings(crystal: Crystal, indices: Index, microscope: Microscope) -> NDArray[np.complex128]:
-    """1/ξ (n,) in 1/Å for reflections hkl (n, 3): how strongly a beam feeds another.
+    """Return 1/ξ (n,) in 1/Å for reflections hkl (n, 3): the strength of the coupling between two beams.
 
     1/ξ = λ U with U = γ F / (π Ω), γ the relativistic mass ratio and Ω the cell volume [DG 5.20, WC 13.4].
     """
@@ -146,11 +146,12 @@ def two_beam(coupling: Real, excitation: Real, thickness: float) -> Real:
 
 
 def many_beam(matrix: NDArray[np.complex128], excitation: Real, thickness: float, step: float) -> Real:
-    """Intensities (n, m) behind the crystal of n coupled beams for m incident directions; beam 0 comes in.
+    """Return the intensities (n, m) of n coupled beams behind the crystal, for m incident directions; beam 0 is the
+    incident one.
 
-    Integrates the Howie-Whelan equations dφ_g/dz = 2πi s_g φ_g + iπ Σ_h (1/ξ_{g-h}) φ_h [DG 5.27] slice by
-    slice with the symmetric split operator of multislice calculations [K 6.4]. `matrix` (n, n) holds
-    1/ξ_{g-h} without its diagonal. Every slice is unitary: the intensities of a direction add up to one.
+    It integrates the Howie-Whelan equations dφ_g/dz = 2πi s_g φ_g + iπ Σ_h (1/ξ_{g-h}) φ_h [DG 5.27] slice by slice,
+    with the symmetric split operator of multislice calculations [K 6.4]. ``matrix`` (n, n) holds 1/ξ_{g-h} without its
+    diagonal. Every slice is unitary: the intensities of a direction sum to one.
     """
     slices = max(1, round(thickness / step))
     depth = thickness / slices
@@ -171,9 +172,9 @@ def many_beam(matrix: NDArray[np.complex128], excitation: Real, thickness: float
 def intensities(
     crystal: Crystal, found: Reflections, incident: Real, thickness: float, microscope: Microscope
 ) -> tuple[Real, NDArray[np.intp]]:
-    """Intensities (n, m) behind the crystal, and which reflections (n,) they are of, as indices into `found`.
+    """Return the intensities (n, m) behind the crystal, and the indices (n,) of their reflections in ``found``.
 
-    `incident` (m, 2) are transverse wave vectors in 1/Å. What is too faint to be seen is left out.
+    ``incident`` (m, 2) are transverse wave vectors in 1/Å. Reflections too faint to be seen are left out.
     """
     coupling = np.abs(couplings(crystal, found.indices, microscope))
     coupling[0] = 0.0
@@ -195,7 +196,8 @@ def intensities(
 
 
 def _strongest(coupling: Real, excitation: Real, layer: Index, count: int) -> NDArray[np.intp]:
-    """The origin and the at most `count` - 1 reflections of the zero layer with the largest two-beam maximum.
+    """Return the origin and at most ``count`` - 1 reflections of the zero layer, those with the largest two-beam
+    maximum.
 
     Symmetry-related reflections are taken together or not at all, so that the choice breaks no symmetry.
     """

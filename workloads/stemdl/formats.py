@@ -32,13 +32,13 @@ BLOCK = RAW_PIXELS // PROCESSED_PIXELS
 SAMPLE_BYTES = PROJECTIONS * PROCESSED_PIXELS * PROCESSED_PIXELS * 4
 """Bytes of a processed stack."""
 MATERIAL_TYPE = "S128"
-"""A material's name, as it is stored; empty where unknown."""
+"""Type of a material's name as it is stored; empty if unknown."""
 SPACE_GROUPS = range(1, 231)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One stack (3, 128, 128) float32, 0 to 255, its space group and, where known, what material it shows."""
+    """One stack (3, 128, 128) float32, 0 to 255, its space group and, if known, the material that it shows."""
 
     data: NDArray[np.float32]
     label: int
@@ -46,7 +46,7 @@ class Sample:
 
 
 def log_scaled(intensity: NDArray[Any]) -> NDArray[np.float32]:
-    """The published scaling clip(10 (max(-17, ln I) + 17), 0, 255), any shape; no intensity gives 0."""
+    """Return the published scaling clip(10 (max(-17, ln I) + 17), 0, 255), any shape; zero intensity gives 0."""
     with np.errstate(divide="ignore"):
         scaled = np.log(intensity, dtype=np.float32)
     # What is below -17 is below 0 at the end: clipped once, it is the same.
@@ -55,10 +55,10 @@ def log_scaled(intensity: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(np.clip(scaled, 0, 255, out=scaled))
 
 
-def preprocessed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Raw intensities (…, 512, 512) to log-scaled images (…, 128, 128).
+def preprocess_stack(raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return log-scaled images (…, 128, 128) of raw intensities (…, 512, 512).
 
-    The published code resizes with OpenCV's INTER_AREA, which for a whole factor is the mean over blocks of 4 x 4.
+    The published code resizes with OpenCV's INTER_AREA, which for an integer factor is the mean over blocks of 4 x 4.
     """
     *before, height, width = raw.shape
     # Whole arrays are added, rows first: numpy's own sums over such short axes take many times as long.
@@ -68,7 +68,7 @@ def preprocessed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def write_raw(path: Path, group: str, stack: NDArray[np.float32], space_group: int) -> None:
-    """Add one sample to a raw file, creating it if need be."""
+    """Add one sample to a raw file, which is created if necessary."""
     with h5py.File(path, "a", locking=False) as file:
         sample = file.create_group(group)
         sample.create_dataset("cbed_stack", data=stack.astype(np.float32, copy=False))
@@ -76,7 +76,7 @@ def write_raw(path: Path, group: str, stack: NDArray[np.float32], space_group: i
 
 
 def raw_groups(path: Path) -> tuple[str, ...]:
-    """The groups of a raw file, each a sample; raises DatasetError if there are none."""
+    """Return the groups of a raw file, each a sample. Raises DatasetError if there are none."""
     with _open_raw(path) as file:
         if len(file) == 0:
             raise DatasetError(f"{path} has no groups; expected one group a sample, with a dataset 'cbed_stack'")
@@ -84,7 +84,7 @@ def raw_groups(path: Path) -> tuple[str, ...]:
 
 
 def read_raw(path: Path, groups: Sequence[str] | None = None) -> Iterator[tuple[str, NDArray[np.float32], int]]:
-    """Group name, stack (3, 512, 512) and space group of every sample of a raw file, or of some, one at a time."""
+    """Yield group name, stack (3, 512, 512) and space group of every sample of a raw file, or of the given groups."""
     chosen = groups or raw_groups(path)
     with _open_raw(path) as file, path.open("rb") as straight:
         for name in chosen:
@@ -150,7 +150,7 @@ def read_processed(path: Path) -> Sample:
 
 
 def check_label(where: str, value: Any) -> int:
-    """A space group as an int, or `DatasetError` if it is not a whole number from 1 to 230."""
+    """Return a space group as an int. Raises DatasetError if it is not an integer from 1 to 230."""
     array = np.asarray(value)
     if array.size != 1 or not np.issubdtype(array.dtype, np.integer) or int(array.item()) not in SPACE_GROUPS:
         raise DatasetError(f"{where} is {array.tolist()!r}; expected one integer from 1 to 230")

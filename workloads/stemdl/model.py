@@ -16,7 +16,7 @@ BLOCKS: dict[int, tuple[int, int, int, int]] = {
 }
 """Residual blocks in each of the four stages, by depth; 50 has bottleneck blocks."""
 CLASSES = 231
-"""Space groups 1 to 230 at their own index; index 0 stays unused, as published."""
+"""Space groups 1 to 230 at their own index; index 0 is unused, as published."""
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Convolution:
@@ -35,13 +35,13 @@ class Residual(nn.Module):
             self.shortcut = nn.Sequential(_convolution(inputs, outputs, 1, stride), BatchNorm(outputs, activate=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        """Map (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
         result: Tensor = self.norm(self.body(x), self.shortcut(x))
         return result
 
 
-def basic(inputs: int, width: int, stride: int) -> Residual:
-    """Two 3 x 3 convolutions."""
+def basic_block(inputs: int, width: int, stride: int) -> Residual:
+    """Return a block of two 3 x 3 convolutions."""
     body = nn.Sequential(
         _convolution(inputs, width, 3, stride), BatchNorm(width),
         _convolution(width, width, 3),
@@ -49,8 +49,10 @@ def basic(inputs: int, width: int, stride: int) -> Residual:
     return Residual(body, inputs, width, stride)
 
 
-def bottleneck(inputs: int, width: int, stride: int) -> Residual:
-    """1 x 1, 3 x 3 and 1 x 1 convolutions, the last to four times the width; the stride is in the 3 x 3."""
+def bottleneck_block(inputs: int, width: int, stride: int) -> Residual:
+    """Return a block of 1 x 1, 3 x 3 and 1 x 1 convolutions; the last has four times the width, and the 3 x 3 the
+    stride.
+    """
     body = nn.Sequential(
         _convolution(inputs, width, 1), BatchNorm(width),
         _convolution(width, width, 3, stride), BatchNorm(width),
@@ -60,13 +62,13 @@ def bottleneck(inputs: int, width: int, stride: int) -> Residual:
 
 
 class ResNet(nn.Module):
-    """Images (n, 3, h, w) to class scores (n, 231). `width` is the number of channels of the first stage."""
+    """Maps images (n, 3, h, w) to class scores (n, 231). ``width`` is the number of channels of the first stage."""
 
     def __init__(self, depth: int = 50, width: int = 64, zero_last_gamma: bool = False) -> None:
         super().__init__()
         if depth not in BLOCKS:
             raise ValueError(f"depth is {depth}; expected one of {sorted(BLOCKS)}")
-        block: Callable[[int, int, int], Residual] = bottleneck if depth >= 50 else basic
+        block: Callable[[int, int, int], Residual] = bottleneck_block if depth >= 50 else basic_block
         growth = 4 if depth >= 50 else 1
         self.stem = nn.Sequential(
             _convolution(3, width, 7, stride=2), BatchNorm(width),
@@ -90,6 +92,6 @@ class ResNet(nn.Module):
                 nn.init.zeros_(module.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores (n, 231)."""
+        """Return the scores (n, 231)."""
         result: Tensor = self.head(self.stages(self.stem(x)))
         return result

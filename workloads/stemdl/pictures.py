@@ -1,4 +1,4 @@
-"""Diffraction stacks as people look at them, with what they are and what the network takes them for."""
+"""Pictures of diffraction stacks, with their true and predicted space groups."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def draw_stacks(
         best = int(row.argmax())
         right = best == truth
         panel.suptitle(
-            f"{'right' if right else 'wrong'}: true {space_group(int(truth))}, "
-            f"predicted {space_group(best)} at {row[best]:.0%}",
+            f"{'right' if right else 'wrong'}: true {space_group_text(int(truth))}, "
+            f"predicted {space_group_text(best)} at {row[best]:.0%}",
             fontsize=9,
             color="black" if right else "firebrick",
         )
@@ -38,8 +38,8 @@ def draw_stacks(
     figure.savefig(path, dpi=110)
 
 
-def space_group(number: int) -> str:
-    """Number and Hermann-Mauguin symbol, as "225 (F m -3 m)"; the number alone where there is no such group."""
+def space_group_text(number: int) -> str:
+    """Return number and Hermann-Mauguin symbol, as "225 (F m -3 m)"; the number alone if there is no such group."""
     import gemmi
 
     group = gemmi.find_spacegroup_by_number(number)

@@ -1,6 +1,6 @@
-"""The published layout of stemdl: folders of processed npz or raw HDF5 files, read and written some samples at a time.
+"""The published layout of stemdl: folders of processed npz or raw HDF5 files, read and written a few samples at a time.
 
-`training/` and `validation/` hold npz files (sciml-bench, MLCommons); `train/` and `dev/` raw HDF5 (ORNL).
+``training/`` and ``validation/`` hold npz files (sciml-bench, MLCommons); ``train/`` and ``dev/`` raw HDF5 (ORNL).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workloads.runtime.samples.writer import SHARDS, Writer
 from workloads.stemdl.formats import (
     MATERIAL_TYPE,
     Sample,
-    preprocessed,
+    preprocess_stack,
     raw_groups,
     read_processed,
     read_raw,
@@ -29,7 +29,7 @@ from workloads.stemdl.formats import (
 )
 
 FOLDERS = {"training": ("training", "train"), "evaluation": ("validation", "dev")}
-"""Names that the publishers' folders have, by what is done with them; the first is what the stand-in uses."""
+"""The publishers' names of the folders, by part. The stand-in data use the first one."""
 TOGETHER = 16
 """Samples read at a time: 3 MB when processed."""
 
@@ -43,18 +43,18 @@ class Piece:
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """Number of samples."""
         return len(self.groups or self.paths)
 
     def read(self) -> list[Sample]:
-        """The samples, processed. Raises DatasetError."""
+        """Return the samples, processed. Raises DatasetError."""
         if not self.groups:
             return [read_processed(path) for path in self.paths]
-        return [Sample(preprocessed(stack), label) for _, stack, label in read_raw(self.paths[0], self.groups)]
+        return [Sample(preprocess_stack(stack), label) for _, stack, label in read_raw(self.paths[0], self.groups)]
 
 
-def pieces(published: Path, part: str) -> list[Piece]:
-    """All samples of a part, by file name. Raises DatasetError if there are none."""
+def list_pieces(published: Path, part: str) -> list[Piece]:
+    """Return all samples of a part, by file name. Raises DatasetError if there are none."""
     names = FOLDERS[part]
     folder = next((published / name for name in names if (published / name).is_dir()), None)
     if folder is None:
@@ -69,7 +69,7 @@ def pieces(published: Path, part: str) -> list[Piece]:
     return found
 
 
-def write(published: Path, part: str, first: int, samples: Sequence[Sample]) -> None:
+def write_samples(published: Path, part: str, first: int, samples: Sequence[Sample]) -> None:
     """Add processed files, numbered from ``first`` on, to a part's folder."""
     folder = published / FOLDERS[part][0]
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +77,8 @@ def write(published: Path, part: str, first: int, samples: Sequence[Sample]) -> 
         write_processed(folder / f"sample-{number:06d}.npz", sample)
 
 
-def arrays(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
-    """Samples as the fields of a consolidated set."""
+def stack_samples(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
+    """Return samples as the fields of a consolidated set."""
     return {
         "input": np.stack([sample.data for sample in samples]),
         "target": np.array([sample.label for sample in samples], np.int64),
@@ -87,7 +87,7 @@ def arrays(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
 
 
 class Consolidation(Writer):
-    """A writer that takes samples, and notes which space groups there are."""
+    """A writer of samples that notes which space groups occur."""
 
     def __init__(
         self, folder: Path, provenance: Provenance, fields: Mapping[str, Field], counts: Mapping[str, int],
@@ -97,17 +97,17 @@ class Consolidation(Writer):
         self._classes: set[int] = set()
 
     def add(self, part: str, samples: Sequence[Sample]) -> None:
-        """Add samples behind those that are there."""
-        self.append(part, arrays(samples))
+        """Add samples at the end of a part."""
+        self.append(part, stack_samples(samples))
         self.note({sample.label for sample in samples})
 
     def note(self, classes: set[int]) -> None:
-        """These space groups occur."""
+        """Note that these space groups occur."""
         self._classes |= classes
         self.extra["classes"] = sorted(self._classes)
 
     def convert(self, parts: Mapping[str, Sequence[Piece]]) -> None:
-        """Read all pieces and put each in its place."""
+        """Read all pieces and write each at its place."""
         places = []
         for part, some in parts.items():
             firsts = itertools.accumulate((piece.samples for piece in some), initial=0)
@@ -118,7 +118,7 @@ class Consolidation(Writer):
         def copy(place: tuple[str, int, Piece]) -> set[int]:
             part, first, piece = place
             samples = piece.read()
-            self.write(part, first, arrays(samples))
+            self.write(part, first, stack_samples(samples))
             return {sample.label for sample in samples}
 
         for classes in map_in_threads(copy, places, self.workers):

@@ -12,7 +12,9 @@ from workloads.stemdl.model import CLASSES
 
 
 class SpaceGroupQuality(Quality):
-    """One confusion matrix (231, 231), true by predicted class, and how often the truth was in the top five."""
+    """One confusion matrix (231, 231), true by predicted class, and the count of samples with their truth in the top
+    five.
+    """
 
     def __init__(self) -> None:
         self._confusion = torch.zeros(CLASSES * CLASSES, dtype=torch.int64)
@@ -35,10 +37,10 @@ class SpaceGroupQuality(Quality):
         return np.append(self._confusion.numpy(), self._in_top_five).astype(np.float64)
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        """Macro-F1, top-1 and top-5, each from 0 to 1.
+        """Return macro-F1, top-1 and top-5, each from 0 to 1.
 
-        Macro-F1 is the plain mean, over the classes that occur in truth or prediction, of
-        F1 = 2 TP / (2 TP + FP + FN), as scikit-learn's f1_score(average="macro") has it.
+        Macro-F1 is the mean, over the classes that occur in truth or prediction, of F1 = 2 TP / (2 TP + FP + FN), as in
+        scikit-learn's f1_score(average="macro").
         """
         confusion = counts[:-1].reshape(CLASSES, CLASSES)
         total = confusion.sum()

@@ -20,7 +20,7 @@ from workloads.stemdl.formats import PROCESSED_PIXELS, RAW_PIXELS, log_scaled
 
 @dataclass(frozen=True)
 class View:
-    """How the crystal is looked at: zone axis [uvw], thickness, tilt (x, y) and turn in the image plane."""
+    """The view of the crystal: zone axis [uvw], thickness, tilt (x, y) and turn in the image plane."""
 
     zone: tuple[int, int, int]
     thickness: float
@@ -30,14 +30,14 @@ class View:
 
 @dataclass(frozen=True)
 class Spread:
-    """How samples of a material differ: thickness range in Å, standard deviation of a tilt in radians."""
+    """The variation among samples of a material: thickness range in Å, standard deviation of a tilt in radians."""
 
     thickness: tuple[float, float] = (100.0, 300.0)
     tilt: float = 0.002
 
 
 def symmetry_directions(space_group: int) -> tuple[tuple[int, int, int], ...]:
-    """The three directions along which a space group's symmetry is stated [IT A, table 2.1.3.1]."""
+    """Return the three directions along which a space group's symmetry is stated [IT A, table 2.1.3.1]."""
     if space_group >= 195:
         return (0, 0, 1), (1, 1, 1), (1, -1, 0)
     if space_group >= 75:
@@ -46,7 +46,7 @@ def symmetry_directions(space_group: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def random_views(space_group: int, random: np.random.Generator, spread: Spread) -> tuple[View, ...]:
-    """Three projections of one specimen: same thickness, each with its own small tilt and any azimuth."""
+    """Draw three projections of one specimen: the same thickness, each with its own small tilt and any azimuth."""
     thickness = random.uniform(*spread.thickness)
     return tuple(
         View(
@@ -60,13 +60,13 @@ def random_views(space_group: int, random: np.random.Generator, spread: Spread) 
 
 
 def raw_stack(crystal: Crystal, views: tuple[View, ...], microscope: Microscope) -> NDArray[np.float32]:
-    """Intensities (3, 512, 512) relative to the undiffracted disc; 0 where no disc falls."""
-    return np.stack([_raw(*record(crystal, view, microscope, RAW_PIXELS)) for view in views])
+    """Return intensities (3, 512, 512) relative to the undiffracted disc; 0 outside the discs."""
+    return np.stack([_raw(*record_view(crystal, view, microscope, RAW_PIXELS)) for view in views])
 
 
 def processed_stack(crystal: Crystal, views: tuple[View, ...], microscope: Microscope) -> NDArray[np.float32]:
-    """Log-scaled stack (3, 128, 128), 0 to 255, without the detour over 512 x 512 pixels."""
-    return np.stack([_processed(*record(crystal, view, microscope, PROCESSED_PIXELS)) for view in views])
+    """Return the log-scaled stack (3, 128, 128), 0 to 255, computed directly rather than from 512 x 512 pixels."""
+    return np.stack([_processed(*record_view(crystal, view, microscope, PROCESSED_PIXELS)) for view in views])
 
 
 def _raw(intensity: Real, coverage: Real) -> NDArray[np.float32]:
@@ -79,8 +79,8 @@ def _processed(intensity: Real, coverage: Real) -> NDArray[np.float32]:
     return (log_scaled(intensity) * coverage).astype(np.float32)
 
 
-def record(crystal: Crystal, view: View, microscope: Microscope, pixels: int) -> tuple[Real, Real]:
-    """Intensity inside the discs and part of each pixel that discs cover, both (pixels, pixels)."""
+def record_view(crystal: Crystal, view: View, microscope: Microscope, pixels: int) -> tuple[Real, Real]:
+    """Return the intensity inside the discs and the covered fraction of each pixel, both (pixels, pixels)."""
     pitch = 2 * microscope.reach / pixels
     half = int(np.ceil(microscope.convergence / pitch)) + 1
     line = np.arange(-half, half + 1) * pitch
@@ -93,7 +93,7 @@ def record(crystal: Crystal, view: View, microscope: Microscope, pixels: int) ->
 
 
 def _project(discs: Real, centres: Real, microscope: Microscope, pixels: int) -> tuple[Real, Real]:
-    """Lay discs (n, side, side), sampled a pixel apart, around centres (n, 2), interpolating bilinearly."""
+    """Place discs (n, side, side), sampled a pixel apart, around centres (n, 2), with bilinear interpolation."""
     pitch, side = 2 * microscope.reach / pixels, discs.shape[-1]
     position = centres / pitch + (pixels - 1) / 2
     corner = np.floor(position).astype(int)

@@ -1,7 +1,7 @@
-"""The stand-in data set: which materials, which split, and their simulation on several processes.
+"""The stand-in data set: its materials, their split, and their simulation on several processes.
 
-Every random choice hangs on the seed and on what it is for (a prototype, a material, a sample), never on the
-order in which processes come to it, so that the files are the same for any number of workers.
+Every random choice depends on the seed and on its purpose (a prototype, a material, a sample), not on the order in
+which processes handle it, so the files are the same for any number of workers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the stand-in data set is made of."""
+    """The content of the stand-in data set."""
 
     seed: int
     split: str
@@ -39,11 +39,11 @@ class Recipe:
     samples_per_material: int
     evaluation_share: float
     largest_cell: int
-    """Most atoms a conventional cell may have."""
+    """Most atoms of a conventional cell."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Recipe:
-        """The recipe in a benchmark's dataset settings; other keys are ignored."""
+        """Return the recipe in a benchmark's dataset settings; other keys are ignored."""
         try:
             recipe = cls(**{key: settings[key] for key in cls.__dataclass_fields__})
         except KeyError as error:
@@ -55,14 +55,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Specimen:
-    """One sample to be simulated: a material and which of its samples."""
+    """One sample to simulate: a material, and the number of its sample."""
 
     material: Crystal
     number: int
 
 
 def choose_materials(recipe: Recipe) -> dict[int, list[Crystal]]:
-    """Materials by space group, the groups with most prototypes first in line for a place."""
+    """Return materials by space group. Groups with the most prototypes get their places first."""
     prototypes: dict[int, list[Crystal]] = defaultdict(list)
     for prototype in load_prototypes():
         if len(prototype.species) <= recipe.largest_cell:
@@ -82,10 +82,10 @@ def choose_materials(recipe: Recipe) -> dict[int, list[Crystal]]:
     )
 
 
-def divide(materials: Mapping[int, list[Crystal]], recipe: Recipe) -> dict[str, list[Specimen]]:
-    """Specimens for training and evaluation, both in random order.
+def divide_specimens(materials: Mapping[int, list[Crystal]], recipe: Recipe) -> dict[str, list[Specimen]]:
+    """Return specimens for training and evaluation, both in random order.
 
-    Split "material": every material is wholly in one part. Split "random": samples are dealt out one by one.
+    Split "material": all samples of a material are in one part. Split "random": samples are distributed one by one.
     """
     random = np.random.default_rng([recipe.seed, zlib.crc32(recipe.split.encode())])
     parts: dict[str, list[Specimen]] = {part: [] for part in PARTS}
@@ -98,24 +98,24 @@ def divide(materials: Mapping[int, list[Crystal]], recipe: Recipe) -> dict[str, 
     return {part: [members[i] for i in random.permutation(len(members))] for part, members in parts.items()}
 
 
-def simulate(specimen: Specimen, seed: int) -> NDArray[np.float32]:
-    """The processed stack (3, 128, 128) of a specimen."""
+def simulate_specimen(specimen: Specimen, seed: int) -> NDArray[np.float32]:
+    """Return the processed stack (3, 128, 128) of a specimen."""
     random = np.random.default_rng([seed, zlib.crc32(specimen.material.name.encode()), specimen.number])
     views = random_views(specimen.material.space_group, random, Spread())
     return processed_stack(specimen.material, views, Microscope())
 
 
-def counts(recipe: Recipe) -> dict[str, int]:
-    """How many samples each part will have."""
-    return {part: len(specimens) for part, specimens in divide(choose_materials(recipe), recipe).items()}
+def count_samples(recipe: Recipe) -> dict[str, int]:
+    """Return the number of samples of each part."""
+    return {part: len(specimens) for part, specimens in divide_specimens(choose_materials(recipe), recipe).items()}
 
 
-def samples(recipe: Recipe, workers: int) -> Iterator[tuple[str, list[Sample]]]:
-    """All samples of the training part, then those of evaluation, some at a time.
+def simulate_samples(recipe: Recipe, workers: int) -> Iterator[tuple[str, list[Sample]]]:
+    """Yield all samples of the training part, then those of evaluation, some at a time.
 
     Raises DatasetError, BrokenProcessPool.
     """
-    parts = divide(choose_materials(recipe), recipe)
+    parts = divide_specimens(choose_materials(recipe), recipe)
     with process_pool(workers) as pool:
         for part in PARTS:
             for some in _simulated(parts[part], recipe.seed, pool):
@@ -132,4 +132,4 @@ def _simulated(specimens: list[Specimen], seed: int, pool: Executor) -> Iterator
 
 
 def _simulate_chunk(specimens: list[Specimen], seed: int) -> NDArray[np.float32]:
-    return np.stack([simulate(specimen, seed) for specimen in specimens])
+    return np.stack([simulate_specimen(specimen, seed) for specimen in specimens])

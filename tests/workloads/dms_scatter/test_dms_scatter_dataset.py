@@ -7,7 +7,7 @@ import pytest
 
 from workloads.dms_scatter import formats
 from workloads.dms_scatter.dataset import DmsScatterDataset
-from workloads.dms_scatter.synthesis import Recipe, label, sample
+from workloads.dms_scatter.synthesis import Recipe, label_of, simulate_sample
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
 
@@ -45,8 +45,8 @@ def test_inference_images_carry_their_class_in_the_path_and_are_patterns_of_thei
     files = formats.inference_files(published / "inference")
     for path, truth in files:
         number = int(path.stem)
-        assert number >= 60 and label(number) == truth and path.parent.name == ["monoclinic", "tetragonal"][truth]
-        assert np.array_equal(formats.read_image(path), sample(number, tiny["seed"]))
+        assert number >= 60 and label_of(number) == truth and path.parent.name == ["monoclinic", "tetragonal"][truth]
+        assert np.array_equal(formats.read_image(path), simulate_sample(number, tiny["seed"]))
 
 
 def test_a_class_name_above_the_folder_says_nothing_of_the_images(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from workloads.dms_scatter.simulation import (
     detector_directions,
     expected_photons,
     lines_on_detector,
-    rotation,
-    simulate,
+    rotation_matrix,
+    simulate_pattern,
 )
 
 STILL = Spread(misorientation=0, energy=0, brightness=0, width=(1.0, 1.0))
@@ -56,7 +56,7 @@ def test_distances_from_a_line_are_angles() -> None:
     vector = np.array([[4, 0, 2]]) @ TETRAGONAL_CELL.reciprocal
     turned_by = 3 * PIXEL / DISTANCE
     axis = np.cross(vector[0], [0, 1, 0])
-    about_y = rotation(np.array([0, turned_by, 0]))
+    about_y = rotation_matrix(np.array([0, turned_by, 0]))
     assert axis.any()
     one = lines_on_detector(vector, WAVELENGTHS, 0.01)[1][0, 0]
     other = lines_on_detector(vector @ about_y.T, WAVELENGTHS, 0.01)[1][0, 0]
@@ -108,7 +108,7 @@ def test_the_classes_have_the_same_brightness_and_contrast() -> None:
     totals: dict[int, list[list[float]]] = {TETRAGONAL: [], MONOCLINIC: []}
     for label, values in totals.items():
         for number in range(30):
-            image = simulate(label, spread, np.random.default_rng([5, number])).astype(float)
+            image = simulate_pattern(label, spread, np.random.default_rng([5, number])).astype(float)
             values.append([image.mean(), image.std()])
     tetragonal, monoclinic = (np.array(totals[label]) for label in (TETRAGONAL, MONOCLINIC))
     apart = np.abs(tetragonal.mean(axis=0) - monoclinic.mean(axis=0))
@@ -128,12 +128,12 @@ def test_the_channels_are_three_photon_energies_at_which_lines_lie_elsewhere() -
 
 
 def test_a_pattern_is_counted_photons_and_depends_on_its_random_numbers_alone() -> None:
-    first, again, other = (simulate(MONOCLINIC, Spread(), np.random.default_rng(seed)) for seed in (3, 3, 4))
+    first, again, other = (simulate_pattern(MONOCLINIC, Spread(), np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert first.shape == (487, 195, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
 def test_a_rotation_turns_about_its_axis() -> None:
-    quarter = rotation(np.array([0, 0, np.pi / 2]))
+    quarter = rotation_matrix(np.array([0, 0, np.pi / 2]))
     assert quarter @ [1, 0, 0] == pytest.approx([0, 1, 0], abs=1e-12)
-    assert rotation(np.zeros(3)) == pytest.approx(np.eye(3))
+    assert rotation_matrix(np.zeros(3)) == pytest.approx(np.eye(3))

@@ -12,7 +12,7 @@ import workloads.em_denoise
 from workloads.em_denoise import formats
 from workloads.em_denoise.dataset import EmDenoiseDataset
 from workloads.em_denoise.imaging import clean_image, noisy_image
-from workloads.em_denoise.lattice import BOND, sheet
+from workloads.em_denoise.lattice import BOND, perfect_sheet
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
 from workloads.em_denoise.task import EmDenoiseTask
@@ -64,7 +64,7 @@ def test_the_reference_recipe_is_the_published_training_of_the_published_data() 
 
 
 def test_neighbours_in_a_perfect_sheet_are_a_bond_apart_and_three() -> None:
-    atoms = sheet(30.0, 0.4, np.zeros(2))
+    atoms = perfect_sheet(30.0, 0.4, np.zeros(2))
     centre = atoms[np.linalg.norm(atoms, axis=1).argmin()]
     distance = np.sort(np.linalg.norm(atoms - centre, axis=1))
     assert distance[1:4] == pytest.approx([BOND] * 3) and distance[4] == pytest.approx(BOND * 3**0.5)

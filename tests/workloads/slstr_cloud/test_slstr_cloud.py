@@ -19,8 +19,8 @@ from workloads.slstr_cloud.geometry import Geometry, split_by_file
 from workloads.slstr_cloud.inference import scene_logits
 from workloads.slstr_cloud.model import UNet
 from workloads.slstr_cloud.quality import CloudQuality
-from workloads.slstr_cloud.radiation import brightness, planck
-from workloads.slstr_cloud.simulation import simulate
+from workloads.slstr_cloud.radiation import brightness_temperature, planck
+from workloads.slstr_cloud.simulation import simulate_scene
 from workloads.slstr_cloud.task import SlstrCloudTask
 
 BENCHMARK = yaml.safe_load((Path(workloads.slstr_cloud.__file__).parent / "benchmark.yaml").read_text())
@@ -124,13 +124,13 @@ def test_a_scene_without_cloud_that_is_called_clear_scores_one() -> None:
 
 def test_brightness_temperature_inverts_the_planck_function() -> None:
     kelvin = np.linspace(190, 320, 50, dtype=np.float32)
-    assert np.allclose(brightness(10.854, planck(10.854, kelvin)), kelvin, atol=0.05)
+    assert np.allclose(brightness_temperature(10.854, planck(10.854, kelvin)), kelvin, atol=0.05)
 
 
 def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance() -> None:
     differences = []
     for number in range(6):
-        scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([5, number]))
+        scene = simulate_scene((120, 150), number % 2 == 0, np.random.default_rng([5, number]))
         bts, refs = scene.arrays["bts"], scene.arrays["refs"]
         clear = ~scene.cloud & (bts[..., 1] > 0)
         if scene.cloud.any() and clear.any():
@@ -142,7 +142,7 @@ def test_clouds_are_cold_and_bright_and_the_night_has_no_reflectance() -> None:
 def test_the_label_disagrees_with_the_true_cloud_in_some_pixels_but_not_many() -> None:
     wrong = []
     for number in range(8):
-        scene = simulate((120, 150), number % 2 == 0, np.random.default_rng([6, number]))
+        scene = simulate_scene((120, 150), number % 2 == 0, np.random.default_rng([6, number]))
         wrong.append(np.mean((scene.arrays["bayes"][..., 0] > 0) != scene.cloud))
     assert 0.01 < np.mean(wrong) < 0.2
 
@@ -157,7 +157,7 @@ def test_the_converted_set_holds_patches_for_training_and_whole_scenes_for_evalu
 
 def test_half_precision_keeps_temperatures_below_the_instruments_noise(published: Path) -> None:
     scene = formats.read_scene(formats.scene_files(published)[0], (72, 90))
-    kelvin = formats.normalised(scene)[..., 6:].astype(np.float64) * 22 + 270
+    kelvin = formats.normalise_scene(scene)[..., 6:].astype(np.float64) * 22 + 270
     usual = (scene.bts > 230) & (scene.bts < 310)
     assert np.abs(kelvin - scene.bts)[usual].max() < 0.011
 
@@ -220,7 +220,7 @@ def test_training_lowers_the_loss_and_evaluation_counts_every_measured_pixel_onc
         quality.update(model.eval(), scenes)
         assert task.predict(model, scenes).shape == (1, 72, 90)
         assert scene_logits(model, scenes["input"][0], Geometry.of(TINY)).isfinite().all()
-    assert quality.counts[:4].sum() == int(formats.measured(scenes["input"][0]).sum())
+    assert quality.counts[:4].sum() == int(formats.measured_mask(scenes["input"][0]).sum())
 
 
 def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder: Path) -> None:

@@ -9,7 +9,7 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.stemdl import published_files
 from workloads.stemdl.dataset import StemdlDataset
-from workloads.stemdl.formats import preprocessed, write_raw
+from workloads.stemdl.formats import preprocess_stack, write_raw
 
 SETTINGS = {"source": "real", "split": "random", "version": "stemdl_ds1a"}
 
@@ -37,15 +37,15 @@ def test_raw_files_become_a_verified_set_with_the_published_preprocessing(tmp_pa
     assert (told["source"], told["training_samples"], told["evaluation_samples"]) == ("real", 3, 1)
     assert told["classes"] == [14, 62, 194, 225]
     with h5py.File(raw / "train" / "batch.h5") as file:
-        expected = preprocessed(file["sample_1/cbed_stack"][()])
+        expected = preprocess_stack(file["sample_1/cbed_stack"][()])
     sample = ConsolidatedSet(folder, "training").read(np.array([1]))
     assert np.array_equal(sample["input"][0], expected) and sample["target"][0] == 14
 
 
 def test_processed_files_of_the_same_samples_give_the_same_data(tmp_path: Path, raw: Path) -> None:
     for part in published_files.FOLDERS:
-        for piece in published_files.pieces(raw, part):
-            published_files.write(tmp_path / "processed", part, 0, piece.read())
+        for piece in published_files.list_pieces(raw, part):
+            published_files.write_samples(tmp_path / "processed", part, 0, piece.read())
     StemdlDataset(SETTINGS).convert(raw, tmp_path / "direct", silent)
     StemdlDataset(SETTINGS).convert(tmp_path / "processed", tmp_path / "detour", silent)
     checksums = [StemdlDataset(SETTINGS).verify(tmp_path / name, True)["checksum"] for name in ("direct", "detour")]

@@ -17,7 +17,7 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Arrays
 from workloads.stemdl.dataset import StemdlDataset
-from workloads.stemdl.synthesis import Recipe, choose_materials, divide
+from workloads.stemdl.synthesis import Recipe, choose_materials, divide_specimens
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -59,7 +59,7 @@ def test_split_by_material_shares_no_material_between_the_parts(tiny_folder: Pat
 
 def test_the_random_split_shows_the_same_materials_in_both_parts(tiny_settings: dict[str, Any]) -> None:
     recipe = Recipe.of({**tiny_settings, "split": "random", "samples_per_material": 6})
-    parts = divide(choose_materials(recipe), recipe)
+    parts = divide_specimens(choose_materials(recipe), recipe)
     training, evaluation = ({s.material.name for s in parts[p]} for p in ("training", "evaluation"))
     assert training & evaluation
     seen = [(s.material.name, s.number) for part in parts.values() for s in part]

@@ -10,7 +10,7 @@ from workloads.runtime.errors import DatasetError
 from workloads.stemdl.formats import (
     Sample,
     log_scaled,
-    preprocessed,
+    preprocess_stack,
     raw_groups,
     read_processed,
     read_raw,
@@ -30,7 +30,7 @@ def test_log_scaling_is_the_published_one() -> None:
 
 
 def test_resizing_is_the_mean_of_four_by_four_pixels_after_the_logarithm(stack: np.ndarray) -> None:
-    small = preprocessed(stack)
+    small = preprocess_stack(stack)
     assert small.shape == (3, 128, 128) and small.dtype == np.float32
     assert small[2, 5, 7] == pytest.approx(log_scaled(stack[2, 20:24, 28:32]).mean(), rel=1e-5)
 

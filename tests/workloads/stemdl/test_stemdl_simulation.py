@@ -7,14 +7,14 @@ from scipy import ndimage
 
 from workloads.stemdl.crystals import Crystal
 from workloads.stemdl.diffraction import Microscope
-from workloads.stemdl.formats import preprocessed
+from workloads.stemdl.formats import preprocess_stack
 from workloads.stemdl.simulation import (
     Spread,
     View,
     processed_stack,
     random_views,
     raw_stack,
-    record,
+    record_view,
     symmetry_directions,
 )
 
@@ -32,7 +32,7 @@ def rock_salt(prototype: Callable[[str], Crystal]) -> Crystal:
 def test_discs_sit_at_the_reciprocal_lattice_vectors_within_a_pixel(prototype: Callable[[str], Crystal]) -> None:
     crystal = rock_salt(prototype)
     pixels = 512
-    _, coverage = record(crystal, View((0, 0, 1), 150.0), replace(MICROSCOPE, convergence=0.05), pixels)
+    _, coverage = record_view(crystal, View((0, 0, 1), 150.0), replace(MICROSCOPE, convergence=0.05), pixels)
     discs, _ = ndimage.label(coverage > 0.5)
     whole = np.bincount(discs.ravel())[1:] > 0.9 * np.pi * (0.05 * pixels / 2.56) ** 2
     centres = np.array(ndimage.center_of_mass(discs > 0, discs, np.flatnonzero(whole) + 1)) - (pixels - 1) / 2
@@ -89,7 +89,7 @@ def test_direct_evaluation_agrees_with_averaging_the_large_detector(
     crystal = prototype(tag)
     views = random_views(crystal.space_group, np.random.default_rng(1), Spread())
     direct = processed_stack(crystal, views, MICROSCOPE)
-    averaged = preprocessed(raw_stack(crystal, views, MICROSCOPE))
+    averaged = preprocess_stack(raw_stack(crystal, views, MICROSCOPE))
     difference = np.abs(direct - averaged)
     # Grey levels of 0 to 255; the rims of discs differ most.
     assert difference.mean() < 3.5
