@@ -1,4 +1,4 @@
-"""Tests of what only an accelerator shows: `python -m pytest` runs them where torch finds one."""
+"""Tests of what only an accelerator shows: ``python -m pytest`` runs them where torch finds one."""
 
 import pytest
 import torch

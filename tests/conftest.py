@@ -18,7 +18,7 @@ NO_SLURM = "on Debian, as root, `slurm/testcluster up 4` makes one out of this m
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What compares times runs alone; the rest runs side by side. `make test` starts pytest once for each."""
+    """What compares times runs alone; the rest runs side by side. ``make test`` starts pytest once for each."""
     parser.addoption("--measures", choices=["only", "not"], help="only tests marked `measures`, or all others")
 
 

@@ -124,6 +124,6 @@ def communicators_without(package: str) -> list[str]:
 
 
 def remedy_for(package: str) -> str:
-    """What to do where a package is missing: "run `make setup` to build it, or add comm=mpi or comm=torch"."""
+    """What to do where a package is missing: "run ``make setup`` to build it, or add comm=mpi or comm=torch"."""
     others = " or ".join(f"comm={name}" for name in communicators_without(package))
     return PACKAGES[package].remedy + (f", or add {others}" if others else "")

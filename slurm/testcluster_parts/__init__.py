@@ -1,1 +1,1 @@
-"""The parts of `slurm/testcluster`: a real Slurm of several nodes on one machine."""
+"""The parts of ``slurm/testcluster``: a real Slurm of several nodes on one machine."""

@@ -36,7 +36,7 @@ def make_folders(shape: Shape) -> None:
 
 
 def write(shape: Shape, munge_socket: Path | None) -> None:
-    """Write all configuration files; `munge_socket` is None where the machine's own munge is used."""
+    """Write all configuration files; ``munge_socket`` is None where the machine's own munge is used."""
     claims = f"CPUs={shape.cpus} RealMemory={shape.memory_mib} State=UNKNOWN"
     nodes = [f"NodeName={node.name} NodeAddr={node.address} {claims}" for node in shape.members()]
     facts = {

@@ -79,7 +79,7 @@ def is_made(node: Node) -> bool:
 def entering(node: Node) -> list[str]:
     """The command prefix that runs a command on a node.
 
-    `ip netns exec` would mount /sys anew, without the control groups that slurmd looks for.
+    ``ip netns exec`` would mount /sys anew, without the control groups that slurmd looks for.
     """
     pid = pid_of(_holder(node))
     if pid is None:

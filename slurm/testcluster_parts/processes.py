@@ -133,7 +133,7 @@ def last_lines(name: str, count: int = 12) -> str:
 def wait_until(
     holds: Callable[[], bool], seconds: float, otherwise: str | Callable[[], str], every: float = 0.1
 ) -> None:
-    """Wait until something holds; past the time, raise what `otherwise` says."""
+    """Wait until something holds; past the time, raise what ``otherwise`` says."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -69,7 +69,7 @@ def wait_until_in_service(nodes: list[Node], seconds: float) -> None:
 
 
 def make_accounts() -> None:
-    """Let root and every person with a login use the account `science`, by default."""
+    """Let root and every person with a login use the account ``science``, by default."""
     _add("cluster", CLUSTER)
     _add("account", ACCOUNT, f"cluster={CLUSTER}", "description=testcluster", "organization=testcluster")
     people = [entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == 0 or 1000 <= entry.pw_uid < 60000]

@@ -1,7 +1,7 @@
 """How fast published files become the consolidated format, against a plain copy of the same files.
 
 For each benchmark files of the published layout, types and sizes are written, some hundred megabytes of noise (what is
-in them does not matter for speed). Then a copy (`shutil.copyfile`, which has the kernel do it) and a conversion, with
+in them does not matter for speed). Then a copy (``shutil.copyfile``, which has the kernel do it) and a conversion, with
 all that belongs to it (every value checked, BLAKE3 of what was written), take turns; both read from the page cache and
 write to the same file system, and neither waits for the disk. Prints one line of JSON a benchmark: medians over turns.
 """

@@ -1,8 +1,8 @@
 """How fast shuffled batches come out of a consolidated data set, against a plain sequential read of the same bytes.
 
 Both from the page cache, a pass over the set by one and by the other in turn. The loader fills one reused batch of 32
-samples; the plain read fills one reused buffer of the same size with `os.readv`. Both write to page-aligned memory that
-was touched before, which is what either side is fastest with. Prints one line of JSON: medians over passes.
+samples; the plain read fills one reused buffer of the same size with ``os.readv``. Both write to page-aligned memory
+that was touched before, which is what either side is fastest with. Prints one line of JSON: medians over passes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def make_set(folder: Path, samples: int) -> None:
 
 
 def shuffled_rate(samples: ConsolidatedSet, order: np.ndarray) -> float:
-    """Bytes a second through `ConsolidatedSet.read`, samples in the order given, a batch at a time."""
+    """Bytes a second through ``ConsolidatedSet.read``, samples in the order given, a batch at a time."""
     out = samples.read(order[:BATCH])
     start = time.perf_counter()
     for first in range(0, len(order), BATCH):
@@ -65,7 +65,7 @@ def sequential_rate(paths: list[Path]) -> float:
 
 
 def measure(samples: int, repeats: int, folder: Path) -> dict[str, float | int | str]:
-    """Medians over `repeats` passes, after one that warms the page cache."""
+    """Medians over ``repeats`` passes, after one that warms the page cache."""
     folder = folder / "set"
     make_set(folder, samples)
     training = ConsolidatedSet(folder, "training", ["input", "target"])
@@ -93,7 +93,7 @@ def loader_rate(loader: Loader, order: np.ndarray) -> float:
 
 
 def measure_readers(samples: int, repeats: int, folder: Path) -> dict[str, float | int | str]:
-    """Medians over `repeats` passes of each, in turn, after one that warms the page cache."""
+    """Medians over ``repeats`` passes of each, in turn, after one that warms the page cache."""
     training = ConsolidatedSet(folder / "set", "training", ["input", "target"])
     readers = readers_for(torch.device("cuda"), len(os.sched_getaffinity(0)) + 1)
     one, several = (Loader(training, BATCH, readers=count) for count in (1, readers))

@@ -1,4 +1,4 @@
-"""How fast `recipe=fast` trains beside the published implementations' own training loops, on one CPU.
+"""How fast ``recipe=fast`` trains beside the published implementations' own training loops, on one CPU.
 
 ``python tests/benchmarks/published_loops.py [--sciml-bench CHECKOUT [--tensorflow PYTHON]]`` prints one line of JSON a
 benchmark: samples/s of both sides, their ratio and its limit. Both have the published model and batch, the same samples

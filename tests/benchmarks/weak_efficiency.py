@@ -1,4 +1,4 @@
-"""Weak efficiency of two ranks on two cores, for each benchmark's `recipe=fast`.
+"""Weak efficiency of two ranks on two cores, for each benchmark's ``recipe=fast``.
 
 ``python tests/benchmarks/weak_efficiency.py`` prints one line of JSON a benchmark: T(2) ÷ (2 T(1)), T in samples/s of
 the project's own training loop under Horovod, one thread a rank, the published batch on each; and beside it the same

@@ -2,7 +2,7 @@
 
 ``training/data-binary.h5`` holds ``train/images`` and ``test/images`` (n, 487, 195, 3) float32 and ``train/labels``
 and ``test/labels`` (n,) or (n, 1), 0 for monoclinic and 1 for tetragonal. An inference image has the class's name in
-its path. Everything wrong with a file is a `DatasetError` that names the file, the key, the value and what would be
+its path. Everything wrong with a file is a ``DatasetError`` that names the file, the key, the value and what would be
 right.
 """
 

@@ -30,7 +30,7 @@ class DmsScatterTask(Task):
         return ConsolidatedSet(self.folder, "evaluation", tuple(FIELDS))
 
     def build_model(self) -> nn.Module:
-        """The network as the benchmark's `model` settings say, for pixels as bright as the training part's."""
+        """The network as the benchmark's ``model`` settings say, for pixels as bright as the training part's."""
         chosen, pixels = self.settings["model"], read_description(self.folder)["pixels"]
         return DmsNet(chosen["widths"], chosen["dropout"], chosen["binning"], pixels["mean"], pixels["deviation"])
 

@@ -36,7 +36,7 @@ class EmDenoiseDataset(ConsolidatedDataset):
         )
     }
     SPLITS = ("test", "held_out")
-    """Evaluate on the published `test/`, or, where that is missing, on the last tenth of `train/`."""
+    """Evaluate on the published ``test/``, or, where that is missing, on the last tenth of ``train/``."""
     MADE_OF = (
         "source", "version", "split", "seed", "pixels", "training_images", "evaluation_images", "inference_images"
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """The published files: pairs of HDF5 files of noisy and clean images, and image files for inference.
 
-`train/` and `test/` hold `graphene_img_noise.h5` and `graphene_img_clean.h5`, key `images`, (N, 256, 256, 1) float32;
-`inference/` holds `raw/` and `truth/` with image files of the same names. Everything wrong is a `DatasetError` that
-names the file, the key, the value and what would be right.
+``train/`` and ``test/`` hold ``graphene_img_noise.h5`` and ``graphene_img_clean.h5``, key ``images``, (N, 256, 256, 1)
+float32; ``inference/`` holds ``raw/`` and ``truth/`` with image files of the same names. Everything wrong is a
+``DatasetError`` that names the file, the key, the value and what would be right.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class NonFiniteLossError(DivergedError):
 
 
 class MissingDatasetError(DatasetError):
-    """A data set is not there. ``verb`` is what `python -m orchestrator data NAME …` can do about it."""
+    """A data set is not there. ``verb`` is what ``python -m orchestrator data NAME …`` can do about it."""
 
     def __init__(self, message: str, verb: str) -> None:
         super().__init__(message)

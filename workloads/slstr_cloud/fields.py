@@ -20,7 +20,7 @@ def random_field(
 ) -> Field:
     """A Gaussian random field (h, w), zero mean, unit variance, with a power-law spectrum k^-slope.
 
-    Flat above the scale `outer_km`, smooth below `inner_km`; `stretch` times longer along `direction` (rad).
+    Flat above the scale ``outer_km``, smooth below ``inner_km``; ``stretch`` times longer along ``direction`` (rad).
     Clouds have slopes near 8/3 in 2-D, that is 5/3 along a line (Davis et al., J. Atmos. Sci. 54, 241, 1997).
     """
     height, width = shape

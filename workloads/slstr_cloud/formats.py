@@ -1,11 +1,11 @@
 """The published files: one HDF5 file a scene, and how its numbers become the network's.
 
-`{day,night}/S3A….hdf` holds `bts` (h, w, 3), temperatures S7 to S9 in K; `refs` (h, w, 6), reflectances S1 to
-S6; `rads` (h, w, 6), their radiances; `bayes` and `summary` (h, w, 1), cloud masks from 0 to 255; h = 1200, w = 1500.
-Zero stands for "not measured" (at night the reflectances, beyond the swath everything). Sources: stfc-sciml/e2e,
-case2 (`convert_netcdf.py` writes them, `data_loader.py` reads them).
+``{day,night}/S3A….hdf`` holds ``bts`` (h, w, 3), temperatures S7 to S9 in K; ``refs`` (h, w, 6), reflectances S1 to S6;
+``rads`` (h, w, 6), their radiances; ``bayes`` and ``summary`` (h, w, 1), cloud masks from 0 to 255; h = 1200, w = 1500.
+Zero stands for "not measured" (at night the reflectances, beyond the swath everything). Sources: stfc-sciml/e2e, case2
+(``convert_netcdf.py`` writes them, ``data_loader.py`` reads them).
 
-The width of the floats is not stated. The published 163 GiB for 970 files are 180 MB each, as `refs` and masks of
+The width of the floats is not stated. The published 163 GiB for 970 files are 180 MB each, as ``refs`` and masks of
 float64 and the others of float32 make; any floating-point or integer type is read.
 """
 

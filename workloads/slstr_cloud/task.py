@@ -39,15 +39,15 @@ class SlstrCloudTask(Task):
         return ConsolidatedSet(self.folder, "evaluation")
 
     def build_model(self) -> nn.Module:
-        """The U-Net, as the benchmark's `model` settings say: width, merge_enlargement."""
+        """The U-Net, as the benchmark's ``model`` settings say: width, merge_enlargement."""
         chosen = self.settings["model"]
         return CloudNet(chosen["width"], chosen["merge_enlargement"])
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Mean binary cross-entropy of the pixels, from logits.
 
-        `model.cloud_weight` multiplies the loss of cloudy pixels and `model.rim` leaves out so many pixels at a patch's
-        edges (0.5 and 15 in stfc-sciml/e2e; 1 and 0 in MLCommons Science).
+        ``model.cloud_weight`` multiplies the loss of cloudy pixels and ``model.rim`` leaves out so many pixels at a
+        patch's edges (0.5 and 15 in stfc-sciml/e2e; 1 and 0 in MLCommons Science).
         """
         rim, weight = int(self.settings["model"]["rim"]), float(self.settings["model"]["cloud_weight"])
         inner = (slice(None), slice(rim, -rim or None), slice(rim, -rim or None))

@@ -1,6 +1,6 @@
 """Real crystal structures and the isostructural materials made from them.
 
-A *prototype* is a structure of the AFLOW library of crystallographic prototypes (`structures/README.md` says
+A *prototype* is a structure of the AFLOW library of crystallographic prototypes (``structures/README.md`` says
 how the file was made). A *material* is a prototype whose elements were exchanged for chemical relatives,
 whose lattice was rescaled to their size and whose free coordinates moved a little, all without touching the
 symmetry: the way isostructural compounds differ in a real materials database.
@@ -48,8 +48,8 @@ LARGEST_DISPLACEMENT = 0.05
 class Crystal:
     """One crystal in its standard conventional cell.
 
-    `cell` holds a, b, c in Å and alpha, beta, gamma in degrees; `positions` is (atoms, 3) in fractions of the
-    cell; `hall` is the Hall symbol of the setting, whose operations map the crystal onto itself.
+    ``cell`` holds a, b, c in Å and alpha, beta, gamma in degrees; ``positions`` is (atoms, 3) in fractions of the
+    cell; ``hall`` is the Hall symbol of the setting, whose operations map the crystal onto itself.
     """
 
     name: str
@@ -159,7 +159,7 @@ def _symmetric_displacements(
 ) -> NDArray[np.float64]:
     """Random displacements (atoms, 3), fractional, that obey the crystal's symmetry.
 
-    A random field averaged over the group: d'_i = mean over operations g of R_g^-1 d_g(i); `orbits` holds
+    A random field averaged over the group: d'_i = mean over operations g of R_g^-1 d_g(i); ``orbits`` holds
     R_g^-1, transposed, and g(i). Atoms on sites without a free coordinate stay where they are.
     """
     field = random.uniform(-1, 1, size=crystal.positions.shape)

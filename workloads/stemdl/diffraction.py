@@ -35,7 +35,7 @@ FAINTEST = float(np.exp(-17.0))
 
 @dataclass(frozen=True)
 class Microscope:
-    """Beam and detector. `reach` is the reciprocal distance from the centre of the detector to its edge."""
+    """Beam and detector. ``reach`` is the reciprocal distance from the centre of the detector to its edge."""
 
     energy: float = 200_000.0
     convergence: float = 0.08
@@ -97,8 +97,8 @@ class Reflections:
 def reflections(crystal: Crystal, zone: Sequence[int], reach: float, turn: float = 0.0) -> Reflections:
     """All reciprocal-lattice points of Laue zones -1, 0 and 1 that fall on a detector, the origin first.
 
-    The detector is a square reaching `reach` to every side. Its x axis lies along the first of a*, b*, c*,
-    a*-b*, a*+b* that is in the zone, and is turned away from there by `turn` radians.
+    The detector is a square reaching ``reach`` to every side. Its x axis lies along the first of a*, b*, c*,
+    a*-b*, a*+b* that is in the zone, and is turned away from there by ``turn`` radians.
     """
     lattice = crystal.lattice
     reciprocal = np.linalg.inv(lattice).T

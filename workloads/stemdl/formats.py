@@ -1,8 +1,8 @@
 """The two published file formats of stemdl and the published pre-processing between them.
 
-*Raw*: HDF5, one or many groups a file, each group a sample with dataset `cbed_stack` (3, 512, 512) float32
-and attribute `space_group`. *Processed*: npz, `data` (3, 128, 128) float32 and `label` (1,) int. Everything
-wrong with a file is a `DatasetError` that names the file, the key, the value and what would be right.
+*Raw*: HDF5, one or many groups a file, each group a sample with dataset ``cbed_stack`` (3, 512, 512) float32
+and attribute ``space_group``. *Processed*: npz, ``data`` (3, 128, 128) float32 and ``label`` (1,) int. Everything
+wrong with a file is a ``DatasetError`` that names the file, the key, the value and what would be right.
 """
 
 from __future__ import annotations

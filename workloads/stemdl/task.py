@@ -50,7 +50,7 @@ class StemdlTask(Task):
         return ConsolidatedSet(self.folder, "evaluation", FIELDS)
 
     def build_model(self) -> nn.Module:
-        """A ResNet as the benchmark's `model` settings say: depth, width, zero_last_gamma."""
+        """A ResNet as the benchmark's ``model`` settings say: depth, width, zero_last_gamma."""
         chosen = self.settings["model"]
         return Normalised(ResNet(chosen["depth"], chosen["width"], chosen.get("zero_last_gamma", False)))
 

@@ -26,7 +26,7 @@ class StepWork:
     """What one rank does in one optimiser step on ``samples``.
 
     ``flop``: operations of its matrix products and convolutions, forwards and backwards, an addition and a
-    multiplication each counted, as torch's own counter has them (`torch.utils.flop_counter`); what is done element by
+    multiplication each counted, as torch's own counter has them (``torch.utils.flop_counter``); what is done element by
     element is not among them. ``bytes``: what its operators read and write, one operator after the other, each operand
     once, the optimiser's included: what must pass through memory unless operators are fused or share a cache.
     """
