@@ -1,1 +1,1 @@
-"""The configuration: its typed schema, where its groups are found, and how a command line becomes one of it."""
+"""The configuration: its typed schema, the files of its groups, and its composition from a command line."""

@@ -1,4 +1,4 @@
-"""From a command line to one typed, resolved configuration, or to an error that says what would be right."""
+"""From a command line to one typed, resolved configuration, or to an error that names the correct form."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from orchestrator.errors import UsageError, nearest
 PRIMARY = "orchestrator"
 SCHEDULE = "schedule_verb"
 SCHEMAS = {PRIMARY: OrchestratorConfig, SCHEDULE: ScheduleVerbConfig}
-"""The primary configurations: of runs, and of the verb that schedules them."""
+"""The primary configurations: that of runs, and that of the verb that schedules them."""
 
 
 def register() -> None:
-    """Tell Hydra about the schema and the project's folders."""
+    """Register the schema and the project's folders with Hydra."""
     source.register()
     for name, schema in SCHEMAS.items():
         ConfigStore.instance().store(name=name, node=schema)
@@ -42,7 +42,7 @@ def register() -> None:
 
 @contextmanager
 def hydra_session(config_dir: str | None) -> Iterator[None]:
-    """Hydra set up to compose from the project's folders and, before them, a site's ``config_dir``."""
+    """Set up Hydra, within the context, to compose from a site's ``config_dir`` and then the project's folders."""
     register()
     folder = Path(config_dir).resolve() if config_dir else families.ROOT / "orchestrator" / "config"
     if not folder.is_dir():
@@ -55,7 +55,7 @@ def hydra_session(config_dir: str | None) -> Iterator[None]:
 def compose_all(
     overrides: Sequence[str], multirun: bool, config_dir: str | None = None, primary: str = PRIMARY
 ) -> list[dict[str, Any]]:
-    """The resolved configurations of a command line: one, or with ``multirun`` one for each of a sweep's choices.
+    """Return the resolved configurations of a command line: one, or with ``multirun`` one for each choice of a sweep.
 
     Raises UsageError.
     """
@@ -74,7 +74,7 @@ def compose_all(
 
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
-    """The resolved configuration for plain overrides, as JSON-like values; ``nodes`` is a list in any case."""
+    """Return the resolved configuration for plain overrides, as JSON-like values; ``nodes`` is always a list."""
     config = compose(config_name=primary, overrides=list(overrides))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -89,7 +89,7 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
 
 
 def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:
-    """Raise UsageError for an option of a model or data set that its dataclass does not have, or of another type."""
+    """Raise UsageError for a model or data set option that its dataclass lacks, or that has another type."""
     for section, options in families.option_classes(benchmark).items():
         path = f"benchmark.{section}"
         names = [item.name for item in fields(options)]
@@ -106,13 +106,13 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
 
 
 def named_benchmarks(overrides: Sequence[str]) -> list[str]:
-    """The benchmarks that a command line names and that are shipped."""
+    """Return the shipped benchmarks that a command line names."""
     named = [name for word in overrides if word.startswith("benchmark=") for name in word[10:].split(",")]
     return [name for name in named if name in families.benchmarks()]
 
 
 def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks: Sequence[str] = ()) -> list[str]:
-    """Every key of the schema and of the named benchmarks' own options, dotted."""
+    """Return every key of the schema and of the named benchmarks' own options, dotted."""
     config = OmegaConf.structured(schema)
     keys: list[str] = []
 
@@ -134,7 +134,7 @@ def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks
 def explain(
     error: Exception, schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks: Sequence[str] = ()
 ) -> str:
-    """One message for a user from an exception of Hydra's or OmegaConf's; ``benchmarks`` are those that were named."""
+    """Return one message for users from an exception of Hydra or OmegaConf. ``benchmarks`` are the named ones."""
     text = str(error)
     missing = re.search(r"Could not find '(?P<group>[\w@]+)/(?P<option>[^']*)'", text)
     if missing:
@@ -162,12 +162,12 @@ def explain(
 
 
 def unknown_key(key: str, schema: type[OrchestratorConfig], benchmarks: Sequence[str] = ()) -> str:
-    """The message for a key that neither the schema nor a named benchmark has."""
+    """Return the message for a key that neither the schema nor a named benchmark has."""
     close = difflib.get_close_matches(key, known_keys(schema, benchmarks), n=1, cutoff=0.5)
     return f"There is no configuration key '{key}'." + (f" Did you mean {close[0]}?" if close else "")
 
 
 def options_of(group: str) -> list[str]:
-    """Options of a configuration group, shipped or a site's; needs a Hydra session."""
+    """Return the options of a configuration group, shipped or a site's. It needs a Hydra session."""
     loader = GlobalHydra.instance().config_loader()
     return sorted(loader.get_group_options(group))

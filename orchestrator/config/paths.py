@@ -1,4 +1,4 @@
-"""One rule for all paths that a person writes: ``~`` and ``$VARIABLE`` are what they are in a shell."""
+"""One rule for all paths in configurations: ``~`` and ``$VARIABLE`` mean what they mean in a shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def expand_path(key: str, text: str) -> str:
-    """The path with home folders and variables put in. Raises UsageError, naming the key, for one that is not known."""
+    """Return the path with home folders and variables inserted. Raises UsageError, naming the key, for an
+    unknown one.
+    """
     for match in VARIABLE.finditer(text):
         name = match[1] or match[2]
         if name not in os.environ:
@@ -28,9 +30,9 @@ def expand_path(key: str, text: str) -> str:
 
 
 def expand_paths(config: MutableMapping[Any, Any]) -> None:
-    """Expand in place the paths of a resolved configuration that are the same on all machines.
+    """Expand in place those paths of a resolved configuration that are the same on all machines.
 
-    Those of ``cluster.paths.scratch`` are each node's own and are expanded there, by the same rule.
+    ``cluster.paths.scratch`` is each node's own and is expanded there, by the same rule.
     """
     if "results" in config:
         config["results"] = expand_path("results", config["results"])

@@ -1,4 +1,4 @@
-"""Passwords and other secrets do not leave this program: not in messages, not in the store."""
+"""Removes passwords and other secrets from all output: messages, records and the store."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ IN_QUERY = re.compile(rf"(?P<head>[?&;\s](?:\w*(?:{SECRET_NAME.pattern})\w*)=)(?
 
 
 def passwords(url: str) -> list[str]:
-    """The passwords in a URL, as written and decoded."""
+    """Return the passwords in a URL, as written and decoded."""
     found = [match["password"] for pattern in (IN_ADDRESS, IN_QUERY) for match in pattern.finditer(url)]
     return sorted({text for password in found for text in (password, unquote(password)) if text}, key=len, reverse=True)
 
 
 def hide(text: str, url: str = "") -> str:
-    """The text with passwords of any URL in it hidden, and those of ``url`` wherever they stand."""
+    """Return the text without the passwords of any URL in it, and without those of ``url`` anywhere."""
     text = IN_ADDRESS.sub(rf"\g<head>{HIDDEN}", text)
     text = IN_QUERY.sub(rf"\g<head>{HIDDEN}", text)
     for password in passwords(url):
@@ -35,7 +35,7 @@ def hide(text: str, url: str = "") -> str:
 
 
 def redact(document: Any, name: str = "") -> Any:
-    """A JSON document with the values of keys that look like secrets, and passwords in URLs, hidden."""
+    """Return a JSON document without the values of keys that look like secrets, and without passwords in URLs."""
     if isinstance(document, Mapping):
         return {key: redact(value, str(key)) for key, value in document.items()}
     if isinstance(document, list):

@@ -1,4 +1,4 @@
-"""What must not reach a shell, a batch script or a file. Whatever passes here arrives at its place unchanged."""
+"""Refuses values that could harm a shell, a batch script or a file. Accepted values arrive unchanged."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from orchestrator.errors import UsageError
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")
-"""Characters of partitions, constraints, lists of nodes and other values that sbatch takes."""
+"""Characters of partitions, constraints, node lists and other values of sbatch."""
 OPTION = re.compile(r"[a-z][a-z0-9-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def refuse_unsafe(config: Mapping[str, Any]) -> None:
-    """Raise UsageError for the first value that would not arrive as it stands, naming its key.
+    """Raise UsageError, naming the key, for the first value that would not arrive unchanged.
 
-    Lines of ``cluster.setup`` are shell by purpose, and their author's own care.
+    Lines of ``cluster.setup`` are shell code by purpose, and their author's responsibility.
     """
     cluster = config["cluster"]
     for key, text in texts(cluster, "cluster"):
@@ -41,7 +41,7 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
 
 
 def refuse_unsafe_slurm(config: Mapping[str, Any]) -> None:
-    """What holds for values in a batch script's head."""
+    """Raise UsageError for a value that cannot stand in the head of a batch script."""
     slurm = config["cluster"]["slurm"]
     if "%" in str(config["results"]):
         raise UsageError(f"results={config['results']}: Slurm replaces '%' in file names; choose a folder without.")
@@ -54,7 +54,7 @@ def refuse_unsafe_slurm(config: Mapping[str, Any]) -> None:
 
 
 def texts(node: Any, key: str) -> Iterator[tuple[str, str]]:
-    """The strings in a configuration with their dotted keys."""
+    """Yield the strings in a configuration with their dotted keys."""
     if isinstance(node, Mapping):
         for name, value in node.items():
             yield from texts(value, f"{key}.{name}")

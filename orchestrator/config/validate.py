@@ -1,4 +1,4 @@
-"""What types alone cannot say of a configuration. Every finding names the key, its value and what would be right."""
+"""Rules on configurations beyond types. Every error names the key, its value and the correct form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def node_counts(value: Any) -> list[int]:
-    """``nodes=`` as a list in the order given: one positive whole number or several, none twice."""
+    """Return ``nodes=`` as a list in the given order: one or several positive whole numbers, each once."""
     counts = value if isinstance(value, list) else [value]
     for count in counts:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
@@ -40,7 +40,7 @@ def node_counts(value: Any) -> list[int]:
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key."""
+    """Return the value at a dotted key."""
     node: Any = config
     for part in key.split("."):
         node = node[part]
@@ -54,13 +54,13 @@ def one_of(key: str, value: Any, choices: Collection[str | bool]) -> None:
 
 
 def at_least(key: str, value: Any, least: float) -> None:
-    """Raise UsageError unless the value is a number that large, or nothing."""
+    """Raise UsageError unless the value is None or a number of at least ``least``."""
     if value is not None and value < least:
         raise UsageError(f"{key}={value}: must be at least {least}.")
 
 
 def is_name(key: str, value: Any, pattern: re.Pattern[str]) -> None:
-    """Raise UsageError unless the value can be a folder's and a job's name as it stands, or is nothing."""
+    """Raise UsageError unless the value is None or can name a folder and a job as it is."""
     if value is not None and not pattern.fullmatch(str(value)):
         raise UsageError(
             f"{key}={str(value)!r}: names are up to 100 letters, digits, '.', '_' and '-', "
@@ -69,7 +69,7 @@ def is_name(key: str, value: Any, pattern: re.Pattern[str]) -> None:
 
 
 def batch_divides(config: dict[str, Any]) -> None:
-    """A fixed global batch must give every rank of every scale at least one sample."""
+    """Raise UsageError unless a fixed global batch gives every rank of every scale at least one sample."""
     batch = config["benchmark"]["training"]["global_batch_size"]
     if batch is None:
         return
@@ -82,13 +82,15 @@ def batch_divides(config: dict[str, Any]) -> None:
 
 
 def ways_of_metrics(config: dict[str, Any]) -> None:
-    """A metric gets better as it gets higher or lower."""
+    """Raise UsageError unless each metric is marked as better higher or lower."""
     for metric, way in config["benchmark"]["better"].items():
         one_of(f"benchmark.better.{metric}", way, ("higher", "lower"))
 
 
 def optimizers(config: dict[str, Any]) -> None:
-    """Each optimiser has a known name and what that one can do. L-BFGS follows the gradient of the loss as it is."""
+    """Raise UsageError for an optimiser with an unknown name, or with options that it does not support. L-BFGS uses the
+    loss's gradient unchanged.
+    """
     training = config["benchmark"]["training"]
     named = {f"optimizers.{player}": settings for player, settings in training["optimizers"].items()}
     for place, settings in {"optimizer": training["optimizer"], **named}.items():
@@ -106,7 +108,7 @@ def optimizers(config: dict[str, Any]) -> None:
 
 
 def decay(config: dict[str, Any]) -> None:
-    """The schedules that decay every so often need to know how often."""
+    """Raise UsageError if a schedule that decays in steps lacks their interval."""
     training = config["benchmark"]["training"]
     if training["decay_every_epochs"] <= 0:
         raise UsageError(
@@ -116,7 +118,9 @@ def decay(config: dict[str, Any]) -> None:
 
 
 def own_kernels(config: dict[str, Any]) -> None:
-    """The project's own kernels compute in float32, in channels-last order and uncompiled."""
+    """Raise UsageError if the project's own kernels are combined with anything but float32, channels-last and no
+    compilation.
+    """
     training = config["benchmark"]["training"]
     if training["kernels"] != "own":
         return
@@ -129,7 +133,7 @@ def own_kernels(config: dict[str, Any]) -> None:
 
 
 def batch_sizes(config: dict[str, Any]) -> None:
-    """Inference needs at least one batch size, each a positive whole number and none twice."""
+    """Raise UsageError unless inference has at least one batch size, each a positive whole number and different."""
     sizes = config["benchmark"]["inference"]["batch_sizes"]
     if not sizes or min(sizes) < 1 or len(set(sizes)) != len(sizes):
         raise UsageError(
@@ -138,7 +142,9 @@ def batch_sizes(config: dict[str, Any]) -> None:
 
 
 def mode_of_benchmark(config: dict[str, Any]) -> None:
-    """A probe has no model to train, and a science workload nothing to probe. A mode needs what carries it out."""
+    """Raise UsageError for a mode that the benchmark lacks. A probe has no model to train, a science benchmark nothing
+    to probe.
+    """
     mode, modes = config["mode"], config["benchmark"]["modes"]
     if mode not in modes:
         raise UsageError(
@@ -152,13 +158,15 @@ def mode_of_benchmark(config: dict[str, Any]) -> None:
 
 
 def pace_of_queries(config: dict[str, Any]) -> None:
-    """The pause between queries grows from the one to the other."""
+    """Raise UsageError unless the shortest pause between queries is at most the longest."""
     limits = config["cluster"]["limits"]
     at_least("cluster.limits.longest_query_s", limits["longest_query_s"], limits["query_s"])
 
 
 def probe_settings(config: dict[str, Any]) -> None:
-    """Sizes of messages hold at least one float32 and none comes twice; a matrix product must be exact in float32."""
+    """Raise UsageError unless message sizes are different and hold a float32, and a matrix product is exact
+    in float32.
+    """
     probe = config["benchmark"]["probe"]
     for key in ("sizes", "pair_sizes"):
         sizes = probe[key]
@@ -169,7 +177,7 @@ def probe_settings(config: dict[str, Any]) -> None:
 
 
 def endpoints(config: dict[str, Any]) -> None:
-    """Downloads need at least one server, each by its address."""
+    """Raise UsageError unless downloads have at least one server, each with its address."""
     found = config["benchmark"]["download"]["endpoints"]
     if not found or not all(str(address).startswith(("https://", "http://")) for address in found):
         raise UsageError(
@@ -231,7 +239,7 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
     ("cluster.slurm.memory_gb", at_least, 0.001),
     ("benchmark.download.connections", at_least, 1),
 )
-"""What one value must be by itself: key, rule, and what the rule holds it against."""
+"""Rules on single values: key, rule and the rule's argument."""
 
 CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     mode_of_benchmark,
@@ -245,11 +253,11 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
     batch_sizes,
     endpoints,
 )
-"""What values must be beside each other."""
+"""Rules on several values together."""
 
 
 def validate(config: dict[str, Any]) -> None:
-    """Raise UsageError for the first thing that is wrong."""
+    """Raise UsageError for the first violated rule."""
     for key, rule, against in RULES:
         rule(key, lookup(config, key), against)
     for check in CHECKS:

@@ -71,7 +71,7 @@ class Supervisor:
         self.scheduler = scheduler(manifest.scheduler)
         self.job = self.scheduler.own_job() or OwnJob(f"process {os.getpid()}")
         self.standing = Standing()
-        self.told_to_end: str | None = None
+        self.ended_by: str | None = None
         self.warned = False
         self.stop_asked: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -141,7 +141,7 @@ class Supervisor:
         warning = deadline if self.job.keeps_account else deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
         while self.process.poll() is None:
-            if self.told_to_end and self.must_end():
+            if self.ended_by and self.must_end():
                 return self.why_it_ends()
             if time.monotonic() > deadline:
                 return Ending("timeout", self.time_limit)
@@ -157,7 +157,7 @@ class Supervisor:
                     if read_record_if_whole(self.attempt.result, Result):
                         # All was measured and written; ranks that hang as they leave take nothing from it.
                         return None
-                    if not self.told_to_end:
+                    if not self.ended_by:
                         return ending
             time.sleep(POLL_SECONDS)
         if self.process.returncode == 0:
@@ -184,19 +184,19 @@ class Supervisor:
 
     def must_end(self) -> bool:
         """Whether the job is being ended. A SIGTERM to a job that continues to run is a warning of preemption."""
-        if not self.job.keeps_account or self.told_to_end == "SIGINT":
-            return self.told_to_end is not None
+        if not self.job.keeps_account or self.ended_by == "SIGINT":
+            return self.ended_by is not None
         self.standing = self.job.standing()
         if self.standing.runs:
-            self.warned = self.warned or self.told_to_end is not None
-            self.told_to_end = None
+            self.warned = self.warned or self.ended_by is not None
+            self.ended_by = None
             return False
-        return bool(self.standing.word) or self.told_to_end is not None
+        return bool(self.standing.word) or self.ended_by is not None
 
     def why_it_ends(self) -> Ending | None:
         """Return why the job is being ended; None if its scheduler does not say (the orchestrator will learn it)."""
-        if not self.job.keeps_account or self.told_to_end == "SIGINT":
-            return Ending("cancelled", f"cancelled by {self.told_to_end}")
+        if not self.job.keeps_account or self.ended_by == "SIGINT":
+            return Ending("cancelled", f"cancelled by {self.ended_by}")
         state, product, job = self.standing.ending, self.job.product, self.job.id
         if state is None:
             return None
@@ -253,12 +253,12 @@ class Supervisor:
         """
         ranks = self.manifest.spec.ranks
         before = read_alive(self.attempt.alive)
-        wait_until(lambda: bool(self.told_to_end), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
+        wait_until(lambda: bool(self.ended_by), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
         return silent_ranks(before, read_alive(self.attempt.alive), ranks)
 
     def end(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal to end: note it, and let the loop end the ranks in order."""
-        self.told_to_end = signal.Signals(number).name
+        self.ended_by = signal.Signals(number).name
 
     def warn(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal that time is nearly up."""

@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from workloads.dms_scatter.quality import PhaseQuality
 from workloads.runtime.samples.consolidated import ConsolidatedSet
-from workloads.slstr_cloud.quality import mask_scores as mask_scores
+from workloads.slstr_cloud.quality import mask_scores
 from workloads.stemdl.quality import SpaceGroupQuality
 
 REGULARISATIONS = (0.001, 0.01, 0.1)

@@ -1,1 +1,1 @@
-"""A job that does nothing: what is left of a run's time when there is no work in it."""
+"""A job without work, which shows the time that a run takes beside its work."""

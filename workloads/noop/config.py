@@ -1,4 +1,4 @@
-"""Nothing can be set of a job that does nothing."""
+"""A job without work has no options."""
 
 from __future__ import annotations
 

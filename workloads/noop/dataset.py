@@ -1,4 +1,4 @@
-"""No data: an empty folder stands where a data set would."""
+"""An empty folder in place of a data set."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ class EmptyDataset(Dataset):
         folder.mkdir(parents=True, exist_ok=True)
 
     def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
-        """That there is nothing to read."""
+        """Return an empty description."""
         return {"name": "noop", "source": "stand-in", "split": "none", "version": "1", "checksum": "none"}

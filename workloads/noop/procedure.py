@@ -1,4 +1,4 @@
-"""The rank of a job that does nothing: it counts its world and says so."""
+"""The rank of a job without work: it counts the ranks and reports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workloads.runtime.procedures.procedure import Procedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
 
 
-class Nothing(Procedure):
+class CountRanks(Procedure):
     """One sum over the ranks, which none can leave before all have come."""
 
     def __init__(self, context: RunContext) -> None:

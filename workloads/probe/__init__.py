@@ -1,1 +1,1 @@
-"""Health probes: what each node computes, moves and reads by itself, and what each pair of nodes sends."""
+"""Health probes: each node's arithmetic, memory and reading, and the messages of each pair of nodes."""

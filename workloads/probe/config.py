@@ -1,4 +1,4 @@
-"""What can be set of the probe's file. Imports no compute library: the command line reads it too."""
+"""Options of the probe's file. Imports no compute library, since the command line reads it too."""
 
 from __future__ import annotations
 

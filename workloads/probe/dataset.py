@@ -18,7 +18,7 @@ FILE = "blocks.h5"
 
 
 class BlocksDataset(Dataset):
-    """Its content follows from its size."""
+    """The file's content follows from its size."""
 
     NAME = "probe"
 
@@ -46,7 +46,9 @@ class BlocksDataset(Dataset):
         staged.rename(folder / FILE)
 
     def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
-        """What the file is. Raises DatasetError if it is missing, of another size or, ``thorough``, altered."""
+        """Return the file's description. Raises DatasetError if it is missing, of another size or, with ``thorough``,
+        altered.
+        """
         path, expected = folder / FILE, (self.settings["mebibytes"], ROW_BYTES)
         try:
             with h5py.File(path, "r", locking=False) as file:

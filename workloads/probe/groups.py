@@ -1,4 +1,6 @@
-"""Ranks in groups: some exchange messages while all others sleep, so that waiting takes no time from those measured."""
+"""Groups of ranks. One group exchanges messages while the others sleep, so that waiting ranks take no
+processor time.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,10 @@ class Group(ABC):
 
     @abstractmethod
     def sum(self, buffer: Tensor) -> None:
-        """Replace the contiguous buffer by its sum over the group: what is timed."""
+        """Replace the contiguous buffer by its sum over the group. This is the operation that is timed."""
 
     def mean(self, value: float) -> float:
-        """The mean of a number over the group, the same on every rank of it."""
+        """Return the mean of a number over the group, on every rank of it."""
         total = torch.tensor([value], dtype=torch.float32, device=self.device)
         self.sum(total)
         return float(total.item()) / self.size
@@ -35,19 +37,19 @@ class Group(ABC):
 
 
 class Groups(ABC):
-    """All ranks, which can be divided. Collective over all ranks."""
+    """All ranks, which can be divided into groups. Collective over all ranks."""
 
     @abstractmethod
     def divide(self, members: Sequence[Sequence[int]]) -> Group | None:
-        """The group of this rank when the ranks are divided into these disjoint groups; None if it is in none."""
+        """Divide the ranks into these disjoint groups; return this rank's group, None if it is in none."""
 
     @abstractmethod
     def wait(self) -> None:
-        """Return when every rank has called it; whoever is early sleeps."""
+        """Return when every rank has called it. Early ranks sleep."""
 
 
 def groups_of(communicator: Communicator, device: torch.device) -> Groups:
-    """By what carries the run's own messages."""
+    """Return the groups for the communicator that carries the run's own messages."""
     return TorchGroups(communicator, device) if communicator.carrier == "torch.distributed" else MpiGroups()
 
 
@@ -61,13 +63,13 @@ class MpiGroups(Groups):
         self._undefined = MPI.UNDEFINED
 
     def divide(self, members: Sequence[Sequence[int]]) -> Group | None:
-        """By MPI_Comm_split."""
+        """Divide the ranks by MPI_Comm_split."""
         colours = {rank: colour for colour, ranks in enumerate(members) for rank in ranks}
         part = self._world.Split(colours.get(self._world.rank, self._undefined), self._world.rank)
         return MpiGroup(part) if self._world.rank in colours else None
 
     def wait(self) -> None:
-        """MPI's own barrier spins; this one looks now and then."""
+        """Wait for all ranks, testing from time to time, since MPI's own barrier spins."""
         request = self._world.Ibarrier()
         while not request.Test():
             time.sleep(NAP_SECONDS)
@@ -86,7 +88,7 @@ class MpiGroup(Group):
         self.size = part.size
 
     def sum(self, buffer: Tensor) -> None:
-        """MPI_Allreduce in place."""
+        """Sum by MPI_Allreduce in place."""
         self._part.Allreduce(self._in_place, buffer.numpy())
 
 
@@ -97,7 +99,7 @@ class TorchGroups(Groups):
         self._communicator, self._device = communicator, device
 
     def divide(self, members: Sequence[Sequence[int]]) -> Group | None:
-        """Every rank takes part in making every group."""
+        """Make all groups; every rank takes part in making each of them."""
         import torch.distributed as dist
 
         mine = None
@@ -108,7 +110,7 @@ class TorchGroups(Groups):
         return mine
 
     def wait(self) -> None:
-        """gloo waits asleep."""
+        """Wait for all ranks by gloo, which sleeps."""
         self._communicator.barrier()
 
 
@@ -119,7 +121,7 @@ class TorchGroup(Group):
         self._group, self.size, self.device = group, size, device
 
     def sum(self, buffer: Tensor) -> None:
-        """all_reduce; an accelerator's is waited for."""
+        """Sum by all_reduce, and wait for it on an accelerator."""
         import torch.distributed as dist
 
         dist.all_reduce(buffer, group=self._group)  # type: ignore[arg-type]

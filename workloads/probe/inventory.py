@@ -1,4 +1,4 @@
-"""What a node is made of, as far as an ordinary user may read it. What cannot be read is null."""
+"""A node's hardware and software, as far as an ordinary user may read them. Anything unreadable is null."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ ACCELERATOR_FIELDS = {
 
 
 def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
-    """Processor, memory, accelerators, network, firmware and software of this node, and what its folders lie on."""
+    """Return processor, memory, accelerators, network, firmware and software of this node, and the file systems of its
+    folders.
+    """
     return {
         "processor": processor(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 2),
@@ -58,7 +60,7 @@ def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
 
 
 def processor() -> dict[str, Any]:
-    """Model, counts and caches."""
+    """Return model, counts and caches."""
     told = describe_processors()
     sizes = told["caches"]
     return {
@@ -74,8 +76,9 @@ def processor() -> dict[str, Any]:
 
 
 def accelerators() -> list[dict[str, Any]]:
-    """From the vendors' libraries, else from NVIDIA's tool, else as much as torch knows. An accelerator that does not
-    answer is an entry with an ``error`` and no name.
+    """Return the accelerators, from the vendors' libraries, or else NVIDIA's tool, or else torch.
+
+    An accelerator that does not answer is an entry with an ``error`` and no name.
     """
     for describe in (describe_nvidia, describe_amd):
         try:
@@ -94,7 +97,7 @@ def accelerators() -> list[dict[str, Any]]:
 
 
 def ask_nvidia_smi() -> str:
-    """What the tool prints, which may stand where the library does not load; "" where there is none."""
+    """Return the output of nvidia-smi, which may be installed where the library does not load; "" without it."""
     words = ["nvidia-smi", f"--query-gpu={','.join(ACCELERATOR_FIELDS.values())}", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(words, capture_output=True, timeout=QUERY_SECONDS)
@@ -104,8 +107,10 @@ def ask_nvidia_smi() -> str:
 
 
 def accelerators_of(text: str) -> list[dict[str, Any]]:
-    """The accelerators of the tool's table. A line of another width is no accelerator's: it is kept as an ``error``
-    (of a lost GPU the tool writes "Unable to determine the device handle for GPU…: GPU is lost" between the others).
+    """Return the accelerators of nvidia-smi's table.
+
+    A line of another width is kept as an ``error``: for a lost GPU the tool writes "Unable to determine the device
+    handle for GPU…: GPU is lost" between the others.
     """
     found: list[dict[str, Any]] = []
     for line in filter(str.strip, text.splitlines()):
@@ -118,7 +123,7 @@ def accelerators_of(text: str) -> list[dict[str, Any]]:
 
 
 def network() -> list[dict[str, Any]]:
-    """Interfaces that are up, then InfiniBand and kindred devices with their firmware."""
+    """Return interfaces that are up, then InfiniBand and similar devices with their firmware."""
     found: list[dict[str, Any]] = []
     for name, facts in sorted(psutil.net_if_stats().items()):
         if facts.isup and name != "lo":
@@ -145,7 +150,7 @@ def network() -> list[dict[str, Any]]:
 
 
 def release_name() -> str | None:
-    """The distribution's name for itself."""
+    """Return the name of the distribution."""
     try:
         return platform.freedesktop_os_release().get("PRETTY_NAME")
     except OSError:
@@ -153,7 +158,7 @@ def release_name() -> str | None:
 
 
 def mpi_version() -> str | None:
-    """The MPI library's own words, if this process has loaded it."""
+    """Return the MPI library's version text, None if this process has not loaded it."""
     import sys
 
     library = sys.modules.get("mpi4py.MPI")
@@ -161,7 +166,7 @@ def mpi_version() -> str | None:
 
 
 def version(package: str) -> str | None:
-    """Of an installed package."""
+    """Return the version of an installed package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -169,16 +174,17 @@ def version(package: str) -> str | None:
 
 
 def file_system(folder: Path) -> dict[str, Any]:
-    """Type and free space of what a folder lies on. ``kind`` "tmpfs" tells that reads there are reads of memory."""
+    """Return type and free space of a folder's file system. With ``kind`` "tmpfs" reads come from memory."""
     kind = mount_kind(read_text(PROC / "self/mounts") or "", folder.resolve())
     free = psutil.disk_usage(str(folder)).free / 2**30 if folder.is_dir() else math.nan
     return {"kind": kind, "free_gib": None if math.isnan(free) else round(free, 1)}
 
 
 def mount_kind(mounts: str, folder: Path) -> str | None:
-    """The type of the file system that a folder lies on, from the text of /proc/self/mounts.
+    r"""Return the type of a folder's file system, from the text of /proc/self/mounts.
 
-    There a blank in a name is written \\040, and so are other characters that would end it (proc_mounts, fstab(5)).
+    That file writes a blank in a name as \\040, and encodes other characters that would end it likewise (proc_mounts,
+    fstab(5)).
     """
     best, kind = "", None
     for line in mounts.splitlines():

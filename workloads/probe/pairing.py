@@ -1,4 +1,4 @@
-"""Which nodes meet in which round, so that each round tests disjoint pairs and no pair meets twice."""
+"""Divides the pairs of nodes into rounds of disjoint pairs, so that no pair meets twice."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ Item = TypeVar("Item")
 
 
 def rounds_of_pairs(nodes: int, rounds: int | None = None) -> list[list[tuple[int, int]]]:
-    """A one-factorisation of the complete graph (Kirkman 1847, the circle method): every pair once over all rounds.
+    """Return a one-factorisation of the complete graph (Kirkman 1847, the circle method): every pair once over all
+    rounds.
 
-    An even number of nodes has nodes − 1 rounds, an odd one as many rounds as nodes, in each of which one node rests.
-    ``rounds`` takes the first of them only: after f + 1 rounds (one more where nodes rest), up to f faulty nodes are
-    told from sound ones: a faulty node's pairs are all bad, and a sound node has met a different partner each time.
+    An even number of nodes has nodes − 1 rounds. An odd number has as many rounds as nodes, and in each of them one
+    node rests. ``rounds`` selects the first ones only. After f + 1 rounds (one more if nodes rest) up to f faulty nodes
+    can be told from sound ones: all pairs of a faulty node are bad, and a sound node has met a different partner each
+    time.
     """
     if nodes < 2:
         return []
@@ -29,7 +31,7 @@ def rounds_of_pairs(nodes: int, rounds: int | None = None) -> list[list[tuple[in
 
 
 def turns(items: Sequence[Item], at_once: int | None) -> Iterator[Sequence[Item]]:
-    """The items in order, ``at_once`` of them at a time; all together if that is None."""
+    """Yield the items in order, ``at_once`` of them at a time; all together if that is None."""
     step = at_once or max(1, len(items))
     for start in range(0, len(items), step):
         yield items[start : start + step]

@@ -1,8 +1,8 @@
-"""The probe of one rank: each measurement in short bursts, round after round, so that what drifts meets all alike.
+"""The probe of one rank. Each measurement runs in short bursts, round after round, so that drift affects all alike.
 
-Everything goes into the telemetry file under ``probe/``, by rank; analysis and verdicts are made from that alone.
-Rates are per rank; messages are timed as nccl-tests does: seconds of one allreduce, on the mean over the ranks of a
-group algbw = bytes ÷ seconds, and busbw = algbw · 2(n − 1) ÷ n over n ranks.
+All results go into the telemetry file under ``probe/``, by rank; analysis and verdicts use that file alone. Rates are
+per rank. Messages are timed as by nccl-tests: the seconds of one allreduce, mean over the ranks of a group; algbw =
+bytes ÷ seconds, and busbw = algbw · 2(n − 1) ÷ n over n ranks.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class HealthProbe(Procedure):
         self.right = True
 
     def run(self) -> ProcedureResult:
-        """All measurements; returns the result's entries, complete on rank 0."""
+        """Run all measurements; return the result's entries, complete on rank 0."""
         self.groups = groups_of(self.communicator, self.device)
         self.progress.epochs = 3
         self.enter("nodes")
@@ -72,14 +72,14 @@ class HealthProbe(Procedure):
         }
 
     def inventories(self) -> dict[str, Any]:
-        """What each node is made of, by node number; on rank 0."""
+        """Return each node's inventory, by node number; on rank 0."""
         own = node_inventory(self.folder, self.local) if self.leads_node else {}
         texts = self.communicator.gather_text(json.dumps(own)) or []
         step = self.spec.ranks_per_node
         return {str(number): json.loads(text) for number, text in enumerate(texts[::step])}
 
     def measure_nodes(self) -> None:
-        """Arithmetic, memory and file reads of every node, (rounds,) each; NaN where a rank has no part in it."""
+        """Measure arithmetic, memory and file reads of every node, (rounds,) each; NaN on ranks that take no part."""
         product = MatrixProduct(self.settings["matrix"], self.settings["precision"], self.device)
         triad = Triad(self.settings["triad_mib"], self.device)
         readings = Readings(self.device)
@@ -118,8 +118,10 @@ class HealthProbe(Procedure):
         self.telemetry.further |= table
 
     def measure_pairs(self) -> None:
-        """Seconds of an allreduce between the ranks of two nodes, (pair rounds, sizes, repeats), and with which node
-        (pair rounds,), −1 where this node rested.
+        """Measure the seconds of an allreduce between the ranks of two nodes.
+
+        The results are (pair rounds, sizes, repeats) seconds, and (pair rounds,) partner nodes, −1 where this node
+        rested.
         """
         nodes, sizes = self.spec.nodes, self.settings["pair_sizes"]
         schedule = rounds_of_pairs(nodes, self.settings["pair_rounds"])
@@ -144,7 +146,7 @@ class HealthProbe(Procedure):
         self.telemetry.further |= {"pair_partner": partner.astype(np.float64), "pair_seconds": seconds}
 
     def measure_all(self) -> None:
-        """Seconds of an allreduce over all ranks, (sizes, rounds); empty for a single rank."""
+        """Measure the seconds of an allreduce over all ranks, (sizes, rounds); empty for a single rank."""
         sizes = self.settings["sizes"] if self.communicator.size > 1 else []
         seconds = np.full((len(sizes), self.rounds), math.nan)
         group = self.groups.divide([list(range(self.communicator.size))])
@@ -156,10 +158,10 @@ class HealthProbe(Procedure):
         self.telemetry.further["allreduce_seconds"] = seconds
 
     def message_times(self, group: Group, sizes: Sequence[int]) -> list[float]:
-        """Seconds of one allreduce of float32, for each size in bytes; the sums are checked.
+        """Return the seconds of one allreduce of float32, for each size in bytes; the sums are checked.
 
-        In place, or from one buffer to another: both are in nccl-tests' tables. An allreduce from one to another begins
-        with the copy, in MPI's own as here.
+        It is timed in place, or from one buffer to another; nccl-tests' tables have both. The latter begins with a
+        copy, in MPI as here.
         """
         found = []
         for size in sizes:
@@ -182,11 +184,11 @@ class HealthProbe(Procedure):
         return found
 
     def ranks_of(self, node: int) -> range:
-        """Ranks on a node."""
+        """Return the ranks on a node."""
         return range(node * self.spec.ranks_per_node, (node + 1) * self.spec.ranks_per_node)
 
     def wait(self) -> None:
-        """Until every rank is here, asleep."""
+        """Sleep until every rank is here."""
         self.progress.collective = True
         self.groups.wait()
         self.progress.collective = False

@@ -1,4 +1,4 @@
-"""What one rank measures by itself: arithmetic, memory and file reads, each in bursts of a given length."""
+"""The rates of one rank by itself: arithmetic, memory and file reads, each in bursts of a given length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELD = "blocks"
 
 
 def per_second(work: Callable[[], object], seconds: float) -> float:
-    """How often a second ``work`` gets done, kept up for at least so long."""
+    """Return how often per second ``work`` completes, repeated for at least ``seconds``."""
     begin, done = clock(), 0
     while True:
         work()
@@ -29,8 +29,9 @@ def per_second(work: Callable[[], object], seconds: float) -> float:
 
 
 class MatrixProduct:
-    """C = A·B of (n, n) matrices: 2n³ floating-point operations. The entries are −1, 0 and 1, so that every sum is
-    exact in float32 and a chip that computes wrongly shows it.
+    """C = A·B of (n, n) matrices: 2n³ floating-point operations.
+
+    The entries are −1, 0 and 1, so every sum is exact in float32 and a chip that computes wrongly shows it.
     """
 
     def __init__(self, side: int, precision: str, device: torch.device) -> None:
@@ -49,22 +50,24 @@ class MatrixProduct:
         self.device = device
 
     def multiply(self) -> None:
-        """Once, to its end."""
+        """Multiply once and wait for the result."""
         torch.mm(self.left, self.right, out=self.result)
         finish(self.device)
 
     def rate(self, seconds: float) -> float:
-        """Floating-point operations per second."""
+        """Return the floating-point operations per second."""
         return per_second(self.multiply, seconds) * self.operations
 
     def is_right(self) -> bool:
-        """Whether the newest product is the true one, in every element."""
+        """Whether every element of the newest product is correct."""
         return self.exact and bool(torch.equal(self.result, self.expected))
 
 
 class Triad:
-    """a = b + s·c over float64 vectors, as STREAM counts it (McCalpin 1995): 24 bytes an element, whatever the caches
-    move beyond. Vectors should be several times the last-level cache.
+    """a = b + s·c over float64 vectors, counted as in STREAM (McCalpin 1995): 24 bytes per element, whatever the caches
+    move beyond.
+
+    The vectors should be several times larger than the last-level cache.
     """
 
     def __init__(self, mebibytes: int, device: torch.device) -> None:
@@ -75,23 +78,23 @@ class Triad:
         self.device = device
 
     def add(self) -> None:
-        """Once, to its end."""
+        """Compute once and wait for the result."""
         torch.add(self.b, self.c, alpha=3.0, out=self.a)
         finish(self.device)
 
     def rate(self, seconds: float) -> float:
-        """Bytes per second."""
+        """Return the bytes per second."""
         return per_second(self.add, seconds) * self.bytes
 
 
 def finish(device: torch.device) -> None:
-    """Wait for what an accelerator was asked to do."""
+    """Wait for the accelerator's pending work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 class FileRead:
-    """An HDF5 file read from end to end past this node's page cache, which is asked to let go of it first."""
+    """An HDF5 file, read from end to end. This node's page cache is first asked to drop it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -99,13 +102,13 @@ class FileRead:
 
     @classmethod
     def of_copy(cls, path: Path, folder: Path) -> FileRead:
-        """The same file, copied to a folder of the node's own."""
+        """Return the reading of a copy in a folder of the node's own."""
         copy = folder / f"probe-{os.getpid()}.h5"
         shutil.copyfile(path, copy)
         return cls(copy)
 
     def rate(self) -> float:
-        """Bytes per second, opening included."""
+        """Return the bytes per second, opening included."""
         self.forget()
         begin = clock()
         with h5py.File(self.path, "r", locking=False) as file:

@@ -1,4 +1,4 @@
-"""What a chip tells of itself while it works: clock, temperature, power. NaN where it cannot be read."""
+"""A chip's own readings while it works: clock, temperature, power. NaN for a value that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYS = Path("/sys")
 
 
 def number(text: str) -> float:
-    """The number in a text, else NaN."""
+    """Return the number in a text, otherwise NaN."""
     try:
         return float(text)
     except ValueError:
@@ -28,14 +28,14 @@ def number(text: str) -> float:
 
 
 class Chip(Protocol):
-    """An accelerator as its vendor's library tells of it."""
+    """An accelerator, read through its vendor's library."""
 
     def state(self) -> tuple[float, float, float]:
-        """Clock in MHz, temperature in °C, power in W."""
+        """Return clock in MHz, temperature in °C and power in W."""
 
 
 def chip_of(accelerator: Accelerator) -> Chip | None:
-    """The accelerator in the library that knows it; None where none does."""
+    """Return the accelerator from the library that knows it; None if none does."""
     for kind in (NvmlDevice, AmdDevice):
         try:
             return kind(accelerator)
@@ -45,7 +45,7 @@ def chip_of(accelerator: Accelerator) -> Chip | None:
 
 
 class Readings:
-    """Of the accelerator of this rank if it has one, else of its node's processors."""
+    """Readings of this rank's accelerator if it has one, otherwise of its node's processors."""
 
     def __init__(self, device: torch.device, root: Path = SYS) -> None:
         accelerator = accelerator_of(device)
@@ -57,23 +57,25 @@ class Readings:
         self.begin()
 
     def begin(self) -> None:
-        """The time over which power is averaged begins."""
+        """Begin the time over which power is averaged."""
         self.begun = (time.monotonic(), self.joules())
 
     def take(self) -> tuple[float, float, float]:
-        """Clock in MHz, temperature in °C, power in W since ``begin`` (of an accelerator: right now)."""
+        """Return clock in MHz, temperature in °C, and power in W since ``begin`` (of an accelerator: right now)."""
         if self.accelerated:
             return self.chip.state() if self.chip is not None else (math.nan,) * 3
         return self.processor_clock(), self.processor_temperature(), self.processor_power()
 
     def processor_clock(self) -> float:
-        """Median of the cores' current frequencies, where the kernel scales them: what a hypervisor states is fixed."""
+        """Return the median of the cores' current frequencies if the kernel scales them. A hypervisor's value
+        is fixed.
+        """
         files = sorted(self.root.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
         values = sorted(value / 1000 for value in map(read_number, files) if not math.isnan(value))
         return values[len(values) // 2] if values else math.nan
 
     def processor_temperature(self) -> float:
-        """The hottest sensor of a processor package, or of any thermal zone."""
+        """Return the highest reading of a processor package, or else of any thermal zone."""
         packages = []
         for name in self.root.glob("class/hwmon/hwmon*/name"):
             if read_text(name) in ("coretemp", "k10temp", "zenpower"):
@@ -83,18 +85,18 @@ class Readings:
         return max(values, default=math.nan)
 
     def joules(self) -> float:
-        """What the processors' packages and memory have taken, J; NaN where that may not be read."""
+        """Return the energy of the processors' packages and memory, J; NaN if it may not be read."""
         try:
             return sum(meter.joules() for meter in self.meters) if self.meters else math.nan
         except (OSError, ValueError):
             return math.nan
 
     def processor_power(self) -> float:
-        """Mean since ``begin``."""
+        """Return the mean power since ``begin``."""
         seconds = time.monotonic() - self.begun[0]
         return (self.joules() - self.begun[1]) / seconds if seconds > 0 else math.nan
 
 
 def read_number(path: Path) -> float:
-    """A small file's number, NaN if there is none."""
+    """Return a small file's number, NaN if there is none."""
     return number(read_text(path) or "")

@@ -44,7 +44,7 @@ TOUCH_NOTHING = frozenset({"empty", "empty_like", "empty_strided", "new_empty", 
 """Operators that neither read nor write an element, beside those whose result is declared a view."""
 
 
-class Traffic(TorchDispatchMode):
+class MemoryTraffic(TorchDispatchMode):
     """Adds up the bytes that operators read and write: their operands, their results, and what they change in place."""
 
     def __init__(self) -> None:
@@ -107,6 +107,6 @@ def step_work(task: Task, settings: Mapping[str, Any], samples: int, device: tor
 
         model.train()
         step()  # the optimiser's state is made by its first
-        with FlopCounterMode(display=False) as counter, Traffic() as traffic:
+        with FlopCounterMode(display=False) as counter, MemoryTraffic() as traffic:
             step()
     return StepWork(samples, int(counter.get_total_flops()), traffic.bytes)
