@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orchestrator.config.redaction import SECRET_NAME
@@ -28,8 +28,9 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
     for key, text in texts({"results": config["results"], "paths": cluster["paths"]}, ""):
         if CONTROL.search(text):
             raise UsageError(f"{key.strip('.')}={text!r}: control characters cannot stand in a path.")
-    if cluster["scheduler"] == "slurm":
-        refuse_unsafe_slurm(config)
+    refuse_unsafe_options = OPTIONS_OF.get(cluster["scheduler"])
+    if refuse_unsafe_options is not None:
+        refuse_unsafe_options(config)
     for name in cluster["environment"]:
         if not VARIABLE.fullmatch(name):
             raise UsageError(f"cluster.environment.{name}: variables are named with letters, digits and '_'.")
@@ -51,6 +52,10 @@ def refuse_unsafe_slurm(config: Mapping[str, Any]) -> None:
     for option in slurm["additional"]:
         if not OPTION.fullmatch(str(option)):
             raise UsageError(f"cluster.slurm.additional.{option}: sbatch's options are small letters, digits and '-'.")
+
+
+OPTIONS_OF: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"slurm": refuse_unsafe_slurm}
+"""By scheduler: what refuses options that would not reach it as they stand. One without options of its own has none."""
 
 
 def texts(node: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -58,7 +58,6 @@ def executor_for(batch: Batch) -> BatchExecutor:
     """Return submitit's executor with the submission's parameters."""
     executor = BatchExecutor.__new__(BatchExecutor)
     SlurmExecutor.__init__(executor, batch.logs)
-    executor._throttling = 0.0
     names = {"job_name": batch.manifest.label, "comment": batch.manifest.tag}
     executor.update_parameters(**sbatch_parameters(batch.manifest), **names)
     if batch.number > 1:

@@ -39,6 +39,11 @@ def load_weights(path: Path, model: nn.Module, device: torch.device) -> dict[str
         state = content["model"]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist (benchmark.inference.checkpoint)") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (MemoryError, torch.OutOfMemoryError):
+        # Not the file's fault.
+        raise
     except Exception as error:
         # torch reports a damaged file by half a dozen types of exception, pickle's among them.
         raise CheckpointError(f"{path} holds no model that can be read: {type(error).__name__}: {error}") from error
