@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from toys import Adversarial, SecondOrder
 
 from workloads.runtime.procedures.arithmetic import step_work
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task
@@ -115,3 +117,20 @@ def test_bfloat16_moves_fewer_bytes_and_the_optimisers_state_counts() -> None:
     more = step_work(task, {**SETTINGS, "optimizer": adam}, 32, CPU).bytes - whole.bytes
     # Two moments are read and written.
     assert more == pytest.approx(4 * sum(parameter.nbytes for parameter in task.build_model().parameters()), rel=0.01)
+
+
+def test_players_count_what_each_takes_in_its_turn() -> None:
+    settings = {**asdict(Adversarial.training), "channels_last": False}
+    found = step_work(Adversarial({}, Path()), settings, 8, CPU)
+    # Products of the generator's two layers and the critic's, for one sample.
+    g1, g2, c1, c2 = 2 * 8, 8 * 6, 6 * 8, 8 * 1
+    # The generator learns through the critic, whose weights rest; the critic sees real samples and made ones.
+    generator = 2 * g1 + 3 * g2 + 2 * (c1 + c2)
+    critic = (g1 + g2) + 2 * (2 * c1 + 3 * c2)
+    assert found.flop == 2 * 8 * (generator + critic)
+
+
+def test_an_optimiser_that_decides_how_often_to_ask_for_the_loss_has_no_fixed_work() -> None:
+    settings = {**asdict(SecondOrder.training), "channels_last": False}
+    with pytest.raises(ValueError, match="has no fixed work a step"):
+        step_work(SecondOrder({}, Path()), settings, 8, CPU)
