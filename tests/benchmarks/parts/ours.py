@@ -134,7 +134,7 @@ def train(options: argparse.Namespace) -> None:
             raise NoMoreTurns
         whole_step(*arguments)
         data = float(trainer.telemetry.times["data"][trainer.telemetry.steps - 1])
-        turns.end(trainer.waited, data)
+        turns.end(trainer.stepper.waited, data)
 
     trainer.step = step  # type: ignore[method-assign, assignment]
     with contextlib.suppress(NoMoreTurns):

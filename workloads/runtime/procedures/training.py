@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from orchestrator.records import DIVERGED, RunSpec, global_batch
-from workloads.runtime.communicators.base import Communicator, GradientReducer
-from workloads.runtime.errors import NonFiniteLossError
+from orchestrator.records import RunSpec, global_batch
+from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import use_kernels
 from workloads.runtime.measurement.attempts import Earlier
 from workloads.runtime.measurement.mllog import MlperfLog
@@ -23,19 +20,15 @@ from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
-from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.divergence import refuse_divergence
-from workloads.runtime.procedures.evaluation import autocast, evaluate, evaluation_loaders, reaches
-from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, decides_by_loss
-from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
+from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, reaches
+from workloads.runtime.procedures.stepping import Stepper
 from workloads.runtime.procedures.suited import Suited
-from workloads.runtime.samples.loader import BatchesOfStep, Loader, readers_for
+from workloads.runtime.samples.loader import Loader, readers_for
 from workloads.runtime.samples.sampler import MicroBatch, Sampler, micro_batches
-from workloads.runtime.task import Batch, Step, Task
+from workloads.runtime.task import Batch, Task
 
 NO_EARLIER = Earlier()
-LOSS_CHECK_STEPS = 20
-"""On an accelerator the loss is looked at so often: each look waits for the device."""
 
 Stop = Literal["target", "epochs", "steps", "requested"]
 """What ended a training."""
@@ -93,73 +86,22 @@ class Trainer:
         if suited.kernels == "own" and not use_kernels(self.model):
             self.suited = replace(suited, kernels="torch")
             self.settings["kernels"] = "torch"
-        self.movers = make_movers(task, self.model, self.settings, self.new_reducer, self.mean_over_ranks)
-        self.rates = [self.learning_rate(mover.settings) for mover in self.movers]
-        communicator.broadcast_state(self.model, self.optimizers)
+        self.stepper = Stepper(task, self.model, self.settings, self.sampler, self.last_step, communicator, device)
         torch.manual_seed(spec.seed * 1_000_003 + communicator.rank + 1)
-        self.forward = self.model
-        if self.settings["compile"]:
-            # A reducer's module is that of its player alone.
-            whole = len(self.movers) == 1 and self.movers[0].player.module is self.model
-            self.forward = compiled(self.movers[0].reducer.module if whole else self.model, device)
-        progress.waits_for_gradients = self.waits_for_gradients
+        progress.waits_for_gradients = self.stepper.waits_for_gradients
 
         self.micro_batch = -(-self.global_batch // (spec.ranks * self.settings["accumulate"]))
         """Samples of the largest micro-batch that a rank goes through at once."""
         pin, readers = device.type == "cuda", readers_for(device, spec.threads_per_rank)
-        self.repeats = len(self.movers) > 1 or any(decides_by_loss(mover.optimizer) for mover in self.movers)
-        """Whether a step goes through its micro-batches more than once."""
-        held = self.settings["accumulate"] if self.repeats else 1
+        held = self.settings["accumulate"] if self.stepper.repeats else 1
         self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers, held)
         batch_size = self.settings["evaluation_batch_size"]
         self.evaluation_loaders = evaluation_loaders(task, batch_size, pin, readers)
         self.telemetry = Telemetry(self.last_step + 1, task.training_set.unit)
-        # On the device, so that keeping a loss waits for nothing.
-        self.losses = torch.zeros(len(self.movers), self.last_step + 1, device=device)
         self.on_checkpoint: Callable[[], None] = lambda: None
         """Called by all ranks when they save a checkpoint: whatever else is to be kept."""
         self.position = Position()
         self.run_start = 0.0
-        self.waited = 0.0
-        """Seconds that the newest step waited for other ranks."""
-
-    def new_reducer(self, module: nn.Module) -> GradientReducer:
-        """A reducer for one player's gradients. Collective."""
-        return self.communicator.reducer(
-            module,
-            self.device,
-            unused_parameters=self.task.leaves_parameters_out,
-            compress=self.settings["gradient_precision"] == "bfloat16",
-        )
-
-    def learning_rate(self, optimizer: Mapping[str, Any]) -> LearningRate:
-        """The learning rate of an optimiser by its settings, step by step."""
-        scale = batch_scaling(
-            self.settings["learning_rate_scaling"], self.global_batch, self.settings["base_batch_size"]
-        )
-        return LearningRate(
-            optimizer["learning_rate"] * scale,
-            round(self.settings["warmup_epochs"] * self.sampler.steps),
-            self.last_step,
-            self.settings["schedule"],
-            self.settings.get("decay_every_epochs", 1.0) * self.sampler.steps,
-            self.settings.get("decay_factor", 0.1),
-            self.settings.get("final_fraction", 0.01),
-        )
-
-    def mean_over_ranks(self, value: float) -> float:
-        """The mean of a number over the ranks, the same on each. Collective."""
-        return float(self.communicator.sum(np.array(value))) / self.communicator.size
-
-    @property
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Each player's optimiser by the player's name."""
-        return {mover.player.name: mover.optimizer for mover in self.movers}
-
-    def waits_for_gradients(self) -> bool:
-        """Whether this rank has its own gradients and waits for the others'."""
-        timings = [mover.reducer.timings for mover in self.movers]
-        return any(one.gradients_ready > one.gradients_averaged for one in timings)
 
     @property
     def identity(self) -> str:
@@ -183,7 +125,13 @@ class Trainer:
     def train(self) -> Outcome:
         """Train until the target is reached or the epochs are done. Raises NonFiniteLossError."""
         self.position = checkpoint.restore(
-            self.checkpoints, self.identity, self.suited, self.model, self.optimizers, self.communicator, self.device
+            self.checkpoints,
+            self.identity,
+            self.suited,
+            self.model,
+            self.stepper.optimizers,
+            self.communicator,
+            self.device,
         )
         self.position.follow(self.earlier)
         self.progress.redone_s = self.position.redone
@@ -205,7 +153,7 @@ class Trainer:
         self.telemetry.leave()
         spent = self.elapsed
         self.progress.elapsed = lambda: spent
-        self.keep_losses()
+        self.telemetry.losses = self.stepper.losses_by_name()
         # MLPerf calls a run that ends short of its target aborted.
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
         if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
@@ -227,7 +175,7 @@ class Trainer:
         begun, items_before = clock(), self.position.items
         for parts in [] if reached else plan:
             self.step(parts, batches)
-            if self.movers[-1].reducer.flag_seen:
+            if self.stepper.flag_seen:
                 batches.close()
                 self.save()
                 return "requested"
@@ -274,69 +222,15 @@ class Trainer:
 
     def step(self, parts: list[MicroBatch], batches: Iterator[Batch]) -> None:
         """One optimiser step on this rank's share of the global batch, timed."""
-        begin, rows_before = clock(), self.communicator.seconds_with_rows
-        number, self.waited = self.position.total_steps, 0.0
-        taken = BatchesOfStep(batches, self.repeats)
-        self.movers[-1].reducer.flag_raised = self.progress.stop_requested
-        for mover, rate, losses in zip(in_turn(self.movers), self.rates, self.losses, strict=True):
-            mover.move(
-                self.forward,
-                rate.at(number),
-                self.settings["gradient_clip"],
-                autocast(self.device, self.settings),
-                self.shares(mover, parts, taken, losses[self.telemetry.steps]),
-            )
-        if self.device.type == "cuda":
-            # The device works on after these calls return; a step ends when its work does.
-            torch.cuda.synchronize(self.device)
-        self.waited += self.communicator.seconds_with_rows - rows_before
+        begin, stepper = clock(), self.stepper
+        stepper.step(self.position, parts, batches, self.progress.stop_requested)
         items = sum(part.items for part in parts)
-        self.telemetry.step(clock() - begin, taken.waited, self.waited, self.position.epoch, items)
+        self.telemetry.step(clock() - begin, stepper.waited_for_data, stepper.waited, self.position.epoch, items)
         self.position.step += 1
         self.position.total_steps += 1
         self.position.items += parts[0].items_of_all
         self.progress.epoch, self.progress.step = self.position.epoch + 1, self.position.total_steps
         self.progress.changes += 1
-
-    def shares(
-        self, mover: Mover, parts: list[MicroBatch], batches: BatchesOfStep, kept: Tensor
-    ) -> Callable[[], Iterator[Share]]:
-        """Goes through this rank's share of a step, each time it is called; ``kept`` becomes the first time's loss."""
-        items = sum(part.items for part in parts)
-        first = True
-
-        def go_through() -> Iterator[Share]:
-            nonlocal first
-            for number, part in enumerate(parts):
-                share = Share(batches.at(number), part.weight, self.where(part), last=number == len(parts) - 1)
-                yield share
-                assert share.loss is not None
-                self.check(mover, share.loss)
-                if first:
-                    kept.add_(share.loss, alpha=part.items / max(1, items))
-            first = False
-            self.waited += mover.reducer.timings.waited
-
-        return go_through
-
-    def where(self, part: MicroBatch) -> Step:
-        """Where training is. The sample that a rank without any computes on is none of the batch's rows."""
-        own = slice(None) if part.samples else slice(0)
-        return Step(self.position.total_steps, self.last_step, lambda rows: self.communicator.gather_rows(rows[own]))
-
-    def check(self, mover: Mover, loss: Tensor) -> None:
-        """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""
-        if self.device.type != "cpu" and self.position.total_steps % LOSS_CHECK_STEPS:
-            return
-        value = float(loss)
-        if not math.isfinite(value):
-            rate = float(mover.optimizer.param_groups[0]["lr"])
-            whose = "" if len(self.movers) == 1 else f" of {mover.player.name}"
-            raise NonFiniteLossError(
-                f"the loss{whose} is {value} at step {self.position.step} of epoch {self.position.epoch + 1}, learning "
-                f"rate {rate:.3g}: {DIVERGED}; a lower benchmark.training.optimizer.learning_rate or a longer "
-                f"benchmark.training.warmup_epochs may help"
-            )
 
     def evaluate(self) -> bool:
         """Measure quality on the whole evaluation set, shared among the ranks; True if training should stop."""
@@ -349,9 +243,8 @@ class Trainer:
         )
         self.model.train()
         value = values[self.quality["metric"]]
-        losses = self.losses[..., self.telemetry.steps - 1]
         when = f"after step {self.position.total_steps}"
-        refuse_divergence(self.quality["metric"], values, losses, self.model, when)
+        refuse_divergence(self.quality["metric"], values, self.stepper.newest_losses, self.model, when)
         seconds = self.elapsed
         self.telemetry.evaluations.append((seconds, epoch, value))
         self.position.evaluations.append([seconds, float(epoch), value])
@@ -371,16 +264,16 @@ class Trainer:
         self.enter("checkpoint")
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
         checkpoint.save(
-            self.checkpoints, self.identity, self.suited, position, self.model, self.optimizers, self.communicator
+            self.checkpoints,
+            self.identity,
+            self.suited,
+            position,
+            self.model,
+            self.stepper.optimizers,
+            self.communicator,
         )
-        self.keep_losses()
+        self.telemetry.losses = self.stepper.losses_by_name()
         self.on_checkpoint()
-
-    def keep_losses(self) -> None:
-        """Give telemetry the losses of all steps so far: by name, where players have one each."""
-        found = self.losses[:, : self.telemetry.steps].cpu().numpy()
-        names = [f"/{mover.player.name}" for mover in self.movers] if len(self.movers) > 1 else [""]
-        self.telemetry.losses = dict(zip(names, found, strict=True))
 
     def enter(self, phase: str) -> None:
         """A phase of the run begins."""

@@ -42,7 +42,7 @@ class Training(ModelProcedure):
                 "global_batch": self.trainer.global_batch,
                 "training_samples": len(self.task.training_set),
                 "evaluation_samples": len(self.task.evaluation_set),
-                "learning_rate": self.trainer.rates[0].peak,
+                "learning_rate": self.trainer.stepper.rates[0].peak,
             },
         )
         log.stop("init")
@@ -89,14 +89,14 @@ class Training(ModelProcedure):
             "elapsed_s": self.progress.elapsed(),
             "redone_s": position.redone,
             "global_batch": trainer.global_batch,
-            "learning_rate": trainer.rates[0].peak,
+            "learning_rate": trainer.stepper.rates[0].peak,
             "learning_rate_scaling": settings["learning_rate_scaling"],
             "precision": settings["precision"],
             "gradient_precision": settings["gradient_precision"],
             "channels_last": settings["channels_last"],
             "compile": settings["compile"],
             "kernels": settings["kernels"],
-            "fused": all(map(is_fused, trainer.optimizers.values())),
+            "fused": all(map(is_fused, trainer.stepper.optimizers.values())),
             "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
             "step_work": self.step_work() if self.communicator.rank == 0 else None,
         }

@@ -433,12 +433,12 @@ def resting_player_neither_moves_nor_sends(communicator: Communicator) -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = Adversarial({}, Path(folder))
         trainer = trainer_of(task, communicator, Path(folder), DEVICE)
-    generator, critic = trainer.movers
+    generator, critic = trainer.stepper.movers
     batch = {name: torch.from_numpy(field).to(DEVICE) for name, field in task.training_set.fields.items()}
-    started = {mover.player.name: messages_of(mover.reducer) for mover in trainer.movers}
+    started = {mover.player.name: messages_of(mover.reducer) for mover in trainer.stepper.movers}
     before = [parameter.clone() for parameter in generator.parameters]
     moving = [parameter.clone() for parameter in critic.parameters]
-    for mover in in_turn(trainer.movers):
+    for mover in in_turn(trainer.stepper.movers):
         if mover is critic:
             share = Share(batch, 1.0, Step(), last=True)
             mover.move(trainer.model, 0.1, None, nullcontext(), lambda: iter([share]))  # noqa: B023

@@ -23,18 +23,18 @@ def test_the_same_seed_trains_to_the_same_bits(name: str, alone: Communicator, t
 def test_players_move_in_turn_and_nobody_else_moves(alone: Communicator, tmp_path: Path) -> None:
     trainer = trainer_of(Adversarial({}, tmp_path), alone, tmp_path)
     assert isinstance(trainer.model, Adversaries)
-    generator, critic = trainer.movers
+    generator, critic = trainer.stepper.movers
     seen = []
 
     def watched(mover_name: str, player: Player) -> Player:
         def loss(model: torch.nn.Module, batch: Batch, step: Step) -> torch.Tensor:
-            wanting = {mover.player.name for mover in trainer.movers if mover.parameters[0].requires_grad}
+            wanting = {mover.player.name for mover in trainer.stepper.movers if mover.parameters[0].requires_grad}
             seen.append((mover_name, step.number, wanting))
             return player.loss(model, batch, step)
 
         return Player(player.name, player.module, loss)
 
-    for mover in trainer.movers:
+    for mover in trainer.stepper.movers:
         mover.player = watched(mover.player.name, mover.player)
     unmoved = trainer.model.unmoved.weight.clone()
     trainer.train()
@@ -44,7 +44,7 @@ def test_players_move_in_turn_and_nobody_else_moves(alone: Communicator, tmp_pat
     ]  # fmt: skip
     assert torch.equal(trainer.model.unmoved.weight, unmoved)
     assert isinstance(generator.optimizer, torch.optim.Adam) and isinstance(critic.optimizer, torch.optim.SGD)
-    assert all(parameter.requires_grad for mover in trainer.movers for parameter in mover.parameters)
+    assert all(parameter.requires_grad for mover in trainer.stepper.movers for parameter in mover.parameters)
 
 
 def test_each_players_losses_are_kept_by_name(alone: Communicator, tmp_path: Path) -> None:
