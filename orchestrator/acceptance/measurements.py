@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
 from orchestrator.records import RecordError, RunDirectory
+from orchestrator.telemetry.file import DAMAGE, read_group
 
 Floats = npt.NDArray[np.floating]
 LOST = ("lost", "node-failed")
@@ -92,9 +92,8 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     if state == "completed" and manifest.spec.mode == "probe":
         path = directory.attempt(manifest.attempts).telemetry
         try:
-            with h5py.File(path, "r", locking=False) as file:
-                probe = {name: np.asarray(values[()], np.float64) for name, values in file["probe"].items()}
-        except (OSError, KeyError) as error:
+            probe = read_group(path, "probe")
+        except DAMAGE as error:
             state, cause = "failed", f"{path} cannot be read: {error}"
     return Measurement(
         entry=entry,

@@ -130,6 +130,17 @@ def read(path: Path, ranks_expected: int | None = None) -> Telemetry:
     return Telemetry(small, sums, distribution, first_step)
 
 
+def read_group(path: Path, group: str) -> dict[str, npt.NDArray[np.float64]]:
+    """What a mode measures beyond the steps, (R, …) by its name in the group. Raises what DAMAGE lists."""
+    start = f"{group}/"
+    with h5py.File(path, "r", locking=False) as file:
+        found = small_datasets(file)
+    measures = {name.removeprefix(start): values for name, values in found.items() if name.startswith(start)}
+    if not measures:
+        raise ValueError(f"it has no datasets {start}…")
+    return {name: np.asarray(values, np.float64) for name, values in measures.items()}
+
+
 def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
     """Raise ValueError, with the reason, unless the file has the datasets of telemetry."""
     found = {}

@@ -16,8 +16,12 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
     A block's value is its samples ÷ its seconds, the mean rate of its ranks; None if no time passed. ``ranks`` and
     ``steps`` hold the first of each block.
     """
+    if not path.is_file():
+        return None
     import h5py
     import numpy as np
+
+    from orchestrator.telemetry.file import DAMAGE
 
     try:
         with h5py.File(path, "r", locking=False) as file:
@@ -33,7 +37,7 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
                 count = np.add.reduceat(samples[start:stop].sum(axis=0, dtype=np.int64), columns[:-1])
                 rate = np.divide(count, seconds, out=np.full_like(seconds, np.nan), where=seconds > 0)
                 values.append([float(f"{value:.4g}") if value == value else None for value in rate])
-    except (OSError, KeyError):
+    except DAMAGE:
         return None
     return {
         "values": values,

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from orchestrator.records import DATASETS, STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
-from orchestrator.telemetry.file import read
+from orchestrator.telemetry.file import read, read_group
+from orchestrator.telemetry.heat import throughput_map
 
 LENGTHS = {"ranks": 2, "steps": 5, "evaluations": 1, "phases": 2}
 
@@ -129,3 +130,20 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path: Path) -> No
     os.mkfifo(tmp_path / "telemetry.h5")
     with pytest.raises(OSError, match="not a plain file"):
         read(tmp_path / "telemetry.h5")
+
+
+def test_what_a_mode_measures_is_read_by_its_group_and_its_absence_is_named(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["probe/triad"] = np.array([[1.0], [2.0]], np.float32)
+    assert {name: values.tolist() for name, values in read_group(path, "probe").items()} == {"triad": [[1.0], [2.0]]}
+    with pytest.raises(ValueError, match="no datasets inference/"):
+        read_group(path, "inference")
+
+
+def test_a_heat_map_is_left_out_where_telemetry_is_no_plain_file_or_damaged(path: Path) -> None:
+    assert throughput_map(path) is not None
+    path.write_bytes(path.read_bytes()[:3000])
+    assert throughput_map(path) is None
+    path.unlink()
+    os.mkfifo(path)
+    assert throughput_map(path) is None
