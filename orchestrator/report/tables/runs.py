@@ -8,12 +8,17 @@ from rich.table import Table
 
 from orchestrator.records import STEP_TIMES
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocument, RunEntry, values_of
+from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
 from orchestrator.report.tables.text import accuracy_time_text
 
 RANKS_SHOWN = 8
+WRAPPED = ("per rank", "quality", "time to accuracy")
+"""Columns of the runs whose texts may take several lines."""
+SPARE = ("per rank", "cold", "warm", "ranks", "nodes")
+"""Columns of the runs that a narrow terminal does without."""
 
 
 def number_text(value: float | None, digits: int = 1) -> str:
@@ -53,7 +58,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
         ("quality", "left"),
         ("time to accuracy", "right"),
     ):
-        table.add_column(heading, justify=justify, no_wrap=heading != "per rank")  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED)  # type: ignore[arg-type]
     for run in document["runs"]:
         throughput, quality = run["throughput"], run["quality"]
         reached = (
@@ -73,7 +78,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
             reached,
             accuracy_time_text(run),
         )
-    console.print(table)
+    print_fitting(table, SPARE, console)
     for run in document["runs"]:
         print_details(run, console)
     print_inference(document["runs"], console)

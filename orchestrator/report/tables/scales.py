@@ -20,6 +20,7 @@ from orchestrator.report.entries import (
     Spread,
     StragglerEntry,
 )
+from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, subject_words
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
@@ -88,7 +89,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
             accuracy_text(entry["time_to_accuracy"]) if trained else "–",
             interval_text(entry["energy_to_accuracy_j"], 0),
         )
-    console.print(table)
+    print_fitting(table, ("cold", "variation", "mode", "ranks", "energy to accuracy, J", "nodes"), console)
 
 
 def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], console: Console) -> None:
@@ -115,7 +116,7 @@ def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], con
             "–" if serial is None else f"{serial:.3f}",
             *(f"{100 * entry['lost'][part]:+.1f}" if entry["lost"] else "–" for part in LOST),
         )
-    console.print(table)
+    print_fitting(table, [*(f"lost: {part}" for part in reversed(LOST)), "serial fraction", "base", "ranks"], console)
     for law in laws:
         console.print(f"  {law_text(law)}", highlight=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from stored import failed_run, stored_run
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.report.tables.matrix import print_matrices
+from orchestrator.report.tables.runs import print_report
 from orchestrator.store.store import RunRecord
 
 SCORES = {
@@ -105,6 +106,16 @@ def test_a_terminal_of_any_width_reads_whole_fields(tmp_path: Path, width: int) 
     assert all(name in text for name in names)
     assert text.count("± 0.0071 (2)") == 12
     assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_whole_report_cuts_no_word_at_a_terminal_of_any_width(tmp_path: Path, width: int) -> None:
+    stream = io.StringIO()
+    print_report(report_document("c", family(tmp_path)), Console(file=stream, width=width, no_color=True))
+    rows = [line for line in stream.getvalue().splitlines() if line[:1] in "│┃┏└"]
+    assert max(map(len, rows)) <= width
+    assert not any("…" in line or "┃┃" in line for line in rows)
+    assert ("too narrow for: per rank" in stream.getvalue()) == (width == 80)
 
 
 def test_every_form_shows_the_matrix(tmp_path: Path) -> None:
