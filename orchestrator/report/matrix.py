@@ -15,7 +15,10 @@ from orchestrator.report.tables.text import short
 from orchestrator.store.store import RunRecord
 
 COSTS = {"throughput": "samples/s", "time_to_accuracy": "time to accuracy, s", "energy": "energy, J"}
-NOTE = "mean ± standard deviation (runs); bold: the best, where 95 % intervals part; published values are marked"
+NOTE = (
+    "mean ± standard deviation over n runs, in brackets where cells differ; "
+    "bold: the best, where 95 % intervals part; published values are marked"
+)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,15 @@ def title_of(entry: MatrixEntry) -> str:
     nodes = f"{entry['nodes']} node{'s' if entry['nodes'] > 1 else ''}"
     mode = [entry["run_mode"]] if entry["run_mode"] != "training" else []
     swept = [f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items()]
-    return f"{entry['benchmark']}: {', '.join([entry['recipe'], *mode, entry['comm'], nodes, *swept])}"
+    count = common_n(entry)
+    runs = [] if count is None else [f"n = {count}"]
+    return f"{entry['benchmark']}: {', '.join([entry['recipe'], *mode, entry['comm'], nodes, *swept, *runs])}"
+
+
+def common_n(entry: Mapping[str, Any]) -> int | None:
+    """How many runs each cell has, where all have as many."""
+    counts = {cell["n"] for cell in entry["cells"]}
+    return int(counts.pop()) if len(counts) == 1 else None
 
 
 def grid_of(entry: MatrixEntry) -> list[Line]:
@@ -156,7 +167,7 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
             fields = [metric_field(entry, cells.get(method), dataset, method, metric) for method in entry["methods"]]
             lines.append(Line(label, metric_words(metric), fields))
         for cost, words in COSTS.items():
-            texts = [cost_text(cells.get(method), cost) for method in entry["methods"]]
+            texts = [cost_text(cells.get(method), cost, common_n(entry)) for method in entry["methods"]]
             if any(text != "–" for text in texts):
                 lines.append(Line(label, words, [Field(text, False, "") for text in texts]))
     return lines
@@ -184,28 +195,33 @@ def metric_field(
     ]
     # A number of other data is not to be read as one of these.
     on = " on real data" if values and dataset["source"] != "real" else ""
-    return Field(mean_text(found), bool(found and found["best"]), ", ".join(values) + on)
+    return Field(mean_text(found, common_n(entry)), bool(found and found["best"]), ", ".join(values) + on)
 
 
-def cost_text(cell: CellEntry | None, cost: str) -> str:
-    """What a cell cost, as text."""
+def cost_text(cell: Mapping[str, Any] | None, cost: str, usual: int | None) -> str:
+    """What a cell cost, as text: "11.50 ± 0.71 (2/3)" where two of three runs reached the target."""
     if cell is None:
         return "–"
-    if cost == "time_to_accuracy":
-        text = mean_text(cell["time_to_accuracy_s"], counted=False)
-        return f"{'not reached' if text == '–' else text} ({cell['reached']} of {cell['n']})"
-    return mean_text(cell["throughput" if cost == "throughput" else "energy_j"])
+    if cost != "time_to_accuracy":
+        return mean_text(cell["throughput" if cost == "throughput" else "energy_j"], usual)
+    if not cell["reached"]:
+        return "not reached"
+    whole = cell["reached"] == cell["n"]
+    text = mean_text(cell["time_to_accuracy_s"], usual if whole else cell["reached"])
+    return text if whole else f"{text} ({cell['reached']}/{cell['n']})"
 
 
-def mean_text(found: MeanEntry | None, counted: bool = True) -> str:
-    """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs."""
+def mean_text(found: Mapping[str, Any] | None, usual: int | None) -> str:
+    """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs unless it
+    is the ``usual`` number.
+    """
     if found is None:
         return "–"
-    count = f" ({found['n']})" if counted else ""
+    count = "" if found["n"] == usual else f" ({found['n']})"
     deviation = found["deviation"]
     if not deviation:
         return short(found["mean"]) + (" ± 0" if deviation == 0 else "") + count
-    digits = max(0, 1 - floor(log10(deviation)))
+    digits = max(0, 1 - floor(log10(float(f"{deviation:.1e}"))))
     return f"{found['mean']:.{digits}f} ± {deviation:.{digits}f}{count}"
 
 

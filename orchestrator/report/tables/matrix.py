@@ -21,17 +21,26 @@ def print_matrices(entries: Sequence[MatrixEntry], console: Console) -> None:
     for entry in chosen:
         lines, methods = grid_of(entry), entry["methods"]
         for part in parts_of(lines, methods, console.width):
-            more = "" if len(part) == len(methods) else f" (methods {part[0] + 1}–{part[-1] + 1} of {len(methods)})"
-            console.print(table_of_part(f"Matrix of {title_of(entry)}{more}", lines, methods, part))
+            title = f"Matrix of {title_of(entry)}{part_words(part, methods)}"
+            console.print(escape(title), style="italic", highlight=False, soft_wrap=True)
+            console.print(table_of_part(lines, methods, part))
         for sentence in sources_of(entry):
             console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if chosen:
         console.print(f"  {NOTE}", highlight=False, soft_wrap=True)
 
 
-def table_of_part(title: str, lines: Sequence[Line], methods: Sequence[str], part: Sequence[int]) -> Table:
+def part_words(part: Sequence[int], methods: Sequence[str]) -> str:
+    """Which methods a part has, where it has not all."""
+    if len(part) == len(methods):
+        return ""
+    span = f"method {part[0] + 1}" if len(part) == 1 else f"methods {part[0] + 1}–{part[-1] + 1}"
+    return f" ({span} of {len(methods)})"
+
+
+def table_of_part(lines: Sequence[Line], methods: Sequence[str], part: Sequence[int]) -> Table:
     """The table of some of the methods."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table()
     table.add_column("data set")
     table.add_column("metric")
     for number in part:
@@ -41,7 +50,7 @@ def table_of_part(title: str, lines: Sequence[Line], methods: Sequence[str], par
         if before is not None and line.dataset != before:
             table.add_section()
         label = "" if line.dataset == before else label_of(line)
-        table.add_row(escape(label), escape(line.quantity), *(field_text(line.fields[number]) for number in part))
+        table.add_row(escape(label), escape(quantity_of(line)), *(field_text(line.fields[number]) for number in part))
         before = line.dataset
     return table
 
@@ -55,7 +64,8 @@ def field_text(field: Field) -> str:
 def parts_of(lines: Sequence[Line], methods: Sequence[str], width: int) -> list[list[int]]:
     """The methods' places in parts that fit the width; at least one method in each."""
     labels = [part for line in lines for part in label_of(line).split("\n")]
-    taken = 1 + 2 * FRAME + longest([*labels, "data set"]) + longest([*(line.quantity for line in lines), "metric"])
+    quantities = [part for line in lines for part in quantity_of(line).split("\n")]
+    taken = 1 + 2 * FRAME + longest([*labels, "data set"]) + longest([*quantities, "metric"])
     parts: list[list[int]] = [[]]
     room = width - taken
     for number, method in enumerate(methods):
@@ -76,6 +86,11 @@ def texts_of(field: Field) -> list[str]:
 def label_of(line: Line) -> str:
     """The data set, and below it where it is from."""
     return line.dataset.replace(" (", "\n(")
+
+
+def quantity_of(line: Line) -> str:
+    """The metric, and below it its target; a cost's last word below the others."""
+    return line.quantity.replace(" ≥", "\n≥").replace(" ≤", "\n≤").replace("to accuracy", "to\naccuracy")
 
 
 def longest(texts: Sequence[str]) -> int:

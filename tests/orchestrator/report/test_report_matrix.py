@@ -16,6 +16,7 @@ from stored import failed_run, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
+from orchestrator.report.matrix import grid_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.runs import print_report
 from orchestrator.store.store import RunRecord
@@ -80,6 +81,15 @@ def test_cells_have_mean_spread_and_n_over_seeds_and_what_they_cost(tmp_path: Pa
     assert [item["source"] for item in matrix["published"]] == ["a paper", "another"]
 
 
+def test_where_cells_differ_in_their_number_of_runs_each_says_its_own(tmp_path: Path) -> None:
+    scores = {**SCORES, ("pears", "plain"): (0.60, 0.72)}
+    (matrix,) = document_of(family(tmp_path, scores))["matrix"]
+    fields = {line.quantity: [field.text for field in line.fields] for line in grid_of(matrix)[:5]}
+    assert fields["accuracy ≥ 0.7"] == ["0.910 ± 0.010 (3)", "0.710 ± 0.010 (3)", "–"]
+    times = [line for line in grid_of(matrix) if line.quantity.startswith("time")][1]
+    assert [field.text for field in times.fields] == ["11.50 ± 0.71 (2/3)", "11 (1/2)", "–"]
+
+
 def test_seeds_are_repeats_of_a_cell_and_a_failed_one_is_counted(tmp_path: Path) -> None:
     records = family(tmp_path)
     lost = failed_run(tmp_path, name="lost", repeat=3, benchmark="family", dataset_name="apples", method="plain",
@@ -104,7 +114,8 @@ def test_a_terminal_of_any_width_reads_whole_fields(tmp_path: Path, width: int) 
     text = stream.getvalue()
     assert max(len(line) for line in text.splitlines() if "│" in line) <= width
     assert all(name in text for name in names)
-    assert text.count("± 0.0071 (2)") == 12
+    assert text.count("± 0.0071") == 12
+    assert "n = 2" in text
     assert "…" not in text
 
 
@@ -124,8 +135,8 @@ def test_every_form_shows_the_matrix(tmp_path: Path) -> None:
     terminal = FORMATS["terminal"].function("render")(reports)
     markdown = FORMATS["markdown"].function("render")(reports)
     for text in (terminal, markdown):
-        assert "0.910 ± 0.010 (3)" in text and "published 0.95" in text and "a paper" in text
-    assert "**0.910 ± 0.010 (3)**" in markdown and "**0.710" not in markdown
+        assert "0.910 ± 0.010" in text and "published 0.95" in text and "a paper" in text
+    assert "**0.910 ± 0.010**" in markdown and "**0.710" not in markdown
     FORMATS["csv"].function("write")(reports, tmp_path / "csv")
     rows = list(csv.DictReader((tmp_path / "csv" / "matrix.csv").open()))
     (row,) = [
@@ -138,6 +149,6 @@ def test_every_form_shows_the_matrix(tmp_path: Path) -> None:
     assert {(row["dataset_name"], row["method"]) for row in runs} == set(SCORES)
     FORMATS["html"].function("write")(reports, tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text()
-    assert "<strong>0.910 ± 0.010 (3)</strong>" in page and "published 0.95" in page
+    assert "<strong>0.910 ± 0.010</strong>" in page and "published 0.95" in page
     gauges = FORMATS["prometheus"].function("render")(reports)
     assert 'method="clever"' in gauges and 'dataset="pears, real"' in gauges
