@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, RunDirectory, read_record_if_whole
-from orchestrator.telemetry.file import DAMAGE, read
+from orchestrator.telemetry.file import DAMAGE, read_telemetry
 from orchestrator.telemetry.throughput import throughput_of
 
 
@@ -79,7 +79,7 @@ def history(directory: RunDirectory) -> list[Attempt]:
 def measured_steps(attempt: AttemptDirectory) -> Steps:
     """Return the steps in the attempt's telemetry."""
     try:
-        telemetry = read(attempt.telemetry)
+        telemetry = read_telemetry(attempt.telemetry)
         rate = throughput_of(telemetry.sums).run if telemetry.sums.steps else None
     except DAMAGE:
         return {"first_step": None, "steps": None, "throughput": None}

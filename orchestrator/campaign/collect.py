@@ -24,7 +24,7 @@ from orchestrator.records import (
 )
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
-from orchestrator.telemetry.file import DAMAGE, read
+from orchestrator.telemetry.file import DAMAGE, read_telemetry
 from orchestrator.telemetry.throughput import throughput_of
 
 
@@ -102,7 +102,7 @@ def add_result(record: RunRecord, result: Result) -> None:
 def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
     """Add the measurements of every rank. Raises CollectError."""
     try:
-        telemetry = read(attempt.telemetry, record.run["ranks"])
+        telemetry = read_telemetry(attempt.telemetry, record.run["ranks"])
         content, sums = telemetry.small, telemetry.sums
         measured = throughput_of(sums)
         record.run |= {

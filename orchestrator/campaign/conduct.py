@@ -108,7 +108,7 @@ def attend(
     """
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect_run
-    from orchestrator.campaign.state import look
+    from orchestrator.campaign.state import query_statuses
     from orchestrator.store.store import StoreError
 
     collected: dict[str, RunRecord] = {}
@@ -131,7 +131,7 @@ def attend(
         detached = wants_to_detach(console)
         interrupted = not detached
         console.print("detached: what was submitted goes on" if detached else "interrupted: ending what runs …")
-        statuses = look(scheduler, runs) if detached else campaigns.cancel(scheduler, runs)
+        statuses = query_statuses(scheduler, runs) if detached else campaigns.cancel(scheduler, runs)
     for (directory, manifest), status in zip(runs, statuses, strict=True):
         if status.run not in collected:
             put(directory, manifest, status)

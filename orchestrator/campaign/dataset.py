@@ -47,7 +47,7 @@ class DataNotReadyError(UsageError):
         self.remedy = remedy
 
 
-def request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def make_request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Return what the process that works on the data must know. Data are below ``root``."""
     benchmark = config["benchmark"]
     download = {**benchmark["download"]}
@@ -70,7 +70,7 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
     Raises DataNotReadyError with the process's message and, if a command helps, that command.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "workloads.data", verb, json.dumps(request(config, root))],
+        [sys.executable, "-m", "workloads.data", verb, json.dumps(make_request(config, root))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -99,21 +99,21 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
         remedy = answer.get("remedy")
         text = answer.get("error") or f"{verb} failed: {last[0]}"
         if remedy:
-            text += "\nGet it with: " + "\n        then: ".join(commands(config, remedy))
+            text += "\nGet it with: " + "\n        then: ".join(command_lines(config, remedy))
             if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
                 text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
         raise DataNotReadyError(text, remedy)
     return answer
 
 
-def commands(config: Mapping[str, Any], verb: str) -> list[str]:
+def command_lines(config: Mapping[str, Any], verb: str) -> list[str]:
     """Return the command lines from ``verb`` on that give this configuration its data."""
     if verb == "reference":
         named = [f"benchmark={config['benchmark']['name']}", *choice_words(config)]
         config = compose_all([*named, "recipe=reference"], False)[0]
         verb = "download"
     verbs = {"download": ["download", "convert"], "convert": ["convert"], "synthesise": ["synthesise"]}[verb]
-    return [shlex.join(["python", "-m", "orchestrator", "data", *words(config, verb)]) for verb in verbs]
+    return [shlex.join(["python", "-m", "orchestrator", "data", *dataset_words(config, verb)]) for verb in verbs]
 
 
 def choice_words(config: Mapping[str, Any]) -> list[str]:
@@ -122,7 +122,7 @@ def choice_words(config: Mapping[str, Any]) -> list[str]:
     return [f"{axis.group}={benchmark[axis.key]}" for axis in AXES if benchmark[axis.key] in shown]
 
 
-def words(config: Mapping[str, Any], verb: str) -> list[str]:
+def dataset_words(config: Mapping[str, Any], verb: str) -> list[str]:
     """Return benchmark, verb and the KEY=VALUE arguments that identify the data set of a configuration."""
     benchmark, recipe, cluster = config["benchmark"]["name"], config["recipe"], config["cluster"]["name"]
     chosen = [*choice_words(config), f"recipe={recipe}"] + ([f"cluster={cluster}"] if cluster != "local" else [])

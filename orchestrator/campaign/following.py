@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from orchestrator.campaign.state import RunStatus, look
+from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.campaign.submission import submit_all
 from orchestrator.config.redaction import redact
 from orchestrator.errors import UsageError
@@ -156,7 +156,7 @@ def follow(
     wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
     busy = ""
     while True:
-        statuses = look(scheduler, runs)
+        statuses = query_statuses(scheduler, runs)
         for run, status in zip(runs, statuses, strict=True):
             if status.final and status.run not in done and not goes_elsewhere(scheduler, run, status):
                 done.add(status.run)
@@ -220,7 +220,7 @@ def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunS
     """Cancel jobs in flight and wait up to ``seconds`` for their end. Runs not submitted yet are marked as
     cancelled.
     """
-    statuses = look(scheduler, runs)
+    statuses = query_statuses(scheduler, runs)
     for (directory, manifest), status in zip(runs, statuses, strict=True):
         if status.state == "planned" or status.resubmit:
             manifest.attempts = max(1, manifest.attempts)
@@ -232,7 +232,7 @@ def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunS
     scheduler.cancel(flying)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        statuses = look(scheduler, runs)
+        statuses = query_statuses(scheduler, runs)
         if all(status.final for status in statuses):
             break
         time.sleep(0.1)

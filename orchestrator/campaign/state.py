@@ -48,7 +48,7 @@ class RunStatus:
         return self.state in FINAL_STATES
 
 
-def judge(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
+def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
     """Return one run's status. A complete result or failure file of the newest attempt outweighs the scheduler."""
     directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
@@ -149,8 +149,8 @@ def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
     return sum(slot.written >= oldest for slot in read_alive(attempt.alive).values())
 
 
-def look(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
+def query_statuses(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
     """Return the statuses of the runs, in order, with one query to the scheduler."""
     recover(scheduler, runs)
     states = scheduler.states(runs)
-    return [judge(scheduler, run, states.get(run[1].job_id or "")) for run in runs]
+    return [judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in runs]

@@ -42,7 +42,7 @@ def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: 
     refused: list[str] = []
     fitting: list[tuple[float, Path]] = []
     for run in runs:
-        reason = misfit(run, benchmark)
+        reason = reason_unfit(run, benchmark)
         if reason:
             refused.append(f"{run.path.name} {reason}")
         else:
@@ -53,7 +53,7 @@ def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: 
     return next(path for goodness, path in fitting if goodness == best)
 
 
-def misfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
+def reason_unfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
     """Return why a run's model cannot be used; "" if it can."""
     try:
         manifest: Manifest = run.read_manifest()

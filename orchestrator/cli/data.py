@@ -68,12 +68,12 @@ def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: co
 
 def run_action(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Run the action. Next steps are returned as command lines."""
-    from orchestrator.campaign.dataset import commands, run_dataset
+    from orchestrator.campaign.dataset import command_lines, run_dataset
 
     root = Path.cwd() / config["cluster"]["paths"]["data"]
     answer = run_dataset(verb, config, root, common.stderr_console())
     if "next" in answer:
-        answer["next"] = commands(config, answer["next"])
+        answer["next"] = command_lines(config, answer["next"])
     return answer
 
 

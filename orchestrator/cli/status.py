@@ -13,14 +13,14 @@ def main(arguments: Sequence[str]) -> int:
     """Print the states."""
     options = common.parse_campaigns(arguments, "status")
     from orchestrator.campaign import following as campaigns
-    from orchestrator.campaign.state import look
+    from orchestrator.campaign.state import query_statuses
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.tables.live import progress_table
 
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
         runs = campaigns.load(folder)
-        statuses = look(scheduler(runs[0][1].scheduler), runs)
+        statuses = query_statuses(scheduler(runs[0][1].scheduler), runs)
         documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
         if not options.json:
             print(folder.name)

@@ -19,7 +19,7 @@ from orchestrator.launch.job import PROJECT
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.nodes import NodeState
 from orchestrator.launch.slurm.parameters import setup_lines
-from orchestrator.launch.slurm.scheduler import sbatch_words
+from orchestrator.launch.slurm.scheduler import sbatch_complaint
 
 JOB_SECONDS = 120
 """How long to wait for the job, most of it perhaps in the queue."""
@@ -96,7 +96,7 @@ def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Fi
             remedy = "look at squeue; a full machine is no fault"
             return [Finding("job", "warning", f"did not end within {JOB_SECONDS} s; cancelled", remedy)]
         if not answer.out.strip():
-            return [Finding("job", "error", sbatch_words(answer), "correct the keys of cluster.slurm")]
+            return [Finding("job", "error", sbatch_complaint(answer), "correct the keys of cluster.slurm")]
         log = folder / "log"
         try:
             found = json.loads((folder / "found.json").read_text(encoding="utf-8").strip().splitlines()[-1])

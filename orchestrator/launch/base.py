@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orchestrator.errors import EXIT_USAGE, OrchestratorError
-from orchestrator.launch.causes import tail
+from orchestrator.launch.causes import read_tail
 from orchestrator.plan import PlannedRun
 from orchestrator.records import EndState, Manifest, RunDirectory
 
@@ -163,7 +163,7 @@ class Scheduler(ABC):
     def last_words(self, run: Run) -> str:
         """Return the last line that a job printed: the error of its set-up, if no rank started."""
         for path in self.logs(run):
-            lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
+            lines = [line.strip() for line in read_tail(path).splitlines() if line.strip()]
             said = [line for line in lines if not line.startswith(self.noise)] if self.noise else lines
             if lines:
                 return (said or lines)[-1]

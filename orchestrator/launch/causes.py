@@ -28,8 +28,8 @@ def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -
     if own:
         return describe(own[0])
     launcher = LAUNCHERS[manifest.config["cluster"]["launcher"]]
-    stderr = tail(attempt.stderr)
-    seen = launcher.first_failure(stderr) or launcher.first_failure(tail(attempt.stdout))
+    stderr = read_tail(attempt.stderr)
+    seen = launcher.first_failure(stderr) or launcher.first_failure(read_tail(attempt.stdout))
     if seen:
         return seen
     if errors:
@@ -50,7 +50,7 @@ def silent_ranks(before: dict[int, AliveSlot], after: dict[int, AliveSlot], rank
     """
     missing = sorted(set(range(ranks)) - set(after))
     if missing:
-        return f"{name(missing)} never reported"
+        return f"{name_ranks(missing)} never reported"
     silent = [rank for rank, slot in after.items() if slot == before.get(rank)]
     latest = max(slot.written for slot in after.values()) - alive_period(ranks)
     # A rank that is merely late, on a busy machine, is not far behind the others; where all are silent, none is behind.
@@ -60,14 +60,14 @@ def silent_ranks(before: dict[int, AliveSlot], after: dict[int, AliveSlot], rank
     if stopped:
         states = {rank: process_state(after[rank].pid) for rank in stopped}
         held = " (stopped by a signal)" if all(state == "T" for state in states.values()) else ""
-        return f"{name(stopped)} stopped responding{held}"
+        return f"{name_ranks(stopped)} stopped responding{held}"
     busy = [rank for rank, slot in after.items() if not slot.waiting]
     if busy and len(busy) < len(after):
-        return f"the others wait for {name(busy)} in phase {after[busy[0]].phase}, step {after[busy[0]].step}"
+        return f"the others wait for {name_ranks(busy)} in phase {after[busy[0]].phase}, step {after[busy[0]].step}"
     return f"all ranks are alive in phase {after[0].phase}, none advances"
 
 
-def name(ranks: list[int]) -> str:
+def name_ranks(ranks: list[int]) -> str:
     """ "rank 3", or "ranks 1, 2, 5"; long lists are cut."""
     shown = ", ".join(str(rank) for rank in sorted(ranks)[:8]) + (", …" if len(ranks) > 8 else "")
     return f"rank{'s' if len(ranks) > 1 else ''} {shown}"
@@ -81,7 +81,7 @@ def process_state(pid: int) -> str:
         return ""
 
 
-def tail(path: Path, length: int = 65536) -> str:
+def read_tail(path: Path, length: int = 65536) -> str:
     """Return the last ``length`` bytes of a text file; "" if it cannot be read."""
     try:
         with path.open("rb") as file:

@@ -36,7 +36,7 @@ NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXD
 CLAIM_SECONDS = 10.0
 
 
-def claim(attempt: AttemptDirectory, job: str) -> str:
+def claim_attempt(attempt: AttemptDirectory, job: str) -> str:
     """Claim the attempt for this job; return the job that has it, which may be another one."""
     attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
@@ -106,13 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
         path, number = str(task[0]), int(task[1])
     directory = RunDirectory(Path(path))
     refuse_foreign(directory.path)
-    owner = claim(directory.attempt(number), job)
+    owner = claim_attempt(directory.attempt(number), job)
     if owner != job:
         print(f"attempt {number} of {path} is job {owner}'s: nothing is left to do for job {job}")
         return 0
     # A job that was put back into the queue starts again under the same id: that is a new attempt.
     newest = directory.attempt(number + own.restarts)
-    if claim(newest, job) != job:
+    if claim_attempt(newest, job) != job:
         print(f"attempt {newest.number} of {path} is another job's: nothing is left to do for job {job}")
         return 0
     if not supervise(str(directory.path), newest.number):

@@ -135,10 +135,10 @@ class LocalScheduler(Scheduler):
 
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
         """Return each run's environment and launcher command line, as a shell would take them."""
-        return {run.spec.run: script(run, RunDirectory(folder / run.spec.run)) for run in planned}
+        return {run.spec.run: shell_script(run, RunDirectory(folder / run.spec.run)) for run in planned}
 
 
-def script(planned: PlannedRun, directory: RunDirectory) -> str:
+def shell_script(planned: PlannedRun, directory: RunDirectory) -> str:
     """Return the shell text that starts one run."""
     manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
     command = rank_command(manifest, directory.path, attempt=1)

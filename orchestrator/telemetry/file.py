@@ -59,7 +59,7 @@ class Rows:
         self.dataset = file[name]
         self.shape: tuple[int, int] = self.dataset.shape
         self.descriptor = descriptor
-        self.offsets, self.rows = places(self.dataset) if file.userblock_size == 0 else (None, 0)
+        self.offsets, self.rows = chunk_places(self.dataset) if file.userblock_size == 0 else (None, 0)
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Return the rows of ranks ``start`` … ``stop`` − 1. Safe in several threads."""
@@ -85,7 +85,7 @@ def read_exactly(descriptor: int, buffer: memoryview, offset: int) -> None:
         buffer, offset = buffer[count:], offset + count
 
 
-def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
+def chunk_places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
     """Return the file offsets of the chunks in order of rank, and the ranks per chunk; (None, 0) if chunks are not
     plain.
     """
@@ -109,7 +109,7 @@ def places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, int]:
     return offsets[np.argsort(first, kind="stable")], int(chunks[0])
 
 
-def read(path: Path, ranks_expected: int | None = None) -> Telemetry:
+def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
     """Return the file with its steps summed. Raises OSError, or ValueError if its layout is not that of telemetry."""
     if not path.is_file():
         raise OSError("it is not there" if not path.exists() else "it is not a plain file")

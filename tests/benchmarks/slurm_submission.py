@@ -21,7 +21,7 @@ from orchestrator.campaign import following as campaign
 from orchestrator.campaign.submission import submit_all
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
-from orchestrator.launch.slurm.parameters import shape
+from orchestrator.launch.slurm.parameters import job_shape
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.plan import Site, plan
 
@@ -50,7 +50,7 @@ def main() -> int:
                 raise SystemExit(f"Slurm did not take all: {refused}")
 
             executor = SlurmExecutor(folder / "submitit")
-            parameters = {key: value for key, value in shape(runs[0][1]).items() if key != "python"}
+            parameters = {key: value for key, value in job_shape(runs[0][1]).items() if key != "python"}
             executor.update_parameters(**parameters, wckey="")
             begun = time.perf_counter()
             jobs += [executor.submit(os.getpid).job_id for _ in range(options.submitit_jobs)]

@@ -108,7 +108,7 @@ def test_slurm_is_asked_from_early_enough_in_the_nights_when_clocks_change(
     monkeypatch.setenv("TZ", "Europe/London")
     time.tzset()
     try:
-        _, text = jobs.since({"17": jobs.Job("tag", "label", asked)})
+        _, text = jobs.since_option({"17": jobs.Job("tag", "label", asked)})
         parts = time.strptime(text, "%Y-%m-%dT%H:%M:%S")
         readings = [time.mktime((*parts[:8], dst)) for dst in (-1, 0, 1)]
         assert max(readings) < asked

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import PROJECT
 
-from orchestrator.launch.enter import claim, create_exclusively
+from orchestrator.launch.enter import claim_attempt, create_exclusively
 from orchestrator.records import AttemptDirectory
 
 KEPT = PROJECT / "tests" / "recorded" / "version-0.1.tar.gz"
@@ -47,8 +47,8 @@ def test_telemetry_is_read_without_locks(plain: dict[str, str], tmp_path: Path) 
         archive.extractall(tmp_path, filter="data")
     program = """
 from pathlib import Path
-from orchestrator.telemetry.file import read
-print(len(read(next(Path("results").rglob("telemetry.h5"))).small["rank/host"]))
+from orchestrator.telemetry.file import read_telemetry
+print(len(read_telemetry(next(Path("results").rglob("telemetry.h5"))).small["rank/host"]))
 """
     ended = run(plain, tmp_path, "-c", program)
     assert ended.returncode == 0, ended.stderr
@@ -59,9 +59,9 @@ def test_an_attempt_is_claimed_by_one_job_where_there_are_no_links(plain: dict[s
     program = """
 import sys
 from pathlib import Path
-from orchestrator.launch.enter import claim
+from orchestrator.launch.enter import claim_attempt
 from orchestrator.records import AttemptDirectory
-print(claim(AttemptDirectory(Path("attempt-1")), sys.argv[1]))
+print(claim_attempt(AttemptDirectory(Path("attempt-1")), sys.argv[1]))
 """
     answers = [run(plain, tmp_path, "-c", program, job) for job in ("17", "18")]
     assert [answer.stdout.strip() for answer in answers] == ["17", "17"], answers[0].stderr
@@ -70,11 +70,11 @@ print(claim(AttemptDirectory(Path("attempt-1")), sys.argv[1]))
 
 def test_a_claim_that_is_still_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = AttemptDirectory(tmp_path / "attempt-1")
-    assert claim(attempt, "17") == "17"
+    assert claim_attempt(attempt, "17") == "17"
     whole = attempt.claim.read_bytes()
     attempt.claim.write_bytes(whole[:20])
     monkeypatch.setattr(time, "sleep", lambda seconds: attempt.claim.write_bytes(whole))
-    assert claim(attempt, "18") == "17"
+    assert claim_attempt(attempt, "18") == "17"
 
 
 def test_only_the_first_creates_a_file_exclusively(tmp_path: Path) -> None:

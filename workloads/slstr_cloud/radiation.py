@@ -72,7 +72,7 @@ def brightness_temperature(wavelength: float, radiance: Field) -> Field:
     return result
 
 
-def reflectances(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDArray[np.float32]:
+def top_reflectances(ground: Ground, layers: tuple[Layer, ...], moisture: float) -> NDArray[np.float32]:
     """Return the reflectances in S1 to S6 (h, w, 6) at the top of the atmosphere; ``layers`` from the lowest to the
     highest.
 

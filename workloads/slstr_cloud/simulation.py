@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.slstr_cloud.fields import Field, logistic, random_field
-from workloads.slstr_cloud.radiation import SOLAR, Ground, Layer, emitted_temperatures, reflectances
+from workloads.slstr_cloud.radiation import SOLAR, Ground, Layer, emitted_temperatures, top_reflectances
 
 SWATH_KM = 1500.0
 LAPSE = 6.0
@@ -80,7 +80,7 @@ def simulate_scene(shape: tuple[int, int], day: bool, random: np.random.Generato
 
     refs = np.zeros((*shape, len(SOLAR)), np.float32)
     if day:
-        refs = reflectances(surface.ground, layers, place.moisture)
+        refs = top_reflectances(surface.ground, layers, place.moisture)
         refs += NOISE_REFLECTANCE * random.standard_normal(refs.shape, np.float32)
     bts = emitted_temperatures(surface.ground, layers, place.moisture, place.sunlight, surface.glint)
     bts += np.array(NOISE_TEMPERATURE, np.float32) * random.standard_normal(bts.shape, np.float32)

@@ -78,41 +78,41 @@ SQUEUE = ["squeue", "--noheader", "--array", "--states=all", "--Format"]
 SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
 
 
-def query(wanted: Wanted) -> dict[str, JobState] | None:
+def query_states(wanted: Wanted) -> dict[str, JobState] | None:
     """Return the states of the jobs that Slurm knows; None if neither accounting nor the queue answered.
 
     The queue is asked for jobs that accounting does not know, or not yet.
     """
     if not wanted:
         return {}
-    found = ask_accounting(wanted)
+    found = query_sacct(wanted)
     missing = {job: identity for job, identity in wanted.items() if found is None or job not in found}
     if not missing:
         return found
-    queued = ask_queue(missing)
+    queued = query_squeue(missing)
     if found is None:
         return queued
     return found if queued is None else found | queued
 
 
-def ask_accounting(wanted: Wanted) -> dict[str, JobState] | None:
+def query_sacct(wanted: Wanted) -> dict[str, JobState] | None:
     """Run one sacct over all jobs since the first was requested; return their states, None if it fails."""
-    answer = query_slurm([*SACCT, *since(wanted), "--jobs", joined(wanted), "--format", SACCT_FIELDS]).text
-    return None if answer is None else parse(answer, wanted)
+    answer = query_slurm([*SACCT, *since_option(wanted), "--jobs", join_ids(wanted), "--format", SACCT_FIELDS]).text
+    return None if answer is None else parse_states(answer, wanted)
 
 
-def ask_queue(wanted: Wanted) -> dict[str, JobState] | None:
+def query_squeue(wanted: Wanted) -> dict[str, JobState] | None:
     """Run one squeue over all jobs; return their states, None if it fails. The queue forgets jobs some minutes after
     their end.
     """
-    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", joined(wanted)]).text
+    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", join_ids(wanted)]).text
     if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"]).text is not None:
         # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
         return {}
-    return None if answer is None else parse(answer, wanted)
+    return None if answer is None else parse_states(answer, wanted)
 
 
-def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
+def find_by_comment(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
     """Return the ids of jobs by their comments, for comments given by any key; None if the queue did not answer.
 
     Pending and running jobs are in the queue, ended ones in accounting.
@@ -121,10 +121,10 @@ def search(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
     queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels]).text
     if queue is None:
         return None
-    ended = query_slurm([*SACCT, *since(jobs), "--name", labels, "--format", SACCT_FIELDS]).text or ""
+    ended = query_slurm([*SACCT, *since_option(jobs), "--name", labels, "--format", SACCT_FIELDS]).text or ""
     tags = {job.tag for job in jobs.values()}
     found: dict[str, list[str]] = {}
-    for line in [*lines(queue), *lines(ended)]:
+    for line in [*parse_lines(queue), *parse_lines(ended)]:
         if line.tag in tags and line.job not in found.setdefault(line.tag, []):
             found[line.tag].append(line.job)
     return found
@@ -142,7 +142,7 @@ def job_state_word(text: str) -> str:
     return words[0].rstrip("+") if words else ""
 
 
-def since(jobs: Mapping[str, Job]) -> list[str]:
+def since_option(jobs: Mapping[str, Job]) -> list[str]:
     """Return sacct's option for a time before the first of the jobs was requested. Without it sacct covers
     today only.
     """
@@ -150,21 +150,23 @@ def since(jobs: Mapping[str, Job]) -> list[str]:
     return ["--starttime", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(first))]
 
 
-def joined(wanted: Wanted) -> str:
+def join_ids(wanted: Wanted) -> str:
     """Return the job ids for a command line; of the tasks of an array, the array's number once."""
     return ",".join(dict.fromkeys(JobId.parse(job).number for job in wanted))
 
 
-def parse(text: str, wanted: Wanted) -> dict[str, JobState]:
+def parse_states(text: str, wanted: Wanted) -> dict[str, JobState]:
     """Return the states of wanted jobs in lines of job id, state, reason, comment and name. Some fields may
     be empty.
     """
     return {
-        line.job: line.state for line in lines(text, set(wanted)) if line.job in wanted and line.is_of(wanted[line.job])
+        line.job: line.state
+        for line in parse_lines(text, set(wanted))
+        if line.job in wanted and line.is_of(wanted[line.job])
     }
 
 
-def lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
+def parse_lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
     """Yield the jobs of an answer. Pending tasks of an array that share a line get one each; only ``wanted`` ones, if
     given.
     """

@@ -29,7 +29,7 @@ class Batch:
     list_of_runs: Path | None
 
 
-def command(batch: Batch) -> str:
+def supervisor_command(batch: Batch) -> str:
     """Return the command that replaces the batch shell (exec, so that Slurm's signals reach it): the supervisor of one
     run.
     """
@@ -44,7 +44,7 @@ def command(batch: Batch) -> str:
     return "exec " + shlex.join(words)
 
 
-def shape(manifest: Manifest) -> dict[str, Any]:
+def job_shape(manifest: Manifest) -> dict[str, Any]:
     """Return all parameters of a run but its names. Runs of equal shape can be one array."""
     return {**sbatch_parameters(manifest), "python": manifest.config["cluster"]["python"]}
 

@@ -23,10 +23,10 @@ from orchestrator.launch.base import (
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.identity import JobId
-from orchestrator.launch.slurm.jobs import Job, failed_nodes, query, search
+from orchestrator.launch.slurm.jobs import Job, failed_nodes, find_by_comment, query_states
 from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_nodes
 from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
-from orchestrator.launch.slurm.parameters import Batch, requeues, shape
+from orchestrator.launch.slurm.parameters import Batch, job_shape, requeues
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, now, write_json
 
@@ -56,7 +56,7 @@ class SlurmScheduler(Scheduler):
     def alike(self, run: Run) -> Hashable:
         """Return a key that is equal for runs that differ in their names alone."""
         _, manifest = run
-        return json.dumps(shape(manifest), sort_keys=True)
+        return json.dumps(job_shape(manifest), sort_keys=True)
 
     def mark(self, runs: Sequence[Run]) -> None:
         """Give the tasks of an array one comment and one name; their indices tell them apart."""
@@ -82,7 +82,7 @@ class SlurmScheduler(Scheduler):
         except OSError as error:
             raise SubmissionError(f"{runs[0][1].spec.run} could not be submitted: {error}") from error
         if not answer.ok:
-            raise refusal(answer, runs[0][1].spec.run)
+            raise submission_error(answer, runs[0][1].spec.run)
         if self.pace is not None:
             self.pace.hurry()
         number = answer.out
@@ -112,7 +112,7 @@ class SlurmScheduler(Scheduler):
 
     def ask(self, wanted: dict[str, Job], pace: Pace) -> None:
         """Query the jobs once, and update states and pace."""
-        answer = query(wanted)
+        answer = query_states(wanted)
         if answer is None:
             pace.failed()
             return
@@ -131,7 +131,7 @@ class SlurmScheduler(Scheduler):
         jobs = {manifest.spec.run: job_of(manifest) for _, manifest in runs if manifest.tag}
         if not jobs:
             return {}
-        tagged = search(jobs)
+        tagged = find_by_comment(jobs)
         if tagged is None:
             return None
         found = {}
@@ -245,9 +245,9 @@ def batch_of(runs: Sequence[Run]) -> Batch:
     return Batch(manifest, number, logs, directory.path, listed)
 
 
-def refusal(answer: Answer, run: str) -> SubmissionError:
+def submission_error(answer: Answer, run: str) -> SubmissionError:
     """Return the error that a failed sbatch means, with its own text."""
-    words = sbatch_words(answer)
+    words = sbatch_complaint(answer)
     if BUSY.search(words):
         return SchedulerBusy(words)
     if UNSURE.search(words):
@@ -255,7 +255,7 @@ def refusal(answer: Answer, run: str) -> SubmissionError:
     return SubmissionError(f"Slurm did not take {run}: {words}")
 
 
-def sbatch_words(answer: Answer) -> str:
+def sbatch_complaint(answer: Answer) -> str:
     """Return sbatch's own complaint."""
     found = re.findall(r"sbatch: (?:error: )?(.+)", answer.err)
     return "; ".join(dict.fromkeys(line.strip() for line in found)) or answer.complaint

@@ -9,7 +9,7 @@ from submitit.slurm.slurm import SlurmExecutor
 
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.slurm.commands import Answer, query_slurm
-from orchestrator.launch.slurm.parameters import Batch, command, sbatch_parameters
+from orchestrator.launch.slurm.parameters import Batch, sbatch_parameters, supervisor_command
 from orchestrator.records import write_text
 
 SUBMIT_SECONDS = 180.0
@@ -36,7 +36,7 @@ def submit_script(batch: Batch) -> Answer:
     """Submit with sbatch; ``out`` of the answer is the job's number."""
     executor = executor_for(batch)
     script = batch.logs / f".{uuid.uuid4().hex}.sh"
-    write_text(script, executor._make_submission_file_text(command(batch), script.stem))
+    write_text(script, executor._make_submission_file_text(supervisor_command(batch), script.stem))
     answer = query_slurm(["sbatch", str(script)], SUBMIT_SECONDS)
     if not answer.ok:
         script.unlink()
@@ -48,7 +48,7 @@ def submit_script(batch: Batch) -> Answer:
 
 def batch_script(batch: Batch) -> str:
     """Return the script that would be submitted, with a comment that shows what its supervisor will start."""
-    text = executor_for(batch)._make_submission_file_text(command(batch), "plan")
+    text = executor_for(batch)._make_submission_file_text(supervisor_command(batch), "plan")
     ranks = rank_command(batch.manifest, batch.first, attempt=1)
     lines = [f"# {name}={shlex.quote(value)}" for name, value in sorted(ranks.environment.items())]
     return "\n".join([text.rstrip(), "# which starts, in the allocation:", *lines, f"# {shlex.join(ranks.words)}"])

@@ -17,15 +17,15 @@ import pytest
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import submission
-from orchestrator.campaign.state import RunStatus, look
+from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
-from orchestrator.launch.enter import claim, refuse_foreign
+from orchestrator.launch.enter import claim_attempt, refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer
-from orchestrator.launch.slurm.scheduler import SlurmScheduler, refusal
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, submission_error
 from orchestrator.plan import Site, plan
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
 
@@ -100,7 +100,7 @@ def test_watching_500_jobs_costs_one_query_an_interval(commands: Commands, make:
     clock = [1000.0]
     scheduler.pace = Pace(0.5, 5, clock=lambda: clock[0])
     for _ in range(60):
-        assert all(status.state == "running" for status in look(scheduler, runs))
+        assert all(status.state == "running" for status in query_statuses(scheduler, runs))
         clock[0] += 0.5
     queries = calls(log, "sacct") + calls(log, "squeue") + calls(log, "scontrol")
     assert 5 <= len(queries) <= 15, "30 s of looks, of which the interval grows from 0.5 to 5 s"
@@ -125,7 +125,7 @@ def test_the_queue_answers_when_accounting_does_not(commands: Commands, make: An
     scheduler = SlurmScheduler()
     submission.submit_all(scheduler, runs)
     commands(squeue=f"printf '7\\x1fPENDING\\x1fResources\\x1f{runs[0][1].tag}\\x1fx\\n'")
-    (status,) = look(scheduler, runs)
+    (status,) = query_statuses(scheduler, runs)
     assert (status.state, status.reason) == ("pending", "Resources")
 
 
@@ -134,7 +134,7 @@ def test_a_slurm_that_does_not_answer_ends_nothing(commands: Commands, make: Any
     commands(sbatch=ARRAY, sacct="exit 1", squeue="exit 1", scontrol="exit 1")
     scheduler = SlurmScheduler()
     submission.submit_all(scheduler, runs)
-    assert look(scheduler, runs)[0].state == "submitted"
+    assert query_statuses(scheduler, runs)[0].state == "submitted"
 
 
 def test_a_job_that_is_nowhere_is_lost_after_the_profiles_deadline(commands: Commands, make: Any) -> None:
@@ -142,10 +142,10 @@ def test_a_job_that_is_nowhere_is_lost_after_the_profiles_deadline(commands: Com
     commands(sbatch=ARRAY)
     scheduler = SlurmScheduler()
     submission.submit_all(scheduler, runs)
-    assert look(scheduler, runs)[0].state == "submitted"
+    assert query_statuses(scheduler, runs)[0].state == "submitted"
     scheduler.absent_since["7"] -= 2
     runs[0][1].submitted -= 60
-    assert look(scheduler, runs)[0].state == "lost"
+    assert query_statuses(scheduler, runs)[0].state == "lost"
 
 
 def test_a_limit_of_jobs_is_waited_for_and_leaves_no_trace(commands: Commands, make: Any) -> None:
@@ -153,7 +153,7 @@ def test_a_limit_of_jobs_is_waited_for_and_leaves_no_trace(commands: Commands, m
     commands(sbatch="echo 'sbatch: error: AssocMaxSubmitJobLimit' >&2; exit 1")
     assert "AssocMaxSubmitJobLimit" in submission.submit_all(SlurmScheduler(), runs)
     assert runs[0][1].attempts == 0
-    assert look(SlurmScheduler(), runs)[0].state == "planned"
+    assert query_statuses(SlurmScheduler(), runs)[0].state == "planned"
     commands(sbatch=ARRAY)
     assert submission.submit_all(SlurmScheduler(), runs) == ""
     assert runs[0][1].job_id == "7"
@@ -177,7 +177,7 @@ def test_an_array_too_long_for_the_limit_goes_in_parts(commands: Commands, make:
     ],
 )
 def test_what_sbatch_says_is_told_apart(words: str, kind: type) -> None:
-    assert isinstance(refusal(Answer("sbatch", 1, "", words), "r"), kind)
+    assert isinstance(submission_error(Answer("sbatch", 1, "", words), "r"), kind)
 
 
 def begun(runs: list[Run]) -> tuple[RunDirectory, Manifest]:
@@ -200,7 +200,7 @@ def test_a_job_whose_id_nobody_wrote_down_is_found_by_its_comment(commands: Comm
 def test_a_job_that_has_claimed_its_attempt_is_found_without_the_scheduler(commands: Commands, make: Any) -> None:
     run = begun(make())
     commands(squeue="exit 1")
-    claim(run[0].attempt(1), "41")
+    claim_attempt(run[0].attempt(1), "41")
     submission.recover(SlurmScheduler(), [run])
     assert run[1].job_id == "41"
 
@@ -213,13 +213,13 @@ def test_a_submission_that_never_arrived_is_taken_back_after_a_while_only(comman
     run[1].asked -= 2 * submission.UNSURE_SECONDS
     submission.recover(SlurmScheduler(), [run])
     assert run[1].attempts == 0
-    assert look(SlurmScheduler(), [run])[0].state == "planned"
+    assert query_statuses(SlurmScheduler(), [run])[0].state == "planned"
 
 
 def test_of_two_jobs_for_one_attempt_the_second_does_nothing(make: Any) -> None:
     run = begun(make())
-    assert claim(run[0].attempt(1), "41") == "41"
-    assert claim(run[0].attempt(1), "42") == "41"
+    assert claim_attempt(run[0].attempt(1), "41") == "41"
+    assert claim_attempt(run[0].attempt(1), "42") == "41"
 
 
 def test_an_orchestrator_killed_while_it_plans_leaves_no_campaign_of_fewer_runs(make: Any, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sampled import sampled
 
-from orchestrator.campaign.state import VANISHED_SECONDS, judge
+from orchestrator.campaign.state import VANISHED_SECONDS, judge_run
 from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.base import JobState
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.launch.local import LocalScheduler
-from orchestrator.launch.slurm.jobs import Job, parse
+from orchestrator.launch.slurm.jobs import Job, parse_states
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.records import (
     AliveSlot,
@@ -146,32 +146,32 @@ def test_slurms_states_become_ours() -> None:
         ("11", "CANCELLED by 1000", "None", "orchestrator:c/r#1", "r"),
         ("12", "PENDING", "Resources", "orchestrator:c/s#1", "s"),
     )
-    assert parse(text, WANTED) == {"11": JobState("cancelled"), "12": JobState("pending", "Resources")}
+    assert parse_states(text, WANTED) == {"11": JobState("cancelled"), "12": JobState("pending", "Resources")}
 
 
 def test_a_reused_job_id_does_not_answer_for_another_job() -> None:
-    assert parse(accounting(("11", "COMPLETED", "None", "somebody else's", "r")), WANTED) == {}
+    assert parse_states(accounting(("11", "COMPLETED", "None", "somebody else's", "r")), WANTED) == {}
 
 
 def test_where_accounting_keeps_no_comments_the_name_tells_a_job_from_one_of_the_same_id() -> None:
-    assert parse(accounting(("11", "FAILED", "None", "", "r")), WANTED) == {"11": JobState("failed")}
-    assert parse(accounting(("11", "FAILED", "None", "", "another")), WANTED) == {}
+    assert parse_states(accounting(("11", "FAILED", "None", "", "r")), WANTED) == {"11": JobState("failed")}
+    assert parse_states(accounting(("11", "FAILED", "None", "", "another")), WANTED) == {}
 
 
 def test_pending_tasks_of_an_array_that_share_a_line_are_told_apart() -> None:
     wanted = {name: Job("t", "l", 0.0) for name in ("7_0", "7_2", "7_5", "7_6", "7_9")}
     text = accounting(("7_[2,4-6%2]", "PENDING", "Priority", "t", "l"), ("7_0", "RUNNING", "None", "t", "l"))
     pending = JobState("pending", "Priority")
-    assert parse(text, wanted) == {"7_0": JobState("running"), "7_2": pending, "7_5": pending, "7_6": pending}
+    assert parse_states(text, wanted) == {"7_0": JobState("running"), "7_2": pending, "7_5": pending, "7_6": pending}
 
 
 @pytest.mark.parametrize("word", ["SUSPENDED", "RESIZING", "STOPPED", "SIGNALING", "STAGE_OUT", "COMPLETING"])
 def test_a_job_that_is_held_up_has_not_ended(word: str) -> None:
-    assert parse(accounting(("11", word, "None", "", "r")), WANTED) == {"11": JobState("running")}
+    assert parse_states(accounting(("11", word, "None", "", "r")), WANTED) == {"11": JobState("running")}
 
 
 def test_a_state_nobody_has_heard_of_ends_nothing() -> None:
-    assert parse(accounting(("11", "QUANTUM", "None", "", "r")), WANTED) == {"11": JobState("running")}
+    assert parse_states(accounting(("11", "QUANTUM", "None", "", "r")), WANTED) == {"11": JobState("running")}
 
 
 @pytest.fixture
@@ -184,50 +184,50 @@ def started(tmp_path: Path) -> tuple[RunDirectory, Manifest]:
 def test_a_result_completes_a_run_whatever_the_scheduler_has_forgotten(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
-    assert judge(LocalScheduler(), (directory, run), None).state == "completed"
+    assert judge_run(LocalScheduler(), (directory, run), None).state == "completed"
 
 
 def test_a_failure_file_decides_before_the_schedulers_word(started: Any) -> None:
     directory, run = started
     directory.attempt(1).failure.write_text(json.dumps(failure_record("failed", "rank 1 died")))
-    status = judge(LocalScheduler(), (directory, run), JobState("running"))
+    status = judge_run(LocalScheduler(), (directory, run), JobState("running"))
     assert (status.state, status.cause) == ("failed", "rank 1 died")
 
 
 def test_a_job_that_is_nowhere_is_lost_only_after_a_while(started: Any) -> None:
     directory, run = started
-    assert judge(LocalScheduler(), (directory, run), None).state == "running"
+    assert judge_run(LocalScheduler(), (directory, run), None).state == "running"
     run.submitted -= 2 * VANISHED_SECONDS
-    assert judge(LocalScheduler(), (directory, run), None).state == "lost"
+    assert judge_run(LocalScheduler(), (directory, run), None).state == "lost"
 
 
 def test_a_result_completes_a_run_only_when_its_supervisor_or_its_job_has_ended(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text(json.dumps(sampled(Result)))
-    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "running"
+    assert judge_run(LocalScheduler(), (directory, run), JobState("running")).state == "running"
     directory.attempt(1).ended.write_text("{}")
-    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "completed"
+    assert judge_run(LocalScheduler(), (directory, run), JobState("running")).state == "completed"
 
 
 def test_a_job_whose_set_up_failed_shows_the_line_it_failed_with(started: Any) -> None:
     directory, run = started
     directory.jobs.mkdir()
     (directory.jobs / "11_0_log.out").write_text("loading\nModuleCmd_Load.c: unable to locate 'openmpi/9'\n")
-    cause = judge(SlurmScheduler(), (directory, run), JobState("failed")).cause
+    cause = judge_run(SlurmScheduler(), (directory, run), JobState("failed")).cause
     assert cause == "job 11: failed, before any rank started: ModuleCmd_Load.c: unable to locate 'openmpi/9'"
 
 
 def test_half_a_result_is_no_result(started: Any) -> None:
     directory, run = started
     directory.attempt(1).result.write_text('{"state": "comp')
-    assert judge(LocalScheduler(), (directory, run), JobState("running")).state == "running"
+    assert judge_run(LocalScheduler(), (directory, run), JobState("running")).state == "running"
 
 
 @pytest.mark.parametrize("name", ["result", "failure"])
 def test_a_damaged_record_of_a_job_that_has_ended_is_the_cause(started: Any, name: str) -> None:
     directory, run = started
     (directory.attempt(1).path / f"{name}.json").write_text('{"state": ["completed"]}')
-    status = judge(LocalScheduler(), (directory, run), JobState("completed"))
+    status = judge_run(LocalScheduler(), (directory, run), JobState("completed"))
     assert status.state == "failed" and status.cause is not None
     assert f"attempt-1/{name}.json: " in status.cause and "is missing" in status.cause
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from orchestrator.records import DATASETS, STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
-from orchestrator.telemetry.file import read, read_group
+from orchestrator.telemetry.file import read_group, read_telemetry
 from orchestrator.telemetry.heat import throughput_map
 
 LENGTHS = {"ranks": 2, "steps": 5, "evaluations": 1, "phases": 2}
@@ -34,7 +34,7 @@ def test_every_part_of_a_steps_time_is_summed_under_its_own_name(path: Path) -> 
     with h5py.File(path, "r+") as file:
         for number, part in enumerate(STEP_TIMES):
             file[step_dataset(part)][:] = number + 1
-    sums = read(path).sums
+    sums = read_telemetry(path).sums
     assert {part: sums.seconds[part].tolist() for part in STEP_TIMES} == {
         "total": [5, 5],
         "data": [10, 10],
@@ -117,19 +117,19 @@ def test_a_file_of_another_layout_is_refused_with_what_is_wrong(
     with h5py.File(path, "r+") as file:
         change(file)
     with pytest.raises(ValueError, match=trouble):
-        read(path)
+        read_telemetry(path)
 
 
 def test_a_file_of_another_number_of_ranks_is_refused(path: Path) -> None:
-    assert read(path, 2).sums.steps == 5
+    assert read_telemetry(path, 2).sums.steps == 5
     with pytest.raises(ValueError, match="it is of 2 ranks, the run has 4"):
-        read(path, 4)
+        read_telemetry(path, 4)
 
 
 def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "telemetry.h5")
     with pytest.raises(OSError, match="not a plain file"):
-        read(tmp_path / "telemetry.h5")
+        read_telemetry(tmp_path / "telemetry.h5")
 
 
 def test_what_a_mode_measures_is_read_by_its_group_and_its_absence_is_named(path: Path) -> None:

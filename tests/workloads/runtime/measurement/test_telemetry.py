@@ -34,7 +34,7 @@ def test_a_file_says_what_was_measured_and_what_the_items_are(alone: Communicato
         assert file["step/compute"][0].tolist() == [0.25, 1.25, 2.25]
         assert file["step/loss"][0].tolist() == [3, 2, 1]
         assert file["phase/name"][()].tolist() == [b"train"]
-    read = telemetry_file.read(tmp_path / "t.h5")
+    read = telemetry_file.read_telemetry(tmp_path / "t.h5")
     assert read.sums.samples.tolist() == [42]
 
 
