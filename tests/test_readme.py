@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from commands import PROJECT
 from stored import scaling_campaign
+from test_architecture import ORCHESTRATOR
 
 from orchestrator import __version__, errors
 from orchestrator.__main__ import main
@@ -107,6 +108,14 @@ def test_the_table_of_exit_codes_is_the_programs() -> None:
 def test_every_link_of_a_page_leads_to_a_file_of_the_project(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_rooms_that_are_described_are_those_whose_arrows_are_held() -> None:
+    page = (PROJECT / "ARCHITECTURE.md").read_text()
+    lines = page[page.index("    orchestrator/ ") : page.index("    workloads/ ")].splitlines()[1:]
+    rooms = [word.strip("/,").removesuffix(".py") for line in lines if line[6] != " " for word in line.split()[:1]]
+    held = [room.split(".")[1] for room in ORCHESTRATOR if room != "orchestrator.__main__"]
+    assert rooms == held
 
 
 def test_the_telemetry_that_is_described_is_the_telemetry_that_is_written() -> None:
