@@ -27,6 +27,9 @@ from orchestrator.store.store import RunRecord, Store, manifest_text
 from orchestrator.telemetry.file import DAMAGE, read_telemetry
 from orchestrator.telemetry.throughput import throughput_of
 
+CLOCKS_APART_SECONDS = 3600.0
+"""The clocks of login node and compute nodes may differ by so much before a duration is doubted."""
+
 
 class CollectError(OrchestratorError):
     """A run's telemetry cannot be read. The message names the file."""
@@ -122,16 +125,24 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
             {"number": number, "seconds": float(seconds), "epoch": int(epoch), "value": float(value)}
             for number, (seconds, epoch, value) in enumerate(columns)
         ]
-        record.phases = phase_seconds(content)
+        record.phases = phase_seconds(content, record.run["ended"] - record.run["created"] + CLOCKS_APART_SECONDS)
     except DAMAGE as error:
         raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
 
 
-def phase_seconds(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the seconds of each phase: those of its slowest rank, summed over its intervals."""
-    longest = np.max(content["phase/stop"] - content["phase/start"], axis=0)
+def phase_seconds(content: Mapping[str, Any], limit: float = np.inf) -> list[dict[str, Any]]:
+    """Return the seconds of each phase: those of its slowest rank, summed over its intervals.
+
+    A rank's duration that is negative or longer than ``limit`` (s), which the whole run had, comes of a clock that was
+    set meanwhile: it is none, and a phase without any other is left out.
+    """
+    seconds_of_ranks = content["phase/stop"] - content["phase/start"]
+    possible = (seconds_of_ranks >= 0) & (seconds_of_ranks <= limit)
+    longest = np.max(np.where(possible, seconds_of_ranks, -1.0), axis=0)
     lengths: dict[str, float] = {}
     for name, seconds in zip(content["phase/name"], longest, strict=True):
+        if seconds < 0:
+            continue
         text = name.decode()
         lengths[text] = lengths.get(text, 0.0) + float(seconds)
     return [{"name": name, "seconds": seconds} for name, seconds in lengths.items()]

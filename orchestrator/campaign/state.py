@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.campaign.submission import recover
 from orchestrator.launch.base import JobState, Run, Scheduler
@@ -25,6 +28,11 @@ from orchestrator.records import (
 REQUEUE_SECONDS = 90.0
 VANISHED_SECONDS = 10.0
 """How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
+
+CLOCKS_APART_SECONDS = 120.0
+"""By how much clocks of nodes that nobody keeps may differ."""
+SIGNS: dict[Path, dict[int, tuple[float, float]]] = {}
+"""Of each attempt that this process has looked at: every rank's newest stamp, and when it was first seen here."""
 
 
 @dataclass
@@ -144,9 +152,23 @@ def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
 
 
 def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
-    """Return the number of ranks with a sign of life within the last few periods."""
-    oldest = now() - 3 * alive_period(ranks) - 2
-    return sum(slot.written >= oldest for slot in read_alive(attempt.alive).values())
+    """Return the number of ranks with a sign of life within the last few periods.
+
+    Their stamps are of their own hosts' clocks, and compared with nothing but the ones before: a stamp that has changed
+    is a sign. At the first look there is none before; then one of the last minutes by this host's clock will do.
+    """
+    patience = 3 * alive_period(ranks) + 2
+    seen = SIGNS.setdefault(attempt.path, {})
+    alive, moment = 0, time.monotonic()
+    for rank, slot in read_alive(attempt.alive).items():
+        before = seen.get(rank)
+        if before is None:
+            recent = abs(now() - slot.written) <= patience + CLOCKS_APART_SECONDS
+            seen[rank] = (slot.written, moment if recent else -math.inf)
+        elif slot.written != before[0]:
+            seen[rank] = (slot.written, moment)
+        alive += moment - seen[rank][1] <= patience
+    return alive
 
 
 def query_statuses(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
