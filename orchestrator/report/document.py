@@ -11,7 +11,7 @@ from orchestrator.analysis.ceiling import compare_with_peaks, count_devices, ene
 from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
-from orchestrator.records import PHASES
+from orchestrator.records import PHASES, Result
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
@@ -71,7 +71,7 @@ def manifest_of(record: RunRecord) -> dict[str, Any]:
 def run_entry(record: RunRecord) -> RunEntry:
     """One run."""
     run = record.run
-    result = json.loads(run["result"]) if run.get("result") else {}
+    result = record.result
     manifest = manifest_of(record)
     phases = {row["name"]: row["seconds"] for row in record.phases}
     history: list[Attempt] = manifest.get("history", [])
@@ -148,16 +148,17 @@ def rank_times(rank: Mapping[str, Any]) -> RankTimes:
     }
 
 
-def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mapping[str, Any]) -> AchievedEntry | None:
+def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Result) -> AchievedEntry | None:
     """Arithmetic and memory traffic of each device, with the peaks that the profile states; null where not counted."""
     training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
-    if not training.get("step_work") or not rate or not len(record.ranks):
+    work = training.get("step_work")
+    if not work or not rate or not len(record.ranks):
         return None
     count, accelerated = count_devices((rank["host"], rank["device"]) for rank in record.ranks)
     stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
     # Operators that a compiler or our kernels made one of read and write less than was counted.
     fused = bool(training.get("compile")) or training.get("kernels") == "own"
-    found = compare_with_peaks(training["step_work"], rate, count, stated, fused)
+    found = compare_with_peaks(work, rate, count, stated, fused)
     return {
         "devices": found.devices,
         "flop_per_s": found.flop_per_s,
@@ -168,21 +169,37 @@ def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Mappi
     }
 
 
-def energy_entry(run: Mapping[str, Any], result: Mapping[str, Any]) -> EnergyEntry:
+NO_ENERGY: EnergyEntry = {
+    "j": None,
+    "to_accuracy_j": None,
+    "mean_w": None,
+    "samples_per_j": None,
+    "source": None,
+    "scope": None,
+    "others": None,
+    "reason": "measured by a version that did not ask for power",
+    "meters": [],
+    "slowed": [],
+    "nodes": [],
+}
+
+
+def energy_entry(run: Mapping[str, Any], result: Result) -> EnergyEntry:
     """What the nodes' meters counted while training, J; null with a reason where they do not report."""
-    found = result.get("energy") or {"reason": "measured by a version that did not ask for power"}
-    joules = run.get("energy_j")
-    rates = energy_rates(joules, found.get("seconds"), result.get("training", {}).get("samples"))
+    found, joules = result.get("energy"), run.get("energy_j")
+    if not found:
+        return {**NO_ENERGY, "j": joules, "to_accuracy_j": run.get("energy_to_accuracy_j")}
+    rates = energy_rates(joules, found["seconds"], result.get("training", {}).get("samples"))
     return {
         "j": joules,
         "to_accuracy_j": run.get("energy_to_accuracy_j"),
         "mean_w": rates.mean_w,
         "samples_per_j": rates.samples_per_j,
-        "source": found.get("source"),
+        "source": found["source"],
         "scope": found.get("scope"),
         "others": found.get("others"),
-        "reason": None if joules is not None else found.get("reason"),
+        "reason": None if joules is not None else found["reason"],
         "meters": found.get("meters", []),
         "slowed": found.get("slowed", []),
-        "nodes": found.get("nodes", []),
+        "nodes": found["nodes"],
     }

@@ -157,7 +157,7 @@ def communication_share(split: Split | None) -> float:
 
 def batch_of(record: RunRecord) -> float:
     """Samples of one step, all ranks together."""
-    return float(json.loads(record.run["result"])["training"]["global_batch"])
+    return float(record.result["training"]["global_batch"])
 
 
 def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], question: Question) -> Workload:
@@ -168,7 +168,7 @@ def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], questio
         table = record.table
         own = np.asarray(table.column("data_s") + table.column("compute_s"), np.float64)
         speeds += (own / np.median(own)).tolist()
-    training = json.loads(base[0].run["result"])["training"]
+    training = base[0].result["training"]
     spec = json.loads(base[0].run["manifest"]).get("spec", {})
     return Workload(
         own_s=median(item["own_median_s"] for item in found),
@@ -184,7 +184,7 @@ def shared_cores(record: RunRecord) -> int | None:
     """Cores that all "nodes" of a profile with ``one_machine`` share; None of a machine whose nodes have their own."""
     if not json.loads(record.run["manifest"])["config"].get("cluster", {}).get("one_machine"):
         return None
-    cores = json.loads(record.run["result"]).get("world", {}).get("cores", [])
+    cores = record.result.get("world", {}).get("cores", [])
     return len({core for text in cores for core in str(text).split(",")}) or None
 
 

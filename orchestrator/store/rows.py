@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from orchestrator.records import FINAL_STATES, ONLY_METHOD
+from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result
 from orchestrator.store import tables
 from orchestrator.store.ranks import RankTable, stored_row
 
@@ -29,6 +29,11 @@ class RunRecord:
     ranks: Sequence[Mapping[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def result(self) -> Result:
+        """What rank 0 wrote, which collecting has checked; without any key for a run of which there is no result."""
+        return cast(Result, json.loads(self.run.get("result") or "{}"))
 
     @property
     def table(self) -> RankTable:

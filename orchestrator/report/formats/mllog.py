@@ -151,7 +151,7 @@ def system_description(record: RunRecord, submitter: str, system: str) -> dict[s
     packages = {name: version for name, version in found.get("packages", {}).items() if version}
     devices = sorted({" ".join(rank["device"].split()[:-1]) or rank["device"] for rank in record.ranks})
     accelerated = devices not in ([], ["cpu"])
-    world = json.loads(run["result"]).get("world", {}) if run.get("result") else {}
+    world = record.result.get("world", {})
     processors = world.get("processors", [])
     facts = {
         "submitter": submitter,
