@@ -30,7 +30,7 @@ Everything below is Hydra's: the groups to choose from and the configuration as 
 
 
 def usage() -> str:
-    """What ``--help`` prints before Hydra's part."""
+    """Return the part of ``--help`` before Hydra's."""
     return USAGE.format(verbs="\n".join(f"  {name:8} {text}" for name, text in VERBS.items()))
 
 

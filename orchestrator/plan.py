@@ -46,13 +46,13 @@ class Campaign:
 
     @property
     def folder(self) -> Path:
-        """Where the runs' folders are."""
+        """The folder of the runs' folders."""
         return self.results / self.name
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a plan depends on beside the configuration: the cores of this machine and where the command was given."""
+    """The facts that a plan depends on beside the configuration: this machine's cores and the current folder."""
 
     cores: int
     folder: Path
@@ -130,7 +130,7 @@ def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
 
 
 def problem_name(config: Mapping[str, Any]) -> str:
-    """What a run's name tells of its problem."""
+    """Return the part of a run's name that stands for its problem."""
     mode = [] if config["mode"] == "training" else [config["mode"]]
     return "-".join([config["benchmark"]["name"], *choice_of(config), config["recipe"], *mode, config["comm"]])
 
@@ -249,7 +249,7 @@ def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
 
 
 def warnings(campaign: Campaign) -> list[str]:
-    """What is planned that measures worse than it need: a sentence each."""
+    """Return a sentence for each planned run that will measure worse than necessary."""
     return [*undivided(campaign), *same_seeds(campaign)]
 
 

@@ -38,7 +38,7 @@ class Reporter:
         self.title, self.unit, self.last = title, unit, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """So many of so many are done."""
+        """Report ``done`` of ``total``."""
         if done >= total or time.monotonic() > self.last + REPORT_SECONDS:
             self.last = time.monotonic()
             say({"done": done, "total": total, "unit": self.unit, "title": self.title})
@@ -60,12 +60,12 @@ class Work:
 
     @property
     def folder(self) -> Path:
-        """Where the consolidated data set is, or will be."""
+        """The folder of the consolidated data set, which may not exist yet."""
         return self.root / self.dataset.folder_name
 
     @property
     def published(self) -> Published:
-        """What is published of it. Raises DatasetError for a version that nobody publishes."""
+        """The published data set. Raises DatasetError for a version that nobody publishes."""
         if not self.real:
             raise MissingDatasetError(
                 f"dataset.source is '{self.settings['source']}': only real data are published. Take recipe=reference",
@@ -84,12 +84,12 @@ class Work:
 
     @property
     def published_folder(self) -> Path:
-        """Where the published files are, or will be."""
+        """The folder of the published files, which may not exist yet."""
         given = self.download_settings["folder"]
         return Path(given) if given else self.root / "published" / self.published.folder_name
 
     def missing(self) -> MissingDatasetError:
-        """What to raise where the consolidated data set is not there."""
+        """Return the error for a consolidated data set that is missing."""
         if not self.real:
             return MissingDatasetError(f"{self.name} is not at {self.folder}", "synthesise")
         here = self.published_folder
@@ -179,7 +179,7 @@ class Work:
         return {**facts, **staged}
 
     def info(self) -> dict[str, Any]:
-        """What it is, where, and in what ``state``: ready, damaged, published (not converted), incomplete, missing."""
+        """Return name, place and ``state``: ready, damaged, published (not converted), incomplete, missing."""
         answer: dict[str, Any] = {**self.identity, "folder": str(self.folder), "state": "missing"}
         if self.real and (self.download_settings["prefix"] or str(self.settings["version"]) in self.known_versions):
             inventory = Inventory(self.published_folder)
@@ -224,7 +224,7 @@ class Work:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What it is called."""
+        """Return the data set's name."""
         shown: dict[str, Any] = {
             key: str(self.settings[key]) for key in ("source", "split", "version") if key in self.settings
         }

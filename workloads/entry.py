@@ -78,7 +78,7 @@ class Rank:
         self.warnings: list[str] = []
 
     def run(self) -> None:
-        """From nothing to a result."""
+        """Run the attempt from the start of the process to its result."""
         self.progress.started = process_start()
         begun = {"import": self.progress.started}
         import torch

@@ -1,4 +1,4 @@
-"""What each run of a record measured, read from the run's folder alone."""
+"""The measurements of each run of a record, read from the run's folder alone."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def workload_config(
 
 
 def resolve_node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, Any]) -> int:
-    """Return the node count that "all" means. Raises UsageError if the machine does not have so many."""
+    """Return the node count that "all" means. Raises UsageError if the machine has fewer."""
     usable = len(nodes.usable) if nodes.states is not None else None
     if asked is None:
         if usable == 0:

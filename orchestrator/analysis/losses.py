@@ -1,4 +1,4 @@
-"""Where the time went: each rank's wall time split into work and what kept it from working."""
+"""The parts of each rank's wall time: work, and the causes that kept it from working."""
 
 from __future__ import annotations
 

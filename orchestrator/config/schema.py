@@ -125,7 +125,7 @@ class ProbeConfig:
 
 @dataclass
 class QualityConfig:
-    """What counts as good: a metric of the benchmark, its target, and where the target comes from."""
+    """The quality target: a metric of the benchmark, its target, and the origin of the target."""
 
     metric: str = MISSING
     target: float = MISSING
@@ -343,7 +343,7 @@ class StoreConfig:
 
 @dataclass
 class WatchConfig:
-    """How often to look at running jobs, in seconds."""
+    """Intervals between looks at running jobs, in seconds."""
 
     interval_s: float = 0.5
 

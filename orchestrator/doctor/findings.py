@@ -1,4 +1,4 @@
-"""What a finding is, and those that come from importing the packages that ranks need, here or on a node."""
+"""Findings, and the check that imports the packages that ranks need, here or on a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an attempt begins and ends: who has claimed it, what ranks died of, why it stopped or failed."""
+"""The start and end of an attempt: its claim, the errors of ranks, and the causes of stops and failures."""
 
 from __future__ import annotations
 

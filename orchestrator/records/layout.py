@@ -18,7 +18,7 @@ class RunDirectory:
 
     @property
     def manifest(self) -> Path:
-        """What was planned."""
+        """The plan of the run."""
         return self.path / "manifest.json"
 
     @property
@@ -79,7 +79,7 @@ class AttemptDirectory:
 
     @property
     def telemetry(self) -> Path:
-        """What every rank measured."""
+        """The measurements of every rank."""
         return self.path / "telemetry.h5"
 
     @property
@@ -146,10 +146,10 @@ class AttemptDirectory:
 
     @property
     def stdout(self) -> Path:
-        """What the ranks and their launcher printed."""
+        """Standard output of the ranks and their launcher."""
         return self.path / "stdout.txt"
 
     @property
     def stderr(self) -> Path:
-        """What the ranks and their launcher complained of."""
+        """Standard error of the ranks and their launcher."""
         return self.path / "stderr.txt"

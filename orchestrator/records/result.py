@@ -1,4 +1,4 @@
-"""What a run came to: the file that rank 0 writes last, when all went well."""
+"""The result of a run: the file that rank 0 writes last, after a success."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Data(TypedDict):
 
 
 class NodeEnergy(TypedDict):
-    """What one node's meters counted, J; null where it has none."""
+    """Energy that one node's meters counted, J; null if it has none."""
 
     host: str
     j: float | None
 
 
 class MeterEnergy(TypedDict):
-    """What the meters of one scope and source counted together, J."""
+    """Energy that the meters of one scope and source counted together, J."""
 
     scope: str
     source: str
@@ -48,7 +48,7 @@ class MeterEnergy(TypedDict):
 
 
 class SlowedFacts(TypedDict):
-    """A device that ran slower than it could while it was measured, and by what: its heat or its power limit."""
+    """A device that ran slower than it could while it was measured, and the cause: heat or its power limit."""
 
     host: str
     what: str
@@ -105,7 +105,7 @@ class Processors(ProcessorFacts, total=False):
 
 
 class WorldFacts(TypedDict):
-    """What the ranks ran on: host, device and cores of each rank."""
+    """The host, device and cores of each rank."""
 
     ranks: int
     nodes: int
@@ -173,7 +173,7 @@ class LoadTime(TypedDict):
 
 
 class Latency(TypedDict):
-    """Of ``n`` single samples over all ranks, ms."""
+    """Latency of ``n`` single samples over all ranks, ms."""
 
     batch_size: int
     n: int
@@ -185,7 +185,7 @@ class Latency(TypedDict):
 
 
 class Latencies(TypedDict):
-    """Of samples in memory, and of samples read from their file."""
+    """Latencies of samples in memory, and of samples read from their file."""
 
     memory: Latency
     file: Latency
@@ -200,7 +200,7 @@ class BatchThroughput(TypedDict):
 
 
 class EndToEnd(TypedDict):
-    """How the evaluation set was gone through from file to prediction."""
+    """The pass over the evaluation set, from file to prediction."""
 
     batch_size: int
     passes: int
@@ -208,7 +208,7 @@ class EndToEnd(TypedDict):
 
 
 class InferenceResult(TypedDict):
-    """What mode=inference measured."""
+    """The measurements of mode=inference."""
 
     weights: Weights
     parameters: int
@@ -222,13 +222,13 @@ class InferenceResult(TypedDict):
 
 
 class ProbeResult(TypedDict):
-    """What mode=probe found: by node number, what each node is made of."""
+    """The findings of mode=probe: each node's inventory, by node number."""
 
     inventory: dict[str, dict[str, Any]]
 
 
 class Measured(TypedDict):
-    """What every procedure returns on rank 0. ``stopped`` says what ended a training."""
+    """The entries that every procedure returns on rank 0. ``stopped`` says what ended a training."""
 
     stopped: Literal["target", "epochs", "steps"] | None
     quality: QualityResult
@@ -236,7 +236,7 @@ class Measured(TypedDict):
 
 
 class Procedures(TypedDict, total=False):
-    """What the procedures return besides, each under its own key."""
+    """The further entries of the procedures, each under its own key."""
 
     training: TrainingResult
     inference: InferenceResult

@@ -1,4 +1,4 @@
-"""What was planned: the specification of a run, and the manifest that names its job."""
+"""The plan of a run: its specification, and the manifest that names its job."""
 
 from __future__ import annotations
 

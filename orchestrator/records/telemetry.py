@@ -1,4 +1,4 @@
-"""What every rank measures: the phases of a run and the parts of a step's time."""
+"""The phases of a run and the parts of a step's time, which every rank measures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TEXT, INT, FLOAT32, FLOAT64 = "text", "int32", "float32", "float64"
 
 
 def stored_name(part: str) -> str:
-    """What a part of a step's time is called in telemetry files and in stores, since version 0.1."""
+    """Return the name of a part of a step's time in telemetry files and stores, since version 0.1."""
     return "communicate" if part == "waiting" else part
 
 

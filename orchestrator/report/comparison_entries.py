@@ -8,7 +8,7 @@ from orchestrator.report.entries import Interval, Subject
 
 
 class SeriesKey(Subject):
-    """What two runs share that are compared."""
+    """The keys that compared runs share."""
 
     cluster: str
     comm: str
@@ -53,7 +53,7 @@ class SetPoint(TypedDict):
 
 
 class ChangeEntry(TypedDict):
-    """From which set on a series is faster or slower, and by what fraction."""
+    """A change of a series' level: the set from which it holds, and its size as a fraction."""
 
     set: str
     index: int
@@ -85,7 +85,7 @@ class Rule(TypedDict):
 
 
 class Verdicts(TypedDict):
-    """What both documents have: the rule, the worst verdict, the series, and those that were not run again."""
+    """The keys of both documents: the rule, the worst verdict, the series, and those that were not run again."""
 
     rule: Rule
     verdict: str

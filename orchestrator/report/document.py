@@ -56,7 +56,7 @@ def report_document(
 
 
 def place(record: RunRecord) -> tuple[Any, ...]:
-    """Where a run stands in the document, whatever order the runs were started in."""
+    """Return the sort key of a run, independent of the order in which runs were started."""
     run = record.run
     names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
     return tuple(run[name] for name in names)
@@ -138,7 +138,7 @@ def run_entry(record: RunRecord) -> RunEntry:
 
 
 def rank_times(rank: Mapping[str, Any]) -> RankTimes:
-    """Where one rank's time went, from its row in the store."""
+    """Return the parts of one rank's time, from its row in the store."""
     return {
         "total": rank["total_s"],
         "data": rank["data_s"],
@@ -185,7 +185,7 @@ NO_ENERGY: EnergyEntry = {
 
 
 def energy_entry(run: Mapping[str, Any], result: Result) -> EnergyEntry:
-    """What the nodes' meters counted while training, J; null with a reason where they do not report."""
+    """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report."""
     found, joules = result.get("energy"), run.get("energy_j")
     if not found:
         return {**NO_ENERGY, "j": joules, "to_accuracy_j": run.get("energy_to_accuracy_j")}

@@ -25,7 +25,7 @@ class Spread(TypedDict):
 
 
 class SplitEntry(TypedDict):
-    """Where the time went, s: means over ranks; straggling and communication are the parts of waiting."""
+    """The parts of a run's time, s: means over ranks. Straggling and communication are the parts of waiting."""
 
     compute: float
     data: float
@@ -69,7 +69,7 @@ class RankTimes(TypedDict):
 
 
 class QualityEntry(TypedDict):
-    """How good a run was; nulls where it was not evaluated."""
+    """Quality of a run; nulls if it was not evaluated."""
 
     metric: str | None
     value: float | None
@@ -88,7 +88,7 @@ class EvaluationEntry(TypedDict):
 
 
 class EnergyEntry(TypedDict):
-    """What the nodes' meters counted, J; null with a reason where they do not report."""
+    """Energy that the nodes' meters counted, J; null with a reason if they do not report."""
 
     j: float | None
     to_accuracy_j: float | None
@@ -189,7 +189,7 @@ class Subject(TypedDict):
 
 
 class SeriesEntry(Subject):
-    """What the entries of a series have in common; ``mode`` is how it scales, ``run_mode`` what its runs do."""
+    """The keys that the entries of a series share; ``mode`` is its scaling, ``run_mode`` the mode of its runs."""
 
     cluster: str
     dataset: str
@@ -230,7 +230,7 @@ class AccuracyTime(TypedDict):
 
 
 class ScaleEntry(SeriesEntry):
-    """What the repeats at one scale came to."""
+    """The results of the repeats at one scale."""
 
     scale: str
     nodes: int
@@ -297,7 +297,7 @@ class SlowHostEntry(TypedDict):
 
 
 class BasisEntry(TypedDict):
-    """What a projection rests on."""
+    """The basis of a projection."""
 
     own_s: float
     gradient_bytes: float
@@ -421,7 +421,7 @@ class MatrixEntry(TypedDict):
 
 
 class ReportFacts(TypedDict):
-    """What every report has."""
+    """The keys of every report."""
 
     schema: Literal["orchestrator.report/1"]
     campaign: str

@@ -141,7 +141,7 @@ def shown(entries: Sequence[MatrixEntry]) -> list[MatrixEntry]:
 
 
 def title_of(entry: MatrixEntry) -> str:
-    """What a matrix is of."""
+    """Return the title of a matrix."""
     nodes = f"{entry['nodes']} node{'s' if entry['nodes'] > 1 else ''}"
     mode = [entry["run_mode"]] if entry["run_mode"] != "training" else []
     swept = [f"{key.rpartition('.')[2]}={value}" for key, value in entry["settings"].items()]
@@ -151,7 +151,7 @@ def title_of(entry: MatrixEntry) -> str:
 
 
 def common_n(entry: Mapping[str, Any]) -> int | None:
-    """How many runs each cell has, where all have as many."""
+    """Return the number of runs of each cell, if all have the same."""
     counts = {cell["n"] for cell in entry["cells"]}
     return int(counts.pop()) if len(counts) == 1 else None
 
@@ -199,7 +199,7 @@ def metric_field(
 
 
 def cost_text(cell: Mapping[str, Any] | None, cost: str, usual: int | None) -> str:
-    """What a cell cost, as text: "11.50 ± 0.71 (2/3)" where two of three runs reached the target."""
+    """Return a cell's cost as text: "11.50 ± 0.71 (2/3)" if two of three runs reached the target."""
     if cell is None:
         return "–"
     if cost != "time_to_accuracy":
@@ -226,7 +226,7 @@ def mean_text(found: Mapping[str, Any] | None, usual: int | None) -> str:
 
 
 def sources_of(entry: MatrixEntry) -> list[str]:
-    """Where the published values are from, a sentence each."""
+    """Return the sources of the published values, a sentence each."""
     return [
         f"published: {item['metric']} {short(item['value'])} of {item['method']} on {item['dataset']}: {item['source']}"
         for item in entry["published"]

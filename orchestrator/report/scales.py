@@ -16,7 +16,7 @@ from orchestrator.store.store import RunRecord
 
 
 def split_of(record: RunRecord) -> Split | None:
-    """Where a run's time went, means over its ranks, s; None where no step was measured."""
+    """Return the parts of a run's time, means over its ranks, s; None if no step was measured."""
     if not len(record.ranks) or not record.run.get("throughput"):
         return None
     seconds = record.table.step_seconds()
@@ -65,7 +65,7 @@ def split_entry(split: Split | None) -> SplitEntry | None:
 
 
 def about(series: Series) -> SeriesEntry:
-    """What the entries of a series have in common."""
+    """Return the keys that the entries of a series share."""
     identity = series.identity
     return {
         "benchmark": identity["benchmark"],

@@ -21,12 +21,12 @@ class DmsScatterTask(Task):
 
     @functools.cached_property
     def training_set(self) -> SampleSet:
-        """What is trained on."""
+        """The samples to train on."""
         return ConsolidatedSet(self.folder, "training", tuple(FIELDS))
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
-        """What quality is measured on."""
+        """The samples to measure quality on."""
         return ConsolidatedSet(self.folder, "evaluation", tuple(FIELDS))
 
     def build_model(self) -> nn.Module:

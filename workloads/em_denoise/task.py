@@ -21,17 +21,17 @@ class EmDenoiseTask(Task):
 
     @functools.cached_property
     def training_set(self) -> SampleSet:
-        """What is trained on."""
+        """The samples to train on."""
         return ConsolidatedSet(self.folder, "training", ("input", "target"))
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
-        """What quality is measured on."""
+        """The samples to measure quality on."""
         return ConsolidatedSet(self.folder, "evaluation", ("input", "target"))
 
     @functools.cached_property
     def data_range(self) -> float:
-        """What PSNR and SSIM take as the range of a clean image's values."""
+        """The range of a clean image's values, for PSNR and SSIM."""
         return float(read_description(self.folder)["data_range"])
 
     def build_model(self) -> nn.Module:

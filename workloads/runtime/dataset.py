@@ -38,7 +38,7 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def folder_name(self) -> str:
-        """Where under the data root it lives: different data, different folder."""
+        """The folder under the data root. Different data have different folders."""
 
     @abstractmethod
     def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:

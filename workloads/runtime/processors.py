@@ -108,7 +108,7 @@ def identify_arm(paragraphs: list[dict[str, str]]) -> Identity:
 
 
 def own_identity() -> Identity:
-    """Of this node's processors."""
+    """Return the identity of this node's processors."""
     return identify_processors(read_text(PROCESSORS) or "", platform.machine())
 
 

@@ -91,7 +91,7 @@ class Quality(ABC):
 
 
 class Task(ABC):
-    """What a benchmark trains, on what, and how its quality is measured."""
+    """A benchmark's model, its data, and the measurement of its quality."""
 
     leaves_parameters_out = False
     """Whether a loss may leave out parameters of its player: one of derivatives alone leaves out the last bias."""
@@ -106,7 +106,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def training_set(self) -> SampleSet:
-        """What is trained on."""
+        """The samples to train on."""
 
     @property
     @abstractmethod

@@ -46,7 +46,7 @@ class StemdlDataset(ConsolidatedDataset):
 
     @property
     def recipe(self) -> synthesis.Recipe:
-        """What the stand-in is made of. Raises DatasetError."""
+        """The content of the stand-in. Raises DatasetError."""
         return synthesis.Recipe.of(self.settings)
 
     @property

@@ -41,12 +41,12 @@ class StemdlTask(Task):
 
     @functools.cached_property
     def training_set(self) -> SampleSet:
-        """What is trained on."""
+        """The samples to train on."""
         return ConsolidatedSet(self.folder, "training", FIELDS)
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
-        """What quality is measured on."""
+        """The samples to measure quality on."""
         return ConsolidatedSet(self.folder, "evaluation", FIELDS)
 
     def build_model(self) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Where the ranks of torch.distributed meet: asked of MPI, or read from the launcher's environment."""
+"""The meeting point of the ranks of torch.distributed, from MPI or from the launcher's environment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_rendezvous() -> Rendezvous:
 
 
 def from_torchrun(environment: Mapping[str, str]) -> Rendezvous:
-    """What torchrun, or a person, has set."""
+    """Return the rendezvous that torchrun, or a person, has set in the environment."""
     return Rendezvous(
         int(environment["RANK"]),
         int(environment["WORLD_SIZE"]),

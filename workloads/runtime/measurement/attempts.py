@@ -1,4 +1,4 @@
-"""What joins the attempts of one run: what earlier ones took, and how an attempt is asked to stop in order."""
+"""The link between the attempts of one run: the time of earlier ones, and the request to stop in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Earlier:
 
 
 def earlier_attempts(directory: RunDirectory, number: int) -> Earlier:
-    """What there was before attempt ``number``."""
+    """Return what attempts before ``number`` did."""
     before = [attempt for attempt in directory.attempts() if attempt.number < number]
     beats = [read_record_if_whole(attempt.heartbeat, Heartbeat) for attempt in before]
     elapsed = max((beat["elapsed_s"] for beat in beats if beat), default=0.0)

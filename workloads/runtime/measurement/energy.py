@@ -40,7 +40,7 @@ NOTICED = 0.02
 
 
 def accelerator_of(device: torch.device) -> Accelerator | None:
-    """What identifies a torch device to the meters; None for processors."""
+    """Return what identifies a torch device to the meters; None for processors."""
     if device.type != "cuda":
         return None
     facts: Any = torch.cuda.get_device_properties(device)

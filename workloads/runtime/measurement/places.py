@@ -1,4 +1,4 @@
-"""Where each rank runs, on which device and cores, and what is amiss with that."""
+"""The place of each rank (host, device and cores), and the problems with it."""
 
 from __future__ import annotations
 

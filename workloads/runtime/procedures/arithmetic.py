@@ -1,4 +1,4 @@
-"""How much arithmetic and memory traffic a training step is, counted without doing any of it."""
+"""The arithmetic and memory traffic of a training step, counted without computing any of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does once its ranks have joined: the contract of all procedures, and the table by mode."""
+"""The contract of all procedures, which run once the ranks have joined, and their table by mode."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Procedure(ABC):
 
     @property
     def target_after(self) -> float | None:
-        """How long after ``run_start`` the target was reached, s; None if it was not."""
+        """Return the seconds from ``run_start`` until the target was reached; None if it was not."""
         return None
 
     def draw(self, path: Path) -> None:  # noqa: B027

@@ -1,4 +1,4 @@
-"""What a recipe leaves to the device: the precision, the memory layout and the kernels that suit it."""
+"""The settings that a recipe leaves to the device: precision, memory layout and kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a meter of energy is, and what it may cover."""
+"""The interface of energy meters, and the scopes that they may cover."""
 
 from __future__ import annotations
 
