@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.report.html.plots.figure import Plot, colour, label, style
+from orchestrator.report.html.plots.figure import Plot, Plotly, colour, label, style
 
 OUTCOME_COLOURS = {"pass": "--good", "fail": "--bad", "undecided": "--warn"}
 OUTCOME_SYMBOLS = {"pass": "circle", "fail": "x", "undecided": "diamond"}
@@ -26,7 +26,7 @@ def plot_margins(checks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> P
         points.append(row)
     if not rows:
         return None
-    traces: list[dict[str, Any]] = []
+    traces: list[Plotly] = []
     for outcome, shade in OUTCOME_COLOURS.items():
         members = [point for point in points if point[1] == outcome]
         if members:
@@ -63,7 +63,7 @@ def plot_nodes(ratios: Mapping[str, Mapping[str, Sequence[float]]]) -> Plot | No
     ]
     if not rows:
         return None
-    traces: list[dict[str, Any]] = []
+    traces: list[Plotly] = []
     for number, (quantity, by_host) in enumerate(ratios.items()):
         hosts = [host for host, values in by_host.items() for _ in values]
         traces.append(

@@ -11,6 +11,7 @@ from orchestrator.report.entries import RunEntry
 from orchestrator.report.html.plots.figure import (
     SYMBOLS,
     Plot,
+    Plotly,
     axes,
     colour,
     count_text,
@@ -76,7 +77,7 @@ def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
     for place, entries in enumerate(group_by_task(runs)):
         metric, target = str(entries[0]["metric"]), entries[0]["target"]
         named = distinguishing_keys(entries, LINE)
-        traces: list[dict[str, Any]] = []
+        traces: list[Plotly] = []
         rows: list[list[Any]] = []
         for number, members in enumerate(group_by_line(entries).values()):
             drawn, data = curve_traces(members, number, line_name(members[0], named))
@@ -94,9 +95,7 @@ def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
     return plots
 
 
-def curve_traces(
-    members: Sequence[dict[str, Any]], number: int, name: str
-) -> tuple[list[dict[str, Any]], list[list[Any]]]:
+def curve_traces(members: Sequence[dict[str, Any]], number: int, name: str) -> tuple[list[Plotly], list[list[Any]]]:
     """Return a thin curve for each repeat, a thick one for their median, and the rows of both."""
     evaluations = [entry["run"]["evaluations"] for entry in members]
     middle = median_curve([[(row["seconds"], row["value"]) for row in found] for found in evaluations])
@@ -150,7 +149,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
              entry["run"]["training"].get("epochs"), entry["run"]["time_to_accuracy_s"]]
             for entry in finished
         ]  # fmt: skip
-        traces: list[dict[str, Any]] = []
+        traces: list[Plotly] = []
         lines: dict[tuple[Any, ...], list[list[dict[str, Any]]]] = {}
         for key, members in group_by_line(finished).items():
             lines.setdefault(key[:-1], []).append(members)
@@ -172,7 +171,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
     return plots
 
 
-def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: str) -> list[dict[str, Any]]:
+def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: str) -> list[Plotly]:
     """Return, for one line over scales, the repeats as dots, the means as a line, and the ideal from the first mean."""
     dots: list[tuple[int, float, str]] = []
     means: list[tuple[int, float, str]] = []
@@ -187,7 +186,7 @@ def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: s
         ]
         if found.mean is not None:
             means.append((nodes, found.mean, f"{found.reached} of {found.n} repeats reached the target"))
-    traces: list[dict[str, Any]] = [
+    traces: list[Plotly] = [
         {
             "x": [x for x, _, _ in dots],
             "y": [round_digits(y) for _, y, _ in dots],

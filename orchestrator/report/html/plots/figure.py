@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 SERIES = 6
 """Number of line colours in the style sheet, which has a set for light and one for dark backgrounds."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+Plotly: TypeAlias = "dict[str, Any]"
+"""A trace, a layout or a part of one, as Plotly's JSON has it."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class Plot:
     key: str
     title: str
     note: str
-    traces: list[dict[str, Any]]
-    layout: dict[str, Any]
+    traces: list[Plotly]
+    layout: Plotly
     columns: list[str]
     rows: list[list[Any]] = field(default_factory=list)
     across: bool = False
@@ -43,19 +47,19 @@ def colour(number: int) -> str:
     return f"--series-{number % SERIES}"
 
 
-def style(number: int, size: int = 8) -> dict[str, Any]:
+def style(number: int, size: int = 8) -> Plotly:
     """Return colour, dash and symbol of a line. Lines never differ by colour alone."""
     marker = {"color": colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)], "size": size}
     return {"line": {"color": colour(number), "dash": DASHES[number // SERIES % len(DASHES)]}, "marker": marker}
 
 
-def reference_line(x: Sequence[Any], y: Sequence[Any], name: str, dash: str = "dash") -> dict[str, Any]:
+def reference_line(x: Sequence[Any], y: Sequence[Any], name: str, dash: str = "dash") -> Plotly:
     """Return the trace of an ideal or a target: grey, dashed, without markers."""
     line = {"color": "--faint", "dash": dash, "width": 1.5}
     return {"x": list(x), "y": list(y), "mode": "lines", "name": name, "line": line, "hoverinfo": "skip"}
 
 
-def error_bars(values: Iterable[float], spans: Iterable[Sequence[float] | None]) -> dict[str, Any]:
+def error_bars(values: Iterable[float], spans: Iterable[Sequence[float] | None]) -> Plotly:
     """Return asymmetric error bars from [low, high] spans; a value without a span has none."""
     pairs = [(value, span or (value, value)) for value, span in zip(values, spans, strict=True)]
     return {
@@ -67,18 +71,18 @@ def error_bars(values: Iterable[float], spans: Iterable[Sequence[float] | None])
     }
 
 
-def axes(x: str, y: str, **more: Any) -> dict[str, Any]:
+def axes(x: str, y: str, **more: Any) -> Plotly:
     """Return a layout with axis titles."""
     return {"xaxis": {"title": {"text": label(x)}}, "yaxis": {"title": {"text": label(y)}}, **more}
 
 
-def node_axis(nodes: Iterable[int]) -> dict[str, Any]:
+def node_axis(nodes: Iterable[int]) -> Plotly:
     """Return a logarithmic axis with a tick at every scale that was run."""
     ticks = sorted(set(nodes))
     return {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks], "minor": {"ticks": ""}}
 
 
-def decade_axis(values: Iterable[float]) -> dict[str, Any]:
+def decade_axis(values: Iterable[float]) -> Plotly:
     """Return a logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
     found = [value for value in values if value > 0]
     first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.analysis.courses import Course
 from orchestrator.report.html.plots.figure import (
     Plot,
+    Plotly,
     axes,
     colour,
     count_text,
@@ -47,7 +48,7 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
     """Plot all series of a benchmark on a cluster."""
     named = distinguishing_keys([course.key for course in members], LINE)
     ordered = sorted(members, key=lambda course: (int(course.key["nodes"]), name_of(course.key, named)))
-    traces: list[dict[str, Any]] = []
+    traces: list[Plotly] = []
     rows: list[list[Any]] = []
     for number, course in enumerate(ordered):
         words = (count_text(course.key["nodes"], "node"), name_of(course.key, named))
@@ -68,7 +69,7 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
     return Plot(key, title, note, traces, layout, columns, rows)
 
 
-def course_traces(course: Course, number: int, name: str, crowded: bool) -> list[dict[str, Any]]:
+def course_traces(course: Course, number: int, name: str, crowded: bool) -> list[Plotly]:
     """Return the line of a series, and rings at the changes of its level."""
     middle = median(level.median for level in course.levels)
     # Whole hours and a ten thousandth are enough, and keep the page small.
@@ -82,7 +83,7 @@ def course_traces(course: Course, number: int, name: str, crowded: bool) -> list
         "thickness": 1,
         "width": 0,
     }
-    traces: list[dict[str, Any]] = [
+    traces: list[Plotly] = [
         {
             "x": times,
             "y": values,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, values_of
 from orchestrator.report.html.plots.figure import (
     Plot,
+    Plotly,
     axes,
     colour,
     count_text,
@@ -88,7 +89,7 @@ def plot_efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], m
     return Plot(f"scaling-{mode}", f"{mode.capitalize()} scaling", note, traces, layout, columns, rows)
 
 
-def law_trace(law: LawEntry, name: str, number: int) -> dict[str, Any]:
+def law_trace(law: LawEntry, name: str, number: int) -> Plotly:
     """Return a fitted law as a thin dotted line through the scales that were run."""
     points = sorted((int(nodes), value) for nodes, value in law["efficiency"].items())
     values = ", ".join(f"{key} {value:.3g}" for key, value in law["parameters"].items())
@@ -118,7 +119,7 @@ def plot_throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
     if not chosen:
         return None
     named = distinguishing_keys(chosen, (*KEY, "mode")) or ["benchmark"]
-    traces: list[dict[str, Any]] = []
+    traces: list[Plotly] = []
     for number, points in enumerate(lines):
         values = [point["throughput"]["median"] for point in points]
         base = points[0]
