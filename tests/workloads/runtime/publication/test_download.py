@@ -150,6 +150,7 @@ def test_two_at_once_do_not_write_over_each_other(download: Command, gate: Gate,
     gate.bytes_per_s = 2e6
     process = begin(gate, tmp_path)
     wait_for(lambda: gate.total > 1_000_000)
+    gate.bytes_per_s = 2e4  # Under way for as long as the other takes to start.
     answer = download()
     gate.bytes_per_s = None
     assert answer.code == 1 and "another process downloads into" in answer.err
