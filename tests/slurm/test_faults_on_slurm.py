@@ -189,9 +189,9 @@ def test_scancel_from_outside_is_a_cancelled_run(start: Start) -> None:
     assert (answer.code, running.stored()["state"]) == (1, "cancelled")
 
 
-@pytest.mark.parametrize(("comm", "who"), [("horovod", "slurm"), ("mpi", "orchestrator"), ("torch", "slurm")])
+@pytest.mark.parametrize(("comm", "who"), [("horovod", "scheduler"), ("mpi", "orchestrator"), ("torch", "scheduler")])
 def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(comm: str, who: str, start: Start) -> None:
-    running = start(f"comm={comm}", f"cluster.slurm.requeue={str(who == 'slurm').lower()}", epochs=25)
+    running = start(f"comm={comm}", f"cluster.slurm.requeue={str(who == 'scheduler').lower()}", epochs=25)
     running.wait_for_step(40)
     nodes = f"--nodes={len(read_nodes())}"
     command = ["sbatch", "--partition=urgent", nodes, "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
