@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from workloads.runtime.communicators.base import Bytes, Communicator
 from workloads.runtime.measurement.attempts import Earlier
+from workloads.runtime.procedures.saved import DamagedFileError, read_saved
 from workloads.runtime.procedures.suited import Suited
 
 FILE = "state.pt"
@@ -101,9 +101,11 @@ def restore(
     if not path.exists():
         return Position()
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        state = read_saved(path, device)
+    except (OSError, DamagedFileError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); remove it to start afresh") from error
+    if "identity" not in state:
+        raise CheckpointError(f"{path} cannot be read (it holds no training state); remove it to start afresh")
     if state["identity"] != identity:
         raise CheckpointError(f"{path} belongs to a run with another configuration; remove it to start afresh")
     changes = suited.changes_since(state["suited"])

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from workloads.runtime.procedures.checkpoint import CheckpointError
+from workloads.runtime.procedures.saved import DamagedFileError, read_saved
 
 
 def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
@@ -35,18 +36,14 @@ def load_weights(path: Path, model: nn.Module, device: torch.device) -> dict[str
     Takes what ``save_weights`` wrote, and the training state of an interrupted run.
     """
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = read_saved(path, device)
         state = content["model"]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist (benchmark.inference.checkpoint)") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (MemoryError, torch.OutOfMemoryError):
-        # Not the file's fault.
-        raise
-    except Exception as error:
-        # torch reports a damaged file by half a dozen types of exception, pickle's among them.
-        raise CheckpointError(f"{path} holds no model that can be read: {type(error).__name__}: {error}") from error
+    except (DamagedFileError, KeyError) as error:
+        raise CheckpointError(f"{path} holds no model that can be read: {error}") from error
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
