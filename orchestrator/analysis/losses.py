@@ -13,11 +13,11 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Split:
-    """Mean over ranks of the seconds that each part took; the parts add up to ``total``.
+    """Mean over ranks of the seconds of each part; the parts sum to ``total``.
 
     compute: forward, backward and optimiser. data: waiting for the next batch. straggling: waiting for ranks that were
-    slower with their own data and compute. communication: the rest of a step's waiting. evaluation: measuring
-    quality. other: what is neither (checkpoints, first-step compilation between the steps, clock reads).
+    slower with their own data and compute. communication: the rest of a step's waiting. evaluation: measuring quality.
+    other: the remaining time (checkpoints, first-step compilation between the steps, clock reads).
     """
 
     compute: float
@@ -29,20 +29,20 @@ class Split:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum of all parts."""
         return float(sum(asdict(self).values()))
 
     def shares(self) -> dict[str, float]:
-        """Each part ÷ total; zeros of nothing."""
+        """Return each part ÷ total; zeros if nothing was measured."""
         total = self.total
         return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
 
 
 def straggling_seconds(data: Floats, compute: Floats, waiting: Floats) -> Floats:
-    """Seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
+    """Return the seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
 
-    A collective ends for nobody before the last rank has joined it, so a rank's wait for others is the last rank's own
-    time less its own, and at most the time that it was seen to wait.
+    A collective ends for nobody before the last rank has joined it. A rank's wait for others is therefore the last
+    rank's own time less its own, and at most its measured wait.
     """
     own = np.asarray(data, np.float64) + np.asarray(compute, np.float64)
     return np.asarray(np.clip(np.max(own, axis=0, keepdims=True) - own, 0.0, waiting))
@@ -59,9 +59,9 @@ def split_time(
 ) -> Split:
     """Split the time of a run from telemetry's (R, S) step times, s, or from sums by rank, (R,).
 
-    From sums alone only stragglers that are slow throughout show as such: ranks that are slow in turns look like
-    communication. ``critical_s``, the sum over the steps of the longest own time of any rank, tells those apart too.
-    ``evaluation_s`` and ``other_s`` are spent outside the steps. Raises ValueError without ranks.
+    Sums alone show only stragglers that are slow throughout: ranks that are slow in turns look like communication.
+    ``critical_s``, the sum over the steps of the longest own time of any rank, shows those too. ``evaluation_s`` and
+    ``other_s`` are spent outside the steps. Raises ValueError without ranks.
     """
     if np.size(total) == 0:
         raise ValueError("a split of time needs at least one rank and one step")

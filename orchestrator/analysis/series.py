@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but node count and repeat, summarised by scale."""
+"""Groups runs that differ in node count and repeat only, and summarises them by scale."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version",
 
 @dataclass(frozen=True)
 class Measured:
-    """One run as its series needs it. Rates are samples/s, None where not measured; ``rate`` is the warm one where
-    there is a warm epoch. ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides;
-    ``metrics`` are those of the last evaluation.
+    """One run with the values that its series needs.
+
+    Rates are samples/s, None if not measured; ``rate`` is that of the warm epochs where there are any.
+    ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides. ``metrics`` are those of
+    the last evaluation.
     """
 
     run: Mapping[str, Any]
@@ -39,7 +41,7 @@ class Measured:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What all runs of a series share, as far as it is known of a run that failed."""
+        """The columns that all runs of a series share, as far as they are known of a failed run."""
         return tuple(str(self.run[name]) for name in IDENTITY)
 
 
@@ -47,8 +49,8 @@ class Measured:
 class Scale:
     """All repeats at one node count. Throughputs are samples/s, times s, energies J.
 
-    ``time_to_accuracy`` counts a run that did not reach its target, ``failed`` the runs that did not complete; ``runs``
-    are the others.
+    ``time_to_accuracy`` includes runs that missed their target. ``failed`` counts the runs that did not complete;
+    ``runs`` are the others.
     """
 
     nodes: int
@@ -70,8 +72,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Series:
-    """The scales of runs that are otherwise alike. ``settings`` are the configuration keys in which this series differs
-    from others of the same identity; ``lost`` and ``serial`` are by node count, above the base.
+    """The scales of runs that are otherwise alike.
+
+    ``settings`` are the configuration keys in which this series differs from others of the same identity. ``lost`` and
+    ``serial`` are by node count, above the base.
     """
 
     identity: Mapping[str, str]
@@ -87,12 +91,12 @@ class Series:
 
     @property
     def scaling_mode(self) -> str:
-        """Which of the two efficiencies its numbers are."""
+        """ "strong" or "weak": the kind of its efficiencies."""
         return "strong" if self.identity["scale"] == "strong" else "weak"
 
 
 def flatten_keys(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration by dotted keys."""
+    """Return a configuration by dotted keys."""
     result: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
@@ -104,7 +108,7 @@ def flatten_keys(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def group_into_series(runs: Iterable[Measured]) -> list[Series]:
-    """The series among a campaign's runs, in order of appearance; one whose runs all failed is none."""
+    """Return the series among a campaign's runs, in order of appearance. Runs that all failed make no series."""
     groups: dict[tuple[str, ...], list[Measured]] = {}
     for run in runs:
         groups.setdefault(run.identity, []).append(run)
@@ -129,7 +133,7 @@ def agree_in(one: Measured, other: Measured, key: str) -> bool:
 
 
 def differing_settings(members: Sequence[Measured]) -> list[str]:
-    """Settings in which runs of one identity differ, other than those that make scales and repeats."""
+    """Return the settings in which runs of one identity differ, without those that make scales and repeats."""
     values: dict[str, set[str]] = {}
     for member in members:
         for key, value in member.settings.items():
@@ -138,7 +142,7 @@ def differing_settings(members: Sequence[Measured]) -> list[str]:
 
 
 def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:
-    """Summaries, efficiencies, laws and losses of completed runs that are alike."""
+    """Return summaries, efficiencies, laws and losses of completed runs that are alike."""
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
@@ -162,7 +166,7 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
 
 
 def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
-    """The repeats at one node count."""
+    """Return the summary of the repeats at one node count."""
     rates = [run.rate for run in runs if run.rate]
     times = [run.run.get("time_to_accuracy_s") for run in runs]
     reached = [seconds for seconds in times if seconds is not None]
@@ -188,17 +192,19 @@ def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
 
 
 def column_values(runs: Sequence[Measured], name: str) -> list[float]:
-    """A column of the runs that have it."""
+    """Return a column's values of the runs that have one."""
     return [float(run.run[name]) for run in runs if run.run.get(name) is not None]
 
 
 def optional_summary(found: Sequence[float]) -> Summary | None:
-    """Median and interval, None without values."""
+    """Return median and interval, None without values."""
     return summary(found) if found else None
 
 
 def losses_by_scale(by_nodes: Mapping[int, Sequence[Measured]]) -> dict[int, dict[str, float]]:
-    """Above the base, what a sample costs more than at the base, by where the time goes (losses.lost_by_part)."""
+    """Return, for each scale above the base, how much more a sample costs than at the base, by part
+    (losses.lost_by_part).
+    """
     base, *others = sorted(by_nodes)
     sides = {}
     for nodes, runs in by_nodes.items():

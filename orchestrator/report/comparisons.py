@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> ComparisonDocument:
-    """The newest (last) of some campaigns against those before it; rows are those of Store.history."""
+    """Return the comparison of the last (newest) campaign with the earlier ones; rows are those of Store.history."""
     found, gone = judge_trends(sets)
     return {
         "schema": COMPARISON_SCHEMA,
@@ -38,7 +38,9 @@ def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> Comparison
 def history_document(
     rows: Sequence[Row], week: str | None, window: int, selected: Mapping[str, Any]
 ) -> HistoryDocument:
-    """A week (the newest if None is given) against a window of weeks before it; rows are those of Store.history."""
+    """Return the comparison of a week (None: the newest) with a window of earlier weeks; rows are those of
+    Store.history.
+    """
     weeks: dict[str, list[Row]] = {}
     for row in rows:
         weeks.setdefault(row["week"], []).append(row)
@@ -57,7 +59,7 @@ def history_document(
 
 
 def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> Verdicts:
-    """What both documents have: the rule, the worst verdict, the series."""
+    """Return the keys of both documents: the rule, the worst verdict, the series."""
     verdicts = [item.comparison.verdict for series in found for item in series.judged]
     order = ("slower", "not enough runs", "faster", "no change")
     return {
@@ -69,12 +71,12 @@ def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> Verdicts:
 
 
 def series_key(values: Mapping[str, Any]) -> SeriesKey:
-    """What identifies a series, by the names of analysis."""
+    """Return what identifies a series, by the names of analysis."""
     return cast(SeriesKey, dict(values))
 
 
 def series_entry(series: Trend) -> SeriesVerdict:
-    """One series."""
+    """Return one series."""
     return {
         **series_key(series.key),
         "metrics": [metric_entry(item) for item in series.judged],
@@ -96,7 +98,7 @@ def series_entry(series: Trend) -> SeriesVerdict:
 
 
 def metric_entry(item: Judged) -> MetricVerdict:
-    """One verdict, in numbers and words."""
+    """Return one verdict, in numbers and words."""
     found = item.comparison
     return {
         "metric": item.metric.name,

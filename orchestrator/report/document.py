@@ -1,4 +1,4 @@
-"""The report of a campaign as one JSON document, ``orchestrator.report/1``: what every format is made from."""
+"""The report of a campaign as one JSON document, ``orchestrator.report/1``, from which every format is made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.records import PHASES, Result
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
-from orchestrator.report.scales import law_entries, measured, scale_entries, scaling_entries, split_entry, split_of
+from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
 from orchestrator.store.store import RunRecord
 
@@ -29,14 +29,14 @@ def report_document(
     fleet: Sequence[Mapping[str, Any]] = (),
     question: Question | None = None,
 ) -> ReportDocument:
-    """The document of a campaign's stored runs.
+    """Return the document of a campaign's stored runs.
 
-    ``fleet`` are rows of Store.host_history over the weeks before: with them hosts that were slow all along are named.
-    ``question`` asks for a projection beyond the scales that were measured.
+    ``fleet`` are rows of Store.host_history over the preceding weeks; with them, hosts that were slow throughout are
+    named. ``question`` asks for a projection beyond the measured scales.
     """
-    ordered = sorted(records, key=place)
+    ordered = sorted(records, key=sort_key)
     runs = [run_entry(record) for record in ordered]
-    series = group_into_series(measured(record) for record in ordered)
+    series = group_into_series(measured_run(record) for record in ordered)
     document: ReportDocument = {
         "schema": SCHEMA,
         "campaign": campaign,
@@ -55,7 +55,7 @@ def report_document(
     return document
 
 
-def place(record: RunRecord) -> tuple[Any, ...]:
+def sort_key(record: RunRecord) -> tuple[Any, ...]:
     """Return the sort key of a run, independent of the order in which runs were started."""
     run = record.run
     names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
@@ -63,13 +63,13 @@ def place(record: RunRecord) -> tuple[Any, ...]:
 
 
 def manifest_of(record: RunRecord) -> dict[str, Any]:
-    """The manifest that was collected with a run."""
+    """Return the manifest that was collected with a run."""
     found: dict[str, Any] = json.loads(record.run.get("manifest") or "{}")
     return found
 
 
 def run_entry(record: RunRecord) -> RunEntry:
-    """One run."""
+    """Return one run."""
     run = record.run
     result = record.result
     manifest = manifest_of(record)
@@ -149,7 +149,7 @@ def rank_times(rank: Mapping[str, Any]) -> RankTimes:
 
 
 def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Result) -> AchievedEntry | None:
-    """Arithmetic and memory traffic of each device, with the peaks that the profile states; null where not counted."""
+    """Return arithmetic and memory traffic of each device, with the profile's peaks; null if they were not counted."""
     training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
     work = training.get("step_work")
     if not work or not rate or not len(record.ranks):

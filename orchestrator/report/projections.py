@@ -1,4 +1,6 @@
-"""The part of the report's document that was not measured: how a series would scale further, under its own key."""
+"""The projected part of the report's document: the scaling of a series beyond its measured scales, under a key of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,22 @@ from orchestrator.analysis.projection import (
 )
 from orchestrator.analysis.series import Series
 from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry
-from orchestrator.report.scales import about, split_of
+from orchestrator.report.scales import series_entry, split_of
 from orchestrator.store.store import RunRecord
 
 GRADIENT_BYTES = 4
-"""Of one parameter: gradients are averaged in float32."""
+"""Bytes of one parameter's gradient, which is averaged in float32."""
 LATENCY_US = 10.0
 GB_PER_S = 1.0
-"""For profiles that do not say: what calibration then makes of it is the machine's own."""
+"""Bandwidth for profiles that state none. Calibration with measured scales corrects it."""
 GRID = np.linspace(0, 1, 33)
 
 
 @dataclass(frozen=True)
 class Question:
-    """At how many ranks; ``algorithm`` of the allreduce and the ``cores`` that all ranks share, where they do."""
+    """The rank counts to project to, the ``algorithm`` of the allreduce, and the ``cores`` that all ranks share, if
+    they do.
+    """
 
     ranks: Sequence[int]
     algorithm: str | None = None
@@ -44,17 +48,17 @@ class Question:
 def projection_entries(
     series: Sequence[Series], records: Sequence[RunRecord], question: Question
 ) -> list[ProjectionEntry]:
-    """A projection of every weak series of training runs that says how its steps differ."""
+    """Return a projection of every weak series of training runs with a recorded distribution of steps."""
     entries: list[ProjectionEntry] = []
     for item in series:
         if item.scaling_mode == "weak" and item.identity["mode"] == "training":
-            members = [record for record in records if belongs(record, item)]
+            members = [record for record in records if belongs_to_series(record, item)]
             if members:
-                entries.append(entry_of(item, members, question))
+                entries.append(projection_entry(item, members, question))
     return entries
 
 
-def belongs(record: RunRecord, series: Series) -> bool:
+def belongs_to_series(record: RunRecord, series: Series) -> bool:
     """Whether a run is of that series, and was collected with the distribution of its steps."""
     run = record.run
     same = all(str(run[name]) == value for name, value in series.identity.items())
@@ -66,24 +70,24 @@ def belongs(record: RunRecord, series: Series) -> bool:
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key, None where there is none."""
+    """Return the value at a dotted key, None if there is none."""
     node: Any = config
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
 
 
-def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -> ProjectionEntry:
-    """Points beyond what was measured, what they rest on, and how far the same method is off where it was measured."""
+def projection_entry(series: Series, records: Sequence[RunRecord], question: Question) -> ProjectionEntry:
+    """Return the projected points, their basis, and the error of the same method at measured scales."""
     scales = sorted({int(record.run["ranks"]) for record in records})
     network, source = network_of(records[0], question)
-    observed = [seen_at([record for record in records if record.run["ranks"] == ranks], ranks) for ranks in scales]
+    observed = [observed_at([record for record in records if record.run["ranks"] == ranks], ranks) for ranks in scales]
     rows = [record for record in records if record.run["ranks"] == scales[0]]
     plain = workload_of(rows, records, question)
     workload = calibrate_communication(plain, network, observed)
     per_node = network.ranks_per_node
     return {
-        **about(series),
+        **series_entry(series),
         "label": "projected",
         "measured_ranks": scales,
         "base_ranks": scales[0],
@@ -105,7 +109,7 @@ def entry_of(series: Series, records: Sequence[RunRecord], question: Question) -
 
 
 def point_entry(item: Projected, per_node: int) -> PointEntry:
-    """One projected scale."""
+    """Return one projected scale."""
     return {
         "ranks": item.ranks,
         "nodes": -(-item.ranks // per_node),
@@ -119,7 +123,9 @@ def point_entry(item: Projected, per_node: int) -> PointEntry:
 
 
 def check_entries(workload: Workload, network: Network, observed: Sequence[Observed]) -> list[CheckEntry]:
-    """Of three scales or more: the two smallest predict each of the others, which were measured."""
+    """Return, with three scales or more, the prediction of each larger scale from the two smallest, beside its
+    measurement.
+    """
     if len(observed) < 3:
         return []
     fitted = calibrate_communication(workload, network, observed[:2])
@@ -137,8 +143,8 @@ def check_entries(workload: Workload, network: Network, observed: Sequence[Obser
     ]
 
 
-def seen_at(records: Sequence[RunRecord], ranks: int) -> Observed:
-    """Medians over the repeats at a scale."""
+def observed_at(records: Sequence[RunRecord], ranks: int) -> Observed:
+    """Return the medians over the repeats at a scale."""
     steps, waits = [], []
     for record in records:
         step = batch_of(record) / float(record.run.get("throughput_warm") or record.run["throughput"])
@@ -148,7 +154,7 @@ def seen_at(records: Sequence[RunRecord], ranks: int) -> Observed:
 
 
 def communication_share(split: Split | None) -> float:
-    """Part of the steps' time that went into communication alone."""
+    """Return the part of the steps' time that went into communication alone."""
     if split is None:
         return 0.0
     steps = split.compute + split.data + split.straggling + split.communication
@@ -156,12 +162,14 @@ def communication_share(split: Split | None) -> float:
 
 
 def batch_of(record: RunRecord) -> float:
-    """Samples of one step, all ranks together."""
+    """Return the samples of one step, all ranks together."""
     return float(record.result["training"]["global_batch"])
 
 
 def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], question: Question) -> Workload:
-    """Own times at the base, where ranks disturb each other least; the spread between ranks from all scales."""
+    """Return the workload: own times at the base, where ranks disturb each other least, and the spread between ranks at
+    all scales.
+    """
     found = [json.loads(record.run["step_times"]) for record in base]
     speeds: list[float] = []
     for record in records:
@@ -181,7 +189,9 @@ def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], questio
 
 
 def shared_cores(record: RunRecord) -> int | None:
-    """Cores that all "nodes" of a profile with ``one_machine`` share; None of a machine whose nodes have their own."""
+    """Return the cores that all "nodes" of a profile with ``one_machine`` share; None if nodes have cores of
+    their own.
+    """
     if not json.loads(record.run["manifest"])["config"].get("cluster", {}).get("one_machine"):
         return None
     cores = record.result.get("world", {}).get("cores", [])
@@ -189,7 +199,7 @@ def shared_cores(record: RunRecord) -> int | None:
 
 
 def network_of(record: RunRecord, question: Question) -> tuple[Network, str]:
-    """The profile's interconnect, and where its numbers come from."""
+    """Return the profile's interconnect, and the source of its numbers."""
     cluster = json.loads(record.run["manifest"])["config"].get("cluster", {})
     profile = cluster.get("interconnect") or {}
     per_node = int(cluster.get("ranks_per_node") or 1)

@@ -1,4 +1,4 @@
-"""The parts of the report's document that stand for many runs: scales, efficiencies, laws."""
+"""The parts of the report's document that summarise many runs: scales, efficiencies, laws."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def split_of(record: RunRecord) -> Split | None:
     )
 
 
-def measured(record: RunRecord) -> Measured:
-    """A run as its series needs it."""
+def measured_run(record: RunRecord) -> Measured:
+    """Return a run with the values that its series needs."""
     run = record.run
     config = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
     settings = flatten_keys(science_of(config))
@@ -51,7 +51,7 @@ def measured(record: RunRecord) -> Measured:
 
 
 def split_entry(split: Split | None) -> SplitEntry | None:
-    """The parts of a run's time, s."""
+    """Return the parts of a run's time, s."""
     if split is None:
         return None
     return {
@@ -64,7 +64,7 @@ def split_entry(split: Split | None) -> SplitEntry | None:
     }
 
 
-def about(series: Series) -> SeriesEntry:
+def series_entry(series: Series) -> SeriesEntry:
     """Return the keys that the entries of a series share."""
     identity = series.identity
     return {
@@ -81,8 +81,8 @@ def about(series: Series) -> SeriesEntry:
     }
 
 
-def spread(summary: Summary | None) -> Spread | None:
-    """A median with its interval and n."""
+def spread_entry(summary: Summary | None) -> Spread | None:
+    """Return a median with its interval and n."""
     if summary is None:
         return None
     interval = list(summary.interval) if summary.interval else None
@@ -90,15 +90,15 @@ def spread(summary: Summary | None) -> Spread | None:
 
 
 def scale_entries(series: Series) -> list[ScaleEntry]:
-    """One entry a scale: what its repeats came to."""
+    """Return one entry for each scale: the results of its repeats."""
     return [scale_entry(series, item) for item in series.scales]
 
 
 def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
-    """The numbers of one scale."""
+    """Return the numbers of one scale."""
     reached = scale.time_to_accuracy
     return {
-        **about(series),
+        **series_entry(series),
         "scale": series.identity["scale"],
         "nodes": scale.nodes,
         "ranks": scale.ranks,
@@ -109,8 +109,8 @@ def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
             "median": scale.rate.median,
             "interval": list(scale.rate.interval) if scale.rate.interval else None,
             "n": scale.rate.n,
-            "cold": spread(scale.cold),
-            "warm": spread(scale.warm),
+            "cold": spread_entry(scale.cold),
+            "warm": spread_entry(scale.warm),
             "variation": scale.variation,
         },
         "quality": {"metric": series.metric, "median": scale.quality, "target": series.target},
@@ -120,19 +120,19 @@ def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
             "reached": reached.reached,
             "n": reached.n,
         },
-        "energy_j": spread(scale.energy),
-        "energy_to_accuracy_j": spread(scale.energy_to_accuracy),
+        "energy_j": spread_entry(scale.energy),
+        "energy_to_accuracy_j": spread_entry(scale.energy_to_accuracy),
         "split_s": split_entry(scale.split),
         "shares": scale.split.shares() if scale.split else None,
     }
 
 
 def scaling_entries(series: Series) -> list[ScalingEntry]:
-    """Efficiencies, and why they are not 1."""
+    """Return the efficiencies and the causes of their losses."""
     ranks = {scale.nodes: scale.ranks for scale in series.scales}
     return [
         {
-            **about(series),
+            **series_entry(series),
             "nodes": item.nodes,
             "ranks": ranks[item.nodes],
             "efficiency": item.efficiency,
@@ -147,24 +147,24 @@ def scaling_entries(series: Series) -> list[ScalingEntry]:
 
 
 def law_entries(series: Series) -> list[LawEntry]:
-    """The laws fitted to a series, with what they leave over."""
+    """Return the laws fitted to a series, with their residuals."""
     nodes = [scale.nodes for scale in series.scales]
     return [
         {
-            **about(series),
+            **series_entry(series),
             "law": fit.law,
             "parameters": fit.parameters,
             "base_throughput": fit.base_throughput,
             "base_nodes": fit.base_nodes,
-            "residuals": by_text(fit.residuals),
+            "residuals": text_keys(fit.residuals),
             "rms": fit.rms,
             "peak_nodes": fit.peak_nodes,
-            "efficiency": by_text({count: fit.efficiency(count) for count in nodes}),
+            "efficiency": text_keys({count: fit.efficiency(count) for count in nodes}),
         }
         for fit in series.fits
     ]
 
 
-def by_text(values: Mapping[int, float]) -> dict[str, float]:
-    """JSON's keys are texts."""
+def text_keys(values: Mapping[int, float]) -> dict[str, float]:
+    """Return the values by text keys, as JSON requires."""
     return {str(key): value for key, value in values.items()}

@@ -12,11 +12,11 @@ from orchestrator.report.entries import SlowHostEntry, StragglerEntry
 from orchestrator.store.store import RunRecord
 
 MOST_RANKS = 20
-"""Straggling ranks of one run that are named, the slowest first."""
+"""Most straggling ranks of one run that are named, the slowest first."""
 
 
 def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
-    """Hosts, then ranks, that were slow by themselves in one run, the slowest first."""
+    """Return hosts, then ranks, that were slow by themselves in one run, the slowest first."""
     run = record.run
     if run["state"] != "completed" or len(record.ranks) < 2:
         return []
@@ -29,14 +29,14 @@ def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
     entries = []
     for host, (excess, slow) in host_excess(hosts, data + compute).items():
         if slow:
-            entries.append(entry(run, "host", None, host, excess, None, "hosts"))
+            entries.append(straggler_entry(run, "host", None, host, excess, None, "hosts"))
     ranks = [item for item in rank_times(data, compute, waiting) if item.straggler]
     for item in sorted(ranks, key=lambda found: -found.excess)[:MOST_RANKS]:
-        entries.append(entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks"))
+        entries.append(straggler_entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks"))
     return entries
 
 
-def entry(
+def straggler_entry(
     run: Mapping[str, Any],
     kind: Literal["host", "rank"],
     rank: int | None,
@@ -45,7 +45,7 @@ def entry(
     cause: str | None,
     fleet: str,
 ) -> StragglerEntry:
-    """One straggler, with its sentence."""
+    """Return one straggler, with its sentence."""
     who = f"host {host}" if rank is None else f"rank {rank} on {host}"
     why = f" ({cause})" if cause else ""
     text = f"{who} is {100 * excess:.0f} % slower by itself than the other {fleet}{why} in {run['run']}"
@@ -61,7 +61,7 @@ def entry(
 
 
 def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]]) -> list[SlowHostEntry]:
-    """Hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
+    """Return the hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
     runs = []
     for record in records:
         if record.run["state"] == "completed" and len(record.ranks) > 1:
@@ -70,12 +70,12 @@ def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str,
             if np.all(np.isfinite(own)):
                 runs.append((table.column("host").tolist(), own))
     found = [host_entry(item, "campaign", len(runs)) for item in slow_hosts(runs)]
-    weeks = by_run(fleet)
+    weeks = group_by_run(fleet)
     return found + [host_entry(item, "history", len(weeks)) for item in slow_hosts(weeks)]
 
 
-def by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[float]]]:
-    """Rows of Store.host_history as the hosts and own seconds of each run."""
+def group_by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[float]]]:
+    """Return rows of Store.host_history as the hosts and own seconds of each run."""
     runs: dict[tuple[Any, ...], tuple[list[str], list[float]]] = {}
     for row in rows:
         if row["data_s"] is None or row["compute_s"] is None:
@@ -87,7 +87,7 @@ def by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[floa
 
 
 def host_entry(item: HostRecord, over: Literal["campaign", "history"], runs: int) -> SlowHostEntry:
-    """A host's record, with its sentence."""
+    """Return a host's record, with its sentence."""
     return {
         "over": over,
         "host": item.host,

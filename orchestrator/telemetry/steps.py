@@ -1,4 +1,4 @@
-"""Sums over the steps of every rank, from blocks of ranks: what collecting keeps of telemetry."""
+"""Sums over the steps of every rank, computed from blocks of ranks. Collecting keeps these sums of telemetry."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ QUANTILES = 33
 
 @dataclass(frozen=True)
 class BlockSums:
-    """Of a block of ranks, (k,) each: seconds and samples over all steps and over the first epoch's; and (S,) the
-    longest own time (data + compute) of any of them at each step.
+    """Sums of a block of ranks.
+
+    (k,) each: seconds and samples over all steps, and over the first epoch's. (S,): the longest own time (data +
+    compute) of any of the ranks at each step.
     """
 
     seconds: dict[str, Floats]
@@ -32,7 +34,9 @@ class BlockSums:
 
     @classmethod
     def of(cls, block: Mapping[str, npt.NDArray[Any]], epoch: Integers) -> BlockSums:
-        """From (k, S) arrays by name, float32 seconds and integer samples, and the epoch of each step, (S,)."""
+        """Return the sums of (k, S) arrays by name, float32 seconds and integer samples; ``epoch`` is that of each
+        step, (S,).
+        """
         first = first_epoch(epoch)
         # NumPy sums float32 rows pairwise, which is exact to the 1e-7 that float32 has.
         seconds = {name: np.add.reduce(block[name], axis=1) for name in STEP_TIMES}
@@ -48,8 +52,10 @@ class BlockSums:
 
 @dataclass(frozen=True)
 class StepSums:
-    """The same of all ranks, (R,), float64 seconds. ``critical_s`` is the sum over the steps of the longest own time of
-    any rank, s: with no time for communication and none wasted by chance, the run would take as long.
+    """Sums of all ranks, (R,), float64 seconds, over all steps and over the first epoch's.
+
+    ``critical_s`` is the sum over the steps of the longest own time of any rank, s: the length of the run if
+    communication took no time.
     """
 
     seconds: dict[str, npt.NDArray[np.float64]]
@@ -62,14 +68,16 @@ class StepSums:
 
 
 def first_epoch(epoch: Integers) -> slice | npt.NDArray[np.bool_]:
-    """Which steps belong to the first epoch, (S,): a slice where they lie together, which selects without a copy."""
+    """Return which steps belong to the first epoch, (S,): a slice if they are contiguous, which selects
+    without a copy.
+    """
     mask = epoch == epoch[0] if len(epoch) else np.zeros(0, bool)
     count = int(mask.sum())
     return slice(0, count) if mask[:count].all() else mask
 
 
 def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, BlockSums]]) -> StepSums:
-    """All ranks' sums from blocks that come with their first rank, in any order."""
+    """Return the sums of all ranks from blocks, each given with its first rank, in any order."""
     seconds = {name: np.zeros(ranks) for name in STEP_TIMES}
     samples, cold_samples = np.zeros(ranks, np.int64), np.zeros(ranks, np.int64)
     cold_seconds = np.zeros(ranks)
@@ -86,9 +94,10 @@ def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, Block
 
 
 def step_distribution(own: Floats, waiting: Floats, epoch: Integers) -> dict[str, Any]:
-    """How single steps differ, from some ranks' (r, S) times, s, the first epoch left out where there is another.
+    """Return the distribution of single steps, from some ranks' (r, S) times, s. The first epoch is left out if there
+    is another.
 
-    ``own`` holds quantiles of each step's own time ÷ its rank's median, ``waiting_s`` of the wait for gradients;
+    ``own`` holds quantiles of each step's own time ÷ its rank's median, ``waiting_s`` those of the wait for gradients.
     ``own_median_s`` is the median over ranks of the ranks' medians.
     """
     warm = epoch != epoch[0]
@@ -110,5 +119,5 @@ def step_distribution(own: Floats, waiting: Floats, epoch: Integers) -> dict[str
 
 
 def round_to_float32(value: float) -> float:
-    """To the six digits that float32 is good for."""
+    """Return the value with the six digits that float32 holds."""
     return float(f"{value:.6g}")
