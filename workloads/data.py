@@ -22,6 +22,7 @@ from workloads.runtime.errors import DatasetError, MissingDatasetError
 from workloads.runtime.publication.inventory import Inventory
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
+from workloads.runtime.samples.making import only_maker
 
 REPORT_SECONDS = 0.2
 
@@ -106,9 +107,11 @@ class Work:
         if not self.folder.exists():
             if self.real:
                 raise self.missing()
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
             title = f"making stand-in data for {self.benchmark}, once"
-            self.dataset.synthesise(self.folder, Reporter(title, "samples"), self.workers)
+            with only_maker(self.folder, lambda who: say({"say": f"waiting for {self.name}, which {who} makes"})):
+                # It may be there by now: made by whom this process waited for.
+                if not self.folder.exists():
+                    self.dataset.synthesise(self.folder, Reporter(title, "samples"), self.workers)
         facts = self.dataset.verify(self.folder, thorough=False)
         self.check_contents(only_changed=True)
         return {**facts, "folder": str(self.folder)}
