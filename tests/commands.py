@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,3 +33,16 @@ Command = Callable[..., Answer]
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PROJECT), "COLUMNS": "200"}
+
+
+def orchestrate(*words: str, cwd: Path, timeout: float = 300) -> Answer:
+    """Run ``python -m orchestrator`` in a folder."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=environment(),
+    )
+    return Answer(answer.returncode, answer.stdout, answer.stderr)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Generator
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Answer, Command, environment
+from commands import Answer, Command, orchestrate
 from verdicts import VERDICTS, Verdict
 
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4` makes one out of this machine; `.ci/run` does so by itself"
@@ -84,15 +82,7 @@ def orchestrator(tmp_path: Path) -> Command:
     """Runs ``python -m orchestrator`` in an empty folder."""
 
     def run(*words: str, timeout: float = 300, cwd: Path = tmp_path) -> Answer:
-        answer = subprocess.run(
-            [sys.executable, "-m", "orchestrator", *words],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=cwd,
-            env=environment(),
-        )
-        return Answer(answer.returncode, answer.stdout, answer.stderr)
+        return orchestrate(*words, cwd=cwd, timeout=timeout)
 
     return run
 
@@ -114,12 +104,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "benchmark.quality.target=0.6",
         "benchmark.pictures=false",
     ]
-    made = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "data", "stemdl", "synthesise", *words[1:]],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        cwd=data,
-    )
-    assert made.returncode == 0, made.stderr
+    made = orchestrate("data", "stemdl", "synthesise", *words[1:], cwd=data)
+    assert made.code == 0, made.err
     return words

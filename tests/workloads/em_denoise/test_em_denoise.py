@@ -191,7 +191,7 @@ def test_sums_of_any_number_of_ranks_give_the_metrics_of_one(ranks: int) -> None
     assert together == whole.compute(whole.counts, {})
 
 
-def test_training_lowers_the_loss_and_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:
+def test_training_lowers_the_loss(folder: Path) -> None:
     torch.manual_seed(1)
     task = EmDenoiseTask(BENCHMARK, folder)
     model = task.build_model()
@@ -205,6 +205,3 @@ def test_training_lowers_the_loss_and_a_picture_is_drawn(folder: Path, tmp_path:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
-    model.eval()
-    task.draw(model, torch.device("cpu"), tmp_path / "samples.png")
-    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")

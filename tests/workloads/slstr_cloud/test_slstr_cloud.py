@@ -234,11 +234,5 @@ def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder: Pat
     assert task.loss(model, batch, Step()).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_a_picture_is_drawn(folder: Path, tmp_path: Path) -> None:
-    task = SlstrCloudTask(SETTINGS, folder)
-    task.draw(task.build_model().eval(), torch.device("cpu"), tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").stat().st_size > 10_000
-
-
 def test_the_description_names_the_evaluation_scenes(folder: Path) -> None:
     assert len(json.loads((folder / "dataset.json").read_text())["evaluation_scenes"]) == 1

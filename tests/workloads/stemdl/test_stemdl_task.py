@@ -97,11 +97,3 @@ def test_predictions_are_probabilities_of_every_space_group(task: StemdlTask) ->
         probabilities = task.predict(task.build_model().eval(), {"input": batch["input"]})
     assert probabilities.shape == (6, 231)
     assert probabilities.sum(dim=1).numpy() == pytest.approx(1.0, abs=1e-5)
-
-
-def test_stacks_are_drawn_with_true_and_predicted_space_group(task: StemdlTask, tmp_path: Path) -> None:
-    path = tmp_path / "samples.png"
-    task.draw(task.build_model().eval(), torch.device("cpu"), path)
-    width, height = np.frombuffer(path.read_bytes()[16:24], ">u4")
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert width > 800 and height > 400

@@ -1,0 +1,169 @@
+"""Every benchmark that stands under workloads/, with each of its data sets and methods, in its recipe ``tiny``.
+
+Nothing is listed by name: a folder with a benchmark.yaml is a benchmark.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from orchestrator.config import families
+from orchestrator.config.compose import compose_all
+from orchestrator.plan import Site, plan
+from orchestrator.records import ONLY_METHOD, RunDirectory, RunSpec
+from orchestrator.records.choices import TASK_MODES
+from workloads.entry import load_attribute
+from workloads.runtime.communicators import Communicator
+from workloads.runtime.dataset import Dataset, load_dataset
+from workloads.runtime.measurement.progress import Progress
+from workloads.runtime.measurement.telemetry import TelemetryFile
+from workloads.runtime.procedures.procedure import RunContext
+from workloads.runtime.procedures.training_run import Training
+
+Losses = dict[str, npt.NDArray[np.float64]]
+"""By player, "" if there is one alone: (S,), the mean over the samples of each step on all ranks."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A benchmark with one of its data sets and one of its methods."""
+
+    benchmark: str
+    dataset: str
+    method: str
+
+    @property
+    def words(self) -> list[str]:
+        """What chooses it on the command line, to be done by any number of ranks of one thread each."""
+        chosen = [f"benchmark={self.benchmark}", f"dataset={self.dataset}", f"method={self.method}", "recipe=tiny"]
+        return [*chosen, "comm=mpi", "repeats=1", "cluster.threads_per_rank=1"]
+
+    def __str__(self) -> str:
+        parts = [self.benchmark, self.dataset, self.method]
+        return "-".join(parts[: 1 if parts[1:] == [self.benchmark, ONLY_METHOD] else 3])
+
+
+def cells() -> list[Cell]:
+    """Each data set of each benchmark with one method, and each method with one data set."""
+    found = []
+    for name in families.benchmarks():
+        datasets, methods = (axis.options(name) for axis in families.AXES)
+        found += [Cell(name, dataset, methods[0]) for dataset in datasets]
+        found += [Cell(name, datasets[0], method) for method in methods[1:]]
+    return found
+
+
+def modes_of(cell: Cell) -> list[str]:
+    """What the benchmark can do."""
+    return list(families.read_benchmark(cell.benchmark).get("modes", TASK_MODES))
+
+
+TRAINED = [cell for cell in cells() if set(TASK_MODES) <= set(modes_of(cell))]
+OTHERS = [cell for cell in cells() if not set(TASK_MODES) & set(modes_of(cell))]
+"""Those that do something of their own instead."""
+
+
+@dataclass
+class Prepared:
+    """A cell whose data are made."""
+
+    cell: Cell
+    root: Path
+    spec: RunSpec
+    dataset: Dataset
+
+    @classmethod
+    def of(cls, cell: Cell, root: Path) -> Prepared:
+        """With the data below ``root``, made by two processes; planned for one rank."""
+        (config,) = compose_all([*cell.words, f"mode={modes_of(cell)[0]}", f"cluster.paths.data={root}"], False)
+        spec = plan([config], "tiny", Site(1, root)).runs[0].spec
+        dataset = load_dataset(spec.settings["dataset_class"], spec.settings["dataset"])
+        prepared = cls(cell, root, spec, dataset)
+        prepared.make()
+        return prepared
+
+    @property
+    def folder(self) -> Path:
+        """Where the data are."""
+        return self.root / self.dataset.folder_name
+
+    @property
+    def words(self) -> list[str]:
+        """What chooses the cell with these data on the command line."""
+        return [*self.cell.words, f"cluster.paths.data={self.root}"]
+
+    def make(self) -> list[tuple[int, int]]:
+        """Have the data made, if they are not; what was told of the progress."""
+        told: list[tuple[int, int]] = []
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.dataset.synthesise(self.folder, lambda done, total: told.append((done, total)), 2)
+        return told
+
+
+@dataclass
+class Trained:
+    """What one rank came to in one attempt or several."""
+
+    result: Mapping[str, Any]
+    losses: Losses = field(default_factory=dict)
+
+
+def train_alone(prepared: Prepared, folder: Path, communicator: Communicator, stops: int = 0) -> Trained:
+    """Train on one rank in this process, on two micro-batches a step, which are those that two ranks have.
+
+    It is stopped after each of its first ``stops`` steps, and goes on in another attempt.
+    """
+    torch.set_num_threads(1)
+    settings = prepared.spec.settings
+    training = {**settings["training"], "accumulate": 2}
+    spec = RunSpec(**{**vars(prepared.spec), "settings": {**settings, "training": training}})
+    directory, losses = RunDirectory(folder), list[Losses]()
+    for number in range(1, stops + 2):
+        attempt = directory.attempt(number)
+        attempt.path.mkdir(parents=True)
+        place = {"host": "here", "node": 0, "local_rank": 0, "device": "cpu"}
+        procedure = Training(
+            RunContext(
+                spec=spec,
+                directory=directory,
+                attempt=attempt,
+                folder=prepared.folder,
+                task_class=load_attribute(settings["task"]),
+                communicator=communicator,
+                device=torch.device("cpu"),
+                progress=Progress(stop_requested=number <= stops),
+                file=TelemetryFile(attempt.telemetry, place, communicator),
+                begun=dict.fromkeys(("staging", "build"), time.time()),
+                warnings=[],
+            )
+        )
+        result = procedure.run()
+        procedure.context.file.write(procedure.telemetry)
+        losses.append(read_losses(attempt.telemetry))
+    assert result is not None
+    return Trained(result, {name: np.concatenate([part[name] for part in losses]) for name in losses[0]})
+
+
+def read_losses(path: Path) -> Losses:
+    """The losses in a telemetry file, over all ranks."""
+    with h5py.File(path) as file:
+        samples = file["step/samples"][()]
+        found = file["step/loss"]
+        each = {"": found} if isinstance(found, h5py.Dataset) else dict(found.items())
+        means = {name: (np.float64(losses[()]) * samples).sum(0) / samples.sum(0) for name, losses in each.items()}
+    return means
+
+
+def keeps_statistics(weights: Path) -> bool:
+    """Whether a model averages over the batches that it sees (batch norm): what it evaluates to depends on them."""
+    state = torch.load(weights, weights_only=True)["model"]
+    return any(name.endswith("running_mean") for name in state)
