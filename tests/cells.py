@@ -24,6 +24,7 @@ from orchestrator.records.choices import TASK_MODES
 from workloads.entry import load_attribute
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.dataset import Dataset, load_dataset
+from workloads.runtime.measurement.places import Place
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import TelemetryFile
 from workloads.runtime.procedures.procedure import RunContext
@@ -130,7 +131,7 @@ def train_alone(prepared: Prepared, folder: Path, communicator: Communicator, st
     for number in range(1, stops + 2):
         attempt = directory.attempt(number)
         attempt.path.mkdir(parents=True)
-        place = {"host": "here", "node": 0, "local_rank": 0, "device": "cpu"}
+        place = Place(host="here", node=0, local_rank=0, device="cpu", cores=(0,))
         procedure = Training(
             RunContext(
                 spec=spec,
