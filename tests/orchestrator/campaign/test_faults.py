@@ -218,8 +218,8 @@ def test_a_results_folder_that_cannot_be_written_is_refused(tiny: list[str], orc
 
 def test_a_missing_mpirun_is_said_with_the_remedy(tiny: list[str], tmp_path: Path) -> None:
     code = (
-        "import orchestrator.installation.mpi as mpi, orchestrator.campaign.preflight as preflight, sys\n"
-        "preflight.find_mpi = lambda: None\n"
+        "import orchestrator.launch.local as local, sys\n"
+        "local.find_mpi = lambda: None\n"
         "from orchestrator.__main__ import main\n"
         f"sys.exit(main({tiny!r}))"
     )
