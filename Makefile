@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --durations=20 $(PYTEST_ARGS)
 define TESTS
 missed=0; \
 $(PYTEST) --measures=only || test $$? = 5 || missed=1; \
-$(PYTEST) --measures=not --numprocesses=auto --dist=loadgroup --no-loadscope-reorder $(COVERAGE) || test $$? = 5 || missed=1; \
+$(PYTEST) --measures=not --numprocesses=auto --dist=loadscope --no-loadscope-reorder $(COVERAGE) || test $$? = 5 || missed=1; \
 exit $$missed
 endef
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from commands import Answer, Command, orchestrate
 from verdicts import VERDICTS, Verdict
+from xdist.scheduler import LoadScopeScheduling
 
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4` makes one out of this machine; `.ci/run` does so by itself"
 
@@ -31,12 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose, and say what must stay together: the tests of one Slurm, and of one file, whose fixtures are shared.
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """What must stay together: the tests of the one Slurm, and of one file, whose fixtures are shared."""
 
-    What waits most begins first.
-    """
+    def _split_scope(self, nodeid: str) -> str:
+        return "slurm" if nodeid.startswith("tests/slurm/") or "[slurm]" in nodeid else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Hand out what is together to one worker."""
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose what is asked for; what waits most begins first."""
     measures = config.getoption("--measures")
     if measures:
         kept: list[pytest.Item] = []
@@ -46,9 +55,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             (kept if measured == (measures == "only") else dropped).append(item)
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
-    for item in items:
-        together = "slurm" if item.get_closest_marker("slurm") else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(together))
     with_ranks = {item.path for item in items if item.get_closest_marker("ranks")}
     items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path not in with_ranks))
 
