@@ -25,7 +25,7 @@ from orchestrator.records import (
     write_json,
 )
 from workloads.runtime.errors import write_error
-from workloads.runtime.measurement.progress import Progress, SignsOfLife
+from workloads.runtime.measurement.progress import Progress, SignsOfLife, process_start
 
 if TYPE_CHECKING:
     from workloads.runtime.procedures.procedure import Procedure
@@ -39,24 +39,6 @@ def expected_rank() -> int:
         if os.environ.get(variable, "").isdigit():
             return int(os.environ[variable])
     return 0
-
-
-def process_start() -> float:
-    """When this process began, seconds since the epoch: the import phase starts there.
-
-    Counted back from now by its age (proc_pid_stat(5), field 22, 10 ms), as the kernel states the time of boot in whole
-    seconds. Without Linux's /proc, as good as psutil knows. An age that cannot be, under a clock that is not the
-    kernel's (a container's, a faked one), is none: then the process begins now.
-    """
-    try:
-        ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
-    except OSError:
-        import psutil
-
-        return float(psutil.Process().create_time())
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    uptime = float(Path("/proc/uptime").read_text(encoding="utf-8").split()[0])
-    return time.time() - (age if 0 <= age <= uptime + 1 else 0.0)
 
 
 def load_attribute(path: str) -> Any:

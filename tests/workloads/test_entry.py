@@ -14,7 +14,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 def test_a_rank_knows_to_some_hundredths_of_a_second_when_it_was_started() -> None:
     before = time.time()
     told = subprocess.run(
-        [sys.executable, "-c", "from workloads.entry import process_start; print(process_start())"],
+        [
+            sys.executable,
+            "-c",
+            "from workloads.runtime.measurement.progress import process_start; print(process_start())",
+        ],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
