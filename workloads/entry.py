@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.records import (
     RESULT_SCHEMA,
     AttemptDirectory,
-    Data,
     Result,
     RunDirectory,
     RunSpec,
-    check_record,
     now,
     write_json,
 )
@@ -66,7 +64,7 @@ class Rank:
         import torch
 
         from workloads.runtime.communicators import join
-        from workloads.runtime.dataset import dataset_path, load_dataset
+        from workloads.runtime.dataset import dataset_path, load_dataset, verified_facts
         from workloads.runtime.measurement import energy
         from workloads.runtime.measurement.places import describe_world, take_place
         from workloads.runtime.measurement.promise import keep_promise
@@ -91,7 +89,7 @@ class Rank:
         begun["staging"] = self.enter("staging")
         kept = Path(spec.data_folder) / dataset.folder_name
         folder = self.stage(dataset.folder_name) if procedure_class.reads_staged_copy else kept
-        data_facts = dataset.verify(folder, thorough=False)
+        data_facts = verified_facts(dataset, folder)
         self.progress.collective = True
         communicator.barrier()
         self.progress.collective = False
@@ -132,7 +130,7 @@ class Rank:
                 "pictures": self.draw(procedure) if spec.settings["pictures"] else [],
                 "ended": now(),
                 "world": world,
-                "dataset": check_record(data_facts, Data, f"the data set in {folder}"),
+                "dataset": data_facts,
                 "energy": used,
                 "warnings": self.warnings,
             }

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, ClassVar
 
+from orchestrator.records import Data, RecordError, check_record
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
@@ -182,3 +183,15 @@ def load_dataset(path: str, settings: Mapping[str, Any]) -> Dataset:
         if isinstance(member, type) and issubclass(member, Dataset) and member.__module__ == module_name:
             return member(settings)
     raise DatasetError(f"{module_name} defines no class of data sets; name one as dataset_class: {module_name}:Class")
+
+
+def verified_facts(dataset: Dataset, folder: Path) -> Data:
+    """The facts that a run's result states of its data, from a quick check of them.
+
+    Raises DatasetError for data that cannot be used, and for a fact that ``verify`` leaves out or gives another type.
+    """
+    facts = dataset.verify(folder, thorough=False)
+    try:
+        return check_record(facts, Data, f"{type(dataset).__name__}.verify of {folder}")
+    except RecordError as error:
+        raise DatasetError(str(error)) from error
