@@ -38,6 +38,16 @@ class Split:
         return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
 
 
+def step_shares(seconds: Mapping[str, Floats]) -> dict[str, float]:
+    """Return what share of the ranks' time in steps each part took: its sum over the ranks ÷ that of ``total``.
+
+    ``seconds`` are sums over the steps by part, (R,) each, among them ``total``. Empty if no time passed.
+    """
+    sums = {part: float(np.sum(values, dtype=np.float64)) for part, values in seconds.items()}
+    whole = sums.pop("total")
+    return {part: value / whole for part, value in sums.items()} if whole > 0 else {}
+
+
 def straggling_seconds(data: Floats, compute: Floats, waiting: Floats) -> Floats:
     """Return the seconds of each step that a rank waited for slower ranks, from (R, S) or (R,) arrays; same shape.
 

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from orchestrator.analysis.ceiling import compare_with_peaks, count_devices, energy_rates
 from orchestrator.analysis.comparison import compare_recipes
+from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
 from orchestrator.records import PHASES, Result
@@ -111,6 +112,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         },
         "hosts": [rank["host"] for rank in record.ranks],
         "time_per_rank_s": [rank_times(rank) for rank in record.ranks],
+        "step_shares": step_shares(seconds) if (seconds := record.table.step_seconds()) else {},
         "quality": {
             "metric": run.get("metric"),
             "value": run.get("quality"),

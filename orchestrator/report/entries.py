@@ -140,6 +140,7 @@ class RunEntry(TypedDict):
     throughput: ThroughputEntry
     hosts: list[str]
     time_per_rank_s: list[RankTimes]
+    step_shares: dict[str, float]
     quality: QualityEntry
     evaluations: list[EvaluationEntry]
     time_to_accuracy_s: float | None

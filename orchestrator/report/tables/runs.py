@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.records import STEP_TIMES
-from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocument, RunEntry, values_of
+from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocument, RunEntry
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
@@ -101,10 +100,7 @@ def print_details(run: RunEntry, console: Console) -> None:
     dataset = run["dataset"]
     hosts = list(dict.fromkeys(run["hosts"]))
     phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
-    times = run["time_per_rank_s"]
-    seconds = {part: sum(value for rank in times for value in values_of(rank, [part])) for part in STEP_TIMES}
-    whole = seconds.pop("total")
-    share = ", ".join(f"{100 * value / whole:.1f} % {part}" for part, value in seconds.items() if whole > 0)
+    share = ", ".join(f"{100 * value:.1f} % {part}" for part, value in run["step_shares"].items())
     console.print(f"{name}", style="bold", soft_wrap=True)
     console.print(
         f"  data: {dataset['name']}, {dataset['source']}, split by {dataset['split']}, version {dataset['version']}, "

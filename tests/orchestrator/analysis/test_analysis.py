@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.scaling import efficiencies
 from orchestrator.telemetry.steps import BlockSums, add_up_blocks
 from orchestrator.telemetry.throughput import Throughput, throughput_of
@@ -55,3 +56,9 @@ def test_an_interval_needs_repeats_at_both_scales() -> None:
     item = efficiencies({1: [10.0, 10.1, 9.9], 2: [19.0, 19.2, 18.9]})[1]
     assert item.interval is not None
     assert item.interval[0] <= item.efficiency <= item.interval[1]
+
+
+def test_a_part_of_the_step_time_is_shared_out_over_all_ranks_together() -> None:
+    seconds = {"total": np.array([10.0, 30.0]), "data": np.array([4.0, 0.0]), "compute": np.array([6.0, 24.0])}
+    assert step_shares(seconds) == {"data": 0.1, "compute": 0.75}
+    assert step_shares({part: np.zeros(2) for part in seconds}) == {}
