@@ -208,6 +208,21 @@ def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(comm: s
     assert (training["steps"], training["samples"], training["redone_s"]) == (25 * 18, 25 * 72, 0.0)
 
 
+def test_a_task_of_an_array_that_is_put_back_into_the_queue_leaves_the_others_alone(start: Start) -> None:
+    running = start("nodes=1", "repeats=3", "cluster.limits.max_jobs=3", "cluster.slurm.requeue=true", epochs=10)
+    running.wait_for_step(40)
+    jobs = [read_json(path)["job_id"] for path in sorted(running.campaign.glob("*/manifest.json"))]
+    array = jobs[-1].partition("_")[0]
+    assert jobs == [f"{array}_{task}" for task in range(3)]
+    # As Slurm warns a job of its time limit; the last task's own job id is the array's.
+    running.strike(lambda: subprocess.run(["scancel", "--batch", "--signal=USR2", jobs[-1]], check=True))
+    answer = running.verdict("a warning to one task of an array, which is started again", within=150)
+    assert answer.code == 0, answer.out
+    with sqlite3.connect(next(running.campaign.parent.glob("*.sqlite*"))) as store:
+        attempts = [number for (number,) in store.execute("select attempts from run order by run")]
+    assert attempts == [1, 1, 2]
+
+
 def test_the_time_limit_leaves_a_checkpoint_and_a_timeout(start: Start) -> None:
     running = start("cluster.limits.time_min=1", "cluster.limits.warning_s=15", "cluster.limits.max_attempts=1")
     running.wait_for_step(3)
