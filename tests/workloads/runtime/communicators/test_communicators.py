@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 import torch
 from accelerators import needs_accelerator
+from commands import PROJECT
 from conformance_program import ABORT_CODE, CHECKS, Perceptron, samples, seeded
+from ranks import TIMEOUT_S, mpirun
 from torch.nn import functional
 from toys import TOYS, train
 
@@ -26,10 +28,8 @@ from workloads.runtime.communicators import COMMUNICATORS, Communicator
 from workloads.runtime.communicators.rendezvous import first_host, from_slurm, from_torchrun
 from workloads.runtime.communicators.torch import ACCELERATOR_BACKEND
 
-PROJECT = Path(__file__).resolve().parents[4]
 PROGRAM = Path(__file__).with_name("conformance_program.py")
 SIZES = (2, 4)
-TIMEOUT_S = 180
 
 everywhere = pytest.mark.parametrize(("name", "size"), [(name, size) for name in COMMUNICATORS for size in SIZES])
 
@@ -42,28 +42,6 @@ class Launch:
     exit_code: int
     seconds_after_checks: float
     output: str
-
-
-def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:
-    """Run Python under mpirun, with further variables in its environment; ranks may outnumber cores."""
-    launcher = Path(sys.executable).with_name("mpirun")
-    options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}",
-        "OMP_NUM_THREADS": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "OMPI_MCA_mpi_yield_when_idle": "1",
-        **further,
-    }
-    return subprocess.run(
-        [str(launcher) if launcher.exists() else "mpirun", *options, sys.executable, *program],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        env=environment,
-    )
 
 
 @functools.cache

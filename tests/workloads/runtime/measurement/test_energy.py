@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from accelerators import needs_accelerator
-from test_communicators import mpirun
+from ranks import mpirun
 
 from orchestrator.records import Slowed
 from workloads.runtime.measurement.energy import accelerator_of, account_energy, slowdown_warnings

@@ -1,0 +1,34 @@
+"""Programs of tests as real MPI ranks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from commands import PROJECT
+
+TIMEOUT_S = 180
+
+
+def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:
+    """Run Python under mpirun, with further variables in its environment; ranks may outnumber cores."""
+    launcher = Path(sys.executable).with_name("mpirun")
+    options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}",
+        "OMP_NUM_THREADS": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_mpi_yield_when_idle": "1",
+        **further,
+    }
+    return subprocess.run(
+        [str(launcher) if launcher.exists() else "mpirun", *options, sys.executable, *program],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=environment,
+    )
