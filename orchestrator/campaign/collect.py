@@ -12,6 +12,7 @@ from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
 from orchestrator.errors import OrchestratorError
 from orchestrator.records import (
+    SAMPLES,
     STEP_TIMES,
     AttemptDirectory,
     Failure,
@@ -21,6 +22,7 @@ from orchestrator.records import (
     RunDirectory,
     read_record,
     read_record_if_whole,
+    throughput_unit,
 )
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
@@ -88,6 +90,7 @@ def add_result(record: RunRecord, result: Result) -> None:
     record.run |= {
         "ended": result["ended"],
         "stopped": result["stopped"],
+        "throughput_unit": throughput_unit(result.get("training", {}).get("unit", SAMPLES)),
         "dataset_source": dataset["source"],
         "dataset_split": dataset["split"],
         "dataset_version": str(dataset["version"]),

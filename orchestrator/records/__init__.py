@@ -96,6 +96,7 @@ from orchestrator.records.telemetry import (
     stored_name,
     telemetry_trouble,
 )
+from orchestrator.records.throughput import SAMPLES, items_of, throughput_unit, unit_of
 
 __all__ = [
     "ALIVE_SLOT_BYTES",
@@ -108,6 +109,7 @@ __all__ = [
     "ONLY_METHOD",
     "PHASES",
     "RESULT_SCHEMA",
+    "SAMPLES",
     "STATES",
     "STEP_TIMES",
     "STOP_SCHEMA",
@@ -166,6 +168,7 @@ __all__ = [
     "global_batch",
     "host_name",
     "is_end_state",
+    "items_of",
     "now",
     "read_alive",
     "read_json",
@@ -176,6 +179,8 @@ __all__ = [
     "step_dataset",
     "stored_name",
     "telemetry_trouble",
+    "throughput_unit",
+    "unit_of",
     "user_name",
     "write_json",
     "write_text",

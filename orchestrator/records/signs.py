@@ -15,7 +15,7 @@ ALIVE_SLOT_BYTES = 64
 """Size of a rank's slot in the liveness file: JSON, padded with spaces and ended by a newline."""
 
 
-class Heartbeat(TypedDict):
+class HeartbeatFacts(TypedDict):
     """Rank 0's progress. ``time`` and ``started`` (of the process) are seconds since the epoch.
 
     ``step`` counts this attempt's and earlier ones' steps, ``first_step`` the earlier ones' alone. ``progress`` grows
@@ -38,6 +38,12 @@ class Heartbeat(TypedDict):
     elapsed_s: float
     redone_s: float
     first_step: int
+
+
+class Heartbeat(HeartbeatFacts, total=False):
+    """And what ``samples_per_s`` counts; samples where an early version did not say."""
+
+    unit: str
 
 
 @dataclass(frozen=True)

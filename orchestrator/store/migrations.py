@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.records import ONLY_METHOD
+from orchestrator.records import ONLY_METHOD, SAMPLES, throughput_unit
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, store_error
 from orchestrator.store.ranks import RankTable
@@ -36,7 +36,19 @@ def add_method(connection: Connection) -> None:
     connection.execute(text("UPDATE run SET dataset_name = benchmark WHERE dataset_name IS NULL"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy, 3: add_method}
+def add_throughput_unit(connection: Connection) -> None:
+    """Version 4 to 5: what throughputs count, as the results say; most count samples, and early results do not say."""
+    unit = f"VARCHAR(32) NOT NULL DEFAULT '{throughput_unit()}'"
+    connection.execute(text(f"ALTER TABLE run ADD COLUMN throughput_unit {unit}"))
+    told = text("""SELECT id, result FROM run WHERE result LIKE '%"unit"%'""")
+    for number, result in connection.execute(told).all():
+        items = json.loads(result).get("training", {}).get("unit", SAMPLES)
+        if items != SAMPLES:
+            values = {"unit": throughput_unit(items), "number": number}
+            connection.execute(text("UPDATE run SET throughput_unit = :unit WHERE id = :number"), values)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy, 3: add_method, 4: add_throughput_unit}
 """The function that leads from a version, 2 or later, to the next."""
 
 

@@ -24,7 +24,7 @@ STORED_MEASURES = {"throughput": "throughput", **{f"{part}_s": f"{stored_name(pa
 class RankTable(Sequence[Mapping[str, Any]]):
     """Ranks 0 … R-1 of a run. As a sequence it yields one mapping per rank; ``column`` returns an array over the ranks.
 
-    ``throughput`` is in samples/s; the times are sums over the run's steps, s. Measures are float32, as in telemetry. A
+    ``throughput`` is in the run's unit; the times are sums over its steps, s. Measures are float32, as in telemetry. A
     missing value is NaN in a column and None in a mapping.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result
+from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result, unit_of
 from orchestrator.store import tables
 from orchestrator.store.ranks import RankTable, stored_row
 
@@ -42,7 +42,7 @@ class RunRecord:
 
     @property
     def hosts(self) -> list[dict[str, Any]]:
-        """One row per host: ranks, sum of their throughputs (samples/s), means of their times (s)."""
+        """One row per host: ranks, sum of their throughputs, means of their times (s)."""
         return self.table.by_host()
 
 
@@ -60,9 +60,10 @@ def finality_of(state: str) -> int:
 def row_of(record: RunRecord) -> dict[str, Any]:
     """Return all columns of a run; missing ones are NULL."""
     run = {**record.run, "uid": run_identity(record.run), "finality": finality_of(record.run["state"])}
-    # Runs from stores and exports of earlier versions name neither: their benchmarks had one of each.
+    # Runs from stores and exports of earlier versions name none: their benchmarks had one of each, and counted samples.
     run["dataset_name"] = run.get("dataset_name") or run["benchmark"]
     run["method"] = run.get("method") or ONLY_METHOD
+    run["throughput_unit"] = unit_of(run)
     return {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
 
 

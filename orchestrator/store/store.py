@@ -153,7 +153,7 @@ class Store:
         """Return completed runs by host, oldest first: one mapping per (run, host).
 
         Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (of the host), throughput
-        (their sum, samples/s), total_s, data_s, compute_s, communicate_s (means over the ranks of sums over the steps).
+        (their sum), total_s, data_s, compute_s, communicate_s (means over the ranks of sums over the steps).
         """
         runs, hosts = tables.runs, tables.hosts
         names = ("campaign", "run", "benchmark", "cluster", "comm", "recipe", "nodes", "created")

@@ -14,7 +14,8 @@
 ``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
 differ (telemetry/steps.py). Energies are joules, NULL where the machine does not report power.
 
-Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are samples/s. Long texts are a run's
+Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are in
+``throughput_unit``, their ranks' and hosts' too. Long texts are a run's
 last columns: SQLite need not read them to reach the others. ``schema_version`` has one row, the version of all this.
 """
 
@@ -37,9 +38,9 @@ from sqlalchemy import (
     Text,
 )
 
-from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name
+from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name, throughput_unit
 
-VERSION = 4
+VERSION = 5
 """The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -83,6 +84,7 @@ runs = Table(
     Column("dataset_split", String(64)),
     Column("dataset_version", String(64)),
     Column("dataset_checksum", String(128)),
+    Column("throughput_unit", String(32), nullable=False, server_default=throughput_unit()),
     Column("throughput", Float(53)),
     Column("throughput_cold", Float(53)),
     Column("throughput_warm", Float(53)),
@@ -141,8 +143,8 @@ CHILDREN = (rank_summaries, hosts, evaluations, phases)
 HISTORY = (
     "campaign", "run", "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat",
     "seed", "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped",
-    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput",
-    "throughput_cold", "throughput_warm", "critical_s", "metric", "quality", "target", "time_to_accuracy_s", "energy_j",
-    "energy_to_accuracy_j", "cause", "directory",
+    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput_unit",
+    "throughput", "throughput_cold", "throughput_warm", "critical_s", "metric", "quality", "target",
+    "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j", "cause", "directory",
 )  # fmt: skip
 """Columns of a run that a history needs: all but keys and documents."""

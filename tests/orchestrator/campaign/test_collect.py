@@ -40,6 +40,15 @@ def test_collecting_again_gives_the_same_record(run: RunDirectory) -> None:
     assert collected(run) == first
 
 
+def test_what_throughput_counts_is_collected_with_it(run: RunDirectory) -> None:
+    assert collected(run).run["throughput_unit"] == "samples/s"
+    result = run.attempt(1).result
+    document = json.loads(result.read_text())
+    document["training"]["unit"] = "tokens"
+    result.write_text(json.dumps(document))
+    assert collected(run).run["throughput_unit"] == "tokens/s"
+
+
 def cut_result(attempt: AttemptDirectory) -> None:
     attempt.result.write_bytes(attempt.result.read_bytes()[:100])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -121,8 +122,8 @@ def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str)
     store.put_all([record(f"r{number}") for number in range(3)])
     before = store.campaign("c")
     with store.engine.begin() as connection:
-        # What versions 3 and 4 added, taken away again.
-        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method"):
+        # What versions 3 to 5 added, taken away again.
+        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method", "throughput_unit"):
             connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE schema_version SET version = 2"))
     store.engine.dispose()
@@ -136,7 +137,8 @@ def test_a_store_of_version_3_gets_methods_and_the_data_sets_of_runs_that_failed
     store = Store(url)
     store.put_all([record("well"), record("failed", state="failed")])
     with store.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE run DROP COLUMN method"))
+        for column in ("method", "throughput_unit"):
+            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE run SET dataset_name = NULL WHERE run = 'failed'"))
         connection.execute(text("UPDATE schema_version SET version = 3"))
     store.engine.dispose()
@@ -147,6 +149,20 @@ def test_a_store_of_version_3_gets_methods_and_the_data_sets_of_runs_that_failed
     again.put(record("new", benchmark="family", dataset_name="apples", method="clever"))
     assert [row["run"] for row in again.history(dataset="apples", method="clever")] == ["new"]
     assert [row["run"] for row in again.history(method="reference")] == ["well"]
+
+
+def test_a_store_of_version_4_learns_of_its_results_what_throughputs_count(url: str) -> None:
+    store = Store(url)
+    results = {"early": {"training": {}}, "plain": {"training": {"unit": "samples"}},
+               "words": {"training": {"unit": "tokens"}}, "failed": None}  # fmt: skip
+    store.put_all([record(name, result=json.dumps(told) if told else None) for name, told in results.items()])
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE run DROP COLUMN throughput_unit"))
+        connection.execute(text("UPDATE schema_version SET version = 4"))
+    store.engine.dispose()
+    assert {row["run"]: row["throughput_unit"] for row in Store(url).history(states=None)} == {
+        "early": "samples/s", "plain": "samples/s", "words": "tokens/s", "failed": "samples/s",
+    }  # fmt: skip
 
 
 def test_a_newer_store_is_refused(url: str) -> None:
