@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.campaign.state import RunStatus
+from orchestrator.records import SAMPLES, throughput_unit
 
 LINE_SECONDS = 5.0
 ROWS = 30
@@ -78,7 +79,7 @@ def heartbeat_text(status: RunStatus) -> str:
     words.append(heartbeat["phase"])
     if heartbeat["step"]:
         words.append(f"epoch {heartbeat['epoch']}/{heartbeat['epochs']}")
-        words.append(f"{heartbeat['samples_per_s']:.1f} samples/s")
+        words.append(f"{heartbeat['samples_per_s']:.1f} {throughput_unit(heartbeat.get('unit', SAMPLES))}")
     if heartbeat["quality"] is not None:
         target = "" if heartbeat["target"] is None else f" (target {heartbeat['target']:.3f})"
         words.append(f"{heartbeat['metric']} {heartbeat['quality']:.3f}{target}")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator.records import (
     ALIVE_SLOT_BYTES,
+    SAMPLES,
     AliveSlot,
     AttemptDirectory,
     Heartbeat,
@@ -55,6 +56,7 @@ class Progress:
     step: int = 0
     steps_per_epoch: int = 0
     samples_per_s: float = 0.0
+    unit: str = SAMPLES
     metric: str = ""
     quality: float | None = None
     target: float | None = None
@@ -88,6 +90,7 @@ class Progress:
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
             "samples_per_s": round(self.samples_per_s, 3) if math.isfinite(self.samples_per_s) else 0.0,
+            "unit": self.unit,
             "metric": self.metric,
             "quality": self.quality if self.quality is not None and math.isfinite(self.quality) else None,
             "target": self.target,

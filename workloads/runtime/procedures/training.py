@@ -97,6 +97,7 @@ class Trainer:
         self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers, held)
         batch_size = self.settings["evaluation_batch_size"]
         self.evaluation_loaders = evaluation_loaders(task, batch_size, pin, readers)
+        progress.unit = task.training_set.unit
         self.telemetry = Telemetry(self.last_step + 1, task.training_set.unit)
         self.on_checkpoint: Callable[[], None] = lambda: None
         """Called by all ranks when they save a checkpoint: whatever else is to be kept."""

@@ -84,7 +84,7 @@ def test_items_are_counted_and_no_sample_comes_twice(alone: Communicator, tmp_pa
     trainer.train()
     held = trainer.task.training_set.items(np.arange(3 * 17))
     assert trainer.position.items == trainer.telemetry.items.sum() == held.sum()
-    assert trainer.telemetry.unit == "tokens"
+    assert trainer.telemetry.unit == trainer.progress.heartbeat()["unit"] == "tokens"
 
 
 def test_the_planned_settings_stay_as_they_were_planned(alone: Communicator, tmp_path: Path) -> None:
