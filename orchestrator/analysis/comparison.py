@@ -21,14 +21,15 @@ def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each recipe, from a report's run entries, where two or more recipes completed under the same
     conditions.
 
-    Throughput (of the warm epochs where there are any) and quality are medians over the repeats. Time to accuracy is
-    the median of the ``reached`` repeats that reached the target. ``speedup`` is relative to the group's first recipe.
+    Throughput (of the warm epochs where there are any; ``samples_per_s``, in ``unit``) and quality are medians over the
+    repeats. Time to accuracy is the median of the ``reached`` repeats that reached the target. ``speedup`` is relative
+    to the group's first recipe.
     ``of_bf16_peak`` and ``of_memory_bandwidth`` are None where no peak is stated.
     """
     groups: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
     for run in runs:
         if run["state"] == "completed" and run["throughput"]["run"]:
-            key = (*(run[name] for name in SAME), run["dataset"]["checksum"])
+            key = (*(run[name] for name in SAME), run["dataset"]["checksum"], run["throughput"]["unit"])
             groups.setdefault(key, {}).setdefault(run["recipe"], []).append(run)
     rows = []
     for key, recipes in groups.items():
@@ -45,6 +46,7 @@ def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     **dict(zip(SAME, key, strict=False)),
                     "recipe": recipe,
                     "n": len(members),
+                    "unit": key[-1],
                     "samples_per_s": rate,
                     "speedup": rate / base,
                     **{name: median_fraction(members, name) for name in FRACTIONS},

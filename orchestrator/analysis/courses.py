@@ -13,10 +13,11 @@ from typing import Any
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
-from orchestrator.analysis.history import KEY, METRICS, Judged, Row, group_by_series, metric_values, throughputs_of
+from orchestrator.analysis.history import KEY, Judged, Row, group_by_series, metric_values, metrics_of, throughputs_of
 from orchestrator.analysis.regression import WINDOW
+from orchestrator.records import unit_of
 
-COLUMNS = (*KEY, "campaign", "created", "throughput", "throughput_warm", "time_to_accuracy_s")
+COLUMNS = (*KEY, "campaign", "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s")
 """Columns of a run that are needed here."""
 FEW_WEEKS = 4
 """With fewer weeks a set is a campaign instead, so that the page of a young store shows something."""
@@ -25,7 +26,7 @@ FEW_WEEKS = 4
 @dataclass(frozen=True)
 class Level:
     """One set of a series. ``created`` is the planning of its first run, seconds since the epoch; ``median``, ``least``
-    and ``greatest`` are throughputs of its ``n`` runs, samples/s.
+    and ``greatest`` are throughputs of its ``n`` runs, in the series' unit.
     """
 
     name: str
@@ -38,9 +39,13 @@ class Level:
 
 @dataclass(frozen=True)
 class Course:
-    """A series: its sets oldest first, the changes of its level, and the judgements of the newest set."""
+    """A series: its sets oldest first, the changes of its level, and the judgements of the newest set.
+
+    ``unit`` is that of its newest throughputs.
+    """
 
     key: Mapping[str, Any]
+    unit: str
     levels: list[Level]
     changes: list[ChangePoint]
     judged: list[Judged]
@@ -62,7 +67,7 @@ def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Co
     for key, sets in series.items():
         *earlier, newest = list(sets.values())[-window - 1 :]
         warm = all(row["throughput_warm"] for members in (*earlier, newest) for row in members)
-        for metric in METRICS:
+        for metric in metrics_of(newest):
             current = metric_values(metric, newest, warm)
             before = [found for members in earlier if (found := metric_values(metric, members, warm))]
             if current:
@@ -90,4 +95,5 @@ def build_course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judg
     for name, members in sets.items():
         values = throughputs_of(members, warm)
         levels.append(Level(name, members[0]["created"], median(values), min(values), max(values), len(values)))
-    return Course(key, levels, find_change_points([level.median for level in levels]), judged)
+    newest = list(sets.values())[-1]
+    return Course(key, unit_of(newest[-1]), levels, find_change_points([level.median for level in levels]), judged)

@@ -15,6 +15,7 @@ from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.regression import WINDOW, Comparison
 from orchestrator.analysis.statistics import Summary, summary
+from orchestrator.records import unit_of
 
 KEY = (
     "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
@@ -35,7 +36,9 @@ class Metric:
     higher_is_faster: bool
 
 
-METRICS = (Metric("throughput", "samples/s", True), Metric("time_to_accuracy", "s", False))
+def metrics_of(rows: Sequence[Row]) -> tuple[Metric, Metric]:
+    """Return what is judged of a series, from its newest runs: throughput in their unit, and time to accuracy."""
+    return Metric("throughput", unit_of(rows[-1]), True), Metric("time_to_accuracy", "s", False)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Point:
-    """One set of a series: its name, and its throughput with an interval, samples/s."""
+    """One set of a series: its name, and its throughput with an interval, in the series' unit."""
 
     name: str
     throughput: Summary
@@ -85,7 +88,7 @@ def sort_key(key: Key) -> list[tuple[bool, Any]]:
 
 
 def throughputs_of(rows: Sequence[Row], warm: bool) -> list[float]:
-    """Return the throughputs of the rows, samples/s: of the warm epochs, or of the whole runs."""
+    """Return the throughputs of the rows, in their unit: of the warm epochs, or of the whole runs."""
     found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
     return [float(value) for value in found if value]
 
@@ -114,7 +117,7 @@ def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW
         earlier = [found[key] for _, found in divided[:-1] if key in found][-window:]
         # The warm rate only where every run has one: it is not to be compared with that of whole runs.
         warm = all(row["throughput_warm"] for rows in (*earlier, newest[key]) for row in rows if row["throughput"])
-        for metric in METRICS:
+        for metric in metrics_of(newest[key]):
             current = metric_values(metric, newest[key], warm)
             before = [found for rows in earlier if (found := metric_values(metric, rows, warm))]
             if current:

@@ -34,7 +34,8 @@ class Mean:
 @dataclass(frozen=True)
 class Cell:
     """What the repeats of one method on one data set came to. ``row`` is the data set's place among the matrix's;
-    ``reached`` of the ``n`` runs reached the target, and ``time_to_accuracy`` (s) is theirs. Energy is in J.
+    ``reached`` of the ``n`` runs reached the target, and ``time_to_accuracy`` (s) is theirs. ``unit`` is that of
+    the throughput; energy is in J.
     """
 
     row: int
@@ -42,6 +43,7 @@ class Cell:
     n: int
     failed: int
     metrics: Mapping[str, Mean]
+    unit: str
     throughput: Mean
     time_to_accuracy: Mean | None
     reached: int
@@ -109,7 +111,7 @@ def matrices_of(series: Sequence[Series], higher: Mapping[str, Mapping[str, bool
 def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool]) -> Matrix:
     """The matrix of scales that differ in data set and method alone."""
     datasets = unique([one.dataset for one, _ in members])
-    cells = [cell_of(datasets.index(one.dataset), one.identity["method"], scale) for one, scale in members]
+    cells = [cell_of(datasets.index(one.dataset), one, scale) for one, scale in members]
     first, scale = members[0]
     metrics = unique([first.metric, *(name for cell in cells for name in cell.metrics)])
     best = {}
@@ -132,7 +134,7 @@ def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool
     )
 
 
-def cell_of(row: int, method: str, scale: Scale) -> Cell:
+def cell_of(row: int, series: Series, scale: Scale) -> Cell:
     """One cell."""
     runs = scale.runs
     names = unique([name for run in runs for name in run.metrics])
@@ -141,10 +143,11 @@ def cell_of(row: int, method: str, scale: Scale) -> Cell:
     joules = list(values_of(runs, "energy_j"))
     return Cell(
         row,
-        method,
+        series.identity["method"],
         scale.n,
         scale.failed,
         metrics,
+        series.unit,
         mean_of([run.rate for run in runs if run.rate]),
         mean_of(times) if times else None,
         len(times),

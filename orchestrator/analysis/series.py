@@ -12,6 +12,7 @@ from orchestrator.analysis.losses import Split, lost_by_part, mean_split
 from orchestrator.analysis.scaling import Efficiency, efficiencies
 from orchestrator.analysis.statistics import Olympic, Summary, olympic_summary, summary, variation
 from orchestrator.plan import SCALES_AND_REPEATS
+from orchestrator.records import unit_of
 
 IDENTITY = ("benchmark", "dataset_name", "method", "cluster", "comm", "recipe", "scale", "mode")
 DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum")
@@ -21,7 +22,7 @@ DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version",
 class Measured:
     """One run with the values that its series needs.
 
-    Rates are samples/s, None if not measured; ``rate`` is that of the warm epochs where there are any.
+    Rates are in the run's unit, None if not measured; ``rate`` is that of the warm epochs where there are any.
     ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides. ``metrics`` are those of
     the last evaluation.
     """
@@ -40,6 +41,11 @@ class Measured:
         return int(self.run["nodes"])
 
     @property
+    def unit(self) -> str:
+        """The unit of its throughputs."""
+        return unit_of(self.run)
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """The columns that all runs of a series share, as far as they are known of a failed run."""
         return tuple(str(self.run[name]) for name in IDENTITY)
@@ -47,7 +53,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Scale:
-    """All repeats at one node count. Throughputs are samples/s, times s, energies J.
+    """All repeats at one node count. Throughputs are in the series' unit, times s, energies J.
 
     ``time_to_accuracy`` includes runs that missed their target. ``failed`` counts the runs that did not complete;
     ``runs`` are the others.
@@ -74,12 +80,13 @@ class Scale:
 class Series:
     """The scales of runs that are otherwise alike.
 
-    ``settings`` are the configuration keys in which this series differs from others of the same identity. ``lost`` and
-    ``serial`` are by node count, above the base.
+    ``unit`` is that of all throughputs. ``settings`` are the configuration keys in which this series differs from
+    others of the same identity. ``lost`` and ``serial`` are by node count, above the base.
     """
 
     identity: Mapping[str, str]
     dataset: Mapping[str, str | None]
+    unit: str
     settings: Mapping[str, Any]
     metric: str | None
     target: float | None
@@ -119,7 +126,9 @@ def group_into_series(runs: Iterable[Measured]) -> list[Series]:
         for member in members:
             if member.completed and member.rate:
                 data = tuple(str(member.run.get(name)) for name in DATASET)
-                parts.setdefault((*data, *(repr(member.settings.get(key)) for key in differing)), []).append(member)
+                parts.setdefault(
+                    (*data, member.unit, *(repr(member.settings.get(key)) for key in differing)), []
+                ).append(member)
         lost_runs = [member for member in members if not member.completed]
         for part in parts.values():
             alike = [run for run in lost_runs if all(agree_in(run, part[0], key) for key in differing)]
@@ -154,6 +163,7 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
     return Series(
         {name: str(first[name]) for name in IDENTITY},
         {name.removeprefix("dataset_"): first.get(name) for name in DATASET},
+        members[0].unit,
         settings,
         first.get("metric"),
         first.get("target"),

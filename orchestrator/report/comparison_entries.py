@@ -44,7 +44,7 @@ class MetricVerdict(TypedDict):
 
 
 class SetPoint(TypedDict):
-    """Throughput in one campaign or week, samples/s: median of its n runs."""
+    """Throughput in one campaign or week, in the unit of its series: median of its n runs."""
 
     set: str
     throughput: float

@@ -12,7 +12,7 @@ from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
-from orchestrator.records import PHASES, Result
+from orchestrator.records import PHASES, Result, unit_of
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
@@ -104,7 +104,7 @@ def run_entry(record: RunRecord) -> RunEntry:
             "checksum": run.get("dataset_checksum"),
         },
         "throughput": {
-            "unit": f"{result.get('training', {}).get('unit', 'samples')}/s",
+            "unit": unit_of(run),
             "run": run.get("throughput"),
             "cold": run.get("throughput_cold"),
             "warm": run.get("throughput_warm"),

@@ -158,7 +158,7 @@ class RunEntry(TypedDict):
 
 
 class RecipeEntry(TypedDict):
-    """One of several recipes that were measured under the same conditions."""
+    """One of several recipes that were measured under the same conditions. ``samples_per_s`` is in ``unit``."""
 
     benchmark: str
     method: str
@@ -170,6 +170,7 @@ class RecipeEntry(TypedDict):
     ranks: int
     recipe: str
     n: int
+    unit: str
     samples_per_s: float
     speedup: float
     of_bf16_peak: float | None
@@ -202,9 +203,9 @@ class SeriesEntry(Subject):
 
 
 class ScaleThroughput(TypedDict):
-    """Throughput at one scale, samples/s: the warm one where there is a warm epoch."""
+    """Throughput at one scale, in ``unit``: the warm one where there is a warm epoch."""
 
-    unit: Literal["samples/s"]
+    unit: str
     median: float
     interval: Interval | None
     n: int

@@ -12,9 +12,11 @@ from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
 from orchestrator.analysis.series import Series
 from orchestrator.report.entries import CellEntry, MatrixDataset, MatrixEntry, MeanEntry, MetricEntry, PublishedEntry
 from orchestrator.report.tables.text import short
+from orchestrator.report.tables.units import RateColumn
 from orchestrator.store.store import RunRecord
 
-COSTS = {"throughput": "samples/s", "time_to_accuracy": "time to accuracy, s", "energy": "energy, J"}
+COSTS = {"time_to_accuracy": "time to accuracy, s", "energy": "energy, J"}
+"""What a cell cost beside its throughput, and how its line is headed."""
 NOTE = (
     "mean ± standard deviation over n runs, in brackets where cells differ; "
     "bold: the best, where 95 % intervals part; published values are marked"
@@ -106,7 +108,7 @@ def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str,
                     name: {**mean_entry(found), "best": matrix.best.get((cell.row, name)) == cell.method}
                     for name, found in cell.metrics.items()
                 },
-                "throughput": {"unit": "samples/s", **mean_entry(cell.throughput)},
+                "throughput": {"unit": cell.unit, **mean_entry(cell.throughput)},
                 "time_to_accuracy_s": mean_entry(cell.time_to_accuracy) if cell.time_to_accuracy else None,
                 "reached": cell.reached,
                 "energy_j": mean_entry(cell.energy) if cell.energy else None,
@@ -166,6 +168,10 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
         for metric in metrics:
             fields = [metric_field(entry, cells.get(method), dataset, method, metric) for method in entry["methods"]]
             lines.append(Line(label, metric_words(metric), fields))
+        rate = RateColumn.of(cell["throughput"]["unit"] for cell in cells.values())
+        texts = [rate_text(cells.get(method), rate, common_n(entry)) for method in entry["methods"]]
+        if any(text != "–" for text in texts):
+            lines.append(Line(label, rate.heading, [Field(text, False, "") for text in texts]))
         for cost, words in COSTS.items():
             texts = [cost_text(cells.get(method), cost, common_n(entry)) for method in entry["methods"]]
             if any(text != "–" for text in texts):
@@ -198,12 +204,17 @@ def metric_field(
     return Field(mean_text(found, common_n(entry)), bool(found and found["best"]), ", ".join(values) + on)
 
 
+def rate_text(cell: CellEntry | None, rate: RateColumn, usual: int | None) -> str:
+    """Return a cell's throughput as text, with its unit where other methods have another."""
+    return rate.cell(mean_text(cell["throughput"], usual), cell["throughput"]["unit"]) if cell else "–"
+
+
 def cost_text(cell: Mapping[str, Any] | None, cost: str, usual: int | None) -> str:
     """Return a cell's cost as text: "11.50 ± 0.71 (2/3)" if two of three runs reached the target."""
     if cell is None:
         return "–"
     if cost != "time_to_accuracy":
-        return mean_text(cell["throughput" if cost == "throughput" else "energy_j"], usual)
+        return mean_text(cell["energy_j"], usual)
     if not cell["reached"]:
         return "not reached"
     whole = cell["reached"] == cell["n"]

@@ -105,7 +105,7 @@ def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
         "n": scale.n,
         "failed": scale.failed,
         "throughput": {
-            "unit": "samples/s",
+            "unit": series.unit,
             "median": scale.rate.median,
             "interval": list(scale.rate.interval) if scale.rate.interval else None,
             "n": scale.rate.n,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.analysis.history import METRICS, Key, group_by_series, key_of_run, metric_values
+from orchestrator.analysis.history import Key, group_by_series, key_of_run, metric_values, metrics_of
 from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.records import choice_words
@@ -143,7 +143,7 @@ def observe_speed(
         before = [found for _, found in sorted(sets.get(key, {}).items())]
         # The warm rate only where every run has one: it is not to be compared with that of whole runs.
         warm = all(row["throughput_warm"] for found in (*before, rows) for row in found if row["throughput"])
-        for metric in METRICS:
+        for metric in metrics_of(rows):
             name = f"{metric.name}/{series_key(rows[0])}"
             since, until = memory.window(name)
             within = [[row for row in found if since <= row["created"] < until] for found in before]

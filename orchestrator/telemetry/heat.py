@@ -6,15 +6,17 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from orchestrator.records import SAMPLES, throughput_unit
+
 MOST_RANKS = 64
 MOST_STEPS = 200
 
 
 def throughput_map(path: Path) -> dict[str, Any] | None:
-    """Return samples/s in at most 64 × 200 blocks of ranks × steps; None if the file is missing or damaged.
+    """Return throughput in at most 64 × 200 blocks of ranks × steps; None if the file is missing or damaged.
 
     A block's value is its samples ÷ its seconds, the mean rate of its ranks; None if no time passed. ``ranks`` and
-    ``steps`` hold the first of each block.
+    ``steps`` hold the first of each block, ``unit`` what is counted.
     """
     if not path.is_file():
         return None
@@ -27,6 +29,7 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
         with h5py.File(path, "r", locking=False) as file:
             total, samples = file["step/total"], file["step/samples"]
             ranks, steps = total.shape
+            unit = throughput_unit(str(file.attrs.get("unit", SAMPLES)))
             if not ranks or not steps:
                 return None
             rows = np.unique(np.linspace(0, ranks, min(ranks, MOST_RANKS) + 1).astype(int))
@@ -40,6 +43,7 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
     except DAMAGE:
         return None
     return {
+        "unit": unit,
         "values": values,
         "ranks": [int(row) for row in rows[:-1]],
         "steps": [int(step) for step in columns[:-1]],

@@ -17,6 +17,7 @@ from orchestrator.report.tables.text import (
     subject_words,
     with_interval,
 )
+from orchestrator.report.tables.units import RateColumn
 
 MOST_SLOW = 10
 """Most slow hosts and ranks that a ticket names."""
@@ -42,18 +43,20 @@ def render(reports: Sequence[Report]) -> str:
 def section_lines(document: ReportDocument) -> list[str]:
     """Return headline, runs, causes of failures, repeats, efficiencies and slow hosts."""
     lines = [f"## Campaign {escape_markup(document['campaign'])}", "", escape_markup(headline(document)), ""]
-    numbers = ("nodes", "ranks", "samples/s", "n", "efficiency")
-    columns = ["run", "state", "nodes", "ranks", "samples/s", "quality", "time to accuracy", "data"]
-    lines += table_lines(columns, [run_cells(run) for run in document["runs"]], numbers)
+    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
+    numbers = ("nodes", "ranks", rate.heading, "n", "efficiency")
+    columns = ["run", "state", "nodes", "ranks", rate.heading, "quality", "time to accuracy", "data"]
+    lines += table_lines(columns, [run_cells(run, rate) for run in document["runs"]], numbers)
     causes = [run for run in document["runs"] if run["cause"]]
     lines += [f"- {escape_markup(run['run'])}: {run['state']}: {escape_markup(run['cause'])}" for run in causes]
     lines += [""] if causes else []
     for entry in matrix.shown(document["matrix"]):
         lines += matrix_lines(entry)
     if any(entry["n"] > 1 for entry in document["scales"]):
-        columns = ["benchmark", "recipe", "nodes", "n", "samples/s, median [95 %]", "time to accuracy", "reached"]
+        rate = RateColumn.of(entry["throughput"]["unit"] for entry in document["scales"])
+        columns = ["benchmark", "recipe", "nodes", "n", f"{rate.heading}, median [95 %]", "time to accuracy", "reached"]
         lines += ["Repeats:", ""]
-        lines += table_lines(columns, [scale_cells(entry) for entry in document["scales"]], numbers)
+        lines += table_lines(columns, [scale_cells(entry, rate) for entry in document["scales"]], numbers)
     if document["scaling"]:
         columns = ["benchmark", "mode", "comm", "recipe", "nodes", "efficiency", "95 % interval", "n", "base"]
         lines += ["Scaling, warm throughput per node relative to the base:", ""]
@@ -82,11 +85,12 @@ def matrix_field(field: matrix.Field) -> str:
     return text + (f" (published {escape_markup(field.published)})" if field.published else "")
 
 
-def run_cells(run: RunEntry) -> list[str]:
+def run_cells(run: RunEntry, rate: RateColumn) -> list[str]:
     """Return the cells of a run."""
-    data = run["dataset"]
-    words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"]), short(run["throughput"]["run"])]
+    data, throughput = run["dataset"], run["throughput"]
+    words = [run["run"], run["state"], str(run["nodes"]), str(run["ranks"])]
     words += [
+        rate.cell(short(throughput["run"]), throughput["unit"]),
         quality_text(run),
         accuracy_time_text(run),
         f"{data['name']}, {data['source']}" if data["source"] else "–",
@@ -94,12 +98,16 @@ def run_cells(run: RunEntry) -> list[str]:
     return [escape_markup(word) for word in words]
 
 
-def scale_cells(entry: ScaleEntry) -> list[str]:
+def scale_cells(entry: ScaleEntry, column: RateColumn) -> list[str]:
     """Return the cells of the repeats at one scale."""
     rate, time = entry["throughput"], entry["time_to_accuracy"]
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
     words = [" ".join(subject_words(entry)), entry["recipe"], str(entry["nodes"]), str(entry["n"])]
-    words += [with_interval(rate["median"], rate["interval"]), mean, f"{time['reached']} of {time['n']}"]
+    words += [
+        column.cell(with_interval(rate["median"], rate["interval"]), rate["unit"]),
+        mean,
+        f"{time['reached']} of {time['n']}",
+    ]
     return [escape_markup(word) for word in words]
 
 

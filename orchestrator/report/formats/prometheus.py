@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orchestrator.records import FINAL_STATES
+from orchestrator.records import FINAL_STATES, items_of
 from orchestrator.report.entries import SeriesEntry, values_of
 from orchestrator.report.formats import Report
 
 LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
 
+THROUGHPUT_GAUGES = {
+    "throughput_{items}_per_second": "Median warm throughput of the repeats, {items} per second over all ranks.",
+    "throughput_low_{items}_per_second": "Lower end of its 95 % bootstrap interval.",
+    "throughput_high_{items}_per_second": "Upper end of its 95 % bootstrap interval.",
+}
+"""A gauge's name holds its unit: each kind of items that data sets count has gauges of its own."""
+
 GAUGES = {
-    "throughput_samples_per_second": "Median warm throughput of the repeats, samples per second over all ranks.",
-    "throughput_low_samples_per_second": "Lower end of its 95 % bootstrap interval.",
-    "throughput_high_samples_per_second": "Upper end of its 95 % bootstrap interval.",
     "repeats": "Completed repeats that the series is made from.",
     "repeats_failed": "Repeats that did not complete.",
     "quality": "Median quality of the repeats, in the unit of the metric.",
@@ -38,17 +42,29 @@ Sample = tuple[str, dict[str, Any], float | None]
 
 def render(reports: Sequence[Report]) -> str:
     """Return all gauges that have a value."""
-    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in GAUGES}
+    gauges = gauges_of(reports)
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in gauges}
     for report in reports:
         for name, labels, value in samples_of(report):
             if value is not None:
                 found[name].setdefault(tuple((key, str(text)) for key, text in labels.items()), float(value))
     lines = []
-    for name, help_text in GAUGES.items():
+    for name, help_text in gauges.items():
         if found[name]:
             lines += [f"# HELP orchestrator_{name} {help_text}", f"# TYPE orchestrator_{name} gauge"]
             lines += [f"orchestrator_{name}{{{label_text(labels)}}} {value!r}" for labels, value in found[name].items()]
     return "\n".join(lines) + "\n"
+
+
+def gauges_of(reports: Sequence[Report]) -> dict[str, str]:
+    """Return the help texts by gauge, those of the throughputs in each unit first."""
+    units = sorted({entry["throughput"]["unit"] for report in reports for entry in report.document["scales"]})
+    rates = {
+        name.format(items=items_of(unit)): text.format(items=items_of(unit))
+        for unit in units
+        for name, text in THROUGHPUT_GAUGES.items()
+    }
+    return rates | GAUGES
 
 
 def label_text(labels: Sequence[tuple[str, str]]) -> str:
@@ -74,9 +90,8 @@ def samples_of(report: Report) -> Iterator[Sample]:
         labels = labels_of(entry)
         rate, quality, time = entry["throughput"], entry["quality"], entry["time_to_accuracy"]
         low, high = rate["interval"] or (None, None)
-        yield "throughput_samples_per_second", labels, rate["median"]
-        yield "throughput_low_samples_per_second", labels, low
-        yield "throughput_high_samples_per_second", labels, high
+        for name, value in zip(THROUGHPUT_GAUGES, (rate["median"], low, high), strict=True):
+            yield name.format(items=items_of(rate["unit"])), labels, value
         yield "repeats", labels, entry["n"]
         yield "repeats_failed", labels, entry["failed"]
         yield "quality", {**labels, "metric": quality["metric"]}, quality["median"]

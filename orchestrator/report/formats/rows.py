@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orchestrator.records import STEP_TIMES
+from orchestrator.records import STEP_TIMES, unit_of
 from orchestrator.report.entries import MeanEntry, values_of
 from orchestrator.report.formats import Report
 
@@ -16,25 +16,27 @@ RUN = {
     "dataset_split": str, "dataset_version": str, "dataset_checksum": str, "throughput": float,
     "throughput_cold": float, "throughput_warm": float, "metric": str, "quality": float, "target": float,
     "time_to_accuracy_s": float, "config_hash": str, "git_commit": str, "git_dirty": bool, "directory": str,
+    "throughput_unit": str,
 }  # fmt: skip
 """Columns of a run with their types. Times are in seconds (``created`` and ``ended`` since the epoch), throughputs in
-samples/s.
+``throughput_unit``.
 """
 
 RANK = {
     "campaign": str, "run": str, "rank": int, "host": str, "node": int, "local_rank": int, "device": str,
     "throughput": float, **{f"{part}_s": float for part in STEP_TIMES}, "communicate_s": float,
+    "throughput_unit": str,
 }  # fmt: skip
-"""Columns of a rank with their types. Throughput is in samples/s; times are sums over the steps, s."""
+"""Columns of a rank with their types. Throughput is in ``throughput_unit``; times are sums over the steps, s."""
 
 
 MATRIX = {
     "campaign": str, "benchmark": str, "cluster": str, "comm": str, "run_mode": str, "recipe": str, "scale": str,
     "nodes": int, "ranks": int, "dataset_name": str, "dataset_source": str, "method": str, "quantity": str,
     "mean": float, "deviation": float, "low": float, "high": float, "n": int, "best": bool, "published": float,
-    "source": str,
+    "source": str, "unit": str,
 }  # fmt: skip
-"""Columns of a matrix's fields: metrics by their names, throughput (samples/s), time_to_accuracy_s, energy_j. ``low``
+"""Columns of a matrix's fields: metrics by their names, throughput (in ``unit``), time_to_accuracy_s, energy_j. ``low``
 and ``high`` bound the 95 % interval of the mean; ``published`` is a value that ``source`` reports.
 """
 
@@ -54,17 +56,18 @@ def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
                         low, high = found["interval"] or (None, None)
                         place = [dataset["name"], dataset["source"], cell["method"], name]
                         yield [*common, *place, found["mean"], found["deviation"], low, high, found["n"],
-                               found.get("best"), None, None]  # fmt: skip
+                               found.get("best"), None, None, found.get("unit")]  # fmt: skip
             for item in entry["published"]:
                 place = [item["dataset"], sources[item["dataset"]], item["method"], item["metric"]]
-                yield [*common, *place, *[None] * 6, item["value"], item["source"]]
+                yield [*common, *place, *[None] * 6, item["value"], item["source"], None]
 
 
 def run_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
     """Yield the values of RUN's columns."""
     for report in reports:
         for record in report.records:
-            yield [record.run.get(name) for name in RUN]
+            values = {**record.run, "throughput_unit": unit_of(record.run)}
+            yield [values.get(name) for name in RUN]
 
 
 def rank_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
@@ -72,5 +75,5 @@ def rank_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
     for report in reports:
         for record in report.records:
             for rank in record.ranks:
-                named = {**rank, "communicate_s": rank["waiting_s"]}
+                named = {**rank, "communicate_s": rank["waiting_s"], "throughput_unit": unit_of(record.run)}
                 yield [record.run["campaign"], record.run["run"], *(named[name] for name in list(RANK)[2:])]

@@ -21,10 +21,11 @@ from orchestrator.report.html.plots.scaling import (
     line_name,
     plot_efficiency,
     plot_energy,
-    plot_throughput,
+    plot_throughputs,
 )
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
+from orchestrator.report.tables.units import RateColumn
 from orchestrator.telemetry.heat import throughput_map
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
          "sources": matrix.sources_of(entry)}
         for entry in matrix.shown(document["matrix"])
     ]  # fmt: skip
+    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
+    for item in runs:
+        throughput = item["entry"]["throughput"]
+        item["throughput"] = rate.cell(short(throughput["run"]), throughput["unit"])
     if matrices:
         contents.insert(1, ("matrix", "Matrix"))
     contents += [("pictures", "Samples")] if pictures else []
@@ -63,7 +68,7 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
         answer=headline(document),
         tiles_of=campaign_tiles(document),
         contents=[*contents, ("provenance", "Provenance")],
-        runs=runs, matrices=matrices, matrix_note=matrix.NOTE, tables=tables, pictures=pictures,
+        runs=runs, rate=rate.heading, matrices=matrices, matrix_note=matrix.NOTE, tables=tables, pictures=pictures,
         provenance=campaign_provenance(document, manifests),
     )  # fmt: skip
 
@@ -72,7 +77,7 @@ def campaign_plots(document: ReportDocument, maps: Mapping[str, Mapping[str, Any
     """Return the plots over all runs, in the order in which readers ask."""
     runs = document["runs"]
     scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
-    plots = [plot_throughput(scales), *(plot_efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
+    plots = [*plot_throughputs(scales), *(plot_efficiency(scaling, laws, mode) for mode in ("weak", "strong"))]
     plots += [
         plot_projection(document.get("projection", [])),
         times.plot_lost_time(scaling),
@@ -99,14 +104,18 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
     """Return the tables of compared recipes and of stragglers."""
     tables = []
     if document.get("comparison"):
-        columns = ["benchmark", "mode", "comm", "nodes", "recipe", "n", "samples_per_s", "speedup", "metric", "quality"]
-        columns += ["target", "time_to_accuracy_s", "reached"]
+        rate = RateColumn.of(row["unit"] for row in document["comparison"])
+        conditions = ["benchmark", "mode", "comm", "nodes", "recipe", "n"]
+        columns = ["speedup", "metric", "quality", "target", "time_to_accuracy_s", "reached"]
         columns += [
             name for name in FRACTIONS if any(values_of(row, [name]) != [None] for row in document["comparison"])
         ]
-        rows = [values_of(row, columns) for row in document["comparison"]]
+        rows = [
+            [*values_of(row, conditions), *rate.values(row["samples_per_s"], row["unit"]), *values_of(row, columns)]
+            for row in document["comparison"]
+        ]
         note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
-        tables.append(Table("comparison", "Recipes compared", note, columns, rows))
+        tables.append(Table("comparison", "Recipes compared", note, [*conditions, *rate.names, *columns], rows))
     slow = [
         [item["text"], f"{runs_looked_at(item)}: {item['slow']} of {item['runs']} runs"]
         for item in document["slow_hosts"]
@@ -145,7 +154,7 @@ def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
         detail = [f"n = {entry['n']}"]
         if rate["interval"]:
             detail.insert(0, f"95 % [{short(rate['interval'][0])}, {short(rate['interval'][1])}]")
-        tiles.append({"name": name, "value": f"{short(rate['median'])} samples/s", "detail": ", ".join(detail)})
+        tiles.append({"name": name, "value": f"{short(rate['median'])} {rate['unit']}", "detail": ", ".join(detail)})
         if entry["run_mode"] == "training" and entry["quality"]["target"] is not None:
             words = (
                 f"{time['reached']} of {time['n']} reached {entry['quality']['metric']} {entry['quality']['target']:g}"
@@ -261,7 +270,7 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     tiles = [
         {
             "name": "Throughput",
-            "value": f"{short(throughput['run'])} samples/s",
+            "value": f"{short(throughput['run'])} {throughput['unit']}",
             "detail": f"first epoch {short(throughput['cold'])}, later {short(throughput['warm'])}",
         }
     ]
@@ -276,9 +285,7 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     if run["mode"] == "training":
         tiles.append({"name": "Time to accuracy", "value": accuracy_time_text(run), "detail": ""})
     if run["energy"]["j"] is not None:
-        tiles.append(
-            {"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run["energy"])}
-        )
+        tiles.append({"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run)})
     return tiles
 
 

@@ -12,6 +12,7 @@ from orchestrator.report.html.folder import Folder, time_text
 from orchestrator.report.html.plots.figure import count_text
 from orchestrator.report.html.plots.history import change_text, place_of, plot_history
 from orchestrator.report.tables.text import short
+from orchestrator.report.tables.units import RateColumn
 
 ORDER = ("slower", "not enough runs", "faster", "no change")
 CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}
@@ -29,7 +30,8 @@ def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
     found = sorted(judge_courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
     plots = plot_history(found, by)
     where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
-    entries = [table_entry(course, where[place_of(course)].key) for course in found]
+    rate = RateColumn.of(course.unit for course in found)
+    entries = [table_entry(course, where[place_of(course)].key, rate) for course in found]
     entries.sort(key=lambda item: ORDER.index(item["verdict"]))
     return Folder(output).page(
         "index", "history.html", plots,
@@ -39,6 +41,7 @@ def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
         contents=[],
         entries=entries,
         by=by,
+        rate=rate.heading,
         places={plot.key: place for place, plot in where.items()},
         choices={
             "benchmark": sorted({item["benchmark"] for item in entries}),
@@ -75,7 +78,7 @@ def answer_text(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"{text} At some time the level of {changed} changed." if changed else text
 
 
-def table_entry(course: Course, plot: str) -> dict[str, Any]:
+def table_entry(course: Course, plot: str, rate: RateColumn) -> dict[str, Any]:
     """Return a row of the table."""
     key = course.key
     verdicts = [str(item.comparison.verdict) for item in course.judged]
@@ -88,8 +91,8 @@ def table_entry(course: Course, plot: str) -> dict[str, Any]:
         "name": f"{key['benchmark']} on {key['cluster']}, {count_text(key['nodes'], 'node')}",
         "setup": ", ".join(str(key[name]) for name in SETUP),
         "newest": course.levels[-1].name,
-        "now": short(first.median) if first else "–",
-        "before": short(first.earlier_median) if first else "–",
+        "now": rate.cell(short(first.median) if first else "–", course.unit),
+        "before": rate.cell(short(first.earlier_median) if first else "–", course.unit),
         "verdict": verdict,
         "class": CLASSES.get(verdict, ""),
         "text": verdict_text(course.judged),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from orchestrator.records import Latency, choice_words
 from orchestrator.report.entries import RecipeEntry, RunEntry, values_of
+from orchestrator.report.tables.units import RateColumn
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
 """Columns that are shown for accelerators with stated peaks."""
@@ -47,8 +48,9 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
     if not rows:
         return
     table = Table(title="Recipes compared", title_justify="left")
+    rate = RateColumn.of(row["unit"] for row in rows)
     peaks = any(value is not None for row in rows for value in values_of(row, PEAKS))
-    for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", "samples/s", "×"):
+    for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", rate.heading, "×"):
         table.add_column(heading)
     for heading in PEAKS.values() if peaks else ():
         table.add_column(heading)
@@ -73,7 +75,7 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
         shares = ["–" if fraction is None else f"{100 * fraction:.1f} %" for fraction in fractions]
         table.add_row(
             *(escape(word) for word in words),
-            f"{row['samples_per_s']:.1f}",
+            rate.cell(f"{row['samples_per_s']:.1f}", row["unit"]),
             f"{row['speedup']:.2f}",
             *shares,
             quality,

@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.entries import AchievedEntry, EnergyEntry, ReportDocument, RunEntry
+from orchestrator.report.entries import AchievedEntry, ReportDocument, RunEntry
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
 from orchestrator.report.tables.text import accuracy_time_text
+from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
 WRAPPED = ("per rank", "quality", "time to accuracy")
@@ -44,13 +45,14 @@ def state_text(run: RunEntry) -> str:
 
 def print_report(document: ReportDocument, console: Console) -> None:
     """Print the runs, their details, the scaling, the projection and the slow hosts."""
+    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
     for heading, justify in (
         ("run", "left"),
         ("state", "left"),
         ("nodes", "right"),
         ("ranks", "right"),
-        ("samples/s", "right"),
+        (rate.heading, "right"),
         ("cold", "right"),
         ("warm", "right"),
         ("per rank", "left"),
@@ -70,7 +72,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
             state_text(run),
             str(run["nodes"]),
             str(run["ranks"]),
-            number_text(throughput["run"]),
+            rate.cell(number_text(throughput["run"]), throughput["unit"]),
             number_text(throughput["cold"]),
             number_text(throughput["warm"]),
             spread_text(throughput["per_rank"]),
@@ -113,19 +115,20 @@ def print_details(run: RunEntry, console: Console) -> None:
     if run["achieved"]:
         console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)
     if run["energy"]["j"] is not None:
-        console.print(f"  energy: {energy_text(run['energy'])}", soft_wrap=True, highlight=False)
+        console.print(f"  energy: {energy_text(run)}", soft_wrap=True, highlight=False)
     print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
 
 
-def energy_text(found: EnergyEntry) -> str:
+def energy_text(run: RunEntry) -> str:
     """ "5,200 J of device+package (nvml+rapl), 310 W, 0.52 samples/J", and what else may be in it."""
+    found = run["energy"]
     parts = [f"{found['j']:,.0f} J of {found['scope'] or 'the nodes'} ({found['source']})"]
     if found["mean_w"] is not None:
         parts.append(f"{found['mean_w']:.0f} W")
     if found["samples_per_j"] is not None:
-        parts.append(f"{found['samples_per_j']:.3g} samples/J")
+        parts.append(f"{found['samples_per_j']:.3g} {per_joule(run['throughput']['unit'])}")
     return ", ".join(parts) + (f"; {found['others']}" if found["others"] else "")
 
 
@@ -160,7 +163,8 @@ def print_attempts(run: RunEntry, console: Console) -> None:
         steps = "no step kept"
         if entry["steps"]:
             first = entry["first_step"] or 0
-            steps = f"steps {first + 1}–{first + entry['steps']}, {number_text(entry['throughput'])} samples/s"
+            rate = f"{number_text(entry['throughput'])} {run['throughput']['unit']}"
+            steps = f"steps {first + 1}–{first + entry['steps']}, {rate}"
         ended = entry["cause"] or entry["state"] or "ended without a word"
         console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)
     lost = "  ".join(f"{name} {seconds:.1f}" for name, seconds in run["lost_s"].items())

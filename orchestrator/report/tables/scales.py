@@ -22,6 +22,7 @@ from orchestrator.report.entries import (
 )
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, subject_words
+from orchestrator.report.tables.units import RateColumn
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
 LOST = ("communication", "straggling", "data", "compute", "other")
@@ -68,7 +69,18 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
     if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
         return
     texts = ("series", "mode", "quality")
-    columns = ["series", "mode", "nodes", "ranks", "runs", "samples/s, warm", "cold", "variation", "quality"]
+    rate_column = RateColumn.of(entry["throughput"]["unit"] for entry in entries)
+    columns = [
+        "series",
+        "mode",
+        "nodes",
+        "ranks",
+        "runs",
+        f"{rate_column.heading}, warm",
+        "cold",
+        "variation",
+        "quality",
+    ]
     columns += ["time to accuracy, s", "energy to accuracy, J"]
     table = table_of("By scale: medians [95 % interval]; time to accuracy without fastest and slowest", columns, texts)
     for entry in entries:
@@ -82,7 +94,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
             str(entry["nodes"]),
             str(entry["ranks"]),
             runs,
-            interval_text(rate),
+            rate_column.cell(interval_text(rate), rate["unit"]),
             interval_text(rate["cold"]),
             "–" if rate["variation"] is None else f"{100 * rate['variation']:.1f} %",
             escape(value),

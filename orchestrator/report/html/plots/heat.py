@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.records import items_of
 from orchestrator.report.html.plots.figure import Plot
+from orchestrator.report.tables.units import RateColumn
 
 
 def plot_heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
-    """Plot samples/s by rank over the steps, from the result of ``heat.throughput_map``."""
+    """Plot throughput by rank over the steps, from the result of ``heat.throughput_map``."""
     ranks, steps = content["ranks"], content["steps"]
     rows = [
         [*block_ends(ranks, content["rank_count"], row), *block_ends(steps, content["step_count"], column), value]
@@ -23,8 +25,8 @@ def plot_heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
         "x": steps,
         "y": [str(rank) for rank in ranks] if fine else ranks,
         "colorscale": "Cividis",
-        "colorbar": {"title": {"text": "samples/s", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-        "hovertemplate": "rank %{y}, step %{x}: %{z:.4g} samples/s<extra></extra>",
+        "colorbar": {"title": {"text": content["unit"], "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "hovertemplate": f"rank %{{y}}, step %{{x}}: %{{z:.4g}} {content['unit']}<extra></extra>",
     }
     layout = {
         "xaxis": {"title": {"text": "step"}, "showgrid": False},
@@ -34,10 +36,9 @@ def plot_heat_map(content: Mapping[str, Any], key: str, title: str) -> Plot:
     whole = len(ranks) == content["rank_count"] and len(steps) == content["step_count"]
     note = "Over the steps. A horizontal stripe is a slow rank, a vertical one a moment in which all were slow."
     if not whole:
-        note += (
-            f" Of {content['rank_count']} ranks × {content['step_count']} steps in blocks: samples ÷ seconds of each."
-        )
-    columns = ["first_rank", "last_rank", "first_step", "last_step", "samples_per_s"]
+        note += f" Of {content['rank_count']} ranks × {content['step_count']} steps in blocks: "
+        note += f"{items_of(content['unit'])} ÷ seconds of each."
+    columns = ["first_rank", "last_rank", "first_step", "last_step", *RateColumn(content["unit"]).names]
     return Plot(key, title, note, [trace], layout, columns, rows, across=True)
 
 

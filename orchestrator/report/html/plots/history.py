@@ -19,6 +19,7 @@ from orchestrator.report.html.plots.figure import (
     round_digits,
     style,
 )
+from orchestrator.report.tables.units import RateColumn
 
 LINE = ("method", "mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split",
         "dataset_version", "dataset_checksum")  # fmt: skip
@@ -46,6 +47,7 @@ def plot_history(courses: Sequence[Course], by: str) -> list[Plot]:
 
 def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Plot:
     """Plot all series of a benchmark on a cluster."""
+    rate = RateColumn.of(course.unit for course in members)
     named = distinguishing_keys([course.key for course in members], LINE)
     ordered = sorted(members, key=lambda course: (int(course.key["nodes"]), name_of(course.key, named)))
     traces: list[Plotly] = []
@@ -57,15 +59,15 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
         jumps = {change.index: change.change for change in course.changes}
         own = [course.key[name] for name in COLUMNS]
         rows += [
-            [*own, level.name, int(level.created), round_digits(level.median), round_digits(level.least),
-             round_digits(level.greatest), level.n, round_digits(jumps.get(place), 3)]
+            [*own, level.name, int(level.created), *rate.values(round_digits(level.median), course.unit),
+             round_digits(level.least), round_digits(level.greatest), level.n, round_digits(jumps.get(place), 3)]
             for place, level in enumerate(course.levels)
         ]  # fmt: skip
     layout = axes("", "of the series' own median")
     layout["xaxis"] |= {"type": "date"}
     layout["yaxis"] |= {"tickformat": ".0%"}
     note = f"Median warm throughput by {by}, with the repeats' least and greatest; a ring is where the level changed."
-    columns = [*COLUMNS, by, "planned_at", "samples_per_s", "least", "greatest", "n", "change"]
+    columns = [*COLUMNS, by, "planned_at", *rate.names, "least", "greatest", "n", "change"]
     return Plot(key, title, note, traces, layout, columns, rows)
 
 
@@ -93,7 +95,7 @@ def course_traces(course: Course, number: int, name: str, crowded: bool) -> list
             "mode": "lines+markers",
             "name": name,
             "legendgroup": name,
-            "hovertemplate": "%{x|%Y-%m-%d}: %{customdata} samples/s, %{y:.1%}",
+            "hovertemplate": f"%{{x|%Y-%m-%d}}: %{{customdata}} {course.unit}, %{{y:.1%}}",
             **look,
             "line": {**look["line"], "width": 1},
         }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+from orchestrator.records import items_of
 from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, values_of
 from orchestrator.report.html.plots.figure import (
     Plot,
@@ -23,6 +25,7 @@ from orchestrator.report.html.plots.figure import (
     style,
 )
 from orchestrator.report.tables.scales import LAWS
+from orchestrator.report.tables.units import RateColumn
 
 Placed = TypeVar("Placed", ScaleEntry, ScalingEntry)
 
@@ -112,8 +115,23 @@ def efficiency_text(point: ScalingEntry) -> str:
     return f"{place}: {100 * point['efficiency']:.1f} %{between}, n = {point['n']}"
 
 
-def plot_throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
-    """Plot throughput over nodes with intervals, each line with its ideal; None without a second scale."""
+def plot_throughputs(scales: Sequence[ScaleEntry]) -> list[Plot]:
+    """Plot throughput over nodes, a plot for each unit that was counted in."""
+    by_unit: dict[str, list[ScaleEntry]] = {}
+    for entry in scales:
+        by_unit.setdefault(entry["throughput"]["unit"], []).append(entry)
+    drawn = {unit: plot for unit, members in by_unit.items() if (plot := plot_throughput(members, unit))}
+    if len(drawn) < 2:
+        return list(drawn.values())
+    return [
+        replace(plot, key=f"{plot.key}-{items_of(unit)}", title=f"{plot.title}, {unit}") for unit, plot in drawn.items()
+    ]
+
+
+def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
+    """Plot throughput, all in one unit, over nodes with intervals, each line with its ideal; None without a second
+    scale.
+    """
     lines = [line for line in group_by_line(scales) if len({entry["nodes"] for entry in line}) > 1]
     chosen = [entry for line in lines for entry in line]
     if not chosen:
@@ -138,13 +156,14 @@ def plot_throughput(scales: Sequence[ScaleEntry]) -> Plot | None:
                 **style(number),
             }
         )
-    layout = axes("nodes", "samples/s")
+    layout = axes("nodes", unit)
     layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
     layout["yaxis"] |= decade_axis(entry["throughput"]["median"] for entry in chosen)
     note = (
         "Warm throughput of the whole run, median of the repeats with its 95 % bootstrap interval; cold in the table."
     )
-    columns = [*COLUMNS, "samples_per_s", "low", "high", "n", "cold_samples_per_s", "failed"]
+    (name,) = RateColumn(unit).names
+    columns = [*COLUMNS, name, "low", "high", "n", f"cold_{name}", "failed"]
     rows = [
         [*values_of(entry, COLUMNS), entry["throughput"]["median"],
          *(entry["throughput"]["interval"] or NO_INTERVAL), entry["n"],
@@ -159,7 +178,7 @@ def throughput_text(point: ScaleEntry) -> str:
     rate = point["throughput"]
     between = f" [{rate['interval'][0]:.4g}, {rate['interval'][1]:.4g}]" if rate["interval"] else ""
     place = f"{count_text(point['nodes'], 'node')}, {count_text(point['ranks'], 'rank')}"
-    return f"{place}: {rate['median']:.4g} samples/s{between}, n = {point['n']}"
+    return f"{place}: {rate['median']:.4g} {rate['unit']}{between}, n = {point['n']}"
 
 
 def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
