@@ -13,7 +13,16 @@ from typing import Any
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
-from orchestrator.analysis.history import KEY, Judged, Row, group_by_series, metric_values, metrics_of, throughputs_of
+from orchestrator.analysis.history import (
+    KEY,
+    Judged,
+    Row,
+    counted_in,
+    group_by_series,
+    metric_values,
+    metrics_of,
+    throughputs_of,
+)
 from orchestrator.analysis.regression import WINDOW
 from orchestrator.records import unit_of
 
@@ -61,7 +70,10 @@ def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Co
 
     ``rows`` are runs, oldest first, with the keys COLUMNS and ``by``.
     """
-    series = {key: group_by_set(members, by) for key, members in group_by_series(rows).items()}
+    series = {
+        key: group_by_set(counted_in(unit_of(members[-1]), members), by)
+        for key, members in group_by_series(rows).items()
+    }
     family: list[regression.Series] = []
     places = []
     for key, sets in series.items():

@@ -93,10 +93,15 @@ def throughputs_of(rows: Sequence[Row], warm: bool) -> list[float]:
     return [float(value) for value in found if value]
 
 
+def counted_in(unit: str, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose throughput has that unit: only those may be compared."""
+    return [row for row in rows if unit_of(row) == unit]
+
+
 def metric_values(metric: Metric, rows: Sequence[Row], warm: bool) -> list[float]:
-    """Return a metric's values of those rows that have one."""
+    """Return a metric's values of those rows that have one in its unit."""
     if metric.name == "throughput":
-        return throughputs_of(rows, warm)
+        return throughputs_of(counted_in(metric.unit, rows), warm)
     return [float(row["time_to_accuracy_s"]) for row in rows if row["time_to_accuracy_s"]]
 
 
@@ -144,8 +149,9 @@ def group_by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
 
 
 def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
-    """Return one series with its points and changes of level."""
-    filled = [(name, rows) for name, rows in sets if rows]
+    """Return one series with its points and changes of level, as far as it was counted in the newest runs' unit."""
+    unit = judged[0].metric.unit
+    filled = [(name, rows) for name, found in sets if (rows := counted_in(unit, found))]
     warm = all(row["throughput_warm"] for _, rows in filled for row in rows)
     points = [Point(name, summary(throughputs_of(rows, warm))) for name, rows in filled]
     changes = find_change_points([point.throughput.median for point in points])

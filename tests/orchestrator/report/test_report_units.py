@@ -116,6 +116,21 @@ def test_verdicts_and_histories_are_in_the_unit_of_the_newest_runs(tmp_path: Pat
         assert "tokens/s" in text and "samples/s" not in text
 
 
+def test_tokens_are_never_judged_against_samples(tmp_path: Path) -> None:
+    sets = []
+    for number, (unit, rate) in enumerate([("samples/s", 100.0), ("tokens/s", 9e4), ("tokens/s", 9e4)]):
+        rows = [
+            {**training(tmp_path, "words", unit, campaign=f"c{number}", repeat=repeat, rate=rate).run, "week": "w"}
+            for repeat in range(5)
+        ]
+        sets.append((f"c{number}", rows))
+    (series,) = comparisons.comparison_document(sets)["series"]
+    assert [point["set"] for point in series["points"]] == ["c1", "c2"] and not series["change_points"]
+    assert series["metrics"][0]["earlier_n"] == 5
+    (course,) = judge_courses([row for _, rows in sets for row in rows], "campaign")
+    assert [level.name for level in course.levels] == ["c1", "c2"]
+
+
 @pytest.mark.parametrize(("unit", "shown"), [("points", "12.5 points/s"), (None, "12.5 samples/s")])
 def test_the_live_view_says_what_a_heartbeat_counts(unit: str | None, shown: str) -> None:
     beat = Progress(phase="train", step=3, samples_per_s=12.5, unit=unit or "samples").heartbeat()
