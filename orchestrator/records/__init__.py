@@ -39,6 +39,13 @@ from orchestrator.records.files import (
     write_json,
     write_text,
 )
+from orchestrator.records.inventory import (
+    AcceleratorInventory,
+    FileSystemInventory,
+    NetworkInventory,
+    NodeInventory,
+    ProcessorInventory,
+)
 from orchestrator.records.layout import AttemptDirectory, RunDirectory
 from orchestrator.records.result import (
     RESULT_SCHEMA,
@@ -114,6 +121,7 @@ __all__ = [
     "STEP_TIMES",
     "STOP_SCHEMA",
     "TELEMETRY_SCHEMA",
+    "AcceleratorInventory",
     "AliveSlot",
     "AttemptDirectory",
     "BatchThroughput",
@@ -125,6 +133,7 @@ __all__ = [
     "Ended",
     "Energy",
     "Failure",
+    "FileSystemInventory",
     "GitState",
     "Heartbeat",
     "InferenceResult",
@@ -135,11 +144,14 @@ __all__ = [
     "Measured",
     "MeterEnergy",
     "MissingRecordError",
+    "NetworkInventory",
     "NodeEnergy",
+    "NodeInventory",
     "ProbeResult",
     "ProcedureResult",
     "Procedures",
     "Process",
+    "ProcessorInventory",
     "Processors",
     "Provenance",
     "QualityResult",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict
+
+from orchestrator.records.inventory import NodeInventory
 
 RESULT_SCHEMA: Final = "orchestrator.result/1"
 
@@ -224,7 +226,7 @@ class InferenceResult(TypedDict):
 class ProbeResult(TypedDict):
     """The findings of mode=probe: each node's inventory, by node number."""
 
-    inventory: dict[str, dict[str, Any]]
+    inventory: dict[str, NodeInventory]
 
 
 class Measured(TypedDict):

@@ -9,11 +9,18 @@ import platform
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import psutil
 import torch
 
+from orchestrator.records import (
+    AcceleratorInventory,
+    FileSystemInventory,
+    NetworkInventory,
+    NodeInventory,
+    ProcessorInventory,
+)
 from workloads.probe.readings import SYS
 from workloads.runtime.measurement.meters.amd import describe_amd
 from workloads.runtime.measurement.meters.nvml import describe_nvidia
@@ -35,7 +42,7 @@ ACCELERATOR_FIELDS = {
 }
 
 
-def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
+def node_inventory(shared: Path, local: Path) -> NodeInventory:
     """Return processor, memory, accelerators, network, firmware and software of this node, and the file systems of its
     folders.
     """
@@ -59,12 +66,16 @@ def node_inventory(shared: Path, local: Path) -> dict[str, Any]:
     }
 
 
-def processor() -> dict[str, Any]:
+def processor() -> ProcessorInventory:
     """Return model, counts and caches."""
     told = describe_processors()
     sizes = told["caches"]
     return {
-        **told,
+        "name": told["name"],
+        "microcode": told["microcode"],
+        "sockets": told["sockets"],
+        "numa_nodes": told["numa_nodes"],
+        "caches": sizes,
         "model": told["name"],
         "architecture": platform.machine(),
         "cores": told["cores"] or psutil.cpu_count(logical=False),
@@ -75,7 +86,7 @@ def processor() -> dict[str, Any]:
     }
 
 
-def accelerators() -> list[dict[str, Any]]:
+def accelerators() -> list[AcceleratorInventory]:
     """Return the accelerators, from the vendors' libraries, or else NVIDIA's tool, or else torch.
 
     An accelerator that does not answer is an entry with an ``error`` and no name.
@@ -106,25 +117,25 @@ def ask_nvidia_smi() -> str:
     return answer.stdout.decode(errors="replace")
 
 
-def accelerators_of(text: str) -> list[dict[str, Any]]:
+def accelerators_of(text: str) -> list[AcceleratorInventory]:
     """Return the accelerators of nvidia-smi's table.
 
     A line of another width is kept as an ``error``: for a lost GPU the tool writes "Unable to determine the device
     handle for GPU…: GPU is lost" between the others.
     """
-    found: list[dict[str, Any]] = []
+    found: list[AcceleratorInventory] = []
     for line in filter(str.strip, text.splitlines()):
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) == len(ACCELERATOR_FIELDS):
-            found.append(dict(zip(ACCELERATOR_FIELDS, cells, strict=True)))
+            found.append(cast(AcceleratorInventory, dict(zip(ACCELERATOR_FIELDS, cells, strict=True))))
         else:
             found.append({"error": line.strip()})
     return found if any("name" in one for one in found) else []
 
 
-def network() -> list[dict[str, Any]]:
+def network() -> list[NetworkInventory]:
     """Return interfaces that are up, then InfiniBand and similar devices with their firmware."""
-    found: list[dict[str, Any]] = []
+    found: list[NetworkInventory] = []
     for name, facts in sorted(psutil.net_if_stats().items()):
         if facts.isup and name != "lo":
             driver = SYS / "class/net" / name / "device/driver"
@@ -173,7 +184,7 @@ def version(package: str) -> str | None:
         return None
 
 
-def file_system(folder: Path) -> dict[str, Any]:
+def file_system(folder: Path) -> FileSystemInventory:
     """Return type and free space of a folder's file system. With ``kind`` "tmpfs" reads come from memory."""
     kind = mount_kind(read_text(PROC / "self/mounts") or "", folder.resolve())
     free = psutil.disk_usage(str(folder)).free / 2**30 if folder.is_dir() else math.nan

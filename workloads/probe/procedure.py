@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from orchestrator.records import ProcedureResult
+from orchestrator.records import NodeInventory, ProcedureResult
 from workloads.probe.groups import Group, groups_of
 from workloads.probe.inventory import node_inventory
 from workloads.probe.pairing import rounds_of_pairs, turns
@@ -71,9 +71,9 @@ class HealthProbe(Procedure):
             "probe": {"inventory": inventory},
         }
 
-    def inventories(self) -> dict[str, Any]:
+    def inventories(self) -> dict[str, NodeInventory]:
         """Return each node's inventory, by node number; on rank 0."""
-        own = node_inventory(self.folder, self.local) if self.leads_node else {}
+        own: NodeInventory = node_inventory(self.folder, self.local) if self.leads_node else {}
         texts = self.communicator.gather_text(json.dumps(own)) or []
         step = self.spec.ranks_per_node
         return {str(number): json.loads(text) for number, text in enumerate(texts[::step])}

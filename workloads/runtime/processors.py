@@ -10,7 +10,9 @@ import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
+
+from orchestrator.records import Processors
 
 PROCESSORS = Path("/proc/cpuinfo")
 SYSTEM = Path("/sys/devices/system")
@@ -50,6 +52,15 @@ class Identity:
 
     name: str
     microcode: str | None
+
+
+class Units(TypedDict):
+    """How many of each a node has; null where the kernel does not tell."""
+
+    cores: int | None
+    threads: int | None
+    sockets: int | None
+    numa_nodes: int | None
 
 
 def entries(text: str) -> list[dict[str, str]]:
@@ -112,10 +123,18 @@ def own_identity() -> Identity:
     return identify_processors(read_text(PROCESSORS) or "", platform.machine())
 
 
-def describe_processors() -> dict[str, Any]:
+def describe_processors() -> Processors:
     """Name, microcode, counts and caches of this node's processors, as JSON takes it."""
-    identity = own_identity()
-    return {"name": identity.name, "microcode": identity.microcode, **count_units(), "caches": caches()}
+    identity, units = own_identity(), count_units()
+    return {
+        "name": identity.name,
+        "microcode": identity.microcode,
+        "cores": units["cores"],
+        "threads": units["threads"],
+        "sockets": units["sockets"],
+        "numa_nodes": units["numa_nodes"],
+        "caches": caches(),
+    }
 
 
 def instructions() -> tuple[str, ...]:
@@ -140,7 +159,7 @@ def caches(folder: Path | None = None) -> dict[str, str]:
     return found
 
 
-def count_units(folder: Path | None = None) -> dict[str, int | None]:
+def count_units(folder: Path | None = None) -> Units:
     """Cores, threads, sockets and NUMA nodes of this node from its topology; null where the kernel does not tell.
 
     A core is a set of threads that share it: core numbers repeat between packages, and on Arm within them. A package

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.records import AcceleratorInventory
 from workloads.runtime.measurement.meters.base import DEVICE, POWER_LIMIT, Accelerator
 
 
@@ -116,13 +117,13 @@ class AmdMeter(AmdDevice):
         return float(count) * float(told["counter_resolution"]) / 1e6
 
 
-def describe_amd() -> list[dict[str, Any]]:
+def describe_amd() -> list[AcceleratorInventory]:
     """What each AMD accelerator of this node is; one that does not answer is its ``index`` and the ``error``.
 
     Raises OSError where there is no amdsmi.
     """
     smi = load_amdsmi()
-    found: list[dict[str, Any]] = []
+    found: list[AcceleratorInventory] = []
     for index, handle in enumerate(smi.amdsmi_get_processor_handles()):
         try:
             found.append(

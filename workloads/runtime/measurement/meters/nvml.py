@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from orchestrator.records import AcceleratorInventory
 from workloads.runtime.measurement.meters.base import DEVICE, POWER_LIMIT, Accelerator
 
 SLOWDOWNS = {
@@ -109,13 +111,13 @@ class NvmlMeter(NvmlDevice):
             raise OSError(f"NVML does not count energy: {error}") from error
 
 
-def describe_nvidia() -> list[dict[str, Any]]:
+def describe_nvidia() -> list[AcceleratorInventory]:
     """What each NVIDIA accelerator of this node is; one that does not answer is its ``index`` and the ``error``.
 
     Raises OSError where there is no NVML.
     """
     nvml = load_nvml()
-    found: list[dict[str, Any]] = []
+    found: list[AcceleratorInventory] = []
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
@@ -123,26 +125,33 @@ def describe_nvidia() -> list[dict[str, Any]]:
         except nvml.NVMLError as error:
             found.append({"index": index, "error": str(error)})
             continue
-        queries: dict[str, Callable[[Any], Any]] = {
-            "uuid": lambda handle: text(nvml.nvmlDeviceGetUUID(handle)),
-            "driver": lambda handle: text(nvml.nvmlSystemGetDriverVersion()),
-            "firmware": lambda handle: text(nvml.nvmlDeviceGetVbiosVersion(handle)),
-            "memory_mib": lambda handle: nvml.nvmlDeviceGetMemoryInfo(handle).total // 2**20,
-            "link_generation": nvml.nvmlDeviceGetCurrPcieLinkGeneration,
-            "link_width": nvml.nvmlDeviceGetCurrPcieLinkWidth,
-            "uncorrected_errors": lambda handle: nvml.nvmlDeviceGetTotalEccErrors(
-                handle, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
-            ),
-            "throttled": lambda handle: hex(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)),
-        }
-        entry: dict[str, Any] = {"name": name}
-        for key, query in queries.items():
-            try:
-                entry[key] = query(handle)
-            except nvml.NVMLError:
-                entry[key] = None
-        found.append(entry)
+        ask = partial(answer_or_none, nvml, handle)
+        found.append(
+            {
+                "name": name,
+                "uuid": ask(lambda one: text(nvml.nvmlDeviceGetUUID(one))),
+                "driver": ask(lambda one: text(nvml.nvmlSystemGetDriverVersion())),
+                "firmware": ask(lambda one: text(nvml.nvmlDeviceGetVbiosVersion(one))),
+                "memory_mib": ask(lambda one: nvml.nvmlDeviceGetMemoryInfo(one).total // 2**20),
+                "link_generation": ask(nvml.nvmlDeviceGetCurrPcieLinkGeneration),
+                "link_width": ask(nvml.nvmlDeviceGetCurrPcieLinkWidth),
+                "uncorrected_errors": ask(
+                    lambda one: nvml.nvmlDeviceGetTotalEccErrors(
+                        one, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
+                    )
+                ),
+                "throttled": ask(lambda one: hex(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(one))),
+            }
+        )
     return found
+
+
+def answer_or_none(nvml: Any, handle: Any, query: Callable[[Any], Any]) -> Any:
+    """What the library answers of a device; None where it does not know."""
+    try:
+        return query(handle)
+    except nvml.NVMLError:
+        return None
 
 
 def text(value: str | bytes) -> str:
