@@ -9,8 +9,10 @@ from typing import Any
 
 from orchestrator.acceptance.entries import CheckEntry
 from orchestrator.acceptance.measurements import LOST, Measurement
+from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.judgement import Judgement, Looks, Reference
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
+from orchestrator.records.spec import known_fields
 
 PASS, FAIL, UNDECIDED, UNMEASURABLE, MORE = "pass", "fail", "undecided", "not measurable", "needs more"
 OUTCOMES = (PASS, FAIL, UNDECIDED, UNMEASURABLE)
@@ -44,8 +46,8 @@ class Check:
     quantity: str | None
     size: int | None
     nodes: list[int]
-    bounds: Mapping[str, Mapping[str, Any]]
-    problems: Mapping[str, str]
+    bounds: dict[str, Bound]
+    problems: dict[str, str]
     first: int
     limit: int
     allowed: int
@@ -53,11 +55,13 @@ class Check:
     required: bool
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Check:
-        """Return the check that ``asdict`` turned into ``values``."""
-        return cls(**values)
+    def from_dict(cls, values: Mapping[str, object]) -> Check:
+        """Return the check that ``asdict`` turned into ``values``. Raises RecordError naming a key that is missing or
+        of another type.
+        """
+        return cls(**known_fields(cls, values))
 
-    def bound(self, nodes: int | None) -> Mapping[str, Any] | None:
+    def bound(self, nodes: int | None) -> Bound | None:
         """Return the bound at a node count, or None."""
         return self.bounds.get(str(nodes)) or self.bounds.get("*")
 
@@ -71,7 +75,7 @@ class Check:
         return Looks(self.first, self.limit)
 
 
-def reference_of(bound: Mapping[str, Any], unit: str = "") -> Reference:
+def reference_of(bound: Bound, unit: str = "") -> Reference:
     """Return a bound as the judge's Reference. Raises ValueError for a bound that no value can meet."""
     return Reference(bound["value"], bound["lower"], bound["upper"], bound["unit"] or unit)
 

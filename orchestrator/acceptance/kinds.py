@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Literal
 
 from orchestrator.acceptance import node_checks, run_checks
 from orchestrator.acceptance.findings import MORE, UNDECIDED, Check, Finding
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.node_checks import PEAKS
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES
+from orchestrator.acceptance.suite_entries import MachineFacts
 
-Function = Callable[[Check, Sequence[Measurement], Mapping[str, Any]], list[Finding]]
+Function = Callable[[Check, Sequence[Measurement], MachineFacts], list[Finding]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Kind:
     judge: Function
     asks: str
     bound: str = "none"
-    side: str | None = None
+    side: Literal["lower", "upper"] | None = None
     quantities: tuple[str, ...] = ()
     probes: bool = False
     scales: bool = True
@@ -67,7 +68,7 @@ KINDS: dict[str, Kind] = {
 
 
 def evaluate_checks(
-    checks: Sequence[Check], runs: Sequence[Measurement], facts: Mapping[str, Any], final: bool
+    checks: Sequence[Check], runs: Sequence[Measurement], facts: MachineFacts, final: bool
 ) -> list[Finding]:
     """Return the findings of all checks, in order.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
-from orchestrator.records import RecordError, RunDirectory
+from orchestrator.records import NodeInventory, QualityResult, RecordError, Result, RunDirectory
 from orchestrator.telemetry.file import DAMAGE, read_group
 
 Floats = npt.NDArray[np.floating]
@@ -56,14 +56,14 @@ class Measurement:
     ended: float | None
     throughput: float | None
     time_to_accuracy: float | None
-    quality: Mapping[str, Any]
+    quality: QualityResult | None
     stopped: str | None
     hosts: Sequence[str]
     own_s: Sequence[float]
     source: str | None
     settings: Mapping[str, Any]
     probe: Mapping[str, Floats] | None
-    inventory: Mapping[str, Any]
+    inventory: Mapping[str, NodeInventory]
 
     @property
     def completed(self) -> bool:
@@ -85,7 +85,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     manifest = directory.read_manifest()
     found = collect_run(directory, manifest, RunStatus(entry.run, entry.state, entry.cause))
     run, state, cause = found.run, found.run["state"], found.run["cause"]
-    result = json.loads(run["result"]) if run.get("result") else {}
+    result: Result | None = json.loads(run["result"]) if run.get("result") else None
     if state == "completed" and not result:
         state, cause = "failed", f"{entry.folder} has no result.json"
     probe = None
@@ -106,14 +106,14 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
         ended=run.get("ended"),
         throughput=run.get("throughput_warm") or run.get("throughput"),
         time_to_accuracy=run.get("time_to_accuracy_s"),
-        quality=result.get("quality", {}),
-        stopped=result.get("stopped"),
+        quality=result["quality"] if result else None,
+        stopped=result["stopped"] if result else None,
         hosts=[str(rank["host"]) for rank in found.ranks],
         own_s=[float(rank["data_s"]) + float(rank["compute_s"]) for rank in found.ranks],
         source=run.get("dataset_source"),
         settings=manifest.spec.settings,
         probe=probe,
-        inventory=result.get("probe", {}).get("inventory", {}),
+        inventory=result["probe"]["inventory"] if result and "probe" in result else {},
     )
 
 

@@ -24,6 +24,7 @@ from orchestrator.acceptance.findings import (
 )
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES
+from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis.fleet import bad_links, best_links, node_rates, pair_rates, relative_to_others
 from orchestrator.analysis.judgement import Judgement, judge_repeats
 from orchestrator.analysis.statistics import CONFIDENCE
@@ -37,7 +38,7 @@ PEAKS = {
 """Keys of the profile's ``accelerator`` that a probe's rates are compared with, by quantity and precision."""
 
 
-def judge_availability(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
+def judge_availability(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that the scheduler has every node of the partition in service."""
     nodes = facts["nodes"]
     if nodes["states"] is None:
@@ -60,7 +61,7 @@ def judge_availability(check: Check, runs: Runs, facts: Mapping[str, Any]) -> li
     ]
 
 
-def judge_correctness(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
+def judge_correctness(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that every matrix product and every sum over ranks was exact on every rank."""
     probes = [run for run in runs if run.probe is not None]
     if not probes:
@@ -85,7 +86,7 @@ def judge_correctness(check: Check, runs: Runs, facts: Mapping[str, Any]) -> lis
     ]
 
 
-def judge_nodes(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
+def judge_nodes(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that no node is slower than the others. A node's rate is divided by the median of the others' in the same
     round.
     """
@@ -97,7 +98,7 @@ def judge_nodes(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Find
     return [judge_by_node(check, values, "no probe of several nodes measured it")]
 
 
-def judge_links(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
+def judge_links(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that no node's best link is slower than the others', and that no pair of sound nodes has a slow link."""
     values: dict[str, list[float]] = {}
     probes = [run for run in runs if run.probe is not None and run.nodes > 2 and pairs_of(run, check.size)]
@@ -183,7 +184,7 @@ def severity_of(result: Judgement) -> tuple[int, float]:
     return [FAIL, MORE, UNDECIDED, PASS].index(result.outcome), result.value
 
 
-def judge_peak(check: Check, runs: Runs, facts: Mapping[str, Any]) -> list[Finding]:
+def judge_peak(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check a probe's rate as a share of the peak that the cluster profile states."""
     probes = [run for run in runs if run.probe is not None]
     if not probes:

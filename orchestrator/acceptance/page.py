@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from orchestrator.acceptance.entries import CheckEntry, PhaseEntry, VerdictDocument
+from orchestrator.acceptance.findings import FAIL, PASS, UNDECIDED, UNMEASURABLE
 from orchestrator.acceptance.measurements import Measurement, read_measurements
 from orchestrator.acceptance.node_checks import add_by_host, pairs_of
 from orchestrator.acceptance.presentation import (
@@ -22,7 +22,7 @@ from orchestrator.acceptance.presentation import (
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES, bandwidths, latencies
 from orchestrator.acceptance.record import Record
 from orchestrator.analysis.fleet import bus_bandwidth, node_rates, relative_to_others
-from orchestrator.records import read_json
+from orchestrator.records import NodeInventory, read_record
 from orchestrator.report.html.folder import Folder, Table, time_text
 from orchestrator.report.html.plots import acceptance as plots
 from orchestrator.report.html.plots.figure import Plot
@@ -37,11 +37,11 @@ def write_page(record: Record, document: VerdictDocument) -> Path:
     runs = read_measurements(record.path, record.session().entries)
     probes = [run for run in runs if run.probe is not None]
     drawn = [plot for plot in all_plots(document, probes) if plot]
-    inventory = read_json(record.path / "inventory.json")
+    inventory = read_record(record.path / "inventory.json", dict[str, NodeInventory])
     tables = [node_table(inventory), rate_table(probes), run_table(runs)]
     tables = [table for table in tables if table.rows]
     phases = [phase_entry(phase, document["checks"]) for phase in document["phases"]]
-    contents = [(f"phase-{place + 1}", phase["name"].capitalize()) for place, phase in enumerate(phases)]
+    contents = [(f"phase-{place + 1}", phase["name"].capitalize()) for place, phase in enumerate(document["phases"])]
     contents += [(plot.key, plot.title) for plot in drawn] + [(table.key, table.title) for table in tables]
     return Folder(record.path).page(
         "index", "acceptance.html", drawn,
@@ -59,10 +59,10 @@ def tile_entries(document: VerdictDocument) -> list[dict[str, str]]:
     """Return the four figures at the top of the page."""
     faulty = [*document["faulty"]["nodes"], *document["faulty"]["links"]]
     counts = document["counts"]
-    decided = f"{counts['fail']} fail, {counts['undecided']} undecided, {counts['not measurable']} not measurable"
+    decided = f"{counts[FAIL]} {FAIL}, {counts[UNDECIDED]} {UNDECIDED}, {counts[UNMEASURABLE]} {UNMEASURABLE}"
     return [
         {"name": "verdict", "value": document["outcome"], "detail": f"exit code {document['exit_code']}"},
-        {"name": "checks passed", "value": str(counts["pass"]), "detail": decided},
+        {"name": "checks passed", "value": str(counts[PASS]), "detail": decided},
         {"name": "named as faulty", "value": ", ".join(faulty[:4]) or "none", "detail": ""},
         {
             "name": "wall time",
@@ -79,11 +79,11 @@ def reason_entries(document: VerdictDocument) -> list[dict[str, str]]:
             "outcome": outcome, "tone": CLASSES[outcome], "check": check_title(check), "named": named_text(check),
             "value": f"{value_text(check)}, bound {bounds_text(check)}" if check["value"] is not None else check["why"],
         }
-        for outcome in ("fail", "undecided") for check in document["checks"] if check["outcome"] == outcome
+        for outcome in (FAIL, UNDECIDED) for check in document["checks"] if check["outcome"] == outcome
     ]  # fmt: skip
 
 
-def phase_entry(phase: PhaseEntry, checks: Sequence[CheckEntry]) -> dict[str, Any]:
+def phase_entry(phase: PhaseEntry, checks: Sequence[CheckEntry]) -> dict[str, object]:
     """Return a phase with its checks as texts."""
     shown = [
         {
@@ -156,7 +156,7 @@ def rate_table(probes: Sequence[Measurement]) -> Table:
     return Table("rates", "Rates of the median node", "Over the rounds of all probes.", columns, rows)
 
 
-def node_table(inventory: Mapping[str, Any]) -> Table:
+def node_table(inventory: Mapping[str, NodeInventory]) -> Table:
     """Return the table of the nodes' hardware and software."""
     rows = []
     for host, facts in inventory.items():
@@ -168,7 +168,9 @@ def node_table(inventory: Mapping[str, Any]) -> Table:
             for one in facts["accelerators"]
         ]
         links = [
-            " ".join(str(one[key]) for key in ("name", "driver", "rate", "firmware") if one.get(key))
+            " ".join(
+                text for text in (one.get("name"), one.get("driver"), one.get("rate"), one.get("firmware")) if text
+            )
             for one in facts["network"]
         ]
         rows.append(
@@ -188,7 +190,7 @@ def run_table(runs: Sequence[Measurement]) -> Table:
     rows = [
         [
             run.entry.phase, run.entry.workload, f"{run.entry.campaign}/{run.entry.run}", run.state, run.nodes,
-            run.throughput, run.quality.get("value"), run.time_to_accuracy, run.source, run.cause,
+            run.throughput, run.quality["value"] if run.quality else None, run.time_to_accuracy, run.source, run.cause,
         ]
         for run in runs
     ]  # fmt: skip

@@ -7,10 +7,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
+from orchestrator.acceptance.findings import FAIL, OUTCOMES, PASS, UNDECIDED, UNMEASURABLE
 from orchestrator.report.tables.text import short, with_interval
 
-COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "not measurable": "dim"}
-CLASSES = {"pass": "good", "fail": "bad", "undecided": "warn", "not measurable": ""}
+COLOURS = {PASS: "green", FAIL: "red", UNDECIDED: "yellow", UNMEASURABLE: "dim"}
+CLASSES = {PASS: "good", FAIL: "bad", UNDECIDED: "warn", UNMEASURABLE: ""}
 
 
 def bounds_text(check: CheckEntry) -> str:
@@ -62,7 +63,7 @@ def check_line(check: CheckEntry) -> str:
 def verdict_headline(document: VerdictDocument) -> str:
     """Return the verdict in one or two sentences."""
     counts = document["counts"]
-    parts = [f"{counts[name]} {name}" for name in ("pass", "fail", "undecided", "not measurable") if counts[name]]
+    parts = [f"{counts[name]} {name}" for name in OUTCOMES if counts[name]]
     text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
     seconds = document["ended"] - document["started"]
     text += f", {document['runs']} runs on {len(document['nodes'])} nodes in {seconds / 60:.1f} min."
@@ -89,7 +90,7 @@ def print_verdict(document: VerdictDocument, console: Console) -> None:
         )  # fmt: skip
     console.print(table)
     for check in document["checks"]:
-        if check["why"] and check["outcome"] != "pass":
+        if check["why"] and check["outcome"] != PASS:
             console.print(f"  {escape(check_title(check))}: {escape(check['why'])}", soft_wrap=True, highlight=False)
     colour = COLOURS[document["outcome"]]
     console.print(f"[{colour}]{escape(verdict_headline(document))}[/{colour}]", soft_wrap=True, highlight=False)

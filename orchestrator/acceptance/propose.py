@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from orchestrator.acceptance.measurements import Entry, Measurement, read_measur
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.references import settings_hash
 from orchestrator.acceptance.suite import Suite
+from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.statistics import robust_spread
 from orchestrator.errors import UsageError
-from orchestrator.records import RecordError, RunDirectory, read_json_if_whole
+from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
 
 LEAST_MARGIN = 0.05
 """Smallest distance of a bound from its value. CSCS's published tolerances are most often 5 % too."""
@@ -22,16 +24,46 @@ SPREADS = 3.0
 """Smallest distance of a bound from its value, in robust spreads of single runs."""
 
 
+class ProposedReference(Bound):
+    """A reference as ``references.Entry`` is written; ``settings`` is the hash of the settings that were measured."""
+
+    benchmark: str
+    recipe: str
+    mode: str
+    comm: str
+    nodes: int
+    quantity: str
+    size: int | None
+    settings: str
+
+
+class Proposal(TypedDict):
+    """A file of references, by name."""
+
+    cluster: str
+    references: dict[str, ProposedReference]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person chose: value "median" or "worst", and relative bounds in place of those from the spread."""
+
+    basis: str
+    lower: float | None
+    upper: float | None
+
+
 def propose_references(
     suite: Suite, folders: Sequence[Path], basis: str, lower: float | None, upper: float | None
-) -> dict[str, Any]:
+) -> Proposal:
     """Return references for those checks of the suite that take one.
 
     ``basis`` is "median" or "worst" of the values. Raises UsageError if a campaign ran on another cluster, or if no two
     runs have the settings of a check.
     """
     runs = [run for folder in folders for run in read_completed_runs(folder, suite.cluster["name"])]
-    found: dict[str, Any] = {}
+    found: dict[str, ProposedReference] = {}
+    chosen = Choice(basis, lower, upper)
     for check in suite.checks:
         quantity = "time_to_accuracy" if check.check == "time_to_accuracy" else check.quantity
         if check.check not in ("reference", "time_to_accuracy") or quantity is None or check.workload is None:
@@ -44,9 +76,10 @@ def propose_references(
                 continue
             names = [config["benchmark"]["name"], config["recipe"], config["comm"], f"n{nodes}", quantity]
             key = "-".join([*names, *([f"{check.size}B"] if check.size else [])])
-            chosen = {"basis": basis, "lower": lower, "upper": upper}
             found[key] = {
-                **{name: config[name] for name in ("recipe", "mode", "comm")},
+                "recipe": config["recipe"],
+                "mode": config["mode"],
+                "comm": config["comm"],
                 "benchmark": config["benchmark"]["name"],
                 "nodes": nodes,
                 "quantity": quantity,
@@ -62,49 +95,47 @@ def propose_references(
     return {"cluster": suite.cluster["name"], "references": found}
 
 
-def propose_reference(
-    values: Sequence[float], quantity: str, chosen: Mapping[str, Any], runs: Sequence[Measurement]
-) -> dict[str, Any]:
+def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, runs: Sequence[Measurement]) -> Bound:
     """Return value, bounds and basis from the values of one quantity."""
     better = QUANTITIES[quantity].higher_is_better
     median, spread = float(np.median(values)), robust_spread(values)
-    value = median if chosen["basis"] == "median" else float(min(values) if better else max(values))
+    value = median if chosen.basis == "median" else float(min(values) if better else max(values))
     margin = round(max(LEAST_MARGIN, SPREADS * spread / median), 3)
     campaigns = ", ".join(dict.fromkeys(run.entry.campaign for run in runs))
-    text = f"{chosen['basis']} of {len(values)} values from {len(runs)} runs ({campaigns}), median {median:.5g}, "
+    text = f"{chosen.basis} of {len(values)} values from {len(runs)} runs ({campaigns}), median {median:.5g}, "
     text += f"robust spread {100 * spread / median:.1f} %"
-    given = chosen["lower"] is not None or chosen["upper"] is not None
+    given = chosen.lower is not None or chosen.upper is not None
     text += "; bounds as given" if given else f"; bound at the larger of 5 % and {SPREADS:g} spreads"
     return {
         "value": float(f"{value:.5g}"),
-        "lower": chosen["lower"] if given else (max(-0.99, -margin) if better else None),
-        "upper": chosen["upper"] if given else (None if better else margin),
+        "lower": chosen.lower if given else (max(-0.99, -margin) if better else None),
+        "upper": chosen.upper if given else (None if better else margin),
         "unit": QUANTITIES[quantity].unit,
         "source": runs[0].source if runs[0].mode != "probe" else None,
         "basis": text,
     }
 
 
-def has_settings_of(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+def has_settings_of(manifest: Manifest, config: Mapping[str, Any]) -> bool:
     """Whether a run was made with the settings of a workload."""
-    same = all(manifest["config"][key] == config[key] for key in ("recipe", "mode", "comm"))
-    return same and settings_hash(manifest["config"]) == settings_hash(config)
+    same = all(manifest.config[key] == config[key] for key in ("recipe", "mode", "comm"))
+    return same and settings_hash(manifest.config) == settings_hash(config)
 
 
-def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, dict[str, Any]]]:
+def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, Manifest]]:
     """Return the completed runs of a campaign's folder, each with its manifest. Raises UsageError."""
     found = []
     for path in sorted(folder.glob("*/manifest.json")):
-        manifest = read_json_if_whole(path) or {}
-        if not manifest:
+        if not read_json_if_whole(path):
             continue
-        spec = manifest["spec"]
-        if spec["cluster"] != cluster:
-            raise UsageError(f"campaign {folder.name} was run on cluster={spec['cluster']}, not on cluster={cluster}.")
         directory = RunDirectory(path.parent)
-        result = directory.attempt(max(1, manifest["attempts"])).result
-        entry = Entry("", "", spec["campaign"], spec["run"], "completed" if result.is_file() else "failed", None)
         try:
+            manifest = directory.read_manifest()
+            spec = manifest.spec
+            if spec.cluster != cluster:
+                raise UsageError(f"campaign {folder.name} was run on cluster={spec.cluster}, not on cluster={cluster}.")
+            result = directory.attempt(max(1, manifest.attempts)).result
+            entry = Entry("", "", spec.campaign, spec.run, "completed" if result.is_file() else "failed", None)
             run = read_measurement(folder.parent, entry, path.parent)
         except RecordError as error:
             raise UsageError(str(error)) from error

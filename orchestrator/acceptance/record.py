@@ -15,14 +15,22 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from orchestrator.acceptance.entries import LeftOut
 from orchestrator.acceptance.findings import Check
 from orchestrator.acceptance.measurements import Entry
 from orchestrator.acceptance.suite import Suite
+from orchestrator.acceptance.suite_entries import SuiteDocument
 from orchestrator.config.redaction import redact
-from orchestrator.records import RecordError, RunDirectory, read_json, write_json, write_text
+from orchestrator.records import (
+    NodeInventory,
+    RecordError,
+    RunDirectory,
+    read_json,
+    read_record,
+    write_json,
+    write_text,
+)
 
 SUITE_SCHEMA = "orchestrator.acceptance-suite/1"
 RUNS_SCHEMA = "orchestrator.acceptance-runs/1"
@@ -75,15 +83,16 @@ class Record:
         }
         write_json(self.path / "suite.json", redact(document))
 
-    def suite(self) -> dict[str, Any]:
+    def suite(self) -> SuiteDocument:
         """Read suite.json. Raises RecordError."""
-        return read_json(self.path / "suite.json")
+        return read_record(self.path / "suite.json", SuiteDocument)
 
     def checks(self) -> list[Check]:
         """Read the checks of suite.json. Raises RecordError."""
+        found = self.suite()["checks"]
         try:
-            return [Check.from_dict(values) for values in self.suite()["checks"]]
-        except (KeyError, TypeError) as error:
+            return [Check.from_dict(values) for values in found]
+        except RecordError as error:
             raise RecordError(f"{self.path / 'suite.json'} is not of this version: {error}") from error
 
     def write_session(self, session: Session) -> None:
@@ -147,9 +156,11 @@ def file_digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def inventory_of(inventories: Sequence[tuple[Sequence[str], Mapping[str, Any]]]) -> dict[str, Any]:
+def inventory_of(
+    inventories: Sequence[tuple[Sequence[str], Mapping[str, NodeInventory]]],
+) -> dict[str, NodeInventory]:
     """Return each host's inventory, from the probes' pairs (hosts by node, inventory by node number)."""
-    found: dict[str, Any] = {}
+    found: dict[str, NodeInventory] = {}
     for hosts, by_node in inventories:
         for number, facts in by_node.items():
             found[hosts[int(number)]] = facts

@@ -19,6 +19,7 @@ import yaml
 
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.errors import UsageError, nearest
 from orchestrator.plan import science_of
 from orchestrator.records import document_hash
@@ -45,9 +46,16 @@ class Entry:
     source: str | None = None
     settings: str | None = None
 
-    def bound(self) -> dict[str, Any]:
+    def bound(self) -> Bound:
         """Return the reference in the form of a check's bound."""
-        return {name: getattr(self, name) for name in ("value", "lower", "upper", "unit", "basis", "source")}
+        return {
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "unit": self.unit,
+            "basis": self.basis,
+            "source": self.source,
+        }
 
 
 def settings_hash(config: Mapping[str, Any]) -> str:
@@ -99,7 +107,7 @@ def parse_entries(document: Any, where: str) -> dict[str, Entry]:
     return found
 
 
-def check_bound(bound: Mapping[str, Any], where: str, unit: str | None = None) -> None:
+def check_bound(bound: Bound, where: str, unit: str | None = None) -> None:
     """Raise UsageError for a bound that no value can meet, that states no basis, or whose unit is missing or wrong."""
     lower, upper = bound["lower"], bound["upper"]
     if not bound["unit"]:

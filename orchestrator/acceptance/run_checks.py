@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -31,6 +30,7 @@ from orchestrator.acceptance.findings import (
 )
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis.judgement import judge_efficiency, judge_repeats
 from orchestrator.analysis.statistics import (
     CONFIDENCE,
@@ -58,7 +58,7 @@ def judge_each_scale(
     return found
 
 
-def judge_completion(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_completion(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that no more runs failed than the suite allows."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
@@ -73,7 +73,7 @@ def judge_completion(check: Check, runs: Runs, facts: Any) -> list[Finding]:
     return judge_each_scale(check, runs, judge_scale)
 
 
-def judge_reference(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check a quantity of repeated runs against its reference."""
     quantity = QUANTITIES[str(check.quantity)]
 
@@ -95,7 +95,7 @@ def judge_reference(check: Check, runs: Runs, facts: Any) -> list[Finding]:
     return judge_each_scale(check, runs, judge_scale)
 
 
-def judge_scaling(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_scaling(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check T(N)·N₀ ÷ (N·T(N₀)) against its bound. N₀ is the smallest scale that was run."""
     rates: dict[int, list[float]] = {}
     for run in runs:
@@ -119,29 +119,29 @@ def judge_scaling(check: Check, runs: Runs, facts: Any) -> list[Finding]:
     return judge_each_scale(replace(check, nodes=scales), runs, judge_scale)
 
 
-def judge_quality(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_quality(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that every run that trained to its end reached its quality target."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
-        judgeable = [run for run in members if run.completed and run.stopped != "steps" and run.quality]
-        if not judgeable:
+        judged = [(run, run.quality) for run in members if run.completed and run.stopped != "steps" and run.quality]
+        if not judged:
             return unmeasurable_finding(check, nodes, "no run went on until its target or its end")
-        missed = [run for run in judgeable if not run.quality.get("reached")]
-        named = [Subject("run", f"{run.entry.campaign}/{run.entry.run}", run.quality["value"]) for run in missed]
-        first = judgeable[0].quality
-        values = [run.quality["value"] for run in judgeable]
+        missed = [(run, quality) for run, quality in judged if not quality["reached"]]
+        named = [Subject("run", f"{run.entry.campaign}/{run.entry.run}", quality["value"]) for run, quality in missed]
+        first = judged[0][1]
+        values = [quality["value"] for _, quality in judged if quality["value"] is not None]
         return make_finding(
             check, nodes, FAIL if len(missed) > check.allowed else PASS, value=float(np.median(values)),
             interval=finite_pair((min(values), max(values))), bounds=(finite_or_none(first["target"]), None),
             unit=str(first["metric"]), n=len(values), named=named, concerns="answer", basis=str(first["basis"]),
-            why=f"{len(judgeable) - len(missed)} of {len(judgeable)} runs reached the target; "
+            why=f"{len(judged) - len(missed)} of {len(judged)} runs reached the target; "
             "the interval is from the least to the most",
         )  # fmt: skip
 
     return judge_each_scale(check, runs, judge_scale)
 
 
-def judge_time_to_accuracy(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_time_to_accuracy(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check MLPerf's olympic mean (fastest and slowest dropped) of at least five runs against its bound."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
@@ -191,7 +191,7 @@ def olympic_interval(values: Sequence[float | None], confidence: float) -> tuple
     return percentile_interval(drawn.mean(axis=1), confidence)
 
 
-def judge_variation(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check the sample standard deviation ÷ mean of a quantity over repeats, with its χ² interval."""
     quantity = QUANTITIES[check.quantity or "throughput"]
 
@@ -229,7 +229,7 @@ def variation_interval(spread: float, n: int, confidence: float) -> tuple[float,
     return spread * math.sqrt((n - 1) / low), spread * math.sqrt((n - 1) / high)
 
 
-def judge_stability(check: Check, runs: Runs, facts: Any) -> list[Finding]:
+def judge_stability(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check that no run failed in the check's hours of repeating its workload."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:

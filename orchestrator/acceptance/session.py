@@ -12,6 +12,7 @@ from orchestrator.acceptance.findings import FAIL, MORE, Check, Finding
 from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
 from orchestrator.acceptance.record import Record, Session, inventory_of
 from orchestrator.acceptance.suite import Suite, without_nodes
+from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.acceptance.verdict import all_findings, facts_of, faulty_names, overall_outcome
 from orchestrator.campaign.trained import with_weights
 from orchestrator.plan import science_of
@@ -77,7 +78,7 @@ class Acceptance:
             self.run_campaign(phase, needed)
         return all_findings(checks, self.runs, self.facts(), self.session, final=True)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> MachineFacts:
         """Return the facts about the machine that checks use."""
         return facts_of(self.record.suite())
 

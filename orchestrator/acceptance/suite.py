@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose
 from hydra.core.config_store import ConfigStore
@@ -21,6 +21,14 @@ from orchestrator.acceptance.findings import Check
 from orchestrator.acceptance.kinds import KINDS, Kind
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.schema import AcceptConfig
+from orchestrator.acceptance.suite_entries import (
+    AcceptSettings,
+    Bound,
+    CheckSettings,
+    SuitePhase,
+    SuiteSettings,
+    WorkloadSettings,
+)
 from orchestrator.config.compose import compose_all, explain, hydra_session, options_of
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
@@ -41,11 +49,11 @@ class Suite:
     """
 
     name: str
-    settings: dict[str, Any]
+    settings: SuiteSettings
     cluster: dict[str, Any]
     configs: dict[str, dict[str, Any]]
     checks: list[Check]
-    phases: list[dict[str, Any]]
+    phases: list[SuitePhase]
     nodes: Nodes
     references: dict[str, references.Entry]
     exclude_faulty: bool
@@ -63,7 +71,7 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return ours, runs
 
 
-def compose_suite(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
+def compose_suite(words: Sequence[str], config_dir: str | None) -> AcceptSettings:
     """Return the resolved ``accept`` configuration. Raises UsageError."""
     named = [word for word in words if word.startswith("suite=")]
     ConfigStore.instance().store(name=PRIMARY, node=AcceptConfig)
@@ -83,8 +91,7 @@ def compose_suite(words: Sequence[str], config_dir: str | None) -> dict[str, Any
             OmegaConf.merge(OmegaConf.structured(AcceptConfig), resolved)
         except (HydraException, OmegaConfBaseException) as error:
             raise UsageError(f"suite {name}: {key_complaint(error)}") from error
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    return cast("AcceptSettings", resolved)
 
 
 def key_complaint(error: Exception) -> str:
@@ -115,7 +122,7 @@ def resolve_suite(overrides: Sequence[str], config_dir: str | None) -> Suite:
     nodes = scheduler(cluster["scheduler"]).nodes(cluster)
     count = resolve_node_count(accept["nodes"], nodes, cluster)
     known = references.load_references(accept["references"], cluster)
-    phases = [
+    phases: list[SuitePhase] = [
         {"name": phase["name"], "stop_on_failure": phase["stop_on_failure"] or accept["stop_on_failure"]}
         for phase in settings["phases"]
     ]
@@ -153,7 +160,7 @@ def without_nodes(suite: Suite, faulty: Sequence[str]) -> Suite:
     return with_node_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)
 
 
-def check_names(settings: Mapping[str, Any], where: str) -> None:
+def check_names(settings: SuiteSettings, where: str) -> None:
     """Raise UsageError for unknown kinds and workloads, and for phases of one name."""
     names = [phase["name"] for phase in settings["phases"]]
     if len(set(names)) != len(names):
@@ -169,10 +176,11 @@ def check_names(settings: Mapping[str, Any], where: str) -> None:
 
 
 def workload_config(
-    workload: Mapping[str, Any], where: str, shared: Sequence[str], config_dir: str | None
+    workload: WorkloadSettings, where: str, shared: Sequence[str], config_dir: str | None
 ) -> dict[str, Any]:
     """Return a run's configuration. Raises UsageError that names the workload."""
-    words = [f"{key}={workload[key]}" for key in ("benchmark", "mode", "comm", "scale", "repeats", "seed")]
+    values: Mapping[str, object] = workload
+    words = [f"{key}={values[key]}" for key in ("benchmark", "mode", "comm", "scale", "repeats", "seed")]
     words += [f"recipe={workload['recipe']}"] if workload["recipe"] else []
     try:
         return compose_all([*shared, *words, *workload["overrides"]], False, config_dir)[0]
@@ -192,7 +200,7 @@ def resolve_node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, An
     return asked
 
 
-def resolve_node_counts(value: Any, count: int, where: str) -> list[int]:
+def resolve_node_counts(value: object, count: int, where: str) -> list[int]:
     """Return the workload's node counts that the machine has, in order, each once."""
     found = []
     for item in value if isinstance(value, list) else [value]:
@@ -205,7 +213,7 @@ def resolve_node_counts(value: Any, count: int, where: str) -> list[int]:
 
 
 def resolve_check(
-    check: Mapping[str, Any],
+    check: CheckSettings,
     phase: str,
     configs: Mapping[str, Mapping[str, Any]],
     known: Mapping[str, references.Entry],
@@ -224,7 +232,7 @@ def resolve_check(
         # A count that the machine does not have stays, to be reported as not measurable.
         listed = check["nodes"] if isinstance(check["nodes"], list) else [check["nodes"]]
         scales = resolve_node_counts([count if item == "all" else item for item in listed], sys.maxsize, here)
-    bounds: dict[str, dict[str, Any]] = {}
+    bounds: dict[str, Bound] = {}
     problems: dict[str, str] = {}
     quantity = check["quantity"] or {"time_to_accuracy": "time_to_accuracy"}.get(check["check"])
     given = check["bound_on"].get(cluster) or check["bound"]
@@ -233,7 +241,7 @@ def resolve_check(
         references.check_bound(given, here, unit)
         if kind.side and given[kind.side] is None:
             raise UsageError(f"{here}: its bound has no {kind.side}.")
-        bounds["*"] = dict(given)
+        bounds["*"] = {**given}
     elif kind.bound == "needed":
         raise UsageError(f"{here}: it needs a bound (value, lower or upper, unit, basis).")
     elif kind.bound == "referenced" and config and quantity:
@@ -251,7 +259,7 @@ def resolve_check(
     )  # fmt: skip
 
 
-def check_consistency(check: Mapping[str, Any], kind: Kind, config: Mapping[str, Any] | None, here: str) -> None:
+def check_consistency(check: CheckSettings, kind: Kind, config: Mapping[str, Any] | None, here: str) -> None:
     """Raise UsageError for keys that do not go together."""
     quantity = check["quantity"]
     if kind.quantities and check["check"] != "variation" and quantity not in kind.quantities:
@@ -277,7 +285,7 @@ def check_consistency(check: Mapping[str, Any], kind: Kind, config: Mapping[str,
         raise UsageError(f"{here}: hours={check['hours']}: say for how long nothing may fail, as in hours: 24.")
 
 
-def check_data_source(bound: Mapping[str, Any], config: Mapping[str, Any] | None, here: str) -> None:
+def check_data_source(bound: Bound, config: Mapping[str, Any] | None, here: str) -> None:
     """Raise UsageError if the bound was measured on stand-in data and the workload reads real data, or the reverse."""
     if config is None or bound["source"] is None:
         return

@@ -22,6 +22,7 @@ from orchestrator.acceptance.findings import (
 from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.measurements import Measurement, read_measurements
 from orchestrator.acceptance.record import Record, Session
+from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
 
 SCHEMA: Final = "orchestrator.verdict/1"
@@ -30,7 +31,7 @@ WORST_FIRST = (EXIT_INFRASTRUCTURE, EXIT_FAILED, EXIT_WRONG_ANSWER, EXIT_REFEREN
 
 
 def all_findings(
-    checks: Sequence[Check], runs: Sequence[Measurement], facts: dict[str, Any], session: Session, final: bool = True
+    checks: Sequence[Check], runs: Sequence[Measurement], facts: MachineFacts, session: Session, final: bool = True
 ) -> list[Finding]:
     """Return the findings of all checks. Checks of phases that were not run state the reason."""
     ran = [check for check in checks if check.phase in session.ran]
@@ -74,7 +75,7 @@ def faulty_links(found: Sequence[Finding]) -> list[str]:
     return [name for name in faulty_names(found, "link") if not nodes & set(name.split("–"))]
 
 
-def facts_of(suite: dict[str, Any]) -> dict[str, Any]:
+def facts_of(suite: MachineFacts) -> MachineFacts:
     """Return the facts about the machine that checks use beside its runs."""
     return {"nodes": suite["nodes"], "cluster": suite["cluster"]}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 import jsonschema
 import pytest
@@ -13,7 +15,24 @@ import yaml
 from commands import Answer, Command
 
 from orchestrator.acceptance.page import reason_entries
+from orchestrator.acceptance.record import Record
+from orchestrator.acceptance.schema import (
+    AcceptConfig,
+    BoundConfig,
+    CheckConfig,
+    PhaseConfig,
+    SuiteConfig,
+    WorkloadConfig,
+)
 from orchestrator.acceptance.suite import resolve_suite
+from orchestrator.acceptance.suite_entries import (
+    AcceptSettings,
+    Bound,
+    CheckSettings,
+    PhaseSettings,
+    SuiteSettings,
+    WorkloadSettings,
+)
 from orchestrator.errors import UsageError
 
 SUITE = {
@@ -225,6 +244,26 @@ def test_references_of_another_cluster_and_suites_that_do_not_exist_are_refused(
     assert orchestrator("accept", "verify", str(tmp_path)).code == 64
 
 
-@pytest.mark.parametrize("suite", ["ci", "weekly", "facility"])
-def test_the_suites_that_are_shipped_resolve(suite: str) -> None:
-    assert resolve_suite([f"suite={suite}", "cluster=local", "nodes=4"], None).checks
+@pytest.mark.parametrize("name", ["ci", "weekly", "facility"])
+def test_the_suites_that_are_shipped_resolve_and_are_read_back_from_their_record(name: str, tmp_path: Path) -> None:
+    suite = resolve_suite([f"suite={name}", "cluster=local", "nodes=4"], None)
+    record = Record(tmp_path)
+    record.write_suite(suite, suite.checks)
+    assert suite.checks and record.checks() == suite.checks
+    assert record.suite()["nodes"]["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "schema"),
+    [
+        (AcceptSettings, AcceptConfig),
+        (SuiteSettings, SuiteConfig),
+        (PhaseSettings, PhaseConfig),
+        (CheckSettings, CheckConfig),
+        (WorkloadSettings, WorkloadConfig),
+        (Bound, BoundConfig),
+    ],
+)
+def test_a_composed_suite_has_the_keys_of_its_schema(settings: type, schema: type) -> None:
+    keys = {field.name for field in fields(schema)} - {"defaults"}
+    assert set(get_type_hints(settings)) == keys

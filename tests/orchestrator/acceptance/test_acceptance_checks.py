@@ -11,12 +11,13 @@ import pytest
 from orchestrator.acceptance.findings import Check, Subject
 from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.measurements import Entry, Measurement
+from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.acceptance.verdict import faulty_links
 from orchestrator.analysis.fleet import bus_bandwidth
 from workloads.probe.pairing import rounds_of_pairs
 
-FACTS: dict[str, Any] = {
-    "nodes": {"states": None, "out_of_service": []},
+FACTS: MachineFacts = {
+    "nodes": {"states": None, "out_of_service": [], "left_out": [], "count": 4},
     "cluster": {"accelerator": {"peak_fp32_tflops": 2.0}},
 }
 
@@ -120,7 +121,7 @@ def test_wrong_results_name_the_node_and_are_a_wrong_answer() -> None:
 def test_a_rate_is_a_share_of_the_peak_that_the_profile_states() -> None:
     bound = {"value": 1.0, "lower": -0.6, "upper": None, "unit": "× peak"}
     assert only(check("peak", quantity="matmul", bound=bound), probe()).value == pytest.approx(0.5, rel=0.02)
-    without = {**FACTS, "cluster": {"accelerator": {}}}
+    without: MachineFacts = {**FACTS, "cluster": {"accelerator": {}}}
     (found,) = evaluate_checks([check("peak", quantity="matmul", bound=bound)], [probe()], without, True)
     assert (found.outcome, "accelerator.peak_fp32_tflops" in found.why) == ("not measurable", True)
 
