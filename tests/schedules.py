@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from commands import PROJECT
 from omegaconf import OmegaConf
 
 from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.schedule.definition import Schedule
+from orchestrator.store.entries import RankRow, RunRow
 from orchestrator.store.store import RunRecord, Store, default_url
 
 WEEK = 7 * 86400.0
@@ -164,13 +165,13 @@ def put_sweep(
                 "dataset_checksum": "synthetic", "directory": "/synthetic/test/data", "config_hash": "h",
                 "manifest": "{}", **changes,
             }  # fmt: skip
-            ranks = [
+            ranks: list[RankRow] = [
                 {
                     "rank": rank, "host": host, "node": rank, "local_rank": 0, "device": "cpu",
                     "throughput": value / nodes, "total_s": 10.0, "data_s": 1.0, "compute_s": 8.0, "waiting_s": 1.0,
                 }
                 for rank, host in enumerate(hosts)
             ]  # fmt: skip
-            records.append(RunRecord(row, ranks=ranks))
+            records.append(RunRecord(cast(RunRow, row), ranks=ranks))
     store.put_all(records)
     return sweep

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
 
+from orchestrator.store.entries import EvaluationRow, PhaseRow, RankRow, RunRow
 from orchestrator.store.store import RunRecord
 
 STEPS = 40
@@ -41,19 +42,19 @@ def stored_run(
             file[f"step/{part}"] = (share * total).astype(np.float32)
         file["step/samples"] = np.full((ranks, STEPS), 8, np.int32)
         file["step/epoch"] = np.repeat(np.arange(STEPS // 10), 10)[None, :].repeat(ranks, 0)
-    rows = [
+    rows: list[RankRow] = [
         {
             "rank": rank, "host": host, "device": "cpu", "node": rank // 2, "local_rank": rank % 2,
             "throughput": rate, "total_s": 16.0, "data_s": 0.8, "compute_s": 12.8, "waiting_s": 2.4,
         }
         for rank, host in enumerate(hosts)
     ]  # fmt: skip
-    curve = [
+    curve: list[EvaluationRow] = [
         {"number": number, "seconds": 6.0 * (number + 1) / nodes, "epoch": number, "value": 0.3 + 0.15 * number}
         for number in range(evaluations)
     ]
     quality = curve[-1]["value"] if curve else None
-    reached = next((row["seconds"] for row in curve if row["value"] >= 0.7), None)
+    reached = next((row["seconds"] for row in curve if (row["value"] or 0) >= 0.7), None)
     provenance = {
         "git": {"commit": "0123456789abcdef", "dirty": False},
         "packages": {"torch": "2.13.0"},
@@ -81,8 +82,8 @@ def stored_run(
         "quality": quality, "target": 0.7, "time_to_accuracy_s": reached,
         "manifest": json.dumps(manifest), "result": json.dumps(result),
     }  # fmt: skip
-    phases = [{"name": name, "seconds": seconds} for name, seconds in PHASES.items()]
-    return RunRecord({**row, **changes}, rows, curve, phases)
+    phases: list[PhaseRow] = [{"name": name, "seconds": seconds} for name, seconds in PHASES.items()]
+    return RunRecord(cast(RunRow, {**row, **changes}), rows, curve, phases)
 
 
 def failed_run(folder: Path, **changes: Any) -> RunRecord:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
-from orchestrator.records import NodeInventory, QualityResult, RecordError, Result, RunDirectory
+from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory
 from orchestrator.telemetry.file import DAMAGE, read_group
 
 Floats = npt.NDArray[np.floating]
@@ -85,7 +84,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     manifest = directory.read_manifest()
     found = collect_run(directory, manifest, RunStatus(entry.run, entry.state, entry.cause))
     run, state, cause = found.run, found.run["state"], found.run["cause"]
-    result: Result | None = json.loads(run["result"]) if run.get("result") else None
+    table, result = found.table, found.result or None
     if state == "completed" and not result:
         state, cause = "failed", f"{entry.folder} has no result.json"
     probe = None
@@ -109,7 +108,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
         quality=result["quality"] if result else None,
         stopped=result["stopped"] if result else None,
         hosts=[str(rank["host"]) for rank in found.ranks],
-        own_s=[float(rank["data_s"]) + float(rank["compute_s"]) for rank in found.ranks],
+        own_s=(table.column("data_s").astype(float) + table.column("compute_s")).tolist(),
         source=run.get("dataset_source"),
         settings=manifest.spec.settings,
         probe=probe,

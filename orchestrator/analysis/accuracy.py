@@ -10,7 +10,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-def median_curve(curves: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
+def median_curve(curves: Sequence[Sequence[tuple[float, float | None]]]) -> list[tuple[float, float]]:
     """Return (seconds, median quality over the curves) at every time at which one of them was evaluated.
 
     ``curves`` are (seconds, quality) by time. Between two evaluations a curve is a straight line; after its last one it

@@ -24,6 +24,7 @@ from orchestrator.records import (
     read_record_if_whole,
     throughput_unit,
 )
+from orchestrator.store.entries import PhaseRow
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
 from orchestrator.telemetry.file import DAMAGE, read_telemetry
@@ -77,8 +78,9 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
         record.run["ended"] = failure["ended"]
     if status.state == "completed":
         try:
-            add_result(record, read_record(attempt.result, Result))
-            add_telemetry(record, attempt)
+            result = read_record(attempt.result, Result)
+            add_result(record, result)
+            add_telemetry(record, attempt, result["ended"])
         except (CollectError, RecordError) as error:
             record.run |= {"state": "failed", "cause": str(error)}
     return record
@@ -105,8 +107,8 @@ def add_result(record: RunRecord, result: Result) -> None:
     }
 
 
-def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
-    """Add the measurements of every rank. Raises CollectError."""
+def add_telemetry(record: RunRecord, attempt: AttemptDirectory, ended: float) -> None:
+    """Add the measurements of every rank of a run that ended then. Raises CollectError."""
     try:
         telemetry = read_telemetry(attempt.telemetry, record.run["ranks"])
         content, sums = telemetry.small, telemetry.sums
@@ -128,12 +130,12 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory) -> None:
             {"number": number, "seconds": float(seconds), "epoch": int(epoch), "value": float(value)}
             for number, (seconds, epoch, value) in enumerate(columns)
         ]
-        record.phases = phase_seconds(content, record.run["ended"] - record.run["created"] + CLOCKS_APART_SECONDS)
+        record.phases = phase_seconds(content, ended - record.run["created"] + CLOCKS_APART_SECONDS)
     except DAMAGE as error:
         raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
 
 
-def phase_seconds(content: Mapping[str, Any], limit: float = np.inf) -> list[dict[str, Any]]:
+def phase_seconds(content: Mapping[str, Any], limit: float = np.inf) -> list[PhaseRow]:
     """Return the seconds of each phase: those of its slowest rank, summed over its intervals.
 
     A rank's duration that is negative or longer than ``limit`` (s), which the whole run had, comes of a clock that was

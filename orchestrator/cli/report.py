@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common, history
 from orchestrator.errors import UsageError, nearest
@@ -14,6 +14,7 @@ from orchestrator.report.formats import FORMATS, Format, Report
 
 if TYPE_CHECKING:
     from orchestrator.report.projections import Question
+    from orchestrator.store.entries import HostHistoryRow
     from orchestrator.store.store import RunRecord, Store
 
 
@@ -22,17 +23,17 @@ FLEET_WEEKS = 8
 """How many weeks back hosts are searched for repeated slowness."""
 
 
-def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def fleet_of(store: Store, records: Sequence[RunRecord]) -> list[HostHistoryRow]:
     """Return the stored rows by host of the campaign's clusters, over FLEET_WEEKS up to the campaign's end."""
     newest = max((record.run["created"] for record in records), default=0.0)
-    rows = []
+    rows: list[HostHistoryRow] = []
     for cluster in sorted({record.run["cluster"] for record in records}):
         since = newest - FLEET_WEEKS * 7 * 86400
         rows += store.host_history(cluster=cluster, since=since, until=newest + 1)
     return rows
 
 
-def show_report(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[Mapping[str, Any]] = ()) -> int:
+def show_report(name: str, records: Sequence[RunRecord], as_json: bool, fleet: Sequence[HostHistoryRow] = ()) -> int:
     """Print one campaign's report; return the exit code of its runs."""
     from orchestrator.report.document import report_document
     from orchestrator.report.tables.runs import print_report

@@ -12,12 +12,13 @@ from orchestrator.analysis.comparison import compare_recipes
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
-from orchestrator.records import PHASES, Result, unit_of
+from orchestrator.records import PHASES, Result, State, unit_of
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
+from orchestrator.store.entries import HostHistoryRow, RankRow, RunRow, columns_of
 from orchestrator.store.store import RunRecord
 
 SCHEMA: Final = "orchestrator.report/1"
@@ -27,7 +28,7 @@ SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 def report_document(
     campaign: str,
     records: Sequence[RunRecord],
-    fleet: Sequence[Mapping[str, Any]] = (),
+    fleet: Sequence[HostHistoryRow] = (),
     question: Question | None = None,
 ) -> ReportDocument:
     """Return the document of a campaign's stored runs.
@@ -60,7 +61,7 @@ def sort_key(record: RunRecord) -> tuple[Any, ...]:
     """Return the sort key of a run, independent of the order in which runs were started."""
     run = record.run
     names = ("benchmark", "dataset_name", "method", "recipe", "comm", "nodes", "repeat", "run", "created")
-    return tuple(run[name] for name in names)
+    return columns_of(run, names)
 
 
 def manifest_of(record: RunRecord) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "repeat": run["repeat"],
         "seed": run["seed"],
         "order": manifest.get("order"),
-        "state": run["state"],
+        "state": cast(State, run["state"]),
         "attempts": run["attempts"],
         "attempt_history": history,
         "lost_s": lost(history),
@@ -139,7 +140,7 @@ def run_entry(record: RunRecord) -> RunEntry:
     }
 
 
-def rank_times(rank: Mapping[str, Any]) -> RankTimes:
+def rank_times(rank: RankRow) -> RankTimes:
     """Return the parts of one rank's time, from its row in the store."""
     return {
         "total": rank["total_s"],
@@ -186,7 +187,7 @@ NO_ENERGY: EnergyEntry = {
 }
 
 
-def energy_entry(run: Mapping[str, Any], result: Result) -> EnergyEntry:
+def energy_entry(run: RunRow, result: Result) -> EnergyEntry:
     """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report."""
     found, joules = result.get("energy"), run.get("energy_j")
     if not found:

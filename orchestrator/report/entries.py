@@ -46,7 +46,8 @@ class DatasetEntry(TypedDict):
 
 
 class ThroughputEntry(TypedDict):
-    """Of one run: over all its steps, the first epoch's and the later ones', and by rank.
+    """Of one run: over all its steps, the first epoch's and the later ones', and by rank; null where it was not
+    measured.
 
     ``unit`` is samples/s unless the data set counts other items, such as tokens or points.
     """
@@ -55,17 +56,20 @@ class ThroughputEntry(TypedDict):
     run: float | None
     cold: float | None
     warm: float | None
-    per_rank: list[float]
+    per_rank: list[float | None]
 
 
 class RankTimes(TypedDict):
-    """Seconds of one rank over its steps. ``communicate`` is ``waiting`` by its name of version 0.1."""
+    """Seconds of one rank over its steps; null where they were not measured.
 
-    total: float
-    data: float
-    compute: float
-    waiting: float
-    communicate: float
+    ``communicate`` is ``waiting`` by its name of version 0.1.
+    """
+
+    total: float | None
+    data: float | None
+    compute: float | None
+    waiting: float | None
+    communicate: float | None
 
 
 class QualityEntry(TypedDict):
@@ -80,11 +84,11 @@ class QualityEntry(TypedDict):
 
 
 class EvaluationEntry(TypedDict):
-    """One evaluation: seconds from the first touch of training data, epoch, value of the target's metric."""
+    """One evaluation: seconds from the first touch of training data, epoch, value of the target's metric or null."""
 
     seconds: float
     epoch: int
-    value: float
+    value: float | None
 
 
 class EnergyEntry(TypedDict):

@@ -24,6 +24,7 @@ from orchestrator.analysis.projection import (
 from orchestrator.analysis.series import Series
 from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import series_entry, split_of
+from orchestrator.store.entries import columns_of
 from orchestrator.store.store import RunRecord
 
 GRADIENT_BYTES = 4
@@ -61,7 +62,7 @@ def projection_entries(
 def belongs_to_series(record: RunRecord, series: Series) -> bool:
     """Whether a run is of that series, and was collected with the distribution of its steps."""
     run = record.run
-    same = all(str(run[name]) == value for name, value in series.identity.items())
+    same = list(map(str, columns_of(run, series.identity))) == list(series.identity.values())
     data = run.get("dataset_checksum") == series.dataset["checksum"]
     settings = all(
         lookup(json.loads(run["manifest"])["config"], key) == value for key, value in series.settings.items()
@@ -147,7 +148,9 @@ def observed_at(records: Sequence[RunRecord], ranks: int) -> Observed:
     """Return the medians over the repeats at a scale."""
     steps, waits = [], []
     for record in records:
-        step = batch_of(record) / float(record.run.get("throughput_warm") or record.run["throughput"])
+        rate = record.run.get("throughput_warm") or record.run["throughput"]
+        assert rate is not None, "only timed runs are of a series"
+        step = batch_of(record) / rate
         steps.append(step)
         waits.append(step * communication_share(split_of(record)))
     return Observed(ranks, median(steps), median(waits))
@@ -170,7 +173,7 @@ def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], questio
     """Return the workload: own times at the base, where ranks disturb each other least, and the spread between ranks at
     all scales.
     """
-    found = [json.loads(record.run["step_times"]) for record in base]
+    found = [json.loads(record.run["step_times"] or "") for record in base]
     speeds: list[float] = []
     for record in records:
         table = record.table

@@ -45,8 +45,9 @@ def measured_run(record: RunRecord) -> Measured:
         table = record.table
         samples = float(np.mean(table.column("throughput").astype(np.float64) * table.column("total_s")))
     rate = run.get("throughput_warm") or run.get("throughput")
-    result = json.loads(run["result"]) if run.get("result") else {}
-    metrics = {name: value for name, value in result.get("quality", {}).get("all", {}).items() if value is not None}
+    metrics = {
+        name: value for name, value in record.result.get("quality", {}).get("all", {}).items() if value is not None
+    }
     return Measured(run, settings, run["state"] == "completed", rate, parts, samples, metrics)
 
 

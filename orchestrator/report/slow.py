@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from orchestrator.analysis.stragglers import HostRecord, host_excess, rank_times, slow_hosts
 from orchestrator.report.entries import SlowHostEntry, StragglerEntry
+from orchestrator.store.entries import HostHistoryRow, RunRow
 from orchestrator.store.store import RunRecord
 
 MOST_RANKS = 20
@@ -37,7 +38,7 @@ def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
 
 
 def straggler_entry(
-    run: Mapping[str, Any],
+    run: RunRow,
     kind: Literal["host", "rank"],
     rank: int | None,
     host: str,
@@ -60,7 +61,7 @@ def straggler_entry(
     }
 
 
-def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str, Any]]) -> list[SlowHostEntry]:
+def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[HostHistoryRow]) -> list[SlowHostEntry]:
     """Return the hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
     runs = []
     for record in records:
@@ -74,9 +75,9 @@ def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[Mapping[str,
     return found + [host_entry(item, "history", len(weeks)) for item in slow_hosts(weeks)]
 
 
-def group_by_run(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[float]]]:
+def group_by_run(rows: Sequence[HostHistoryRow]) -> list[tuple[list[str], list[float]]]:
     """Return rows of Store.host_history as the hosts and own seconds of each run."""
-    runs: dict[tuple[Any, ...], tuple[list[str], list[float]]] = {}
+    runs: dict[tuple[str, str, float], tuple[list[str], list[float]]] = {}
     for row in rows:
         if row["data_s"] is None or row["compute_s"] is None:
             continue

@@ -127,7 +127,7 @@ def rebuild_tables(connection: Connection) -> None:
 def read_old_record(connection: Connection, number: int) -> RunRecord:
     """Return a run of a version 1 store."""
 
-    def rows(name: str, column: str = "run_id") -> list[dict[str, Any]]:
+    def rows(name: str, column: str = "run_id") -> list[Any]:
         query = text(f'SELECT * FROM "{name}_v1" WHERE {column} = :number')
         return [dict(row) for row in connection.execute(query, {"number": number}).mappings()]
 

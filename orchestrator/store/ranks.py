@@ -6,12 +6,13 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.records import STEP_TIMES, stored_name
+from orchestrator.store.entries import HostRow, RankRow
 
 TEXTS = ("host", "device")
 WHOLE_NUMBERS = ("node", "local_rank")
@@ -21,11 +22,11 @@ STORED_MEASURES = {"throughput": "throughput", **{f"{part}_s": f"{stored_name(pa
 
 
 @dataclass(frozen=True)
-class RankTable(Sequence[Mapping[str, Any]]):
-    """Ranks 0 … R-1 of a run. As a sequence it yields one mapping per rank; ``column`` returns an array over the ranks.
+class RankTable(Sequence[RankRow]):
+    """Ranks 0 … R-1 of a run. As a sequence it yields one row per rank; ``column`` returns an array over the ranks.
 
     ``throughput`` is in the run's unit; the times are sums over its steps, s. Measures are float32, as in telemetry. A
-    missing value is NaN in a column and None in a mapping.
+    missing value is NaN in a column and None in a row.
     """
 
     texts: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
@@ -47,11 +48,11 @@ class RankTable(Sequence[Mapping[str, Any]]):
         )
 
     @classmethod
-    def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> RankTable:
-        """Return the table of one mapping per rank, in any order; the key ``rank`` orders them. Measures may be
+    def of_rows(cls, rows: Iterable[RankRow]) -> RankTable:
+        """Return the table of one row per rank, in any order; the key ``rank`` orders them. Measures may be
         missing.
         """
-        ordered = sorted(rows, key=lambda row: int(row["rank"]))
+        ordered: list[Mapping[str, Any]] = sorted(rows, key=lambda row: int(row["rank"]))
         return cls.of(
             {name: [row[name] for row in ordered] for name in TEXTS},
             {name: [row[name] for row in ordered] for name in WHOLE_NUMBERS},
@@ -62,21 +63,21 @@ class RankTable(Sequence[Mapping[str, Any]]):
         return len(self.numbers["node"])
 
     @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    def __getitem__(self, index: int) -> RankRow: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Mapping[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: slice) -> list[RankRow]: ...
+    def __getitem__(self, index: int | slice) -> RankRow | list[RankRow]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"rank {index} of {len(self)}")
-        row: dict[str, Any] = {"rank": index % len(self)}
+        row: dict[str, object] = {"rank": index % len(self)}
         row |= {name: values[codes[index]] for name, (values, codes) in self.texts.items()}
         row |= {name: int(values[index]) for name, values in self.numbers.items()}
         row |= {name: none_if_nan(float(values[index])) for name, values in self.measures.items()}
-        return row
+        return cast(RankRow, row)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[RankRow]:
         for index in range(len(self)):
             yield self[index]
 
@@ -97,7 +98,7 @@ class RankTable(Sequence[Mapping[str, Any]]):
         seconds = {part: self.column(f"{part}_s").astype(np.float64) for part in STEP_TIMES}
         return seconds if all(np.all(np.isfinite(values)) for values in seconds.values()) else None
 
-    def by_host(self) -> list[dict[str, Any]]:
+    def by_host(self) -> list[HostRow]:
         """Return one row per host, in order of its first rank: number of ranks, sum of their throughputs, means of
         their times.
         """
@@ -105,10 +106,11 @@ class RankTable(Sequence[Mapping[str, Any]]):
         counts = np.bincount(codes, minlength=len(names))
         sums = {name: np.bincount(codes, values, minlength=len(names)) for name, values in self.measures.items()}
         means = {name: (values if name == "throughput" else values / counts).tolist() for name, values in sums.items()}
-        return [
+        rows = [
             {"host": host, "ranks": count, **{name: none_if_nan(means[name][number]) for name in MEASURES}}
             for number, (host, count) in enumerate(zip(names, counts.tolist(), strict=True))
         ]
+        return cast(list[HostRow], rows)
 
     def pack(self) -> bytes:
         """Return the table as the store keeps it: a line of JSON and the columns' bytes, little-endian.
@@ -152,12 +154,12 @@ def factorize(texts: Sequence[str | bytes] | npt.NDArray[Any]) -> tuple[list[str
     return names, np.repeat(codes, lengths)
 
 
-def stored_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def stored_row(row: Mapping[str, object]) -> dict[str, object]:
     """A row of ranks or hosts with its measures by the names of the store's columns."""
     return {STORED_MEASURES.get(name, name): value for name, value in row.items()}
 
 
-def row_of_stored(row: Mapping[str, Any]) -> dict[str, Any]:
+def row_of_stored(row: Mapping[str, object]) -> dict[str, object]:
     """The inverse of ``stored_row``."""
     names = {stored: name for name, stored in STORED_MEASURES.items()}
     return {names.get(name, name): value for name, value in row.items()}

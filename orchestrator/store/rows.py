@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, insert, select, update
 
 from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result, unit_of
 from orchestrator.store import tables
+from orchestrator.store.entries import EvaluationRow, HostRow, PhaseRow, RankRow, RunRow
 from orchestrator.store.ranks import RankTable, stored_row
 
 BATCH = 200
@@ -22,13 +23,13 @@ BATCH = 200
 class RunRecord:
     """One run as the store keeps it: its own columns, and its ranks, evaluations and phases.
 
-    ``ranks`` yields one mapping per rank; the store returns a RankTable.
+    ``ranks`` yields one row per rank; the store returns a RankTable.
     """
 
-    run: dict[str, Any]
-    ranks: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    evaluations: list[dict[str, Any]] = field(default_factory=list)
-    phases: list[dict[str, Any]] = field(default_factory=list)
+    run: RunRow
+    ranks: Sequence[RankRow] = field(default_factory=list)
+    evaluations: list[EvaluationRow] = field(default_factory=list)
+    phases: list[PhaseRow] = field(default_factory=list)
 
     @property
     def result(self) -> Result:
@@ -41,12 +42,12 @@ class RunRecord:
         return self.ranks if isinstance(self.ranks, RankTable) else RankTable.of_rows(self.ranks)
 
     @property
-    def hosts(self) -> list[dict[str, Any]]:
+    def hosts(self) -> list[HostRow]:
         """One row per host: ranks, sum of their throughputs, means of their times (s)."""
         return self.table.by_host()
 
 
-def run_identity(run: Mapping[str, Any]) -> str:
+def run_identity(run: RunRow) -> str:
     """Return a run's natural key, which is the same wherever and however often the run is collected."""
     text = json.dumps([run["campaign"], run["run"], run["cluster"], float(run["created"])], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -57,14 +58,15 @@ def finality_of(state: str) -> int:
     return tables.FINALITY.get(state, 2 if state in FINAL_STATES else 0)
 
 
-def row_of(record: RunRecord) -> dict[str, Any]:
-    """Return all columns of a run; missing ones are NULL."""
-    run = {**record.run, "uid": run_identity(record.run), "finality": finality_of(record.run["state"])}
+def row_of(record: RunRecord) -> RunRow:
+    """Return all columns of a run but its number; missing ones are NULL."""
+    run: RunRow = {**record.run, "uid": run_identity(record.run), "finality": finality_of(record.run["state"])}
     # Runs from stores and exports of earlier versions name none: their benchmarks had one of each, and counted samples.
     run["dataset_name"] = run.get("dataset_name") or run["benchmark"]
     run["method"] = run.get("method") or ONLY_METHOD
     run["throughput_unit"] = unit_of(run)
-    return {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
+    found = {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
+    return cast(RunRow, found)
 
 
 def put_records(connection: Connection, records: Iterable[RunRecord]) -> int:
@@ -81,7 +83,7 @@ def put_records(connection: Connection, records: Iterable[RunRecord]) -> int:
     return written
 
 
-def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], RunRecord]]) -> int:
+def put_batch(connection: Connection, rows: Mapping[str, tuple[RunRow, RunRecord]]) -> int:
     """Write at most BATCH runs, given by key as (row, record); return how many were written."""
     runs = tables.runs
     columns = (runs.c.uid, runs.c.id, runs.c.attempts, runs.c.finality)
@@ -100,7 +102,9 @@ def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], R
         else:
             numbers.pop(uid, None)
     if changed:
-        values: dict[str, Any] = {column.name: bindparam(column.name) for column in runs.columns if column.name != "id"}
+        values: dict[str, BindParameter[object]] = {
+            column.name: bindparam(column.name) for column in runs.columns if column.name != "id"
+        }
         connection.execute(update(runs).where(runs.c.id == bindparam("number")).values(values), changed)
         for table in tables.CHILDREN:
             connection.execute(delete(table).where(table.c.run_id.in_([row["number"] for row in changed])))
@@ -113,11 +117,11 @@ def put_batch(connection: Connection, rows: Mapping[str, tuple[dict[str, Any], R
     return len(numbers)
 
 
-def children_of(record: RunRecord, table: Table) -> list[dict[str, Any]]:
+def children_of(record: RunRecord, table: Table) -> list[dict[str, object]]:
     """Return the record's rows of a child table, without the run's number."""
     if table is tables.rank_summaries:
         return [{"packed": record.table.pack()}] if len(record.ranks) else []
-    found = {
+    found: dict[Table, Sequence[Mapping[str, object]]] = {
         tables.hosts: [stored_row(row) for row in record.hosts] if len(record.ranks) else [],
         tables.evaluations: record.evaluations,
     }

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, Table, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, open_engine, store_error
+from orchestrator.store.entries import HistoryRow, HostHistoryRow, RunRow
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import RankTable, row_of_stored
 from orchestrator.store.rows import BATCH, RunRecord, put_records
@@ -117,8 +118,8 @@ class Store:
         columns: Sequence[str] = tables.HISTORY,
         dataset: str | None = None,
         method: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return runs, oldest first: one mapping per run with ``columns``, of which "created" must be one, and
+    ) -> list[HistoryRow]:
+        """Return runs, oldest first: one row per run with ``columns``, of which "created" must be one, and
         ``week``.
 
         ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, in seconds
@@ -135,7 +136,7 @@ class Store:
         with self.reading() as connection:
             result = connection.execute(query)
             names = tuple(result.keys())
-            rows = [dict(zip(names, row, strict=True)) for row in result]
+            rows = [cast(HistoryRow, dict(zip(names, row, strict=True))) for row in result]
         for row in rows:
             day = int(row["created"] // 86400)
             if day not in weeks:
@@ -149,8 +150,8 @@ class Store:
         cluster: str | None = None,
         since: float | None = None,
         until: float | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return completed runs by host, oldest first: one mapping per (run, host).
+    ) -> list[HostHistoryRow]:
+        """Return completed runs by host, oldest first: one row per (run, host).
 
         Keys: campaign, run, benchmark, cluster, comm, recipe, nodes, created; host, ranks (of the host), throughput
         (their sum), total_s, data_s, compute_s, communicate_s (means over the ranks of sums over the steps).
@@ -162,7 +163,7 @@ class Store:
         query = narrow_query(query, benchmark, cluster, since, until, ("completed",))
         with self.reading() as connection:
             found = connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()
-            return [row_of_stored(dict(row)) for row in found]
+            return [cast(HostHistoryRow, row_of_stored(dict(row))) for row in found]
 
 
 def narrow_query(
@@ -188,7 +189,7 @@ def narrow_query(
 
 def fetch_records(connection: Connection, query: Select[Any]) -> list[RunRecord]:
     """Return the whole records of the runs that a query selects."""
-    found = [dict(row) for row in connection.execute(query).mappings()]
+    found = [cast(RunRow, dict(row)) for row in connection.execute(query).mappings()]
     numbers = [row["id"] for row in found]
     packed, evaluations, phases = (
         child_rows(connection, table, numbers) for table in (tables.rank_summaries, tables.evaluations, tables.phases)
@@ -201,9 +202,9 @@ def fetch_records(connection: Connection, query: Select[Any]) -> list[RunRecord]
     return records
 
 
-def child_rows(connection: Connection, table: Any, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def child_rows(connection: Connection, table: Table, numbers: Sequence[int]) -> dict[int, list[Any]]:
     """Return rows of a child table, by the number of their run."""
-    rows: dict[int, list[dict[str, Any]]] = {}
+    rows: dict[int, list[Any]] = {}
     for start in range(0, len(numbers), BATCH):
         within = table.c.run_id.in_(list(numbers[start : start + BATCH]))
         for row in connection.execute(select(table).where(within).order_by(*table.primary_key.columns)).mappings():
@@ -218,6 +219,6 @@ def iso_week(seconds: float) -> str:
     return f"{year}-W{number:02d}"
 
 
-def manifest_text(document: Mapping[str, Any]) -> str:
+def manifest_text(document: Mapping[str, object]) -> str:
     """Return a document as the store keeps it, without the values of keys that look like secrets."""
     return json.dumps(redact(document), sort_keys=True, ensure_ascii=False)

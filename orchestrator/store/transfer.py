@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError
+from orchestrator.store.entries import RankRow, columns_of
 from orchestrator.store.ranks import STORED_MEASURES, RankTable, row_of_stored, stored_row
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
@@ -41,9 +42,10 @@ def import_pyarrow() -> Any:
     return pyarrow
 
 
-def flat_row(record: RunRecord) -> dict[str, Any]:
+def flat_row(record: RunRecord) -> dict[str, object]:
     """Return a run as one row with nested lists."""
-    columns = {column.name: record.run[column.name] for column in tables.runs.columns if column.name != "id"}
+    names = [column.name for column in tables.runs.columns if column.name != "id"]
+    columns = dict(zip(names, columns_of(record.run, names), strict=True))
     lists = {
         "ranks_list": [stored_row(rank) for rank in record.ranks],
         "evaluations": record.evaluations,
@@ -93,9 +95,8 @@ def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
             records = []
             for row in batch.to_pylist():
                 ranks, evaluations, phases = (row.pop(name) for name in ("ranks_list", "evaluations", "phases"))
-                records.append(
-                    RunRecord(row, RankTable.of_rows(map(row_of_stored, ranks)) if ranks else [], evaluations, phases)
-                )
+                table = RankTable.of_rows(cast(RankRow, row_of_stored(rank)) for rank in ranks) if ranks else []
+                records.append(RunRecord(row, table, evaluations, phases))
             yield records
     except (OSError, arrow.ArrowException) as error:
         raise StoreError(f"{path} cannot be read as Parquet: {error}") from error

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from orchestrator.records import STEP_TIMES
+from orchestrator.store.entries import EvaluationRow, PhaseRow, RunRow
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
@@ -45,7 +46,7 @@ def campaign(benchmark: str, cluster: str, number: int, random: np.random.Genera
             places = {"node": np.arange(ranks) // 4, "local_rank": np.arange(ranks) % 4}
             texts = {"host": [f"{cluster}{rank // 4}" for rank in range(ranks)], "device": ["A100"] * ranks}
             seconds = {f"{name}_s": 100 * random.random(ranks) for name in STEP_TIMES}
-            run = {
+            run: RunRow = {
                 "campaign": f"{benchmark}-{cluster}-{number}", "run": f"n{nodes}-r{repeat}", "benchmark": benchmark,
                 "cluster": cluster, "comm": "horovod", "mode": "training", "recipe": "reference", "scale": "weak",
                 "nodes": nodes, "ranks": ranks, "repeat": repeat, "seed": repeat, "state": "completed", "attempts": 1,
@@ -57,8 +58,12 @@ def campaign(benchmark: str, cluster: str, number: int, random: np.random.Genera
                 "manifest": MANIFEST, "result": "{}",
             }  # fmt: skip
             table = RankTable.of(texts, places, {"throughput": np.full(ranks, rate / ranks), **seconds})
-            curve = [{"number": n, "seconds": 10.0 * n, "epoch": n, "value": 0.1 * n} for n in range(8)]
-            phases = [{"name": name, "seconds": 1.0} for name in ("import", "rendezvous", "train", "evaluate")]
+            curve: list[EvaluationRow] = [
+                {"number": n, "seconds": 10.0 * n, "epoch": n, "value": 0.1 * n} for n in range(8)
+            ]
+            phases: list[PhaseRow] = [
+                {"name": name, "seconds": 1.0} for name in ("import", "rendezvous", "train", "evaluate")
+            ]
             records.append(RunRecord(run, table, curve, phases))
     return records
 

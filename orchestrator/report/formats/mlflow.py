@@ -19,6 +19,7 @@ from typing import Any
 from orchestrator.config.redaction import hide
 from orchestrator.errors import UsageError
 from orchestrator.report.formats import Report
+from orchestrator.store.entries import EvaluationRow, PhaseRow, RunRow, columns_of
 from orchestrator.store.rows import run_identity
 
 SECONDS = 30
@@ -116,9 +117,9 @@ def write(reports: Sequence[Report], place: str) -> str:
 def send_run(
     server: Server,
     experiment: str,
-    run: Mapping[str, Any],
-    evaluations: Sequence[Mapping[str, Any]],
-    phases: Sequence[Mapping[str, Any]],
+    run: RunRow,
+    evaluations: Sequence[EvaluationRow],
+    phases: Sequence[PhaseRow],
 ) -> bool:
     """Create the run on the server unless an equal one is there; return whether it was created."""
     key = run_identity(run)
@@ -142,7 +143,8 @@ def send_run(
         {"experiment_id": experiment, "run_name": run["run"], "start_time": begun, "tags": key_value_pairs(tags)},
     )
     number = made["run"]["info"]["run_id"]
-    parameters = {name: str(run[name])[:LONGEST] for name in PARAMETERS if run.get(name) is not None}
+    present = [name for name in PARAMETERS if run.get(name) is not None]
+    parameters = {name: str(value)[:LONGEST] for name, value in zip(present, columns_of(run, present), strict=True)}
     server.call("POST", "runs/log-batch", {"run_id": number, "params": key_value_pairs(parameters)})
     values = list(metric_entries(run, evaluations, phases, ended))
     for start in range(0, len(values), BATCH):
@@ -153,15 +155,15 @@ def send_run(
 
 
 def metric_entries(
-    run: Mapping[str, Any],
-    evaluations: Sequence[Mapping[str, Any]],
-    phases: Sequence[Mapping[str, Any]],
+    run: RunRow,
+    evaluations: Sequence[EvaluationRow],
+    phases: Sequence[PhaseRow],
     ended: int,
 ) -> Iterator[dict[str, Any]]:
     """Yield throughputs (samples/s), time to accuracy and phases (s), and quality by epoch with its time (s)."""
     for name in METRICS:
         if run.get(name) is not None:
-            yield {"key": name, "value": run[name], "timestamp": ended, "step": 0}
+            yield {"key": name, "value": run.get(name), "timestamp": ended, "step": 0}
     for phase in phases:
         yield {"key": f"phase_s/{phase['name']}", "value": phase["seconds"], "timestamp": ended, "step": 0}
     for row in evaluations:

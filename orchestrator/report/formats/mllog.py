@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.records import Processors, choice_words, write_json, write_text
 from orchestrator.report.entries import values_of
 from orchestrator.report.formats import Report
+from orchestrator.store.entries import RunRow
 from orchestrator.store.rows import RunRecord
 
 PREFIX = ":::MLLOG "
@@ -103,7 +103,7 @@ def reason_left_out(record: RunRecord) -> str | None:
     return None if log_of(record).is_file() else f"{log_of(record)} does not exist"
 
 
-def system_name(run: Mapping[str, Any]) -> str:
+def system_name(run: RunRow) -> str:
     """Return a name for machine, scale and software, which the repeats in one folder share."""
     chosen = choice_words(run["benchmark"], run["dataset_name"], run["method"])
     words = [run["cluster"], f"{run['nodes']}nodes", run["comm"], *chosen, run["recipe"], run["dataset_source"]]

@@ -26,13 +26,13 @@ def number_text(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def spread_text(values: list[float]) -> str:
+def spread_text(values: list[float | None]) -> str:
     """Return the throughput of each rank or, of many ranks, the least, the median and the greatest."""
     if not values:
         return "–"
     if len(values) <= RANKS_SHOWN:
         return " ".join(number_text(value) for value in values)
-    ordered = sorted(values)
+    ordered = sorted(value for value in values if value is not None)
     least, median, greatest = (number_text(ordered[place]) for place in (0, len(ordered) // 2, -1))
     return f"{least} … {median} … {greatest} ({len(values)} ranks)"
 

@@ -75,10 +75,9 @@ def with_steps(record: RunRecord) -> RunRecord:
     own = {"own_median_s": 0.068, "own": np.linspace(0.97, 1.05, 33).tolist(), "waiting_s": [0.012] * 33}
     manifest = json.loads(record.run["manifest"])
     manifest["spec"] = {"threads_per_rank": 1}
-    result = json.loads(record.run["result"])
+    result = json.loads(record.run["result"] or "")
     result["training"]["parameters"] = 1_000_000
-    texts = {"step_times": json.dumps(own), "manifest": json.dumps(manifest), "result": json.dumps(result)}
-    record.run.update(texts)
+    record.run |= {"step_times": json.dumps(own), "manifest": json.dumps(manifest), "result": json.dumps(result)}
     return record
 
 

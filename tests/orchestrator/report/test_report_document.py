@@ -13,6 +13,7 @@ from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.tables.text import headline
+from orchestrator.store.entries import RankRow
 from orchestrator.store.store import RunRecord, Store, default_url
 
 CLOUDMASK_WARM = {1: 159.8, 2: 202.2, 4: 385.3, 8: 729.2, 16: 1320.5}
@@ -135,11 +136,11 @@ PEAKS = {"model": "NVIDIA H100 SXM5 80 GB", "peak_bf16_tflops": 1000, "memory_gb
 
 def working(record: RunRecord, device: str, peaks: dict[str, Any], **training: object) -> RunRecord:
     """The run as it is when a step's work was counted, each rank on the device of that name."""
-    result, manifest = json.loads(record.run["result"]), json.loads(record.run["manifest"])
+    result, manifest = json.loads(record.run["result"] or ""), json.loads(record.run["manifest"])
     result["training"] |= {"step_work": WORK, **training}
     manifest["config"]["cluster"] = {"accelerator": peaks}
     record.run |= {"result": json.dumps(result), "manifest": json.dumps(manifest)}
-    ranks = [{**rank, "device": device.format(**rank)} for rank in record.ranks]
+    ranks: list[RankRow] = [{**rank, "device": device.format(**rank)} for rank in record.ranks]
     return RunRecord(record.run, ranks, record.evaluations, record.phases)
 
 

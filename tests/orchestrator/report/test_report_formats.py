@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -45,7 +46,7 @@ def write_log(record: RunRecord) -> None:
     from orchestrator.records import RunSpec
     from workloads.runtime.measurement.mllog import MlperfLog
 
-    run = record.run
+    run: Mapping[str, Any] = record.run
     training = {"accumulate": 1, "warmup_epochs": 1, "optimizer": {"name": "adamw", "weight_decay": 0.05}}
     names = ("campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "repeat", "seed")
     spec = RunSpec(

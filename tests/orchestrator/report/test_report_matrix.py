@@ -43,7 +43,7 @@ def family(folder: Path, scores: Mapping[tuple[str, str], tuple[float, ...]] = S
                 metric="accuracy", quality=value, target=0.7, energy_j=100.0 + repeat,
                 time_to_accuracy_s=10.0 + repeat if value >= 0.7 else None,
             )  # fmt: skip
-            manifest, result = json.loads(record.run["manifest"]), json.loads(record.run["result"])
+            manifest, result = json.loads(record.run["manifest"]), json.loads(record.run["result"] or "")
             manifest["config"] = {
                 "benchmark": {
                     "name": "family", "dataset_name": dataset, "method": method, "model": {"own": method},

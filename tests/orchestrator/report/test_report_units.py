@@ -25,6 +25,7 @@ from orchestrator.report.tables.comparisons import print_verdicts
 from orchestrator.report.tables.live import status_line
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.units import RateColumn
+from orchestrator.store.entries import HistoryRow
 from orchestrator.store.store import RunRecord
 from workloads.runtime.measurement.progress import Progress
 
@@ -102,7 +103,7 @@ def test_exports_name_the_unit_in_a_column_or_in_the_gauge(tmp_path: Path) -> No
 
 
 def test_verdicts_and_histories_are_in_the_unit_of_the_newest_runs(tmp_path: Path) -> None:
-    rows = [
+    rows: list[HistoryRow] = [
         {**training(tmp_path, "words", "tokens/s", campaign=campaign, created=created).run, "week": "2026-W39"}
         for campaign, created in (("old", 1.79e9), ("new", 1.79e9 + 60))
     ]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_a_sweep_is_run_compared_and_told(orchestrator: Command, short: str, cro
         assert [record.run["state"] for record in store.campaign(first.document["sweep"])] == ["completed"]
         assert "weekly-local" in (folder / "history" / "index.html").read_text()
         # A store of SYNTHETIC weeks in place of that one, far faster: the next sweep is slower.
-        run = store.campaign(first.document["sweep"])[0].run
+        run: Mapping[str, Any] = store.campaign(first.document["sweep"])[0].run
         like = {key: run[key] for key in KEY if key not in ("nodes", "ranks", "cluster")}
         for path in (tmp_path / "results").glob("store.sqlite*"):
             path.unlink()

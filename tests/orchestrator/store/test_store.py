@@ -3,10 +3,11 @@
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from orchestrator.store.entries import RunRow
 from orchestrator.store.store import RunRecord, Store, StoreError, default_url
 
 
@@ -17,10 +18,12 @@ def record(run: str = "stemdl-small-mpi-n1-r0", **changes: Any) -> RunRecord:
         "attempts": 1, "cause": None, "created": 1.0, "directory": "/d", "config_hash": "h", "manifest": "{}",
         **changes,
     }  # fmt: skip
-    places = {"host": "h", "node": 0, "local_rank": 0, "device": "cpu"}
     return RunRecord(
-        row,
-        ranks=[{"rank": rank, **places, "throughput": 1.0} for rank in range(2)],
+        cast(RunRow, row),
+        ranks=[
+            {"rank": rank, "host": "h", "node": 0, "local_rank": 0, "device": "cpu", "throughput": 1.0}
+            for rank in range(2)
+        ],
         evaluations=[{"number": 0, "seconds": 1.0, "epoch": 1, "value": 0.5}],
         phases=[{"name": "train", "seconds": 2.0}],
     )

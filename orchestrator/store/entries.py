@@ -1,0 +1,131 @@
+"""The rows that go into the store and come out of it: the columns of ``tables`` as types.
+
+A run becomes known step by step, and a query may choose columns: any column of a run may be missing. None is what was
+not measured. Units are those of ``tables``, and a test
+holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NotRequired, TypedDict
+
+
+class RunRow(TypedDict, total=False):
+    """One run: a row of ``run``. ``id``, ``uid`` and ``finality`` are the store's own."""
+
+    id: int
+    uid: str
+    campaign: str
+    run: str
+    benchmark: str
+    cluster: str
+    comm: str
+    mode: str
+    method: str
+    recipe: str
+    scale: str
+    nodes: int
+    ranks: int
+    repeat: int
+    seed: int
+    state: str
+    finality: int
+    attempts: int
+    created: float
+    ended: float | None
+    config_hash: str
+    git_commit: str | None
+    git_dirty: bool | None
+    stopped: Literal["target", "epochs", "steps"] | None
+    dataset_name: str | None
+    dataset_source: Literal["real", "stand-in"] | None
+    dataset_split: str | None
+    dataset_version: str | None
+    dataset_checksum: str | None
+    throughput_unit: str
+    throughput: float | None
+    throughput_cold: float | None
+    throughput_warm: float | None
+    critical_s: float | None
+    metric: str | None
+    quality: float | None
+    target: float | None
+    time_to_accuracy_s: float | None
+    energy_j: float | None
+    energy_to_accuracy_j: float | None
+    cause: str | None
+    directory: str
+    step_times: str | None
+    manifest: str
+    result: str | None
+
+
+class HistoryRow(RunRow, total=False):
+    """One run of Store.history: the columns that were chosen, and the ISO week of its planning."""
+
+    week: str
+
+
+class Measures(TypedDict):
+    """Throughput, in the run's unit, and times summed over the steps, s; None or missing where they were not measured.
+
+    The store's column of ``waiting_s`` is named ``communicate_s``, as in version 0.1.
+    """
+
+    throughput: NotRequired[float | None]
+    total_s: NotRequired[float | None]
+    data_s: NotRequired[float | None]
+    compute_s: NotRequired[float | None]
+    waiting_s: NotRequired[float | None]
+
+
+class RankRow(Measures):
+    """One rank: its place and its measures."""
+
+    rank: int
+    host: str
+    device: str
+    node: int
+    local_rank: int
+
+
+class HostRow(Measures):
+    """One host of a run: how many ranks it had, the sum of their throughputs and the means of their times."""
+
+    host: str
+    ranks: int
+
+
+class HostHistoryRow(HostRow):
+    """One host of one run of Store.host_history."""
+
+    campaign: str
+    run: str
+    benchmark: str
+    cluster: str
+    comm: str
+    recipe: str
+    nodes: int
+    created: float
+
+
+class EvaluationRow(TypedDict):
+    """One evaluation: seconds from the first touch of training data, and the value of the target's metric."""
+
+    number: int
+    seconds: float
+    epoch: int
+    value: float | None
+
+
+class PhaseRow(TypedDict):
+    """Seconds of one phase on its slowest rank."""
+
+    name: str
+    seconds: float
+
+
+def columns_of(row: Mapping[str, object], names: Iterable[str]) -> tuple[object, ...]:
+    """Values of a row by names that are only known when the program runs. Raises KeyError for one that is missing."""
+    return tuple(row[name] for name in names)
