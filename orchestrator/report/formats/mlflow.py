@@ -31,7 +31,7 @@ STATUS = {"completed": "FINISHED", "cancelled": "KILLED"}
 PARAMETERS = (
     "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat", "seed", "stopped",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "target", "config_hash",
-    "directory",
+    "directory", "throughput_unit",
 )  # fmt: skip
 METRICS = ("throughput", "throughput_cold", "throughput_warm", "time_to_accuracy_s")
 
@@ -160,7 +160,9 @@ def metric_entries(
     phases: Sequence[PhaseRow],
     ended: int,
 ) -> Iterator[dict[str, Any]]:
-    """Yield throughputs (samples/s), time to accuracy and phases (s), and quality by epoch with its time (s)."""
+    """Yield throughputs (their unit is a parameter), time to accuracy and phases (s), and quality by epoch with its
+    time (s).
+    """
     for name in METRICS:
         if run.get(name) is not None:
             yield {"key": name, "value": run.get(name), "timestamp": ended, "step": 0}

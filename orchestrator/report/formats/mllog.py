@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.records import Processors, choice_words, write_json, write_text
+from orchestrator.records import Processors, choice_words, unit_of, write_json, write_text
 from orchestrator.report.entries import values_of
 from orchestrator.report.formats import Report
 from orchestrator.store.entries import RunRow
@@ -127,6 +127,7 @@ def submission_log(record: RunRecord, submitter: str) -> str:
         "quality": run["quality"],
         "time_to_accuracy_s": run["time_to_accuracy_s"],
         "throughput_samples_per_s": run["throughput"],
+        "throughput_unit": unit_of(run),
         "data": run["dataset_source"],
         "dataset": run["dataset_name"],
         "method": run["method"],
