@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from orchestrator.errors import OrchestratorError
 
 T = TypeVar("T")
+
+AS_COMPOSED = "as composed"
+"""Marks, in ``Annotated``, an object whose keys were checked when it was composed: each version has its own."""
 
 
 class RecordError(OrchestratorError, ValueError):
@@ -35,6 +38,8 @@ def check_value(value: object, hint: Any, key: str) -> None:
     origin, arguments = get_origin(hint), get_args(hint)
     if is_typeddict(hint) or is_dataclass(hint):
         check_keys(value, hint, key)
+    elif origin is Annotated and AS_COMPOSED in arguments:
+        require(isinstance(value, dict), value, "an object", key)
     elif origin in (Union, UnionType):
         check_alternatives(value, arguments, key)
     elif origin is Literal:
@@ -43,7 +48,7 @@ def check_value(value: object, hint: Any, key: str) -> None:
         require(isinstance(value, list), value, "a list", key)
         for number, item in enumerate(cast("list[object]", value)):
             check_value(item, arguments[0], f"{key}[{number}]")
-    elif origin is dict:
+    elif origin in (dict, Mapping):
         require(isinstance(value, dict), value, "an object", key)
         for name, item in cast("dict[str, object]", value).items():
             check_value(item, arguments[1], f"{key}.{name}")
@@ -107,9 +112,8 @@ def name_of(key: str, name: str) -> str:
 @cache
 def keys_of(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
     """Types by key, and the keys that must be there."""
-    hints = get_type_hints(kind)
     if is_dataclass(kind):
-        return hints, frozenset(
+        return get_type_hints(kind, include_extras=True), frozenset(
             item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING
         )
-    return hints, frozenset(kind.__required_keys__)
+    return get_type_hints(kind), frozenset(kind.__required_keys__)
