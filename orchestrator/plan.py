@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal, cast
 
 from orchestrator.config.validate import lookup
 from orchestrator.errors import UsageError
 from orchestrator.records import RunSpec, choice_words, document_hash, global_batch
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.settings import Configuration, Settings, TrainingSettings
 
-CHOICE = ("dataset_name", "method")
+CHOICE: tuple[Literal["dataset_name", "method"], ...] = ("dataset_name", "method")
 """Keys of a benchmark that name its data set and its method."""
 
 SCALES_AND_REPEATS = ("nodes", "repeats", "seed", "scale.nodes", "scale.repeats")
@@ -32,7 +33,7 @@ class PlannedRun:
     """A run specification with the configuration that it came from."""
 
     spec: RunSpec
-    config: dict[str, Any]
+    config: Configuration
     config_hash: str
 
 
@@ -58,20 +59,21 @@ class Site:
     folder: Path
 
 
-def science_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def science_of(config: Configuration) -> dict[str, Any]:
     """The part of a configuration that decides what is measured: not where results go or data came from."""
     science = {key: value for key, value in config.items() if key not in ("campaign", "results", "store", "watch")}
     names = {} if not choice_of(config) else {key: config["benchmark"][key] for key in CHOICE}
     return {**science, "benchmark": {**settings_of_benchmark(config), **names}}
 
 
-def settings_of_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of_benchmark(config: Configuration) -> Settings:
     """What a rank is told of the benchmark; data set and method have fields of their own in RunSpec."""
     left_out = ("download", "better", "published", *CHOICE)
-    return {key: value for key, value in config["benchmark"].items() if key not in left_out}
+    # What is left out is what BenchmarkSettings adds to Settings.
+    return cast("Settings", {key: value for key, value in config["benchmark"].items() if key not in left_out})
 
 
-def choice_of(config: Mapping[str, Any]) -> list[str]:
+def choice_of(config: Configuration) -> list[str]:
     """Data set and method, where the benchmark has more than the one of each that goes without saying."""
     benchmark = config["benchmark"]
     return choice_words(str(benchmark.get("name")), *(benchmark.get(key) for key in CHOICE))
@@ -85,7 +87,7 @@ class Extent:
     largest: int
 
 
-def problem_of(config: Mapping[str, Any]) -> str:
+def problem_of(config: Configuration) -> str:
     """What configurations share that differ in nothing but scale and repeat: the problem whose scaling is measured."""
     science = science_of(config)
     for key in SCALES_AND_REPEATS:
@@ -97,7 +99,7 @@ def problem_of(config: Mapping[str, Any]) -> str:
     return document_hash(science)
 
 
-def extents(configs: Sequence[Mapping[str, Any]]) -> dict[str, Extent]:
+def extents(configs: Sequence[Configuration]) -> dict[str, Extent]:
     """The node counts of each problem over all configurations of a campaign: ``nodes=1,2 -m`` is ``nodes=[1,2]``."""
     counts: dict[str, list[int]] = {}
     for config in configs:
@@ -105,7 +107,7 @@ def extents(configs: Sequence[Mapping[str, Any]]) -> dict[str, Extent]:
     return {problem: Extent(min(found), max(found)) for problem, found in counts.items()}
 
 
-def threads_per_rank(config: Mapping[str, Any], cores: int, extent: Extent) -> int:
+def threads_per_rank(config: Configuration, cores: int, extent: Extent) -> int:
     """Cores divided among the ranks that share them, at least 1.
 
     Under a scheduler the ranks of one node share its cores; on this machine the ranks of all "nodes" do. Every scale of
@@ -118,29 +120,30 @@ def threads_per_rank(config: Mapping[str, Any], cores: int, extent: Extent) -> i
     return max(1, int(cluster["cores_per_node"] or cores) // int(sharing))
 
 
-def settings_of(config: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
+def settings_of(config: Configuration, extent: Extent) -> Settings:
     """The benchmark's settings: under strong scaling the global batch of every scale is that of the smallest one."""
     settings = settings_of_benchmark(config)
     if config["cluster"]["one_machine"] and settings["probe"]["at_once"] is None:
         settings["probe"] = {**settings["probe"], "at_once": 1}
-    training = settings["training"] = {**settings["training"]}
+    training: TrainingSettings = {**settings["training"]}
+    settings["training"] = training
     if config["scale"]["mode"] == "strong":
         training["global_batch_size"] = global_batch(training, extent.smallest * config["cluster"]["ranks_per_node"])
     return settings
 
 
-def problem_name(config: Mapping[str, Any]) -> str:
+def problem_name(config: Configuration) -> str:
     """Return the part of a run's name that stands for its problem."""
     mode = [] if config["mode"] == "training" else [config["mode"]]
     return "-".join([config["benchmark"]["name"], *choice_of(config), config["recipe"], *mode, config["comm"]])
 
 
-def run_name(config: Mapping[str, Any], nodes: int, repeat: int) -> str:
+def run_name(config: Configuration, nodes: int, repeat: int) -> str:
     """The run's name, the same for the same configuration."""
     return f"{problem_name(config)}-n{nodes}-r{repeat}"
 
 
-def plan_runs(config: Mapping[str, Any], campaign: str, site: Site, extent: Extent) -> list[PlannedRun]:
+def plan_runs(config: Configuration, campaign: str, site: Site, extent: Extent) -> list[PlannedRun]:
     """The runs of one configuration: node counts × repeats."""
     data = Path(config["cluster"]["paths"]["data"])
     digest = document_hash(science_of(config))
@@ -169,7 +172,7 @@ def plan_runs(config: Mapping[str, Any], campaign: str, site: Site, extent: Exte
                 startup_silence_s=config["cluster"]["limits"]["startup_silence_s"],
                 scratch_folder=config["cluster"]["paths"]["scratch"],
             )
-            runs.append(PlannedRun(spec, dict(config), digest))
+            runs.append(PlannedRun(spec, config.copy(), digest))
     return runs
 
 
@@ -198,7 +201,7 @@ def numbered(problems: Sequence[tuple[str, Sequence[PlannedRun]]]) -> list[Plann
     return result
 
 
-def campaign_name(configs: Sequence[Mapping[str, Any]], stamp: str) -> str:
+def campaign_name(configs: Sequence[Configuration], stamp: str) -> str:
     """The name given, else one from the time, the benchmarks and the configuration."""
     given = configs[0].get("campaign")
     if given:
@@ -208,7 +211,7 @@ def campaign_name(configs: Sequence[Mapping[str, Any]], stamp: str) -> str:
     return f"{stamp}-{benchmarks}-{digest}"
 
 
-def plan(configs: Sequence[Mapping[str, Any]], stamp: str, site: Site) -> Campaign:
+def plan(configs: Sequence[Configuration], stamp: str, site: Site) -> Campaign:
     """The campaign of all configurations. ``stamp`` is the time, as it shall appear in the campaign's name.
 
     What depends on other runs (batch, threads, repeats) is worked out over the whole campaign, so that one invocation
@@ -226,10 +229,10 @@ def plan(configs: Sequence[Mapping[str, Any]], stamp: str, site: Site) -> Campai
     return Campaign(name, site.folder / configs[0]["results"], tuple(runs))
 
 
-def refuse_several(configs: Sequence[Mapping[str, Any]]) -> None:
+def refuse_several(configs: Sequence[Configuration]) -> None:
     """Raise UsageError for a setting that a campaign has once and that differs between its configurations."""
     for key in ONE_A_CAMPAIGN:
-        values = list(dict.fromkeys(lookup(dict(config), key) for config in configs))
+        values = list(dict.fromkeys(lookup(config, key) for config in configs))
         if len(values) > 1:
             shown = ", ".join(str(value) for value in values)
             raise UsageError(f"{key}={shown}: a campaign has one, so give one value for the whole sweep.")

@@ -138,7 +138,7 @@ def train_alone(prepared: Prepared, folder: Path, communicator: Communicator, st
                 directory=directory,
                 attempt=attempt,
                 folder=prepared.folder,
-                task_class=load_attribute(settings["task"]),
+                task_class=load_attribute(str(settings["task"])),
                 communicator=communicator,
                 device=torch.device("cpu"),
                 progress=Progress(stop_requested=number <= stops),

@@ -23,7 +23,7 @@ from workloads.runtime.procedures.optimization import (
 )
 from workloads.runtime.procedures.procedure import PROCEDURES
 
-OPTIMIZER = asdict(OptimizerConfig(learning_rate=0.1))
+OPTIMIZER: Any = asdict(OptimizerConfig(learning_rate=0.1))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_each_entry_carries_its_own_name() -> None:
 
 @pytest.mark.parametrize("name", choices.OPTIMIZERS)
 def test_every_optimiser_there_is_can_be_built(name: str) -> None:
-    assert build_optimizer(nn.Linear(1, 1), {**OPTIMIZER, "name": name}).param_groups[0]["lr"] == 0.1
+    assert build_optimizer(nn.Linear(1, 1), OPTIMIZER | {"name": name}).param_groups[0]["lr"] == 0.1
 
 
 @pytest.mark.parametrize("name", choices.SCHEDULES)

@@ -233,7 +233,7 @@ def trainer_of(
     task: Toy, communicator: Communicator, folder: Path, device: torch.device = CPU, **training: Any
 ) -> Trainer:
     """A trainer of the toy on all ranks, with its own settings but for those given."""
-    settings = {
+    settings: Any = {
         "training": asdict(replace(task.training, **training)),
         "quality": {"metric": "mean", "target": 1e9, "higher_is_better": True, "basis": "none"},
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
 from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory
+from orchestrator.records.settings import Settings
 from orchestrator.telemetry.file import DAMAGE, read_group
 
 Floats = npt.NDArray[np.floating]
@@ -60,7 +60,7 @@ class Measurement:
     hosts: Sequence[str]
     own_s: Sequence[float]
     source: str | None
-    settings: Mapping[str, Any]
+    settings: Settings
     probe: Mapping[str, Floats] | None
     inventory: Mapping[str, NodeInventory]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.statistics import robust_spread
 from orchestrator.errors import UsageError
 from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
+from orchestrator.records.settings import Configuration
 
 LEAST_MARGIN = 0.05
 """Smallest distance of a bound from its value. CSCS's published tolerances are most often 5 % too."""
@@ -116,10 +117,11 @@ def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, ru
     }
 
 
-def has_settings_of(manifest: Manifest, config: Mapping[str, Any]) -> bool:
+def has_settings_of(manifest: Manifest, config: Configuration) -> bool:
     """Whether a run was made with the settings of a workload."""
-    same = all(manifest.config[key] == config[key] for key in ("recipe", "mode", "comm"))
-    return same and settings_hash(manifest.config) == settings_hash(config)
+    own = manifest.config
+    same = (own["recipe"], own["mode"], own["comm"]) == (config["recipe"], config["mode"], config["comm"])
+    return same and settings_hash(own) == settings_hash(config)
 
 
 def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, Manifest]]:

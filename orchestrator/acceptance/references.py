@@ -23,6 +23,7 @@ from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.errors import UsageError, nearest
 from orchestrator.plan import science_of
 from orchestrator.records import document_hash
+from orchestrator.records.settings import ClusterSettings, Configuration
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ class Entry:
         }
 
 
-def settings_hash(config: Mapping[str, Any]) -> str:
+def settings_hash(config: Configuration) -> str:
     """Return the hash of a benchmark's settings, twelve hexadecimal digits."""
     settings = science_of(config)["benchmark"]
     return document_hash({**settings, "download": config["benchmark"]["download"]})[:12]
 
 
-def load_references(path: str | None, cluster: Mapping[str, Any]) -> dict[str, Entry]:
+def load_references(path: str | None, cluster: ClusterSettings) -> dict[str, Entry]:
     """Return the references of the cluster profile, replaced by those of the file ``path`` where both have one. Raises
     UsageError.
     """
@@ -125,7 +126,7 @@ def check_bound(bound: Bound, where: str, unit: str | None = None) -> None:
 
 
 def find_reference(
-    known: Mapping[str, Entry], config: Mapping[str, Any], quantity: str, size: int | None, nodes: int
+    known: Mapping[str, Entry], config: Configuration, quantity: str, size: int | None, nodes: int
 ) -> tuple[Entry | None, str]:
     """Return the reference for a quantity of a configuration at a node count, or None with the reason."""
     wanted = {

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.acceptance.findings import FAIL, MORE, Check, Finding
 from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
@@ -17,6 +17,7 @@ from orchestrator.acceptance.verdict import all_findings, facts_of, faulty_names
 from orchestrator.campaign.trained import with_weights
 from orchestrator.plan import science_of
 from orchestrator.records import RunDirectory, document_hash, now, write_json
+from orchestrator.records.settings import Configuration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +83,7 @@ class Acceptance:
         """Return the facts about the machine that checks use."""
         return facts_of(self.record.suite())
 
-    def further_runs(self, found: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+    def further_runs(self, found: Sequence[Finding]) -> dict[str, Configuration]:
         """Return configurations, by workload, of the repeats that undecided checks ask for."""
         asked: dict[str, dict[int, int]] = {}
         for finding in found:
@@ -91,7 +92,8 @@ class Acceptance:
             config = self.suite.configs[finding.workload]
             count = max(1, min(MOST_AT_ONCE, finding.needed))
             if config["mode"] == "probe":
-                per_run = config["benchmark"]["probe"]["pair_repeats" if finding.check == "links" else "rounds"]
+                probe = config["benchmark"]["probe"]
+                per_run = probe["pair_repeats"] if finding.check == "links" else probe["rounds"]
                 count = math.ceil(count / per_run)
             scales = config["nodes"] if finding.nodes is None else [finding.nodes]
             if finding.check == "efficiency":
@@ -104,7 +106,7 @@ class Acceptance:
             for name, scales in asked.items()
         }
 
-    def run_campaign(self, phase: str, configs: Mapping[str, Mapping[str, Any]]) -> None:
+    def run_campaign(self, phase: str, configs: Mapping[str, Configuration]) -> None:
         """Run configurations, keyed by workload, as one campaign, and copy its runs into the record."""
         from orchestrator.campaign.conduct import conduct
         from orchestrator.report.tables.live import LiveView
@@ -115,7 +117,7 @@ class Acceptance:
         self.number += 1
         # Other seeds than before: repeats are of the whole training, its initialisation included.
         done = len(self.runs)
-        planned = [{**config, "seed": config["seed"] + done} for config in chosen.values()]
+        planned: list[Configuration] = [{**config, "seed": config["seed"] + done} for config in chosen.values()]
         hashes = (document_hash(science_of(with_weights(one, Path.cwd()))) for one in planned)
         names = dict(zip(hashes, chosen, strict=True))
         outcome = conduct(

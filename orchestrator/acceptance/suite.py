@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 from hydra import compose
 from hydra.core.config_store import ConfigStore
@@ -34,6 +34,7 @@ from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
 from orchestrator.launch.base import Nodes
 from orchestrator.launch.schedulers import scheduler
+from orchestrator.records.settings import ClusterSettings, Configuration
 
 PRIMARY = "accept"
 SHARED = ("cluster", "results", "store", "watch")
@@ -50,8 +51,8 @@ class Suite:
 
     name: str
     settings: SuiteSettings
-    cluster: dict[str, Any]
-    configs: dict[str, dict[str, Any]]
+    cluster: ClusterSettings
+    configs: dict[str, Configuration]
     checks: list[Check]
     phases: list[SuitePhase]
     nodes: Nodes
@@ -118,7 +119,7 @@ def resolve_suite(overrides: Sequence[str], config_dir: str | None) -> Suite:
         name: workload_config(workload, f"{where}: workload {name}", shared, config_dir)
         for name, workload in settings["workloads"].items()
     }
-    cluster: dict[str, Any] = next(iter(configs.values()))["cluster"]
+    cluster = next(iter(configs.values()))["cluster"]
     nodes = scheduler(cluster["scheduler"]).nodes(cluster)
     count = resolve_node_count(accept["nodes"], nodes, cluster)
     known = references.load_references(accept["references"], cluster)
@@ -136,7 +137,7 @@ def resolve_suite(overrides: Sequence[str], config_dir: str | None) -> Suite:
 def with_node_count(suite: Suite, count: int) -> Suite:
     """Return the suite with "all" meaning ``count`` nodes. Raises UsageError for checks that no run could satisfy."""
     where = f"suite {suite.name}"
-    configs = {}
+    configs: dict[str, Configuration] = {}
     for name, config in suite.configs.items():
         wanted = suite.settings["workloads"][name]["nodes"]
         configs[name] = {**config, "nodes": resolve_node_counts(wanted, count, f"{where}: workload {name}")}
@@ -155,7 +156,7 @@ def without_nodes(suite: Suite, faulty: Sequence[str]) -> Suite:
     left_out = sorted({*suite.nodes.left_out, *faulty})
     nodes = replace(suite.nodes, left_out=left_out)
     cluster = scheduler(suite.cluster["scheduler"]).excluding(suite.cluster, left_out)
-    configs = {name: {**config, "cluster": cluster} for name, config in suite.configs.items()}
+    configs: dict[str, Configuration] = {name: {**config, "cluster": cluster} for name, config in suite.configs.items()}
     count = min(suite.count - len(faulty), len(nodes.usable))
     return with_node_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)
 
@@ -177,7 +178,7 @@ def check_names(settings: SuiteSettings, where: str) -> None:
 
 def workload_config(
     workload: WorkloadSettings, where: str, shared: Sequence[str], config_dir: str | None
-) -> dict[str, Any]:
+) -> Configuration:
     """Return a run's configuration. Raises UsageError that names the workload."""
     values: Mapping[str, object] = workload
     words = [f"{key}={values[key]}" for key in ("benchmark", "mode", "comm", "scale", "repeats", "seed")]
@@ -188,7 +189,7 @@ def workload_config(
         raise UsageError(f"{where}: {error}") from error
 
 
-def resolve_node_count(asked: int | None, nodes: Nodes, cluster: Mapping[str, Any]) -> int:
+def resolve_node_count(asked: int | None, nodes: Nodes, cluster: ClusterSettings) -> int:
     """Return the node count that "all" means. Raises UsageError if the machine has fewer."""
     usable = len(nodes.usable) if nodes.states is not None else None
     if asked is None:
@@ -215,7 +216,7 @@ def resolve_node_counts(value: object, count: int, where: str) -> list[int]:
 def resolve_check(
     check: CheckSettings,
     phase: str,
-    configs: Mapping[str, Mapping[str, Any]],
+    configs: Mapping[str, Configuration],
     known: Mapping[str, references.Entry],
     count: int,
     cluster: str,
@@ -259,7 +260,7 @@ def resolve_check(
     )  # fmt: skip
 
 
-def check_consistency(check: CheckSettings, kind: Kind, config: Mapping[str, Any] | None, here: str) -> None:
+def check_consistency(check: CheckSettings, kind: Kind, config: Configuration | None, here: str) -> None:
     """Raise UsageError for keys that do not go together."""
     quantity = check["quantity"]
     if kind.quantities and check["check"] != "variation" and quantity not in kind.quantities:
@@ -272,11 +273,10 @@ def check_consistency(check: CheckSettings, kind: Kind, config: Mapping[str, Any
         if kind.quantities or kind.probes or check["check"] in ("efficiency", "quality", "time_to_accuracy"):
             raise UsageError(f"{here}: it needs {wants}.")
     if config is not None and (kind.sized or quantity in ("bus_bandwidth", "latency")):
-        key = "pair_sizes" if kind.sized else "sizes"
-        if check["size"] not in config["benchmark"]["probe"][key]:
-            raise UsageError(
-                f"{here}: size={check['size']} is none of benchmark.probe.{key}={config['benchmark']['probe'][key]}."
-            )
+        probed = config["benchmark"]["probe"]
+        key, sizes = ("pair_sizes", probed["pair_sizes"]) if kind.sized else ("sizes", probed["sizes"])
+        if check["size"] not in sizes:
+            raise UsageError(f"{here}: size={check['size']} is none of benchmark.probe.{key}={sizes}.")
     if not 2 <= check["first"] <= check["limit"]:
         raise UsageError(f"{here}: first={check['first']}, limit={check['limit']}: 2 ≤ first ≤ limit must hold.")
     if check["check"] == "time_to_accuracy" and check["first"] < FEWEST_TIMES:
@@ -285,7 +285,7 @@ def check_consistency(check: CheckSettings, kind: Kind, config: Mapping[str, Any
         raise UsageError(f"{here}: hours={check['hours']}: say for how long nothing may fail, as in hours: 24.")
 
 
-def check_data_source(bound: Bound, config: Mapping[str, Any] | None, here: str) -> None:
+def check_data_source(bound: Bound, config: Configuration | None, here: str) -> None:
     """Raise UsageError if the bound was measured on stand-in data and the workload reads real data, or the reverse."""
     if config is None or bound["source"] is None:
         return

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.campaign.trained import with_weights
 from orchestrator.launch.job import usable_cores
 from orchestrator.plan import Campaign, Site, plan
+from orchestrator.records.settings import Configuration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,16 +66,17 @@ class Outcome:
     detached: bool = False
 
 
-def prepare(configs: Sequence[Mapping[str, Any]], name: str | None = None) -> tuple[list[dict[str, Any]], Campaign]:
+def prepare(configs: Sequence[Configuration], name: str | None = None) -> tuple[list[Configuration], Campaign]:
     """Return the configurations, with named weights replaced by their files, and the campaign of them. Raises
     UsageError.
     """
-    named = {} if name is None else {"campaign": name}
-    whole = [with_weights({**config, **named}, Path.cwd()) for config in configs]
+    if name is not None:
+        configs = [{**config, "campaign": name} for config in configs]
+    whole = [with_weights(config, Path.cwd()) for config in configs]
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(usable_cores(), Path.cwd()))
 
 
-def conduct(configs: Sequence[Mapping[str, Any]], view: View, name: str | None = None, detach: bool = False) -> Outcome:
+def conduct(configs: Sequence[Configuration], view: View, name: str | None = None, detach: bool = False) -> Outcome:
     """Run the campaign of the configurations to its end. Progress is shown on ``console``.
 
     ``name`` overrides the campaign's name. With ``detach`` it returns after submitting as many runs as allowed at once.
@@ -100,7 +102,7 @@ def conduct(configs: Sequence[Mapping[str, Any]], view: View, name: str | None =
 
 
 def attend(
-    scheduler: Scheduler, runs: Runs, config: Mapping[str, Any], store: Store, view: View, detach: bool = False
+    scheduler: Scheduler, runs: Runs, config: Configuration, store: Store, view: View, detach: bool = False
 ) -> Outcome:
     """Submit the planned runs and follow all runs to their end, collecting each as it ends.
 

@@ -30,6 +30,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.config.families import AXES
 from orchestrator.errors import UsageError
 from orchestrator.plan import choice_of
+from orchestrator.records.settings import Configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 10.0
@@ -47,10 +48,10 @@ class DataNotReadyError(UsageError):
         self.remedy = remedy
 
 
-def make_request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def make_request(config: Configuration, root: Path) -> dict[str, object]:
     """Return what the process that works on the data must know. Data are below ``root``."""
     benchmark = config["benchmark"]
-    download = {**benchmark["download"]}
+    download = benchmark["download"].copy()
     if download["folder"]:
         download["folder"] = str(Path.cwd() / download["folder"])
     return {
@@ -64,7 +65,7 @@ def make_request(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
+def run_dataset(verb: str, config: Configuration, root: Path, console: Console) -> dict[str, Any]:
     """Run ``verb`` (see workloads/data.py) with a progress bar; return the process's answer.
 
     Raises DataNotReadyError with the process's message and, if a command helps, that command.
@@ -106,7 +107,7 @@ def run_dataset(verb: str, config: Mapping[str, Any], root: Path, console: Conso
     return answer
 
 
-def command_lines(config: Mapping[str, Any], verb: str) -> list[str]:
+def command_lines(config: Configuration, verb: str) -> list[str]:
     """Return the command lines from ``verb`` on that give this configuration its data."""
     if verb == "reference":
         named = [f"benchmark={config['benchmark']['name']}", *choice_words(config)]
@@ -116,33 +117,40 @@ def command_lines(config: Mapping[str, Any], verb: str) -> list[str]:
     return [shlex.join(["python", "-m", "orchestrator", "data", *dataset_words(config, verb)]) for verb in verbs]
 
 
-def choice_words(config: Mapping[str, Any]) -> list[str]:
+def choice_words(config: Configuration) -> list[str]:
     """Return ``dataset=NAME method=NAME``, without those that are the defaults."""
     benchmark, shown = config["benchmark"], choice_of(config)
     return [f"{axis.group}={benchmark[axis.key]}" for axis in AXES if benchmark[axis.key] in shown]
 
 
-def dataset_words(config: Mapping[str, Any], verb: str) -> list[str]:
+def dataset_words(config: Configuration, verb: str) -> list[str]:
     """Return benchmark, verb and the KEY=VALUE arguments that identify the data set of a configuration."""
     benchmark, recipe, cluster = config["benchmark"]["name"], config["recipe"], config["cluster"]["name"]
     chosen = [*choice_words(config), f"recipe={recipe}"] + ([f"cluster={cluster}"] if cluster != "local" else [])
+    usual: dict[str, Mapping[str, object]] = {"dataset": {}, "download": {}}
+    data = None
     try:
         plain = compose_all([f"benchmark={benchmark}", *chosen], False)[0]
+        usual, data = sections_of_data(plain), plain["cluster"]["paths"]["data"]
     except UsageError:
         # A site's own benchmark, recipe or cluster, which only its --config-dir has.
-        plain = {"benchmark": {"dataset": {}, "download": {}}, "cluster": {"paths": {"data": None}}}
-    for section in ("dataset", "download"):
-        usual = plain["benchmark"][section]
-        for key, value in config["benchmark"][section].items():
-            if key not in usual or usual[key] != value:
+        pass
+    for section, options in sections_of_data(config).items():
+        for key, value in options.items():
+            if key not in usual[section] or usual[section][key] != value:
                 shown = json.dumps(value) if isinstance(value, list) else "null" if value is None else value
                 chosen.append(f"benchmark.{section}.{key}={shown}")
-    if plain["cluster"]["paths"]["data"] != config["cluster"]["paths"]["data"]:
+    if data != config["cluster"]["paths"]["data"]:
         chosen.append(f"cluster.paths.data={config['cluster']['paths']['data']}")
     return [benchmark, verb, *chosen]
 
 
-def ensure_dataset(config: Mapping[str, Any], root: Path, console: Console) -> dict[str, Any]:
+def sections_of_data(config: Configuration) -> dict[str, Mapping[str, object]]:
+    """Return those sections of a benchmark's configuration that its data depend on, by name."""
+    return {"dataset": config["benchmark"]["dataset"], "download": config["benchmark"]["download"]}
+
+
+def ensure_dataset(config: Configuration, root: Path, console: Console) -> dict[str, Any]:
     """Make sure that the data set is complete; missing stand-in data are made first. Raises DataNotReadyError."""
     return run_dataset("ensure", config, root, console)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -14,9 +13,10 @@ from orchestrator.errors import UsageError
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.plan import Campaign, warnings
 from orchestrator.records.choices import COMMUNICATORS, remedy_for
+from orchestrator.records.settings import Configuration
 
 
-def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console: Console) -> None:
+def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Console) -> None:
     """Raise UsageError for the first thing that would make a run fail."""
     for config in configs:
         check_communicator(config)
@@ -26,13 +26,13 @@ def preflight(configs: Sequence[Mapping[str, Any]], campaign: Campaign, console:
         console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
-        key = repr([run.spec.settings.get(name) for name in ("dataset_class", "dataset")])
+        key = repr([run.spec.settings.get("dataset_class"), run.spec.settings["dataset"]])
         if key not in prepared:
             prepared.add(key)
             ensure_dataset(run.config, Path(run.spec.data_folder), console)
 
 
-def check_communicator(config: Mapping[str, Any]) -> None:
+def check_communicator(config: Configuration) -> None:
     """Raise UsageError unless the communicator's packages are installed, if ranks run in this installation."""
     if config["cluster"]["python"] or config["cluster"]["container"]:
         return
@@ -41,7 +41,7 @@ def check_communicator(config: Mapping[str, Any]) -> None:
             raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {remedy_for(package)}.")
 
 
-def check_scheduler(config: Mapping[str, Any]) -> None:
+def check_scheduler(config: Configuration) -> None:
     """Raise UsageError unless the program that submits jobs, or starts ranks here, is installed."""
     cluster = config["cluster"]
     reason = scheduler(cluster["scheduler"]).missing(cluster)

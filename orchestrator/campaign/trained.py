@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.records import Manifest, RecordError, Result, RunDirectory, read_record_if_whole
+from orchestrator.records.settings import BenchmarkSettings, Configuration, InferenceSettings, QualitySettings
 
 KEY = "benchmark.inference.checkpoint"
 
 
-def with_weights(config: Mapping[str, Any], here: Path) -> dict[str, Any]:
+def with_weights(config: Configuration, here: Path) -> Configuration:
     """Return the configuration with its checkpoint's name, if it is for inference, replaced by the path of a file.
 
     Raises UsageError if there is no such model, or if its benchmark or shape differs.
     """
     named = config["benchmark"]["inference"]["checkpoint"]
     if config["mode"] != "inference" or not named:
-        return dict(config)
+        return config.copy()
     path = find_weights(str(named), config["benchmark"], here / config["results"], here)
-    inference = {**config["benchmark"]["inference"], "checkpoint": str(path)}
+    inference: InferenceSettings = {**config["benchmark"]["inference"], "checkpoint": str(path)}
     return {**config, "benchmark": {**config["benchmark"], "inference": inference}}
 
 
-def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: Path) -> Path:
+def find_weights(named: str, benchmark: BenchmarkSettings, results: Path, here: Path) -> Path:
     """Return the model file. Among several fitting runs of a campaign it is that of the best quality."""
     place = next((path for path in (here / named, results / named) if path.exists()), None)
     if place is None:
@@ -53,7 +52,7 @@ def find_weights(named: str, benchmark: Mapping[str, Any], results: Path, here: 
     return next(path for goodness, path in fitting if goodness == best)
 
 
-def reason_unfit(run: RunDirectory, benchmark: Mapping[str, Any]) -> str:
+def reason_unfit(run: RunDirectory, benchmark: BenchmarkSettings) -> str:
     """Return why a run's model cannot be used; "" if it can."""
     try:
         manifest: Manifest = run.read_manifest()
@@ -76,7 +75,7 @@ def model_of(run: RunDirectory) -> Path:
     return run.weights if run.weights.exists() else run.checkpoint / "state.pt"
 
 
-def goodness(run: RunDirectory, quality: Mapping[str, Any]) -> float:
+def goodness(run: RunDirectory, quality: QualitySettings) -> float:
     """Return the run's quality, higher for better; the lowest possible value if none was measured."""
     attempts = run.attempts()
     result = read_record_if_whole(attempts[-1].result, Result) if attempts else None

@@ -15,6 +15,7 @@ from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.config.paths import expand_path
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
 from orchestrator.records import DIVERGED
+from orchestrator.records.settings import Configuration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,14 +81,14 @@ def print_json(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=1, ensure_ascii=not stdout_is_unicode()))
 
 
-def store_url(config: Mapping[str, Any], results: Path) -> str:
+def store_url(config: Configuration, results: Path) -> str:
     """Return the store that a configuration names, or the embedded one of the results folder."""
     from orchestrator.store.store import default_url
 
     return config["store"]["url"] or default_url(results)
 
 
-def campaign_store_url(given: str | None, config: Mapping[str, Any], results: Path) -> str:
+def campaign_store_url(given: str | None, config: Configuration, results: Path) -> str:
     """Return the URL ``given``, or the store in the campaign's manifest.
 
     Raises UsageError if the manifest's URL had a password, since manifests never hold passwords.

@@ -17,6 +17,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.config.families import DATASETS, METHODS, benchmarks, recipes
 from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
+from orchestrator.records.settings import Configuration
 
 OF_REAL_DATA = ("download", "convert")
 """Verbs that mean the published data unless told otherwise; the others, what a run with the same words would use."""
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: common.Options) -> dict[str, Any]:
+def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: common.Options) -> Configuration:
     """The configuration of a run with the same words."""
     config = compose_all([f"benchmark={benchmark}", *overrides], False, options.config_dir)[0]
     # Data have no mode: what the benchmark can do will do.
@@ -66,7 +67,7 @@ def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: co
     return config
 
 
-def run_action(verb: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def run_action(verb: str, config: Configuration) -> dict[str, Any]:
     """Run the action. Next steps are returned as command lines."""
     from orchestrator.campaign.dataset import command_lines, run_dataset
 

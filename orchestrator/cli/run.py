@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.campaign.conduct import Outcome
+    from orchestrator.records.settings import Configuration
 
 
-def compose_configurations(options: common.Options) -> list[dict[str, Any]]:
+def compose_configurations(options: common.Options) -> list[Configuration]:
     """Return the valid configurations of a command line. Raises UsageError."""
     from orchestrator.config.compose import compose_all
     from orchestrator.config.validate import validate

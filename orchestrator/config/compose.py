@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -26,6 +26,7 @@ from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.validate import node_counts
 from orchestrator.errors import UsageError, nearest
+from orchestrator.records.settings import Configuration
 
 PRIMARY = "orchestrator"
 SCHEDULE = "schedule_verb"
@@ -52,10 +53,19 @@ def hydra_session(config_dir: str | None, primary: str = PRIMARY) -> Iterator[No
         yield
 
 
-def compose_all(
+def compose_all(overrides: Sequence[str], multirun: bool, config_dir: str | None = None) -> list[Configuration]:
+    """Return the resolved configurations of a command line: one, or with ``multirun`` one for each choice of a sweep.
+
+    Raises UsageError.
+    """
+    # Hydra has held them against the schema, whose keys and types are Configuration's.
+    return cast("list[Configuration]", compose_documents(overrides, multirun, config_dir))
+
+
+def compose_documents(
     overrides: Sequence[str], multirun: bool, config_dir: str | None = None, primary: str = PRIMARY
 ) -> list[dict[str, Any]]:
-    """Return the resolved configurations of a command line: one, or with ``multirun`` one for each choice of a sweep.
+    """Return the resolved documents of a command line under any of the primary configurations.
 
     Raises UsageError.
     """

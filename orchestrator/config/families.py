@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from hydra.plugins.config_source import ConfigLoadError
@@ -38,7 +38,7 @@ class Axis:
 
     group: str
     folder: str
-    key: str
+    key: Literal["dataset_name", "method"]
     words: str
 
     def usual(self, benchmark: str) -> str:

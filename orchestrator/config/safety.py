@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.config.redaction import SECRET_NAME
 from orchestrator.errors import UsageError
+from orchestrator.records.settings import Configuration
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")
@@ -16,7 +17,7 @@ OPTION = re.compile(r"[a-z][a-z0-9-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def refuse_unsafe(config: Mapping[str, Any]) -> None:
+def refuse_unsafe(config: Configuration) -> None:
     """Raise UsageError, naming the key, for the first value that would not arrive unchanged.
 
     Lines of ``cluster.setup`` are shell code by purpose, and their author's responsibility.
@@ -41,7 +42,7 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
             )
 
 
-def refuse_unsafe_slurm(config: Mapping[str, Any]) -> None:
+def refuse_unsafe_slurm(config: Configuration) -> None:
     """Raise UsageError for a value that cannot stand in the head of a batch script."""
     slurm = config["cluster"]["slurm"]
     if "%" in str(config["results"]):
@@ -54,7 +55,7 @@ def refuse_unsafe_slurm(config: Mapping[str, Any]) -> None:
             raise UsageError(f"cluster.slurm.additional.{option}: sbatch's options are small letters, digits and '-'.")
 
 
-OPTIONS_OF: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"slurm": refuse_unsafe_slurm}
+OPTIONS_OF: Mapping[str, Callable[[Configuration], None]] = {"slurm": refuse_unsafe_slurm}
 """By scheduler: what refuses options that would not reach it as they stand. One without options of its own has none."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from orchestrator.config.safety import refuse_unsafe
@@ -22,6 +22,7 @@ from orchestrator.records.choices import (
     SCHEDULES,
     TASK_MODES,
 )
+from orchestrator.records.settings import Configuration
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -39,7 +40,7 @@ def node_counts(value: Any) -> list[int]:
     return list(counts)
 
 
-def lookup(config: Mapping[str, Any], key: str) -> Any:
+def lookup(config: Configuration, key: str) -> Any:
     """Return the value at a dotted key."""
     node: Any = config
     for part in key.split("."):
@@ -68,7 +69,7 @@ def is_name(key: str, value: Any, pattern: re.Pattern[str]) -> None:
         )
 
 
-def batch_divides(config: dict[str, Any]) -> None:
+def batch_divides(config: Configuration) -> None:
     """Raise UsageError unless a fixed global batch gives every rank of every scale at least one sample."""
     batch = config["benchmark"]["training"]["global_batch_size"]
     if batch is None:
@@ -81,13 +82,13 @@ def batch_divides(config: dict[str, Any]) -> None:
             )
 
 
-def ways_of_metrics(config: dict[str, Any]) -> None:
+def ways_of_metrics(config: Configuration) -> None:
     """Raise UsageError unless each metric is marked as better higher or lower."""
     for metric, way in config["benchmark"]["better"].items():
         one_of(f"benchmark.better.{metric}", way, ("higher", "lower"))
 
 
-def optimizers(config: dict[str, Any]) -> None:
+def optimizers(config: Configuration) -> None:
     """Raise UsageError for an optimiser with an unknown name, or with options that it does not support. L-BFGS uses the
     loss's gradient unchanged.
     """
@@ -107,7 +108,7 @@ def optimizers(config: dict[str, Any]) -> None:
             )
 
 
-def decay(config: dict[str, Any]) -> None:
+def decay(config: Configuration) -> None:
     """Raise UsageError if a schedule that decays in steps lacks their interval."""
     training = config["benchmark"]["training"]
     if training["decay_every_epochs"] <= 0:
@@ -117,22 +118,27 @@ def decay(config: dict[str, Any]) -> None:
         )
 
 
-def own_kernels(config: dict[str, Any]) -> None:
+def own_kernels(config: Configuration) -> None:
     """Raise UsageError if the project's own kernels are combined with anything but float32, channels-last and no
     compilation.
     """
     training = config["benchmark"]["training"]
     if training["kernels"] != "own":
         return
-    for key, able in (("precision", ("float32", "auto")), ("channels_last", (True,)), ("compile", (False,))):
-        if training[key] not in able:
+    needed: tuple[tuple[str, bool | str, tuple[bool | str, ...]], ...] = (
+        ("precision", training["precision"], ("float32", "auto")),
+        ("channels_last", training["channels_last"], (True,)),
+        ("compile", training["compile"], (False,)),
+    )
+    for key, value, able in needed:
+        if value not in able:
             raise UsageError(
                 f"benchmark.training.kernels=own needs benchmark.training.{key}={str(able[0]).lower()}, "
-                f"not {str(training[key]).lower()}; with kernels=auto they are used where they can be."
+                f"not {str(value).lower()}; with kernels=auto they are used where they can be."
             )
 
 
-def batch_sizes(config: dict[str, Any]) -> None:
+def batch_sizes(config: Configuration) -> None:
     """Raise UsageError unless inference has at least one batch size, each a positive whole number and different."""
     sizes = config["benchmark"]["inference"]["batch_sizes"]
     if not sizes or min(sizes) < 1 or len(set(sizes)) != len(sizes):
@@ -141,42 +147,40 @@ def batch_sizes(config: dict[str, Any]) -> None:
         )
 
 
-def mode_of_benchmark(config: dict[str, Any]) -> None:
+def mode_of_benchmark(config: Configuration) -> None:
     """Raise UsageError for a mode that the benchmark lacks. A probe has no model to train, a science benchmark nothing
     to probe.
     """
-    mode, modes = config["mode"], config["benchmark"]["modes"]
+    mode, benchmark = config["mode"], config["benchmark"]
+    modes = benchmark["modes"]
     if mode not in modes:
-        raise UsageError(
-            f"mode={mode} is nothing that benchmark={config['benchmark']['name']} does: set mode={modes[0]}."
-        )
-    key = "task" if mode in TASK_MODES else "procedure"
-    if not config["benchmark"][key]:
+        raise UsageError(f"mode={mode} is nothing that benchmark={benchmark['name']} does: set mode={modes[0]}.")
+    key, path = ("task", benchmark["task"]) if mode in TASK_MODES else ("procedure", benchmark["procedure"])
+    if not path:
         raise UsageError(
             f"benchmark.{key} is not set, which mode={mode} needs: name a class, as in workloads.NAME.{key}:Class."
         )
 
 
-def pace_of_queries(config: dict[str, Any]) -> None:
+def pace_of_queries(config: Configuration) -> None:
     """Raise UsageError unless the shortest pause between queries is at most the longest."""
     limits = config["cluster"]["limits"]
     at_least("cluster.limits.longest_query_s", limits["longest_query_s"], limits["query_s"])
 
 
-def probe_settings(config: dict[str, Any]) -> None:
+def probe_settings(config: Configuration) -> None:
     """Raise UsageError unless message sizes are different and hold a float32, and a matrix product is exact
     in float32.
     """
     probe = config["benchmark"]["probe"]
-    for key in ("sizes", "pair_sizes"):
-        sizes = probe[key]
+    for key, sizes in (("sizes", probe["sizes"]), ("pair_sizes", probe["pair_sizes"])):
         if not sizes or min(sizes) < 4 or len(set(sizes)) != len(sizes):
             raise UsageError(f"benchmark.probe.{key}={sizes}: one or more sizes from 4 bytes up, none twice.")
     if probe["matrix"] > 2**24:
         raise UsageError(f"benchmark.probe.matrix={probe['matrix']}: at most {2**24}, beyond which sums are inexact.")
 
 
-def endpoints(config: dict[str, Any]) -> None:
+def endpoints(config: Configuration) -> None:
     """Raise UsageError unless downloads have at least one server, each with its address."""
     found = config["benchmark"]["download"]["endpoints"]
     if not found or not all(str(address).startswith(("https://", "http://")) for address in found):
@@ -241,7 +245,7 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
 )
 """Rules on single values: key, rule and the rule's argument."""
 
-CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
+CHECKS: tuple[Callable[[Configuration], None], ...] = (
     mode_of_benchmark,
     pace_of_queries,
     probe_settings,
@@ -256,7 +260,7 @@ CHECKS: tuple[Callable[[dict[str, Any]], None], ...] = (
 """Rules on several values together."""
 
 
-def validate(config: dict[str, Any]) -> None:
+def validate(config: Configuration) -> None:
     """Raise UsageError for the first violated rule."""
     for key, rule, against in RULES:
         rule(key, lookup(config, key), against)

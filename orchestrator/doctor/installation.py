@@ -6,20 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.job import usable_cores
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.settings import Configuration
 
 
-def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Finding]:
+def examine(config: Configuration, results: Path, store_url: str) -> list[Finding]:
     """Return all findings for a configuration."""
     found = [
         examine_python(),
@@ -34,7 +33,7 @@ def examine(config: Mapping[str, Any], results: Path, store_url: str) -> list[Fi
     return found + examine_scheduler(config, results)
 
 
-def examine_scheduler(config: Mapping[str, Any], results: Path) -> list[Finding]:
+def examine_scheduler(config: Configuration, results: Path) -> list[Finding]:
     """Return the findings of the scheduler's own module in this package, if it has one, by its function ``examine``."""
     module = f"orchestrator.doctor.{config['cluster']['scheduler']}"
     if find_spec(module) is None:
@@ -57,7 +56,7 @@ def examine_search_path() -> list[Finding]:
     return [Finding("PYTHONPATH", "error", describe_foreign(foreign), "unset it, or unload the module that set it")]
 
 
-def examine_cores(config: Mapping[str, Any]) -> Finding:
+def examine_cores(config: Configuration) -> Finding:
     """Compare the cores with the profile."""
     cores = usable_cores()
     said = config["cluster"]["cores_per_node"]
@@ -74,7 +73,7 @@ def examine_mpi() -> Finding:
     return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
 
 
-def promised_here(config: Mapping[str, Any]) -> int:
+def promised_here(config: Configuration) -> int:
     """The accelerators that the profile promises this very machine: none where a scheduler gives other nodes."""
     cluster = config["cluster"]
     return int(cluster["accelerators_per_node"]) if cluster["scheduler"] == "local" else 0

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.launch.environment import without_foreign
@@ -20,12 +19,13 @@ from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.nodes import NodeState
 from orchestrator.launch.slurm.parameters import setup_lines
 from orchestrator.launch.slurm.scheduler import sbatch_complaint
+from orchestrator.records.settings import ClusterSettings, Configuration
 
 JOB_SECONDS = 120
 """How long to wait for the job, most of it perhaps in the queue."""
 
 
-def examine(config: Mapping[str, Any], results: Path) -> list[Finding]:
+def examine(config: Configuration, results: Path) -> list[Finding]:
     """Return all findings, as far as Slurm answers."""
     if shutil.which("sbatch") is None:
         return [Finding("Slurm", "error", "there is no sbatch here", "run this on the machine's login node")]
@@ -45,7 +45,7 @@ def examine(config: Mapping[str, Any], results: Path) -> list[Finding]:
     return findings
 
 
-def examine_partition(cluster: Mapping[str, Any]) -> Finding:
+def examine_partition(cluster: ClusterSettings) -> Finding:
     """Check that the partition exists, is up and has nodes in service."""
     name = cluster["slurm"]["partition"]
     answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
@@ -66,7 +66,7 @@ def examine_accounting() -> Finding:
     return Finding("accounting", "warning", answer.complaint, "states come from squeue; keep orchestrators running")
 
 
-def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
+def examine_mpi_plugin(cluster: ClusterSettings) -> Finding:
     """Check that srun has the profile's PMI plugin."""
     if cluster["launcher"] != "srun":
         return Finding("launcher", "ok", cluster["launcher"])
@@ -77,9 +77,9 @@ def examine_mpi_plugin(cluster: Mapping[str, Any]) -> Finding:
     return Finding("srun --mpi", "error", f"has no {cluster['pmi']}", f"set cluster.pmi to one of: {', '.join(found)}")
 
 
-def examine_job(cluster: Mapping[str, Any], comm: str, results: Path) -> list[Finding]:
+def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Finding]:
     """Check account, folders, set-up lines, Python and its packages by a job on one node."""
-    slurm = cluster["slurm"]
+    slurm: Mapping[str, object] = cluster["slurm"]
     existing = next(parent for parent in (results, *results.parents) if parent.exists())
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as name:
         folder = Path(name)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from orchestrator.errors import EXIT_USAGE, OrchestratorError
 from orchestrator.launch.causes import read_tail
 from orchestrator.plan import PlannedRun
 from orchestrator.records import EndState, Manifest, RunDirectory
+from orchestrator.records.settings import ClusterSettings
 
 Run: TypeAlias = tuple[RunDirectory, Manifest]
 
@@ -125,17 +126,17 @@ class Scheduler(ABC):
         """Return the names of the nodes whose failure ended a run's newest job."""
         return []
 
-    def missing(self, cluster: Mapping[str, Any]) -> str | None:
+    def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why nothing can be submitted from here, with the remedy; None if it can."""
         return None
 
-    def nodes(self, cluster: Mapping[str, Any]) -> Nodes:
+    def nodes(self, cluster: ClusterSettings) -> Nodes:
         """Return the nodes of the profile. Raises SchedulerSilent."""
         return Nodes(None, [], [])
 
-    def excluding(self, cluster: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, Any]:
+    def excluding(self, cluster: ClusterSettings, nodes: Sequence[str]) -> ClusterSettings:
         """Return the profile, changed so that jobs avoid these nodes."""
-        return dict(cluster)
+        return cluster.copy()
 
     def requeues(self, manifest: Manifest) -> bool:
         """Whether the scheduler itself starts the run's job again, after a node's failure or an orderly stop."""

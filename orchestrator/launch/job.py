@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.installation.mpi import Mpi, find_mpi
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.records import Manifest
+from orchestrator.records.settings import ClusterSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +31,7 @@ def usable_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-def rank_environment(cluster: Mapping[str, Any], threads: int) -> dict[str, str]:
+def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
     """Return the planned threads, the variables that Open MPI needs to run as root, then the profile's variables."""
     environment = {
         "OMP_NUM_THREADS": str(threads),

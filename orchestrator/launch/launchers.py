@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from orchestrator.installation.mpi import Mpi
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.settings import ClusterSettings
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Launcher(ABC):
     name: str
 
     @abstractmethod
-    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+    def command(self, ranks: Ranks, cluster: ClusterSettings, mpi: Mpi | None, program: list[str]) -> list[str]:
         """Return the command line that starts ``program`` on all ranks."""
 
     @abstractmethod
@@ -49,7 +48,7 @@ class Mpirun(Launcher):
 
     name = "mpirun"
 
-    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+    def command(self, ranks: Ranks, cluster: ClusterSettings, mpi: Mpi | None, program: list[str]) -> list[str]:
         """Return ``mpirun -n RANKS … PROGRAM``. Open MPI is told the ranks' places; others place ranks themselves."""
         if mpi is None:
             raise FileNotFoundError(
@@ -93,7 +92,7 @@ class Srun(Launcher):
 
     name = "srun"
 
-    def command(self, ranks: Ranks, cluster: Mapping[str, Any], mpi: Mpi | None, program: list[str]) -> list[str]:
+    def command(self, ranks: Ranks, cluster: ClusterSettings, mpi: Mpi | None, program: list[str]) -> list[str]:
         """Return ``srun --mpi=… PROGRAM``. Cores are passed on explicitly, and one failed rank ends all."""
         options = [
             "srun",

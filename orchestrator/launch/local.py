@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.base import JobState, OwnJob, Run, Scheduler, SubmissionError
@@ -18,6 +17,7 @@ from orchestrator.launch.environment import LOCAL_JOB, without_foreign
 from orchestrator.launch.job import PROJECT, rank_command
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
+from orchestrator.records.settings import ClusterSettings
 
 _PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
 """Jobs that this process started, reaped when they end."""
@@ -117,7 +117,7 @@ class LocalScheduler(Scheduler):
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
 
-    def missing(self, cluster: Mapping[str, Any]) -> str | None:
+    def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why ranks cannot be started here: there is no mpirun."""
         if cluster["launcher"] != "mpirun" or find_mpi() is not None:
             return None

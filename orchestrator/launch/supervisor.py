@@ -42,6 +42,7 @@ from orchestrator.records import (
     read_record_if_whole,
     write_json,
 )
+from orchestrator.records.settings import LimitsSettings
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
@@ -109,10 +110,9 @@ class Supervisor:
         return False
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def limits(self) -> LimitsSettings:
         """The profile's limits."""
-        limits: dict[str, Any] = self.manifest.config["cluster"]["limits"]
-        return limits
+        return self.manifest.config["cluster"]["limits"]
 
     def start(self, command: RankCommand) -> None:
         """Start the launcher in a process group of its own, which ends when this process ends."""

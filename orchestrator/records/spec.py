@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
-from orchestrator.records.checking import RecordError, check_value
+from orchestrator.records.checking import AS_COMPOSED, RecordError, check_value
+from orchestrator.records.settings import Configuration, Settings, TrainingSettings
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
 ONLY_METHOD = "reference"
@@ -64,7 +65,7 @@ class RunSpec:
     mode: str
     recipe: str
     scale: str
-    settings: dict[str, Any]
+    settings: Annotated[Settings, AS_COMPOSED]
     data_folder: str
     silence_s: float
     startup_silence_s: float
@@ -91,7 +92,7 @@ class RunSpec:
         return cls(**known_fields(cls, values))
 
 
-def global_batch(training: Mapping[str, Any], ranks: int) -> int:
+def global_batch(training: TrainingSettings, ranks: int) -> int:
     """Samples of one optimiser step over all ranks: as the training's settings fix it, else what the batches of all
     ranks sum to.
     """
@@ -109,7 +110,7 @@ class Manifest:
     """
 
     spec: RunSpec
-    config: dict[str, Any]
+    config: Annotated[Configuration, AS_COMPOSED]
     config_hash: str
     provenance: Provenance
     created: float

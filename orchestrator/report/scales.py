@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def split_of(record: RunRecord) -> Split | None:
 def measured_run(record: RunRecord) -> Measured:
     """Return a run with the values that its series needs."""
     run = record.run
-    config = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
+    config: Any = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
     settings = flatten_keys(science_of(config))
     parts = split_of(record)
     samples = 0.0

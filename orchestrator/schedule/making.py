@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config import families
-from orchestrator.config.compose import SCHEDULE, compose_all
+from orchestrator.config.compose import SCHEDULE, compose_all, compose_documents
 from orchestrator.config.redaction import passwords
 from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
@@ -58,7 +58,7 @@ def compose_configuration(words: Sequence[str], config_dir: str | None) -> dict[
     if not any(word.startswith("benchmark=") for word in words):
         # The primary configuration has one; what a sweep runs, it says itself.
         words.append(f"benchmark={families.benchmarks()[0]}")
-    return compose_all(words, False, config_dir, SCHEDULE)[0]
+    return compose_documents(words, False, config_dir, SCHEDULE)[0]
 
 
 def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import PROJECT
@@ -150,9 +151,11 @@ def test_a_compilers_command_with_options_is_its_program() -> None:
 
 def test_ranks_draw_into_files_and_openmp_binds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    assert rank_environment({"environment": {}}, 2)["MPLBACKEND"] == "Agg"
-    assert rank_environment({"environment": {}}, 2)["OMP_PROC_BIND"] == "false"
-    assert rank_environment({"environment": {"OMP_PROC_BIND": "close"}}, 2)["OMP_PROC_BIND"] == "close"
+    plain: Any = {"environment": {}}
+    close: Any = {"environment": {"OMP_PROC_BIND": "close"}}
+    assert rank_environment(plain, 2)["MPLBACKEND"] == "Agg"
+    assert rank_environment(plain, 2)["OMP_PROC_BIND"] == "false"
+    assert rank_environment(close, 2)["OMP_PROC_BIND"] == "close"
 
 
 def test_a_loopback_address_is_never_told_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:

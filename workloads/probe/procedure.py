@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +40,7 @@ class HealthProbe(Procedure):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         spec, communicator, self.folder = context.spec, context.communicator, context.folder
-        self.settings: Mapping[str, Any] = spec.settings["probe"]
+        self.settings = spec.settings["probe"]
         self.telemetry = Telemetry(0)
         self.node = communicator.rank // spec.ranks_per_node
         self.leads_node = communicator.rank % spec.ranks_per_node == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from orchestrator.records import Data, RecordError, check_record
+from orchestrator.records.settings import Settings
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
@@ -164,7 +165,7 @@ class ConsolidatedDataset(Dataset):
         """Write the stand-in in the published layout. Raises DatasetError, OSError, BrokenProcessPool."""
 
 
-def dataset_path(settings: Mapping[str, Any]) -> str:
+def dataset_path(settings: Settings) -> str:
     """The "package.module:Class" of a benchmark's data set. Version 0.1 named the module alone, as dataset_module."""
     return str(settings.get("dataset_class") or settings["dataset_module"])
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.launch.job import PROJECT
 from orchestrator.records import Manifest
+from orchestrator.records.settings import ClusterSettings
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
         "additional_parameters": additional,
     }
     names = ("partition", "account", "qos", "constraint", "wckey", "gres", "gpus_per_node")
-    parameters |= {name: slurm[name] for name in names if slurm[name] is not None}
+    options: Mapping[str, object] = slurm
+    parameters |= {name: options[name] for name in names if options[name] is not None}
     failed = manifest.failed_nodes if slurm["exclude_failed_nodes"] else []
     excluded = [*filter(None, [slurm["exclude"]]), *failed]
     if excluded:
@@ -85,7 +87,7 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
     return parameters
 
 
-def setup_lines(cluster: Mapping[str, Any]) -> list[str]:
+def setup_lines(cluster: ClusterSettings) -> list[str]:
     """Return the modules and the profile's own lines. The first that fails fails the job."""
     modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
     path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'

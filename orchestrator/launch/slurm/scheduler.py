@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from orchestrator.launch.base import (
     JobState,
@@ -29,6 +28,7 @@ from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
 from orchestrator.launch.slurm.parameters import Batch, job_shape, requeues
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, now, write_json
+from orchestrator.records.settings import ClusterSettings
 
 MOST_AT_ONCE = 1000
 """Most tasks of an array: Slurm's default of MaxArraySize is 1001."""
@@ -154,7 +154,7 @@ class SlurmScheduler(Scheduler):
             if self.pace is not None:
                 self.pace.hurry()
 
-    def missing(self, cluster: Mapping[str, Any]) -> str | None:
+    def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why nothing can be submitted from here: there is no sbatch."""
         if shutil.which("sbatch") is not None:
             return None
@@ -163,7 +163,7 @@ class SlurmScheduler(Scheduler):
             "get a Slurm to try on with slurm/testcluster."
         )
 
-    def nodes(self, cluster: Mapping[str, Any]) -> Nodes:
+    def nodes(self, cluster: ClusterSettings) -> Nodes:
         """Return the nodes of the profile's partition."""
         slurm = cluster["slurm"]
         answer = query_nodes(slurm["partition"])
@@ -173,7 +173,7 @@ class SlurmScheduler(Scheduler):
         out_of_service = [name for name, state in states.items() if not NodeState.parse(state).in_service]
         return Nodes(states, out_of_service, expand_node_list(slurm["exclude"] or ""))
 
-    def excluding(self, cluster: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, Any]:
+    def excluding(self, cluster: ClusterSettings, nodes: Sequence[str]) -> ClusterSettings:
         """Return the profile with these nodes in sbatch's ``--exclude``."""
         return {**cluster, "slurm": {**cluster["slurm"], "exclude": ",".join(nodes)}}
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from orchestrator.records.settings import Configuration
 from parts.turns import PROJECT, Side, Turns, mpirun, profile_environment
 
 UNINTERRUPTED = (
@@ -23,7 +24,7 @@ UNINTERRUPTED = (
 """Steps alone are compared, so nothing comes between them; a constant rate costs the same as any other."""
 
 
-def settings_of(overrides: list[str]) -> dict[str, Any]:
+def settings_of(overrides: list[str]) -> Configuration:
     """The resolved configuration of a command line."""
     from orchestrator.config.compose import compose_all
 
@@ -117,7 +118,7 @@ def train(options: argparse.Namespace) -> None:
     communicator = alone() if options.comm == "alone" else join(options.comm)
     spec = replace(planned, nodes=communicator.size, ranks_per_node=1, threads_per_rank=options.threads)
     dataset = load_dataset(spec.settings["dataset_class"], spec.settings["dataset"])
-    task_class = load_attribute(spec.settings["task"])
+    task_class = load_attribute(str(spec.settings["task"]))
     suited = settle(spec.settings["training"], torch.device("cpu"), communicator, task_class.twice_differentiable)
     task = task_class(suited.applied_to(spec.settings), options.data / dataset.folder_name)
     samples, batch = len(task.training_set), spec.settings["training"]["batch_size"] * communicator.size

@@ -23,6 +23,7 @@ from orchestrator.launch.job import rank_command
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, batch_of
 from orchestrator.launch.slurm.script import batch_script
 from orchestrator.plan import Site, plan
+from orchestrator.records.settings import Configuration
 
 PIECES = [" ", "'", '"', "$(touch OWNED)", "`touch OWNED`", "\n", "\ntouch OWNED\n", ";", "; touch OWNED;", "#", "\\",
           "&& touch OWNED", "|", "%j", "$HOME", "*", "a", "é", "-x", "=", "\t", "\x00", "]", "%%"]  # fmt: skip
@@ -31,17 +32,17 @@ KEYS = ["campaign", "results", "cluster.slurm.partition", "cluster.slurm.account
 LISTS = ["cluster.modules", "cluster.container", "cluster.launcher_options"]
 
 
-def base() -> dict[str, Any]:
+def base() -> Configuration:
     (config,) = compose_configurations(Options(["benchmark=stemdl", "cluster=a100x8", "nodes=2"]))
     return config
 
 
-def with_value(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+def with_value(config: Any, key: str, value: Any) -> Any:
     first, _, rest = key.partition(".")
     return {**config, first: with_value(config[first], rest, value) if rest else value}
 
 
-def script_of(config: dict[str, Any], folder: Path) -> tuple[str, Run]:
+def script_of(config: Configuration, folder: Path) -> tuple[str, Run]:
     run = campaigns.create(plan([config], "stamp", Site(4, folder)), {})[0]
     run[1].attempts = 1
     SlurmScheduler().mark([run])

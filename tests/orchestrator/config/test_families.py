@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,6 +10,7 @@ from orchestrator.config import families
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
 from orchestrator.plan import Site, plan
+from orchestrator.records.settings import BenchmarkSettings
 
 BENCHMARK = """
 name: family
@@ -54,11 +54,8 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def composed(*words: str, site: Path | None = None) -> dict[str, Any]:
-    benchmark: dict[str, Any] = compose_all(["benchmark=family", *words], False, str(site) if site else None)[0][
-        "benchmark"
-    ]
-    return benchmark
+def composed(*words: str, site: Path | None = None) -> BenchmarkSettings:
+    return compose_all(["benchmark=family", *words], False, str(site) if site else None)[0]["benchmark"]
 
 
 def test_method_wins_over_data_set_over_benchmark_and_recipes_come_last_in_the_same_order(family: Path) -> None:
@@ -151,7 +148,7 @@ def test_the_options_of_every_benchmark_are_typed(benchmark: str) -> None:
     classes = families.option_classes({"name": benchmark})
     assert set(classes) == {"model", "dataset"}
     config = compose_all([f"benchmark={benchmark}"], False)[0]["benchmark"]
-    assert {name: set(config[name]) for name in classes} == {
+    assert {"model": set(config["model"]), "dataset": set(config["dataset"])} == {
         name: set(options.__dataclass_fields__) for name, options in classes.items()
     }
 

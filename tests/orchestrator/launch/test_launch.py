@@ -33,7 +33,7 @@ from orchestrator.records import (
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
 MPICH = Mpi("site", None, Path("/opt/bin/mpirun"), "HYDRA build details:")
 
-LOCAL = {"scheduler": "local", "environment": {}, "launcher_options": [], "pmi": "pmix", "bind_ranks": True}
+LOCAL: Any = {"scheduler": "local", "environment": {}, "launcher_options": [], "pmi": "pmix", "bind_ranks": True}
 
 
 def spec(**changes: Any) -> RunSpec:
@@ -46,7 +46,8 @@ def spec(**changes: Any) -> RunSpec:
 
 
 def manifest(launcher: str = "mpirun", **changes: Any) -> Manifest:
-    return Manifest(spec(), {"cluster": {"launcher": launcher}}, "hash", {}, created=now(), **changes)
+    config: Any = {"cluster": {"launcher": launcher}}
+    return Manifest(spec(), config, "hash", {}, created=now(), **changes)
 
 
 def test_open_mpi_gives_each_rank_its_own_cores_where_there_are_enough() -> None:

@@ -48,9 +48,10 @@ def write_log(record: RunRecord) -> None:
 
     run: Mapping[str, Any] = record.run
     training = {"accumulate": 1, "warmup_epochs": 1, "optimizer": {"name": "adamw", "weight_decay": 0.05}}
+    settings: Any = {"training": training}
     names = ("campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "repeat", "seed")
     spec = RunSpec(
-        **{name: run[name] for name in names}, ranks_per_node=2, threads_per_rank=1, settings={"training": training},
+        **{name: run[name] for name in names}, ranks_per_node=2, threads_per_rank=1, settings=settings,
         data_folder="data", silence_s=60, startup_silence_s=60,
     )  # fmt: skip
     log = MlperfLog(Path(run["directory"]) / "attempt-1" / "mllog.txt")

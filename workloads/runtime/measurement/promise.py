@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from orchestrator.records.settings import ClusterSettings
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.places import Place
 from workloads.runtime.processors import count_units
@@ -32,7 +32,7 @@ class Found:
     cores: int | None
 
 
-def compare_machine(cluster: Mapping[str, Any], nodes: int, ranks: Sequence[Found]) -> list[str]:
+def compare_machine(cluster: ClusterSettings, nodes: int, ranks: Sequence[Found]) -> list[str]:
     """Compare a profile with what all ranks found; returns warnings. Raises PromiseError."""
     by_host: dict[str, list[Found]] = {}
     for rank in ranks:
@@ -70,7 +70,7 @@ def compare_machine(cluster: Mapping[str, Any], nodes: int, ranks: Sequence[Foun
     return warnings
 
 
-def refuse_fewer(cluster: Mapping[str, Any], host: str, ranks: Sequence[Found]) -> None:
+def refuse_fewer(cluster: ClusterSettings, host: str, ranks: Sequence[Found]) -> None:
     """Raise PromiseError where ranks have no accelerator, or share those that there are although more are promised."""
     promised = int(cluster["accelerators_per_node"])
     devices = {rank.device for rank in ranks} - {"cpu"}
@@ -84,7 +84,7 @@ def refuse_fewer(cluster: Mapping[str, Any], host: str, ranks: Sequence[Found]) 
         raise PromiseError(f"{what}, and {len(ranks)} ranks on {host} share {len(devices)}: {remedy}")
 
 
-def keep_promise(cluster: Mapping[str, Any], nodes: int, place: Place, communicator: Communicator) -> list[str]:
+def keep_promise(cluster: ClusterSettings, nodes: int, place: Place, communicator: Communicator) -> list[str]:
     """Compare the profile with what the ranks find. Collective; rank 0 returns the warnings, or raises PromiseError."""
     own = Found(place.host, place.device, count_units()["cores"])
     texts = communicator.gather_text(json.dumps(asdict(own)))

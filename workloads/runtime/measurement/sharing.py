@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+
+from orchestrator.records.settings import ClusterSettings
 
 
-def holds_whole_nodes(cluster: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+def holds_whole_nodes(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:
     """From the profile and the job's environment; False wherever nobody promises it.
 
     Slurm gives whole nodes to a job that asks for them, and so it did where the job has all of a node's processors.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from orchestrator.records import StepWorkResult
+from orchestrator.records.settings import TrainingSettings
 from workloads.runtime.communicators.alone import LoneReducer
 from workloads.runtime.procedures.evaluation import autocast
 from workloads.runtime.procedures.optimization import decides_by_loss
@@ -76,7 +76,7 @@ def in_memory(value: Any) -> int:
     return min(value.numel() * value.element_size(), value.untyped_storage().nbytes())
 
 
-def step_work(task: Task, settings: Mapping[str, Any], samples: int, device: torch.device) -> StepWork:
+def step_work(task: Task, settings: TrainingSettings, samples: int, device: torch.device) -> StepWork:
     """Count one step of ``task`` on so many samples with the recipe's training ``settings``, uncompiled.
 
     Takes about a second: tensors without contents go through the same operators, which do nothing to them.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from orchestrator.records.settings import QualitySettings, TrainingSettings
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.samples.loader import Loader
@@ -18,7 +19,7 @@ from workloads.runtime.samples.sampler import Indices, share
 from workloads.runtime.task import Arrays, Quality, Task
 
 
-def autocast(device: torch.device, settings: Mapping[str, Any]) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, settings: TrainingSettings) -> AbstractContextManager[Any]:
     """bfloat16 where the recipe's training settings ask for it; parameters and sums stay in float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings["precision"] == "bfloat16")
 
@@ -35,7 +36,7 @@ def evaluate(
     loaders: Mapping[str, Loader],
     communicator: Communicator,
     device: torch.device,
-    settings: Mapping[str, Any],
+    settings: TrainingSettings,
     progress: Progress,
 ) -> dict[str, float]:
     """The metrics of all evaluation sets by name, on every rank. Collective.
@@ -104,7 +105,7 @@ def evaluation_loaders(task: Task, batch_size: int, pin: bool, readers: int) -> 
     return {name: Loader(samples, batch_size, pin, readers) for name, samples in task.evaluation_sets.items()}
 
 
-def reaches(value: float, quality: Mapping[str, Any]) -> bool:
+def reaches(value: float, quality: QualitySettings) -> bool:
     """Whether a value of the metric is as good as the benchmark's ``quality`` settings want it."""
     target = float(quality["target"])
     return value >= target if quality["higher_is_better"] else value <= target

@@ -36,8 +36,8 @@ class Inference(ModelProcedure):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         communicator = self.communicator
-        self.training: dict[str, Any] = self.suited.applied_to(self.spec.settings)["training"]
-        self.settings: dict[str, Any] = self.spec.settings["inference"]
+        self.training = self.suited.applied_to(self.spec.settings)["training"]
+        self.settings = self.spec.settings["inference"]
         samples = self.task.evaluation_set
         # Ranks with a sample less than others still take part in every step.
         largest_share = -(-len(samples) // communicator.size)
@@ -186,7 +186,7 @@ class Inference(ModelProcedure):
                 },
                 "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
                 "precision": self.training["precision"],
-                "channels_last": self.training["channels_last"],
+                "channels_last": self.suited.channels_last,
                 "compile": self.training["compile"],
                 "load_s": {"slowest": float(load.max()), "per_rank": load.ravel().tolist()},
                 "latency_ms": {"memory": latency_summary(latency), "file": latency_summary(from_file)},

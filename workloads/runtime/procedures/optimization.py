@@ -5,38 +5,46 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import nn
 
+from orchestrator.records.settings import OptimizerSettings
+
 FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
 """Where torch has fused kernels for SGD, Adam and AdamW, from release 2.4 on."""
 
-Settings = Mapping[str, Any]
 Parameters = list[nn.Parameter]
 
 
-def _adam(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+class Moments(TypedDict):
+    """What Adam and AdamW share, as torch names it."""
+
+    lr: float
+    betas: tuple[float, float]
+    weight_decay: float
+
+
+def _adam(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, fused=fused, **_moments(settings))
 
 
-def _adamw(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+def _adamw(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, fused=fused, **_moments(settings))
 
 
-def _moments(settings: Settings) -> dict[str, Any]:
-    """What Adam and AdamW share."""
+def _moments(settings: OptimizerSettings) -> Moments:
     first, second = settings["betas"]
     return {"lr": settings["learning_rate"], "betas": (first, second), "weight_decay": settings["weight_decay"]}
 
 
-def _sgd(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
-    rate, momentum, decay = (settings[name] for name in ("learning_rate", "momentum", "weight_decay"))
-    return torch.optim.SGD(parameters, rate, momentum=momentum, weight_decay=decay, fused=fused)
+def _sgd(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
+    rate, decay = settings["learning_rate"], settings["weight_decay"]
+    return torch.optim.SGD(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=fused)
 
 
-def _lbfgs(parameters: Parameters, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+def _lbfgs(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
     """Limited-memory BFGS; Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5."""
     return torch.optim.LBFGS(
         parameters,
@@ -47,7 +55,7 @@ def _lbfgs(parameters: Parameters, settings: Settings, fused: bool) -> torch.opt
     )
 
 
-OPTIMIZERS: Mapping[str, Callable[[Parameters, Settings, bool], torch.optim.Optimizer]] = {
+OPTIMIZERS: Mapping[str, Callable[[Parameters, OptimizerSettings, bool], torch.optim.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
     "sgd": _sgd,
@@ -56,7 +64,7 @@ OPTIMIZERS: Mapping[str, Callable[[Parameters, Settings, bool], torch.optim.Opti
 """Makes each optimiser from parameters, settings and whether fused kernels are asked for and to be had."""
 
 
-def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimiser named in ``settings``, over the parameters that want gradients.
 
     ``settings["fused"]`` asks for torch's fused kernels, which are then used if it has them for all the parameters;

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from orchestrator.records.settings import OptimizerSettings, TrainingSettings
 from workloads.runtime.communicators.base import GradientReducer
 from workloads.runtime.procedures.optimization import build_optimizer, decides_by_loss, set_rate
 from workloads.runtime.task import Batch, Player, Step, Task
@@ -38,7 +39,7 @@ class Mover:
     """A player with an optimiser (by its ``settings``) and a reducer of its own. ``mean`` is that over the ranks."""
 
     player: Player
-    settings: Mapping[str, Any]
+    settings: OptimizerSettings
     parameters: list[nn.Parameter]
     optimizer: torch.optim.Optimizer
     reducer: GradientReducer
@@ -81,7 +82,7 @@ class Mover:
 def make_movers(
     task: Task,
     model: nn.Module,
-    training: Mapping[str, Any],
+    training: TrainingSettings,
     new_reducer: Callable[[nn.Module], GradientReducer],
     mean: Callable[[float], float] = float,
 ) -> list[Mover]:
@@ -111,7 +112,7 @@ def make_movers(
     return movers
 
 
-def check_players(players: Sequence[Player], optimizers: Mapping[str, Any]) -> None:
+def check_players(players: Sequence[Player], optimizers: Mapping[str, OptimizerSettings]) -> None:
     """Raise PlayersError for players that share a name or a parameter, that have none to move, or that the recipe has
     no optimiser for.
     """

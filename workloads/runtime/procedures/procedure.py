@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -68,7 +67,7 @@ class Procedure(ABC):
         self.communicator = context.communicator
         self.device = context.device
         self.progress = context.progress
-        self.quality: dict[str, Any] = context.spec.settings["quality"]
+        self.quality = context.spec.settings["quality"]
 
     @abstractmethod
     def run(self) -> ProcedureResult | None:

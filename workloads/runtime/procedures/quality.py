@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from orchestrator.records import QualityResult
+from orchestrator.records.settings import QualitySettings
 from workloads.runtime.procedures.evaluation import reaches
 
 
-def quality_entry(
-    quality: Mapping[str, Any], values: Mapping[str, float], reached: bool | None = None
-) -> QualityResult:
+def quality_entry(quality: QualitySettings, values: Mapping[str, float], reached: bool | None = None) -> QualityResult:
     """The result's entry, from the benchmark's ``quality`` settings and all metrics by name.
 
     The value is None where the metric was never measured. ``reached``: whether the target ever was, None: whether the

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.records import DIVERGED
+from orchestrator.records.settings import OptimizerSettings, TrainingSettings
 from workloads.runtime.communicators.base import Communicator, GradientReducer
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.procedures.checkpoint import Position
@@ -34,7 +34,7 @@ class Stepper:
         self,
         task: Task,
         model: nn.Module,
-        settings: Mapping[str, Any],
+        settings: TrainingSettings,
         sampler: Sampler,
         last_step: int,
         communicator: Communicator,
@@ -76,7 +76,7 @@ class Stepper:
             compress=self.settings["gradient_precision"] == "bfloat16",
         )
 
-    def learning_rate(self, optimizer: Mapping[str, Any]) -> LearningRate:
+    def learning_rate(self, optimizer: OptimizerSettings) -> LearningRate:
         """The learning rate of an optimiser by its settings, step by step."""
         settings, epoch = self.settings, self.sampler.steps
         scale = batch_scaling(settings["learning_rate_scaling"], self.sampler.global_batch, settings["base_batch_size"])

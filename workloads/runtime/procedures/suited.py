@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from orchestrator.records.settings import Settings, TrainingSettings
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import KernelsUnavailableError, load_kernels
 from workloads.runtime.processors import instructions
@@ -43,9 +44,16 @@ class Suited:
     kernels: str
     compile: bool
 
-    def applied_to(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def applied_to(self, settings: Settings) -> Settings:
         """A benchmark's settings with what was settled in ``training``; those given stay as they are."""
-        return {**settings, "training": {**settings["training"], **asdict(self)}}
+        training: TrainingSettings = {
+            **settings["training"],
+            "precision": self.precision,
+            "channels_last": self.channels_last,
+            "kernels": self.kernels,
+            "compile": self.compile,
+        }
+        return {**settings, "training": training}
 
     def changes_since(self, earlier: Mapping[str, Any]) -> list[str]:
         """What is otherwise than an earlier attempt settled it: "precision was bfloat16, is float32 here"."""
@@ -57,7 +65,7 @@ class Suited:
 
 
 def settle(
-    settings: Mapping[str, Any], device: torch.device, communicator: Communicator, twice_differentiable: bool = False
+    settings: TrainingSettings, device: torch.device, communicator: Communicator, twice_differentiable: bool = False
 ) -> Suited:
     """What suits the devices of all ranks, where a recipe's training ``settings`` say "auto". Collective.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -69,8 +69,8 @@ class Trainer:
         self.checkpoints = checkpoints
         self.earlier = earlier
         self.suited = suited
-        self.settings: dict[str, Any] = suited.applied_to(spec.settings)["training"]
-        self.quality: dict[str, Any] = spec.settings["quality"]
+        self.settings = suited.applied_to(spec.settings)["training"]
+        self.quality = spec.settings["quality"]
 
         self.global_batch = global_batch(self.settings, spec.ranks)
         self.sampler = Sampler(len(task.training_set), self.global_batch, spec.seed, task.training_set.fresh)

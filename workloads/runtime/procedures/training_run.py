@@ -93,7 +93,7 @@ class Training(ModelProcedure):
             "learning_rate_scaling": settings["learning_rate_scaling"],
             "precision": settings["precision"],
             "gradient_precision": settings["gradient_precision"],
-            "channels_last": settings["channels_last"],
+            "channels_last": trainer.suited.channels_last,
             "compile": settings["compile"],
             "kernels": settings["kernels"],
             "fused": all(map(is_fused, trainer.stepper.optimizers.values())),

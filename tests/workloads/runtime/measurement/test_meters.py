@@ -189,8 +189,9 @@ def test_a_node_is_the_runs_alone_only_where_slurm_gave_all_of_it() -> None:
     import os
 
     whole = str(os.cpu_count())
-    local = {"scheduler": "local", "slurm": {"exclusive": True}}
-    shared, alone = ({"scheduler": "slurm", "slurm": {"exclusive": value}} for value in (False, True))
+    local: Any = {"scheduler": "local", "slurm": {"exclusive": True}}
+    shared: Any = {"scheduler": "slurm", "slurm": {"exclusive": False}}
+    alone: Any = {"scheduler": "slurm", "slurm": {"exclusive": True}}
     assert not holds_whole_nodes(local, {"SLURM_CPUS_ON_NODE": whole})
     assert not holds_whole_nodes(shared, {}) and not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole + "0"})
     assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole}) and holds_whole_nodes(alone, {})

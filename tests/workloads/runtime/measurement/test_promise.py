@@ -14,7 +14,7 @@ from workloads.runtime.measurement.promise import Found, PromiseError, compare_m
 H100 = "NVIDIA H100 80GB HBM3 "
 
 
-def profile(accelerators: int = 0, model: str = "", **further: Any) -> dict[str, Any]:
+def profile(accelerators: int = 0, model: str = "", **further: Any) -> Any:
     facts: dict[str, Any] = {"name": "mine", "scheduler": "slurm", "cores_per_node": None}
     return facts | {"accelerators_per_node": accelerators, "accelerator": {"model": model}} | further
 

@@ -17,7 +17,7 @@ from workloads.runtime.procedures.arithmetic import step_work
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task
 
 CPU = torch.device("cpu")
-SETTINGS = {
+SETTINGS: Any = {
     "precision": "float32",
     "channels_last": False,
     "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "fused": True},
@@ -70,7 +70,7 @@ class Sums(Task):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_layer_counts_thrice_but_for_the_first_whose_input_wants_no_gradient(precision: str) -> None:
     task = Sums((30,), lambda: nn.Sequential(nn.Linear(30, 20, bias=False), nn.Linear(20, 5, bias=False)))
-    work = step_work(task, {**SETTINGS, "precision": precision}, 8, CPU)
+    work = step_work(task, SETTINGS | {"precision": precision}, 8, CPU)
     assert (work.samples, work.flop) == (8, 2 * 8 * (2 * 30 * 20 + 3 * 20 * 5))
 
 
@@ -111,16 +111,16 @@ def test_counting_draws_no_random_number_and_takes_data_dependent_initialisation
 def test_bfloat16_moves_fewer_bytes_and_the_optimisers_state_counts() -> None:
     task = Sums((64, 16, 16), lambda: nn.Sequential(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3)))
     whole = step_work(task, SETTINGS, 32, CPU)
-    half = step_work(task, {**SETTINGS, "precision": "bfloat16", "channels_last": True}, 32, CPU)
+    half = step_work(task, SETTINGS | {"precision": "bfloat16", "channels_last": True}, 32, CPU)
     assert half.flop == whole.flop and half.bytes < whole.bytes
     adam = {"name": "adam", "learning_rate": 0.1, "betas": [0.9, 0.99], "weight_decay": 0.0, "fused": True}
-    more = step_work(task, {**SETTINGS, "optimizer": adam}, 32, CPU).bytes - whole.bytes
+    more = step_work(task, SETTINGS | {"optimizer": adam}, 32, CPU).bytes - whole.bytes
     # Two moments are read and written.
     assert more == pytest.approx(4 * sum(parameter.nbytes for parameter in task.build_model().parameters()), rel=0.01)
 
 
 def test_players_count_what_each_takes_in_its_turn() -> None:
-    settings = {**asdict(Adversarial.training), "channels_last": False}
+    settings: Any = {**asdict(Adversarial.training), "channels_last": False}
     found = step_work(Adversarial({}, Path()), settings, 8, CPU)
     # Products of the generator's two layers and the critic's, for one sample.
     g1, g2, c1, c2 = 2 * 8, 8 * 6, 6 * 8, 8 * 1
@@ -131,6 +131,6 @@ def test_players_count_what_each_takes_in_its_turn() -> None:
 
 
 def test_an_optimiser_that_decides_how_often_to_ask_for_the_loss_has_no_fixed_work() -> None:
-    settings = {**asdict(SecondOrder.training), "channels_last": False}
+    settings: Any = {**asdict(SecondOrder.training), "channels_last": False}
     with pytest.raises(ValueError, match="has no fixed work a step"):
         step_work(SecondOrder({}, Path()), settings, 8, CPU)

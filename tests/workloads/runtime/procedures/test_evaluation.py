@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, rows_of_all
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet
 
-SETTINGS = {"evaluation_batch_size": 4, "precision": "float32"}
+SETTINGS: Any = {"evaluation_batch_size": 4, "precision": "float32"}
 
 
 class Median(Quality):

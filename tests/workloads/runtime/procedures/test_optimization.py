@@ -1,6 +1,7 @@
 """Learning rate rules and schedules, by their published formulas."""
 
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_lbfgs_solves_in_a_step_what_adam_only_begins() -> None:
     inputs = torch.randn(64, 4, dtype=torch.float64)
     outputs = inputs @ torch.tensor([[1.0], [2.0], [-3.0], [0.5]], dtype=torch.float64) + 0.25
     model = torch.nn.Linear(4, 1).double()
-    settings = {**asdict(OptimizerConfig(name="lbfgs", learning_rate=1.0)), "fused": True}
+    settings: Any = {**asdict(OptimizerConfig(name="lbfgs", learning_rate=1.0)), "fused": True}
     optimizer = build_optimizer(model, settings)
     assert not is_fused(optimizer) and decides_by_loss(optimizer)
 
@@ -75,7 +76,7 @@ def test_lbfgs_solves_in_a_step_what_adam_only_begins() -> None:
 def test_every_optimiser_takes_a_step_down(name: str, fused: bool) -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
-    settings = {
+    settings: Any = {
         "name": name, "learning_rate": 0.01, "weight_decay": 0.0, "momentum": 0.9, "betas": [0.9, 0.999],
         "fused": fused,
     }  # fmt: skip
@@ -95,5 +96,5 @@ def test_every_optimiser_takes_a_step_down(name: str, fused: bool) -> None:
 
 def test_an_optimiser_that_torch_has_no_fused_kernel_for_does_without() -> None:
     model = torch.nn.Linear(4, 1, dtype=torch.complex64)
-    settings = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999], "fused": True}
+    settings: Any = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999], "fused": True}
     assert not is_fused(build_optimizer(model, settings))

@@ -37,7 +37,7 @@ def test_a_run_does_what_its_mode_says_or_else_what_its_benchmark_says(
 def test_the_quality_entry_says_whether_the_target_is_reached(
     value: float | None, higher_is_better: bool, ever: bool | None, reached: bool
 ) -> None:
-    settings = {"metric": "accuracy", "target": 0.8, "basis": "chosen", "higher_is_better": higher_is_better}
+    settings: Any = {"metric": "accuracy", "target": 0.8, "basis": "chosen", "higher_is_better": higher_is_better}
     values = {} if value is None else {"accuracy": value, "recall": 0.1}
     entry = quality_entry(settings, values, ever)
     assert (entry["value"], entry["reached"], entry["all"]) == (value, reached, values)

@@ -79,7 +79,7 @@ def test_channels_come_last_where_that_layout_is_faster(processors: Path, text: 
     assert found.channels_last is channels_last
 
 
-SUITED = {"precision": "float32", "channels_last": True, "compile": False}
+SUITED: Any = {"precision": "float32", "channels_last": True, "compile": False}
 
 
 def test_ranks_that_can_all_have_the_projects_kernels_have_them() -> None:
@@ -97,7 +97,7 @@ def test_one_rank_without_a_compiler_has_all_use_torchs_layers(monkeypatch: pyte
     found = settle(settings, CPU, Ranks(3))  # type: ignore[arg-type]
     assert found.kernels == "torch"
     with pytest.raises(KernelsUnavailableError, match=r"kernels=own, but no C\+\+ compiler; set it to auto or torch"):
-        settle({**SUITED, "kernels": "own"}, CPU, Ranks(0))  # type: ignore[arg-type]
+        settle(SUITED | {"kernels": "own"}, CPU, Ranks(0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"precision": "bfloat16"}, {"channels_last": False}, {"compile": True}])
@@ -118,11 +118,11 @@ def test_a_loss_that_differentiates_twice_has_neither_the_projects_kernels_nor_c
     found = settle(settings, CPU, Ranks(0), twice_differentiable=True)  # type: ignore[arg-type]
     assert found.kernels == "torch" and not found.compile
     with pytest.raises(KernelsUnavailableError, match=r"kernels=own, but the task's loss differentiates twice"):
-        settle({**SUITED, "kernels": "own"}, CPU, Ranks(0), twice_differentiable=True)  # type: ignore[arg-type]
+        settle(SUITED | {"kernels": "own"}, CPU, Ranks(0), twice_differentiable=True)  # type: ignore[arg-type]
 
 
 def test_what_was_settled_goes_into_a_copy_of_the_settings() -> None:
-    settings = {"name": "b", "training": {"precision": "auto", "epochs": 3}}
+    settings: Any = {"name": "b", "training": {"precision": "auto", "epochs": 3}}
     suited = Suited("float32", channels_last=False, kernels="torch", compile=False)
     applied = suited.applied_to(settings)
     assert applied["training"]["precision"] == "float32" and applied["training"]["epochs"] == 3
