@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
+
+from orchestrator.records.result import StepWorkResult
+
+
+class Peaks(TypedDict, total=False):
+    """Peaks of a device that a cluster profile states: TFLOP/s in bfloat16, and GB/s of its memory."""
+
+    peak_bf16_tflops: float
+    memory_gb_per_s: float
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,10 @@ def count_devices(ranks: Iterable[tuple[str, str]]) -> tuple[int, bool]:
 
 
 def compare_with_peaks(
-    step_work: Mapping[str, Any],
+    step_work: StepWorkResult,
     samples_per_s: float,
     devices: int,
-    peaks: Mapping[str, Any],
+    peaks: Peaks,
     fused: bool,
 ) -> Achieved:
     """Return what each device achieved.

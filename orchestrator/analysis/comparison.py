@@ -3,58 +3,97 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-SAME = ("benchmark", "method", "cluster", "comm", "mode", "scale", "nodes", "ranks")
-
-FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 
-def median_fraction(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the median over the runs of their fraction of a peak, None if no run has one."""
-    found = [run["achieved"][name] for run in runs if run.get("achieved") and run["achieved"][name] is not None]
+@dataclass(frozen=True)
+class Conditions:
+    """What compared runs share: all but their recipe. ``checksum`` is the data set's, ``unit`` the throughput's."""
+
+    benchmark: str
+    method: str
+    cluster: str
+    comm: str
+    mode: str
+    scale: str
+    nodes: int
+    ranks: int
+    checksum: str | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class RecipeRun:
+    """A completed run of a recipe. ``rate`` is in the conditions' unit, of the warm epochs where there are any; the
+    fractions are None where no peak is stated.
+    """
+
+    conditions: Conditions
+    recipe: str
+    rate: float
+    of_bf16_peak: float | None
+    of_memory_bandwidth: float | None
+    metric: str | None
+    quality: float | None
+    target: float | None
+    time_to_accuracy_s: float | None
+
+
+@dataclass(frozen=True)
+class RecipeSummary:
+    """A recipe's ``n`` runs: medians over them. ``time_to_accuracy_s`` is that of the ``reached`` runs that reached the
+    target, ``speedup`` relative to the first recipe under these conditions.
+    """
+
+    conditions: Conditions
+    recipe: str
+    n: int
+    rate: float
+    speedup: float
+    of_bf16_peak: float | None
+    of_memory_bandwidth: float | None
+    metric: str | None
+    quality: float | None
+    target: float | None
+    time_to_accuracy_s: float | None
+    reached: int
+
+
+def median_known(values: Iterable[float | None]) -> float | None:
+    """Return the median of the values that are known, None if none is."""
+    found = [value for value in values if value is not None]
     return statistics.median(found) if found else None
 
 
-def compare_recipes(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each recipe, from a report's run entries, where two or more recipes completed under the same
-    conditions.
-
-    Throughput (of the warm epochs where there are any; ``samples_per_s``, in ``unit``) and quality are medians over the
-    repeats. Time to accuracy is the median of the ``reached`` repeats that reached the target. ``speedup`` is relative
-    to the group's first recipe.
-    ``of_bf16_peak`` and ``of_memory_bandwidth`` are None where no peak is stated.
-    """
-    groups: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
+def compare_recipes(runs: Iterable[RecipeRun]) -> list[RecipeSummary]:
+    """Return a summary of each recipe where two or more of them completed under the same conditions."""
+    groups: dict[Conditions, dict[str, list[RecipeRun]]] = {}
     for run in runs:
-        if run["state"] == "completed" and run["throughput"]["run"]:
-            key = (*(run[name] for name in SAME), run["dataset"]["checksum"], run["throughput"]["unit"])
-            groups.setdefault(key, {}).setdefault(run["recipe"], []).append(run)
-    rows = []
-    for key, recipes in groups.items():
-        if len(recipes) < 2:
-            continue
-        base = None
-        for recipe, members in recipes.items():
-            rate = statistics.median(run["throughput"]["warm"] or run["throughput"]["run"] for run in members)
-            base = base or rate
-            values = [run["quality"]["value"] for run in members if run["quality"]["value"] is not None]
-            times = [run["time_to_accuracy_s"] for run in members if run["time_to_accuracy_s"] is not None]
-            rows.append(
-                {
-                    **dict(zip(SAME, key, strict=False)),
-                    "recipe": recipe,
-                    "n": len(members),
-                    "unit": key[-1],
-                    "samples_per_s": rate,
-                    "speedup": rate / base,
-                    **{name: median_fraction(members, name) for name in FRACTIONS},
-                    "metric": members[0]["quality"]["metric"],
-                    "quality": statistics.median(values) if values else None,
-                    "target": members[0]["quality"]["target"],
-                    "time_to_accuracy_s": statistics.median(times) if times else None,
-                    "reached": len(times),
-                }
+        groups.setdefault(run.conditions, {}).setdefault(run.recipe, []).append(run)
+    return [item for recipes in groups.values() if len(recipes) > 1 for item in compare_group(list(recipes.values()))]
+
+
+def compare_group(recipes: Sequence[Sequence[RecipeRun]]) -> list[RecipeSummary]:
+    """Return the summary of each recipe, given by its runs; the first one is the base of the speedups."""
+    base = statistics.median(run.rate for run in recipes[0])
+    found = []
+    for runs in recipes:
+        first, rate = runs[0], statistics.median(run.rate for run in runs)
+        found.append(
+            RecipeSummary(
+                conditions=first.conditions,
+                recipe=first.recipe,
+                n=len(runs),
+                rate=rate,
+                speedup=rate / base,
+                of_bf16_peak=median_known(run.of_bf16_peak for run in runs),
+                of_memory_bandwidth=median_known(run.of_memory_bandwidth for run in runs),
+                metric=first.metric,
+                quality=median_known(run.quality for run in runs),
+                target=first.target,
+                time_to_accuracy_s=median_known(run.time_to_accuracy_s for run in runs),
+                reached=sum(run.time_to_accuracy_s is not None for run in runs),
             )
-    return rows
+        )
+    return found

@@ -9,25 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Literal
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.history import (
     KEY,
     Judged,
-    Row,
+    Key,
+    SeriesKey,
     counted_in,
     group_by_series,
     metric_values,
     metrics_of,
+    series_key,
     throughputs_of,
 )
 from orchestrator.analysis.regression import WINDOW
 from orchestrator.records import unit_of
+from orchestrator.store.entries import HistoryRow
 
 COLUMNS = (*KEY, "campaign", "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s")
 """Columns of a run that are needed here."""
+SetColumn = Literal["week", "campaign"]
+"""What divides the runs of a series into sets."""
 FEW_WEEKS = 4
 """With fewer weeks a set is a campaign instead, so that the page of a young store shows something."""
 
@@ -53,19 +58,19 @@ class Course:
     ``unit`` is that of its newest throughputs.
     """
 
-    key: Mapping[str, Any]
+    key: SeriesKey
     unit: str
     levels: list[Level]
     changes: list[ChangePoint]
     judged: list[Judged]
 
 
-def set_column(rows: Sequence[Row]) -> str:
+def set_column(rows: Sequence[HistoryRow]) -> SetColumn:
     """Return the column that divides runs into sets: "week", or "campaign" while there are few weeks."""
     return "week" if len({row["week"] for row in rows}) >= FEW_WEEKS else "campaign"
 
 
-def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Course]:
+def judge_courses(rows: Sequence[HistoryRow], by: SetColumn, window: int = WINDOW) -> list[Course]:
     """Return all series of ``rows``, each judged against up to ``window`` earlier sets, all as one family.
 
     ``rows`` are runs, oldest first, with the keys COLUMNS and ``by``.
@@ -86,21 +91,21 @@ def judge_courses(rows: Sequence[Row], by: str, window: int = WINDOW) -> list[Co
                 family.append(regression.Series(current, before, metric.higher_is_faster))
                 old = median(value for values in before for value in values) if before else None
                 places.append((key, metric, median(current), old))
-    judged: dict[Any, list[Judged]] = {}
+    judged: dict[Key, list[Judged]] = {}
     for (key, metric, value, old), comparison in zip(places, regression.compare_series(family), strict=True):
         judged.setdefault(key, []).append(Judged(metric, comparison, value, old))
-    return [build_course(dict(zip(KEY, key, strict=True)), sets, judged.get(key, [])) for key, sets in series.items()]
+    return [build_course(series_key(key), sets, judged.get(key, [])) for key, sets in series.items()]
 
 
-def group_by_set(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
+def group_by_set(rows: Sequence[HistoryRow], by: SetColumn) -> dict[str, list[HistoryRow]]:
     """Return the runs by week or campaign, oldest first."""
-    sets: dict[str, list[Row]] = {}
+    sets: dict[str, list[HistoryRow]] = {}
     for row in rows:
         sets.setdefault(row[by], []).append(row)
     return sets
 
 
-def build_course(key: Mapping[str, Any], sets: Mapping[str, Sequence[Row]], judged: list[Judged]) -> Course:
+def build_course(key: SeriesKey, sets: Mapping[str, Sequence[HistoryRow]], judged: list[Judged]) -> Course:
     """Return one series with its sets and changes of level."""
     warm = all(row["throughput_warm"] for members in sets.values() for row in members)
     levels = []

@@ -6,25 +6,43 @@ machine, scale and recipe. All series and metrics judged at once form one family
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.regression import WINDOW, Comparison
 from orchestrator.analysis.statistics import Summary, summary
 from orchestrator.records import unit_of
+from orchestrator.store.entries import HistoryRow, columns_of
 
-KEY = (
-    "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
-    "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum",
-)  # fmt: skip
-"""Columns that two runs must share to be compared. Single runs count as a weak scale of their node count."""
 
-Row = Mapping[str, Any]
+class SeriesKey(TypedDict):
+    """What two runs must share to be compared. Single runs count as a weak scale of their node count."""
+
+    benchmark: str
+    method: str
+    cluster: str
+    comm: str
+    mode: str
+    recipe: str
+    scale: str
+    nodes: int
+    ranks: int
+    dataset_name: str | None
+    dataset_source: str | None
+    dataset_split: str | None
+    dataset_version: str | None
+    dataset_checksum: str | None
+
+
+KEY = tuple(SeriesKey.__annotations__)
+"""The same as columns of a run."""
+
 Key = tuple[Any, ...]
+"""Their values."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +54,7 @@ class Metric:
     higher_is_faster: bool
 
 
-def metrics_of(rows: Sequence[Row]) -> tuple[Metric, Metric]:
+def metrics_of(rows: Sequence[HistoryRow]) -> tuple[Metric, Metric]:
     """Return what is judged of a series, from its newest runs: throughput in their unit, and time to accuracy."""
     return Metric("throughput", unit_of(rows[-1]), True), Metric("time_to_accuracy", "s", False)
 
@@ -68,7 +86,7 @@ class Trend:
     ``commits`` are those of the code behind the newest set, ``earlier_commits`` of that behind the others.
     """
 
-    key: dict[str, Any]
+    key: SeriesKey
     newest: str
     judged: list[Judged]
     points: list[Point]
@@ -77,9 +95,15 @@ class Trend:
     earlier_commits: list[str]
 
 
-def key_of_run(row: Row) -> Key:
+def key_of_run(row: HistoryRow) -> Key:
     """Return the key of a run's series. A single run has the scale "weak", since both keep the batch per rank."""
-    return tuple("weak" if row[name] == "single" and name == "scale" else row[name] for name in KEY)
+    values = zip(KEY, columns_of(row, KEY), strict=True)
+    return tuple("weak" if value == "single" and name == "scale" else value for name, value in values)
+
+
+def series_key(key: Key) -> SeriesKey:
+    """Return the values by their names."""
+    return cast(SeriesKey, dict(zip(KEY, key, strict=True)))
 
 
 def sort_key(key: Key) -> list[tuple[bool, Any]]:
@@ -87,25 +111,27 @@ def sort_key(key: Key) -> list[tuple[bool, Any]]:
     return [(value is None, 0 if value is None else value) for value in key]
 
 
-def throughputs_of(rows: Sequence[Row], warm: bool) -> list[float]:
+def throughputs_of(rows: Sequence[HistoryRow], warm: bool) -> list[float]:
     """Return the throughputs of the rows, in their unit: of the warm epochs, or of the whole runs."""
     found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
     return [float(value) for value in found if value]
 
 
-def counted_in(unit: str, rows: Sequence[Row]) -> list[Row]:
+def counted_in(unit: str, rows: Sequence[HistoryRow]) -> list[HistoryRow]:
     """Return the rows whose throughput has that unit: only those may be compared."""
     return [row for row in rows if unit_of(row) == unit]
 
 
-def metric_values(metric: Metric, rows: Sequence[Row], warm: bool) -> list[float]:
+def metric_values(metric: Metric, rows: Sequence[HistoryRow], warm: bool) -> list[float]:
     """Return a metric's values of those rows that have one in its unit."""
     if metric.name == "throughput":
         return throughputs_of(counted_in(metric.unit, rows), warm)
-    return [float(row["time_to_accuracy_s"]) for row in rows if row["time_to_accuracy_s"]]
+    return [seconds for row in rows if (seconds := row["time_to_accuracy_s"])]
 
 
-def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW) -> tuple[list[Trend], list[Key]]:
+def judge_trends(
+    sets: Sequence[tuple[str, Sequence[HistoryRow]]], window: int = WINDOW
+) -> tuple[list[Trend], list[Key]]:
     """Judge the newest of the named sets, which are oldest first, against up to ``window`` earlier ones.
 
     Returns the series of the newest set, and the keys of series that the set before it had and the newest lacks.
@@ -139,16 +165,16 @@ def judge_trends(sets: Sequence[tuple[str, Sequence[Row]]], window: int = WINDOW
     return result, gone
 
 
-def group_by_series(rows: Sequence[Row]) -> dict[Key, list[Row]]:
+def group_by_series(rows: Sequence[HistoryRow]) -> dict[Key, list[HistoryRow]]:
     """Return the runs that were timed, by series, in order of appearance."""
-    found: dict[Key, list[Row]] = {}
+    found: dict[Key, list[HistoryRow]] = {}
     for row in rows:
         if row["throughput"]:
             found.setdefault(key_of_run(row), []).append(row)
     return found
 
 
-def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[Row]]]) -> Trend:
+def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Trend:
     """Return one series with its points and changes of level, as far as it was counted in the newest runs' unit."""
     unit = judged[0].metric.unit
     filled = [(name, rows) for name, found in sets if (rows := counted_in(unit, found))]
@@ -157,11 +183,11 @@ def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tupl
     changes = find_change_points([point.throughput.median for point in points])
     older = [row for name, rows in filled if name != newest for row in rows]
     return Trend(
-        dict(zip(KEY, key, strict=True)), newest, judged, points, changes,
+        series_key(key), newest, judged, points, changes,
         commits_of([row for name, rows in filled if name == newest for row in rows]), commits_of(older),
     )  # fmt: skip
 
 
-def commits_of(rows: Sequence[Row]) -> list[str]:
+def commits_of(rows: Sequence[HistoryRow]) -> list[str]:
     """Return the commits of the runs' code, each once, in order."""
     return list(dict.fromkeys(str(row["git_commit"])[:12] for row in rows if row["git_commit"]))

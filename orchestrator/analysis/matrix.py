@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import TypeVar
 
 import numpy as np
 
-from orchestrator.analysis.series import Measured, Scale, Series
+from orchestrator.analysis.series import Scale, Series, column_values
 from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
 
 Item = TypeVar("Item")
@@ -139,8 +139,8 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
     runs = scale.runs
     names = unique([name for run in runs for name in run.metrics])
     metrics = {name: mean_of([run.metrics[name] for run in runs if name in run.metrics]) for name in names}
-    times = list(values_of(runs, "time_to_accuracy_s"))
-    joules = list(values_of(runs, "energy_j"))
+    times = column_values(runs, "time_to_accuracy_s")
+    joules = column_values(runs, "energy_j")
     return Cell(
         row,
         series.identity["method"],
@@ -153,11 +153,6 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
         len(times),
         mean_of(joules) if joules else None,
     )
-
-
-def values_of(runs: Sequence[Measured], name: str) -> Iterator[float]:
-    """A column of the runs that have it."""
-    return (float(run.run[name]) for run in runs if run.run.get(name) is not None)
 
 
 def unique(items: Sequence[Item]) -> list[Item]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 from orchestrator.analysis.laws import Fit, fit_laws, serial_fractions
 from orchestrator.analysis.losses import Split, lost_by_part, mean_split
@@ -13,6 +12,7 @@ from orchestrator.analysis.scaling import Efficiency, efficiencies
 from orchestrator.analysis.statistics import Olympic, Summary, olympic_summary, summary, variation
 from orchestrator.plan import SCALES_AND_REPEATS
 from orchestrator.records import unit_of
+from orchestrator.store.entries import Measure, RunRow, columns_of
 
 IDENTITY = ("benchmark", "dataset_name", "method", "cluster", "comm", "recipe", "scale", "mode")
 DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum")
@@ -27,8 +27,8 @@ class Measured:
     the last evaluation.
     """
 
-    run: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    run: RunRow
+    settings: Mapping[str, object]
     completed: bool
     rate: float | None = None
     split: Split | None = None
@@ -48,7 +48,7 @@ class Measured:
     @property
     def identity(self) -> tuple[str, ...]:
         """The columns that all runs of a series share, as far as they are known of a failed run."""
-        return tuple(str(self.run[name]) for name in IDENTITY)
+        return tuple(map(str, columns_of(self.run, IDENTITY)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Series:
     identity: Mapping[str, str]
     dataset: Mapping[str, str | None]
     unit: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     metric: str | None
     target: float | None
     scales: list[Scale]
@@ -102,9 +102,9 @@ class Series:
         return "strong" if self.identity["scale"] == "strong" else "weak"
 
 
-def flatten_keys(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_keys(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Return a configuration by dotted keys."""
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -150,7 +150,7 @@ def differing_settings(members: Sequence[Measured]) -> list[str]:
     return sorted(key for key, found in values.items() if len(found) > 1 and key not in SCALES_AND_REPEATS)
 
 
-def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, Any]) -> Series:
+def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, object]) -> Series:
     """Return summaries, efficiencies, laws and losses of completed runs that are alike."""
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
@@ -161,8 +161,14 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
     strong = first["scale"] == "strong"
     several = len(scales) > 1
     return Series(
-        {name: str(first[name]) for name in IDENTITY},
-        {name.removeprefix("dataset_"): first.get(name) for name in DATASET},
+        dict(zip(IDENTITY, members[0].identity, strict=True)),
+        {
+            "name": first.get("dataset_name"),
+            "source": first.get("dataset_source"),
+            "split": first.get("dataset_split"),
+            "version": first.get("dataset_version"),
+            "checksum": first.get("dataset_checksum"),
+        },
         members[0].unit,
         settings,
         first.get("metric"),
@@ -201,9 +207,9 @@ def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
     )
 
 
-def column_values(runs: Sequence[Measured], name: str) -> list[float]:
+def column_values(runs: Sequence[Measured], name: Measure) -> list[float]:
     """Return a column's values of the runs that have one."""
-    return [float(run.run[name]) for run in runs if run.run.get(name) is not None]
+    return [float(value) for run in runs if (value := run.run.get(name)) is not None]
 
 
 def optional_summary(found: Sequence[float]) -> Summary | None:

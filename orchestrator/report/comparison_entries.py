@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
-from orchestrator.report.entries import Interval, Subject
-
-
-class SeriesKey(Subject):
-    """The keys that compared runs share."""
-
-    cluster: str
-    comm: str
-    mode: str
-    recipe: str
-    scale: str
-    nodes: int
-    ranks: int
-    dataset_source: str | None
-    dataset_split: str | None
-    dataset_version: str | None
-    dataset_checksum: str | None
+from orchestrator.analysis.history import SeriesKey
+from orchestrator.report.entries import Interval
 
 
 class MetricVerdict(TypedDict):
@@ -105,7 +90,7 @@ class HistoryDocument(Verdicts):
     """A week against a window of weeks before it."""
 
     schema: Literal["orchestrator.history/1"]
-    selected: dict[str, Any]
+    selected: dict[str, object]
     week: str | None
     window: int
     runs: int

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from orchestrator.analysis.history import KEY, Judged, Key, Trend, judge_trends
+from orchestrator.analysis.history import Judged, Key, Trend, judge_trends, series_key
 from orchestrator.analysis.regression import ALPHA, MINIMUM_EFFECT, SOUGHT_EFFECT
 from orchestrator.report.comparison_entries import (
     ComparisonDocument,
     HistoryDocument,
     MetricVerdict,
-    SeriesKey,
     SeriesVerdict,
     Verdicts,
 )
+from orchestrator.store.entries import HistoryRow
 
 COMPARISON_SCHEMA: Final = "orchestrator.comparison/1"
 HISTORY_SCHEMA: Final = "orchestrator.history/1"
 SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 
-Row = Mapping[str, Any]
 
-
-def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> ComparisonDocument:
+def comparison_document(sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> ComparisonDocument:
     """Return the comparison of the last (newest) campaign with the earlier ones; rows are those of Store.history."""
     found, gone = judge_trends(sets)
     return {
@@ -36,12 +34,12 @@ def comparison_document(sets: Sequence[tuple[str, Sequence[Row]]]) -> Comparison
 
 
 def history_document(
-    rows: Sequence[Row], week: str | None, window: int, selected: Mapping[str, Any]
+    rows: Sequence[HistoryRow], week: str | None, window: int, selected: Mapping[str, object]
 ) -> HistoryDocument:
     """Return the comparison of a week (None: the newest) with a window of earlier weeks; rows are those of
     Store.history.
     """
-    weeks: dict[str, list[Row]] = {}
+    weeks: dict[str, list[HistoryRow]] = {}
     for row in rows:
         weeks.setdefault(row["week"], []).append(row)
     names = sorted(weeks)
@@ -66,19 +64,14 @@ def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> Verdicts:
         "rule": {"alpha": ALPHA, "minimum_effect": MINIMUM_EFFECT, "sought_effect": SOUGHT_EFFECT},
         "verdict": next((verdict for verdict in order if verdict in verdicts), "nothing to compare"),
         "series": [series_entry(item) for item in found],
-        "missing": [series_key(dict(zip(KEY, key, strict=True))) for key in gone],
+        "missing": [series_key(key) for key in gone],
     }
-
-
-def series_key(values: Mapping[str, Any]) -> SeriesKey:
-    """Return what identifies a series, by the names of analysis."""
-    return cast(SeriesKey, dict(values))
 
 
 def series_entry(series: Trend) -> SeriesVerdict:
     """Return one series."""
     return {
-        **series_key(series.key),
+        **series.key,
         "metrics": [metric_entry(item) for item in series.judged],
         "points": [
             {

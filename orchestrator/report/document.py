@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from orchestrator.analysis.ceiling import compare_with_peaks, count_devices, energy_rates
-from orchestrator.analysis.comparison import compare_recipes
+from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devices, energy_rates
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
 from orchestrator.records import PHASES, Result, State, unit_of
-from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, RecipeEntry, ReportDocument, RunEntry
+from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.projections import Question, projection_entries
+from orchestrator.report.recipes import recipe_entries
 from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
 from orchestrator.report.slow import slow_host_entries, straggler_entries
-from orchestrator.store.entries import HostHistoryRow, RankRow, RunRow, columns_of
+from orchestrator.store.entries import HostHistoryRow, RankRow, RunRow, StoredManifest, columns_of
 from orchestrator.store.store import RunRecord
 
 SCHEMA: Final = "orchestrator.report/1"
@@ -42,9 +41,9 @@ def report_document(
     document: ReportDocument = {
         "schema": SCHEMA,
         "campaign": campaign,
-        "planned": max([len(records), *(manifest_of(record).get("planned") or 0 for record in records)]),
+        "planned": max([len(records), *(record.manifest.get("planned") or 0 for record in records)]),
         "runs": runs,
-        "comparison": [cast(RecipeEntry, row) for row in compare_recipes(runs)],
+        "comparison": recipe_entries(runs),
         "matrix": matrix_entries(series, ordered),
         "scales": [entry for item in series for entry in scale_entries(item)],
         "scaling": [entry for item in series for entry in scaling_entries(item)],
@@ -64,17 +63,11 @@ def sort_key(record: RunRecord) -> tuple[Any, ...]:
     return columns_of(run, names)
 
 
-def manifest_of(record: RunRecord) -> dict[str, Any]:
-    """Return the manifest that was collected with a run."""
-    found: dict[str, Any] = json.loads(record.run.get("manifest") or "{}")
-    return found
-
-
 def run_entry(record: RunRecord) -> RunEntry:
     """Return one run."""
     run = record.run
     result = record.result
-    manifest = manifest_of(record)
+    manifest = record.manifest
     phases = {row["name"]: row["seconds"] for row in record.phases}
     history: list[Attempt] = manifest.get("history", [])
     return {
@@ -151,7 +144,7 @@ def rank_times(rank: RankRow) -> RankTimes:
     }
 
 
-def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Result) -> AchievedEntry | None:
+def achieved_entry(record: RunRecord, manifest: StoredManifest, result: Result) -> AchievedEntry | None:
     """Return arithmetic and memory traffic of each device, with the profile's peaks; null if they were not counted."""
     training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
     work = training.get("step_work")
@@ -161,7 +154,7 @@ def achieved_entry(record: RunRecord, manifest: Mapping[str, Any], result: Resul
     stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
     # Operators that a compiler or our kernels made one of read and write less than was counted.
     fused = bool(training.get("compile")) or training.get("kernels") == "own"
-    found = compare_with_peaks(work, rate, count, stated, fused)
+    found = compare_with_peaks(work, rate, count, cast(Peaks, stated), fused)
     return {
         "devices": found.devices,
         "flop_per_s": found.flop_per_s,

@@ -203,7 +203,7 @@ class SeriesEntry(Subject):
     comm: str
     recipe: str
     run_mode: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 class ScaleThroughput(TypedDict):
@@ -302,6 +302,18 @@ class SlowHostEntry(TypedDict):
     text: str
 
 
+class NetworkEntry(TypedDict):
+    """The network of a projection (analysis.projection.Network), and the source of its numbers."""
+
+    latency_s: float
+    bandwidth: float
+    ranks_per_node: int
+    inner_latency_s: float
+    inner_bandwidth: float
+    algorithm: str
+    source: str
+
+
 class BasisEntry(TypedDict):
     """The basis of a projection."""
 
@@ -311,7 +323,7 @@ class BasisEntry(TypedDict):
     communication_cost: float
     calibrated: bool
     cores: int | None
-    network: dict[str, Any]
+    network: NetworkEntry
 
 
 class PointEntry(TypedDict):
@@ -416,7 +428,7 @@ class MatrixEntry(TypedDict):
     recipe: str
     scale: str
     run_mode: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     nodes: int
     ranks: int
     datasets: list[MatrixDataset]
@@ -448,7 +460,7 @@ class ReportDocument(ReportFacts, total=False):
     projection: list[ProjectionEntry]
 
 
-def values_of(entry: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
+def values_of(entry: Mapping[str, object], names: Iterable[str]) -> list[Any]:
     """Values of an entry by names that are only known when the program runs, such as a table's columns; None for a key
     that is not there.
     """

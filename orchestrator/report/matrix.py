@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
 from orchestrator.analysis.series import Series
@@ -21,6 +20,24 @@ NOTE = (
     "mean ± standard deviation over n runs, in brackets where cells differ; "
     "bold: the best, where 95 % intervals part; published values are marked"
 )
+
+
+class StatedQuality(TypedDict, total=False):
+    """What a benchmark's configuration states of its quality metric."""
+
+    metric: str
+    higher_is_better: bool
+
+
+@dataclass
+class Stated:
+    """What the configurations of a benchmark's runs state: the quality metric, which way other metrics are better, by
+    name "higher" or "lower", and the values that others published.
+    """
+
+    quality: StatedQuality
+    better: dict[str, str]
+    published: list[PublishedEntry]
 
 
 @dataclass(frozen=True)
@@ -52,31 +69,31 @@ def matrix_entries(series: Sequence[Series], records: Sequence[RunRecord]) -> li
     ]
 
 
-def stated(records: Sequence[RunRecord]) -> dict[str, dict[str, Any]]:
-    """By benchmark what its configuration says of quality, and all that its runs say is published."""
-    found: dict[str, dict[str, Any]] = {}
+def stated(records: Sequence[RunRecord]) -> dict[str, Stated]:
+    """What the runs' configurations state, by benchmark."""
+    found: dict[str, Stated] = {}
     for record in records:
-        config = json.loads(record.run.get("manifest") or "{}").get("config", {}).get("benchmark", {})
-        entry = found.setdefault(record.run["benchmark"], {"quality": {}, "better": {}, "published": []})
-        entry["quality"] |= config.get("quality") or {}
-        entry["better"] |= config.get("better") or {}
-        entry["published"] = unique([*entry["published"], *(config.get("published") or [])])
+        config: dict[str, Any] = record.manifest.get("config", {}).get("benchmark", {})
+        entry = found.setdefault(record.run["benchmark"], Stated({}, {}, []))
+        entry.quality |= cast(StatedQuality, config.get("quality") or {})
+        entry.better |= config.get("better") or {}
+        entry.published = unique([*entry.published, *(config.get("published") or [])])
     return found
 
 
-def better_of(benchmark: Mapping[str, Any]) -> dict[str, bool]:
+def better_of(benchmark: Stated) -> dict[str, bool]:
     """Whether more is better, of the metrics of which that is stated; the quality metric first."""
-    quality = benchmark["quality"]
+    quality = benchmark.quality
     own = {quality["metric"]: bool(quality.get("higher_is_better", True))} if "metric" in quality else {}
-    return own | {name: word == "higher" for name, word in benchmark["better"].items()}
+    return own | {name: word == "higher" for name, word in benchmark.better.items()}
 
 
-def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str, Any]) -> MatrixEntry:
+def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Stated) -> MatrixEntry:
     """One matrix."""
     names = [dataset["name"] for dataset in matrix.datasets]
-    published = [item for item in benchmark["published"] if item["dataset"] in names]
+    published = [item for item in benchmark.published if item["dataset"] in names]
     conditions = matrix.conditions
-    quality_metric = benchmark["quality"].get("metric", matrix.metrics[0] if matrix.metrics else None)
+    quality_metric = benchmark.quality.get("metric", matrix.metrics[0] if matrix.metrics else None)
     return {
         "benchmark": conditions["benchmark"],
         "cluster": conditions["cluster"],
@@ -115,7 +132,7 @@ def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Mapping[str,
             }
             for cell in matrix.cells
         ],
-        "published": [cast(PublishedEntry, item) for item in published],
+        "published": published,
     }
 
 
@@ -152,7 +169,7 @@ def title_of(entry: MatrixEntry) -> str:
     return f"{entry['benchmark']}: {', '.join([entry['recipe'], *mode, entry['comm'], nodes, *swept, *runs])}"
 
 
-def common_n(entry: Mapping[str, Any]) -> int | None:
+def common_n(entry: MatrixEntry) -> int | None:
     """Return the number of runs of each cell, if all have the same."""
     counts = {cell["n"] for cell in entry["cells"]}
     return int(counts.pop()) if len(counts) == 1 else None
@@ -209,7 +226,7 @@ def rate_text(cell: CellEntry | None, rate: RateColumn, usual: int | None) -> st
     return rate.cell(mean_text(cell["throughput"], usual), cell["throughput"]["unit"]) if cell else "–"
 
 
-def cost_text(cell: Mapping[str, Any] | None, cost: str, usual: int | None) -> str:
+def cost_text(cell: CellEntry | None, cost: str, usual: int | None) -> str:
     """Return a cell's cost as text: "11.50 ± 0.71 (2/3)" if two of three runs reached the target."""
     if cell is None:
         return "–"
@@ -222,7 +239,7 @@ def cost_text(cell: Mapping[str, Any] | None, cost: str, usual: int | None) -> s
     return text if whole else f"{text} ({cell['reached']}/{cell['n']})"
 
 
-def mean_text(found: Mapping[str, Any] | None, usual: int | None) -> str:
+def mean_text(found: MeanEntry | None, usual: int | None) -> str:
     """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs unless it
     is the ``usual`` number.
     """

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from orchestrator.analysis.projection import (
     project_scales,
 )
 from orchestrator.analysis.series import Series
-from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry
+from orchestrator.report.entries import CheckEntry, NetworkEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import series_entry, split_of
 from orchestrator.store.entries import columns_of
 from orchestrator.store.store import RunRecord
@@ -64,15 +63,13 @@ def belongs_to_series(record: RunRecord, series: Series) -> bool:
     run = record.run
     same = list(map(str, columns_of(run, series.identity))) == list(series.identity.values())
     data = run.get("dataset_checksum") == series.dataset["checksum"]
-    settings = all(
-        lookup(json.loads(run["manifest"])["config"], key) == value for key, value in series.settings.items()
-    )
+    settings = all(lookup(record.manifest["config"], key) == value for key, value in series.settings.items())
     return bool(same and data and settings and run["state"] == "completed" and run.get("step_times"))
 
 
-def lookup(config: Mapping[str, Any], key: str) -> Any:
+def lookup(config: Mapping[str, object], key: str) -> object:
     """Return the value at a dotted key, None if there is none."""
-    node: Any = config
+    node: object = config
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
@@ -99,7 +96,7 @@ def projection_entry(series: Series, records: Sequence[RunRecord], question: Que
             "communication_cost": workload.cost,
             "calibrated": any(ranks > 1 for ranks in scales),
             "cores": workload.cores,
-            "network": {**asdict(network), "source": source},
+            "network": network_entry(network, source),
         },
         "points": [
             point_entry(item, per_node)
@@ -180,7 +177,7 @@ def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], questio
         own = np.asarray(table.column("data_s") + table.column("compute_s"), np.float64)
         speeds += (own / np.median(own)).tolist()
     training = base[0].result["training"]
-    spec = json.loads(base[0].run["manifest"]).get("spec", {})
+    spec = base[0].manifest.get("spec", {})
     return Workload(
         own_s=median(item["own_median_s"] for item in found),
         steps=np.median([item["own"] for item in found], axis=0).tolist(),
@@ -195,15 +192,28 @@ def shared_cores(record: RunRecord) -> int | None:
     """Return the cores that all "nodes" of a profile with ``one_machine`` share; None if nodes have cores of
     their own.
     """
-    if not json.loads(record.run["manifest"])["config"].get("cluster", {}).get("one_machine"):
+    if not record.manifest["config"].get("cluster", {}).get("one_machine"):
         return None
     cores = record.result.get("world", {}).get("cores", [])
     return len({core for text in cores for core in str(text).split(",")}) or None
 
 
+def network_entry(network: Network, source: str) -> NetworkEntry:
+    """Return the network, and the source of its numbers."""
+    return {
+        "latency_s": network.latency_s,
+        "bandwidth": network.bandwidth,
+        "ranks_per_node": network.ranks_per_node,
+        "inner_latency_s": network.inner_latency_s,
+        "inner_bandwidth": network.inner_bandwidth,
+        "algorithm": network.algorithm,
+        "source": source,
+    }
+
+
 def network_of(record: RunRecord, question: Question) -> tuple[Network, str]:
     """Return the profile's interconnect, and the source of its numbers."""
-    cluster = json.loads(record.run["manifest"])["config"].get("cluster", {})
+    cluster = record.manifest["config"].get("cluster", {})
     profile = cluster.get("interconnect") or {}
     per_node = int(cluster.get("ranks_per_node") or 1)
     known = profile.get("gb_per_s_per_node")

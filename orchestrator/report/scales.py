@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +37,7 @@ def split_of(record: RunRecord) -> Split | None:
 def measured_run(record: RunRecord) -> Measured:
     """Return a run with the values that its series needs."""
     run = record.run
-    config: Any = json.loads(run["manifest"]).get("config", {}) if run.get("manifest") else {}
+    config: Any = record.manifest.get("config", {})
     settings = flatten_keys(science_of(config))
     parts = split_of(record)
     samples = 0.0

@@ -17,8 +17,7 @@ from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.records import choice_words
 from orchestrator.schedule.memory import Memory
-
-Row = Mapping[str, Any]
+from orchestrator.store.entries import HistoryRow, HostHistoryRow
 
 GRAVEST_FIRST = (
     "not run",
@@ -68,7 +67,7 @@ def sweep_of(name: str, campaign: str) -> str | None:
     return found[0] if found else None
 
 
-def series_name(row: Row) -> str:
+def series_name(row: HistoryRow) -> str:
     """Return the series for people: "stemdl small on 2 nodes"."""
     chosen = choice_words(row["benchmark"], row["dataset_name"], row["method"])
     words = [row["benchmark"], *chosen, row["recipe"], *([row["mode"]] if row["mode"] != "training" else [])]
@@ -76,13 +75,13 @@ def series_name(row: Row) -> str:
     return f"{' '.join(words)} on {row['nodes']} node{'s' if row['nodes'] > 1 else ''}{scale} ({row['comm']})"
 
 
-def series_key(row: Row) -> str:
+def series_key(row: HistoryRow) -> str:
     """Return the series' key in the memory of alarms."""
     return "/".join(map(str, key_of_run(row)))
 
 
 def observe_sweep(
-    name: str, sweep: str, rows: Sequence[Row], hosts: Sequence[Row], memory: Memory
+    name: str, sweep: str, rows: Sequence[HistoryRow], hosts: Sequence[HostHistoryRow], memory: Memory
 ) -> Observation:  # fmt: skip
     """Return all findings of a sweep.
 
@@ -101,7 +100,7 @@ def observe_sweep(
     return seen
 
 
-def observe_run(seen: Observation, row: Row) -> None:
+def observe_run(seen: Observation, row: HistoryRow) -> None:
     """Add whether a run completed, and whether it reached its quality target."""
     key = f"run/{series_key(row)}/r{row['repeat']}"
     what = f"{series_name(row)}, repeat {row['repeat'] + 1}"
@@ -130,12 +129,12 @@ def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> Non
 
 
 def observe_speed(
-    seen: Observation, current: Sequence[Row], earlier: Sequence[tuple[str, Row]], memory: Memory
+    seen: Observation, current: Sequence[HistoryRow], earlier: Sequence[tuple[str, HistoryRow]], memory: Memory
 ) -> None:
     """Add a finding for each series and metric. All are judged as one family by ``regression.compare_series``."""
     family: dict[str, Series] = {}
     names: dict[str, tuple[str, str]] = {}
-    sets: dict[Key, dict[str, list[Row]]] = {}
+    sets: dict[Key, dict[str, list[HistoryRow]]] = {}
     for sweep, row in earlier:
         if row["state"] == "completed":
             sets.setdefault(key_of_run(row), {}).setdefault(sweep, []).append(row)
@@ -171,13 +170,13 @@ def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str
     )
 
 
-def observe_hosts(seen: Observation, rows: Sequence[Row], sweep: str) -> None:
+def observe_hosts(seen: Observation, rows: Sequence[HostHistoryRow], sweep: str) -> None:
     """Add hosts slower than their fleet, over the sweep's runs and the earlier ones that a judgement needs."""
-    runs: dict[tuple[str, str], list[Row]] = {}
+    runs: dict[tuple[str, str], list[HostHistoryRow]] = {}
     for row in rows:
         runs.setdefault((row["campaign"], row["run"]), []).append(row)
     present = {row["host"] for row in rows if row["campaign"].startswith(sweep)}
-    taken: list[list[Row]] = []
+    taken: list[list[HostHistoryRow]] = []
     count: dict[str, int] = {}
     for (campaign, _), members in reversed(runs.items()):
         names = {row["host"] for row in members}

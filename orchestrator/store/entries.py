@@ -8,7 +8,14 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
+
+from orchestrator.records import Provenance
+
+Measure = Literal[
+    "throughput_cold", "throughput_warm", "quality", "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j"
+]
+"""Columns of a run that hold what was measured."""
 
 
 class RunRow(TypedDict, total=False):
@@ -59,6 +66,21 @@ class RunRow(TypedDict, total=False):
     step_times: str | None
     manifest: str
     result: str | None
+
+
+class StoredManifest(TypedDict, total=False):
+    """What was planned of a run, from ``manifest``: earlier versions wrote fewer keys. ``history`` holds its attempts
+    (campaign/attempts.py), where it had several.
+    """
+
+    spec: dict[str, Any]
+    config: dict[str, Any]
+    provenance: Provenance
+    created: float
+    job_id: str | None
+    order: int
+    planned: int | None
+    history: list[Any]
 
 
 class HistoryRow(RunRow, total=False):

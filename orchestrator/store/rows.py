@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, inse
 
 from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result, unit_of
 from orchestrator.store import tables
-from orchestrator.store.entries import EvaluationRow, HostRow, PhaseRow, RankRow, RunRow
+from orchestrator.store.entries import EvaluationRow, HostRow, PhaseRow, RankRow, RunRow, StoredManifest
 from orchestrator.store.ranks import RankTable, stored_row
 
 BATCH = 200
@@ -35,6 +35,11 @@ class RunRecord:
     def result(self) -> Result:
         """What rank 0 wrote, which collecting has checked; without any key for a run of which there is no result."""
         return cast(Result, json.loads(self.run.get("result") or "{}"))
+
+    @property
+    def manifest(self) -> StoredManifest:
+        """What was planned, without any key for a run of which there is no manifest."""
+        return cast(StoredManifest, json.loads(self.run.get("manifest") or "{}"))
 
     @property
     def table(self) -> RankTable:

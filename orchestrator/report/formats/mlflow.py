@@ -44,7 +44,7 @@ class Server:
         if urllib.parse.urlsplit(self.address).scheme not in ("http", "https"):
             raise UsageError(f"-o {address}: not an MLflow server; give its URL, such as http://host:5000")
 
-    def call(self, method: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, method: str, path: str, content: Mapping[str, object]) -> dict[str, Any]:
         """Send one request and return the answer's document."""
         address = f"{self.address}/api/2.0/mlflow/{path}"
         body = None
@@ -159,7 +159,7 @@ def metric_entries(
     evaluations: Sequence[EvaluationRow],
     phases: Sequence[PhaseRow],
     ended: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """Yield throughputs (their unit is a parameter), time to accuracy and phases (s), and quality by epoch with its
     time (s).
     """

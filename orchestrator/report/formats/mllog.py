@@ -72,7 +72,7 @@ def write(reports: Sequence[Report], place: Path) -> str:
             write_text(results / f"result_{number}.txt", submission_log(record, submitter))
         code = place / "benchmarks" / benchmark / "implementations" / system
         code.mkdir(parents=True, exist_ok=True)
-        write_json(code / "manifest.json", json.loads(records[0].run["manifest"]))
+        write_json(code / "manifest.json", records[0].manifest)
         (place / "systems").mkdir(exist_ok=True)
         write_json(place / "systems" / f"{system}.json", system_description(records[0], submitter, system))
     stand_in = any(record.run["dataset_source"] != "real" for records in groups.values() for record in records)
@@ -147,7 +147,7 @@ def submission_log(record: RunRecord, submitter: str) -> str:
 
 def system_description(record: RunRecord, submitter: str, system: str) -> dict[str, str]:
     """Return MLPerf's system description. Fields that only the submitter knows are empty."""
-    run, manifest = record.run, json.loads(record.run["manifest"])
+    run, manifest = record.run, record.manifest
     found = manifest.get("provenance", {})
     packages = {name: version for name, version in found.get("packages", {}).items() if version}
     devices = sorted({" ".join(rank["device"].split()[:-1]) or rank["device"] for rank in record.ranks})

@@ -8,7 +8,6 @@ no timestamps, since the collector refuses them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from orchestrator.records import FINAL_STATES, items_of
 from orchestrator.report.entries import SeriesEntry, values_of
@@ -37,7 +36,7 @@ GAUGES = {
     "planned_timestamp_seconds": "When the campaign that the series is from was planned, seconds since the epoch.",
 }
 
-Sample = tuple[str, dict[str, Any], float | None]
+Sample = tuple[str, dict[str, object], float | None]
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -73,7 +72,7 @@ def label_text(labels: Sequence[tuple[str, str]]) -> str:
     return ",".join(f'{key}="{text}"' for key, text in escaped)
 
 
-def labels_of(entry: SeriesEntry) -> dict[str, Any]:
+def labels_of(entry: SeriesEntry) -> dict[str, object]:
     """Return the labels of a series; ``mode`` is weak or strong, ``settings`` are those that the campaign
     swept over.
     """

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.comparison import FRACTIONS
 from orchestrator.records import Processors
 from orchestrator.report import matrix
 from orchestrator.report.entries import DatasetEntry, ReportDocument, RunEntry, SlowHostEntry, values_of
@@ -23,12 +22,14 @@ from orchestrator.report.html.plots.scaling import (
     plot_energy,
     plot_throughputs,
 )
+from orchestrator.report.recipes import FRACTIONS
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.telemetry.heat import throughput_map
 
 if TYPE_CHECKING:
+    from orchestrator.store.entries import StoredManifest
     from orchestrator.store.store import RunRecord
 
 MOST_PICTURES = 4
@@ -41,7 +42,7 @@ COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 def write_campaign(document: ReportDocument, records: Sequence[RunRecord], output: Path) -> Path:
     """Write index.html and a page for each run; return the path of index.html. Raises UsageError."""
     folder = Folder(output)
-    manifests = {record.run["run"]: json.loads(record.run["manifest"]) for record in records}
+    manifests = {record.run["run"]: record.manifest for record in records}
     runs = [write_run(folder, document["campaign"], run, manifests.get(run["run"], {})) for run in document["runs"]]
     drawn = campaign_plots(document, {item["entry"]["run"]: item["map"] for item in runs})
     tables = campaign_tables(document)
@@ -166,7 +167,9 @@ def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
     return tiles
 
 
-def campaign_facts(document: ReportDocument, manifests: Mapping[str, Any], created: float | None) -> list[str]:
+def campaign_facts(
+    document: ReportDocument, manifests: Mapping[str, StoredManifest], created: float | None
+) -> list[str]:
     """Return benchmarks, machine, data, date and commit."""
     runs = document["runs"]
     facts = [", ".join(dict.fromkeys(run["benchmark"] for run in runs))]
@@ -178,15 +181,16 @@ def campaign_facts(document: ReportDocument, manifests: Mapping[str, Any], creat
     return facts + [words for words in commits if words]
 
 
-def commit_text(manifest: Mapping[str, Any]) -> str:
+def commit_text(manifest: StoredManifest) -> str:
     """Return the commit of the code that ran."""
     git = manifest.get("provenance", {}).get("git", {})
-    if not git.get("commit"):
+    commit = git.get("commit")
+    if not commit:
         return ""
-    return f"commit {git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+    return f"commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
 
 
-def campaign_provenance(document: ReportDocument, manifests: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def campaign_provenance(document: ReportDocument, manifests: Mapping[str, StoredManifest]) -> list[tuple[str, Any]]:
     """Return the settings that the runs share or differ in, then code and packages."""
     runs = document["runs"]
     pairs: list[tuple[str, Any]] = []
@@ -210,7 +214,7 @@ def dataset_text(dataset: DatasetEntry) -> str:
     )
 
 
-def provenance_texts(manifest: Mapping[str, Any]) -> list[str]:
+def provenance_texts(manifest: StoredManifest) -> list[str]:
     """Return code, packages and machine of a run in one line, or nothing if they are not known."""
     found = manifest.get("provenance", {})
     packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items() if version)
@@ -234,7 +238,7 @@ def one_per_recipe(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry])
 # --- a run's own page -------------------------------------------------------------------------------------------------
 
 
-def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredManifest) -> dict[str, Any]:
     """Write a run's page; return what the campaign's page shows of the run."""
     name = f"run-{page_name(run['run'])}"
     attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
@@ -297,7 +301,7 @@ def processor_words(found: Processors) -> str:
     return ", ".join(words)
 
 
-def run_provenance(run: RunEntry, manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def run_provenance(run: RunEntry, manifest: StoredManifest) -> list[tuple[str, Any]]:
     """Return all that identifies a run."""
     names = (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
     pairs: list[tuple[str, Any]] = list(zip(names, values_of(run, names), strict=True))

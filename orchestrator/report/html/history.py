@@ -13,6 +13,7 @@ from orchestrator.report.html.plots.figure import count_text
 from orchestrator.report.html.plots.history import change_text, place_of, plot_history
 from orchestrator.report.tables.text import short
 from orchestrator.report.tables.units import RateColumn
+from orchestrator.store.entries import HistoryRow, columns_of
 
 ORDER = ("slower", "not enough runs", "faster", "no change")
 CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}
@@ -22,7 +23,7 @@ SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_s
 """Width and height of a series' course in the table, CSS pixels."""
 
 
-def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
+def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
     """Write the page as index.html; return its path. ``rows`` are those of Store.history with courses.COLUMNS. Raises
     UsageError.
     """
@@ -51,7 +52,7 @@ def write_history(rows: Sequence[Mapping[str, Any]], output: Path) -> Path:
     )  # fmt: skip
 
 
-def fact_texts(rows: Sequence[Mapping[str, Any]], by: str) -> list[str]:
+def fact_texts(rows: Sequence[HistoryRow], by: str) -> list[str]:
     """Return the number of runs and campaigns, and the period."""
     if not rows:
         return []
@@ -89,7 +90,7 @@ def table_entry(course: Course, plot: str, rate: RateColumn) -> dict[str, Any]:
         "cluster": key["cluster"],
         "nodes": key["nodes"],
         "name": f"{key['benchmark']} on {key['cluster']}, {count_text(key['nodes'], 'node')}",
-        "setup": ", ".join(str(key[name]) for name in SETUP),
+        "setup": ", ".join(map(str, columns_of(key, SETUP))),
         "newest": course.levels[-1].name,
         "now": rate.cell(short(first.median) if first else "–", course.unit),
         "before": rate.cell(short(first.earlier_median) if first else "–", course.unit),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
-from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument, SeriesKey
+from orchestrator.analysis.history import SeriesKey
+from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words
 

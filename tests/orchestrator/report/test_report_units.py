@@ -120,7 +120,7 @@ def test_verdicts_and_histories_are_in_the_unit_of_the_newest_runs(tmp_path: Pat
 def test_tokens_are_never_judged_against_samples(tmp_path: Path) -> None:
     sets = []
     for number, (unit, rate) in enumerate([("samples/s", 100.0), ("tokens/s", 9e4), ("tokens/s", 9e4)]):
-        rows = [
+        rows: list[HistoryRow] = [
             {**training(tmp_path, "words", unit, campaign=f"c{number}", repeat=repeat, rate=rate).run, "week": "w"}
             for repeat in range(5)
         ]

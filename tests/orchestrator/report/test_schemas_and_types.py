@@ -64,7 +64,7 @@ def differences(hint: Any, node: dict[str, Any], whole: dict[str, Any], key: str
             found += differing_keys(part, node, whole, key)
         elif get_origin(part) is list:
             found += differences(get_args(part)[0], node.get("items", {}), whole, f"{key}[]")
-        elif get_origin(part) is dict and get_args(part)[1] is not Any:
+        elif get_origin(part) is dict and get_args(part)[1] is not object:
             for name, values in of_values(node).items():
                 found += differences(get_args(part)[1], values, whole, f"{key}.{name}")
     return found

@@ -90,7 +90,7 @@ def decade_axis(values: Iterable[float]) -> Plotly:
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def distinguishing_keys(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+def distinguishing_keys(entries: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:
     """Return those of the keys that tell the entries apart, each only if it adds to those before it. A legend shows
     them.
     """
@@ -104,7 +104,7 @@ def distinguishing_keys(entries: Sequence[Mapping[str, Any]], names: Sequence[st
     return chosen
 
 
-def name_of(entry: Mapping[str, Any], names: Sequence[str]) -> str:
+def name_of(entry: Mapping[str, object], names: Sequence[str]) -> str:
     """Return a legend's text from those keys, in their order."""
     return ", ".join(str(entry[name]) for name in names if entry.get(name) is not None)
 

@@ -20,6 +20,7 @@ from orchestrator.report.html.plots.figure import (
     style,
 )
 from orchestrator.report.tables.units import RateColumn
+from orchestrator.store.entries import columns_of
 
 LINE = ("method", "mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split",
         "dataset_version", "dataset_checksum")  # fmt: skip
@@ -57,7 +58,7 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
         name = label(", ".join(word for word in words if word))
         traces += course_traces(course, number, name, crowded=len(ordered) > CROWD)
         jumps = {change.index: change.change for change in course.changes}
-        own = [course.key[name] for name in COLUMNS]
+        own = columns_of(course.key, COLUMNS)
         rows += [
             [*own, level.name, int(level.created), *rate.values(round_digits(level.median), course.unit),
              round_digits(level.least), round_digits(level.greatest), level.n, round_digits(jumps.get(place), 3)]
