@@ -13,10 +13,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from orchestrator.records import DataAnswer, DataMessage, DataRequest
 from workloads.runtime.dataset import load_dataset
 from workloads.runtime.errors import DatasetError, MissingDatasetError
 from workloads.runtime.publication.inventory import Inventory
@@ -27,7 +27,7 @@ from workloads.runtime.samples.making import only_maker
 REPORT_SECONDS = 0.2
 
 
-def say(message: dict[str, Any]) -> None:
+def say(message: DataMessage) -> None:
     """One line for whoever started this process."""
     print(json.dumps(message), flush=True)
 
@@ -48,11 +48,11 @@ class Reporter:
 class Work:
     """One data set, and what can be done with it."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: DataRequest) -> None:
         self.benchmark = request["benchmark"]
-        self.settings: dict[str, Any] = request["dataset"]
+        self.settings = request["dataset"]
         self.dataset = load_dataset(request["class"], self.settings)
-        self.download_settings: dict[str, Any] = request["download"]
+        self.download_settings = request["download"]
         self.root, self.scratch = Path(request["root"]), request["scratch"]
         self.real = self.settings["source"] == "real"
         self.known_versions = self.dataset.PUBLISHED
@@ -73,15 +73,17 @@ class Work:
                 "reference",
             )
         version, prefix = str(self.settings["version"]), self.download_settings["prefix"]
-        if version not in self.known_versions and not prefix:
+        found = self.known_versions.get(version)
+        if prefix:
+            return Published(prefix, None, found.note if found else "")
+        if found is None:
             raise MissingDatasetError(
                 f"dataset.version is '{version}'; published of {self.benchmark} are "
                 f"{', '.join(self.known_versions) or 'none'}. Take recipe=reference, which sets what goes with them "
                 "(for data of your own set benchmark.download.prefix)",
                 "reference",
             )
-        found = self.known_versions.get(version)
-        return found if found and not prefix else Published(prefix, None, found.note if found else "")
+        return found
 
     @property
     def published_folder(self) -> Path:
@@ -102,7 +104,7 @@ class Work:
 
     # --- verbs -------------------------------------------------------------------------------------------------
 
-    def ensure(self) -> dict[str, Any]:
+    def ensure(self) -> DataAnswer:
         """Make a stand-in that is missing, then check sizes and headers, and the contents of files that changed."""
         if not self.folder.exists():
             if self.real:
@@ -116,13 +118,13 @@ class Work:
         self.check_contents(only_changed=True)
         return {**facts, "folder": str(self.folder)}
 
-    def synthesise(self) -> dict[str, Any]:
+    def synthesise(self) -> DataAnswer:
         """Make the stand-in."""
         if self.real:
             raise MissingDatasetError(f"{self.name} is published data, which cannot be synthesised", "download")
         return self.ensure()
 
-    def download(self) -> dict[str, Any]:
+    def download(self) -> DataAnswer:
         """Bring the published files here."""
         from workloads.runtime.publication.download import download_objects
 
@@ -134,7 +136,7 @@ class Work:
         )  # fmt: skip
         return {**self.identity, **facts, "folder": str(folder), "next": "convert"}
 
-    def convert(self) -> dict[str, Any]:
+    def convert(self) -> DataAnswer:
         """Make the consolidated data set of the published files."""
         published = self.published_folder
         if not published.is_dir():
@@ -150,9 +152,9 @@ class Work:
             say({"say": f"converted in {time.monotonic() - begun:.1f} s"})
         return self.ensure()
 
-    def verify(self) -> dict[str, Any]:
+    def verify(self) -> DataAnswer:
         """Check all there is: the published files (checksums, then layout and contents) and the consolidated ones."""
-        answer = dict(self.identity)
+        answer = self.identity
         here = self.published_folder if self.real and self.known else None
         if here and here.is_dir():
             inventory = Inventory(here)
@@ -170,7 +172,7 @@ class Work:
             raise self.missing()
         return answer
 
-    def stage(self) -> dict[str, Any]:
+    def stage(self) -> DataAnswer:
         """Copy the data set to this node's own disk."""
         from workloads.runtime.samples.staging import scratch_folder, stage_dataset
 
@@ -181,9 +183,9 @@ class Work:
         staged = stage_dataset(self.folder, scratch_folder(self.scratch), self.dataset.folder_name, reporter)
         return {**facts, **staged}
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> DataAnswer:
         """Return name, place and ``state``: ready, damaged, published (not converted), incomplete, missing."""
-        answer: dict[str, Any] = {**self.identity, "folder": str(self.folder), "state": "missing"}
+        answer: DataAnswer = {**self.identity, "folder": str(self.folder), "state": "missing"}
         if self.real and (self.download_settings["prefix"] or str(self.settings["version"]) in self.known_versions):
             inventory = Inventory(self.published_folder)
             answer["published"] = {
@@ -192,7 +194,7 @@ class Work:
                 "note": self.published.note,
                 "folder": str(self.published_folder),
                 "objects_here": len(inventory.records),
-                "objects": inventory.listed.get("objects"),
+                "objects": inventory.listed["objects"] if inventory.listed else None,
                 "bytes_here": sum(record.bytes for record in inventory.records.values()),
             }
             if inventory.folder.is_dir():
@@ -226,15 +228,14 @@ class Work:
         return bool(settings["folder"] or settings["prefix"] or version in self.known_versions)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> DataAnswer:
         """Return the data set's name."""
-        shown: dict[str, Any] = {
-            key: str(self.settings[key]) for key in ("source", "split", "version") if key in self.settings
-        }
+        settings = self.settings
+        shown: dict[str, str] = {key: str(settings[key]) for key in ("source", "split", "version") if key in settings}
         return {"name": self.benchmark, **shown}
 
 
-VERBS: dict[str, Callable[[Work], dict[str, Any]]] = {
+VERBS: dict[str, Callable[[Work], DataAnswer]] = {
     "ensure": Work.ensure,
     "download": Work.download,
     "convert": Work.convert,

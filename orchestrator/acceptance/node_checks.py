@@ -197,5 +197,5 @@ def judge_peak(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     bound = check.bound(None)
     if bound is None:
         return [unmeasurable_finding(check, None, check.problem(None))]
-    shares = [value / stated for run in probes for value in QUANTITIES[str(check.quantity)].values(run, None)]
+    shares = [value / float(stated) for run in probes for value in QUANTITIES[str(check.quantity)].values(run, None)]
     return [finding_from_judgement(check, None, judge_repeats(shares, reference_of(bound, "× peak"), check.looks))]

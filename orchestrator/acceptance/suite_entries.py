@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 
 class Bound(TypedDict):
@@ -92,11 +92,18 @@ class MachineNodes(TypedDict):
     count: int
 
 
+class MachineProfile(TypedDict, total=False):
+    """What is used of the resolved profile: its name, and the facts of one accelerator."""
+
+    name: str
+    accelerator: dict[str, float | str | None]
+
+
 class MachineFacts(TypedDict):
-    """What checks know of the machine beside its runs: its nodes, and its resolved profile."""
+    """What checks know of the machine beside its runs: its nodes, and its profile."""
 
     nodes: MachineNodes
-    cluster: dict[str, Any]
+    cluster: MachineProfile
 
 
 class SuiteDocument(MachineFacts):

@@ -30,6 +30,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.config.families import AXES
 from orchestrator.errors import UsageError
 from orchestrator.plan import choice_of
+from orchestrator.records import DataProgress, DataRequest
 from orchestrator.records.settings import Configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ class DataNotReadyError(UsageError):
         self.remedy = remedy
 
 
-def make_request(config: Configuration, root: Path) -> dict[str, object]:
+def make_request(config: Configuration, root: Path) -> DataRequest:
     """Return what the process that works on the data must know. Data are below ``root``."""
     benchmark = config["benchmark"]
     download = benchmark["download"].copy()
@@ -172,7 +173,7 @@ class Bars:
         if self.progress:
             self.progress.stop()
 
-    def update(self, message: Mapping[str, Any]) -> None:
+    def update(self, message: DataProgress) -> None:
         """Show how much is done."""
         if message["title"] != self.title:
             self.start(message)
@@ -182,7 +183,7 @@ class Bars:
             self.printed = time.monotonic()
             self.console.print(self.line(message), highlight=False, markup=False)
 
-    def start(self, message: Mapping[str, Any]) -> None:
+    def start(self, message: DataProgress) -> None:
         """Begin another piece of work."""
         self.__exit__()
         self.title, self.begun, self.first = message["title"], time.monotonic(), message["done"]
@@ -199,7 +200,7 @@ class Bars:
         self.progress.start()
         self.task = self.progress.add_task(self.title, total=message["total"], completed=message["done"])
 
-    def line(self, message: Mapping[str, Any]) -> str:
+    def line(self, message: DataProgress) -> str:
         """Return the progress in one line."""
         done, total = message["done"], message["total"]
         scale, unit = (1e9, "GB") if message["unit"] == "bytes" else (1.0, message["unit"])

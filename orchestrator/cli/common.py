@@ -76,7 +76,7 @@ def stdout_console() -> Console:
     return Console(width=int(os.environ.get("COLUMNS", 0)) or wide)
 
 
-def print_json(document: Mapping[str, Any]) -> None:
+def print_json(document: Mapping[str, object]) -> None:
     """Print the command's one document to stdout."""
     print(json.dumps(document, indent=1, ensure_ascii=not stdout_is_unicode()))
 

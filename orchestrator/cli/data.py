@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from rich.filesize import decimal
 
@@ -17,6 +16,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.config.families import DATASETS, METHODS, benchmarks, recipes
 from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
+from orchestrator.records import DataAnswer
 from orchestrator.records.settings import Configuration
 
 OF_REAL_DATA = ("download", "convert")
@@ -67,7 +67,7 @@ def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: co
     return config
 
 
-def run_action(verb: str, config: Configuration) -> dict[str, Any]:
+def run_action(verb: str, config: Configuration) -> DataAnswer:
     """Run the action. Next steps are returned as command lines."""
     from orchestrator.campaign.dataset import command_lines, run_dataset
 
@@ -78,9 +78,10 @@ def run_action(verb: str, config: Configuration) -> dict[str, Any]:
     return answer
 
 
-def describe_datasets(benchmark: str, options: common.Options) -> dict[str, Any]:
+def describe_datasets(benchmark: str, options: common.Options) -> DataAnswer:
     """Return the description of every data set that a recipe of the benchmark uses, each once."""
-    found: dict[str, dict[str, Any]] = {}
+    found: list[DataAnswer] = []
+    recipes_by_settings: dict[str, list[str]] = {}
     ordered = sorted(recipes(benchmark), key=lambda name: (name != "reference", name))
     # Any method will do: it takes the data as they are.
     method = METHODS.options(benchmark)[0]
@@ -88,14 +89,15 @@ def describe_datasets(benchmark: str, options: common.Options) -> dict[str, Any]
         chosen = [f"dataset={dataset}", f"method={method}", f"recipe={recipe}"]
         config = compose_dataset_config(benchmark, [*chosen, *options.overrides], options)
         key = repr(config["benchmark"]["dataset"])
-        if key in found:
-            found[key]["recipes"].append(recipe)
+        if key in recipes_by_settings:
+            recipes_by_settings[key].append(recipe)
         else:
-            found[key] = {**run_action("info", config), "recipes": [recipe]}
-    return {"datasets": list(found.values())}
+            recipes_by_settings[key] = [recipe]
+            found.append({**run_action("info", config), "recipes": recipes_by_settings[key]})
+    return {"datasets": found}
 
 
-def print_answer(answer: Mapping[str, Any], indent: str = "") -> None:
+def print_answer(answer: Mapping[str, object], indent: str = "") -> None:
     """Print the answer for people."""
     for key, value in answer.items():
         if isinstance(value, Mapping):

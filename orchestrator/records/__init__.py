@@ -6,6 +6,14 @@ Imports the standard library and NumPy alone, so that both sides may import it.
 from __future__ import annotations
 
 from orchestrator.records.checking import RecordError, check_record
+from orchestrator.records.data_process import (
+    DataAnswer,
+    DataMessage,
+    DataProgress,
+    DataRefusal,
+    DataRequest,
+    DataSaying,
+)
 from orchestrator.records.endings import (
     CLAIM_SCHEMA,
     DIVERGED,
@@ -127,6 +135,12 @@ __all__ = [
     "BatchThroughput",
     "Claim",
     "Data",
+    "DataAnswer",
+    "DataMessage",
+    "DataProgress",
+    "DataRefusal",
+    "DataRequest",
+    "DataSaying",
     "Dataset",
     "EndState",
     "EndToEnd",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
 
@@ -12,12 +12,26 @@ from workloads.dms_scatter import formats, synthesis
 from workloads.dms_scatter.lattice import CLASSES
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.publication.published import Published
-from workloads.runtime.samples.consolidated import Field
+from workloads.runtime.samples.consolidated import Description, Field
 from workloads.runtime.samples.parallel import interleave_items, map_in_threads
 from workloads.runtime.samples.writer import SHARDS, Writer
 
 FIELDS = {"input": Field(formats.IMAGE_SHAPE, "float32"), "target": Field((), "int64")}
 """Patterns as published, channels last, and classes."""
+
+
+class PixelFacts(TypedDict):
+    """Mean and standard deviation of the training part's pixels."""
+
+    mean: float
+    deviation: float
+
+
+class DmsScatterDescription(Description):
+    """``classes`` are the phases by their label."""
+
+    pixels: PixelFacts
+    classes: list[str]
 
 
 class DmsScatterDataset(ConsolidatedDataset):
@@ -79,7 +93,7 @@ class DmsScatterDataset(ConsolidatedDataset):
                 writer.extra["pixels"] = {"mean": pixels.mean, "deviation": pixels.deviation}
                 writer.extra["classes"] = list(CLASSES)
 
-    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
+    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
         with formats.open_groups(published) as groups:
             counts = {part: len(group.labels) for part, group in groups.items()}

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.dms_scatter.dataset import FIELDS
+from workloads.dms_scatter.dataset import FIELDS, DmsScatterDescription
 from workloads.dms_scatter.model import DmsNet
 from workloads.dms_scatter.quality import PhaseQuality
-from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task
 
 
@@ -31,7 +31,7 @@ class DmsScatterTask(Task):
 
     def build_model(self) -> nn.Module:
         """The network as the benchmark's ``model`` settings say, for pixels as bright as the training part's."""
-        chosen, pixels = self.settings["model"], read_description(self.folder)["pixels"]
+        chosen, pixels = self.settings["model"], read_description_of(self.folder, DmsScatterDescription)["pixels"]
         return DmsNet(chosen["widths"], chosen["dropout"], chosen["binning"], pixels["mean"], pixels["deviation"])
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from workloads.em_denoise.dataset import EmDenoiseDescription
 from workloads.em_denoise.quality import DenoisingQuality
-from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 
 SIDE = 7
 BATCH = 16
@@ -51,7 +52,7 @@ def score_baselines(folder: Path) -> dict[str, dict[str, float]]:
     training, evaluation = load_batches(folder, "training"), load_batches(folder, "evaluation")
     mean = float(torch.cat([clean.mean(dim=(1, 2, 3)) for _, clean in training]).mean())
     weights, offset = fit_filter(training)
-    data_range = float(read_description(folder)["data_range"])
+    data_range = float(read_description_of(folder, EmDenoiseDescription)["data_range"])
     constant, linear = DenoisingQuality(data_range), DenoisingQuality(data_range)
     for noisy, clean in evaluation:
         constant.add(torch.full_like(clean, mean), noisy, clean)

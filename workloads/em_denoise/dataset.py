@@ -15,13 +15,19 @@ from workloads.em_denoise import formats
 from workloads.em_denoise.formats import FILES, KEY, Pairs
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.publication.published import Published
-from workloads.runtime.samples.consolidated import Field
+from workloads.runtime.samples.consolidated import Description, Field
 from workloads.runtime.samples.parallel import interleave_items, map_in_threads
 from workloads.runtime.samples.processes import process_pool
 from workloads.runtime.samples.writer import SHARDS, Writer
 
 CHUNK = 16
 """Pairs that a worker makes at a time."""
+
+
+class EmDenoiseDescription(Description):
+    """``data_range``: that of the clean images' values."""
+
+    data_range: float
 
 
 class EmDenoiseDataset(ConsolidatedDataset):
@@ -112,12 +118,12 @@ class EmDenoiseDataset(ConsolidatedDataset):
                 # Stand-in images are parts of one; what range the published ones have nobody says.
                 writer.extra["data_range"] = 1.0 if self.is_stand_in else (largest - smallest or 1.0)
 
-    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
+    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
         names = ("train", "test") if self.settings["split"] == "test" else ("train",)
         with ExitStack() as stack:
             both = {name: stack.enter_context(Pairs(published / name, self.settings["pixels"])) for name in names}
-            found: dict[str, Any] = {f"{name}_images": len(pairs) for name, pairs in both.items()}
+            found = {f"{name}_images": len(pairs) for name, pairs in both.items()}
             done, total = 0, sum(found.values())
             for pairs in both.values():
                 for start, stop in formats.slab_spans(0, len(pairs)):

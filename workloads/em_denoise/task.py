@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workloads.em_denoise.dataset import EmDenoiseDescription
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
-from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 
 
@@ -32,7 +33,7 @@ class EmDenoiseTask(Task):
     @functools.cached_property
     def data_range(self) -> float:
         """The range of a clean image's values, for PSNR and SSIM."""
-        return float(read_description(self.folder)["data_range"])
+        return float(read_description_of(self.folder, EmDenoiseDescription)["data_range"])
 
     def build_model(self) -> nn.Module:
         """The published U-Net."""

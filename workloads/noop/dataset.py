@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from workloads.runtime.dataset import Dataset, Progress
 
@@ -22,6 +21,6 @@ class EmptyDataset(Dataset):
         """Make the folder."""
         folder.mkdir(parents=True, exist_ok=True)
 
-    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+    def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Return an empty description."""
         return {"name": "noop", "source": "stand-in", "split": "none", "version": "1", "checksum": "none"}

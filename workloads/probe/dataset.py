@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -45,7 +44,7 @@ class BlocksDataset(Dataset):
             file.attrs["sha256"] = digest.hexdigest()
         staged.rename(folder / FILE)
 
-    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+    def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Return the file's description. Raises DatasetError if it is missing, of another size or, with ``thorough``,
         altered.
         """

@@ -43,7 +43,7 @@ class Dataset(ABC):
         """The folder under the data root. Different data have different folders."""
 
     @abstractmethod
-    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+    def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Check it and say what it is: name, source, split, version and checksum at least; ``thorough`` reads all.
 
         Raises DatasetError, naming file and key, for anything that a run would stumble over.
@@ -57,7 +57,7 @@ class Dataset(ABC):
         """Make the data set of the published files. Raises DatasetError, OSError."""
         raise DatasetError(f"nothing is published of {self.NAME}")
 
-    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
+    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
         raise DatasetError(f"nothing is published of {self.NAME}")
 
@@ -89,7 +89,7 @@ class ConsolidatedDataset(Dataset):
         return bool(self.settings["source"] == "stand-in")
 
     @property
-    def made_of(self) -> dict[str, Any]:
+    def made_of(self) -> dict[str, object]:
         """All settings that the data depend on. Raises DatasetError."""
         return {key: self.settings[key] for key in self.MADE_OF if key in self.settings}
 
@@ -121,7 +121,7 @@ class ConsolidatedDataset(Dataset):
         stand_in = f"{settings['version']}-{settings['preset']}{self.stand_in_variant}-seed{settings['seed']}"
         return f"{self.NAME}/stand-in-{stand_in}-{consolidated.settings_digest(self.made_of)}"
 
-    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+    def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Check it and say what it is; ``thorough`` compares every file's BLAKE3."""
         return consolidated.verify_dataset(folder, self.settings, self.fields, thorough, self.evaluation_fields)
 

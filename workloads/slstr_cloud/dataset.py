@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
@@ -52,7 +52,7 @@ class SlstrCloudDataset(ConsolidatedDataset):
         return _fields(*self.geometry.shape)
 
     @property
-    def made_of(self) -> dict[str, Any]:
+    def made_of(self) -> dict[str, object]:
         """All settings that the data depend on, none of which may be missing."""
         keys = (*self.MADE_OF, *(("seed", "scenes") if self.is_stand_in else ()))
         try:
@@ -116,7 +116,7 @@ class SlstrCloudDataset(ConsolidatedDataset):
                 progress(done, len(paths))
             writer.extra["evaluation_scenes"] = [paths[place].name for place in evaluation]
 
-    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
+    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files: all of them read. Counts and sizes. Raises DatasetError."""
         shape = self.geometry.shape
         paths = _training_scenes(published)

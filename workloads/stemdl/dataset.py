@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import h5py
 
@@ -59,7 +59,7 @@ class StemdlDataset(ConsolidatedDataset):
         """Each split is a folder of its own, whose name says so."""
         return f"-{self.settings['split']}"
 
-    def verify(self, folder: Path, thorough: bool) -> dict[str, Any]:
+    def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Check it, its labels too, and say what it is; ``thorough`` compares every file's BLAKE3."""
         facts = super().verify(folder, thorough)
         for file in consolidated.read_description(folder)["files"]:
@@ -110,7 +110,7 @@ class StemdlDataset(ConsolidatedDataset):
         with self.consolidation(folder, counts, progress, workers) as writer:
             writer.convert(parts)
 
-    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, Any]:
+    def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
         parts = {part: published_files.list_pieces(published, part) for part in consolidated.PARTS}
         counts = {part: sum(piece.samples for piece in pieces) for part, pieces in parts.items()}

@@ -91,7 +91,7 @@ class Consolidation(Writer):
 
     def __init__(
         self, folder: Path, provenance: Provenance, fields: Mapping[str, Field], counts: Mapping[str, int],
-        settings: Mapping[str, Any], progress: Callable[[int, int], None], workers: int,
+        settings: Mapping[str, object], progress: Callable[[int, int], None], workers: int,
     ) -> None:  # fmt: skip
         super().__init__(folder, provenance, fields, counts, settings, progress=progress, workers=workers)
         self._classes: set[int] = set()

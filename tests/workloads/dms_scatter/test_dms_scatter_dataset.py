@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from workloads.dms_scatter import formats
-from workloads.dms_scatter.dataset import DmsScatterDataset
+from workloads.dms_scatter.dataset import DmsScatterDataset, DmsScatterDescription
 from workloads.dms_scatter.synthesis import Recipe, label_of, simulate_sample
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 
 
 def quiet(done: int, total: int) -> None:
@@ -80,7 +80,7 @@ def test_conversion_keeps_every_sample_and_measures_the_training_pixels(
     read = training.read(np.arange(48))
     assert np.array_equal(read["input"], images) and np.array_equal(read["target"], labels)
     assert np.array_equal(ConsolidatedSet(consolidated, "evaluation").read(np.arange(12))["input"], evaluation)
-    pixels = read_description(consolidated)["pixels"]
+    pixels = read_description_of(consolidated, DmsScatterDescription)["pixels"]
     assert pixels["mean"] == pytest.approx(images.mean(dtype=np.float64), rel=1e-5)
     assert pixels["deviation"] == pytest.approx(images.std(dtype=np.float64), rel=1e-4)
     found = DmsScatterDataset(tiny).verify(consolidated, thorough=True)

@@ -8,9 +8,9 @@ also counts what other users of the node do, the result says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,28 @@ def accelerator_of(device: torch.device) -> Accelerator | None:
     if hasattr(facts, "pci_bus_id"):
         bus = f"{facts.pci_domain_id:04x}:{facts.pci_bus_id:02x}:{facts.pci_device_id:02x}.0"
     return Accelerator(str(facts.uuid), bus)
+
+
+class MeterReading(TypedDict):
+    """What one meter counted over the measured time and until the target, J; null, with the ``failure``, if unknown."""
+
+    source: str
+    scope: str
+    identity: str
+    covers_more: str
+    j: float | None
+    to_accuracy_j: float | None
+    failure: str
+
+
+class RankReadings(TypedDict):
+    """What one rank read; ``reasons`` says by scope why it read none."""
+
+    host: str
+    accelerated: bool
+    reasons: dict[str, str]
+    meters: list[MeterReading]
+    slowed: list[Slowed]
 
 
 class Metering:
@@ -88,13 +110,13 @@ class Metering:
             return None, curves
         return account_energy([json.loads(text) for text in texts], stop - start, self.whole_nodes), curves
 
-    def readings(self, host: str, start: float, stop: float, target_after: float | None) -> dict[str, Any]:
+    def readings(self, host: str, start: float, stop: float, target_after: float | None) -> RankReadings:
         """What this rank read, as JSON: null stands for a number that is not known."""
         whole = self.sampler.between(start, stop)
         reached = np.full(len(whole), np.nan)
         if target_after is not None:
             reached = self.sampler.between(start, start + target_after)
-        meters = [
+        meters: list[MeterReading] = [
             {
                 "source": meter.source,
                 "scope": meter.scope,
@@ -106,7 +128,7 @@ class Metering:
             }
             for place, meter in enumerate(self.sampler.meters)
         ]
-        slowed = [
+        slowed: list[Slowed] = [
             {
                 "host": host,
                 "what": self.sampler.meters[place].identity,
@@ -148,29 +170,29 @@ class HostEnergy:
     """What one host's meters come to: those counted, or why there are none. ``others`` says what else is in it."""
 
     host: str
-    counted: list[dict[str, Any]]
+    counted: list[MeterReading]
     reason: str = ""
     others: str = ""
 
-    def total(self, key: str) -> float | None:
+    def total(self, key: Literal["j", "to_accuracy_j"]) -> float | None:
         """The sum over the counted meters; None if any is unknown."""
-        values = [meter[key] for meter in self.counted]
-        return None if self.reason or None in values else float(sum(values))
+        known = [joules for meter in self.counted if (joules := meter[key]) is not None]
+        return None if self.reason or len(known) < len(self.counted) else float(sum(known))
 
 
-def host_energy(host: str, ranks: Sequence[Mapping[str, Any]], whole_nodes: bool) -> HostEnergy:
+def host_energy(host: str, ranks: Sequence[RankReadings], whole_nodes: bool) -> HostEnergy:
     """Choose of a host's meters those that together count the run's part once, and no more where that can be had.
 
     Accelerators by their own meters. Processors beside them only where the node is the run's alone; where the run has
     no accelerator they are all there is, and the result says that others may be in it.
     """
     distinct = {(meter["source"], meter["identity"]): meter for rank in ranks for meter in rank["meters"]}
-    scopes: dict[str, list[dict[str, Any]]] = {}
+    scopes: dict[str, list[MeterReading]] = {}
     for meter in distinct.values():
         scopes.setdefault(meter["scope"], []).append(meter)
     processors = [*scopes.get(PACKAGE, []), *scopes.get(MEMORY, [])] if PACKAGE in scopes else []
     shared = "" if whole_nodes else "the whole node is counted, and others may have run on it"
-    counted: list[dict[str, Any]] = []
+    counted: list[MeterReading] = []
     others = ""
     if any(rank["accelerated"] for rank in ranks):
         unmetered = [rank["reasons"][DEVICE] for rank in ranks if DEVICE in rank["reasons"]]
@@ -193,13 +215,13 @@ def host_energy(host: str, ranks: Sequence[Mapping[str, Any]], whole_nodes: bool
     return HostEnergy(host, counted, (failures or [unread])[0], "; ".join([*filter(None, [others]), *more]))
 
 
-def account_energy(ranks: Sequence[Mapping[str, Any]], seconds: float, whole_nodes: bool) -> Energy:
+def account_energy(ranks: Sequence[RankReadings], seconds: float, whole_nodes: bool) -> Energy:
     """The result's entry from what each rank read; any unknown makes the sum so.
 
     ``scope`` names what was counted ("device+package"), ``meters`` the joules of each scope and source, ``others`` what
     the joules hold beyond the run's part, null if nothing, and ``slowed`` which devices ran slower than they could.
     """
-    hosts: dict[str, list[Mapping[str, Any]]] = {}
+    hosts: dict[str, list[RankReadings]] = {}
     for rank in ranks:
         hosts.setdefault(rank["host"], []).append(rank)
     found = [host_energy(host, members, whole_nodes) for host, members in hosts.items()]

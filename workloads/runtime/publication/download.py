@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.inventory import Inventory, Record, file_digests, utc_time
@@ -128,9 +128,19 @@ class Partial:
         return Record(self.item.key, self.item.bytes, found["sha256"], self.item.etag, endpoint, utc_time())
 
 
+class Download(TypedDict):
+    """What a download brought: ``fetched_bytes`` of the ``bytes`` came now, the others were here."""
+
+    endpoint: str
+    objects: int
+    bytes: int
+    fetched_bytes: int
+    seconds: float
+
+
 def download_objects(
     published: Published, folder: Path, endpoints: Sequence[str], connections: int, progress: Progress, say: Say
-) -> dict[str, Any]:
+) -> Download:
     """Download all objects of a data set into ``folder``, from the first of the servers that has them.
 
     ``progress`` receives bytes, ``say`` messages for people. Returns endpoint, objects, bytes, fetched_bytes and
@@ -153,7 +163,7 @@ def download_objects(
     )
 
 
-def _download_from(bucket: Bucket, folder: Path, connections: int, progress: Progress, say: Say) -> dict[str, Any]:
+def _download_from(bucket: Bucket, folder: Path, connections: int, progress: Progress, say: Say) -> Download:
     started = time.monotonic()
     items = bucket.objects()
     total = sum(item.bytes for item in items)

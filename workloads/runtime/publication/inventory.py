@@ -10,11 +10,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from workloads.runtime.errors import DatasetError
 
@@ -36,6 +36,16 @@ class Record:
     time: str
 
 
+class Listing(TypedDict):
+    """What a server has of a data set: how many ``objects`` under ``prefix``, and their ``bytes``."""
+
+    schema: str
+    prefix: str
+    endpoint: str
+    objects: int
+    bytes: int
+
+
 class Inventory:
     """The list of one folder of published data."""
 
@@ -43,8 +53,8 @@ class Inventory:
         self.folder = folder
         self.path = folder / FILE_NAME
         self.records: dict[str, Record] = {}
-        self.listed: dict[str, Any] = {}
-        """What the server listed at the newest download: prefix, endpoint, objects (how many), bytes."""
+        self.listed: Listing | None = None
+        """What the server listed at the newest download."""
         if self.path.is_file():
             self._read()
 
@@ -57,26 +67,26 @@ class Inventory:
             if not isinstance(entry, dict):
                 continue
             if entry.get("schema") == SCHEMA:
-                self.listed = entry
+                self.listed = cast(Listing, entry)
             elif set(entry) == set(Record.__dataclass_fields__):
                 self.records[entry["key"]] = Record(**entry)
 
     @property
     def complete(self) -> bool:
         """Whether all listed objects have been downloaded."""
-        return bool(self.listed) and len(self.records) >= int(self.listed["objects"])
+        return self.listed is not None and len(self.records) >= int(self.listed["objects"])
 
     def begin(self, prefix: str, endpoint: str, objects: int, size: int) -> None:
         """Note the server's listing."""
         self.listed = {"schema": SCHEMA, "prefix": prefix, "endpoint": endpoint, "objects": objects, "bytes": size}
-        self._append(self.listed)
+        self._append({**self.listed})
 
     def add(self, record: Record) -> None:
         """Note an object that is complete."""
         self.records[record.key] = record
         self._append(asdict(record))
 
-    def _append(self, entry: dict[str, Any]) -> None:
+    def _append(self, entry: Mapping[str, object]) -> None:
         # The leading newline ends a line that an earlier process did not live to end.
         line = f"\n{json.dumps(entry, ensure_ascii=False)}\n".encode()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -91,7 +101,7 @@ class Inventory:
         ``progress`` receives bytes. Raises DatasetError that names missing and changed objects.
         """
         if not self.complete:
-            wanted = self.listed.get("objects", "all")
+            wanted = self.listed["objects"] if self.listed else "all"
             raise DatasetError(
                 f"{self.folder}: {len(self.records)} of {wanted} objects were downloaded; "
                 "start the download again, it goes on where it was"

@@ -14,13 +14,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeVar, cast
 
 import h5py
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from orchestrator.records import RecordError, check_record
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.parallel import map_in_threads
@@ -67,7 +68,37 @@ class Provenance:
             raise DatasetError(f"source is {self.source!r}; expected 'real' or 'stand-in'")
 
 
-def overall_checksum(files: Iterable[Mapping[str, Any]]) -> str:
+class FileEntry(TypedDict):
+    """One file of a data set: its samples, its size and the BLAKE3 of its content."""
+
+    name: str
+    samples: int
+    bytes: int
+    blake3: str
+
+
+class Description(TypedDict):
+    """``dataset.json``. ``settings`` are those that the data depend on; benchmarks add what else describes theirs."""
+
+    format: str
+    name: str
+    source: str
+    split: str
+    version: str
+    seed: int | None
+    training_samples: int
+    evaluation_samples: int
+    settings: dict[str, object]
+    files: list[FileEntry]
+    checksum: str
+
+
+D = TypeVar("D", bound=Description)
+Stamp = list[int | str]
+"""Size, time of the last change in ns, and BLAKE3 of a file."""
+
+
+def overall_checksum(files: Iterable[FileEntry]) -> str:
     """Return the BLAKE3 of the lines ``blake3  name`` in the order of the description, as ``b3sum FILES | b3sum``
     prints it.
     """
@@ -89,7 +120,7 @@ def file_digest(path: Path, arrived: Callable[[int], None] = lambda count: None)
     return digest.hexdigest()
 
 
-def _file_stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _file_stamps(folder: Path, files: Iterable[FileEntry]) -> dict[str, Stamp]:
     """Size, time of the last change and expected BLAKE3 of each file."""
     stats = {file["name"]: (folder / file["name"]).stat() for file in files}
     return {
@@ -97,7 +128,7 @@ def _file_stamps(folder: Path, files: Iterable[Mapping[str, Any]]) -> dict[str, 
     }
 
 
-def record_contents(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
+def record_contents(folder: Path, files: Sequence[FileEntry]) -> None:
     """Note that these files now have their correct BLAKE3. In a read-only folder nothing is noted."""
     temporary = folder / f"{CONTENTS}.{os.getpid()}.partial"
     try:
@@ -115,7 +146,7 @@ def check_contents(
     ``progress`` receives bytes; returns how many were read. Raises DatasetError that names the first file that differs.
     """
     files = read_description(folder)["files"]
-    known: dict[str, Any] = {}
+    known: dict[str, Stamp] = {}
     if only_changed and (folder / CONTENTS).is_file():
         try:
             known = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
@@ -143,12 +174,12 @@ def check_contents(
     return total
 
 
-def settings_digest(made_of: Mapping[str, Any]) -> str:
+def settings_digest(made_of: Mapping[str, object]) -> str:
     """Return eight hexadecimal digits that change with anything that the data depend on, this format included."""
     return hashlib.sha256(json.dumps([FORMAT, dict(made_of)], sort_keys=True).encode()).hexdigest()[:8]
 
 
-def read_description(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> Description:
     """Return the parsed ``dataset.json`` of a folder. Raises DatasetError."""
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -163,25 +194,34 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise DatasetError(
             f"{path} lacks {sorted(missing)} or is not '{FORMAT}'; remove {path.parent} and make the data set again"
         )
-    return dict(document)
+    return cast(Description, document)
+
+
+def read_description_of(folder: Path, kind: type[D]) -> D:
+    """The description together with what a benchmark adds to it. Raises DatasetError for data that lack it."""
+    try:
+        return check_record(read_description(folder), kind, str(folder / DESCRIPTION))
+    except RecordError as error:
+        raise DatasetError(f"{error}; make the data set again") from error
 
 
 def verify_dataset(
     folder: Path,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     fields: Mapping[str, Field],
     thorough: bool,
     evaluation_fields: Mapping[str, Field] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Check a data set and return its description. ``thorough`` compares every file's BLAKE3, otherwise sizes and
     headers.
 
     Returns ``dataset.json`` without its files and settings. Raises DatasetError that names file and key.
     """
     description = read_description(folder)
+    stated: Mapping[str, object] = description
     for key in ("source", "split", "version"):
-        if str(settings[key]) != str(description[key]):
-            raise DatasetError(f"{folder}: '{key}' is {description[key]!r}; expected {settings[key]!r}")
+        if str(settings[key]) != str(stated[key]):
+            raise DatasetError(f"{folder}: '{key}' is {stated[key]!r}; expected {settings[key]!r}")
     for file in description["files"]:
         path = folder / file["name"]
         if not path.is_file():

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from blake3 import blake3
 
@@ -50,9 +50,18 @@ def scratch_folder(setting: str) -> Path:
     return Path(path)
 
 
+class StagedCopy(TypedDict):
+    """A node's copy: its folder, and what this process copied and checked of it, in how many seconds."""
+
+    folder: str
+    copied_bytes: int
+    checked_bytes: int
+    seconds: float
+
+
 def stage_dataset(
     source: Path, scratch: Path, name: str, progress: Progress, use: str = "", workers: int | None = None
-) -> dict[str, Any]:
+) -> StagedCopy:
     """Make sure that ``scratch``/``name`` holds a complete copy of the data set ``source``.
 
     ``progress`` receives bytes, also while another process copies. Within one ``use`` (a run's attempt) the checksums

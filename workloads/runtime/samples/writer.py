@@ -28,6 +28,7 @@ from workloads.runtime.samples.consolidated import (
     FORMAT,
     PARTS,
     Field,
+    FileEntry,
     Provenance,
     file_digest,
     overall_checksum,
@@ -107,7 +108,7 @@ class Writer:
         provenance: Provenance,
         fields: Mapping[str, Field],
         counts: Mapping[str, int],
-        settings: Mapping[str, Any],
+        settings: Mapping[str, object],
         shards: int = SHARDS,
         progress: Callable[[int, int], None] = _silent,
         evaluation_fields: Mapping[str, Field] | None = None,
@@ -117,7 +118,7 @@ class Writer:
         # Evaluation samples may have other shapes, such as whole scenes where patches are trained on.
         self.fields = {"training": dict(fields), "evaluation": dict(evaluation_fields or fields)}
         self.counts, self.settings, self.progress = dict(counts), dict(settings), progress
-        self.extra: dict[str, Any] = {}
+        self.extra: dict[str, object] = {}
         self._sizes = {part: shard_sizes(self.counts[part], shards) for part in PARTS}
         self._written = dict.fromkeys(PARTS, 0)
         self._shards: dict[str, list[Shard]] = {part: [] for part in PARTS}
@@ -204,7 +205,7 @@ class Writer:
     def _describe(self) -> None:
         shards = [shard for part in PARTS for shard in self._shards[part]]
         digests = map_in_threads(file_digest, [shard.path for shard in shards], self.workers)
-        files = [
+        files: list[FileEntry] = [
             {"name": shard.path.name, "samples": shard.samples, "bytes": shard.path.stat().st_size, "blake3": digest}
             for shard, digest in zip(shards, digests, strict=True)
         ]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -17,7 +17,13 @@ from accelerators import needs_accelerator
 from ranks import mpirun
 
 from orchestrator.records import Slowed
-from workloads.runtime.measurement.energy import accelerator_of, account_energy, slowdown_warnings
+from workloads.runtime.measurement.energy import (
+    MeterReading,
+    RankReadings,
+    accelerator_of,
+    account_energy,
+    slowdown_warnings,
+)
 from workloads.runtime.measurement.meters import node_meters, rapl
 from workloads.runtime.measurement.meters.nvml import NvmlMeter
 from workloads.runtime.measurement.meters.rapl import rapl_meters
@@ -119,12 +125,13 @@ def test_a_meter_that_fails_ends_its_measurement_and_not_the_run_or_the_others(t
     assert joules[read] == pytest.approx(0.5)
 
 
-def rank(host: str, *meters: dict[str, Any], accelerated: bool = False, **further: Any) -> dict[str, Any]:
+def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further: Any) -> RankReadings:
     """What one rank read."""
-    return {"host": host, "accelerated": accelerated, "meters": meters, "reasons": {}, "slowed": [], **further}
+    read: RankReadings = {"host": host, "accelerated": accelerated, "meters": [*meters], "reasons": {}, "slowed": []}
+    return cast(RankReadings, {**read, **further})
 
 
-def meter(scope: str, identity: str, joules: float | None, source: str = "", more: str = "") -> dict[str, Any]:
+def meter(scope: str, identity: str, joules: float | None, source: str = "", more: str = "") -> MeterReading:
     """One meter's reading over the run, a half of it until the target."""
     half = None if joules is None else joules / 2
     return {

@@ -310,7 +310,7 @@ def test_large_objects_come_in_ranges_side_by_side_and_resume_within_each(
     monkeypatch.setattr(engine, "RETRIES", 1)
     wanted = Published(PREFIX, None, "")
 
-    def fetch() -> dict[str, Any]:
+    def fetch() -> engine.Download:
         return engine.download_objects(wanted, tmp_path, [gate.address], 4, lambda done, total: None, lambda text: None)
 
     gate.breaks_after = 10_000_000
