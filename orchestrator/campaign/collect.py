@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from orchestrator.campaign.attempts import history
 from orchestrator.campaign.state import RunStatus
@@ -135,7 +136,7 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory, ended: float) ->
         raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
 
 
-def phase_seconds(content: Mapping[str, Any], limit: float = np.inf) -> list[PhaseRow]:
+def phase_seconds(content: Mapping[str, npt.NDArray[Any]], limit: float = np.inf) -> list[PhaseRow]:
     """Return the seconds of each phase: those of its slowest rank, summed over its intervals.
 
     A rank's duration that is negative or longer than ``limit`` (s), which the whole run had, comes of a clock that was

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.records import DATASETS, STEP_TIMES, step_dataset, telemetry_trouble
-from orchestrator.telemetry.steps import BlockSums, StepSums, add_up_blocks, step_distribution
+from orchestrator.telemetry.steps import BlockSums, StepDistribution, StepSums, add_up_blocks, step_distribution
 
 BLOCK_BYTES = 4 * 2**20
 """Size of one array of a block. Some of them fit a processor's cache, and calls are few."""
@@ -46,9 +46,9 @@ Block: TypeAlias = "dict[str, npt.NDArray[Any]]"
 class Telemetry:
     """A telemetry file with its steps summed. ``small`` has all other datasets, by name."""
 
-    small: dict[str, Any]
+    small: dict[str, npt.NDArray[Any]]
     sums: StepSums
-    distribution: dict[str, Any] | None
+    distribution: StepDistribution | None
     first_step: int
 
 
@@ -162,9 +162,9 @@ def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
         raise ValueError(f"it is of {steps} steps, more than {MOST_STEPS}")
 
 
-def small_datasets(file: h5py.File) -> dict[str, Any]:
+def small_datasets(file: h5py.File) -> dict[str, npt.NDArray[Any]]:
     """Return all datasets but those with a value for each step of each rank, by full name; texts are UTF-8 bytes."""
-    content: dict[str, Any] = {}
+    content: dict[str, npt.NDArray[Any]] = {}
     left = MOST_SMALL_BYTES
 
     def take(name: str, node: Any) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.records import SAMPLES, throughput_unit
 
@@ -12,12 +12,24 @@ MOST_RANKS = 64
 MOST_STEPS = 200
 
 
-def throughput_map(path: Path) -> dict[str, Any] | None:
-    """Return throughput in at most 64 × 200 blocks of ranks × steps; None if the file is missing or damaged.
+@dataclass(frozen=True)
+class ThroughputMap:
+    """Throughput in blocks of ranks × steps, in ``unit``.
 
-    A block's value is its samples ÷ its seconds, the mean rate of its ranks; None if no time passed. ``ranks`` and
-    ``steps`` hold the first of each block, ``unit`` what is counted.
+    ``ranks`` and ``steps`` hold the first of each block, ``rank_count`` and ``step_count`` are the run's. A block's
+    value is its samples ÷ its seconds, the mean rate of its ranks; None if no time passed.
     """
+
+    unit: str
+    values: list[list[float | None]]
+    ranks: list[int]
+    steps: list[int]
+    rank_count: int
+    step_count: int
+
+
+def throughput_map(path: Path) -> ThroughputMap | None:
+    """Return throughput in at most 64 × 200 blocks; None if the file is missing or damaged."""
     if not path.is_file():
         return None
     import h5py
@@ -42,11 +54,11 @@ def throughput_map(path: Path) -> dict[str, Any] | None:
                 values.append([float(f"{value:.4g}") if value == value else None for value in rate])
     except DAMAGE:
         return None
-    return {
-        "unit": unit,
-        "values": values,
-        "ranks": [int(row) for row in rows[:-1]],
-        "steps": [int(step) for step in columns[:-1]],
-        "rank_count": int(ranks),
-        "step_count": int(steps),
-    }
+    return ThroughputMap(
+        unit=unit,
+        values=values,
+        ranks=[int(row) for row in rows[:-1]],
+        steps=[int(step) for step in columns[:-1]],
+        rank_count=int(ranks),
+        step_count=int(steps),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -93,12 +93,21 @@ def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, Block
     return StepSums(seconds, samples, cold_seconds, cold_samples, float(longest.sum()), len(epoch), later)
 
 
-def step_distribution(own: Floats, waiting: Floats, epoch: Integers) -> dict[str, Any]:
+class StepDistribution(TypedDict):
+    """How single steps of some ``ranks`` differ. ``own`` holds quantiles of each step's own time ÷ its rank's median,
+    ``waiting_s`` those of the wait for gradients. ``own_median_s`` is the median over ranks of the ranks' medians.
+    """
+
+    ranks: int
+    steps: int
+    own_median_s: float
+    own: list[float]
+    waiting_s: list[float]
+
+
+def step_distribution(own: Floats, waiting: Floats, epoch: Integers) -> StepDistribution:
     """Return the distribution of single steps, from some ranks' (r, S) times, s. The first epoch is left out if there
     is another.
-
-    ``own`` holds quantiles of each step's own time ÷ its rank's median, ``waiting_s`` those of the wait for gradients.
-    ``own_median_s`` is the median over ranks of the ranks' medians.
     """
     warm = epoch != epoch[0]
     if warm.any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from orchestrator.report.recipes import FRACTIONS
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
 from orchestrator.report.tables.units import RateColumn
-from orchestrator.telemetry.heat import throughput_map
+from orchestrator.telemetry.heat import ThroughputMap, throughput_map
 
 if TYPE_CHECKING:
     from orchestrator.store.entries import StoredManifest
@@ -39,25 +40,36 @@ MOST_SLOW = 50
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
+@dataclass(frozen=True)
+class RunLine:
+    """What the campaign's page shows of a run: a line of texts, and the run's page, picture and heat map."""
+
+    entry: RunEntry
+    page: str
+    picture: str | None
+    heat: ThroughputMap | None
+    throughput: str
+    quality: str
+    accuracy_time: str
+
+
 def write_campaign(document: ReportDocument, records: Sequence[RunRecord], output: Path) -> Path:
     """Write index.html and a page for each run; return the path of index.html. Raises UsageError."""
     folder = Folder(output)
     manifests = {record.run["run"]: record.manifest for record in records}
-    runs = [write_run(folder, document["campaign"], run, manifests.get(run["run"], {})) for run in document["runs"]]
-    drawn = campaign_plots(document, {item["entry"]["run"]: item["map"] for item in runs})
+    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
+    runs = [
+        write_run(folder, document["campaign"], run, manifests.get(run["run"], {}), rate) for run in document["runs"]
+    ]
+    drawn = campaign_plots(document, {item.entry["run"]: item.heat for item in runs})
     tables = campaign_tables(document)
-    pictures = [{"file": item["picture"], "run": item["entry"]["run"]} for item in runs if item["picture"]]
-    pictures = one_per_recipe(pictures, document["runs"])
+    pictures = one_per_recipe([item for item in runs if item.picture])
     contents = [("runs", "Runs"), *((plot.key, plot.title) for plot in drawn), *((t.key, t.title) for t in tables)]
     matrices = [
         {"title": matrix.title_of(entry), "methods": entry["methods"], "lines": matrix.grid_of(entry),
          "sources": matrix.sources_of(entry)}
         for entry in matrix.shown(document["matrix"])
     ]  # fmt: skip
-    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
-    for item in runs:
-        throughput = item["entry"]["throughput"]
-        item["throughput"] = rate.cell(short(throughput["run"]), throughput["unit"])
     if matrices:
         contents.insert(1, ("matrix", "Matrix"))
     contents += [("pictures", "Samples")] if pictures else []
@@ -74,7 +86,7 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
     )  # fmt: skip
 
 
-def campaign_plots(document: ReportDocument, maps: Mapping[str, Mapping[str, Any] | None]) -> list[Plot]:
+def campaign_plots(document: ReportDocument, maps: Mapping[str, ThroughputMap | None]) -> list[Plot]:
     """Return the plots over all runs, in the order in which readers ask."""
     runs = document["runs"]
     scales, scaling, laws = document["scales"], document["scaling"], document["laws"]
@@ -225,20 +237,20 @@ def provenance_texts(manifest: StoredManifest) -> list[str]:
     return [text] if text else []
 
 
-def one_per_recipe(pictures: Sequence[dict[str, Any]], runs: Sequence[RunEntry]) -> list[dict[str, Any]]:
-    """Return one picture for each (benchmark, recipe, data source), of the largest scale."""
-    kinds = {
-        run["run"]: (run["benchmark"], run["dataset"]["name"], run["method"], run["recipe"], run["dataset"]["source"])
-        for run in runs
+def one_per_recipe(lines: Sequence[RunLine]) -> list[RunLine]:
+    """Return one run for each (benchmark, data set, method, recipe, data source), that of the largest scale."""
+    found = {
+        (run["benchmark"], run["dataset"]["name"], run["method"], run["recipe"], run["dataset"]["source"]): line
+        for line in lines
+        for run in [line.entry]
     }
-    found = {kinds[picture["run"]]: picture for picture in pictures}
     return list(found.values())[:MOST_PICTURES]
 
 
 # --- a run's own page -------------------------------------------------------------------------------------------------
 
 
-def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredManifest) -> dict[str, Any]:
+def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredManifest, rate: RateColumn) -> RunLine:
     """Write a run's page; return what the campaign's page shows of the run."""
     name = f"run-{page_name(run['run'])}"
     attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
@@ -260,10 +272,16 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
         provenance=run_provenance(run, manifest),
         config=json.dumps(config, indent=1, ensure_ascii=False) if config else None,
     )  # fmt: skip
-    return {
-        "entry": run, "page": f"{name}.html", "picture": picture, "map": content,
-        "quality": quality_text(run), "accuracy_time": accuracy_time_text(run),
-    }  # fmt: skip
+    throughput = run["throughput"]
+    return RunLine(
+        entry=run,
+        page=f"{name}.html",
+        picture=picture,
+        heat=content,
+        throughput=rate.cell(short(throughput["run"]), throughput["unit"]),
+        quality=quality_text(run),
+        accuracy_time=accuracy_time_text(run),
+    )
 
 
 def run_tiles(run: RunEntry) -> list[dict[str, str]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.analysis.courses import Course, judge_courses, set_column
 from orchestrator.analysis.history import Judged
@@ -23,6 +23,28 @@ SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_s
 """Width and height of a series' course in the table, CSS pixels."""
 
 
+@dataclass(frozen=True)
+class SeriesLine:
+    """A series as a line of the table: texts, but for what it is sorted by. ``style`` is the class of its verdict,
+    ``spark`` the points of its course, ``plot`` the key of the plot that has it.
+    """
+
+    benchmark: str
+    cluster: str
+    nodes: int
+    name: str
+    setup: str
+    newest: str
+    now: str
+    before: str
+    verdict: str
+    style: str
+    text: str
+    changed: str
+    spark: str
+    plot: str
+
+
 def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
     """Write the page as index.html; return its path. ``rows`` are those of Store.history with courses.COLUMNS. Raises
     UsageError.
@@ -33,7 +55,7 @@ def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
     where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
     rate = RateColumn.of(course.unit for course in found)
     entries = [table_entry(course, where[place_of(course)].key, rate) for course in found]
-    entries.sort(key=lambda item: ORDER.index(item["verdict"]))
+    entries.sort(key=lambda item: ORDER.index(item.verdict))
     return Folder(output).page(
         "index", "history.html", plots,
         title="History",
@@ -45,9 +67,9 @@ def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
         rate=rate.heading,
         places={plot.key: place for place, plot in where.items()},
         choices={
-            "benchmark": sorted({item["benchmark"] for item in entries}),
-            "cluster": sorted({item["cluster"] for item in entries}),
-            "verdict": [verdict for verdict in ORDER if any(item["verdict"] == verdict for item in entries)],
+            "benchmark": sorted({item.benchmark for item in entries}),
+            "cluster": sorted({item.cluster for item in entries}),
+            "verdict": [verdict for verdict in ORDER if any(item.verdict == verdict for item in entries)],
         },
     )  # fmt: skip
 
@@ -64,45 +86,45 @@ def fact_texts(rows: Sequence[HistoryRow], by: str) -> list[str]:
     ]
 
 
-def answer_text(entries: Sequence[Mapping[str, Any]]) -> str:
+def answer_text(entries: Sequence[SeriesLine]) -> str:
     """Return the verdicts in one or two sentences."""
     if not entries:
         return "No run has completed yet."
-    counts = {verdict: sum(item["verdict"] == verdict for item in entries) for verdict in ORDER}
-    slower = [f"{item['name']} ({item['text']})" for item in entries if item["verdict"] == "slower"]
+    counts = {verdict: sum(item.verdict == verdict for item in entries) for verdict in ORDER}
+    slower = [f"{item.name} ({item.text})" for item in entries if item.verdict == "slower"]
     text = f"{counts['slower'] or 'None'} of {count_text(len(entries), 'series').replace('seriess', 'series')} "
     text += f"{'is' if counts['slower'] <= 1 else 'are'} slower than before"
     text += f": {'; '.join(slower[:3])}{' …' if len(slower) > 3 else ''}." if slower else "."
     rest = [f"{counts[verdict]} {verdict}" for verdict in ORDER[1:] if counts[verdict]]
     text += f" The others: {', '.join(rest)}." if rest else ""
-    changed = sum(item["changed"] != "–" for item in entries)
+    changed = sum(item.changed != "–" for item in entries)
     return f"{text} At some time the level of {changed} changed." if changed else text
 
 
-def table_entry(course: Course, plot: str, rate: RateColumn) -> dict[str, Any]:
+def table_entry(course: Course, plot: str, rate: RateColumn) -> SeriesLine:
     """Return a row of the table."""
     key = course.key
     verdicts = [str(item.comparison.verdict) for item in course.judged]
     verdict = next((name for name in ORDER if name in verdicts), "not enough runs")
     first = course.judged[0] if course.judged else None
-    return {
-        "benchmark": key["benchmark"],
-        "cluster": key["cluster"],
-        "nodes": key["nodes"],
-        "name": f"{key['benchmark']} on {key['cluster']}, {count_text(key['nodes'], 'node')}",
-        "setup": ", ".join(map(str, columns_of(key, SETUP))),
-        "newest": course.levels[-1].name,
-        "now": rate.cell(short(first.median) if first else "–", course.unit),
-        "before": rate.cell(short(first.earlier_median) if first else "–", course.unit),
-        "verdict": verdict,
-        "class": CLASSES.get(verdict, ""),
-        "text": verdict_text(course.judged),
-        "changed": change_text(course.changes[-1].change, course.levels[course.changes[-1].index].name)
+    return SeriesLine(
+        benchmark=key["benchmark"],
+        cluster=key["cluster"],
+        nodes=key["nodes"],
+        name=f"{key['benchmark']} on {key['cluster']}, {count_text(key['nodes'], 'node')}",
+        setup=", ".join(map(str, columns_of(key, SETUP))),
+        newest=course.levels[-1].name,
+        now=rate.cell(short(first.median) if first else "–", course.unit),
+        before=rate.cell(short(first.earlier_median) if first else "–", course.unit),
+        verdict=verdict,
+        style=CLASSES.get(verdict, ""),
+        text=verdict_text(course.judged),
+        changed=change_text(course.changes[-1].change, course.levels[course.changes[-1].index].name)
         if course.changes
         else "–",
-        "spark": polyline_points([level.median for level in course.levels]),
-        "plot": plot,
-    }
+        spark=polyline_points([level.median for level in course.levels]),
+        plot=plot,
+    )
 
 
 def verdict_text(judged: Sequence[Judged]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from orchestrator.analysis.accuracy import median_curve
 from orchestrator.analysis.statistics import olympic_summary
@@ -23,16 +23,42 @@ from orchestrator.report.html.plots.figure import (
     round_digits,
     style,
 )
+from orchestrator.store.entries import columns_of
 
 TASK = ("benchmark", "cluster", "dataset", "metric", "target")
 LINE = ("method", "scale", "comm", "recipe", "nodes")
 
 
-def describe_run(run: RunEntry) -> dict[str, Any]:
-    """Return a run with the keys TASK, which runs in one plot share, and LINE, which runs on one line share."""
+class Training(TypedDict):
+    """A run with the keys TASK, which runs in one plot share, and LINE, which runs on one line share.
+
+    ``dataset`` is its name, source, split, version and checksum.
+    """
+
+    benchmark: str
+    method: str
+    cluster: str
+    scale: str
+    comm: str
+    recipe: str
+    nodes: int
+    dataset: tuple[str | None, str | None, str | None, str | None, str | None]
+    metric: str | None
+    target: float | None
+    run: RunEntry
+
+
+def describe_run(run: RunEntry) -> Training:
+    """Return a run with the keys that group it."""
     data = run["dataset"]
     return {
-        **{name: run[name] for name in ("benchmark", "method", "cluster", "scale", "comm", "recipe", "nodes")},
+        "benchmark": run["benchmark"],
+        "method": run["method"],
+        "cluster": run["cluster"],
+        "scale": run["scale"],
+        "comm": run["comm"],
+        "recipe": run["recipe"],
+        "nodes": run["nodes"],
         "dataset": (data["name"], data["source"], data["split"], data["version"], data["checksum"]),
         "metric": run["quality"]["metric"],
         "target": run["quality"]["target"],
@@ -40,31 +66,31 @@ def describe_run(run: RunEntry) -> dict[str, Any]:
     }
 
 
-def group_by_task(runs: Sequence[RunEntry]) -> list[list[dict[str, Any]]]:
+def group_by_task(runs: Sequence[RunEntry]) -> list[list[Training]]:
     """Return trainings with evaluations, grouped by TASK."""
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    found: dict[tuple[object, ...], list[Training]] = {}
     for run in runs:
         if run["evaluations"] and run["mode"] == "training":
             entry = describe_run(run)
-            found.setdefault(tuple(entry[name] for name in TASK), []).append(entry)
+            found.setdefault(columns_of(entry, TASK), []).append(entry)
     return list(found.values())
 
 
-def group_by_line(entries: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+def group_by_line(entries: Sequence[Training]) -> dict[tuple[object, ...], list[Training]]:
     """Return repeats grouped by LINE, in order of scale."""
-    lines: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for entry in sorted(entries, key=lambda entry: (*(str(entry[name]) for name in LINE[:-1]), entry["nodes"])):
-        lines.setdefault(tuple(entry[name] for name in LINE), []).append(entry)
+    lines: dict[tuple[object, ...], list[Training]] = {}
+    for entry in sorted(entries, key=lambda entry: ([*map(str, columns_of(entry, LINE[:-1]))], entry["nodes"])):
+        lines.setdefault(columns_of(entry, LINE), []).append(entry)
     return lines
 
 
-def dataset_text(entry: Mapping[str, Any]) -> str:
+def dataset_text(entry: Training) -> str:
     """Return the data set for a title."""
     name, source, split = entry["dataset"][:3]
     return f"{name}, {source} data" if split is None else f"{name}, {source} data, {split} split"
 
 
-def line_name(entry: Mapping[str, Any], named: Sequence[str]) -> str:
+def line_name(entry: Training, named: Sequence[str]) -> str:
     """Return a legend's text: the differing keys, and the nodes."""
     words = name_of(entry, [name for name in named if name != "nodes"])
     nodes = count_text(entry["nodes"], "node")
@@ -95,7 +121,7 @@ def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
     return plots
 
 
-def curve_traces(members: Sequence[dict[str, Any]], number: int, name: str) -> tuple[list[Plotly], list[list[Any]]]:
+def curve_traces(members: Sequence[Training], number: int, name: str) -> tuple[list[Plotly], list[list[Any]]]:
     """Return a thin curve for each repeat, a thick one for their median, and the rows of both."""
     evaluations = [entry["run"]["evaluations"] for entry in members]
     middle = median_curve([[(row["seconds"], row["value"]) for row in found] for found in evaluations])
@@ -150,7 +176,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
             for entry in finished
         ]  # fmt: skip
         traces: list[Plotly] = []
-        lines: dict[tuple[Any, ...], list[list[dict[str, Any]]]] = {}
+        lines: dict[tuple[object, ...], list[list[Training]]] = {}
         for key, members in group_by_line(finished).items():
             lines.setdefault(key[:-1], []).append(members)
         named = [name for name in distinguishing_keys(finished, LINE) if name != "nodes"]
@@ -171,7 +197,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
     return plots
 
 
-def time_traces(scales: Sequence[Sequence[dict[str, Any]]], number: int, name: str) -> list[Plotly]:
+def time_traces(scales: Sequence[Sequence[Training]], number: int, name: str) -> list[Plotly]:
     """Return, for one line over scales, the repeats as dots, the means as a line, and the ideal from the first mean."""
     dots: list[tuple[int, float, str]] = []
     means: list[tuple[int, float, str]] = []

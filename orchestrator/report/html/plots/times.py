@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 from orchestrator.report.entries import RunEntry, ScaleEntry, ScalingEntry, values_of
-from orchestrator.report.html.plots.figure import Plot, colour, count_text, distinguishing_keys, label, name_of
+from orchestrator.report.html.plots.figure import Plot, Plotly, colour, count_text, distinguishing_keys, label, name_of
 
 PARTS = {
     "compute": "compute",
@@ -25,12 +25,19 @@ SPLIT_NOTE = (
 )
 
 
+@dataclass(frozen=True)
+class BarAxis:
+    """The axis of bars: title, format of a value under the pointer, and further settings of Plotly."""
+
+    title: str
+    hover: str
+    more: Plotly = field(default_factory=dict)
+
+
 def plot_bars(
-    key: str, title: str, note: str, axis: Mapping[str, Any], names: Sequence[str], parts: Mapping[str, Sequence[float]]
+    key: str, title: str, note: str, axis: BarAxis, names: Sequence[str], parts: Mapping[str, Sequence[float]]
 ) -> Plot:
-    """Plot stacked horizontal bars, one for each name, the first on top. ``axis`` holds title, hover format and further
-    settings.
-    """
+    """Plot stacked horizontal bars, one for each name, the first on top."""
     traces = [
         {
             "type": "bar",
@@ -39,14 +46,14 @@ def plot_bars(
             "x": list(values),
             "name": label(part),
             "marker": {"color": colour(number)},
-            "hovertemplate": f"%{{y}}<br>{label(part)}: %{{x{axis['hover']}}}<extra></extra>",
+            "hovertemplate": f"%{{y}}<br>{label(part)}: %{{x{axis.hover}}}<extra></extra>",
         }
         for number, (part, values) in enumerate(parts.items())
     ]
     layout = {
         "barmode": "relative",
         "bargap": 0.35,
-        "xaxis": {"title": {"text": axis["title"]}, **axis.get("more", {})},
+        "xaxis": {"title": {"text": axis.title}, **axis.more},
         "yaxis": {"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
         "height": 190 + 38 * len(names),
     }
@@ -72,7 +79,7 @@ def plot_time_split(scales: Sequence[ScaleEntry]) -> Plot | None:
     if not found:
         return None
     parts = {words: [share[part] for share in shares] for part, words in PARTS.items()}
-    axis = {"title": "share of the time", "hover": ":.1%", "more": {"tickformat": ".0%", "range": [0, 1]}}
+    axis = BarAxis("share of the time", ":.1%", {"tickformat": ".0%", "range": [0, 1]})
     return plot_bars("time", "Where the time goes", SPLIT_NOTE, axis, scale_names(found), parts)
 
 
@@ -83,7 +90,7 @@ def plot_lost_time(scaling: Sequence[ScalingEntry]) -> Plot | None:
         return None
     lost = [entry["lost"] for entry in scaling if entry["lost"]]
     parts = {words: [item[part] for item in lost] for part, words in PARTS.items() if part in lost[0]}
-    axis = {"title": "extra time per sample", "hover": ":+.1%", "more": {"tickformat": "+.0%"}}
+    axis = BarAxis("extra time per sample", ":+.1%", {"tickformat": "+.0%"})
     note = (
         "By how much longer a sample takes a rank than it does at the smallest scale, and in what: the parts add up to "
         "1 ÷ efficiency − 1. What became quicker is left of zero."
@@ -96,7 +103,7 @@ def plot_run_split(run: RunEntry) -> Plot | None:
     if run["split_s"] is None:
         return None
     parts = {words: values_of(run["split_s"], [part]) for part, words in PARTS.items()}
-    axis = {"title": "seconds", "hover": ":.2f"}
+    axis = BarAxis("seconds", ":.2f")
     return plot_bars("time", "Where the time goes", SPLIT_NOTE, axis, [""], parts)
 
 
@@ -118,5 +125,5 @@ def plot_phases(runs: Sequence[RunEntry]) -> Plot | None:
         for name in names
     }
     note = "From the start of the processes on; each phase as long as on its slowest rank, median over repeats."
-    axis = {"title": "seconds", "hover": ":.2f"}
+    axis = BarAxis("seconds", ":.2f")
     return plot_bars("phases", "Phases of a run", note, axis, list(groups), seconds)
