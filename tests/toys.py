@@ -68,6 +68,10 @@ class Toy(Task):
     )  # fmt: skip
     """Three steps an epoch: of 7, 7 and 3 samples."""
 
+    def __init__(self, settings: Any, folder: Path) -> None:
+        """Of the settings a toy reads none."""
+        super().__init__(settings, folder)
+
     @functools.cached_property
     def training_set(self) -> Drawn:
         return Drawn(17, input=(6,), target=(3,))

@@ -10,13 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from orchestrator.records.settings import Settings
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 
 __all__ = ["Arrays", "Batch", "Player", "Quality", "SampleSet", "Step", "Task", "to_device"]
@@ -98,7 +98,7 @@ class Task(ABC):
     twice_differentiable = False
     """Whether a loss differentiates the model, which our kernels and torch.compile cannot do twice."""
 
-    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path) -> None:
         """``settings`` is the resolved benchmark configuration, ``folder`` the data set's."""
         self.settings = settings
         self.folder = folder

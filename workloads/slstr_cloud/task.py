@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrator.records.settings import Settings
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 from workloads.slstr_cloud.geometry import Geometry
@@ -24,7 +23,7 @@ from workloads.slstr_cloud.quality import CloudQuality
 class SlstrCloudTask(Task):
     """Patches of six reflectances and three temperatures to a cloud mask; evaluated on whole scenes."""
 
-    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path) -> None:
         super().__init__(settings, folder)
         self._geometry = Geometry.of(settings["dataset"])
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.launch.job import PROJECT
 from orchestrator.records import Manifest
@@ -45,25 +44,25 @@ def supervisor_command(batch: Batch) -> str:
     return "exec " + shlex.join(words)
 
 
-def job_shape(manifest: Manifest) -> dict[str, Any]:
+def job_shape(manifest: Manifest) -> dict[str, object]:
     """Return all parameters of a run but its names. Runs of equal shape can be one array."""
     return {**sbatch_parameters(manifest), "python": manifest.config["cluster"]["python"]}
 
 
-def sbatch_parameters(manifest: Manifest) -> dict[str, Any]:
+def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     """Return submitit's parameters for a run, from the cluster's profile."""
     spec, cluster = manifest.spec, manifest.config["cluster"]
     slurm = cluster["slurm"]
     limits = cluster["limits"]
     warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
-    additional: dict[str, Any] = {
+    additional: dict[str, object] = {
         "signal": f"B:USR2@{warning}",
         "requeue" if requeues(manifest) else "no-requeue": True,
     }
     additional |= slurm["additional"]
     if slurm["reservation"]:
         additional["reservation"] = slurm["reservation"]
-    parameters: dict[str, Any] = {
+    parameters: dict[str, object] = {
         "time": cluster["limits"]["time_min"],
         "nodes": spec.nodes,
         "ntasks_per_node": spec.ranks_per_node,

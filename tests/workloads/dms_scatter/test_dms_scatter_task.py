@@ -15,9 +15,9 @@ from workloads.runtime.task import Step, to_device
 
 
 @pytest.fixture
-def task(benchmark_settings: dict[str, Any], consolidated: Path) -> DmsScatterTask:
+def task(benchmark_settings: Any, consolidated: Path) -> DmsScatterTask:
     model = {**benchmark_settings["model"], **benchmark_settings["recipes"]["small"]["model"]}
-    return DmsScatterTask({**benchmark_settings, "model": model}, consolidated)
+    return DmsScatterTask(benchmark_settings | {"model": model}, consolidated)
 
 
 def judged(scores: Tensor, target: Tensor) -> np.ndarray:

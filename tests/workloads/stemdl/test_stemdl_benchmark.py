@@ -12,7 +12,7 @@ from workloads.stemdl.task import StemdlTask
 BENCHMARK = yaml.safe_load((Path(workloads.stemdl.__file__).parent / "benchmark.yaml").read_text())
 
 
-def with_recipe(name: str) -> dict[str, Any]:
+def with_recipe(name: str) -> Any:
     """The benchmark's settings with one recipe laid over them, section by section."""
     chosen = BENCHMARK["recipes"][name]
     sections = {key: value for key, value in BENCHMARK.items() if isinstance(value, dict) and key != "recipes"}

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from workloads.runtime.task import Step, to_device
 from workloads.stemdl.quality import SpaceGroupQuality
 from workloads.stemdl.task import StemdlTask
 
-SETTINGS = {"model": {"depth": 10, "width": 8, "zero_last_gamma": True}}
+SETTINGS: Any = {"model": {"depth": 10, "width": 8, "zero_last_gamma": True}}
 
 
 @pytest.fixture

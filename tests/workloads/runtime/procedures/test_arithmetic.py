@@ -41,7 +41,8 @@ class Sums(Task):
     """The sum of what a model makes of its inputs, as a loss."""
 
     def __init__(self, shape: tuple[int, ...], build: Callable[[], nn.Module]) -> None:
-        super().__init__({}, Path())
+        settings: Any = {}
+        super().__init__(settings, Path())
         self.samples, self.build_model = Numbers(shape), build  # type: ignore[method-assign]
 
     @property
