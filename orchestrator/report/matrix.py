@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
 from orchestrator.analysis.series import Series
@@ -73,7 +73,7 @@ def stated(records: Sequence[RunRecord]) -> dict[str, Stated]:
     """What the runs' configurations state, by benchmark."""
     found: dict[str, Stated] = {}
     for record in records:
-        config: dict[str, Any] = record.manifest.get("config", {}).get("benchmark", {})
+        config = record.manifest.get("config", {}).get("benchmark", {})
         entry = found.setdefault(record.run["benchmark"], Stated({}, {}, []))
         entry.quality |= cast(StatedQuality, config.get("quality") or {})
         entry.better |= config.get("better") or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -37,8 +36,7 @@ def split_of(record: RunRecord) -> Split | None:
 def measured_run(record: RunRecord) -> Measured:
     """Return a run with the values that its series needs."""
     run = record.run
-    config: Any = record.manifest.get("config", {})
-    settings = flatten_keys(science_of(config))
+    settings = flatten_keys(science_of(record.manifest["config"]))
     parts = split_of(record)
     samples = 0.0
     if parts is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 from orchestrator.records import Provenance
+from orchestrator.records.settings import Configuration
 
 Measure = Literal[
     "throughput_cold", "throughput_warm", "quality", "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j"
@@ -74,7 +75,7 @@ class StoredManifest(TypedDict, total=False):
     """
 
     spec: dict[str, Any]
-    config: dict[str, Any]
+    config: Configuration
     provenance: Provenance
     created: float
     job_id: str | None
