@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class MessageEntry(TypedDict):
+    """A message as the spool keeps it."""
+
+    subject: str
+    lines: list[str]
+    link: str
+    written: float
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,11 @@ class Message:
         host = socket.gethostname()
         return "\n".join([*self.lines, self.link, "", f"(sent by `python -m orchestrator schedule` on {host})"])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_entry(self) -> MessageEntry:
         """Return the message as the spool keeps it."""
-        return asdict(self)
+        return {"subject": self.subject, "lines": [*self.lines], "link": self.link, "written": self.written}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Message:
-        """Return the message that ``to_dict`` turned into ``values``."""
-        return cls(values["subject"], tuple(values["lines"]), values["link"], values["written"])
+    def from_entry(cls, entry: MessageEntry) -> Message:
+        """Return the message that ``to_entry`` turned into ``entry``."""
+        return cls(entry["subject"], tuple(entry["lines"]), entry["link"], entry["written"])

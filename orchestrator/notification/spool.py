@@ -5,14 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from orchestrator.notification.base import Channel, DeliveryError
 from orchestrator.notification.channels import wanted_channels
-from orchestrator.notification.message import Message
-from orchestrator.records import now, read_json_if_whole, write_json
+from orchestrator.notification.message import Message, MessageEntry
+from orchestrator.records import now, read_record_if_whole, write_json
 
-SCHEMA = "orchestrator.message/1"
+SCHEMA: Final = "orchestrator.message/1"
+
+
+class SpooledFacts(MessageEntry):
+    """A message that waits for its channel, and how often that was tried."""
+
+    schema: Literal["orchestrator.message/1"]
+    channel: str
+    tries: int
+
+
+class SpooledMessage(SpooledFacts, total=False):
+    """And when it was tried last, and what went wrong."""
+
+    last_try: float
+    trouble: str
 
 
 def post_message(spool: Path, notify: Mapping[str, Any], message: Message) -> list[Path]:
@@ -21,7 +36,8 @@ def post_message(spool: Path, notify: Mapping[str, Any], message: Message) -> li
     paths = []
     for channel in wanted_channels(notify):
         path = spool / f"{message.written:.6f}-{channel.name}.json"
-        write_json(path, {"schema": SCHEMA, "channel": channel.name, "tries": 0, **message.to_dict()})
+        waiting: SpooledFacts = {"schema": SCHEMA, "channel": channel.name, "tries": 0, **message.to_entry()}
+        write_json(path, waiting)
         paths.append(path)
     return paths
 
@@ -45,14 +61,14 @@ def deliver_messages(
     known = {channel.name: channel for channel in wanted_channels(notify)}
     troubles: dict[str, str] = {}
     for path in waiting_messages(spool):
-        document = read_json_if_whole(path)
-        name = str((document or {}).get("channel"))
-        if document is None or name in troubles:
+        document = read_record_if_whole(path, SpooledMessage)
+        if document is None or document["channel"] in troubles:
             continue
+        name = document["channel"]
         if name not in known:
             troubles[name] = f"{path}: the configuration has no {name} any more"
             continue
-        error = try_to_send(known[name], Message.from_dict(document), notify, sleep)
+        error = try_to_send(known[name], Message.from_entry(document), notify, sleep)
         if error is None:
             path.unlink()
             tell(f"sent to {known[name].target}: {document['subject']}")

@@ -6,7 +6,6 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.notification.base import Channel, DeliveryError, read_secret
@@ -68,7 +67,7 @@ class Webhook(Channel):
             raise DeliveryError(f"{self.target}: {getattr(reason, 'strerror', None) or reason}") from error
 
 
-def slack_payload(message: Message) -> dict[str, Any]:
+def slack_payload(message: Message) -> dict[str, object]:
     """Return the JSON of the message. ``text`` is shown in notifications, and by servers without blocks."""
     lines = "\n".join(f"• {escape_markup(line)}" for line in message.lines)
     return {

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO, TypedDict, cast
 
+from orchestrator.acceptance.entries import CheckEntry
 from orchestrator.errors import EXIT_FAILED
 from orchestrator.launch.environment import without_foreign
 from orchestrator.schedule.definition import Schedule
@@ -25,12 +26,18 @@ GRACE_SECONDS = 90.0
 LOOK_SECONDS = 0.2
 
 
+class SweepDocument(TypedDict, total=False):
+    """What is used of the document that a sweep prints: a suite's verdict has checks, a campaign's report has none."""
+
+    checks: list[CheckEntry]
+
+
 @dataclass(frozen=True)
 class Execution:
     """The end of a sweep. ``document``: the JSON that it printed, if any. ``stopped``: why it was ended early."""
 
     code: int
-    document: dict[str, Any] | None
+    document: SweepDocument | None
     seconds: float
     stopped: str | None = None
     last_words: str = ""
@@ -111,13 +118,13 @@ def end_process(child: subprocess.Popen[str]) -> None:
         child.wait()
 
 
-def whole_document(text: str) -> dict[str, Any] | None:
+def whole_document(text: str) -> SweepDocument | None:
     """Return the JSON object that a sweep printed, None if it printed none."""
     try:
         found = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return cast(SweepDocument, found) if isinstance(found, dict) else None
 
 
 def last_line_of(log: Path, beginning: int) -> str:

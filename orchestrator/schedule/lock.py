@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.launch.schedulers import may_live, own_job
-from orchestrator.records import now, read_json_if_whole, write_json
+from orchestrator.records import RecordError, now, read_json_if_whole, write_json
+from orchestrator.records.spec import known_fields
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -77,10 +77,10 @@ def is_alive(holder: Holder, me: Holder) -> bool:
 
 def holder_of(path: Path) -> Holder | None:
     """Return the holder that the file names; None if there is no readable file."""
-    document: dict[str, Any] | None = read_json_if_whole(path)
+    document = read_json_if_whole(path)
     try:
-        return Holder(**document) if document else None
-    except TypeError:
+        return Holder(**known_fields(Holder, document)) if document else None
+    except RecordError:
         return None
 
 

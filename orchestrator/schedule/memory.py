@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final, Literal, TypedDict
 
-from orchestrator.records import read_json_if_whole, write_json
+from orchestrator.records import read_record_if_whole, write_json
 
-SCHEMA = "orchestrator.schedule-told/1"
+SCHEMA: Final = "orchestrator.schedule-told/1"
 WEEK = 7 * 86400.0
 
 
@@ -24,6 +24,34 @@ class Alarm:
     told: float
     text: str
     size: float
+
+    def to_entry(self) -> AlarmEntry:
+        """Return the alarm as the file has it."""
+        return {
+            "state": self.state,
+            "since": self.since,
+            "told": self.told,
+            "text": self.text,
+            "size": self.size,
+        }
+
+
+class AlarmEntry(TypedDict):
+    """An alarm as the file has it."""
+
+    state: str
+    since: float
+    told: float
+    text: str
+    size: float
+
+
+class ToldFile(TypedDict):
+    """told.json: standing alarms, and the moments from which sweeps count, by key."""
+
+    schema: Literal["orchestrator.schedule-told/1"]
+    alarms: dict[str, AlarmEntry]
+    levels: dict[str, float]
 
 
 @dataclass
@@ -42,12 +70,14 @@ class Memory:
 
     def write(self, path: Path) -> None:
         """Write the memory, by rename."""
-        alarms = {key: asdict(alarm) for key, alarm in self.alarms.items()}
-        write_json(path, {"schema": SCHEMA, "alarms": alarms, "levels": self.levels})
+        alarms = {key: alarm.to_entry() for key, alarm in self.alarms.items()}
+        told: ToldFile = {"schema": SCHEMA, "alarms": alarms, "levels": self.levels}
+        write_json(path, told)
 
 
 def read_memory(path: Path) -> Memory:
-    """Return the memory of a file; empty if there is no file."""
-    document: dict[str, Any] = read_json_if_whole(path) or {}
-    alarms = {key: Alarm(**values) for key, values in document.get("alarms", {}).items()}
-    return Memory(alarms, dict(document.get("levels", {})))
+    """Return the memory of a file; empty if there is none, or none that can be read."""
+    told = read_record_if_whole(path, ToldFile)
+    if told is None:
+        return Memory()
+    return Memory({key: Alarm(**entry) for key, entry in told["alarms"].items()}, told["levels"])

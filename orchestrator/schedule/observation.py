@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from orchestrator.acceptance.entries import CheckEntry
 from orchestrator.analysis.history import Key, group_by_series, key_of_run, metric_values, metrics_of
 from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
@@ -116,11 +116,11 @@ def observe_run(seen: Observation, row: HistoryRow) -> None:
         seen.add(f"quality/{key}", None, f"{what}: {row['metric']} reaches its target again")
 
 
-def observe_verdict(seen: Observation, verdict: Mapping[str, Any] | None) -> None:
-    """Add the checks of an acceptance suite (verdict.json), if the sweep was one. Undecided checks are passed over."""
-    for check in (verdict or {}).get("checks", []):
-        key, measured = f"check/{check['id']}", check["value"] is not None
-        value = f" ({check['value']:.4g} {check['unit']}".rstrip() + f", n = {check['n']})" if measured else ""
+def observe_checks(seen: Observation, checks: Sequence[CheckEntry]) -> None:
+    """Add the checks of an acceptance suite (verdict.json). Undecided checks are passed over."""
+    for check in checks:
+        key, found = f"check/{check['id']}", check["value"]
+        value = "" if found is None else f" ({found:.4g} {check['unit']}".rstrip() + f", n = {check['n']})"
         if check["outcome"] == "fail":
             why = f": {check['why']}" if check["why"] else ""
             seen.add(key, "check failed", f"check {check['id']} fails{value}{why}")

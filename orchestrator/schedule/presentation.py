@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from orchestrator.config.redaction import redact
 from orchestrator.notification.channels import wanted_channels
 from orchestrator.notification.spool import waiting_messages
-from orchestrator.records import read_json_if_whole
 from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose_back_end
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.installation import read_installed, start_script
-from orchestrator.schedule.memory import read_memory
+from orchestrator.schedule.memory import AlarmEntry, read_memory
+from orchestrator.schedule.state import LastStart, read_state
 from orchestrator.schedule.timing import local_zone
 
 NEXT = 3
 
 
-def describe_schedule(schedule: Schedule, scheduler: str) -> dict[str, Any]:
+class UnitEntry(TypedDict):
+    """A text of a back end, and where it is put."""
+
+    place: str
+    text: str
+
+
+class ChannelEntry(TypedDict):
+    """A channel and whom it reaches."""
+
+    channel: str
+    target: str
+
+
+class ScheduleDocument(TypedDict):
+    """A schedule, where it is installed, and how it goes. ``schedule`` is its definition without secrets."""
+
+    schedule: dict[str, object]
+    folder: str
+    identity: str
+    installed: bool
+    via: str
+    units: list[UnitEntry]
+    time_zone: str
+    next: list[str]
+    tells: list[ChannelEntry]
+    notes: list[str]
+    last_start: LastStart | None
+    alarms: list[AlarmEntry]
+    messages_waiting: int
+
+
+def describe_schedule(schedule: Schedule, scheduler: str) -> ScheduleDocument:
     """Return the document of a schedule, without secrets. Raises UsageError if ``via=auto`` finds no back end."""
     back_end = (
         choose_back_end(schedule.via, schedule, scheduler) if schedule.via == "auto" else BACK_ENDS[schedule.via]()
@@ -30,7 +62,7 @@ def describe_schedule(schedule: Schedule, scheduler: str) -> dict[str, Any]:
     schedule.via = back_end.name
     moment = datetime.now(local_zone())
     timing = schedule.timing
-    units = [{"place": unit.place, "text": unit.text} for unit in back_end.units(schedule)]
+    units: list[UnitEntry] = [{"place": unit.place, "text": unit.text} for unit in back_end.units(schedule)]
     units.append({"place": str(schedule.start), "text": start_script(schedule)})
     notes = timing.clock_changes(moment)
     reason = back_end.missing(schedule)
@@ -48,7 +80,9 @@ def describe_schedule(schedule: Schedule, scheduler: str) -> dict[str, Any]:
         notes.append(
             f"{kept.name} was installed via {kept.via}, but what starts it is not there as it should be; install again"
         )
-    told = [{"channel": channel.name, "target": channel.target} for channel in wanted_channels(schedule.notify)]
+    told: list[ChannelEntry] = [
+        {"channel": channel.name, "target": channel.target} for channel in wanted_channels(schedule.notify)
+    ]
     if not told:
         notes.append("nobody is told: give notify.mail.to=[NAME@SITE], or notify.webhook.url_file=FILE")
     definition = redact({key: value for key, value in asdict(schedule).items() if key != "environment"})
@@ -64,13 +98,13 @@ def describe_schedule(schedule: Schedule, scheduler: str) -> dict[str, Any]:
         "next": [f"{slot:%Y-%m-%dT%H:%M%z}" for slot in islice(timing.after(moment), NEXT)],
         "tells": told,
         "notes": notes,
-        "last_start": (read_json_if_whole(schedule.folder / "state.json") or {}).get("last_start"),
-        "alarms": [asdict(alarm) for alarm in read_memory(schedule.folder / "told.json").alarms.values()],
+        "last_start": read_state(schedule.folder).get("last_start"),
+        "alarms": [alarm.to_entry() for alarm in read_memory(schedule.folder / "told.json").alarms.values()],
         "messages_waiting": len(waiting_messages(schedule.folder / "spool")),
     }
 
 
-def print_schedule(document: Mapping[str, Any]) -> None:
+def print_schedule(document: ScheduleDocument) -> None:
     """Print the units exactly, then a summary."""
     for unit in document["units"]:
         print(f"--- {unit['place']}")
@@ -97,7 +131,7 @@ def print_schedule(document: Mapping[str, Any]) -> None:
         print(f"  note: {note}")
 
 
-def print_installed(document: Mapping[str, Any], changed: bool) -> None:
+def print_installed(document: ScheduleDocument, changed: bool) -> None:
     """Print the place of an installed schedule, its next times and its warnings."""
     name = document["schedule"]["name"]
     print(
@@ -112,7 +146,7 @@ def print_installed(document: Mapping[str, Any], changed: bool) -> None:
     print(f"  logs and history: {document['folder']}")
 
 
-def print_list(documents: Sequence[Mapping[str, Any]], results: Path) -> None:
+def print_list(documents: Sequence[ScheduleDocument], results: Path) -> None:
     """Print one line for each schedule."""
     if not documents:
         print(f"no schedule is installed in {results}")

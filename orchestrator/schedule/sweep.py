@@ -8,11 +8,10 @@ import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
 from orchestrator.notification.spool import deliver_messages, post_message, waiting_messages
-from orchestrator.records import now, read_json_if_whole, write_json
+from orchestrator.records import now
 from orchestrator.schedule.backends import BackEndError
 from orchestrator.schedule.backends.resubmission import ResubmittingJob
 from orchestrator.schedule.definition import FOLDER, Schedule, read_schedule
@@ -23,10 +22,9 @@ from orchestrator.schedule.log import Log
 from orchestrator.schedule.memory import WEEK, Memory, read_memory
 from orchestrator.schedule.message import compose_message
 from orchestrator.schedule.news import News, collect_news
-from orchestrator.schedule.observation import Observation, observe_sweep, observe_verdict
+from orchestrator.schedule.observation import Observation, observe_checks, observe_sweep
+from orchestrator.schedule.state import LastStart, State, read_state, write_state
 from orchestrator.schedule.timing import local_zone
-
-STATE = "orchestrator.schedule-state/1"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Outcome:
 def start_sweep(folder: Path, how: Start) -> Outcome:
     """Run the schedule's sweep if one is due. Raises UsageError if there is no schedule."""
     schedule = read_schedule(folder)
-    state = read_json_if_whole(folder / "state.json") or {}
+    state = read_state(folder)
     moment = datetime.now(local_zone())
     with Log(schedule, moment, how.quiet) as log, note_interruption() as noted:
         if schedule.end and moment > schedule.end:
@@ -72,14 +70,18 @@ def start_sweep(folder: Path, how: Start) -> Outcome:
                 outcome = report_broken_chain(schedule, outcome, broken, log)
         if outcome.reason:
             log.tell(outcome.reason)
-        state = read_json_if_whole(folder / "state.json") or {}
-        last = {"moment": now(), "sweep": outcome.sweep, "reason": outcome.reason, "code": outcome.code}
-        write_json(folder / "state.json", {"schema": STATE, **state, "last_start": last})
+        last: LastStart = {
+            "moment": now(),
+            "sweep": outcome.sweep,
+            "reason": outcome.reason,
+            "code": outcome.code,
+        }
+        write_state(folder, {**read_state(folder), "last_start": last})
         outcome.log = log.path if outcome.sweep else None
     return outcome
 
 
-def find_due(schedule: Schedule, state: dict[str, Any], moment: datetime, how: Start) -> Due:
+def find_due(schedule: Schedule, state: State, moment: datetime, how: Start) -> Due:
     """Return the moment that this start is for."""
     if how.now:
         return Due(moment, None, 0)
@@ -107,16 +109,15 @@ def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: 
     try:
         with hold_lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
             # Another start may have been for the same moment, and have had the lock until now.
-            state = read_json_if_whole(schedule.folder / "state.json") or {}
+            state = read_state(schedule.folder)
             todo = find_due(schedule, state, moment, how)
             if todo.reason:
                 return Outcome(EXIT_OK, reason=todo.reason)
 
             def note(done: bool) -> None:
-                slot = {"moment": todo.moment.timestamp(), "tries": todo.tries, "done": done}
-                write_json(
-                    schedule.folder / "state.json", {"schema": STATE, **state, **({} if how.now else {"slot": slot})}
-                )
+                if not how.now:
+                    state["slot"] = {"moment": todo.moment.timestamp(), "tries": todo.tries, "done": done}
+                write_state(schedule.folder, state)
 
             note(False)
             log.tell("python -m orchestrator " + " ".join(schedule.command_words(sweep)))
@@ -217,7 +218,7 @@ def compare_with_earlier(schedule: Schedule, sweep: str, execution: Execution, m
     except StoreError as error:
         seen = Observation()
         seen.add("store", "no store", f"nothing can be compared: {error}")
-    observe_verdict(seen, execution.document)
+    observe_checks(seen, (execution.document or {}).get("checks", []))
     seen.add("schedule", None, "the schedule is in force again")
     seen.add("comparison", None, "sweeps are compared again")
     if execution.stopped:

@@ -138,8 +138,11 @@ def test_what_fails_once_and_completes_once_in_a_sweep_has_failed(watch: Watch) 
 
 
 def test_checks_of_a_suite_that_fail_are_told_by_name(watch: Watch) -> None:
-    check = {"id": "performance/throughput/learning/n2", "outcome": "fail", "value": 930.0, "unit": "samples/s", "n": 5}
-    execution = Execution(5, {"checks": [{**check, "why": ""}]}, 1.0)
+    check: Any = {
+        "id": "performance/throughput/learning/n2", "outcome": "fail", "value": 930.0, "unit": "samples/s", "n": 5,
+        "why": "",
+    }  # fmt: skip
+    execution = Execution(5, {"checks": [check]}, 1.0)
     outcome = tell_people(watch.schedule, watch.put(NORMAL), execution, watch.moment, watch.log)
     assert [item.text for item in outcome.news] == [f"check {check['id']} fails (930 samples/s, n = 5)"]
 
