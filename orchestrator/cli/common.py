@@ -20,6 +20,7 @@ from orchestrator.records.settings import Configuration
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orchestrator.report.entries import RunEntry
     from orchestrator.store.store import Store
 
 
@@ -108,7 +109,7 @@ def open_store(url: str) -> Store:
     return Store(url)
 
 
-def worst_exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
+def worst_exit_code(entries: Iterable[RunEntry]) -> int:
     """Return the exit code of a report's run entries: of the gravest among lost infrastructure, a failed run and a
     wrong answer.
     """
@@ -126,13 +127,14 @@ def worst_exit_code(entries: Iterable[Mapping[str, Any]]) -> int:
     return EXIT_OK
 
 
-def missed_target(entry: Mapping[str, Any]) -> bool:
+def missed_target(entry: RunEntry) -> bool:
     """Whether a run fell short of its quality target. A run cut to a few steps and a model never trained could not
     reach it, and do not count.
     """
     if entry["mode"] == "training":
         return entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps"
-    if entry["mode"] == "inference" and entry["inference"]["weights"]["source"] != "checkpoint":
+    inference = entry["inference"]
+    if entry["mode"] == "inference" and inference and inference["weights"]["source"] != "checkpoint":
         return False
     return not entry["quality"]["reached"]
 

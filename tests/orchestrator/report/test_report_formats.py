@@ -44,7 +44,7 @@ def report(tmp_path: Path) -> Report:
 def write_log(record: RunRecord) -> None:
     """A log such as rank 0 writes."""
     from orchestrator.records import RunSpec
-    from workloads.runtime.measurement.mllog import MlperfLog
+    from workloads.runtime.measurement.mllog import MlperfLog, TrainingFacts
 
     run: Mapping[str, Any] = record.run
     training = {"accumulate": 1, "warmup_epochs": 1, "optimizer": {"name": "adamw", "weight_decay": 0.05}}
@@ -55,9 +55,12 @@ def write_log(record: RunRecord) -> None:
         data_folder="data", silence_s=60, startup_silence_s=60,
     )  # fmt: skip
     log = MlperfLog(Path(run["directory"]) / "attempt-1" / "mllog.txt")
-    facts = {"accelerators_per_node": 0, "global_batch": 16, "training_samples": 64, "evaluation_samples": 16}
+    facts: TrainingFacts = {
+        "accelerators_per_node": 0, "global_batch": 16, "training_samples": 64, "evaluation_samples": 16,
+        "learning_rate": 0.003,
+    }  # fmt: skip
     log.start("init")
-    log.describe(spec, {**facts, "learning_rate": 0.003})
+    log.describe(spec, facts)
     log.stop("init")
     log.start("run")
     for row in record.evaluations:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from orchestrator.records import RunSpec
 
@@ -15,6 +14,16 @@ from orchestrator.records import RunSpec
 def to_milliseconds(seconds: float | None) -> int | None:
     """Return seconds as the format's milliseconds."""
     return None if seconds is None else round(1000 * seconds)
+
+
+class TrainingFacts(TypedDict):
+    """What a training is, beside its settings; ``learning_rate`` is the peak."""
+
+    accelerators_per_node: int
+    global_batch: int
+    training_samples: int
+    evaluation_samples: int
+    learning_rate: float
 
 
 class MlperfLog:
@@ -50,7 +59,7 @@ class MlperfLog:
         if self.logger:
             self.logger.event(key=key, value=value, metadata=metadata)
 
-    def describe(self, spec: RunSpec, facts: Mapping[str, Any]) -> None:
+    def describe(self, spec: RunSpec, facts: TrainingFacts) -> None:
         """Log the keys that identify a submission, then the training's settings."""
         optimizer = spec.settings["training"]["optimizer"]
         values = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -48,9 +49,11 @@ def test_a_heartbeat_holds_no_number_that_json_lacks() -> None:
 
 
 def test_a_diverged_run_is_a_wrong_answer_and_another_failure_is_not() -> None:
-    diverged = {"state": "failed", "cause": "rank 0 on n1: DivergedError: psnr is not a number: the model diverged"}
+    cause = "rank 0 on n1: DivergedError: psnr is not a number: the model diverged"
+    diverged: Any = {"state": "failed", "cause": cause}
+    full: Any = {"state": "failed", "cause": "rank 0 on n1: OSError: full"}
     assert worst_exit_code([diverged]) == 2
-    assert worst_exit_code([diverged, {"state": "failed", "cause": "rank 0 on n1: OSError: full"}]) == 1
+    assert worst_exit_code([diverged, full]) == 1
 
 
 @pytest.mark.ranks
