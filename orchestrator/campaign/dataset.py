@@ -30,7 +30,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.config.families import AXES
 from orchestrator.errors import UsageError
 from orchestrator.plan import choice_of
-from orchestrator.records import DataProgress, DataRequest
+from orchestrator.records import DataAnswer, DataProgress, DataRequest
 from orchestrator.records.settings import Configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def make_request(config: Configuration, root: Path) -> DataRequest:
     }
 
 
-def run_dataset(verb: str, config: Configuration, root: Path, console: Console) -> dict[str, Any]:
+def run_dataset(verb: str, config: Configuration, root: Path, console: Console) -> DataAnswer:
     """Run ``verb`` (see workloads/data.py) with a progress bar; return the process's answer.
 
     Raises DataNotReadyError with the process's message and, if a command helps, that command.
@@ -151,7 +151,7 @@ def sections_of_data(config: Configuration) -> dict[str, Mapping[str, object]]:
     return {"dataset": config["benchmark"]["dataset"], "download": config["benchmark"]["download"]}
 
 
-def ensure_dataset(config: Configuration, root: Path, console: Console) -> dict[str, Any]:
+def ensure_dataset(config: Configuration, root: Path, console: Console) -> DataAnswer:
     """Make sure that the data set is complete; missing stand-in data are made first. Raises DataNotReadyError."""
     return run_dataset("ensure", config, root, console)
 

@@ -74,7 +74,7 @@ def run_action(verb: str, config: Configuration) -> DataAnswer:
     root = Path.cwd() / config["cluster"]["paths"]["data"]
     answer = run_dataset(verb, config, root, common.stderr_console())
     if "next" in answer:
-        answer["next"] = command_lines(config, answer["next"])
+        answer["next"] = command_lines(config, str(answer["next"]))
     return answer
 
 

@@ -69,12 +69,18 @@ class RunRow(TypedDict, total=False):
     result: str | None
 
 
+class StoredSpec(TypedDict, total=False):
+    """What is read of a stored run's specification (records.RunSpec)."""
+
+    threads_per_rank: int
+
+
 class StoredManifest(TypedDict, total=False):
     """What was planned of a run, from ``manifest``: earlier versions wrote fewer keys. ``history`` holds its attempts
     (campaign/attempts.py), where it had several.
     """
 
-    spec: dict[str, Any]
+    spec: StoredSpec
     config: Configuration
     provenance: Provenance
     created: float

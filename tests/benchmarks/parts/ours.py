@@ -37,7 +37,7 @@ def ensure_data(overrides: list[str], data: Path) -> Path:
 
     from orchestrator.campaign.dataset import ensure_dataset
 
-    return Path(ensure_dataset(settings_of(overrides), data, Console(stderr=True))["folder"])
+    return Path(str(ensure_dataset(settings_of(overrides), data, Console(stderr=True))["folder"]))
 
 
 def start(

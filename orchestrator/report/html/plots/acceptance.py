@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from orchestrator.report.html.plots.figure import Plot, Plotly, colour, label, style
 
@@ -11,19 +11,30 @@ OUTCOME_COLOURS = {"pass": "--good", "fail": "--bad", "undecided": "--warn"}
 OUTCOME_SYMBOLS = {"pass": "circle", "fail": "x", "undecided": "diamond"}
 
 
-def plot_margins(checks: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot | None:
+class Margin(TypedDict):
+    """What is drawn of a check: outcome, value and its interval, both ends of the bounds, and the number of values."""
+
+    outcome: str
+    value: float | None
+    interval: list[float | None] | None
+    bounds: list[float | None] | None
+    unit: str
+    n: int
+
+
+def plot_margins(checks: Sequence[Margin], names: Sequence[str]) -> Plot | None:
     """Plot value and interval ÷ bound of every check whose bound is not zero. ``names`` are the checks' titles."""
-    rows, points = [], []
+    rows: list[list[object]] = []
+    points: list[tuple[str, str, float, float, float]] = []
     for check, name in zip(checks, names, strict=True):
         low, high = check["bounds"] or (None, None)
         bound = low if low else high
         if check["value"] is None or not bound or check["outcome"] not in OUTCOME_COLOURS:
             continue
-        ends = [end if end is not None else check["value"] for end in check["interval"] or (None, None)]
+        least, greatest = (end if end is not None else check["value"] for end in check["interval"] or (None, None))
         side = "at least" if low else "at most"
-        row = [f"{name} ({side})", check["outcome"], check["value"] / bound, *(end / bound for end in ends)]
-        rows.append([*row, check["unit"], check["n"]])
-        points.append(row)
+        points.append((f"{name} ({side})", check["outcome"], check["value"] / bound, least / bound, greatest / bound))
+        rows.append([*points[-1], check["unit"], check["n"]])
     if not rows:
         return None
     traces: list[Plotly] = []
