@@ -28,7 +28,7 @@ WEEK = 7 * 86400.0
 STEPS = "benchmark.training.max_steps=3"
 
 
-def notify_settings(changes: dict[str, Any]) -> dict[str, Any]:
+def notify_settings(changes: dict[str, Any]) -> Any:
     """How people are told: as the schema has it, but for the changes."""
     told = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(NotifyConfig), changes))
     assert isinstance(told, dict)
@@ -37,7 +37,7 @@ def notify_settings(changes: dict[str, Any]) -> dict[str, Any]:
 
 def schedule_in(folder: Path, notify: dict[str, Any] | None = None, **changes: Any) -> Schedule:
     """A schedule as ``schedule install`` would make it, with a results folder of its own."""
-    settings = asdict(ScheduleConfig())
+    settings: Any = asdict(ScheduleConfig())
     settings |= {
         key: changes.pop(key) for key in list(changes) if key in settings and key not in Schedule.__annotations__
     }

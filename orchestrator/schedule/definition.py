@@ -27,6 +27,7 @@ from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.errors import UsageError
 from orchestrator.launch.job import PROJECT
 from orchestrator.records import read_json, write_json
+from orchestrator.schedule.settings import NotifySettings, ScheduleSettings
 from orchestrator.schedule.timing import Timing, local_zone
 
 SCHEMA = "orchestrator.schedule-definition/1"
@@ -59,8 +60,8 @@ class Schedule:
     directory: str
     results: str
     store: str
-    settings: dict[str, Any]
-    notify: dict[str, Any]
+    settings: ScheduleSettings
+    notify: NotifySettings
     environment: dict[str, str]
     created: float
     python: str = field(default=sys.executable)
@@ -121,13 +122,19 @@ def read_schedule(folder: Path) -> Schedule:
     try:
         document = read_json(path)
         names = {item.name for item in fields(Schedule)}
-        schedule = Schedule(**{key: value for key, value in document.items() if key in names})
+        known: dict[str, Any] = {key: value for key, value in document.items() if key in names}
         # One that an earlier version wrote lacks what came since.
-        schedule.settings = fill_in_defaults(asdict(ScheduleConfig()), schedule.settings)
-        schedule.notify = fill_in_defaults(asdict(NotifyConfig()), schedule.notify)
-        return schedule
+        for group, usual in default_settings().items():
+            if group in known:
+                known[group] = fill_in_defaults(usual, known[group])
+        return Schedule(**known)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} cannot be read: {error}; make it again with `schedule install`.") from error
+
+
+def default_settings() -> dict[str, Any]:
+    """Return ``settings`` and ``notify`` of a schedule as the schema has them."""
+    return {"settings": asdict(ScheduleConfig()), "notify": asdict(NotifyConfig())}
 
 
 def fill_in_defaults(defaults: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def parse_expiry(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=local_zone())
 
 
-def carried_environment(environment: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
+def carried_environment(environment: Mapping[str, str], settings: ScheduleSettings) -> dict[str, str]:
     """Return the sweep's environment, from this shell's and from the configuration."""
     found = {name: environment[name] for name in CARRIED if environment.get(name)}
     path = os.pathsep.join(dict.fromkeys([str(PROJECT), *environment.get("PYTHONPATH", "").split(os.pathsep)]))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.records import write_text
 from orchestrator.schedule.backends import BACK_ENDS, BackEndError, choose_back_end
-from orchestrator.schedule.definition import Schedule, read_schedule
+from orchestrator.schedule.definition import Schedule, default_settings, read_schedule
 from orchestrator.schedule.templates import render_template
 
 
@@ -73,8 +71,8 @@ def remove_lost_schedule(results: Path, name: str) -> list[str]:
     """
     lost = Schedule(
         name=name, cluster="", when="0 0 * * *", via="", suite=None, sweep=None, until=None, overrides=[],
-        config_dir=None, directory="", results=str(results), store="", settings=asdict(ScheduleConfig()),
-        notify=asdict(NotifyConfig()), environment={}, created=0.0,
+        config_dir=None, directory="", results=str(results), store="", environment={}, created=0.0,
+        **default_settings(),
     )  # fmt: skip
     there = [back_end() for back_end in BACK_ENDS.values() if back_end().missing(lost) is None]
     return [back_end.name for back_end in there if back_end.remove(lost)]

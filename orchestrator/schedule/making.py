@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from orchestrator.config import families
 from orchestrator.config.compose import SCHEDULE, compose_all, compose_documents
@@ -21,6 +21,7 @@ from orchestrator.notification.channels import wanted_channels
 from orchestrator.records import now
 from orchestrator.schedule.backends import BACK_ENDS
 from orchestrator.schedule.definition import Schedule, carried_environment, parse_expiry
+from orchestrator.schedule.settings import ScheduleConfiguration, ScheduleSettings
 from orchestrator.schedule.timing import Timing, local_zone
 
 SHORT = {item.name for item in fields(ScheduleConfig)} - {"slurm", "environment"}
@@ -48,7 +49,7 @@ def quote_text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def compose_configuration(words: Sequence[str], config_dir: str | None) -> dict[str, Any]:
+def compose_configuration(words: Sequence[str], config_dir: str | None) -> ScheduleConfiguration:
     """Return the resolved configuration of the ``schedule`` command. Raises UsageError."""
     words = expand_words(words)
     if not any(word.startswith("cluster=") for word in words):
@@ -58,7 +59,7 @@ def compose_configuration(words: Sequence[str], config_dir: str | None) -> dict[
     if not any(word.startswith("benchmark=") for word in words):
         # The primary configuration has one; what a sweep runs, it says itself.
         words.append(f"benchmark={families.benchmarks()[0]}")
-    return compose_documents(words, False, config_dir, SCHEDULE)[0]
+    return cast("ScheduleConfiguration", compose_documents(words, False, config_dir, SCHEDULE)[0])
 
 
 def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:
@@ -105,18 +106,23 @@ def is_own_word(word: str) -> bool:
     return key in SHORT or key.partition(".")[0] in OWN_GROUPS
 
 
-def store_address(config: dict[str, Any], results: Path) -> str:
+def store_address(config: ScheduleConfiguration, results: Path) -> str:
     """Return the store's URL."""
     from orchestrator.store.store import default_url
 
     return config["store"]["url"] or default_url(results)
 
 
-def check_numbers(settings: dict[str, Any]) -> None:
+def check_numbers(settings: ScheduleSettings) -> None:
     """Raise UsageError for a limit that is too small."""
-    for key, least in (("time_limit_min", 1), ("wait_min", 0), ("late_min", 1), ("keep_logs", 1), ("remind_weeks", 0)):
-        if settings[key] < least:
-            raise UsageError(f"schedule.{key}={settings[key]:g}: must be at least {least}.")
+    limits = (
+        ("time_limit_min", settings["time_limit_min"], 1), ("wait_min", settings["wait_min"], 0),
+        ("late_min", settings["late_min"], 1), ("keep_logs", settings["keep_logs"], 1),
+        ("remind_weeks", settings["remind_weeks"], 0),
+    )  # fmt: skip
+    for key, value, least in limits:
+        if value < least:
+            raise UsageError(f"schedule.{key}={value:g}: must be at least {least}.")
 
 
 def check_until(until: str | None) -> None:

@@ -12,8 +12,10 @@ import pytest
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import benchmarks
 from orchestrator.config.schema import OrchestratorConfig
+from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.records.checking import check_value
 from orchestrator.records.settings import Configuration
+from orchestrator.schedule.settings import ScheduleConfiguration
 
 OF_VERSION_0_1 = {"benchmark.dataset_module"}
 """Keys that only old configurations have."""
@@ -43,9 +45,12 @@ def in_json(hint: Any) -> Any:
     return frozenset(get_args(hint)) if get_origin(hint) in (Union, UnionType) else hint
 
 
-def test_the_settings_have_the_keys_and_the_types_of_the_schema() -> None:
-    schema = {key: hint for key, hint in leaves(OrchestratorConfig).items() if key not in NOT_CARRIED}
-    settings = leaves(Configuration)
+@pytest.mark.parametrize(
+    ("composed_from", "kind"), [(OrchestratorConfig, Configuration), (ScheduleVerbConfig, ScheduleConfiguration)]
+)
+def test_the_settings_have_the_keys_and_the_types_of_the_schema(composed_from: type, kind: type) -> None:
+    schema = {key: hint for key, hint in leaves(composed_from).items() if key not in NOT_CARRIED}
+    settings = leaves(kind)
     assert set(schema) == set(settings) - OF_VERSION_0_1
     # Where a schema cannot say what it takes, the settings may.
     assert {key: settings[key] for key, hint in schema.items() if hint is not Any} == {

@@ -17,7 +17,7 @@ from orchestrator.notification.spool import deliver_messages, post_message, wait
 MESSAGE = Message("weekly of a: slower", ("slower by 7 % [5, 9]", "otherwise: <b> & 3", "sweep w"), "file:///h", 1e9)
 
 
-def notify(**groups: Any) -> dict[str, Any]:
+def notify(**groups: Any) -> Any:
     return notify_settings({"timeout_s": 5, "attempts": 3, "backoff_s": 1, **groups})
 
 
