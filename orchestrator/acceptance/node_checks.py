@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from orchestrator.acceptance.findings import (
     reference_of,
     unmeasurable_finding,
 )
-from orchestrator.acceptance.measurements import Measurement
+from orchestrator.acceptance.measurements import Floats, Measurement
 from orchestrator.acceptance.quantities import PROBED, QUANTITIES
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis.fleet import bad_links, best_links, node_rates, pair_rates, relative_to_others
@@ -138,7 +137,7 @@ def with_bad_links(found: Finding, check: Check, probes: Runs, least: float) -> 
     return replace(found, outcome=FAIL, value=value, named=[*found.named, *named], needed=0)
 
 
-def pairs_of(run: Measurement, size: int | None) -> dict[tuple[int, int], Any]:
+def pairs_of(run: Measurement, size: int | None) -> dict[tuple[int, int], Floats]:
     """Return each pair's rates, (K,) messages/s, for messages of ``size`` bytes; empty if that size was not
     measured.
     """
@@ -149,7 +148,7 @@ def pairs_of(run: Measurement, size: int | None) -> dict[tuple[int, int], Any]:
     return pair_rates(run.probe["pair_partner"], seconds, run.ranks_per_node)
 
 
-def add_by_host(values: dict[str, list[float]], run: Measurement, ratios: Any) -> None:
+def add_by_host(values: dict[str, list[float]], run: Measurement, ratios: Floats) -> None:
     """Append (N, K) ratios to ``values``, by host."""
     for host, row in zip(run.node_hosts, ratios, strict=True):
         values.setdefault(host, []).extend(float(value) for value in row if np.isfinite(value) and value > 0)

@@ -117,7 +117,7 @@ def all_plots(document: VerdictDocument, probes: Sequence[Measurement]) -> list[
     for size in last.settings["probe"]["pair_sizes"]:
         rates = {
             (last.node_hosts[pair[0]], last.node_hosts[pair[1]]): 1e-9
-            * float(bus_bandwidth(1 / np.median(values), size, 2 * last.ranks_per_node))
+            * float(bus_bandwidth(1 / float(np.median(values)), size, 2 * last.ranks_per_node))
             for pair, values in pairs_of(last, size).items()
         }
         members = [host for host in hosts if host in last.node_hosts]

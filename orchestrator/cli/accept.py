@@ -8,12 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.config.validate import NAME
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
+
+if TYPE_CHECKING:
+    from orchestrator.acceptance.record import Record
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +64,7 @@ def run_acceptance(arguments: Sequence[str]) -> int:
     return write_verdict(record, options.json)
 
 
-def write_verdict(record: Any, as_json: bool) -> int:
+def write_verdict(record: Record, as_json: bool) -> int:
     """Write the verdict in all its forms, seal the record and print the verdict; return its exit code."""
     from orchestrator.acceptance.junit import render_junit
     from orchestrator.acceptance.page import write_page
@@ -79,7 +82,7 @@ def write_verdict(record: Any, as_json: bool) -> int:
     else:
         print_verdict(document, common.stdout_console())
         print(page)
-    return int(document["exit_code"])
+    return document["exit_code"]
 
 
 def verify_record(arguments: Sequence[str]) -> int:

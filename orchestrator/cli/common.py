@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.config.paths import expand_path
@@ -57,7 +57,7 @@ def parse_options(arguments: Sequence[str], verb: str, detach: bool = False) -> 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError."""
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
         """Raise UsageError with the message."""
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
 

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.config.paths import expand_path
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
+
+if TYPE_CHECKING:
+    from orchestrator.schedule.definition import Schedule
 
 SCHEMA = "orchestrator.schedule/1"
 USAGE = (
@@ -62,7 +65,7 @@ def run_due_sweep(places: Sequence[str], words: Sequence[str], options: argparse
     return outcome.code
 
 
-def find_installed(words: Sequence[str], options: argparse.Namespace) -> Any:
+def find_installed(words: Sequence[str], options: argparse.Namespace) -> Schedule:
     """Return the installed schedule that the arguments name, by name, or by cluster and suite. Raises UsageError unless
     exactly one fits.
     """
