@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 SAMPLES: Final = "samples"
 """What is counted where nothing else is said, and by versions that counted nothing else."""
@@ -19,6 +19,6 @@ def items_of(unit: str) -> str:
     return unit.removesuffix("/s")
 
 
-def unit_of(run: Mapping[str, Any]) -> str:
+def unit_of(run: Mapping[str, object]) -> str:
     """The unit of a run's throughputs, from its row in the store; rows made by hand need not say samples."""
-    return run.get("throughput_unit") or throughput_unit()
+    return str(run.get("throughput_unit") or throughput_unit())
