@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.notification.message import Message
+from orchestrator.notification.settings import NotifySettings
 
 
 class DeliveryError(OrchestratorError):
@@ -21,7 +20,7 @@ class Channel(ABC):
 
     name: str
 
-    def __init__(self, notify: Mapping[str, Any]) -> None:
+    def __init__(self, notify: NotifySettings) -> None:
         self.notify = notify
         self.timeout_s: float = notify["timeout_s"]
 
@@ -44,23 +43,22 @@ class Channel(ABC):
         """Send the message. Raises DeliveryError."""
 
 
-def read_secret(group: Mapping[str, Any], name: str, key: str) -> str | None:
-    """Read a secret from the file ``NAME_file`` or the environment variable ``NAME_env`` that the configuration names.
+def read_secret(file: str | None, variable: str | None, key: str) -> str | None:
+    """Read a secret from the file or the environment variable that the configuration names: its KEY_file, its KEY_env.
 
     Returns None if it names neither. Raises DeliveryError if the named one is missing or empty.
     """
-    file, variable = group[f"{name}_file"], group[f"{name}_env"]
     if file:
         try:
             found = Path(file).expanduser().read_text(encoding="utf-8").strip()
         except (OSError, RuntimeError) as error:
             # Without a home folder "~" means nothing.
-            raise DeliveryError(f"{key}.{name}_file={file}: {getattr(error, 'strerror', error)}") from error
+            raise DeliveryError(f"{key}_file={file}: {getattr(error, 'strerror', error)}") from error
         if not found:
-            raise DeliveryError(f"{key}.{name}_file={file} is empty")
+            raise DeliveryError(f"{key}_file={file} is empty")
         return found
     if variable:
         if not os.environ.get(variable):
-            raise DeliveryError(f"{key}.{name}_env={variable}: there is no such environment variable here")
+            raise DeliveryError(f"{key}_env={variable}: there is no such environment variable here")
         return os.environ[variable]
     return None

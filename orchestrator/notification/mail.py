@@ -93,14 +93,15 @@ class Mail(Channel):
     def connect(self) -> smtplib.SMTP:
         """Return a connection, encrypted and logged in as configured. Raises DeliveryError."""
         smtp = self.notify["smtp"]
-        password = read_secret(smtp, "password", "notify.smtp")
+        host = smtp["host"] or ""
+        password = read_secret(smtp["password_file"], smtp["password_env"], "notify.smtp.password")
         context = ssl.create_default_context()
         connection: smtplib.SMTP | None = None
         try:
             if smtp["tls"] == "tls":
-                connection = smtplib.SMTP_SSL(smtp["host"], smtp["port"], timeout=self.timeout_s, context=context)
+                connection = smtplib.SMTP_SSL(host, smtp["port"], timeout=self.timeout_s, context=context)
             else:
-                connection = smtplib.SMTP(smtp["host"], smtp["port"], timeout=self.timeout_s)
+                connection = smtplib.SMTP(host, smtp["port"], timeout=self.timeout_s)
             if smtp["tls"] == "starttls":
                 connection.starttls(context=context)
             if smtp["user"]:

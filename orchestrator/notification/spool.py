@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from orchestrator.notification.base import Channel, DeliveryError
 from orchestrator.notification.channels import wanted_channels
 from orchestrator.notification.message import Message, MessageEntry
+from orchestrator.notification.settings import NotifySettings
 from orchestrator.records import now, read_record_if_whole, write_json
 
 SCHEMA: Final = "orchestrator.message/1"
@@ -30,7 +31,7 @@ class SpooledMessage(SpooledFacts, total=False):
     trouble: str
 
 
-def post_message(spool: Path, notify: Mapping[str, Any], message: Message) -> list[Path]:
+def post_message(spool: Path, notify: NotifySettings, message: Message) -> list[Path]:
     """Write the message into the spool, once for each channel; return the files. ``deliver_messages`` sends them."""
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = []
@@ -49,7 +50,7 @@ def waiting_messages(spool: Path) -> list[Path]:
 
 def deliver_messages(
     spool: Path,
-    notify: Mapping[str, Any],
+    notify: NotifySettings,
     tell: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[str]:
@@ -79,7 +80,7 @@ def deliver_messages(
 
 
 def try_to_send(
-    channel: Channel, message: Message, notify: Mapping[str, Any], sleep: Callable[[float], None]
+    channel: Channel, message: Message, notify: NotifySettings, sleep: Callable[[float], None]
 ) -> str | None:
     """Send one message; return the last error if every try failed, otherwise None."""
     error = ""

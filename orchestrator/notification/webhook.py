@@ -36,7 +36,7 @@ class Webhook(Channel):
     def url(self) -> str:
         """Return the address. Raises DeliveryError."""
         group = self.notify["webhook"]
-        found = group["url"] or read_secret(group, "url", "notify.webhook") or ""
+        found = group["url"] or read_secret(group["url_file"], group["url_env"], "notify.webhook.url") or ""
         parts = urlsplit(found)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeliveryError("notify.webhook.url is no http:// or https:// address")

@@ -26,8 +26,9 @@ from typing import Any
 from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
 from orchestrator.errors import UsageError
 from orchestrator.launch.job import PROJECT
+from orchestrator.notification.settings import NotifySettings
 from orchestrator.records import read_json, write_json
-from orchestrator.schedule.settings import NotifySettings, ScheduleSettings
+from orchestrator.schedule.settings import ScheduleSettings
 from orchestrator.schedule.timing import Timing, local_zone
 
 SCHEMA = "orchestrator.schedule-definition/1"

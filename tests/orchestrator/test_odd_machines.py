@@ -60,7 +60,7 @@ def test_caches_and_secrets_do_without_a_home() -> None:
     with pytest.raises(BackEndError, match="set HOME"):
         unit_folder()
     with pytest.raises(DeliveryError, match="password_file=~/secret"):
-        read_secret({"password_file": "~/secret", "password_env": None}, "password", "notify.mail")
+        read_secret("~/secret", None, "notify.mail.password")
 
 
 def configured(*words: str) -> dict[str, object]:
