@@ -94,12 +94,16 @@ def unstated(path: Path) -> Iterator[int]:
             continue
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         named = {word.arg for word in call.keywords}
+        # A program's output is asked for as text by True; a row of a table may have a text of its own.
+        asked = {
+            word.arg for word in call.keywords if isinstance(word.value, ast.Constant) and word.value.value is True
+        }
         modes = [word.value for word in call.args if isinstance(word, ast.Constant)]
         if "encoding" not in named and (
             (method == "read_text" and not call.args)
             or (method == "write_text" and len(call.args) == 1)
             or (method == "open" and set(modes) & {"r", "w", "a", "x", "w+", "r+", "a+"})
-            or named & {"text", "universal_newlines"}
+            or asked & {"text", "universal_newlines"}
         ):
             yield call.lineno
 
