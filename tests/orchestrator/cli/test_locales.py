@@ -94,10 +94,9 @@ def unstated(path: Path) -> Iterator[int]:
             continue
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         named = {word.arg for word in call.keywords}
-        # A program's output is asked for as text by True; a row of a table may have a text of its own.
-        asked = {
-            word.arg for word in call.keywords if isinstance(word.value, ast.Constant) and word.value.value is True
-        }
+        # A program's output is asked for as text; a row of a table, made by its class, may have a text of its own.
+        callee = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        asked = set() if callee[:1].isupper() and callee != "Popen" else named
         modes = [word.value for word in call.args if isinstance(word, ast.Constant)]
         if "encoding" not in named and (
             (method == "read_text" and not call.args)
