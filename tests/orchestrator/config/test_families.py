@@ -145,9 +145,9 @@ def test_a_benchmark_with_one_of_each_has_them_without_files() -> None:
 
 @pytest.mark.parametrize("benchmark", families.benchmarks())
 def test_the_options_of_every_benchmark_are_typed(benchmark: str) -> None:
-    classes = families.option_classes({"name": benchmark})
-    assert set(classes) == {"model", "dataset"}
     config = compose_all([f"benchmark={benchmark}"], False)[0]["benchmark"]
+    classes = families.option_classes(config)
+    assert set(classes) == {"model", "dataset"}
     assert {"model": set(config["model"]), "dataset": set(config["dataset"])} == {
         name: set(options.__dataclass_fields__) for name, options in classes.items()
     }

@@ -1,0 +1,1 @@
+"""Disentanglement: the factors behind unlabelled images."""
