@@ -89,6 +89,12 @@ class Quality(ABC):
         order of the set. Rank 0 alone is asked, and its answer is everybody's.
         """
 
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """All metrics when a run is done: those of ``compute``, and of a task that ``concludes`` others that take too
+        long for every evaluation.
+        """
+        return self.compute(counts, rows)
+
 
 class Task(ABC):
     """A benchmark's model, its data, and the measurement of its quality."""
@@ -97,6 +103,10 @@ class Task(ABC):
     """Whether a loss may leave out parameters of its player: one of derivatives alone leaves out the last bias."""
     twice_differentiable = False
     """Whether a loss differentiates the model, which our kernels and torch.compile cannot do twice."""
+    concludes = False
+    """Whether its qualities have metrics that are computed only when a run is done."""
+    seed = 0
+    """The run's, for what a task draws by itself; the same on every rank."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """``settings`` is the resolved benchmark configuration, ``folder`` the data set's."""

@@ -38,10 +38,12 @@ def evaluate(
     device: torch.device,
     settings: TrainingSettings,
     progress: Progress,
+    concluding: bool = False,
 ) -> dict[str, float]:
     """The metrics of all evaluation sets by name, on every rank. Collective.
 
-    ``loaders`` are the sets' own, ``settings`` the recipe's for training. Leaves the model in evaluation mode.
+    ``loaders`` are the sets' own, ``settings`` the recipe's for training. ``concluding``: the run is
+    done. Leaves the model in evaluation mode.
     """
     model.eval()
     metrics: dict[str, float] = {}
@@ -55,12 +57,12 @@ def evaluate(
             for batch in loader.on_device(requests, device):
                 quality.update(model, batch)
                 progress.changes += 1
-        found = computed(quality, communicator, progress)
+        found = computed(quality, communicator, progress, concluding)
         metrics |= {f"{name}/{metric}" if name else metric: value for metric, value in found.items()}
     return metrics
 
 
-def computed(quality: Quality, communicator: Communicator, progress: Progress) -> dict[str, float]:
+def computed(quality: Quality, communicator: Communicator, progress: Progress, concluding: bool) -> dict[str, float]:
     """The metrics from what all ranks have accumulated, which rank 0 computes. Collective."""
     progress.collective = True
     counts = communicator.sum(np.asarray(quality.counts, np.float64))
@@ -68,13 +70,14 @@ def computed(quality: Quality, communicator: Communicator, progress: Progress) -
     found = {}
     if rows is not None:
         progress.collective = False
-        found = {name: float(value) for name, value in quality.compute(counts, rows).items()}
+        values = quality.conclude(counts, rows) if concluding else quality.compute(counts, rows)
+        found = {name: float(value) for name, value in values.items()}
         progress.changes += 1
     progress.collective = True
     # As text a float64 keeps all its bits.
-    values: dict[str, float] = json.loads(communicator.broadcast_text(json.dumps(found)))
+    known: dict[str, float] = json.loads(communicator.broadcast_text(json.dumps(found)))
     progress.collective = False
-    return values
+    return known
 
 
 def rows_of_all(rows: Arrays, communicator: Communicator) -> Arrays | None:

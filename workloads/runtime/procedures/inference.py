@@ -78,7 +78,9 @@ class Inference(ModelProcedure):
         loaders = {"": loader}
         if self.task.evaluation_sets.keys() != {""}:
             loaders = evaluation_loaders(self.task, self.training["evaluation_batch_size"], loader.pin, loader.readers)
-        values = evaluate(self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress)
+        values = evaluate(
+            self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress, True
+        )
         refuse_divergence(self.quality["metric"], values, None, self.model, "with the weights that were loaded")
         value = self.progress.quality = values[self.quality["metric"]]
         self.telemetry.evaluations.append((time.time() - start, self.settings["passes"], value))

@@ -103,6 +103,7 @@ class ModelProcedure(Procedure):
         twice = context.task_class.twice_differentiable
         self.suited = settle(self.spec.settings["training"], self.device, self.communicator, twice)
         self.task = context.task_class(self.suited.applied_to(self.spec.settings), context.folder)
+        self.task.seed = self.spec.seed
 
     def draw(self, path: Path) -> None:
         """A few samples of the evaluation set, as the task shows them."""

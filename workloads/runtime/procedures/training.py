@@ -151,9 +151,12 @@ class Trainer:
             stopped = self.train_epoch()
             if stopped != "epochs":
                 break
-        self.telemetry.leave()
         spent = self.elapsed
         self.progress.elapsed = lambda: spent
+        if self.task.concludes and stopped != "requested":
+            self.enter("evaluate")
+            self.position.qualities = self.measure_quality(concluding=True)
+        self.telemetry.leave()
         self.telemetry.losses = self.stepper.losses_by_name()
         # MLPerf calls a run that ends short of its target aborted.
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
@@ -239,9 +242,7 @@ class Trainer:
         epoch = self.position.epoch + (1 if self.position.step else 0)
         self.log.start("eval", epoch_num=epoch)
         self.communicator.mean_buffers(self.model)
-        values = evaluate(
-            self.task, self.model, self.evaluation_loaders, self.communicator, self.device, self.settings, self.progress
-        )
+        values = self.measure_quality()
         self.model.train()
         value = values[self.quality["metric"]]
         when = f"after step {self.position.total_steps}"
@@ -259,6 +260,13 @@ class Trainer:
         if reached and self.position.time_to_accuracy is None:
             self.position.time_to_accuracy = seconds
         return reached and bool(self.settings["stop_at_target"])
+
+    def measure_quality(self, concluding: bool = False) -> dict[str, float]:
+        """The metrics of all evaluation sets; ``concluding``: the run is done."""
+        return evaluate(
+            self.task, self.model, self.evaluation_loaders, self.communicator, self.device, self.settings,
+            self.progress, concluding,
+        )  # fmt: skip
 
     def save(self) -> None:
         """Write a checkpoint of the current position, and what was measured on the way to it."""
