@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
+from orchestrator.config.pairs import expand_pairs
 from orchestrator.config.paths import expand_paths
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
@@ -71,16 +72,23 @@ def compose_documents(
     """
     with hydra_session(config_dir, primary):
         try:
-            parsed = OverridesParser.create().parse_overrides(overrides=list(overrides))
-            if not multirun:
-                for item in parsed:
-                    if item.is_sweep_override():
-                        raise UsageError(f"{item.input_line}: a sweep over several values needs -m.")
-                return [compose_one(overrides, primary)]
-            batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-            return [compose_one(choice, primary) for batch in batches for choice in batch]
+            choices = [choice for words in expand_pairs(overrides) for choice in choices_of(words, multirun)]
+            if len(choices) > 1 and not multirun:
+                raise UsageError("a list of pairs needs -m.")
+            return [compose_one(choice, primary) for choice in choices]
         except (HydraException, OmegaConfBaseException) as error:
             raise UsageError(explain(error, SCHEMAS[primary], named_benchmarks(overrides))) from error
+
+
+def choices_of(overrides: Sequence[str], multirun: bool) -> list[Sequence[str]]:
+    """The plain overrides of each choice of a sweep; themselves where there is none. Raises UsageError."""
+    parsed = OverridesParser.create().parse_overrides(overrides=list(overrides))
+    if multirun:
+        return [choice for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None) for choice in batch]
+    for item in parsed:
+        if item.is_sweep_override():
+            raise UsageError(f"{item.input_line}: a sweep over several values needs -m.")
+    return [overrides]
 
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
@@ -110,9 +118,12 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
             if name not in benchmark[section]:
                 raise UsageError(f"No value was given for {path}.{name}.")
         try:
-            OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section]))
+            # What an option may be beyond its type, its dataclass checks when it is made.
+            OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section])))
         except OmegaConfBaseException as error:
             raise UsageError(f"{path}.{error.full_key}: {str(error).splitlines()[0]}") from error
+        except ValueError as error:
+            raise UsageError(f"{path}.{error}") from error
 
 
 def named_benchmarks(overrides: Sequence[str]) -> list[str]:

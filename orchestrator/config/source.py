@@ -71,8 +71,8 @@ def default_option(axis: Axis, benchmark: str) -> str | None:
 
 
 def without_recipes(content: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of itself; ``recipes`` and ``published`` are laid over it last."""
-    return {key: value for key, value in content.items() if key not in ("recipes", "published")}
+    """What a file says of itself; ``recipes`` and ``published`` are laid over it last, ``pairs`` are read before."""
+    return {key: value for key, value in content.items() if key not in ("recipes", "published", "pairs")}
 
 
 def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ model: {width: 1}
 training: {epochs: 1}
 quality: {metric: accuracy, target: 0.5, basis: chosen}
 published: [{metric: accuracy, value: 0.7, source: a paper, dataset: apples, method: plain}]
+pairs: {some: [apples/clever, pears/plain]}
 recipes:
   small: {training: {epochs: 2, batch_size: 4}}
 """
@@ -133,6 +134,27 @@ def test_a_sweep_over_data_sets_methods_and_seeds_is_one_run_each_under_its_own_
     }  # fmt: skip
     # What the ranks are told of the model does not depend on what a report shows beside it.
     assert not {"published", "download", "dataset_name", "method"} & set(runs[0].spec.settings)
+
+
+def test_a_list_of_pairs_is_a_run_for_each_pair_and_seed_and_no_other(family: Path) -> None:
+    configs = compose_all(["benchmark=family", "pairs=some", "seed=1,2"], True)
+    found = [(config["benchmark"]["dataset_name"], config["benchmark"]["method"], config["seed"]) for config in configs]
+    assert found == [("apples", "clever", 1), ("apples", "clever", 2), ("pears", "plain", 1), ("pears", "plain", 2)]
+
+
+@pytest.mark.parametrize(
+    ("words", "multirun", "expected"),
+    [
+        (["pairs=sme"], True, "benchmark family has no list of pairs 'sme'. Did you mean some? There are: some."),
+        (["pairs=some", "dataset=apples"], True, "pairs=some chooses data sets and methods: leave out dataset=apples."),
+        (["pairs=some"], False, "a list of pairs needs -m."),
+    ],
+)
+def test_a_list_of_pairs_that_cannot_be_meant_is_refused(
+    family: Path, words: list[str], multirun: bool, expected: str
+) -> None:
+    with pytest.raises(UsageError, match=expected.replace("?", r"\?")):
+        compose_all(["benchmark=family", *words], multirun)
 
 
 def test_a_benchmark_with_one_of_each_has_them_without_files() -> None:
