@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.modules.batchnorm import _NormBase
 
 from orchestrator.config import families
 from orchestrator.config.compose import compose_all
 from orchestrator.plan import Site, plan
-from orchestrator.records import ONLY_METHOD, RunDirectory, RunSpec
+from orchestrator.records import ONLY_METHOD, ProcedureResult, RunDirectory, RunSpec
 from orchestrator.records.choices import TASK_MODES
 from workloads.entry import load_attribute
 from workloads.runtime.communicators import Communicator
@@ -27,8 +28,10 @@ from workloads.runtime.dataset import Dataset, load_dataset
 from workloads.runtime.measurement.places import Place
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import TelemetryFile
+from workloads.runtime.procedures.inference import Inference
 from workloads.runtime.procedures.procedure import RunContext
 from workloads.runtime.procedures.training_run import Training
+from workloads.runtime.task import Task
 
 Losses = dict[str, npt.NDArray[np.float64]]
 """By player, "" if there is one alone: (S,), the mean over the samples of each step on all ranks."""
@@ -71,6 +74,10 @@ def modes_of(cell: Cell) -> list[str]:
 TRAINED = [cell for cell in cells() if set(TASK_MODES) <= set(modes_of(cell))]
 OTHERS = [cell for cell in cells() if not set(TASK_MODES) & set(modes_of(cell))]
 """Those that do something of their own instead."""
+FIRST = [cell for cell in TRAINED if cell == next(one for one in TRAINED if one.benchmark == cell.benchmark)]
+"""One of each benchmark, which goes all the way from the command to the report."""
+FURTHER = [cell for cell in TRAINED if cell not in FIRST]
+"""The others of families, which are trained by ranks without a command: a minute less for each."""
 
 
 @dataclass
@@ -118,40 +125,68 @@ class Trained:
     losses: Losses = field(default_factory=dict)
 
 
-def train_alone(prepared: Prepared, folder: Path, communicator: Communicator, stops: int = 0) -> Trained:
-    """Train on one rank in this process, on two micro-batches a step, which are those that two ranks have.
+def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: int = 0) -> Trained | None:
+    """Train on this process's rank: on a global batch of the recipe's batch of two ranks, however many there are.
 
-    It is stopped after each of its first ``stops`` steps, and goes on in another attempt.
+    It is stopped after each of its first ``stops`` steps, and goes on in another attempt. Returns None but on rank 0.
     """
-    torch.set_num_threads(1)
-    settings = prepared.spec.settings
-    training = {**settings["training"], "accumulate": 2}
-    spec = RunSpec(**{**vars(prepared.spec), "settings": {**settings, "training": training}})
     directory, losses = RunDirectory(folder), list[Losses]()
     for number in range(1, stops + 2):
-        attempt = directory.attempt(number)
-        attempt.path.mkdir(parents=True)
-        place = Place(host="here", node=0, local_rank=0, device="cpu", cores=(0,))
-        procedure = Training(
-            RunContext(
-                spec=spec,
-                directory=directory,
-                attempt=attempt,
-                folder=prepared.folder,
-                task_class=load_attribute(str(settings["task"])),
-                communicator=communicator,
-                device=torch.device("cpu"),
-                progress=Progress(stop_requested=number <= stops),
-                file=TelemetryFile(attempt.telemetry, place, communicator),
-                begun=dict.fromkeys(("staging", "build"), time.time()),
-                warnings=[],
-            )
-        )
+        procedure = Training(context_of(prepared, directory, number, communicator))
+        procedure.progress.stop_requested = number <= stops
         result = procedure.run()
         procedure.context.file.write(procedure.telemetry)
-        losses.append(read_losses(attempt.telemetry))
-    assert result is not None
+        if communicator.rank == 0:
+            losses.append(read_losses(procedure.context.attempt.telemetry))
+    if result is None:
+        return None
+    procedure.draw(procedure.context.attempt.pictures)
     return Trained(result, {name: np.concatenate([part[name] for part in losses]) for name in losses[0]})
+
+
+def infer(prepared: Prepared, folder: Path, trained: Path, communicator: Communicator) -> ProcedureResult:
+    """Infer on the only rank with the model that a training left in the folder ``trained``."""
+    settings = prepared.spec.settings
+    brief = {
+        "warm_up": 1, "latency_samples": 2, "batch_sizes": [1], "seconds_per_batch_size": 0.01, "passes": 1,
+        "checkpoint": str(RunDirectory(trained).weights),
+    }  # fmt: skip
+    spec = replace(prepared.spec, mode="inference", settings={**settings, "inference": brief})
+    result = Inference(context_of(replace(prepared, spec=spec), RunDirectory(folder), 1, communicator)).run()
+    assert result is not None
+    return result
+
+
+def context_of(prepared: Prepared, directory: RunDirectory, number: int, communicator: Communicator) -> RunContext:
+    """What a procedure finds in an attempt of that number."""
+    torch.set_num_threads(1)
+    spec, settings = prepared.spec, prepared.spec.settings
+    task_class = load_attribute(str(settings["task"]))
+    batch = 2 * settings["training"]["batch_size"]
+    # Batch norm averages over what a rank goes through at once: then one rank has the micro-batches of two.
+    parts = max(1, 2 // communicator.size) if averages_over_ranks_batch(task_class(settings, prepared.folder)) else 1
+    training = {**settings["training"], "accumulate": parts, "global_batch_size": batch}
+    attempt = directory.attempt(number)
+    attempt.path.mkdir(parents=True, exist_ok=True)
+    place = Place(host="here", node=0, local_rank=communicator.rank, device="cpu", cores=(0,))
+    return RunContext(
+        spec=replace(spec, nodes=communicator.size, settings={**settings, "training": training}),
+        directory=directory,
+        attempt=attempt,
+        folder=prepared.folder,
+        task_class=task_class,
+        communicator=communicator,
+        device=torch.device("cpu"),
+        progress=Progress(),
+        file=TelemetryFile(attempt.telemetry, place, communicator),
+        begun=dict.fromkeys(("staging", "build"), time.time()),
+        warnings=[],
+    )
+
+
+def averages_over_ranks_batch(task: Task) -> bool:
+    """Whether the model normalises by the mean of each rank's own batch."""
+    return any(isinstance(module, _NormBase) for module in task.build_model().modules())
 
 
 def read_losses(path: Path) -> Losses:
