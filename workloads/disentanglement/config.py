@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+PREDICTED = ("codes", "images", "both")
+NETWORKS = ("burgess", "study")
 
 
 @dataclass
@@ -13,6 +17,25 @@ class Model:
     """Codes of an image."""
     predicts: str
     """What ``mode=inference`` times: encoding to "codes", decoding to "images", or "both"."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        if self.latent < 1:
+            raise ValueError(f"latent is {self.latent}; an image needs one code at least")
+        require_one_of("predicts", self.predicts, PREDICTED)
+
+
+@dataclass
+class Variational(Model):
+    """``benchmark.model`` of the variational autoencoders."""
+
+    network: str
+    """"burgess" (Burgess et al. 2018) or "study" (disentanglement_lib)."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        require_one_of("network", self.network, NETWORKS)
 
 
 @dataclass
@@ -33,3 +56,9 @@ class DatasetOptions:
     """Every so many of a factor's values are there, from the first; 1: all."""
     evaluation_images: int | None
     """How many of the images quality is measured on; null: all."""
+
+
+def require_one_of(option: str, value: str, choices: Collection[str]) -> None:
+    """Raise ValueError unless an option has one of the values that it may have."""
+    if value not in choices:
+        raise ValueError(f"{option} is {value!r}; expected one of {', '.join(choices)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor, nn
 
 from workloads.disentanglement.scores import evaluate
 from workloads.runtime.task import Arrays, Batch, Quality
@@ -13,21 +15,31 @@ DRAWN_WITH = 1
 """Evaluations draw the same numbers every time, so that models are compared on the same draws."""
 
 
+class Coder(Protocol):
+    """A method that has codes for images, and images for codes."""
+
+    def to_images(self, batch: Batch) -> Tensor:
+        """A batch's images (n, c, h, w)."""
+
+    def encode(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Their codes (n, d)."""
+
+    def decode(self, model: nn.Module, codes: Tensor) -> Tensor:
+        """The images that codes stand for."""
+
+
 class CodesQuality(Quality):
     """The codes of all images beside their factors, and the reconstructions' error."""
 
-    def __init__(self, task: object) -> None:
-        from workloads.disentanglement.task import DisentanglementTask
-
-        assert isinstance(task, DisentanglementTask)
-        self._task = task
+    def __init__(self, coder: Coder) -> None:
+        self._coder = coder
         self._rows: dict[str, list[npt.NDArray[np.generic]]] = {"codes": [], "factors": [], "error": []}
 
     def update(self, model: nn.Module, batch: Batch) -> None:
         """Add the codes of a batch."""
-        images = self._task.to_images(batch)
-        codes = self._task.encode(model, images)
-        error = (self._task.decode(model, codes) - images).square().mean(dim=(1, 2, 3))
+        images = self._coder.to_images(batch)
+        codes = self._coder.encode(model, images)
+        error = (self._coder.decode(model, codes) - images).square().mean(dim=(1, 2, 3))
         for name, tensor in (("codes", codes), ("factors", batch["factors"]), ("error", error)):
             self._rows[name].append(tensor.cpu().numpy())
 
@@ -42,6 +54,15 @@ class CodesQuality(Quality):
         return {name: np.concatenate(found) for name, found in self._rows.items() if found}
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        """All scores, and "mse": the mean over images."""
-        scores = evaluate(rows["codes"], rows["factors"], np.random.default_rng(DRAWN_WITH), forests=False)
-        return {**scores, "mse": float(rows["error"].mean(dtype=np.float64))}
+        """All scores but those that grow forests, and "mse": the mean over images."""
+        return scores_of(rows, forests=False)
+
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """All of them."""
+        return scores_of(rows, forests=True)
+
+
+def scores_of(rows: Arrays, forests: bool) -> dict[str, float]:
+    """The scores of the rows' codes, and the mean of their errors."""
+    scores = evaluate(rows["codes"], rows["factors"], np.random.default_rng(DRAWN_WITH), forests)
+    return {**scores, "mse": float(rows["error"].mean(dtype=np.float64))}

@@ -22,15 +22,22 @@ FIELDS = ("image", "factors")
 class DisentanglementTask(Task):
     """Images (n, c, h, w) to codes (n, d), and codes to images. Factors are for quality alone."""
 
+    concludes = True
+
     def __init__(self, settings: Settings, folder: Path) -> None:
         super().__init__(settings, folder)
         self.options = settings["model"]
         self.latent = int(self.options["latent"])
 
     @functools.cached_property
+    def images(self) -> SampleSet:
+        """All images."""
+        return ConsolidatedSet(self.folder, "training", ("image",))
+
+    @functools.cached_property
     def training_set(self) -> SampleSet:
-        """All images, with the random numbers that each step needs."""
-        return WithNoise(ConsolidatedSet(self.folder, "training", ("image",)), self.noise_width, 1)
+        """All images, with the random numbers that each step needs of them."""
+        return WithNoise(self.images, self.noise_width, self.seed) if self.noise_width else self.images
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
@@ -40,7 +47,7 @@ class DisentanglementTask(Task):
     @functools.cached_property
     def image_shape(self) -> tuple[int, ...]:
         """Channels, height and width."""
-        return self.evaluation_set.read(np.zeros(1, np.int64))["image"].shape[1:]
+        return self.images.read(np.zeros(1, np.int64))["image"].shape[1:]
 
     @property
     @abstractmethod

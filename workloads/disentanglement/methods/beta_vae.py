@@ -1,16 +1,16 @@
-"""beta_vae: a variational autoencoder whose codes are pressed towards the prior (Higgins et al., ICLR 2017)."""
+"""beta_vae: codes are pressed towards the prior, and so towards independence (Higgins et al., ICLR 2017)."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from workloads.disentanglement.methods.variational import Posterior, VariationalTask, divergence
 from workloads.runtime.task import Step
 
 
 class BetaVae(VariationalTask):
-    """Adds beta times the divergence to the reconstruction's error."""
+    """The divergence counts beta times; beta 1 is ``vae``."""
 
-    def penalty(self, posterior: Posterior, step: Step) -> Tensor:
-        """Beta · KL, nat."""
-        return float(self.options["beta"]) * divergence(posterior).mean()
+    def penalty(self, model: nn.Module, posterior: Posterior, step: Step) -> Tensor:
+        """Beta · KL."""
+        return float(self.options["beta"]) * divergence(posterior)

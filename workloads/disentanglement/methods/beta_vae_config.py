@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workloads.disentanglement.config import Model as Shared
+from workloads.disentanglement.config import Variational
 
 
 @dataclass
-class Model(Shared):
+class Model(Variational):
     """``benchmark.model``."""
 
     beta: float

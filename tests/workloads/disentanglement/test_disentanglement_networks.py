@@ -1,0 +1,102 @@
+"""Networks of disentanglement: their published sizes, images of other sizes, and batch norm over all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from workloads.disentanglement.methods import ib_gan, info_gan
+from workloads.disentanglement.methods.dae_network import DisentanglingAutoencoder
+from workloads.disentanglement.methods.factor_vae import Rivals
+from workloads.disentanglement.networks import NETWORKS, GlobalBatchNorm, burgess, study
+
+GREY = (1, 64, 64)
+
+
+def parameters_of(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        # disentangling-vae's, counted; disentanglement_lib's, from its layers.
+        (lambda: burgess(GREY, 10, 20), 502_005),
+        (lambda: study(GREY, 10, 20), 690_517),
+        # stfc-sciml/dae's, counted.
+        (lambda: DisentanglingAutoencoder((1, 84, 84), [1.0, 1.0, 0.001]), 61_046),
+        # Six layers of a thousand units and two logits: 11,000 + 5 · 1,001,000 + 2,002.
+        (lambda: Rivals(burgess(GREY, 10, 20), 10, 1000).discriminator, 5_018_002),
+        # IB-GAN's of dSprites, from its layers: representation, generator, reconstructor, discriminator.
+        (lambda: ib_gan.representation(16, 10), 2_260),
+        (lambda: ib_gan.generator(GREY, 10), 1_179_489),
+        (lambda: ib_gan.reader(GREY, 16, deep=True), 2_283_488),
+        (lambda: ib_gan.reader(GREY, 1, deep=False), 2_213_329),
+    ],
+    ids=[
+        "burgess",
+        "study",
+        "dae",
+        "discriminator",
+        "representation",
+        "generator",
+        "reconstructor",
+        "ib discriminator",
+    ],
+)
+def test_networks_have_the_published_number_of_parameters(build: Callable[[], nn.Module], expected: int) -> None:
+    assert parameters_of(build()) == expected
+
+
+@pytest.mark.parametrize("shape", [(1, 84, 84), (3, 64, 64), (2, 50, 33)], ids=str)
+def test_images_of_any_size_come_back_in_their_size(shape: tuple[int, ...]) -> None:
+    images, codes = torch.rand(2, *shape), torch.randn(2, 4)
+    for build in NETWORKS.values():
+        network = build(shape, 4, 8)
+        assert network(images).shape == (2, 8) and network.decoder(codes).shape == images.shape
+    dae = DisentanglingAutoencoder(shape, [1.0] * 4)
+    assert dae.encoder(images).shape == (2, 4) and dae.decoder(torch.randn(2, 8)).shape == images.shape
+    assert ib_gan.generator(shape, 4)(codes).shape == images.shape
+    assert ib_gan.reader(shape, 5, deep=True)(images).shape == (2, 5)
+    assert info_gan.Maker(shape, 4)(codes).shape == images.shape
+    assert info_gan.Judge(shape, 3)(images)[1].shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (6, 5, 4, 3)], ids=["vectors", "images"])
+def test_batch_norm_of_a_rank_that_is_alone_is_that_of_torch(shape: tuple[int, ...]) -> None:
+    ours = GlobalBatchNorm(5)
+    theirs = nn.BatchNorm1d(5) if len(shape) == 2 else nn.BatchNorm2d(5)
+    for norm in (ours, theirs):
+        nn.init.uniform_(norm.weight, 0.5, 1.5, generator=torch.Generator().manual_seed(1))
+    x, weights = 3 * torch.randn(shape) + 1, torch.randn(shape)
+    found = []
+    for norm in (ours, theirs):
+        inputs = x.clone().requires_grad_()
+        outputs = norm(inputs)
+        (outputs * weights).sum().backward()
+        found.append((outputs, inputs.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    ours.eval()
+    theirs.eval()
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_batch_norm_of_two_ranks_is_that_of_one_with_both_batches() -> None:
+    whole = torch.randn(7, 5, 4, 3) * torch.arange(1.0, 8)[:, None, None, None]
+    parts = whole.split((5, 2))
+    alone = GlobalBatchNorm(5)
+    expected = alone(whole).split((5, 2))
+    rows: list[Tensor] = []
+    for part in parts:
+        listening = GlobalBatchNorm(5)
+        listening.together = lambda row: rows.append(row) or row  # type: ignore[func-returns-value]
+        listening(part)
+    for part, normalised in zip(parts, expected, strict=True):
+        ours = GlobalBatchNorm(5)
+        ours.together = lambda row: torch.cat(rows)
+        torch.testing.assert_close(ours(part), normalised, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ours.running_var, alone.running_var)

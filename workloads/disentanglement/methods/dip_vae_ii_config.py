@@ -1,0 +1,17 @@
+"""What can be set of dip_vae_ii."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.disentanglement.config import Variational
+
+
+@dataclass
+class Model(Variational):
+    """``benchmark.model``."""
+
+    off_diagonal: float
+    """Weight of the covariances between codes."""
+    diagonal: float
+    """Weight of the variances' distance from one."""
