@@ -22,6 +22,7 @@ from orchestrator.config.compose import compose_all
 from orchestrator.plan import Site, plan
 from orchestrator.records import ONLY_METHOD, ProcedureResult, RunDirectory, RunSpec
 from orchestrator.records.choices import TASK_MODES
+from orchestrator.records.settings import InferenceSettings, TrainingSettings
 from workloads.entry import load_attribute
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.dataset import Dataset, load_dataset
@@ -147,7 +148,7 @@ def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: i
 def infer(prepared: Prepared, folder: Path, trained: Path, communicator: Communicator) -> ProcedureResult:
     """Infer on the only rank with the model that a training left in the folder ``trained``."""
     settings = prepared.spec.settings
-    brief = {
+    brief: InferenceSettings = {
         "warm_up": 1, "latency_samples": 2, "batch_sizes": [1], "seconds_per_batch_size": 0.01, "passes": 1,
         "checkpoint": str(RunDirectory(trained).weights),
     }  # fmt: skip
@@ -165,7 +166,7 @@ def context_of(prepared: Prepared, directory: RunDirectory, number: int, communi
     batch = 2 * settings["training"]["batch_size"]
     # Batch norm averages over what a rank goes through at once: then one rank has the micro-batches of two.
     parts = max(1, 2 // communicator.size) if averages_over_ranks_batch(task_class(settings, prepared.folder)) else 1
-    training = {**settings["training"], "accumulate": parts, "global_batch_size": batch}
+    training: TrainingSettings = {**settings["training"], "accumulate": parts, "global_batch_size": batch}
     attempt = directory.attempt(number)
     attempt.path.mkdir(parents=True, exist_ok=True)
     place = Place(host="here", node=0, local_rank=communicator.rank, device="cpu", cores=(0,))

@@ -42,9 +42,10 @@ def normal_numbers(seed: int, rows: npt.NDArray[np.int64], width: int) -> npt.ND
     generator of numpy's for each row takes ten times as long.
     """
     pairs = -(-width // 2)
-    counters = rows.astype(np.uint64)[:, None] * np.uint64(2 * pairs) + np.arange(2 * pairs, dtype=np.uint64)
+    counters = rows.astype(np.uint64)[:, None] * np.uint64(2 * pairs) + np.arange(1, 2 * pairs + 1, dtype=np.uint64)
     start = mixed(np.array([seed], np.uint64) * GOLDEN)
-    uniform = (mixed(start + (counters + np.uint64(1)) * GOLDEN) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    bits = mixed(np.add(start, counters * GOLDEN, dtype=np.uint64)) >> np.uint64(11)
+    uniform = bits.astype(np.float64) * 2.0**-53
     radius, angle = np.sqrt(-2 * np.log1p(-uniform[:, :pairs])), 2 * np.pi * uniform[:, pairs:]
     both = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)), axis=1)
     return both[:, :width].astype(np.float32)

@@ -79,7 +79,7 @@ class XycDataset(FactorDataset):
                     images.append(inside * np.float32((colour + 1) / len(GREYS)))
                     labels.append((y, x, colour))
                 progress(len(images), self.images)
-        np.savez(published / FILE, imgs=np.float32(images), labs=np.int64(labels))
+        np.savez(published / FILE, imgs=np.array(images, np.float32), labs=np.array(labels, np.int64))
 
     def convert(self, published: Path, folder: Path, progress: Progress = tell_nobody, workers: int = 1) -> None:
         """The published file to the consolidated folder."""

@@ -59,7 +59,8 @@ class Dae(DisentanglementTask):
         """Where each image's codes (n, d) lie between the least (0) and the greatest (1) of the data."""
         network = cast(DisentanglingAutoencoder, model)
         stretch = network.stretch
-        return (network.encoder(images).float() - stretch.moving_min) / stretch.moving_mag
+        codes: Tensor = network.encoder(images)
+        return (codes.float() - stretch.moving_min) / stretch.moving_mag
 
     def decode(self, model: nn.Module, codes: Tensor) -> Tensor:
         """The pixels' probabilities (n, c, h, w)."""

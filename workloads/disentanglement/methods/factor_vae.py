@@ -55,7 +55,7 @@ class FactorVae(VariationalTask):
 
     def penalty(self, model: nn.Module, posterior: Posterior, step: Step) -> Tensor:
         """KL + gamma · TC, the total correlation as the discriminator sees it."""
-        logits = cast(Rivals, model).discriminator(posterior.sample).float()
+        logits: Tensor = cast(Rivals, model).discriminator(posterior.sample).float()
         total_correlation = (logits[:, 0] - logits[:, 1]).mean()
         return divergence(posterior) + float(self.options["gamma"]) * total_correlation
 

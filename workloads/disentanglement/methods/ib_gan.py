@@ -98,8 +98,8 @@ class IbGan(DisentanglementTask):
         """Of the generator: how well made images fool, how well they show their numbers, and what their codes say."""
         numbers, posterior, made = self.make(model, batch, step)
         logits = cast(nn.ModuleDict, model)["discriminator"](made).squeeze(1)
-        read = self.side(model).reconstructor(made).float()
-        information = 0.5 * (numbers.square() - (numbers - read).square()).sum(dim=1).mean()
+        read: Tensor = self.side(model).reconstructor(made).float()
+        information: Tensor = 0.5 * (numbers.square() - (numbers - read).square()).sum(dim=1).mean()
         return fooled(logits) - information + float(self.options["beta"]) * divergence(posterior)
 
     def tell_apart(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from workloads.disentanglement.components import principal_components, some_images
@@ -42,7 +41,7 @@ class Pca(DisentanglementTask):
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Squared error, summed over pixels, mean over images."""
         coder, rows = cast(LinearCoder, model), self.to_images(batch).flatten(1)
-        rebuilt = coder.mean + coder(rows) @ coder.components.T
+        rebuilt: Tensor = coder.mean + coder(rows) @ coder.components.T
         return (rebuilt - rows).square().sum(dim=1).mean()
 
     def encode(self, model: nn.Module, images: Tensor) -> Tensor:
@@ -53,5 +52,5 @@ class Pca(DisentanglementTask):
     def decode(self, model: nn.Module, codes: Tensor) -> Tensor:
         """The sums of components (n, c, h, w), cut to [0, 1]."""
         coder = cast(LinearCoder, model)
-        rows = coder.mean + codes @ coder.components.T
-        return torch.unflatten(rows, 1, self.image_shape).clamp(0, 1)
+        rows: Tensor = coder.mean + codes @ coder.components.T
+        return rows.reshape(-1, *self.image_shape).clamp(0, 1)

@@ -24,7 +24,8 @@ def evaluate(
 def bins_of(column: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """The bin of each value (n,) among ten of equal width."""
     spread = float(np.ptp(column)) or 1.0
-    return np.minimum((column - column.min()) / spread * BINS, BINS - 1).astype(np.int64)
+    bins: npt.NDArray[np.int64] = np.minimum((column - column.min()) / spread * BINS, BINS - 1).astype(np.int64)
+    return bins
 
 
 def mutual_information(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> float:
