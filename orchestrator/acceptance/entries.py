@@ -63,7 +63,7 @@ class LeftOut(TypedDict):
 
 
 class VerdictFacts(TypedDict):
-    """What every verdict says; ``counts`` are of checks by their outcome."""
+    """What every verdict says; ``counts`` are of checks by their outcome, ``days`` (UTC) those of the runs."""
 
     schema: Literal["orchestrator.verdict/1"]
     suite: str
@@ -81,6 +81,7 @@ class VerdictFacts(TypedDict):
     nodes: list[str]
     campaigns: list[str]
     runs: int
+    days: int
 
 
 class VerdictDocument(VerdictFacts, total=False):

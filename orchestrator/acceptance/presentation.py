@@ -67,6 +67,8 @@ def verdict_headline(document: VerdictDocument) -> str:
     text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
     seconds = document["ended"] - document["started"]
     text += f", {document['runs']} runs on {len(document['nodes'])} nodes in {seconds / 60:.1f} min."
+    # Intervals are of the repeats alone: what is particular to a day is in all of them.
+    text += " This session only: all runs are of one day." if document["days"] == 1 else ""
     for what, names in (("nodes", document["faulty"]["nodes"]), ("links", document["faulty"]["links"])):
         text += f" Faulty {what}: {', '.join(names)}." if names else ""
     if document["left_out"]:

@@ -4,7 +4,6 @@ they are.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -31,15 +30,8 @@ from orchestrator.acceptance.findings import (
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.suite_entries import MachineFacts
-from orchestrator.analysis.judgement import judge_efficiency, judge_repeats
-from orchestrator.analysis.statistics import (
-    CONFIDENCE,
-    RESAMPLES,
-    fixed_generator,
-    olympic_summary,
-    percentile_interval,
-    variation,
-)
+from orchestrator.analysis.judgement import judge_efficiency, judge_repeats, judge_times_to_accuracy
+from orchestrator.analysis.statistics import CONFIDENCE, deviation_interval, olympic_summary, variation
 
 Runs = Sequence[Measurement]
 
@@ -165,34 +157,14 @@ def judge_time_to_accuracy(check: Check, runs: Runs, facts: MachineFacts) -> lis
                 check, nodes, MORE if len(values) else UNMEASURABLE, value=mean.mean, unit="s", n=mean.n, why=text,
                 bounds=finite_pair(wanted.bounds), needed=check.first - mean.n,
             )  # fmt: skip
-        interval = olympic_interval(values, 1 - (1 - CONFIDENCE) / check.looks.count)
-        least, most = wanted.bounds
-        if least <= interval[0] and interval[1] <= most:
-            outcome = PASS
-        elif interval[1] < least or interval[0] > most:
-            outcome = FAIL
-        else:
-            outcome = MORE if mean.n < check.limit else UNDECIDED
-        return make_finding(
-            check, nodes, outcome, value=mean.mean, interval=finite_pair(interval), bounds=finite_pair(wanted.bounds),
-            unit="s", n=mean.n, why=text, needed=1 if outcome == MORE else 0,
-        )  # fmt: skip
+        judgement = judge_times_to_accuracy(values, wanted, check.looks)
+        return finding_from_judgement(check, nodes, judgement, why=text)
 
     return judge_each_scale(check, runs, judge_scale)
 
 
-def olympic_interval(values: Sequence[float | None], confidence: float) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the olympic mean. A run that missed its target counts as
-    the slowest.
-    """
-    worst = max(value for value in values if value is not None)
-    data = np.asarray([worst if value is None else value for value in values])
-    drawn = np.sort(fixed_generator().choice(data, (RESAMPLES * 5, len(data))), axis=1)[:, 1:-1]
-    return percentile_interval(drawn.mean(axis=1), confidence)
-
-
 def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
-    """Check the sample standard deviation ÷ mean of a quantity over repeats, with its χ² interval."""
+    """Check the sample standard deviation ÷ mean of a quantity over repeats."""
     quantity = QUANTITIES[check.quantity or "throughput"]
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
@@ -209,7 +181,8 @@ def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
                 check, nodes, MORE, value=spread, bounds=(None, most), unit=bound["unit"], n=len(values),
                 needed=check.first - len(values),
             )  # fmt: skip
-        interval = variation_interval(spread, len(values), 1 - (1 - CONFIDENCE) / check.looks.count)
+        share = check.looks.share(len(values), CONFIDENCE)
+        interval = tuple(end / float(np.mean(values)) for end in deviation_interval(values, 1 - 2 * share))
         outcome = PASS if interval[1] <= most else FAIL if interval[0] > most else MORE
         if outcome == MORE and len(values) >= check.limit:
             outcome = UNDECIDED
@@ -219,14 +192,6 @@ def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         )  # fmt: skip
 
     return judge_each_scale(check, runs, judge_scale)
-
-
-def variation_interval(spread: float, n: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of a coefficient of variation of n normal values: √((n − 1) ÷ χ²). It is accurate for spreads
-    of a few per cent.
-    """
-    low, high = stats.chi2.ppf([(1 + confidence) / 2, (1 - confidence) / 2], n - 1)
-    return spread * math.sqrt((n - 1) / low), spread * math.sqrt((n - 1) / high)
 
 
 def judge_stability(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:

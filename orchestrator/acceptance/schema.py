@@ -60,7 +60,7 @@ class CheckConfig:
     bound: BoundConfig | None = None
     bound_on: dict[str, BoundConfig] = field(default_factory=dict)
     first: int = 5
-    limit: int = 15
+    limit: int = 20
     allowed: int = 0
     hours: float = 0.0
     required: bool = False

@@ -108,6 +108,7 @@ def verdict_document(record: Record) -> VerdictDocument:
         "nodes": sorted({host for run in runs for host in run.hosts}),
         "campaigns": session.campaigns,
         "runs": len(runs),
+        "days": len({int(run.created // 86400) for run in runs}),
     }
 
 

@@ -13,8 +13,8 @@ from typing import Any, TypedDict, cast
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
+from orchestrator.analysis.intervals import Summary, summary
 from orchestrator.analysis.regression import WINDOW, Comparison
-from orchestrator.analysis.statistics import Summary, summary
 from orchestrator.records import unit_of
 from orchestrator.store.entries import HistoryRow, columns_of
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.statistics import ratio_interval
+import numpy as np
+
+from orchestrator.analysis.intervals import Basis, interval_of, ratio_of
+from orchestrator.analysis.statistics import CONFIDENCE
 
 
 @dataclass(frozen=True)
 class Efficiency:
     """Efficiency at ``nodes`` relative to ``base_nodes``, from ``n`` repeats.
 
-    ``interval`` is the 95 % bootstrap interval, None if either scale has a single repeat.
+    ``interval`` is the 95 % interval, None if either scale has a single repeat. ``basis``: what it was made of.
     """
 
     nodes: int
@@ -20,22 +23,34 @@ class Efficiency:
     interval: tuple[float, float] | None
     n: int
     base_nodes: int
+    basis: Basis = "repeats"
 
 
-def efficiencies(throughput: Mapping[int, Sequence[float]]) -> list[Efficiency]:
-    """Return T(N)·N₀ ÷ (N·T(N₀)) of the median throughputs by node count.
+def efficiencies(
+    throughput: Mapping[int, Sequence[float]], days: Mapping[int, Sequence[str]] | None = None
+) -> list[Efficiency]:
+    """Return T(N)·N₀ ÷ (N·T(N₀)) of the geometric mean throughputs by node count; ``days`` are those of the values.
 
     With T in samples/s this is the weak efficiency if the batch per rank was constant. It equals the strong efficiency
-    t(N₀)·N₀ ÷ (N·t(N)) if the global batch was constant, since an epoch has the same samples.
+    t(N₀)·N₀ ÷ (N·t(N)) if the global batch was constant, since an epoch has the same samples. Raises ValueError for a
+    throughput that is not positive.
     """
-    scales = sorted(nodes for nodes, values in throughput.items() if values)
+    for nodes, values in throughput.items():
+        if not np.all(np.isfinite(values)) or not all(value > 0 for value in values):
+            raise ValueError(f"a throughput is positive; at {nodes} nodes there are {list(values)}")
+    scales = sorted(nodes for nodes, values in throughput.items() if len(values))
     if not scales:
         return []
     base = scales[0]
-    results = []
-    for nodes in scales:
-        ratio = ratio_interval(throughput[nodes], throughput[base], base / nodes)
-        # The base relative to itself is 1 by definition, however uncertain it is.
-        interval = (1.0, 1.0) if nodes == base else ratio.interval
-        results.append(Efficiency(nodes, 1.0 if nodes == base else ratio.median, interval, ratio.n, base))
+    results = [Efficiency(base, 1.0, (1.0, 1.0), len(throughput[base]), base)]
+    for nodes in scales[1:]:
+        values, below = throughput[nodes], throughput[base]
+        if min(len(values), len(below)) < 2:
+            ratio = float(np.exp(np.mean(np.log(values)) - np.mean(np.log(below)))) * base / nodes
+            results.append(Efficiency(nodes, ratio, None, len(values), base))
+            continue
+        of_days = (days[nodes], days[base]) if days is not None else (None, None)
+        found = ratio_of(values, below, *of_days).shifted(float(np.log(base / nodes)))
+        ends = interval_of(found, CONFIDENCE, "both")
+        results.append(Efficiency(nodes, found.value, ends, len(values), base, found.basis))
     return results

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from statistics import median
 
+from orchestrator.analysis.intervals import SlowEnd, Summary, summary
 from orchestrator.analysis.laws import Fit, fit_laws, serial_fractions
 from orchestrator.analysis.losses import Split, lost_by_part, mean_split
 from orchestrator.analysis.scaling import Efficiency, efficiencies
-from orchestrator.analysis.statistics import Olympic, Summary, olympic_summary, summary, variation
+from orchestrator.analysis.statistics import Olympic, olympic_summary, variation
 from orchestrator.plan import SCALES_AND_REPEATS
 from orchestrator.records import unit_of
 from orchestrator.store.entries import Measure, RunRow, columns_of
@@ -155,8 +157,12 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
-    scales = [summarise_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed)) for nodes in sorted(by_nodes)]
+    scales = [
+        summarise_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed), days_of(by_nodes[nodes], members))
+        for nodes in sorted(by_nodes)
+    ]
     rates = {nodes: [run.rate for run in found if run.rate] for nodes, found in by_nodes.items()}
+    days = {nodes: days_of([run for run in found if run.rate], members) for nodes, found in by_nodes.items()}
     first = members[0].run
     strong = first["scale"] == "strong"
     several = len(scales) > 1
@@ -174,15 +180,25 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
         first.get("metric"),
         first.get("target"),
         scales,
-        efficiencies(rates) if several else [],
+        efficiencies(rates, days) if several else [],
         fit_laws(rates, "strong" if strong else "weak") if several else [],
         serial_fractions(rates, "strong" if strong else "weak") if several else {},
         losses_by_scale(by_nodes),
     )
 
 
-def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
-    """Return the summary of the repeats at one node count."""
+def days_of(runs: Sequence[Measured], members: Sequence[Measured]) -> list[str]:
+    """Return the day (UTC) of each run: that on which the first run of its campaign among ``members`` was planned."""
+    begun: dict[str, float] = {}
+    for member in members:
+        campaign, created = str(member.run.get("campaign")), float(member.run.get("created") or 0.0)
+        begun[campaign] = min(created, begun.get(campaign, created))
+    moments = [begun[str(run.run.get("campaign"))] for run in runs]
+    return [str(datetime.fromtimestamp(moment, timezone.utc).date()) for moment in moments]
+
+
+def summarise_scale(runs: Sequence[Measured], failed: int, days: Sequence[str]) -> Scale:
+    """Return the summary of the repeats at one node count; ``days`` are those of the runs."""
     rates = [run.rate for run in runs if run.rate]
     times = [run.run.get("time_to_accuracy_s") for run in runs]
     reached = [seconds for seconds in times if seconds is not None]
@@ -193,14 +209,14 @@ def summarise_scale(runs: Sequence[Measured], failed: int) -> Scale:
         int(runs[0].run["ranks"]),
         len(runs),
         failed,
-        summary(rates),
+        summary(rates, days=[day for run, day in zip(runs, days, strict=True) if run.rate]),
         optional_summary(column_values(runs, "throughput_cold")),
         optional_summary(column_values(runs, "throughput_warm")),
         variation(rates),
         olympic_summary(times),
         median(reached) if reached else None,
-        optional_summary(column_values(runs, "energy_j")),
-        optional_summary(column_values(runs, "energy_to_accuracy_j")),
+        optional_summary(column_values(runs, "energy_j"), "high"),
+        optional_summary(column_values(runs, "energy_to_accuracy_j"), "high"),
         median(qualities) if qualities else None,
         mean_split(splits) if splits else None,
         runs,
@@ -212,9 +228,9 @@ def column_values(runs: Sequence[Measured], name: Measure) -> list[float]:
     return [float(value) for run in runs if (value := run.run.get(name)) is not None]
 
 
-def optional_summary(found: Sequence[float]) -> Summary | None:
-    """Return median and interval, None without values."""
-    return summary(found) if found else None
+def optional_summary(found: Sequence[float], slow: SlowEnd = "low") -> Summary | None:
+    """Return the summary of values whose slow runs lie at that end; None without values."""
+    return summary(found, slow) if found else None
 
 
 def losses_by_scale(by_nodes: Mapping[int, Sequence[Measured]]) -> dict[int, dict[str, float]]:

@@ -17,9 +17,10 @@ Interval = list[float]
 
 
 class Spread(TypedDict):
-    """Median of n runs with its bootstrap interval; null where there is one value."""
+    """Median and geometric mean of n runs, and the 95 % interval of that mean; null where there is one value."""
 
     median: float
+    mean: float
     interval: Interval | None
     n: int
 
@@ -207,11 +208,16 @@ class SeriesEntry(Subject):
 
 
 class ScaleThroughput(TypedDict):
-    """Throughput at one scale, in ``unit``: the warm one where there is a warm epoch."""
+    """Throughput at one scale, in ``unit``: the warm one where there is a warm epoch.
+
+    ``interval`` is of the geometric mean; ``basis`` says whether repeats or days made it.
+    """
 
     unit: str
     median: float
+    mean: float
     interval: Interval | None
+    basis: str
     n: int
     cold: Spread | None
     warm: Spread | None
@@ -259,6 +265,7 @@ class ScalingEntry(SeriesEntry):
     ranks: int
     efficiency: float
     interval: Interval | None
+    basis: str
     n: int
     base_nodes: int
     serial_fraction: float | None

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from orchestrator.analysis.intervals import Summary
 from orchestrator.analysis.losses import Split, split_time
 from orchestrator.analysis.series import Measured, Scale, Series, flatten_keys
-from orchestrator.analysis.statistics import Summary
 from orchestrator.plan import science_of
 from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, SplitEntry, Spread
 from orchestrator.store.store import RunRecord
@@ -81,11 +81,11 @@ def series_entry(series: Series) -> SeriesEntry:
 
 
 def spread_entry(summary: Summary | None) -> Spread | None:
-    """Return a median with its interval and n."""
+    """Return a summary as the document has it."""
     if summary is None:
         return None
     interval = list(summary.interval) if summary.interval else None
-    return {"median": summary.median, "interval": interval, "n": summary.n}
+    return {"median": summary.median, "mean": summary.mean, "interval": interval, "n": summary.n}
 
 
 def scale_entries(series: Series) -> list[ScaleEntry]:
@@ -106,7 +106,9 @@ def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
         "throughput": {
             "unit": series.unit,
             "median": scale.rate.median,
+            "mean": scale.rate.mean,
             "interval": list(scale.rate.interval) if scale.rate.interval else None,
+            "basis": scale.rate.basis,
             "n": scale.rate.n,
             "cold": spread_entry(scale.cold),
             "warm": spread_entry(scale.warm),
@@ -136,6 +138,7 @@ def scaling_entries(series: Series) -> list[ScalingEntry]:
             "ranks": ranks[item.nodes],
             "efficiency": item.efficiency,
             "interval": list(item.interval) if item.interval else None,
+            "basis": item.basis,
             "n": item.n,
             "base_nodes": item.base_nodes,
             "serial_fraction": series.serial.get(item.nodes),

@@ -54,7 +54,7 @@ def section_lines(document: ReportDocument) -> list[str]:
         lines += matrix_lines(entry)
     if any(entry["n"] > 1 for entry in document["scales"]):
         rate = RateColumn.of(entry["throughput"]["unit"] for entry in document["scales"])
-        columns = ["benchmark", "recipe", "nodes", "n", f"{rate.heading}, median [95 %]", "time to accuracy", "reached"]
+        columns = ["benchmark", "recipe", "nodes", "n", f"{rate.heading}, mean [95 %]", "time to accuracy", "reached"]
         lines += ["Repeats:", ""]
         lines += table_lines(columns, [scale_cells(entry, rate) for entry in document["scales"]], numbers)
     if document["scaling"]:
@@ -104,7 +104,7 @@ def scale_cells(entry: ScaleEntry, column: RateColumn) -> list[str]:
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
     words = [" ".join(subject_words(entry)), entry["recipe"], str(entry["nodes"]), str(entry["n"])]
     words += [
-        column.cell(with_interval(rate["median"], rate["interval"]), rate["unit"]),
+        column.cell(with_interval(rate["mean"], rate["interval"]), rate["unit"]),
         mean,
         f"{time['reached']} of {time['n']}",
     ]

@@ -17,8 +17,8 @@ LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe"
 
 THROUGHPUT_GAUGES = {
     "throughput_{items}_per_second": "Median warm throughput of the repeats, {items} per second over all ranks.",
-    "throughput_low_{items}_per_second": "Lower end of its 95 % bootstrap interval.",
-    "throughput_high_{items}_per_second": "Upper end of its 95 % bootstrap interval.",
+    "throughput_low_{items}_per_second": "Lower end of the 95 % interval of its geometric mean.",
+    "throughput_high_{items}_per_second": "Upper end of the 95 % interval of its geometric mean.",
 }
 """A gauge's name holds its unit: each kind of items that data sets count has gauges of its own."""
 

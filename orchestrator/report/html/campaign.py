@@ -167,7 +167,7 @@ def campaign_tiles(document: ReportDocument) -> list[dict[str, str]]:
         detail = [f"n = {entry['n']}"]
         if rate["interval"]:
             detail.insert(0, f"95 % [{short(rate['interval'][0])}, {short(rate['interval'][1])}]")
-        tiles.append({"name": name, "value": f"{short(rate['median'])} {rate['unit']}", "detail": ", ".join(detail)})
+        tiles.append({"name": name, "value": f"{short(rate['mean'])} {rate['unit']}", "detail": ", ".join(detail)})
         if entry["run_mode"] == "training" and entry["quality"]["target"] is not None:
             words = (
                 f"{time['reached']} of {time['n']} reached {entry['quality']['metric']} {entry['quality']['target']:g}"

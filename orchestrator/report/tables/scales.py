@@ -38,10 +38,10 @@ def table_of(title: str, columns: Sequence[str], texts: Sequence[str]) -> Table:
 
 
 def interval_text(spread: Spread | ScaleThroughput | None, digits: int = 1) -> str:
-    """ "1056.6 [1050.1, 1061.0]"; the median alone for one run; a dash for None."""
+    """ "1056.6 [1050.1, 1061.0]"; the mean alone for one run; a dash for None."""
     if spread is None:
         return "–"
-    text = f"{spread['median']:.{digits}f}"
+    text = f"{spread['mean']:.{digits}f}"
     low_high = spread["interval"]
     return f"{text} [{low_high[0]:.{digits}f}, {low_high[1]:.{digits}f}]" if low_high else text
 
@@ -65,7 +65,7 @@ def accuracy_text(found: AccuracyTime) -> str:
 
 
 def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
-    """Print medians by scale with their intervals, if any run was repeated or scaled."""
+    """Print geometric means by scale with their intervals, if any run was repeated or scaled."""
     if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
         return
     texts = ("series", "mode", "quality")
@@ -82,7 +82,13 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
         "quality",
     ]
     columns += ["time to accuracy, s", "energy to accuracy, J"]
-    table = table_of("By scale: medians [95 % interval]; time to accuracy without fastest and slowest", columns, texts)
+    days = any(entry["throughput"]["basis"] == "days" for entry in entries)
+    basis = " between days" if days else ""
+    table = table_of(
+        f"By scale: geometric means [95 % interval{basis}]; time to accuracy without fastest and slowest",
+        columns,
+        texts,
+    )
     for entry in entries:
         rate, quality = entry["throughput"], entry["quality"]
         runs = str(entry["n"]) + (f" ([red]{entry['failed']} failed[/red])" if entry["failed"] else "")

@@ -80,7 +80,7 @@ def plot_efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], m
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
     bases = ", ".join(count_text(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
     note = (
-        f"Warm throughput per node relative to that of the base ({bases}), with 95 % bootstrap intervals that carry "
+        f"Warm throughput per node relative to that of the base ({bases}), with 95 % intervals that carry "
         f"the base's uncertainty. The {'batch per rank' if mode == 'weak' else 'global batch'} is constant."
     )
     rows = [
@@ -139,7 +139,7 @@ def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
     named = distinguishing_keys(chosen, (*KEY, "mode")) or ["benchmark"]
     traces: list[Plotly] = []
     for number, points in enumerate(lines):
-        values = [point["throughput"]["median"] for point in points]
+        values = [point["throughput"]["mean"] for point in points]
         base = points[0]
         ideal = [values[0] * point["nodes"] / base["nodes"] for point in points]
         faint = reference_line([point["nodes"] for point in points], ideal, "ideal", "dot")
@@ -158,16 +158,14 @@ def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
         )
     layout = axes("nodes", unit)
     layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
-    layout["yaxis"] |= decade_axis(entry["throughput"]["median"] for entry in chosen)
-    note = (
-        "Warm throughput of the whole run, median of the repeats with its 95 % bootstrap interval; cold in the table."
-    )
+    layout["yaxis"] |= decade_axis(entry["throughput"]["mean"] for entry in chosen)
+    note = "Warm throughput of the whole run, geometric mean of the repeats with its 95 % interval; cold in the table."
     (name,) = RateColumn(unit).names
     columns = [*COLUMNS, name, "low", "high", "n", f"cold_{name}", "failed"]
     rows = [
-        [*values_of(entry, COLUMNS), entry["throughput"]["median"],
+        [*values_of(entry, COLUMNS), entry["throughput"]["mean"],
          *(entry["throughput"]["interval"] or NO_INTERVAL), entry["n"],
-         entry["throughput"]["cold"]["median"] if entry["throughput"]["cold"] else None, entry["failed"]]
+         entry["throughput"]["cold"]["mean"] if entry["throughput"]["cold"] else None, entry["failed"]]
         for entry in chosen
     ]  # fmt: skip
     return Plot("throughput", "Throughput by scale", note, traces, layout, columns, rows)
@@ -178,7 +176,7 @@ def throughput_text(point: ScaleEntry) -> str:
     rate = point["throughput"]
     between = f" [{rate['interval'][0]:.4g}, {rate['interval'][1]:.4g}]" if rate["interval"] else ""
     place = f"{count_text(point['nodes'], 'node')}, {count_text(point['ranks'], 'rank')}"
-    return f"{place}: {rate['median']:.4g} {rate['unit']}{between}, n = {point['n']}"
+    return f"{place}: {rate['mean']:.4g} {rate['unit']}{between}, n = {point['n']}"
 
 
 def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
@@ -190,7 +188,7 @@ def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
     traces = []
     for number, points in enumerate(group_by_line(chosen)):
         joules = [point["energy_to_accuracy_j"] for point in points if point["energy_to_accuracy_j"]]
-        values, spans = [item["median"] for item in joules], [item["interval"] for item in joules]
+        values, spans = [item["mean"] for item in joules], [item["interval"] for item in joules]
         traces.append(
             {
                 "x": [point["nodes"] for point in points],
@@ -205,10 +203,10 @@ def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
     layout = axes("nodes", "J to the target")
     layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
     layout["yaxis"] |= {"rangemode": "tozero"}
-    note = "What the nodes' meters counted until the target was reached, median of the repeats that reached it."
+    note = "What the nodes' meters counted until the target was reached, geometric mean of the repeats that reached it."
     columns = [*COLUMNS, "energy_to_accuracy_j", "low", "high", "n"]
     rows = [
-        [*values_of(entry, COLUMNS), spread["median"], *(spread["interval"] or NO_INTERVAL), spread["n"]]
+        [*values_of(entry, COLUMNS), spread["mean"], *(spread["interval"] or NO_INTERVAL), spread["n"]]
         for entry in chosen
         if (spread := entry["energy_to_accuracy_j"])
     ]  # fmt: skip

@@ -1,0 +1,170 @@
+"""The interval of repeated measurements: Student's t on their logarithms, in reports and in acceptance alike.
+
+The quantity that it covers is the geometric mean, so the interval of a ratio is that of a difference (Welch 1947). From
+two repeats on it holds its confidence for normal and log-normal noise; tests/benchmarks/interval_coverage.py measures
+by how much other noise departs from it.
+
+Noise of machines has its long tail on the slow side: nothing makes a run much faster than usual. A few repeats that
+happen to hold no slow run look alike, and too fast. So the slow end of an interval has a smaller share of the error
+than the fast end.
+
+Repeats of one day share what is particular to that day. From three days on the interval is that of the days' means,
+which contains both the spread between days and that of repeats (Kalibera and Jones 2013). Fewer days do not tell how
+far days differ, and the interval is of the repeats alone; ``basis`` says which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from orchestrator.analysis.statistics import CONFIDENCE, Floats, t_quantile
+
+Basis = Literal["repeats", "days"]
+SlowEnd = Literal["low", "high", "both"]
+"""Where a slow run lies: "low" among throughputs, "high" among times and energies, at both ends of a ratio."""
+
+SLOW_SHARE, FAST_SHARE = 0.16, 0.7
+"""Of the error that a confidence allows, what the slow and the fast end of an interval may take. The remainder is kept
+for noise that is neither normal nor log-normal."""
+LEAST_DAYS = 3
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of ``n`` values, in their unit: the median, the geometric mean, and the 95 % interval of that mean.
+
+    There is no interval of a single value, nor of values that are not all positive; of the latter ``mean`` is the
+    arithmetic one.
+    """
+
+    median: float
+    mean: float
+    interval: tuple[float, float] | None
+    n: int
+    basis: Basis = "repeats"
+
+
+@dataclass(frozen=True)
+class LogSample:
+    """Mean of logarithms, its standard error and degrees of freedom, from ``n`` repeats.
+
+    ``skewness`` is that of one value (of a ratio: of the values that would give its mean's); negative where the long
+    tail is below the mean.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+    n: int
+    skewness: float = 0.0
+    basis: Basis = "repeats"
+
+    @property
+    def value(self) -> float:
+        """The geometric mean, in the values' unit."""
+        return float(np.exp(self.mean))
+
+    def shifted(self, by: float) -> LogSample:
+        """Return the sample of values that are all multiplied by exp(``by``)."""
+        return replace(self, mean=self.mean + by)
+
+
+def summary(values: Sequence[float] | Floats, slow: SlowEnd = "low", days: Sequence[str] | None = None) -> Summary:
+    """Return median and geometric mean with the latter's interval; ``days`` are those of the values. Raises ValueError
+    without values.
+    """
+    data = np.asarray(values, np.float64)
+    if data.size == 0:
+        raise ValueError("a summary needs at least one value")
+    median = float(np.median(data))
+    if not np.all(data > 0):
+        return Summary(median, float(data.mean()), None, data.size)
+    if data.size == 1:
+        return Summary(median, median, None, 1)
+    found = sample_of(data.tolist(), days)
+    return Summary(median, found.value, interval_of(found, CONFIDENCE, slow), data.size, found.basis)
+
+
+def log_sample(values: Sequence[float] | Floats) -> LogSample:
+    """Return the sample of at least two positive values. Raises ValueError otherwise."""
+    if len(values) < 2:
+        raise ValueError(f"an interval needs at least two repeats, not {len(values)}")
+    data = np.asarray(values, np.float64)
+    if not np.all(np.isfinite(data) & (data > 0)):
+        raise ValueError(f"an interval needs positive numbers, not {data.min()}")
+    logs = np.log(data)
+    n = len(logs)
+    deviations = logs - logs.mean()
+    variance = float(deviations @ deviations) / n
+    skewness = float((deviations**3).mean()) / variance**1.5 if variance > 1e-24 else 0.0
+    return LogSample(float(logs.mean()), float(np.sqrt(variance / (n - 1))), n - 1, n, skewness)
+
+
+def log_ratio(values: Sequence[float], base: Sequence[float]) -> LogSample:
+    """Return the sample of values ÷ base. It carries the base's uncertainty too. Raises ValueError as log_sample.
+
+    The degrees of freedom are those that Welch (1947) gives beside his better-known ones, with n + 1 in the place of
+    n − 1: at three repeats a side the others make the interval cover 97 % for 95.
+    """
+    top, bottom = log_sample(values), log_sample(base)
+    squared = top.error**2 + bottom.error**2
+    spread = top.error**4 / (top.n + 1) + bottom.error**4 / (bottom.n + 1)
+    freedom = squared**2 / spread - 2 if spread > 0 else top.freedom + bottom.freedom
+    # Third cumulants of the means add up, the base's with the opposite sign.
+    cumulant = top.skewness * top.error**3 / top.n**0.5 - bottom.skewness * bottom.error**3 / bottom.n**0.5
+    skewness = cumulant / squared**1.5 * (freedom + 1) ** 0.5 if squared > 0 else 0.0
+    return LogSample(top.mean - bottom.mean, float(np.sqrt(squared)), freedom, min(top.n, bottom.n), skewness)
+
+
+def log_days(by_day: Mapping[str, Sequence[float]]) -> LogSample:
+    """Return the sample of the days' geometric means, given each day's values."""
+    found = log_sample([float(np.exp(np.log(values).mean())) for values in by_day.values()])
+    return replace(found, n=sum(len(values) for values in by_day.values()), basis="days")
+
+
+def sample_of(values: Sequence[float], days: Sequence[str] | None = None) -> LogSample:
+    """Return the sample of repeats, or of the days' means where there are at least LEAST_DAYS ``days``."""
+    by_day = group_by_day(values, days) if days is not None else {}
+    return log_days(by_day) if len(by_day) >= LEAST_DAYS else log_sample(values)
+
+
+def ratio_of(
+    values: Sequence[float],
+    base: Sequence[float],
+    days: Sequence[str] | None = None,
+    base_days: Sequence[str] | None = None,
+) -> LogSample:
+    """Return the sample of values ÷ base; of each day's ratio where both were measured on at least LEAST_DAYS days."""
+    if days is not None and base_days is not None:
+        top, bottom = group_by_day(values, days), group_by_day(base, base_days)
+        common = [day for day in top if day in bottom]
+        if len(common) >= LEAST_DAYS:
+            ratios = [float(np.exp(np.log(top[day]).mean() - np.log(bottom[day]).mean())) for day in common]
+            n = sum(min(len(top[day]), len(bottom[day])) for day in common)
+            return replace(log_sample(ratios), n=n, basis="days")
+    return log_ratio(values, base)
+
+
+def group_by_day(values: Sequence[float], days: Sequence[str]) -> dict[str, list[float]]:
+    """Return the values by day, in order of appearance."""
+    found: dict[str, list[float]] = {}
+    for value, day in zip(values, days, strict=True):
+        found.setdefault(day, []).append(float(value))
+    return found
+
+
+def interval_of(found: LogSample, confidence: float, slow: SlowEnd) -> tuple[float, float]:
+    """Return the interval of the geometric mean, in the values' unit.
+
+    The ends of a ratio have equal shares: its base is as slow-tailed as its values are.
+    """
+    half = (SLOW_SHARE + FAST_SHARE) / 2
+    shares = {"low": (SLOW_SHARE, FAST_SHARE), "high": (FAST_SHARE, SLOW_SHARE), "both": (half, half)}
+    below, above = shares[slow]
+    low = found.mean - t_quantile(1 - below * (1 - confidence), found.freedom) * found.error
+    high = found.mean + t_quantile(1 - above * (1 - confidence), found.freedom) * found.error
+    return float(np.exp(low)), float(np.exp(high))
