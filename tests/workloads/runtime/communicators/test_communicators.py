@@ -19,7 +19,8 @@ import pytest
 import torch
 from accelerators import needs_accelerator
 from commands import PROJECT
-from conformance_program import ABORT_CODE, CHECKS, Perceptron, samples, seeded
+from conformance.models import Perceptron, samples, seeded
+from conformance_program import ABORT_CODE, CHECKS
 from ranks import TIMEOUT_S, mpirun
 from torch.nn import functional
 from toys import TOYS, train
