@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
-from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory
+from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory, unit_of
 from orchestrator.records.settings import Settings
 from orchestrator.telemetry.file import DAMAGE, read_group
 
@@ -41,8 +41,8 @@ class Entry:
 class Measurement:
     """What one run measured.
 
-    ``throughput`` is that of the warm epochs where there are any, samples/s. ``own_s`` is each rank's data and compute
-    time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs.
+    ``throughput`` is that of the warm epochs where there are any, in ``throughput_unit``. ``own_s`` is each
+    rank's data and compute time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs.
     """
 
     entry: Entry
@@ -54,6 +54,7 @@ class Measurement:
     created: float
     ended: float | None
     throughput: float | None
+    throughput_unit: str
     time_to_accuracy: float | None
     quality: QualityResult | None
     stopped: str | None
@@ -104,6 +105,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
         created=manifest.created,
         ended=run.get("ended"),
         throughput=run.get("throughput_warm") or run.get("throughput"),
+        throughput_unit=unit_of(run),
         time_to_accuracy=run.get("time_to_accuracy_s"),
         quality=result["quality"] if result else None,
         stopped=result["stopped"] if result else None,

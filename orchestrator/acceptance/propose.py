@@ -111,7 +111,7 @@ def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, ru
         "value": float(f"{value:.5g}"),
         "lower": chosen.lower if given else (max(-0.99, -margin) if better else None),
         "upper": chosen.upper if given else (None if better else margin),
-        "unit": QUANTITIES[quantity].unit,
+        "unit": QUANTITIES[quantity].unit_in(runs[0]),
         "source": runs[0].source if runs[0].mode != "probe" else None,
         "basis": text,
     }

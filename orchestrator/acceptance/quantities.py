@@ -9,13 +9,15 @@ import numpy as np
 
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.analysis.fleet import bus_bandwidth, node_rates
+from orchestrator.records import items_of, throughput_unit
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A quantity: ``values(run, size)`` returns one or several values of a run in ``unit``.
 
-    ``higher_is_better`` tells which side a reference bounds. ``missing`` says why a run may have no value.
+    ``higher_is_better`` tells which side a reference bounds. ``missing`` says why a run may have no value. Where
+    ``counted``, a run says itself what it counts per second, and ``unit`` is what most count.
     """
 
     unit: str
@@ -23,6 +25,17 @@ class Quantity:
     higher_is_better: bool = True
     of_probe: bool = False
     missing: str = "no run completed that measures it"
+    counted: bool = False
+
+    def unit_in(self, run: Measurement) -> str:
+        """Return the unit of the run's values."""
+        return run.throughput_unit if self.counted else self.unit
+
+    def can_be_in(self, unit: str) -> bool:
+        """Whether values of some run may have this unit."""
+        return unit == self.unit or (
+            self.counted and items_of(unit).isalpha() and unit == throughput_unit(items_of(unit))
+        )
 
 
 def attribute_values(name: str) -> Callable[[Measurement, int | None], Sequence[float]]:
@@ -80,7 +93,7 @@ def latencies(run: Measurement, size: int | None) -> Sequence[float]:
 NO_POWER = "no power counter could be read on the nodes"
 
 QUANTITIES: dict[str, Quantity] = {
-    "throughput": Quantity("samples/s", attribute_values("throughput")),
+    "throughput": Quantity(throughput_unit(), attribute_values("throughput"), counted=True),
     "time_to_accuracy": Quantity("s", attribute_values("time_to_accuracy"), higher_is_better=False),
     "matmul": Quantity("TFLOP/s", median_node_values("matmul_flop_per_s", 1e-12), of_probe=True),
     "triad": Quantity("GB/s", median_node_values("triad_bytes_per_s", 1e-9), of_probe=True),

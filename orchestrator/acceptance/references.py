@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from orchestrator.acceptance.findings import reference_of
-from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.quantities import QUANTITIES, Quantity
 from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.errors import UsageError, nearest
 from orchestrator.plan import science_of
@@ -103,18 +103,18 @@ def parse_entries(document: Any, where: str) -> dict[str, Entry]:
         if values["quantity"] not in QUANTITIES:
             raise UsageError(f"{here}: quantity={values['quantity']}.{nearest(values['quantity'], list(QUANTITIES))}")
         entry = Entry(**values)
-        check_bound(entry.bound(), here, QUANTITIES[entry.quantity].unit)
+        check_bound(entry.bound(), here, QUANTITIES[entry.quantity])
         found[str(name)] = entry
     return found
 
 
-def check_bound(bound: Bound, where: str, unit: str | None = None) -> None:
+def check_bound(bound: Bound, where: str, quantity: Quantity | None = None) -> None:
     """Raise UsageError for a bound that no value can meet, that states no basis, or whose unit is missing or wrong."""
     lower, upper = bound["lower"], bound["upper"]
     if not bound["unit"]:
-        raise UsageError(f"{where}: the bound has no unit{f'; it is in {unit}' if unit else ''}.")
-    if unit and bound["unit"] != unit:
-        raise UsageError(f"{where}: unit={bound['unit']}, but the quantity is in {unit}.")
+        raise UsageError(f"{where}: the bound has no unit{f'; it is in {quantity.unit}' if quantity else ''}.")
+    if quantity and not quantity.can_be_in(bound["unit"]):
+        raise UsageError(f"{where}: unit={bound['unit']}, but the quantity is in {quantity.unit}.")
     if lower is not None and upper is not None and lower > upper:
         raise UsageError(f"{where}: lower={lower} is above upper={upper}.")
     if not bound["basis"]:

@@ -77,9 +77,14 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
             return unmeasurable_finding(
                 check, nodes, f"the reference is for {bound['source']} data, the runs read {', '.join(other)} data"
             )
-        values = [value for run in members if run.completed for value in quantity.values(run, check.size)]
+        completed = [run for run in members if run.completed]
+        values = [value for run in completed for value in quantity.values(run, check.size)]
         if not values:
             return unmeasurable_finding(check, nodes, f"no value of {check.quantity}: {quantity.missing}")
+        if bound["unit"] and (other := sorted({quantity.unit_in(run) for run in completed} - {bound["unit"]})):
+            return unmeasurable_finding(
+                check, nodes, f"the reference is in {bound['unit']}, the runs measured {', '.join(other)}"
+            )
         return finding_from_judgement(
             check, nodes, judge_repeats(values, reference_of(bound, quantity.unit), check.looks)
         )

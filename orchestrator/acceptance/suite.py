@@ -238,8 +238,8 @@ def resolve_check(
     quantity = check["quantity"] or {"time_to_accuracy": "time_to_accuracy"}.get(check["check"])
     given = check["bound_on"].get(cluster) or check["bound"]
     if given is not None:
-        unit = QUANTITIES[quantity].unit if kind.bound == "referenced" and quantity else None
-        references.check_bound(given, here, unit)
+        measured = QUANTITIES[quantity] if kind.bound == "referenced" and quantity else None
+        references.check_bound(given, here, measured)
         if kind.side and given[kind.side] is None:
             raise UsageError(f"{here}: its bound has no {kind.side}.")
         bounds["*"] = {**given}

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.acceptance.findings import Check, Subject
 from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.measurements import Entry, Measurement
+from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.acceptance.verdict import faulty_links
 from orchestrator.analysis.fleet import bus_bandwidth
@@ -36,7 +37,7 @@ def run(number: int = 0, nodes: int = 4, **more: Any) -> Measurement:
     values: dict[str, Any] = {
         "entry": Entry("w", "p", "c", f"r{number}", "completed", None), "nodes": nodes, "ranks_per_node": 1,
         "state": "completed", "cause": None, "mode": "training", "created": 0.0, "ended": 60.0, "throughput": 100.0,
-        "time_to_accuracy": 10.0,
+        "throughput_unit": "samples/s", "time_to_accuracy": 10.0,
         "quality": {"metric": "f1", "value": 0.9, "target": 0.8, "reached": True, "basis": "b"},
         "stopped": "target", "hosts": [f"n{node + 1}" for node in range(nodes)], "own_s": [1.0] * nodes,
         "source": "stand-in", "settings": {}, "probe": None, "inventory": {},
@@ -143,6 +144,18 @@ def test_a_reference_of_stand_in_data_does_not_judge_runs_on_real_data() -> None
     runs = [run(number, source="real") for number in range(5)]
     found = only(check("reference", quantity="throughput", bound=bound), *runs)
     assert (found.outcome, "stand-in data, the runs read real data" in found.why) == ("not measurable", True)
+
+
+def test_a_throughput_is_judged_in_what_its_benchmark_counts_and_in_nothing_else() -> None:
+    bound = {"value": 100.0, "lower": -0.05, "upper": None, "unit": "tokens/s"}
+    speed = check("reference", quantity="throughput", bound=bound)
+    tokens, samples = ([run(number, throughput_unit=unit) for number in range(5)] for unit in ("tokens/s", "samples/s"))
+    assert only(speed, *tokens).code == 0
+    found = only(speed, *samples)
+    assert found.outcome == "not measurable"
+    assert found.why == "the reference is in tokens/s, the runs measured samples/s"
+    assert QUANTITIES["throughput"].can_be_in("tokens/s") and not QUANTITIES["throughput"].can_be_in("tokens")
+    assert not QUANTITIES["triad"].can_be_in("tokens/s")
 
 
 def test_time_to_accuracy_is_void_if_more_than_one_run_did_not_get_there() -> None:
