@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import torch
 from torch import nn
@@ -18,6 +19,24 @@ FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
 Parameters = list[nn.Parameter]
 
 
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
+
+
+def eager(kind: type[Kind]) -> type[Kind]:
+    """The optimiser without the wrappers that keep ``torch.compile`` out of its methods.
+
+    Nobody compiles an optimiser here, and the first call of such a wrapper imports the whole compiler: a second of
+    every rank's start. Of what they do else, ``step`` needs that no gradients are recorded.
+    """
+    methods = {
+        name: inspect.unwrap(method)
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if hasattr(method, "__wrapped__")
+    }
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), methods)
+
+
 class Moments(TypedDict):
     """What Adam and AdamW share, as torch names it."""
 
@@ -27,11 +46,11 @@ class Moments(TypedDict):
 
 
 def _adam(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, fused=fused, **_moments(settings))
+    return eager(torch.optim.Adam)(parameters, fused=fused, **_moments(settings))
 
 
 def _adamw(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, fused=fused, **_moments(settings))
+    return eager(torch.optim.AdamW)(parameters, fused=fused, **_moments(settings))
 
 
 def _moments(settings: OptimizerSettings) -> Moments:
@@ -41,12 +60,12 @@ def _moments(settings: OptimizerSettings) -> Moments:
 
 def _sgd(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
     rate, decay = settings["learning_rate"], settings["weight_decay"]
-    return torch.optim.SGD(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=fused)
+    return eager(torch.optim.SGD)(parameters, rate, momentum=settings["momentum"], weight_decay=decay, fused=fused)
 
 
 def _lbfgs(parameters: Parameters, settings: OptimizerSettings, fused: bool) -> torch.optim.Optimizer:
     """Limited-memory BFGS; Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5."""
-    return torch.optim.LBFGS(
+    return eager(torch.optim.LBFGS)(
         parameters,
         settings["learning_rate"],
         max_iter=settings["iterations"],

@@ -1,10 +1,13 @@
 """Learning rate rules and schedules, by their published formulas."""
 
+import subprocess
+import sys
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
+from commands import PROJECT
 
 from orchestrator.config.schema import OptimizerConfig
 from workloads.runtime.procedures.optimization import (
@@ -12,6 +15,7 @@ from workloads.runtime.procedures.optimization import (
     batch_scaling,
     build_optimizer,
     decides_by_loss,
+    eager,
     is_fused,
     set_rate,
 )
@@ -98,3 +102,40 @@ def test_an_optimiser_that_torch_has_no_fused_kernel_for_does_without() -> None:
     model = torch.nn.Linear(4, 1, dtype=torch.complex64)
     settings: Any = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999], "fused": True}
     assert not is_fused(build_optimizer(model, settings))
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.LBFGS])
+def test_an_eager_optimiser_computes_what_torchs_own_computes(kind: type[torch.optim.Optimizer]) -> None:
+    parameters = [torch.linspace(-1, 1, 6).requires_grad_() for _ in range(2)]
+    own, made = kind([parameters[0]], lr=0.1), eager(kind)([parameters[1]], lr=0.1)  # type: ignore[call-arg]
+    for _ in range(3):
+        for parameter, optimizer in zip(parameters, (own, made), strict=True):
+
+            def loss(parameter: torch.Tensor = parameter, optimizer: torch.optim.Optimizer = optimizer) -> float:
+                optimizer.zero_grad()
+                value = (parameter**4).sum()
+                value.backward()
+                return float(value.detach())
+
+            loss()
+            optimizer.step(loss)
+    assert torch.equal(*parameters)
+    assert str(own.state_dict()) == str(made.state_dict())
+    assert isinstance(made, kind)
+
+
+def test_a_step_of_an_eager_optimiser_imports_no_compiler() -> None:
+    program = """
+import sys, torch
+from workloads.runtime.procedures.optimization import eager
+parameter = torch.ones(3, requires_grad=True)
+for kind in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.LBFGS):
+    optimizer = eager(kind)([parameter], lr=0.1)
+    parameter.grad = torch.ones(3)
+    optimizer.step(lambda: parameter.grad.sum())
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
+print([name for name in sys.modules if name.startswith("torch._dynamo")])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
