@@ -188,7 +188,7 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
         rate = RateColumn.of(cell["throughput"]["unit"] for cell in cells.values())
         texts = [rate_text(cells.get(method), rate, common_n(entry)) for method in entry["methods"]]
         if any(text != "–" for text in texts):
-            lines.append(Line(label, rate.heading, [Field(text, False, "") for text in texts]))
+            lines.append(Line(label, f"{rate.heading}, warm", [Field(text, False, "") for text in texts]))
         for cost, words in COSTS.items():
             texts = [cost_text(cells.get(method), cost, common_n(entry)) for method in entry["methods"]]
             if any(text != "–" for text in texts):
