@@ -129,6 +129,12 @@ class Work:
         from workloads.runtime.publication.download import download_objects
 
         published, folder, settings = self.published, self.published_folder, self.download_settings
+        if published.page:
+            raise MissingDatasetError(
+                f"{self.name} is in no bucket: get it from {published.page} ({published.note}) and put its files into "
+                f"{folder}, or name their folder as benchmark.download.folder",
+                "convert",
+            )
         say({"say": f"{self.name}: {published.note}"})
         facts = download_objects(
             published, folder, settings["endpoints"], settings["connections"],

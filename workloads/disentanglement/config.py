@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 PREDICTED = ("codes", "images", "both")
 NETWORKS = ("burgess", "study")
+SPLITS = ("all", "held_out")
+PRESETS = ("tiny", "small", "full")
 
 
 @dataclass
@@ -46,16 +48,24 @@ class DatasetOptions:
     """"stand-in" or "real"."""
     version: str
     """Of the data from ``source``."""
+    versions: dict[str, str]
+    """The newest version of each source."""
     split: str
-    """"all": methods see no factors, so they train on all images and are judged on some or all of the same."""
-    preset: str
-    """Names the folder of the data made here."""
+    """"all": methods see no factors, so they train on all images and are judged on some or all of the same.
+    "held_out": images that quality is measured on are not trained on."""
     seed: int
-    """What the evaluation images are drawn with."""
-    stride: int
-    """Every so many of a factor's values are there, from the first; 1: all."""
+    """What the evaluation images are drawn by, and factors that are no grid."""
     evaluation_images: int | None
-    """How many of the images quality is measured on; null: all."""
+    """The most images that quality is measured on; null: all, or of "held_out" a tenth."""
+    preset: str
+    """How many of the factors' values are there in data made here: "tiny", "small" or "full", which is all of them."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        require_one_of("split", self.split, SPLITS)
+        require_one_of("preset", self.preset, PRESETS)
+        if self.evaluation_images is not None and self.evaluation_images < 1:
+            raise ValueError(f"evaluation_images is {self.evaluation_images}; quality needs one image at least")
 
 
 def require_one_of(option: str, value: str, choices: Collection[str]) -> None:

@@ -1,22 +1,24 @@
-"""xyc: a disc at any place in any of five greys (stfc-sciml/dae), made exactly as published."""
+"""xyc: a disc at any place in any of five greys (stfc-sciml/dae, make_xyc_dataset.py), made exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.disentanglement.datasets.base import FactorDataset
-from workloads.runtime.dataset import Progress, tell_nobody
-from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.consolidated import Field
-from workloads.runtime.samples.writer import Writer
+from workloads.disentanglement.datasets.base import FactorDataset, PublishedImages, require_labels, to_bytes
+from workloads.disentanglement.datasets.layouts import NewArray, npz_array, npz_slabs, write_npz
+from workloads.disentanglement.datasets.making import counted
+from workloads.disentanglement.rendering.mesh import Floats
+from workloads.runtime.dataset import Progress
+from workloads.runtime.publication.published import Published
 
-SIZE, RADIUS, FIRST, LAST = 84, 15, 15, 67
-"""Height and width of an image, the disc's radius, and its first and last centre, pixels."""
-GREYS = (51, 102, 153, 204, 255)
+SIZE, RADIUS, FIRST = 84, 15, 15
+"""Height and width of an image, the disc's radius, and the first row and column of its centre, pixels."""
+GREYS = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
 FILE = "xyc.npz"
 
 
@@ -24,51 +26,29 @@ class XycDataset(FactorDataset):
     """Images (1, 84, 84) with the factors x, y and colour."""
 
     SET = "xyc"
+    SHAPE = (1, SIZE, SIZE)
+    FACTORS: ClassVar[Mapping[str, int]] = {"x": 53, "y": 53, "colour": len(GREYS)}
+    PRESETS: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        "tiny": {"x": 17, "y": 17},
+        "small": {"x": 2, "y": 2},
+        "full": {},
+    }
+    MADE = "exact"
+    PUBLISHED: ClassVar[Mapping[str, Published]] = {
+        "dae": Published(
+            "disentanglement/xyc", 396_500_000, "xyc.npz, 14,045 images, which make_xyc_dataset.py writes",
+            page="github.com/stfc-sciml/dae",
+        )
+    }  # fmt: skip
 
     @property
-    def image(self) -> Field:
-        """Grey levels in 255ths, which the published fifths are exactly."""
-        return Field((1, SIZE, SIZE), "uint8")
-
-    @property
-    def centres(self) -> NDArray[np.int64]:
-        """Coordinates that a disc's centre may have."""
-        return np.arange(FIRST, LAST + 1, int(self.settings["stride"]))
-
-    @property
-    def factors(self) -> Mapping[str, int]:
-        """Two coordinates and a grey level."""
-        return {"x": len(self.centres), "y": len(self.centres), "colour": len(GREYS)}
-
-    @property
-    def images(self) -> int:
-        """All combinations."""
-        return int(np.prod(list(self.factors.values())))
-
-    @property
-    def evaluated(self) -> NDArray[np.int64]:
-        """Numbers of the images that quality is measured on."""
-        wanted = self.settings["evaluation_images"]
-        if wanted is None:
-            return np.arange(self.images)
-        if not 0 < wanted <= self.images:
-            raise DatasetError(
-                f"benchmark.dataset.evaluation_images is {wanted}; there are {self.images} images: 1 to {self.images}"
-            )
-        drawn = np.random.default_rng(self.settings["seed"]).choice(self.images, wanted, replace=False)
-        return np.sort(drawn)
-
-    @property
-    def stand_in_counts(self) -> tuple[int, int]:
-        """All images once as published, and once more those of the evaluation."""
-        return self.images, self.images + len(self.evaluated)
-
-    @property
-    def stand_in_bytes(self) -> float:
-        """Four bytes a pixel as published, one as converted."""
-        return float(SIZE * SIZE * (5 * self.images + len(self.evaluated)))
+    def labels(self) -> Floats:
+        """As published (n, 3): row and column of the centre, and the grey."""
+        x, y, colour = self.grid.published_classes.T
+        return np.stack([y + FIRST, x + FIRST, GREYS[colour]], axis=1)
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
+<<<<<<< HEAD
         """The published layout: ``imgs`` (n, 84, 84) float32 and ``labs`` (n, 3), the colour innermost, then y."""
         rows, columns = np.mgrid[:SIZE, :SIZE]
         images, labels = [], []
@@ -80,18 +60,24 @@ class XycDataset(FactorDataset):
                     labels.append((y, x, colour))
                 progress(len(images), self.images)
         np.savez(published / FILE, imgs=np.array(images, np.float32), labs=np.array(labels, np.int64))
+=======
+        """``imgs`` (n, 84, 84) float32 and ``labs`` (n, 3), as the published script writes them."""
+        labels = self.labels
+        images = NewArray((len(labels), SIZE, SIZE), "<f4", counted(draw_discs(labels), len(labels), progress))
+        write_npz(published / FILE, {"imgs": images, "labs": NewArray(labels.shape, "<f8", [labels])}, compressed=False)
+>>>>>>> 2304f0b (Disentanglement has eight data sets: published files are read, and stand-ins of the same factors made)
 
-    def convert(self, published: Path, folder: Path, progress: Progress = tell_nobody, workers: int = 1) -> None:
-        """The published file to the consolidated folder."""
-        with np.load(published / FILE) as file:
-            images, labels = np.rint(file["imgs"] * 255).astype(np.uint8)[:, None], file["labs"]
-        factors = np.stack(
-            (np.searchsorted(self.centres, labels[:, 1]), np.searchsorted(self.centres, labels[:, 0]), labels[:, 2]), 1
-        )
-        parts = {"training": np.arange(len(images)), "evaluation": self.evaluated}
-        counts = {part: len(numbers) for part, numbers in parts.items()}
-        writer = Writer(folder, self.provenance, self.fields, counts, self.made_of, progress=progress, workers=workers)
-        with writer:
-            writer.extra.update(factor_names=list(self.factors), factor_sizes=list(self.factors.values()))
-            for part, numbers in parts.items():
-                writer.append(part, {"image": images[numbers], "factors": factors[numbers]})
+    def read_published(self, published: Path) -> PublishedImages:
+        """The discs of ``xyc.npz``."""
+        path = published / FILE
+        require_labels(path, "labs", npz_array(path, "labs", (None, 3), "fi"), self.labels)
+        slabs = npz_slabs(path, "imgs", (self.images, SIZE, SIZE), "f")
+        return PublishedImages(self.grid.classes, (to_bytes(path, "imgs", images)[:, None] for images in slabs))
+
+
+def draw_discs(labels: Floats) -> Iterator[NDArray[np.float32]]:
+    """The images (1, 84, 84) of the labels (n, 3), one by one: a disc without its rim, on black."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    for row, column, grey in labels:
+        inside = (rows - row) ** 2 + (columns - column) ** 2 < RADIUS**2
+        yield (inside * np.float32(grey))[None]

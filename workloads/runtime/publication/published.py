@@ -10,12 +10,14 @@ class Published:
     """One data set as its publisher keeps it.
 
     ``prefix`` is the bucket and the prefix in it ("sciml-datasets/ms/em_graphene_sim"). ``bytes`` is the published size
-    of all objects under it, None if it is not stated. ``note`` tells users what to know before a download.
+    of all objects under it, None if it is not stated. ``note`` tells users what to know before a download. Where no
+    bucket holds it, ``page`` is where people get it by hand, and ``prefix`` only names the folder for it.
     """
 
     prefix: str
     bytes: int | None
     note: str
+    page: str | None = None
 
     @property
     def bucket(self) -> str:
