@@ -18,7 +18,8 @@ from orchestrator.config.families import DATASETS
 from workloads.data import Work
 from workloads.disentanglement.datasets.arrow import FILE as ARROW
 from workloads.disentanglement.datasets.base import FactorDataset
-from workloads.disentanglement.datasets.sprites import ACTIONS, CELL, COLUMNS, LAYERS
+from workloads.disentanglement.datasets.sheets import CELL, COLUMNS, LAYERS
+from workloads.disentanglement.datasets.sprites import ACTIONS
 from workloads.runtime.dataset import load_dataset
 from workloads.runtime.errors import DatasetError, MissingDatasetError
 from workloads.runtime.samples.consolidated import DESCRIPTION, ConsolidatedSet, read_description
@@ -147,8 +148,14 @@ def test_a_preset_that_there_is_not_is_named() -> None:
 
 
 def test_different_data_have_different_folders() -> None:
-    kinds = [{"source": "real"}, {"preset": "small"}, {"seed": 2}, {"split": "held_out"}, {"evaluation_images": 9}]
-    folders = [dataset_of(name, **kind).folder_name for name in NAMES for kind in ({}, *kinds)]
+    kinds: list[dict[str, object]] = [
+        {"source": "real"},
+        {"preset": "small"},
+        {"seed": 2},
+        {"split": "held_out"},
+        {"evaluation_images": 9},
+    ]
+    folders = [dataset_of(name, **kind).folder_name for name in NAMES for kind in [{}, *kinds]]
     assert len(set(folders)) == len(folders)
     assert dataset_of("face", source="real").folder_name == dataset_of("face", source="real", preset="x").folder_name
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from matplotlib.colors import hsv_to_rgb
-from numpy.typing import NDArray
 
 from workloads.disentanglement.rendering.camera import Camera
 from workloads.disentanglement.rendering.mesh import Floats, Mesh, curve_through, ellipsoid, join_meshes, revolve
@@ -173,8 +172,8 @@ def test_a_figure_turned_by_a_quarter_is_the_turned_image() -> None:
 
 def test_a_polygon_is_inside_its_corners() -> None:
     square = in_polygon(np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]))
-    both: list[NDArray[np.float64]] = [cover_pixels(inside, (8, 8), 0.3, 5.0, 16, 4) for inside in (square, in_square)]
-    np.testing.assert_array_equal(*both)
+    one, other = (cover_pixels(inside, (8, 8), 0.3, 5.0, 16, 4) for inside in (square, in_square))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_surfaces_turn_their_outside_outwards() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -166,10 +165,9 @@ class FactorDataset(ConsolidatedDataset):
     def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read; counts and sizes of what is there. Raises DatasetError."""
         found, done = self.read_published(published), 0
-        with closing(numbered_slabs(found.slabs)) as slabs:
-            for _, images in slabs:
-                done += len(images)
-                progress(done, len(found.classes))
+        for images in found.slabs:
+            done += len(images)
+            progress(done, len(found.classes))
         size = sum(path.stat().st_size for path in published.rglob("*") if path.is_file())
         return {"images": done, "bytes": size}
 
@@ -217,7 +215,8 @@ def to_bytes(path: Path, key: str, images: NDArray[np.floating] | NDArray[np.int
         )
     if images.dtype.kind != "f":
         return images.astype(np.uint8)
-    return np.rint(images * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(images * 255).astype(np.uint8)
+    return levels
 
 
 def channels_first(images: Images) -> NDArray[np.uint8]:

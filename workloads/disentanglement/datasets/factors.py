@@ -39,4 +39,5 @@ class FactorGrid:
     @property
     def published_classes(self) -> Classes:
         """The same, numbered among all published values."""
-        return self.classes * np.array([self.strides.get(name, 1) for name in self.published])
+        numbers: Classes = self.classes * np.array([self.strides.get(name, 1) for name in self.published])
+        return numbers

@@ -104,7 +104,8 @@ def features(person: Person, x: Floats, z: Floats) -> Floats:
     forehead = person.forehead * bump(x, z, (0, 0.5), (0.35, 0.2))
     temples = -0.05 * bump(aside, z, (0.62, 0.2), (0.12, 0.25))
     parts = (nose, nostrils, sockets, eyeballs, brow, cheeks, upper, lower, slit, below, chin, forehead, temples)
-    return np.sum(parts, axis=0)
+    total: Floats = np.sum(parts, axis=0)
+    return total
 
 
 def tones(person: Person, vertices: Floats, ears: Floats) -> Floats:

@@ -5,6 +5,7 @@ processes changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def blend_rows(
         yield np.stack([blend_layers(layers[form[number]], colours[number]) for number in some])
 
 
-def counted(images: Iterable[Images], total: int, progress: Progress) -> Iterator[Images]:
+def counted(images: Iterable[NDArray[Any]], total: int, progress: Progress) -> Iterator[NDArray[Any]]:
     """The same, while ``progress`` is told how many came."""
     done = 0
     for some in images:

@@ -65,7 +65,8 @@ def pose_of(action: str, direction: str, column: int) -> Pose:
     facing = {"left": -1, "front": 0, "right": 1}[direction]
     step = math.sin(2 * math.pi * (column - 1) / 8) if action == "walk" and column else 0.0
     wide = 3.0 if facing else 5.0
-    hip = ((32 - wide / 2, 46), (32 + wide / 2, 46))
+    hip: tuple[Point, Point] = ((32 - wide / 2, 46), (32 + wide / 2, 46))
+    foot: tuple[Point, Point]
     if facing:
         foot = ((32 - wide / 2 + 7 * step, 59 - 2 * abs(step)), (32 + wide / 2 - 7 * step, 59))
     else:

@@ -62,7 +62,9 @@ class TeapotsDataset(FactorDataset):
     @cached_property
     def values(self) -> Floats:
         """The factors of the images that are made, (n, 5)."""
-        return np.random.default_rng([self.settings["seed"], 0]).uniform(size=(self.images, len(LARGEST))) * LARGEST
+        random = np.random.default_rng([self.settings["seed"], 0])
+        drawn: Floats = random.uniform(size=(self.images, len(LARGEST))) * LARGEST
+        return drawn
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
         """``images`` (n, 64, 64, 3) int32 and ``gts`` (n, 5), as published."""
@@ -90,7 +92,8 @@ def classes_of(path: Path, values: Floats) -> Classes:
             f"{path}: 'gts'[{row}] is {values[row].tolist()}; expected azimuth, elevation, red, green and blue "
             f"from 0 to {', '.join(f'{largest:.4g}' for largest in LARGEST)}"
         )
-    return np.minimum((values / LARGEST * BINS).astype(np.int64), BINS - 1)
+    classes: Classes = np.minimum((values / LARGEST * BINS).astype(np.int64), BINS - 1)
+    return classes
 
 
 def render_teapots(values: Floats) -> Images:

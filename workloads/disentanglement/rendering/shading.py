@@ -29,7 +29,7 @@ def shade_highlight(normals: Floats, light: Floats, towards: Floats, sharpness: 
 
 def pure_hue(hue: float | Floats) -> Floats:
     """The fully saturated, bright colour (..., 3) of a hue from 0 (red) by 1/3 (green) and 2/3 (blue) to 1 (red)."""
-    sixth = np.mod(6 * np.float64(hue)[..., None] + np.array([5.0, 3.0, 1.0]), 6.0)
+    sixth = np.mod(6 * np.asarray(hue, np.float64)[..., None] + np.array([5.0, 3.0, 1.0]), 6.0)
     channels: Floats = 1 - np.clip(np.minimum(sixth, 4 - sixth), 0.0, 1.0)
     return channels
 
@@ -44,7 +44,8 @@ def average_samples(samples: Floats, factor: int) -> Floats:
     """The mean over each square of ``factor`` × ``factor`` samples: (h · factor, w · factor, ...) to (h, w, ...)."""
     rows, columns = samples.shape[0] // factor, samples.shape[1] // factor
     squares = samples.reshape(rows, factor, columns, factor, *samples.shape[2:])
-    return squares.mean(axis=(1, 3))
+    means: Floats = squares.mean(axis=(1, 3))
+    return means
 
 
 def blend_layers(layers: Floats, colours: Floats) -> NDArray[np.uint8]:
