@@ -48,24 +48,10 @@ class XycDataset(FactorDataset):
         return np.stack([y + FIRST, x + FIRST, GREYS[colour]], axis=1)
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
-<<<<<<< HEAD
-        """The published layout: ``imgs`` (n, 84, 84) float32 and ``labs`` (n, 3), the colour innermost, then y."""
-        rows, columns = np.mgrid[:SIZE, :SIZE]
-        images, labels = [], []
-        for x in self.centres.tolist():
-            for y in self.centres.tolist():
-                inside = (rows - y) ** 2 + (columns - x) ** 2 < RADIUS**2
-                for colour in range(len(GREYS)):
-                    images.append(inside * np.float32((colour + 1) / len(GREYS)))
-                    labels.append((y, x, colour))
-                progress(len(images), self.images)
-        np.savez(published / FILE, imgs=np.array(images, np.float32), labs=np.array(labels, np.int64))
-=======
         """``imgs`` (n, 84, 84) float32 and ``labs`` (n, 3), as the published script writes them."""
         labels = self.labels
         images = NewArray((len(labels), SIZE, SIZE), "<f4", counted(draw_discs(labels), len(labels), progress))
         write_npz(published / FILE, {"imgs": images, "labs": NewArray(labels.shape, "<f8", [labels])}, compressed=False)
->>>>>>> 2304f0b (Disentanglement has eight data sets: published files are read, and stand-ins of the same factors made)
 
     def read_published(self, published: Path) -> PublishedImages:
         """The discs of ``xyc.npz``."""
