@@ -107,16 +107,17 @@ def extents(configs: Sequence[Configuration]) -> dict[str, Extent]:
     return {problem: Extent(min(found), max(found)) for problem, found in counts.items()}
 
 
-def threads_per_rank(config: Configuration, cores: int, extent: Extent) -> int:
+def threads_per_rank(config: Configuration, cores: int, extent: Extent, at_once: int = 1) -> int:
     """Cores divided among the ranks that share them, at least 1.
 
-    Under a scheduler the ranks of one node share its cores; on this machine the ranks of all "nodes" do. Every scale of
-    a problem gets what the largest one can have: a "node" that shrank as others joined would hide all scaling.
+    Under a scheduler the ranks of one node share its cores; on this machine the ranks of all "nodes" do, those of
+    ``at_once`` runs. Every scale of a problem gets what the largest one can have: a "node" that shrank as others joined
+    would hide all scaling.
     """
     cluster = config["cluster"]
     if cluster["threads_per_rank"]:
         return int(cluster["threads_per_rank"])
-    sharing = cluster["ranks_per_node"] * (extent.largest if SCHEDULERS[cluster["scheduler"]].here else 1)
+    sharing = cluster["ranks_per_node"] * (extent.largest * at_once if SCHEDULERS[cluster["scheduler"]].here else 1)
     return max(1, int(cluster["cores_per_node"] or cores) // int(sharing))
 
 
@@ -143,8 +144,8 @@ def run_name(config: Configuration, nodes: int, repeat: int) -> str:
     return f"{problem_name(config)}-n{nodes}-r{repeat}"
 
 
-def plan_runs(config: Configuration, campaign: str, site: Site, extent: Extent) -> list[PlannedRun]:
-    """The runs of one configuration: node counts × repeats."""
+def plan_runs(config: Configuration, campaign: str, site: Site, extent: Extent, at_once: int) -> list[PlannedRun]:
+    """The runs of one configuration: node counts × repeats. ``at_once`` runs of the campaign are on the machine."""
     data = Path(config["cluster"]["paths"]["data"])
     digest = document_hash(science_of(config))
     runs = []
@@ -159,7 +160,7 @@ def plan_runs(config: Configuration, campaign: str, site: Site, extent: Extent) 
                 cluster=config["cluster"]["name"],
                 nodes=nodes,
                 ranks_per_node=config["cluster"]["ranks_per_node"],
-                threads_per_rank=threads_per_rank(config, site.cores, extent),
+                threads_per_rank=threads_per_rank(config, site.cores, extent, at_once),
                 repeat=repeat,
                 seed=config["seed"] + repeat,
                 comm=config["comm"],
@@ -222,11 +223,21 @@ def plan(configs: Sequence[Configuration], stamp: str, site: Site) -> Campaign:
     name = campaign_name(configs, stamp)
     problems = [problem_of(config) for config in configs]
     whole = extents(configs)
-    planned = [plan_runs(config, name, site, whole[problem]) for config, problem in zip(configs, problems, strict=True)]
+    at_once = runs_at_once(configs)
+    planned = [
+        plan_runs(config, name, site, whole[problem], at_once)
+        for config, problem in zip(configs, problems, strict=True)
+    ]
     runs = numbered(list(zip(problems, planned, strict=True)))
     if configs[0]["scale"]["shuffle"]:
         runs = shuffled(runs, configs[0]["seed"])
     return Campaign(name, site.folder / configs[0]["results"], tuple(runs))
+
+
+def runs_at_once(configs: Sequence[Configuration]) -> int:
+    """How many runs of the campaign are under way at once."""
+    runs = sum(len(config["nodes"]) * config["repeats"] for config in configs)
+    return min(runs, int(configs[0]["cluster"]["limits"]["max_jobs"]))
 
 
 def refuse_several(configs: Sequence[Configuration]) -> None:

@@ -42,6 +42,7 @@ WORKLOADS = (
     "workloads.runtime.errors",
     "workloads.runtime.processors",
     "workloads.runtime.memory",
+    "workloads.runtime.binding",
     "workloads.runtime.samples.sampleset",
     "workloads.runtime.task",
     "workloads.runtime.communicators",

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.records import DataAnswer, DataMessage, DataRequest
+from orchestrator.records.topology import read_topology
 from workloads.runtime.dataset import load_dataset
 from workloads.runtime.errors import DatasetError, MissingDatasetError
 from workloads.runtime.publication.inventory import Inventory
@@ -57,7 +58,7 @@ class Work:
         self.real = self.settings["source"] == "real"
         self.known_versions = self.dataset.PUBLISHED
         self.name = " ".join((self.benchmark, self.settings["source"], str(self.settings.get("version", "")))).strip()
-        self.workers = len(os.sched_getaffinity(0))
+        self.workers = read_topology().usable_threads
 
     @property
     def folder(self) -> Path:

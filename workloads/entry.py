@@ -22,6 +22,7 @@ from orchestrator.records import (
     now,
     write_json,
 )
+from workloads.runtime.binding import Cores, bind_rank
 from workloads.runtime.errors import write_error
 from workloads.runtime.measurement.progress import Progress, SignsOfLife, process_start
 
@@ -48,12 +49,13 @@ def load_attribute(path: str) -> Any:
 class Rank:
     """One rank of one attempt."""
 
-    def __init__(self, directory: RunDirectory, attempt: AttemptDirectory, spec: RunSpec) -> None:
+    def __init__(self, directory: RunDirectory, attempt: AttemptDirectory, spec: RunSpec, cores: Cores) -> None:
         self.directory = directory
         self.attempt = attempt
         self.spec = spec
         self.progress = Progress()
         self.rank = expected_rank()
+        self.cores = cores
         self.communicator: Any = None
         self.warnings: list[str] = []
 
@@ -82,8 +84,8 @@ class Rank:
         self.communicator = communicator = join(spec.comm)
         communicator.check_world(spec.ranks)
         self.rank = communicator.rank
-        device, place = take_place(spec, self.rank)
         cluster = self.directory.read_manifest().config["cluster"]
+        device, place = take_place(spec, cluster["scheduler"], self.cores, communicator)
         self.warnings += keep_promise(cluster, spec.nodes, place, communicator)
 
         begun["staging"] = self.enter("staging")
@@ -117,7 +119,7 @@ class Rank:
         used, curves = metering.conclude(communicator, place.host, span, procedure.target_after)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
-        world = describe_world(spec, place, communicator, self.warnings)
+        world = describe_world(spec, place, self.cores, communicator, self.warnings)
         if measured is not None and used is not None and world is not None:
             self.warnings += energy.slowdown_warnings(used["slowed"])
             result: Result = {
@@ -171,10 +173,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--attempt", type=int, required=True)
     options = parser.parse_args(arguments)
+    # Before anything else: threads that libraries start inherit the cores. All ranks are on this host wherever they
+    # bind themselves.
+    cores = bind_rank(expected_rank(), os.environ)
     directory = RunDirectory(options.directory)
     attempt = directory.attempt(options.attempt)
     spec = directory.read_manifest().spec
-    rank = Rank(directory, attempt, spec)
+    rank = Rank(directory, attempt, spec, cores)
     life = SignsOfLife(attempt, rank.progress, rank.rank, spec.ranks)
     life.start()
     try:

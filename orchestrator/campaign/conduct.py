@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.campaign.trained import with_weights
-from orchestrator.launch.job import usable_cores
 from orchestrator.plan import Campaign, Site, plan
 from orchestrator.records.settings import Configuration
+from orchestrator.records.topology import read_topology
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ def prepare(configs: Sequence[Configuration], name: str | None = None) -> tuple[
     if name is not None:
         configs = [{**config, "campaign": name} for config in configs]
     whole = [with_weights(config, Path.cwd()) for config in configs]
-    return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(usable_cores(), Path.cwd()))
+    return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(read_topology().usable_cores, Path.cwd()))
 
 
 def conduct(configs: Sequence[Configuration], view: View, name: str | None = None, detach: bool = False) -> Outcome:

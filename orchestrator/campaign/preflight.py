@@ -10,10 +10,12 @@ from rich.console import Console
 
 from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
+from orchestrator.launch.cores import held_cores
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.plan import Campaign, warnings
-from orchestrator.records.choices import COMMUNICATORS, remedy_for
+from orchestrator.records.choices import COMMUNICATORS, SCHEDULERS, remedy_for
 from orchestrator.records.settings import Configuration
+from orchestrator.records.topology import read_topology
 
 
 def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Console) -> None:
@@ -50,17 +52,30 @@ def check_scheduler(config: Configuration) -> None:
 
 
 def warn_of_crowding(campaign: Campaign, console: Console) -> None:
-    """Warn if there are more ranks than cores: they run, but measure each other."""
-    from orchestrator.launch.job import usable_cores
+    """Warn if there are more threads than cores for them on this machine: runs then measure each other."""
+    cluster = campaign.runs[0].config["cluster"]
+    if not SCHEDULERS[cluster["scheduler"]].here:
+        return
+    topology = read_topology()
+    for sentence in crowding(campaign, cluster["cores_per_node"] or topology.usable_cores, len(held_cores(topology))):
+        console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
 
-    clusters = [(run.spec.ranks, run.config["cluster"]) for run in campaign.runs]
-    crowds = [
-        (ranks, cluster["cores_per_node"] or usable_cores())
-        for ranks, cluster in clusters
-        if cluster["scheduler"] == "local"
-    ]
-    ranks, cores = max(crowds, key=lambda crowd: crowd[0] / crowd[1], default=(0, 1))
-    if ranks > cores:
-        console.print(
-            f"[yellow]warning: {ranks} ranks share {cores} cores; throughput and efficiency will show that[/yellow]"
-        )
+
+def crowding(campaign: Campaign, cores: int, held: int) -> list[str]:
+    """Return sentences on runs that will not have cores of their own, on a machine of so many ``cores``, of which other
+    runs hold some.
+    """
+    at_once = min(campaign.runs[0].config["cluster"]["limits"]["max_jobs"], len(campaign.runs))
+    largest = sorted(campaign.runs, key=lambda run: -run.spec.ranks * run.spec.threads_per_rank)[:at_once]
+    ranks = sum(run.spec.ranks for run in largest)
+    threads = sum(run.spec.ranks * run.spec.threads_per_rank for run in largest)
+    if threads > cores:
+        of_runs = f" of {at_once} runs at once (cluster.limits.max_jobs)" if at_once > 1 else ""
+        more = f", {threads} threads" if threads > ranks else ""
+        return [f"{ranks} ranks{of_runs}{more} share {cores} cores; throughput and efficiency will show that"]
+    if threads > cores - held:
+        return [
+            f"other runs hold {held} of this machine's {cores} cores, and {threads} are needed: wait for their end, or "
+            "they slow each other down"
+        ]
+    return []

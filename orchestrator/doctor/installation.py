@@ -13,9 +13,11 @@ from pathlib import Path
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
-from orchestrator.launch.job import usable_cores
+from orchestrator.launch.cores import held_cores
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.placement import threads_of
 from orchestrator.records.settings import Configuration
+from orchestrator.records.topology import format_cpus, read_topology
 
 
 def examine(config: Configuration, results: Path, store_url: str) -> list[Finding]:
@@ -57,12 +59,20 @@ def examine_search_path() -> list[Finding]:
 
 
 def examine_cores(config: Configuration) -> Finding:
-    """Compare the cores with the profile."""
-    cores = usable_cores()
-    said = config["cluster"]["cores_per_node"]
-    if SCHEDULERS[config["cluster"]["scheduler"]].here and said and said > cores:
-        return Finding("cores", "warning", f"{cores} usable, the profile says {said}", "correct cluster.cores_per_node")
-    return Finding("cores", "ok", f"{cores} usable")
+    """Compare the cores with the profile, and with what other runs hold."""
+    topology = read_topology()
+    cores, said = topology.usable_cores, config["cluster"]["cores_per_node"]
+    here = SCHEDULERS[config["cluster"]["scheduler"]].here
+    detail = f"{cores} usable" + (f" of {len(topology.cores)}" if cores < len(topology.cores) else "")
+    detail = "; ".join([detail, *topology.limits])
+    if here and said and said > cores:
+        return Finding("cores", "warning", f"{detail}; the profile says {said}", "correct cluster.cores_per_node")
+    held = held_cores(topology) if here else []
+    if held:
+        numbers = format_cpus(threads_of(held))
+        remedy = "wait for their end: runs that share cores slow each other down"
+        return Finding("cores", "warning", f"{detail}; runs under way hold {len(held)} ({numbers})", remedy)
+    return Finding("cores", "ok", detail)
 
 
 def examine_mpi() -> Finding:

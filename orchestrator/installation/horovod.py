@@ -21,6 +21,7 @@ from pathlib import Path
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.installation.mpi import Mpi
+from orchestrator.records.topology import read_topology
 
 HOROVOD_VERSION = "0.28.1"
 CXX_STANDARD = "20"
@@ -169,7 +170,7 @@ def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> 
         "HOROVOD_WITH_MPI": "1",
         "HOROVOD_WITH_GLOO": "1",
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
-        "MAKEFLAGS": os.environ.get("MAKEFLAGS", f"-j{os.cpu_count() or 1}"),
+        "MAKEFLAGS": os.environ.get("MAKEFLAGS", f"-j{read_topology().usable_threads}"),
     }
     search = [str(Path(sys.prefix, "bin"))]
     if mpi.compiler is not None:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.installation.mpi import Mpi, find_mpi
+from orchestrator.launch.cores import Binding, bind_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.records import Manifest
+from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.settings import ClusterSettings
+from orchestrator.records.topology import read_topology
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,12 +26,18 @@ class RankCommand:
     environment: dict[str, str]
 
 
-def usable_cores() -> int:
-    """Return the physical cores that this process may use. Hardware threads of one core count once."""
-    import psutil
+def binds_here(manifest: Manifest) -> bool:
+    """Whether the ranks of a run share this machine, and each is to have cores of its own on it."""
+    cluster = manifest.config["cluster"]
+    return SCHEDULERS[cluster["scheduler"]].here and cluster["bind_ranks"]
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+def planned_binding(manifest: Manifest) -> Binding | None:
+    """Return where a run's ranks will be bound on this machine if no other run holds cores; None if elsewhere."""
+    if not binds_here(manifest):
+        return None
+    topology = read_topology()
+    return bind_ranks(topology, topology.usable, manifest.spec.ranks, manifest.spec.threads_per_rank)
 
 
 def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
@@ -51,10 +60,10 @@ def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
 
 
 def rank_command(
-    manifest: Manifest, directory: Path, attempt: int, cores: int | None = None, mpi: Mpi | None = None
+    manifest: Manifest, directory: Path, attempt: int, binding: Binding | None = None, mpi: Mpi | None = None
 ) -> RankCommand:
-    """Return the command that starts the ranks of a run. Raises FileNotFoundError, with the remedy, if the launcher is
-    missing.
+    """Return the command that starts the ranks of a run, which bind themselves as told. Raises FileNotFoundError, with
+    the remedy, if the launcher is missing.
     """
     cluster = manifest.config["cluster"]
     spec = manifest.spec
@@ -62,7 +71,7 @@ def rank_command(
         spec.nodes,
         spec.ranks_per_node,
         spec.threads_per_rank,
-        int(cluster["cores_per_node"] or cores or usable_cores()),
+        int(cluster["cores_per_node"] or read_topology().usable_cores),
     )
     python = cluster["python"] or sys.executable
     program = [
@@ -77,4 +86,7 @@ def rank_command(
     launcher = LAUNCHERS[cluster["launcher"]]
     if cluster["launcher"] == "mpirun":
         mpi = mpi or find_mpi()
-    return RankCommand(launcher.command(ranks, cluster, mpi, program), rank_environment(cluster, spec.threads_per_rank))
+    environment = rank_environment(cluster, spec.threads_per_rank)
+    if binding is not None:
+        environment |= binding.environment
+    return RankCommand(launcher.command(ranks, cluster, mpi, program), environment)

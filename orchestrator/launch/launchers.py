@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.installation.mpi import Mpi
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.settings import ClusterSettings
+
+THREADS_OF_A_CORE = frozenset({"hint", "threads-per-core", "ntasks-per-core", "cpu-bind", "extra-node-info", "B"})
+"""Options of Slurm that say which hardware threads are given out. Slurm takes ``--hint`` beside none of the others."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,15 @@ class Mpirun(Launcher):
 
     @staticmethod
     def placement(ranks: Ranks, local: bool, bind: bool) -> list[str]:
-        """Return options that bind every rank to cores of its own, if there are enough and it is wanted, or else to
-        none.
+        """Return options that bind every rank of an allocation to cores of its own, if there are enough and it is
+        wanted. On this machine ranks bind themselves: mpirun would begin at the first core, whoever has it.
         """
-        here = ranks.total if local else ranks.ranks_per_node
-        bind = bind and here * ranks.threads_per_rank <= ranks.cores
-        where = "slot" if local else f"ppr:{ranks.ranks_per_node}:node"
+        if local:
+            return ["--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE"]
+        bind = bind and ranks.ranks_per_node * ranks.threads_per_rank <= ranks.cores
         cores = f":PE={ranks.threads_per_rank}" if bind else ""
-        return ["--bind-to", "core" if bind else "none", "--map-by", f"{where}{cores}:OVERSUBSCRIBE"]
+        where = f"ppr:{ranks.ranks_per_node}:node{cores}:OVERSUBSCRIBE"
+        return ["--bind-to", "core" if bind else "none", "--map-by", where]
 
     def first_failure(self, stderr: str) -> str | None:
         """Parse "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" and its variants."""
@@ -93,7 +98,10 @@ class Srun(Launcher):
     name = "srun"
 
     def command(self, ranks: Ranks, cluster: ClusterSettings, mpi: Mpi | None, program: list[str]) -> list[str]:
-        """Return ``srun --mpi=… PROGRAM``. Cores are passed on explicitly, and one failed rank ends all."""
+        """Return ``srun --mpi=… PROGRAM``. Cores are passed on explicitly, and one failed rank ends all.
+
+        Neighbouring ranks share nodes and sockets, whatever the site's default: accelerators are taken in that order.
+        """
         options = [
             "srun",
             f"--mpi={cluster['pmi']}",
@@ -101,6 +109,8 @@ class Srun(Launcher):
             f"--ntasks={ranks.total}",
             f"--ntasks-per-node={ranks.ranks_per_node}",
             f"--cpus-per-task={ranks.threads_per_rank}",
+            "--distribution=block:block",
+            *(f"--{name}={value}" for name, value in core_options(cluster, cluster["launcher_options"]).items()),
             "--kill-on-bad-exit=1",
             "--wait=30",
             "--label",
@@ -114,6 +124,17 @@ class Srun(Launcher):
         """Parse "srun: error: n1: task 1: Killed"."""
         found = re.search(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)", stderr)
         return f"rank {found[2]} on {found[1]}: {found[3].strip()}" if found else None
+
+
+def core_options(cluster: ClusterSettings, words: Sequence[str] = ()) -> dict[str, str]:
+    """Return the option by which Slurm gives out a core for each "CPU" that is asked for.
+
+    Without it, where a core has two threads, half of the cores are given out with both their threads. There is none if
+    the profile's own options, or ``words``, say which threads to give out.
+    """
+    own = {str(key).replace("_", "-") for key in cluster["slurm"]["additional"]}
+    own |= {word.split("=", 1)[0].strip("-").replace("_", "-") for word in words}
+    return {} if own & THREADS_OF_A_CORE else {"hint": "nomultithread"}
 
 
 LAUNCHERS: dict[str, Launcher] = {launcher.name: launcher for launcher in (Mpirun(), Srun())}

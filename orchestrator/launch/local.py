@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.base import JobState, OwnJob, Run, Scheduler, SubmissionError
 from orchestrator.launch.environment import LOCAL_JOB, without_foreign
-from orchestrator.launch.job import PROJECT, rank_command
+from orchestrator.launch.job import PROJECT, planned_binding, rank_command
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
 from orchestrator.records.settings import ClusterSettings
@@ -141,6 +141,6 @@ class LocalScheduler(Scheduler):
 def shell_script(planned: PlannedRun, directory: RunDirectory) -> str:
     """Return the shell text that starts one run."""
     manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
-    command = rank_command(manifest, directory.path, attempt=1)
+    command = rank_command(manifest, directory.path, 1, planned_binding(manifest))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
     return "\n".join([*lines, shlex.join(command.words)])

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,8 +20,9 @@ from typing import Any
 
 from orchestrator.launch.base import OwnJob, Standing
 from orchestrator.launch.causes import first_cause, silent_ranks
+from orchestrator.launch.cores import Binding, hold_cores
 from orchestrator.launch.environment import for_steps
-from orchestrator.launch.job import RankCommand, rank_command
+from orchestrator.launch.job import RankCommand, binds_here, rank_command
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
@@ -91,8 +93,14 @@ class Supervisor:
         if self.attempt.number > most:
             self.write_failure(Ending("failed", f"all {most} attempts (cluster.limits.max_attempts) were used up"))
             return False
+        spec = self.manifest.spec
+        with hold_cores(spec.ranks, spec.threads_per_rank) if binds_here(self.manifest) else nullcontext() as binding:
+            return self.run_ranks(binding)
+
+    def run_ranks(self, binding: Binding | None) -> bool:
+        """Start the ranks and wait for their end; ``binding`` tells them their cores, where they bind themselves."""
         try:
-            command = rank_command(self.manifest, self.directory.path, self.attempt.number)
+            command = rank_command(self.manifest, self.directory.path, self.attempt.number, binding)
         except FileNotFoundError as error:
             self.write_failure(Ending("failed", str(error)))
             return False

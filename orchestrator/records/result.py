@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, TypeAlias, TypedDict
 
 from orchestrator.records.inventory import NodeInventory
 
@@ -118,10 +118,21 @@ class WorldFacts(TypedDict):
     threads_per_rank: int
 
 
+Layout: TypeAlias = list[list[str]]
+"""The cores of a node: NUMA domains of cores, each the hardware threads of it ("0,64")."""
+
+
 class World(WorldFacts, total=False):
-    """And the kinds of their processors; version 0.1 did not say."""
+    """And the kinds of their processors; version 0.1 did not say. ``layouts`` are the layouts of cores that nodes have,
+    ``layout_of_rank`` the number of each rank's, ``unbound`` why ranks have no cores of their own. ``usable_cores``
+    are those that rank 0 could use before it was bound.
+    """
 
     processors: list[Processors]
+    layouts: list[Layout]
+    layout_of_rank: list[int]
+    unbound: str | None
+    usable_cores: int
 
 
 class StepWorkResult(TypedDict):

@@ -194,7 +194,11 @@ def shared_cores(record: RunRecord) -> int | None:
     """
     if not record.manifest["config"].get("cluster", {}).get("one_machine"):
         return None
-    cores = record.result.get("world", {}).get("cores", [])
+    world = record.result.get("world", {})
+    if world.get("usable_cores"):
+        return int(world["usable_cores"])
+    # Before that was recorded: the cores that any rank was bound to.
+    cores = world.get("cores", [])
     return len({core for text in cores for core in str(text).split(",")}) or None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
-import os
 import platform
 import re
 import subprocess
@@ -21,6 +20,7 @@ from orchestrator.records import (
     NodeInventory,
     ProcessorInventory,
 )
+from orchestrator.records.topology import read_topology
 from workloads.probe.readings import SYS
 from workloads.runtime.measurement.meters.amd import describe_amd
 from workloads.runtime.measurement.meters.nvml import describe_nvidia
@@ -80,7 +80,7 @@ def processor() -> ProcessorInventory:
         "architecture": platform.machine(),
         "cores": told["cores"] or psutil.cpu_count(logical=False),
         "threads": told["threads"] or psutil.cpu_count(logical=True),
-        "usable": len(os.sched_getaffinity(0)),
+        "usable": read_topology().usable_threads,
         "last_level_cache": sizes[max(sizes)] if sizes else None,
         "governor": read_text(SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }

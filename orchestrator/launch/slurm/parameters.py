@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.launch.job import PROJECT
+from orchestrator.launch.launchers import core_options
 from orchestrator.records import Manifest
 from orchestrator.records.settings import ClusterSettings
 
@@ -59,7 +60,7 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
         "signal": f"B:USR2@{warning}",
         "requeue" if requeues(manifest) else "no-requeue": True,
     }
-    additional |= slurm["additional"]
+    additional |= {**core_options(cluster), **slurm["additional"]}
     if slurm["reservation"]:
         additional["reservation"] = slurm["reservation"]
     parameters: dict[str, object] = {

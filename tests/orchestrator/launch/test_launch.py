@@ -33,7 +33,11 @@ from orchestrator.records import (
 OPEN_MPI = Mpi("wheel", None, Path("/opt/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
 MPICH = Mpi("site", None, Path("/opt/bin/mpirun"), "HYDRA build details:")
 
-LOCAL: Any = {"scheduler": "local", "environment": {}, "launcher_options": [], "pmi": "pmix", "bind_ranks": True}
+LOCAL: Any = {
+    "scheduler": "local", "environment": {}, "launcher_options": [], "pmi": "pmix", "bind_ranks": True,
+    "slurm": {"additional": {}},
+}  # fmt: skip
+SLURM: Any = {**LOCAL, "scheduler": "slurm"}
 
 
 def spec(**changes: Any) -> RunSpec:
@@ -50,16 +54,21 @@ def manifest(launcher: str = "mpirun", **changes: Any) -> Manifest:
     return Manifest(spec(), config, "hash", {}, created=now(), **changes)
 
 
-def test_open_mpi_gives_each_rank_its_own_cores_where_there_are_enough() -> None:
-    line = LAUNCHERS["mpirun"].command(Ranks(2, 2, 2, cores=8), LOCAL, OPEN_MPI, ["prog"])
+def test_open_mpi_gives_each_rank_of_an_allocation_its_own_cores_where_there_are_enough() -> None:
+    line = LAUNCHERS["mpirun"].command(Ranks(2, 2, 2, cores=8), SLURM, OPEN_MPI, ["prog"])
     assert line[:3] == ["/opt/bin/mpirun", "-n", "4"]
-    assert "core" in line
+    assert line[3:7] == ["--bind-to", "core", "--map-by", "ppr:2:node:PE=2:OVERSUBSCRIBE"]
     assert line[-1] == "prog"
 
 
 def test_ranks_without_cores_of_their_own_are_not_bound() -> None:
-    line = LAUNCHERS["mpirun"].command(Ranks(4, 1, 1, cores=2), LOCAL, OPEN_MPI, ["prog"])
+    line = LAUNCHERS["mpirun"].command(Ranks(1, 4, 1, cores=2), SLURM, OPEN_MPI, ["prog"])
     assert line[line.index("--bind-to") + 1] == "none"
+
+
+def test_on_this_machine_ranks_bind_themselves() -> None:
+    line = LAUNCHERS["mpirun"].command(Ranks(2, 1, 1, cores=8), LOCAL, OPEN_MPI, ["prog"])
+    assert line[3:7] == ["--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE"]
 
 
 def test_another_mpi_gets_no_option_of_open_mpis() -> None:
@@ -77,6 +86,20 @@ def test_srun_passes_cores_on_and_ends_all_with_one() -> None:
     line = LAUNCHERS["srun"].command(Ranks(2, 4, 8, 32), LOCAL, None, ["prog"])
     for option in ("--mpi=pmix", "--nodes=2", "--ntasks=8", "--cpus-per-task=8", "--kill-on-bad-exit=1"):
         assert option in line
+    assert "--distribution=block:block" in line and "--hint=nomultithread" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "additional"),
+    [(["--cpu-bind=map_cpu:0,1"], {}), (["--threads-per-core=2"], {}), ([], {"hint": "multithread"}),
+     ([], {"threads_per_core": "2"})],
+)  # fmt: skip
+def test_who_says_which_threads_of_a_core_to_give_out_is_not_contradicted(
+    words: list[str], additional: dict[str, str]
+) -> None:
+    cluster = {**SLURM, "launcher_options": words, "slurm": {"additional": additional}}
+    line = LAUNCHERS["srun"].command(Ranks(2, 4, 8, 32), cluster, None, ["prog"])
+    assert not [word for word in line if word.startswith("--hint")]
 
 
 PRTERUN = """--------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workloads.runtime.binding import have_own_cores
 from workloads.runtime.communicators.alone import LoneReducer
 from workloads.runtime.communicators.base import (
     BUCKET_BYTES,
@@ -76,7 +77,7 @@ class HorovodCommunicator(Communicator):
         niceness = os.environ.get(NICENESS)
         before = started_threads(set()) if niceness else set()
         hvd.init()
-        self._stands_back = bool(niceness) and hvd.local_size() <= (os.cpu_count() or 1)
+        self._stands_back = bool(niceness) and have_own_cores(hvd.local_size(), os.environ)
         if self._stands_back:
             for thread in started_threads(before):
                 os.setpriority(os.PRIO_PROCESS, int(thread), int(niceness or 0))

@@ -21,6 +21,7 @@ from typing import TypedDict
 
 from blake3 import blake3
 
+from orchestrator.records.topology import read_topology
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.building import build_folder
 from workloads.runtime.samples.consolidated import DESCRIPTION, check_contents, read_description, record_contents
@@ -71,7 +72,7 @@ def stage_dataset(
     begun = time.monotonic()
     target = scratch / name
     copied = checked = 0
-    threads = workers or len(os.sched_getaffinity(0))
+    threads = workers or read_topology().usable_threads
     size = sum(file["bytes"] for file in read_description(source)["files"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
