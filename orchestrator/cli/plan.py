@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK, UsageError
-from orchestrator.plan import warnings
-from orchestrator.records import global_batch
+from orchestrator.plan import PlannedRun, warnings
+from orchestrator.records import Manifest, global_batch
+from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.topology import read_topology
+
+if TYPE_CHECKING:
+    from orchestrator.report.entries import PlacementEntry
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
                 **asdict(run.spec),
                 "ranks": run.spec.ranks,
                 "config_hash": run.config_hash,
+                "placement": placement_of(run),
                 "script": scripts[run.spec.run],
             }
             for run in campaign.runs
@@ -48,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         return EXIT_OK
     print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}, in the order of their start")
     printed: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     for run in campaign.runs:
         spec = run.spec
         batch = global_batch(spec.settings["training"], spec.ranks)
@@ -55,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
             f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {spec.ranks} ranks, {spec.threads_per_rank} threads "
             f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
         )
+        print_placement(run, drawn)
         if scripts[spec.run] in printed:
             print(f"  as a task of the same array as {printed[scripts[spec.run]]}")
             continue
@@ -63,3 +72,25 @@ def main(arguments: Sequence[str]) -> int:
     for sentence in warnings(campaign):
         print(f"\nwarning: {sentence}")
     return EXIT_OK
+
+
+def placement_of(planned: PlannedRun) -> PlacementEntry:
+    """Return where the ranks will sit if no other run is on this machine."""
+    from orchestrator.launch.job import planned_binding
+    from orchestrator.report.placement import planned_placement
+
+    binding = planned_binding(Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0))
+    return planned_placement(planned.spec, planned.config["cluster"], read_topology(), binding)
+
+
+def print_placement(planned: PlannedRun, drawn: dict[str, str]) -> None:
+    """Print the picture of a run's placement, once for all runs that have the same; ``drawn`` remembers them."""
+    from orchestrator.report.tables.placement import placement_lines
+
+    here = SCHEDULERS[planned.config["cluster"]["scheduler"]].here
+    text = "\n".join(f"    {line}" for line in placement_lines(placement_of(planned)))
+    same = drawn.setdefault(text, planned.spec.run)
+    if same != planned.spec.run:
+        print(f"  placed as {same}")
+    else:
+        print(f"  placement, {'if no other run holds cores' if here else 'as the scheduler is asked for it'}:\n{text}")

@@ -13,6 +13,7 @@ from orchestrator.campaign.attempts import Attempt, lost
 from orchestrator.records import PHASES, Result, State, unit_of
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
+from orchestrator.report.placement import recorded_placement
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.recipes import recipe_entries
 from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
@@ -127,6 +128,9 @@ def run_entry(record: RunRecord) -> RunEntry:
         "inference": result.get("inference"),
         "pictures": [f"attempt-{run['attempts']}/{name}" for name in result.get("pictures", [])],
         "processors": result.get("world", {}).get("processors", []),
+        "placement": recorded_placement(result["world"], [rank["node"] for rank in record.ranks])
+        if "world" in result
+        else None,
         "warnings": result.get("warnings", []),
         "directory": run["directory"],
         "config_hash": run["config_hash"],

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from orchestrator.campaign.attempts import Attempt, Lost
-from orchestrator.records import InferenceResult, MeterEnergy, NodeEnergy, Processors, Slowed, State, TrainingResult
+from orchestrator.records import (
+    InferenceResult,
+    Layout,
+    MeterEnergy,
+    NodeEnergy,
+    Processors,
+    Slowed,
+    State,
+    TrainingResult,
+)
 
 Interval = list[float]
 """Low and high end of a 95 % interval."""
@@ -157,9 +166,26 @@ class RunEntry(TypedDict):
     inference: InferenceResult | None
     pictures: list[str]
     processors: list[Processors]
+    placement: PlacementEntry | None
     warnings: list[str]
     directory: str
     config_hash: str
+
+
+class PlacementEntry(TypedDict):
+    """Where the ranks sat, in their order: number and name of the node, device, hardware threads ("0-3,64-67").
+
+    ``layouts`` are the nodes' cores by NUMA domain, ``layout_of_rank`` the number of each rank's node's; both are
+    empty if that was not recorded. ``unbound`` says why ranks had no cores of their own.
+    """
+
+    nodes: list[int]
+    hosts: list[str]
+    devices: list[str]
+    cores: list[str]
+    layouts: list[Layout]
+    layout_of_rank: list[int]
+    unbound: str | None
 
 
 class RecipeEntry(TypedDict):

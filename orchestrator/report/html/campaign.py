@@ -23,6 +23,7 @@ from orchestrator.report.html.plots.scaling import (
     plot_energy,
     plot_throughputs,
 )
+from orchestrator.report.placement import draw_nodes
 from orchestrator.report.recipes import FRACTIONS
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
@@ -37,6 +38,8 @@ MOST_PICTURES = 4
 MOST_TILES = 4
 """Most series whose largest scale has figures at the top of the page."""
 MOST_SLOW = 50
+MOST_NODES = 12
+"""Most kinds of node whose cores are drawn."""
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
@@ -259,12 +262,15 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
     plots += [plot for plot in (times.plot_run_split(run), times.plot_phases([run])) if plot]
     plots += accuracy.plot_curves([run])
     picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
+    nodes = draw_nodes(run["placement"]) if run["placement"] else []
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])
+    contents += [("placement", "Placement")] if nodes else []
     answer = run["state"] if not run["cause"] else f"{run['state']}: {run['cause']}"
     config = manifest.get("config")
     folder.page(
         name, "run.html", plots,
         title=run["run"], campaign=campaign, run=run, picture=picture,
+        nodes=nodes[:MOST_NODES], more_nodes=nodes[MOST_NODES:],
         facts=[f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
                time_text(manifest["created"]) if "created" in manifest else "", commit_text(manifest)],
         answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run),
