@@ -13,7 +13,7 @@ from commands import Answer, Command, orchestrate
 from verdicts import VERDICTS, Verdict
 from xdist.scheduler import LoadScopeScheduling
 
-NO_SLURM = "on Debian, as root, `slurm/testcluster up 4` makes one out of this machine; `.ci/run` does so by itself"
+NO_SLURM = "on Debian, as root, `slurm/testcluster up 4 --threaded 1` makes one; `.ci/run` does so by itself"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -292,7 +292,8 @@ class ClusterConfig:
     """One machine: ``cluster_profiles/NAME.yaml``.
 
     ``cores_per_node`` null means: as many as this machine has. On a machine with a scheduler every node has that many;
-    under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own under mpirun.
+    under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own, on this machine
+    and under mpirun. Slurm binds the ranks of srun.
     ``one_machine``: the "nodes" are parts of one machine: probes measure them in turn, projections share its cores.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from orchestrator.launch.slurm.parameters import setup_lines
 from orchestrator.launch.slurm.scheduler import sbatch_complaint
 from orchestrator.records.settings import ClusterSettings, Configuration
 
+CORE_COUNTS = r"\d+\|\d+\|\d+"
+"""Sockets, cores of a socket, threads of a core."""
 JOB_SECONDS = 120
 """How long to wait for the job, most of it perhaps in the queue."""
 
@@ -37,6 +40,7 @@ def examine(config: Configuration, results: Path) -> list[Finding]:
     findings = [
         Finding("Slurm", "ok", version.out.strip()),
         examine_partition(cluster),
+        examine_cores(cluster),
         examine_accounting(),
         examine_mpi_plugin(cluster),
     ]
@@ -56,6 +60,25 @@ def examine_partition(cluster: ClusterSettings) -> Finding:
     up = sum(int(row[2]) for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
     detail = f"{name or 'the default one'}, {up} of {sum(int(row[2]) for row in rows)} nodes in service"
     return Finding("partition", "ok" if up else "error", detail, "" if up else "ask the machine's operators")
+
+
+def examine_cores(cluster: ClusterSettings) -> Finding:
+    """Compare the cores of the partition's nodes, as Slurm has them, with the profile. Threads of a core count once."""
+    subject, said, partition = "cores of nodes", cluster["cores_per_node"], cluster["slurm"]["partition"]
+    named = ["--partition", partition] if partition else []
+    answer = query_slurm(["sinfo", "--noheader", "--Node", "--format=%X|%Y|%Z", *named])
+    nodes = [tuple(map(int, line.split("|"))) for line in answer.out.split() if re.fullmatch(CORE_COUNTS, line)]
+    if not nodes:
+        return Finding(subject, "ok", "Slurm does not tell")
+    cores, threads = min((sockets * cores, threads) for sockets, cores, threads in nodes)
+    detail = f"{cores} a node" + (f" with {threads} threads each" if threads > 1 else "")
+    if said is None:
+        remedy = f"set cluster.cores_per_node={cores}: without it this machine's own count is taken"
+        return Finding(subject, "warning", f"{detail}; the profile says none", remedy)
+    if said > cores:
+        remedy = f"set cluster.cores_per_node={cores}"
+        return Finding(subject, "warning", f"{detail}; the profile says {said}", remedy)
+    return Finding(subject, "ok", detail)
 
 
 def examine_accounting() -> Finding:

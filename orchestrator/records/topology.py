@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path("/")
+SYSTEM = "sys/devices/system"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def read_topology(root: Path = ROOT, allowed: frozenset[int] | None = None) -> T
     """
     if allowed is None:
         allowed = own_affinity()
-    cores = read_cores(root) or tuple(Core(thread, (thread,)) for thread in sorted(allowed))
+    cores = read_cores(root / SYSTEM) or tuple(Core(thread, (thread,)) for thread in sorted(allowed))
     return Topology(cores, allowed, read_quota(root))
 
 
@@ -84,12 +85,11 @@ def own_affinity() -> frozenset[int]:
     return frozenset(range(os.cpu_count() or 1))
 
 
-def read_cores(root: Path = ROOT) -> tuple[Core, ...]:
+def read_cores(system: Path = ROOT / SYSTEM) -> tuple[Core, ...]:
     """Read the cores from /sys/devices/system, ordered by NUMA domain; none where the kernel tells none.
 
     A core is a set of threads that share it: core numbers repeat between packages, and on Arm within them.
     """
-    system = root / "sys/devices/system"
     domains = {
         thread: int(node.name.removeprefix("node"))
         for node in system.glob("node/node[0-9]*")

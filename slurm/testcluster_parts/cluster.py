@@ -35,15 +35,15 @@ def alone() -> Iterator[None]:
         os.close(folder)
 
 
-def up(node_count: int | None, cpus: int | None) -> None:
+def up(node_count: int | None, cpus: int | None, threaded: int | None) -> None:
     """Make the cluster, or what of it is missing, and wait until jobs can run on every node."""
     began = time.monotonic()
-    shape = _agreed_shape(node_count, cpus)
+    shape = _agreed_shape(node_count, cpus, threaded)
     if status()["state"] == UP:
-        say("cluster", f"is already up, {shape.nodes} nodes")
+        say("cluster", f"is already up, {len(shape.members())} nodes")
     else:
         _build(shape)
-        say("cluster", f"{shape.nodes} nodes in service after {time.monotonic() - began:.1f} s")
+        say("cluster", f"{len(shape.members())} nodes in service after {time.monotonic() - began:.1f} s")
     if configuration.is_default():
         say("clients", f"sbatch, srun and all others find it ({CONFIGURATION})")
     else:
@@ -105,14 +105,16 @@ def _node_status(node: Node, seen: scheduler.NodeState) -> dict[str, object]:
     }
 
 
-def _agreed_shape(node_count: int | None, cpus: int | None) -> Shape:
+def _agreed_shape(node_count: int | None, cpus: int | None, threaded: int | None) -> Shape:
     """The shape of the cluster there is, or of the one to be made."""
     there = recorded_shape()
     if there is None:
-        return planned_shape(node_count or 4, cpus or 4)
-    if (node_count or there.nodes, cpus or there.cpus) != (there.nodes, there.cpus):
+        return planned_shape(node_count or 4, cpus or 4, threaded or 0)
+    wanted = (node_count or there.nodes, cpus or there.cpus, there.threaded if threaded is None else threaded)
+    if wanted != (there.nodes, there.cpus, there.threaded):
         raise TestclusterError(
-            f"a test cluster of {there.nodes} nodes with {there.cpus} processors each is there: "
+            f"a test cluster of {there.nodes} nodes with {there.cpus} processors each"
+            f"{f', and {there.threaded} with two threads a core,' if there.threaded else ''} is there: "
             "run `testcluster down` first"
         )
     return there
@@ -138,7 +140,7 @@ def _build(shape: Shape) -> None:
     nodes.write_host_names(shape)
     for node in shape.members():
         nodes.make_node(node)
-    say("nodes", f"{shape.nodes} network namespaces on a bridge")
+    say("nodes", f"{len(shape.members())} network namespaces on a bridge")
 
     if own_munge:
         daemons.start_munged()
@@ -152,7 +154,7 @@ def _build(shape: Shape) -> None:
         faults.undo(node)
     for node in shape.members():
         daemons.wait_for_slurmd(node)
-    say("slurm", f"slurmctld and {shape.nodes} slurmd")
+    say("slurm", f"slurmctld and {len(shape.members())} slurmd")
     scheduler.wait_until_in_service(shape.members(), seconds=60)
 
 

@@ -38,7 +38,11 @@ def make_folders(shape: Shape) -> None:
 def write(shape: Shape, munge_socket: Path | None) -> None:
     """Write all configuration files; ``munge_socket`` is None where the machine's own munge is used."""
     claims = f"CPUs={shape.cpus} RealMemory={shape.memory_mib} State=UNKNOWN"
-    nodes = [f"NodeName={node.name} NodeAddr={node.address} {claims}" for node in shape.members()]
+    nodes = [f"NodeName={node.name} NodeAddr={node.address} {claims}" for node in shape.plain()]
+    # A job that gets all hardware threads gets memory for each.
+    claims = f"Sockets=1 CoresPerSocket={shape.cpus} ThreadsPerCore=2 RealMemory={2 * shape.memory_mib} State=UNKNOWN"
+    nodes += [f"NodeName={node.name} NodeAddr={node.address} {claims}" for node in shape.with_threads()]
+    with_threads = ",".join(node.name for node in shape.with_threads())
     facts = {
         "cluster": CLUSTER,
         "state": STATE,
@@ -52,6 +56,8 @@ def write(shape: Shape, munge_socket: Path | None) -> None:
         # Despite its name, the option takes the munge socket for what is said to slurmdbd.
         "accounting_munge_socket": f"AccountingStoragePass={munge_socket}" if munge_socket else "",
         "nodes": "\n".join(nodes),
+        "plain_nodes": ",".join(node.name for node in shape.plain()),
+        "threads_partition": f"PartitionName=threads Nodes={with_threads} PriorityTier=1" if with_threads else "",
     }
     for name, mode in MODES.items():
         file = CONFIGURATION.parent / name

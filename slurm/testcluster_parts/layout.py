@@ -56,32 +56,41 @@ class Node:
 
 @dataclass(frozen=True)
 class Shape:
-    """How many nodes the cluster has, and what each claims to have."""
+    """How many nodes the cluster has, and what each claims to have; ``threaded`` more have two threads a core."""
 
     nodes: int
     cpus: int
     memory_mib: int
+    threaded: int = 0
+
+    def plain(self) -> list[Node]:
+        """The nodes whose cores have one thread, n1 first."""
+        return [Node(f"n{number}", f"{SUBNET}.{number}") for number in range(1, self.nodes + 1)]
+
+    def with_threads(self) -> list[Node]:
+        """The nodes whose cores have two threads, t1 first."""
+        return [Node(f"t{number}", f"{SUBNET}.{MOST_NODES + number}") for number in range(1, self.threaded + 1)]
 
     def members(self) -> list[Node]:
-        """The nodes, n1 first."""
-        return [Node(f"n{number}", f"{SUBNET}.{number}") for number in range(1, self.nodes + 1)]
+        """All nodes, n1 first."""
+        return [*self.plain(), *self.with_threads()]
 
     def node(self, name: str) -> Node:
         """The node of that name."""
         for node in self.members():
             if node.name == name:
                 return node
-        raise TestclusterError(f"there is no node {name!r}: this cluster has n1 to n{self.nodes}")
+        raise TestclusterError(f"there is no node {name!r}: this cluster has n1 to {self.members()[-1].name}")
 
     def save(self) -> None:
         """Write the shape down, so that later commands know it."""
         SHAPE_FILE.write_text(json.dumps(asdict(self)))
 
 
-def planned_shape(nodes: int, cpus: int) -> Shape:
+def planned_shape(nodes: int, cpus: int, threaded: int) -> Shape:
     """A shape that shares this machine's memory out among the nodes."""
     machine_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return Shape(nodes, cpus, max(2000, machine_mib // nodes))
+    return Shape(nodes, cpus, max(2000, machine_mib // nodes), threaded)
 
 
 def recorded_shape() -> Shape | None:

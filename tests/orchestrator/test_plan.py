@@ -60,6 +60,25 @@ def test_the_cores_of_this_machine_are_divided_among_all_ranks(nodes: int, threa
     assert planned(f"nodes={nodes}").runs[0].spec.threads_per_rank == threads
 
 
+@pytest.mark.parametrize(
+    ("words", "threads"),
+    [
+        (("nodes=1", "repeats=4", "cluster.limits.max_jobs=2"), 4),
+        (("nodes=1", "repeats=1", "cluster.limits.max_jobs=2"), 8),
+        (("nodes=[1,2]", "repeats=1", "cluster.limits.max_jobs=2"), 2),
+        (("nodes=1", "repeats=4", "cluster.limits.max_jobs=3", "cluster.cores_per_node=12"), 4),
+        (("nodes=1", "repeats=4", "cluster.limits.max_jobs=16"), 2),
+    ],
+)
+def test_runs_at_once_share_the_cores_of_this_machine(words: tuple[str, ...], threads: int) -> None:
+    assert {run.spec.threads_per_rank for run in planned(*words).runs} == {threads}
+
+
+def test_runs_at_once_have_nodes_of_their_own_under_a_scheduler() -> None:
+    words = ("cluster=cpu", "repeats=4", "cluster.limits.max_jobs=4")
+    assert {run.spec.threads_per_rank for run in planned(*words).runs} == {16}
+
+
 def test_all_scales_of_a_campaign_have_the_same_threads() -> None:
     assert [run.spec.threads_per_rank for run in planned("nodes=[1,4]").runs] == [2, 2]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from orchestrator.records import Processors
+from orchestrator.records.topology import read_cores
 
 PROCESSORS = Path("/proc/cpuinfo")
 SYSTEM = Path("/sys/devices/system")
@@ -162,15 +163,13 @@ def caches(folder: Path | None = None) -> dict[str, str]:
 def count_units(folder: Path | None = None) -> Units:
     """Cores, threads, sockets and NUMA nodes of this node from its topology; null where the kernel does not tell.
 
-    A core is a set of threads that share it: core numbers repeat between packages, and on Arm within them. A package
-    number of −1 says that the firmware tells none.
+    A package number of −1 says that the firmware tells none.
     """
     root = SYSTEM if folder is None else folder
     units = [path / "topology" for path in root.glob("cpu/cpu[0-9]*")]
-    cores = {read_text(unit / "core_cpus_list") or read_text(unit / "thread_siblings_list") for unit in units} - {None}
     sockets = {read_text(unit / "physical_package_id") for unit in units} - {None, "-1"}
     return {
-        "cores": len(cores) or None,
+        "cores": len(read_cores(root)) or None,
         "threads": len(units) or None,
         "sockets": len(sockets) or None,
         "numa_nodes": len(list(root.glob("node/node[0-9]*"))) or None,
