@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
-from orchestrator.launch.cores import held_cores
+from orchestrator.launch.dealing import held_cores
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.plan import Campaign, warnings
 from orchestrator.records.choices import COMMUNICATORS, SCHEDULERS, remedy_for

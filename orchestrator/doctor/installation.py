@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.doctor.findings import PROBE, Finding, packages_of
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
-from orchestrator.launch.cores import held_cores
+from orchestrator.launch.dealing import held_cores
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import threads_of
 from orchestrator.records.settings import Configuration

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.records.placement import CORES_VARIABLE, UNBOUND_VARIABLE
+from orchestrator.records.placement import CORES_VARIABLE, DEVICES_VARIABLE, UNBOUND_VARIABLE
 
 LOCAL_JOB = "ORCHESTRATOR_LOCAL_JOB"
 """The id of a job of this machine, as its own processes know it."""
 FOREIGN = (
     "SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SALLOC_", "SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_", "SCONTROL_",
     "SUBMITIT_", "PMIX_", "PMI_", "OMPI_COMM_", "OMPI_UNIVERSE_", "TORCHELASTIC_", LOCAL_JOB,
-    CORES_VARIABLE, UNBOUND_VARIABLE,
+    CORES_VARIABLE, DEVICES_VARIABLE, UNBOUND_VARIABLE,
 )  # fmt: skip
 """Beginnings of the variables by which a job, a launcher or a shell speaks to what runs within it."""
 FOREIGN_NAMES = frozenset(

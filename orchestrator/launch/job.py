@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.installation.mpi import Mpi, find_mpi
-from orchestrator.launch.cores import Binding, bind_ranks
+from orchestrator.launch.dealing import Binding, bind_ranks, read_machine
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.records import Manifest
 from orchestrator.records.choices import SCHEDULERS
@@ -36,8 +36,8 @@ def planned_binding(manifest: Manifest) -> Binding | None:
     """Return where a run's ranks will be bound on this machine if no other run holds cores; None if elsewhere."""
     if not binds_here(manifest):
         return None
-    topology = read_topology()
-    return bind_ranks(topology, topology.usable, manifest.spec.ranks, manifest.spec.threads_per_rank)
+    machine, spec = read_machine(), manifest.spec
+    return bind_ranks(machine, machine.topology.usable, machine.accelerators, spec.ranks, spec.threads_per_rank)
 
 
 def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:

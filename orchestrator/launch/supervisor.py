@@ -20,7 +20,7 @@ from typing import Any
 
 from orchestrator.launch.base import OwnJob, Standing
 from orchestrator.launch.causes import first_cause, silent_ranks
-from orchestrator.launch.cores import Binding, hold_cores
+from orchestrator.launch.dealing import Binding, hold_places
 from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, binds_here, rank_command
 from orchestrator.launch.schedulers import scheduler
@@ -94,7 +94,7 @@ class Supervisor:
             self.write_failure(Ending("failed", f"all {most} attempts (cluster.limits.max_attempts) were used up"))
             return False
         spec = self.manifest.spec
-        with hold_cores(spec.ranks, spec.threads_per_rank) if binds_here(self.manifest) else nullcontext() as binding:
+        with hold_places(spec.ranks, spec.threads_per_rank) if binds_here(self.manifest) else nullcontext() as binding:
             return self.run_ranks(binding)
 
     def run_ranks(self, binding: Binding | None) -> bool:

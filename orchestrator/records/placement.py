@@ -15,8 +15,10 @@ from orchestrator.records.topology import Core, format_cpus, parse_cpus
 
 CORES_VARIABLE = "ORCHESTRATOR_CORES"
 """Hardware threads of each rank of a node, by which it binds itself: "0,64;1,65"."""
+DEVICES_VARIABLE = "ORCHESTRATOR_DEVICES"
+"""Number of each rank's accelerator among those that are visible: "2,3"."""
 UNBOUND_VARIABLE = "ORCHESTRATOR_UNBOUND"
-"""Why ranks that should be bound are not, in words."""
+"""Why ranks have no cores or accelerators of their own that should, in words."""
 
 
 class PlacementError(RuntimeError):
@@ -116,6 +118,14 @@ def refuse_scattered(hosts: Sequence[str], nodes: int, ranks_per_node: int) -> N
         )
 
 
-def device_of(slot: int, devices: int) -> int:
-    """Return the number of the accelerator that a rank takes of those that it sees: its host's in turn."""
-    return slot % devices
+def device_of(slot: int, devices: int, dealt: str = "") -> int:
+    """Return the number of the accelerator that a rank takes of those that it sees: its host's in turn, unless they
+    were ``dealt`` out (a value of ``DEVICES_VARIABLE``).
+    """
+    numbers = parse_devices(dealt)
+    return (numbers[slot] if slot < len(numbers) else slot) % devices
+
+
+def parse_devices(text: str) -> list[int]:
+    """Return the numbers in a value of ``DEVICES_VARIABLE``."""
+    return [int(word) for word in text.split(",") if word.isdecimal()]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,6 +110,19 @@ def read_quota(root: Path = ROOT) -> float | None:
     """
     quotas = [quota for folder in _control_groups(root) if (quota := _quota_of(folder)) is not None]
     return min(quotas, default=None)
+
+
+def visible_accelerators(environment: Mapping[str, str], root: Path = ROOT) -> tuple[str, ...]:
+    """Return the accelerators that programs of this environment see, in their order, by number or as they are named
+    there. The drivers tell how many there are: NVIDIA's in /proc, AMD's in /sys. No library of theirs is needed.
+    """
+    for variable in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        if variable in environment:
+            return tuple(word.strip() for word in environment[variable].split(",") if word.strip() not in ("", "-1"))
+    nvidia = len(list(root.glob("proc/driver/nvidia/gpus/*")))
+    kfd = [_read(path) for path in root.glob("sys/class/kfd/kfd/topology/nodes/*/properties")]
+    amd = sum(bool(re.search(r"^simd_count [1-9]", text, re.MULTILINE)) for text in kfd)
+    return tuple(map(str, range(nvidia or amd)))
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:

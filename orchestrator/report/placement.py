@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.launch.cores import Binding
+from orchestrator.launch.dealing import Binding
 from orchestrator.records import Layout, RunSpec, World
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import device_of, seat_ranks

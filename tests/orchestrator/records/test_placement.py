@@ -76,6 +76,11 @@ def test_nodes_of_one_machine_are_ranks_in_a_row_that_take_its_accelerators_in_t
     assert [device_of(seat.slot, 1) for seat in seats] == [0, 0, 0, 0]
 
 
+def test_an_accelerator_that_was_dealt_out_is_taken() -> None:
+    assert [device_of(slot, 4, "2,3") for slot in range(2)] == [2, 3]
+    assert device_of(0, 1, "2") == 0
+
+
 def test_all_accelerators_of_a_node_are_used_under_either_distribution() -> None:
     for hosts in (["a"] * 4 + ["b"] * 4, ["a", "b"] * 4):
         taken = {(host, device_of(seat.slot, 4)) for host, seat in zip(hosts, seat_ranks(hosts, 4), strict=True)}

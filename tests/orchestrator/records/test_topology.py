@@ -21,7 +21,7 @@ from topologies import (
     write_machine,
 )
 
-from orchestrator.records.topology import Core, format_cpus, parse_cpus, read_quota, read_topology
+from orchestrator.records.topology import Core, format_cpus, parse_cpus, read_quota, read_topology, visible_accelerators
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,20 @@ def test_what_limits_the_cores_is_said(tmp_path: Path) -> None:
         "its affinity allows 0-2,4",
         "its control group has a quota of 1.5 processors' time",
     ]
+
+
+def test_accelerators_are_counted_by_their_drivers_or_named_by_the_shell(tmp_path: Path) -> None:
+    assert visible_accelerators({}, tmp_path) == ()
+    assert visible_accelerators({"CUDA_VISIBLE_DEVICES": "2,GPU-f0"}, tmp_path) == ("2", "GPU-f0")
+    assert visible_accelerators({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == ()
+    nodes = tmp_path / "sys/class/kfd/kfd/topology/nodes"
+    for number, simds in enumerate((0, 440, 440)):
+        (nodes / str(number)).mkdir(parents=True)
+        (nodes / str(number) / "properties").write_text(f"cpu_cores_count 0\nsimd_count {simds}\nmem_banks_count 1\n")
+    assert visible_accelerators({}, tmp_path) == ("0", "1")
+    for bus in ("0000:18:00.0", "0000:2a:00.0", "0000:3a:00.0"):
+        (tmp_path / "proc/driver/nvidia/gpus" / bus).mkdir(parents=True)
+    assert visible_accelerators({}, tmp_path) == ("0", "1", "2")
 
 
 def test_lists_of_processors_are_read_and_written_as_linux_does() -> None:

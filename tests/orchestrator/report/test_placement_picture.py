@@ -8,7 +8,7 @@ from typing import Any
 from commands import Command
 from topologies import DESKTOP, EPYC_TWO_SOCKETS, write_machine
 
-from orchestrator.launch.cores import bind_ranks
+from orchestrator.launch.dealing import bind_ranks, read_machine
 from orchestrator.records import Layout, World
 from orchestrator.records.placement import deal_cores, threads_of
 from orchestrator.records.topology import read_topology
@@ -91,8 +91,8 @@ def test_a_result_whose_lists_do_not_agree_has_no_picture() -> None:
 
 
 def test_plan_draws_what_will_be_bound(orchestrator: Command) -> None:
-    topology = read_topology()
-    bound = bind_ranks(topology, topology.usable, 1, 1).ranks
+    machine = read_machine()
+    bound = bind_ranks(machine, machine.topology.usable, machine.accelerators, 1, 1).ranks
     answer = orchestrator("plan", "benchmark=stemdl", "nodes=1", "cluster.threads_per_rank=1", "comm=mpi")
     assert answer.code == 0 and "this machine: 1 rank" in answer.out
     (run,) = orchestrator("plan", "benchmark=stemdl", "cluster.threads_per_rank=1", "--json").document["runs"]

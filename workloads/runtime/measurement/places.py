@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import cast
@@ -11,7 +12,7 @@ import torch
 
 from orchestrator.records import Layout, Processors, RunSpec, World, host_name
 from orchestrator.records.choices import SCHEDULERS
-from orchestrator.records.placement import device_of, refuse_scattered, seat_ranks
+from orchestrator.records.placement import DEVICES_VARIABLE, device_of, refuse_scattered, seat_ranks
 from orchestrator.records.topology import read_cores
 from workloads.runtime.binding import Cores
 from workloads.runtime.communicators.base import Communicator
@@ -44,7 +45,9 @@ def take_place(spec: RunSpec, scheduler: str, cores: Cores, communicator: Commun
     device = torch.device("cpu")
     name = "cpu"
     if torch.cuda.is_available():
-        device = torch.device("cuda", device_of(seat.slot, torch.cuda.device_count()))
+        device = torch.device(
+            "cuda", device_of(seat.slot, torch.cuda.device_count(), os.environ.get(DEVICES_VARIABLE, ""))
+        )
         torch.cuda.set_device(device)
         name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
     else:

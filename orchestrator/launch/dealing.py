@@ -1,0 +1,169 @@
+"""Deals out this machine's cores and accelerators between the runs that are on it at once, also those of other
+orchestrators and users.
+
+A run holds each by a socket of Linux's abstract namespace, whose name only one process can take. The system gives it
+back when the process ends in any way, and no file stays behind.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from orchestrator.records.placement import (
+    CORES_VARIABLE,
+    DEVICES_VARIABLE,
+    UNBOUND_VARIABLE,
+    deal_cores,
+    format_cores,
+    threads_of,
+)
+from orchestrator.records.topology import Core, Topology, format_cpus, read_topology, visible_accelerators
+
+Thing = TypeVar("Thing")
+
+NAMES = "orchestrator"
+"""What the names that stand for this machine's cores and accelerators begin with."""
+DEALING_SECONDS = 10.0
+"""How long to wait while another run deals out its cores, which takes milliseconds."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The hardware threads of each rank on this machine, and the number of each one's accelerator among the visible
+    ones; none, and why, if nothing could be dealt out.
+    """
+
+    ranks: tuple[tuple[int, ...], ...] = ()
+    devices: tuple[int, ...] = ()
+    reason: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables that tell the ranks."""
+        told = {
+            CORES_VARIABLE: format_cores(self.ranks),
+            DEVICES_VARIABLE: ",".join(map(str, self.devices)),
+            UNBOUND_VARIABLE: self.reason,
+        }
+        return {name: value for name, value in told.items() if value}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has for runs: ``accelerators`` by the names under which they are visible, in their order."""
+
+    topology: Topology
+    accelerators: tuple[str, ...] = ()
+
+
+def read_machine() -> Machine:
+    """Return this machine as it is."""
+    return Machine(read_topology(), visible_accelerators(os.environ))
+
+
+def bind_ranks(machine: Machine, cores: Sequence[Core], accelerators: Sequence[str], ranks: int, each: int) -> Binding:
+    """Return each rank's place among the free cores and accelerators, or why the ranks are left to the system."""
+    bound, unbound = bind_to_cores(machine.topology, cores, ranks, each)
+    wanted = min(ranks, len(machine.accelerators))
+    if len(accelerators) < wanted:
+        held = [name for name in machine.accelerators if name not in accelerators]
+        few = (
+            f"ranks share accelerators with other runs on this machine, which hold {len(held)} of "
+            f"{len(machine.accelerators)} ({', '.join(held)}): the runs slow each other down"
+        )
+        return Binding(bound, (), "; ".join(filter(None, [unbound, few])))
+    numbers = [machine.accelerators.index(name) for name in accelerators[:wanted]]
+    return Binding(bound, tuple(numbers[rank % wanted] for rank in range(ranks)) if wanted else (), unbound)
+
+
+def bind_to_cores(
+    topology: Topology, free: Sequence[Core], ranks: int, each: int
+) -> tuple[tuple[tuple[int, ...], ...], str]:
+    """Return the hardware threads of each rank, or why there are none."""
+    usable = topology.usable
+    if topology.quota is not None and topology.quota < len(usable):
+        # Other groups have quotas on the same cores. Where there is room among all of them only the kernel knows.
+        return (), f"ranks are not bound to cores: {topology.limits[-1]}"
+    wanted = f"{ranks * each} cores are needed"
+    if ranks * each > len(usable):
+        limits = "".join(f": {limit}" for limit in topology.limits)
+        return (), f"ranks are not bound to cores: {wanted}, and {len(usable)} may be used{limits}"
+    dealt = deal_cores(free, ranks, each)
+    if dealt is None:
+        held = threads_of([core for core in usable if core not in free])
+        sentence = f"ranks are not bound to cores: {wanted}, and other runs on this machine hold {format_cpus(held)}"
+        return (), f"{sentence} of {format_cpus(threads_of(usable))}: the runs slow each other down"
+    return tuple(threads_of(cores) for cores in dealt), ""
+
+
+@contextmanager
+def hold_places(ranks: int, each: int, machine: Machine | None = None) -> Iterator[Binding]:
+    """Hold ``each`` cores of this machine for every rank, and accelerators, within the context, as far as they are
+    free.
+    """
+    machine = machine or read_machine()
+    with ExitStack() as held:
+        with ExitStack() as dealing:
+            wait_for_turn(dealing)
+            cores = take({core: core_name(core) for core in machine.topology.usable})
+            accelerators = take({name: f"accelerator/{name}" for name in machine.accelerators})
+            binding = bind_ranks(machine, list(cores), list(accelerators), ranks, each)
+            threads = {thread for own in binding.ranks for thread in own}
+            devices = {machine.accelerators[number] for number in binding.devices}
+            kept = [holder for core, holder in cores.items() if threads & set(core.threads)]
+            kept += [holder for name, holder in accelerators.items() if name in devices]
+            for holder in (*cores.values(), *accelerators.values()):
+                (held if holder in kept else dealing).enter_context(holder)
+        yield binding
+
+
+def held_cores(topology: Topology) -> list[Core]:
+    """Return the usable cores that runs on this machine hold now."""
+    with ExitStack() as stack:
+        wait_for_turn(stack)
+        free = take({core: core_name(core) for core in topology.usable})
+        for holder in free.values():
+            stack.enter_context(holder)
+        return [core for core in topology.usable if core not in free]
+
+
+def core_name(core: Core) -> str:
+    """Return the name that stands for a core on this machine, whichever of its threads may be used."""
+    return f"core/{core.number}"
+
+
+def take(names: Mapping[Thing, str]) -> dict[Thing, socket.socket]:
+    """Take the names of things, and return the holders of those that no other process has."""
+    holders = {thing: hold_name(name) for thing, name in names.items()}
+    return {thing: holder for thing, holder in holders.items() if holder is not None}
+
+
+def hold_name(name: str) -> socket.socket | None:
+    """Take a name of this machine's, or return None if another process has it."""
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        holder.bind(f"\0{NAMES}/{name}")
+    except OSError:
+        holder.close()
+        return None
+    return holder
+
+
+def wait_for_turn(stack: ExitStack) -> None:
+    """Wait until no other run deals out cores, and keep others from it until the stack is closed.
+
+    After ``DEALING_SECONDS`` it goes on all the same: a stopped process must not keep others from running.
+    """
+    deadline = time.monotonic() + DEALING_SECONDS
+    while time.monotonic() < deadline:
+        holder = hold_name("dealing")
+        if holder is not None:
+            stack.enter_context(holder)
+            return
+        time.sleep(0.01)
