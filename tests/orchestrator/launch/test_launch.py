@@ -97,7 +97,7 @@ def test_srun_passes_cores_on_and_ends_all_with_one() -> None:
 def test_who_says_which_threads_of_a_core_to_give_out_is_not_contradicted(
     words: list[str], additional: dict[str, str]
 ) -> None:
-    cluster = {**SLURM, "launcher_options": words, "slurm": {"additional": additional}}
+    cluster: Any = {**SLURM, "launcher_options": words, "slurm": {"additional": additional}}
     line = LAUNCHERS["srun"].command(Ranks(2, 4, 8, 32), cluster, None, ["prog"])
     assert not [word for word in line if word.startswith("--hint")]
 

@@ -16,11 +16,13 @@ from orchestrator.report.placement import draw_nodes, layout_of, recorded_placem
 from orchestrator.report.tables.placement import placement_lines
 
 
-def world(hosts: list[str], cores: list[str], devices: list[str] | None = None, **further: Any) -> World:
-    return {
+def world_of(hosts: list[str], cores: list[str], devices: list[str] | None = None, **further: Any) -> World:
+    found: Any = {
         "ranks": len(hosts), "nodes": len(set(hosts)), "hosts": hosts, "devices": devices or ["cpu"] * len(hosts),
         "cores": cores, "comm": "mpi", "threads_per_rank": 1, **further,
-    }  # type: ignore[typeddict-item]  # fmt: skip
+    }  # fmt: skip
+    world: World = found
+    return world
 
 
 def picture(found: World, ranks_per_node: int = 1) -> list[str]:
@@ -41,7 +43,7 @@ def test_nodes_that_look_alike_are_drawn_once_within_80_columns(tmp_path: Path) 
     layout, cores = two_epycs(tmp_path)
     hosts = [host for host in ("n1", "n2") for _ in range(8)]
     devices = [f"NVIDIA A100-SXM4-80GB GPU-{host}-{number}" for host in ("n1", "n2") for number in range(8)]
-    lines = picture(world(hosts, cores * 2, devices, layouts=[layout], layout_of_rank=[0] * 16), 8)
+    lines = picture(world_of(hosts, cores * 2, devices, layouts=[layout], layout_of_rank=[0] * 16), 8)
     assert lines[:6] == [
         "n1, n2: 8 ranks each",
         "  NUMA 0, cores 0-63",
@@ -56,7 +58,7 @@ def test_nodes_that_look_alike_are_drawn_once_within_80_columns(tmp_path: Path) 
 
 def test_a_node_of_another_kind_is_drawn_for_itself(tmp_path: Path) -> None:
     layout, cores = two_epycs(tmp_path)
-    found = world(["n1", "n2"], [cores[0], cores[1]], layouts=[layout], layout_of_rank=[0, 0])
+    found = world_of(["n1", "n2"], [cores[0], cores[1]], layouts=[layout], layout_of_rank=[0, 0])
     titles = [line for line in picture(found) if line.endswith(": 1 rank")]
     assert titles == ["n1: 1 rank", "n2: 1 rank"]
 
@@ -64,7 +66,7 @@ def test_a_node_of_another_kind_is_drawn_for_itself(tmp_path: Path) -> None:
 def test_free_cores_and_cores_of_several_ranks_are_told_apart(tmp_path: Path) -> None:
     layout = layout_of(read_topology(write_machine(tmp_path, DESKTOP), frozenset(range(8))))
     why = "ranks are not bound to cores: others hold them"
-    lines = picture(world(["pc"] * 3, ["0,1", "2,4", "2"], layouts=[layout], layout_of_rank=[0] * 3, unbound=why))
+    lines = picture(world_of(["pc"] * 3, ["0,1", "2,4", "2"], layouts=[layout], layout_of_rank=[0] * 3, unbound=why))
     assert lines == [
         "pc: 3 ranks",
         "  cores 0,2,4-7",
@@ -78,15 +80,15 @@ def test_free_cores_and_cores_of_several_ranks_are_told_apart(tmp_path: Path) ->
 
 
 def test_a_result_of_version_0_1_shows_the_cores_that_its_ranks_had() -> None:
-    assert picture(world(["pc", "pc"], ["0,1", "2"])) == [
+    assert picture(world_of(["pc", "pc"], ["0,1", "2"])) == [
         "pc: 2 ranks", "  cores 0-2", "    001", "  0 rank 0: 2 cores (0-1)", "  1 rank 1: 1 core (2)",
     ]  # fmt: skip
 
 
 def test_a_result_whose_lists_do_not_agree_has_no_picture() -> None:
-    assert recorded_placement(world(["pc"], ["0", "1"]), [0]) is None
-    assert recorded_placement(world([], []), []) is None
-    wrong = recorded_placement(world(["pc"], ["0"], layouts=[[["0"]]], layout_of_rank=[7]), [0])
+    assert recorded_placement(world_of(["pc"], ["0", "1"]), [0]) is None
+    assert recorded_placement(world_of([], []), []) is None
+    wrong = recorded_placement(world_of(["pc"], ["0"], layouts=[[["0"]]], layout_of_rank=[7]), [0])
     assert wrong is not None and draw_nodes(wrong)[0].title == "pc: 1 rank"
 
 
