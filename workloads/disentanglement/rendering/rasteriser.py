@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Fragments:
-    """Pixels in triangles: ``pixel`` (n,) by row and column, ``triangle`` (n,), and the corners' ``weights`` (n, 3)."""
+    """Pixels in triangles: ``pixel`` (n,) by row and column, ``triangle`` (n,), and the corners' ``weights`` (3, n)."""
 
     pixel: NDArray[np.int64]
     triangle: NDArray[np.int64]
@@ -52,16 +52,16 @@ def fragments_of(columns: Floats, rows: Floats, pixels: int) -> Fragments:
     place = np.arange(len(triangle)) - np.repeat(np.cumsum(counts) - counts, counts)
     down, across = np.divmod(place, wide[triangle])
     column, row = left[triangle] + across, top[triangle] + down
-    weights = np.empty((len(triangle), 3))
+    weights = np.empty((3, len(triangle)))
     for corner in range(3):
         one, two = (corner + 1) % 3, (corner + 2) % 3
         # The edge function against this corner, as a plane over the screen.
         by_column = (rows[:, one] - rows[:, two]) / doubled_or_one(doubled)
         by_row = (columns[:, two] - columns[:, one]) / doubled_or_one(doubled)
         start = -by_column * columns[:, one] - by_row * rows[:, one]
-        weights[:, corner] = by_column[triangle] * (column + 0.5) + by_row[triangle] * (row + 0.5) + start[triangle]
-    inside = (weights >= 0).all(1)
-    return Fragments((row * pixels + column)[inside], triangle[inside], weights[inside])
+        weights[corner] = by_column[triangle] * (column + 0.5) + by_row[triangle] * (row + 0.5) + start[triangle]
+    inside = (weights >= 0).all(0)
+    return Fragments((row * pixels + column)[inside], triangle[inside], weights[:, inside])
 
 
 def doubled_or_one(doubled: Floats) -> Floats:
@@ -73,10 +73,10 @@ def render_mesh(mesh: Mesh, camera: Camera, pixels: int) -> Seen:
     """What a square image of so many pixels a side shows of a mesh in front of the camera."""
     columns, rows, distances = camera.project(mesh.vertices, pixels)
     found = fragments_of(columns[mesh.triangles], rows[mesh.triangles], pixels)
-    corners = mesh.triangles[found.triangle]
+    corners = mesh.triangles[found.triangle].T
     # What is flat in space is flat on the screen once it is divided by the distance.
     weights = found.weights / distances[corners]
-    nearness = weights.sum(1)
+    nearness = weights.sum(0)
     nearest = np.zeros(pixels * pixels)
     np.maximum.at(nearest, found.pixel, nearness)
     first = nearness == nearest[found.pixel]
@@ -85,7 +85,7 @@ def render_mesh(mesh: Mesh, camera: Camera, pixels: int) -> Seen:
     kept[found.pixel[first]] = np.flatnonzero(first)
     mask = kept >= 0
     chosen = kept[mask]
-    share = (weights[chosen] / nearness[chosen, None])[..., None]
-    normals = (mesh.normals[corners[chosen]] * share).sum(1)
-    paint = (mesh.paint[corners[chosen]] * share[..., 0]).sum(1)
+    share, corners = weights[:, chosen] / nearness[chosen], corners[:, chosen]
+    normals = (mesh.normals[corners] * share[..., None]).sum(0)
+    paint = (mesh.paint[corners] * share).sum(0)
     return Seen(mask.reshape(pixels, pixels), unit(normals), paint, 1 / nearness[chosen])
