@@ -36,7 +36,7 @@ VALUES = {
     "lighting": np.radians(np.linspace(-75, 75, 11)),
 }
 """As many values as published; what the published angles are is not stated anywhere."""
-AMBIENT = 0.18
+AMBIENT = 0.3
 
 
 class FaceDataset(FactorDataset):

@@ -57,7 +57,8 @@ def reading_npz(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    # RuntimeError: encrypted, or compressed in a way that is not known.
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         size = path.stat().st_size
         raise DatasetError(f"{path} ({size} bytes) is not a whole npz file: {error}; copy it again") from error
 
@@ -113,7 +114,7 @@ def reading_hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         size = path.stat().st_size
         raise DatasetError(f"{path} ({size} bytes) is not a whole HDF5 file: {error}; copy it again") from error
 
