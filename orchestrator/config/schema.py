@@ -295,6 +295,8 @@ class ClusterConfig:
     under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own, on this machine
     and under mpirun. Slurm binds the ranks of srun.
     ``one_machine``: the "nodes" are parts of one machine: probes measure them in turn, projections share its cores.
+    What is stated of a node, the ranks compare with what they find: ``architecture`` (x86_64, aarch64, ppc64le,
+    riscv64), cores, ``memory_gib_per_node``, accelerators, interface. Null promises nothing.
     """
 
     name: str = MISSING
@@ -304,7 +306,9 @@ class ClusterConfig:
     pmi: str = "pmix"
     launcher_options: list[str] = field(default_factory=list)
     ranks_per_node: int = 1
+    architecture: str | None = None
     cores_per_node: int | None = None
+    memory_gib_per_node: float | None = None
     accelerators_per_node: int = 0
     accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
     interconnect: InterconnectConfig = field(default_factory=InterconnectConfig)

@@ -235,6 +235,7 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
     ("benchmark.probe.burst_s", at_least, 0),
     ("benchmark.probe.message_s", at_least, 0),
     ("cluster.cores_per_node", at_least, 1),
+    ("cluster.memory_gib_per_node", at_least, 0.001),
     ("cluster.accelerators_per_node", at_least, 0),
     ("cluster.limits.time_min", at_least, 1),
     ("cluster.limits.query_s", at_least, 0.1),

@@ -1,6 +1,6 @@
 """The contract between the login-node side and the ranks: what is written where, and in what form.
 
-Imports the standard library and NumPy alone, so that both sides may import it.
+Imports the standard library, NumPy and filelock alone, so that both sides may import it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,15 @@ from orchestrator.records.inventory import (
     ProcessorInventory,
 )
 from orchestrator.records.layout import AttemptDirectory, RunDirectory
+from orchestrator.records.locking import OneAtATime, one_at_a_time
+from orchestrator.records.promise import (
+    Compared,
+    ComparedNodes,
+    compare_node,
+    differences,
+    group_alike,
+    sentence,
+)
 from orchestrator.records.result import (
     RESULT_SCHEMA,
     BatchThroughput,
@@ -135,6 +144,8 @@ __all__ = [
     "AttemptDirectory",
     "BatchThroughput",
     "Claim",
+    "Compared",
+    "ComparedNodes",
     "Data",
     "DataAnswer",
     "DataMessage",
@@ -163,6 +174,7 @@ __all__ = [
     "NetworkInventory",
     "NodeEnergy",
     "NodeInventory",
+    "OneAtATime",
     "ProbeResult",
     "ProcedureResult",
     "Procedures",
@@ -190,20 +202,25 @@ __all__ = [
     "canonical_json",
     "check_record",
     "choice_words",
+    "compare_node",
+    "differences",
     "document_hash",
     "failure_record",
     "find_record",
     "global_batch",
+    "group_alike",
     "host_name",
     "is_end_state",
     "items_of",
     "now",
+    "one_at_a_time",
     "read_alive",
     "read_json",
     "read_json_if_whole",
     "read_plain",
     "read_record",
     "read_record_if_whole",
+    "sentence",
     "step_dataset",
     "stored_name",
     "telemetry_trouble",

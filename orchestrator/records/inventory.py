@@ -26,7 +26,7 @@ class ProcessorInventory(TypedDict, total=False):
 
 class AcceleratorInventory(TypedDict, total=False):
     """One accelerator; the vendors' tools write numbers as text. One that does not answer has an ``error`` and no
-    name.
+    name. ``bfloat16``: whether it has units for that.
     """
 
     name: str
@@ -39,6 +39,7 @@ class AcceleratorInventory(TypedDict, total=False):
     link_width: int | str | None
     uncorrected_errors: int | str | None
     throttled: str | None
+    bfloat16: bool
     index: int
     error: str
 

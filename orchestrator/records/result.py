@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias, TypedDict
 
 from orchestrator.records.inventory import NodeInventory
+from orchestrator.records.promise import ComparedNodes
 
 RESULT_SCHEMA: Final = "orchestrator.result/1"
 
@@ -125,7 +126,8 @@ Layout: TypeAlias = list[list[str]]
 class World(WorldFacts, total=False):
     """And the kinds of their processors; version 0.1 did not say. ``layouts`` are the layouts of cores that nodes have,
     ``layout_of_rank`` the number of each rank's, ``unbound`` why ranks have no cores of their own. ``usable_cores``
-    are those that rank 0 could use before it was bound.
+    are those that rank 0 could use before it was bound. ``promise`` is what the profile promised of each node beside
+    what was found.
     """
 
     processors: list[Processors]
@@ -133,6 +135,7 @@ class World(WorldFacts, total=False):
     layout_of_rank: list[int]
     unbound: str | None
     usable_cores: int
+    promise: list[ComparedNodes]
 
 
 class StepWorkResult(TypedDict):

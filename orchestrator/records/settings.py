@@ -217,7 +217,9 @@ class ClusterSettings(TypedDict):
     pmi: str
     launcher_options: list[str]
     ranks_per_node: int
+    architecture: NotRequired[str | None]
     cores_per_node: int | None
+    memory_gib_per_node: NotRequired[float | None]
     accelerators_per_node: int
     accelerator: AcceleratorSettings
     interconnect: InterconnectSettings

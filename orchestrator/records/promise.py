@@ -1,0 +1,178 @@
+"""What a cluster profile promises of a node, beside what was found there.
+
+One comparison for all who make it: ``plan``, the check before a submission, the ranks before their first step,
+``doctor``, acceptance and the pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from orchestrator.records.inventory import AcceleratorInventory, NodeInventory
+from orchestrator.records.settings import ClusterSettings
+
+MODEL = re.compile(r"\b[A-Z]{1,3}\d{2,4}[A-Z]?\b")
+"""How accelerators are called: H100, GH200, MI250X, A100, L40S."""
+LEAST_MEMORY = 0.9
+"""Share of the nominal memory that a whole node has left beside its firmware and its kernel."""
+SAME_MEMORY = 0.1
+"""By how much of the nominal one the memory of the same accelerator differs between tools."""
+TAKE_ANOTHER = "take the profile of this machine; for processors alone set cluster.accelerators_per_node=0"
+
+State = Literal["ok", "warning", "error"]
+
+
+class Compared(TypedDict):
+    """One thing that a profile can promise. ``promised`` is null where it does not; ``state`` is "error" where the
+    number of a run would be another machine's, "warning" where it might be. ``remedy`` says what to do about either.
+    """
+
+    what: str
+    promised: str | None
+    found: str
+    state: State
+    remedy: str
+
+
+class ComparedNodes(TypedDict):
+    """What was found alike on some hosts."""
+
+    hosts: list[str]
+    compared: list[Compared]
+
+
+def compare_node(cluster: ClusterSettings, node: NodeInventory, used: int | None = None) -> list[Compared]:
+    """Compare a profile with one node. What the node does not tell is left out.
+
+    ``used``: how many accelerators a run needs there, where that is fewer than there should be.
+    """
+    return [
+        *compare_architecture(cluster, node),
+        *compare_cores(cluster, node),
+        *compare_memory(cluster, node),
+        *compare_accelerators(cluster, node.get("accelerators"), used),
+        *compare_interface(cluster, node),
+    ]
+
+
+def row(
+    what: str, promised: str | None, found: str, differs: bool = False, state: State = "warning", remedy: str = ""
+) -> Compared:
+    """A comparison; ``state`` and ``remedy`` count where it ``differs``."""
+    bad = differs and promised is not None
+    return {
+        "what": what,
+        "promised": promised,
+        "found": found,
+        "state": state if bad else "ok",
+        "remedy": remedy if bad else "",
+    }
+
+
+def compare_architecture(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
+    """The processors' instruction set: a run on another one is another machine's."""
+    found, promised = node.get("processor", {}).get("architecture"), cluster.get("architecture")
+    remedy = "take the profile of this machine, or correct cluster.architecture"
+    return [row("architecture", promised, found, found != promised, "error", remedy)] if found else []
+
+
+def compare_cores(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
+    """Physical cores."""
+    found, promised = node.get("processor", {}).get("cores"), cluster["cores_per_node"]
+    if found is None:
+        return []
+    text = f"{promised} cores a node" if promised else None
+    return [row("cores", text, str(found), found < (promised or 0), remedy="correct cluster.cores_per_node")]
+
+
+def compare_memory(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
+    """The node's own memory: a module that is missing makes it slower, too."""
+    found, promised = node.get("memory_gib"), cluster.get("memory_gib_per_node")
+    if found is None:
+        return []
+    text = f"{promised:g} GiB of memory a node" if promised else None
+    remedy = "have its memory looked at, or correct cluster.memory_gib_per_node"
+    return [row("memory", text, f"{found:g} GiB", found < LEAST_MEMORY * (promised or 0), remedy=remedy)]
+
+
+def compare_accelerators(
+    cluster: ClusterSettings, found: Sequence[AcceleratorInventory] | None, used: int | None
+) -> list[Compared]:
+    """How many accelerators, of which kind, with how much memory, and whether they have units for bfloat16."""
+    if found is None:
+        return []
+    promised, stated = int(cluster["accelerators_per_node"]), cluster["accelerator"]
+    silent = [one["error"] for one in found if "error" in one]
+    there = [one for one in found if "error" not in one]
+    names = ", ".join(dict.fromkeys(str(one.get("name")) for one in there))
+    if not promised:
+        wrong = bool(there) and cluster["scheduler"] == "slurm"
+        text, promise = f"{len(there)} ({names})" if there else "none", "no accelerator" if wrong else None
+        return [row("accelerators", promise, text, wrong, remedy="set cluster.accelerators_per_node")]
+    model = stated["model"]
+    text = f"{promised} accelerators a node" + (f" ({model})" if model else "")
+    told = f"{len(there)}" + "".join(f"; one does not answer: {error}" for error in silent)
+    wanted = promised if used is None else min(promised, used)
+    rows = [row("accelerators", text, told, len(there) < wanted, "error", TAKE_ANOTHER)]
+    if there:
+        words, seen = set(MODEL.findall(model or "")), set(MODEL.findall(names))
+        other = bool(words and seen and not words & seen)
+        remedy = "its peaks and its history are another accelerator's"
+        rows.append(row("accelerator", model or None, names, other, remedy=remedy))
+    sizes = [size for one in there if (size := mebibytes(one)) is not None]
+    if sizes:
+        nominal, least = stated["memory_gib"], min(sizes) / 1024
+        other = abs(least - (nominal or 0)) > SAME_MEMORY * (nominal or 0)
+        promise = f"{nominal:g} GiB an accelerator" if nominal else None
+        remedy = "it is another card, or a part of one; correct cluster.accelerator"
+        rows.append(row("memory of an accelerator", promise, f"{least:.1f} GiB", other, remedy=remedy))
+    able = [one["bfloat16"] for one in there if "bfloat16" in one]
+    if able:
+        promise = "units for bfloat16" if stated["peak_bf16_tflops"] else None
+        remedy = "benchmark.training.precision=bfloat16 is slow there; correct cluster.accelerator.peak_bf16_tflops"
+        rows.append(row("precision", promise, "units" if all(able) else "none", not all(able), remedy=remedy))
+    return rows
+
+
+def mebibytes(accelerator: AcceleratorInventory) -> float | None:
+    """Its memory; the vendors' tools write it as text."""
+    try:
+        return float(accelerator.get("memory_mib") or "")
+    except ValueError:
+        return None
+
+
+def compare_interface(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
+    """The interface to other nodes: without it they are reached by another, slower way."""
+    interfaces, promised = node.get("network"), cluster["interconnect"]["interface"]
+    if interfaces is None:
+        return []
+    names = [str(one.get("name")) for one in interfaces]
+    remedy = "nodes are reached by another interface: correct cluster.interconnect.interface, or ask its operators"
+    text = f"interface {promised}" if promised else None
+    return [row("interface", text, ", ".join(names) or "none", promised not in names, remedy=remedy)]
+
+
+def sentence(cluster: Mapping[str, Any], where: str, compared: Compared) -> str:
+    """What differs in one sentence: "cluster=a promises 96 cores a node, n1 has 64: correct …"."""
+    promise = f"cluster={cluster['name']} promises {compared['promised']}"
+    return f"{promise}, {where} has {compared['found']}: {compared['remedy']}"
+
+
+def differences(compared: Sequence[Compared], state: State) -> list[Compared]:
+    """Those of a state."""
+    return [one for one in compared if one["state"] == state]
+
+
+def group_alike(found: Mapping[str, list[Compared]]) -> list[ComparedNodes]:
+    """Hosts on which the same was found, together."""
+    groups: list[ComparedNodes] = []
+    for host, compared in found.items():
+        alike = next((group for group in groups if group["compared"] == compared), None)
+        if alike is None:
+            groups.append({"hosts": [host], "compared": compared})
+        else:
+            alike["hosts"].append(host)
+    return groups
