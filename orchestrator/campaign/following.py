@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import time
@@ -29,6 +28,7 @@ from orchestrator.records import (
     failure_record,
     is_end_state,
     now,
+    one_at_a_time,
     write_json,
 )
 
@@ -61,6 +61,12 @@ def create(campaign: Campaign, provenance: Provenance) -> Runs:
         if shutil.disk_usage(existing).free < LEAST_FREE_BYTES:
             raise UsageError(f"{existing} has less than 64 MiB left; free some or set results=FOLDER elsewhere.")
         staged.mkdir(parents=True, mode=0o700)
+        if staged.stat().st_mode & 0o022:
+            raise UsageError(
+                f"the file system of {campaign.results} gives every folder to everybody (mode "
+                f"{staged.stat().st_mode & 0o777:o}): others could change what the jobs execute; set results=FOLDER to "
+                "one on another file system"
+            )
         runs = []
         for order, planned in enumerate(campaign.runs):
             manifest = Manifest(
@@ -119,24 +125,15 @@ def attended(folder: Path) -> Iterator[None]:
     The system releases it when the process ends in any way.
     """
     refuse_foreign(folder)
-    descriptor = os.open(folder / ".attended", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip()
-            raise UsageError(
-                f"campaign {folder.name} is followed by another orchestrator ({holder}): wait for it, or end it first"
-            ) from error
-        except OSError as error:
-            # On a file system without locks two orchestrators are the user's own care.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
+
+    def refuse(holder: str) -> None:
+        raise UsageError(
+            f"campaign {folder.name} is followed by another orchestrator ({holder}): wait for it, or end it first"
+        )
+
+    # On a file system without locks two orchestrators are the user's own care.
+    with one_at_a_time(folder / ".attended", refuse):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def follow(

@@ -13,9 +13,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from orchestrator.config.redaction import hide
 from orchestrator.errors import OrchestratorError
+from orchestrator.records import locking
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""How file systems without locks answer."""
+NO_LOCKS = (*locking.NO_LOCKS, errno.EINVAL)
+"""How file systems without the locks that SQLite takes answer."""
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the lock."""

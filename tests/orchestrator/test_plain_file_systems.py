@@ -32,6 +32,27 @@ def run(environment: dict[str, str], folder: Path, *words: str) -> subprocess.Co
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, cwd=folder)
 
 
+def test_results_where_everybody_may_write_are_refused_before_anything_is_submitted(tmp_path: Path) -> None:
+    library = tmp_path / "no_modes.so"
+    source = PROJECT / "tests" / "no_modes.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    program = """
+from pathlib import Path
+from orchestrator.campaign.following import create
+from orchestrator.config.compose import compose_all
+from orchestrator.errors import UsageError
+from orchestrator.plan import Site, plan
+config = compose_all(["benchmark=noop", "mode=noop"], False)
+try:
+    create(plan(config, "x", Site(1, Path.cwd())), {})
+except UsageError as error:
+    print(error)
+"""
+    ended = run({**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(PROJECT)}, tmp_path, "-c", program)
+    assert "gives every folder to everybody (mode 777)" in ended.stdout, ended.stdout + ended.stderr
+    assert not list((tmp_path / "results").iterdir())
+
+
 def test_a_store_without_locks_is_refused_at_once_with_the_remedy(plain: dict[str, str], tmp_path: Path) -> None:
     with tarfile.open(KEPT) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -69,10 +69,10 @@ class SlurmJob(OwnJob):
 
     def _description(self) -> dict[str, str]:
         """Return Slurm's description of the job, by its own names (JobState, PreemptTime, …); empty without
-        an answer.
+        an answer. The first of a name counts: people's own texts, as AdminComment, come after.
         """
         lines = (query_slurm(["scontrol", "--oneliner", "show", "job", self.id], QUERY_SECONDS).text or "").splitlines()
-        return dict(re.findall(r"(\w+)=(\S*)", lines[0])) if lines else {}
+        return dict(reversed(re.findall(r"(\w+)=(\S*)", lines[0]))) if lines else {}
 
 
 def own_slurm_job() -> SlurmJob | None:

@@ -42,6 +42,25 @@ def test_the_task_of_an_array_is_never_named_by_the_arrays_number(log: Path, mon
     assert log.read_text().splitlines() == ["--oneliner show job 17_2", "requeue 17_2"]
 
 
+SHOWN = (
+    "JobId=17 JobName=stemdl-small-mpi-n1-r0 UserId=ada(1000) GroupId=ada(1000) MCS_label=N/A Priority=4294901759 "
+    "Nice=0 Account=bench QOS=normal JobState=RUNNING Reason=None Dependency=(null) Requeue=1 Restarts=0 "
+    "PreemptEligibleTime=2026-11-29T08:00:00 PreemptTime=None NodeList=n[1-2] "
+    "AdminComment={'rerun': 'JobState=PENDING PreemptTime=2026-11-29T09:00:00 NodeList=n9'} Comment=JobState=FAILED\n"
+)
+"""A line of `scontrol --oneliner show job` of 23.11, shortened, with a site's comment of AUDITOR's kind."""
+
+
+def test_a_sites_comment_on_a_job_is_not_taken_for_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "said").write_text(SHOWN)
+    program = tmp_path / "scontrol"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    job = SlurmJob(JobId("17"), {})
+    assert (job.standing().word, job.standing().runs, job.is_preempted()) == ("RUNNING", True, False)
+
+
 @pytest.mark.parametrize("text", ["17", "17_0", "17_4"])
 def test_an_id_is_read_as_it_is_written(text: str) -> None:
     assert str(JobId.parse(text)) == text

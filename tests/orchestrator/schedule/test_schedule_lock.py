@@ -70,7 +70,9 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, other: sub
         ({"birth": 1.0}, True),  # the number of a process that is gone was given to another
         ({"boot": "earlier"}, True),  # the machine was started anew
         ({"host": "elsewhere"}, False),  # nothing can be known of it
-        ({"host": "elsewhere", "until": 1.0}, True),  # but its time is over
+        ({"host": "elsewhere", "until": 1.0}, False),  # and another host's clock does not tell
+        ({"host": "elsewhere", "locked": True}, True),  # but the system has released its lock
+        ({"locked": True}, True),  # as of a process of that number in another container
     ],
 )
 def test_a_lock_is_stale_only_if_its_holder_cannot_live(tmp_path: Path, change: dict[str, Any], stale: bool) -> None:

@@ -7,8 +7,6 @@ and the next one continues, on condition (If-Match) that the object on the serve
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import re
@@ -20,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from orchestrator.records import one_at_a_time
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.inventory import Inventory, Record, file_digests, utc_time
 from workloads.runtime.publication.published import Published
@@ -293,13 +292,9 @@ class Fetching:
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes from downloading into the folder, within the context. The lock ends with its process."""
-    with (folder / ".download.lock").open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DatasetError(f"another process downloads into {folder}; wait until it is done") from error
-        except OSError as error:
-            # Some shared file systems have no locks.
-            if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
-                raise
+
+    def refuse(who: str) -> None:
+        raise DatasetError(f"another process downloads into {folder} ({who}); wait until it is done")
+
+    with one_at_a_time(folder / ".download.lock", refuse):
         yield

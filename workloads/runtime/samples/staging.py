@@ -7,20 +7,18 @@ leaves the lock to the next. A copy of an earlier run is used if its BLAKE3 are 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
 from blake3 import blake3
 
+from orchestrator.records import one_at_a_time
 from orchestrator.records.topology import read_topology
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.building import build_folder
@@ -76,13 +74,14 @@ def stage_dataset(
     size = sum(file["bytes"] for file in read_description(source)["files"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with hold_lock(target.with_name(f".{target.name}.lock"), lambda: progress(0, size)) as lock:
+        lock, checked_for = (target.with_name(f".{target.name}.{kind}") for kind in ("lock", "checked"))
+        with one_at_a_time(lock, while_it_works(lock, lambda: progress(0, size)), LOOK_SECONDS):
             report = touch_while_reporting(lock, progress)
-            same_use = bool(use) and lock.read_text(encoding="utf-8") == use
+            same_use = bool(use) and checked_for.is_file() and checked_for.read_text(encoding="utf-8") == use
             checked = _check_copy(source, target, same_use, threads, report)
             if checked < 0:
                 copied, checked = _copy_dataset(source, target, threads, report), 0
-            lock.write_text(use, encoding="utf-8")
+            checked_for.write_text(use, encoding="utf-8")
     except OSError as error:
         if error.errno in FULL:
             raise DatasetError(
@@ -94,25 +93,19 @@ def stage_dataset(
     return {"folder": str(target), "copied_bytes": copied, "checked_bytes": checked, "seconds": seconds}
 
 
-@contextmanager
-def hold_lock(path: Path, waiting: Callable[[], None]) -> Iterator[Path]:
-    """Hold a lock file within the context. ``waiting`` is called while another process holds it and shows that it
-    works.
+def while_it_works(lock: Path, report: Callable[[], None]) -> Callable[[str], None]:
+    """Return what is called while another process has the lock: it reports each time that process has touched the file,
+    which shows that it works.
     """
-    with path.open("a", encoding="utf-8") as file:
-        seen = 0
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                    raise
-            if (touched := path.stat().st_mtime_ns) != seen:
-                seen = touched
-                waiting()
-            time.sleep(LOOK_SECONDS)
-        yield path
+    seen = 0
+
+    def waiting(who: str) -> None:
+        nonlocal seen
+        if (touched := lock.stat().st_mtime_ns) != seen:
+            seen = touched
+            report()
+
+    return waiting
 
 
 def touch_while_reporting(lock: Path, progress: Progress) -> Progress:
