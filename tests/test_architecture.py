@@ -41,6 +41,7 @@ WORKLOADS = (
     "orchestrator.records",
     "workloads.runtime.errors",
     "workloads.runtime.processors",
+    "workloads.runtime.devices",
     "workloads.runtime.memory",
     "workloads.runtime.binding",
     "workloads.runtime.samples.sampleset",

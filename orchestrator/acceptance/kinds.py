@@ -38,6 +38,9 @@ class Kind:
 ALL = tuple(QUANTITIES)
 KINDS: dict[str, Kind] = {
     "available": Kind(node_checks.judge_availability, "is every node in service", scales=False),
+    "as_promised": Kind(
+        node_checks.judge_promise, "is every node what its profile says", probes=True, scales=False
+    ),
     "correct": Kind(
         node_checks.judge_correctness, "is all arithmetic and communication exact", probes=True, scales=False
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis.fleet import bad_links, best_links, node_rates, pair_rates, relative_to_others
 from orchestrator.analysis.judgement import Judgement, judge_repeats
 from orchestrator.analysis.statistics import CONFIDENCE
+from orchestrator.records import compare_node, sentence
+from orchestrator.records.settings import ClusterSettings
 
 Runs = Sequence[Measurement]
 FLEET = "× the other nodes"
@@ -56,6 +59,38 @@ def judge_availability(check: Check, runs: Runs, facts: MachineFacts) -> list[Fi
             concerns="infrastructure",
             why=", ".join(f"{name}: {state}" for name, state in sorted(out.items())),
             basis="what is to be accepted must be there",
+        )
+    ]
+
+
+def judge_promise(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
+    """Check that every probed node is what the profile promises: the comparison that ranks and ``doctor`` make."""
+    cluster = cast("ClusterSettings", facts["cluster"])
+    wrong: dict[str, list[str]] = {}
+    told = 0
+    for run in runs:
+        for number, node in run.inventory.items():
+            host = run.node_hosts[int(number)]
+            compared = compare_node(cluster, node)
+            told += any(one["promised"] is not None for one in compared)
+            bad = [sentence(cluster, host, one) for one in compared if one["state"] != "ok"]
+            if bad:
+                wrong[host] = bad
+    if not told:
+        return [unmeasurable_finding(check, None, "the cluster profile promises nothing that a probe found")]
+    return [
+        make_finding(
+            check,
+            None,
+            FAIL if len(wrong) > check.allowed else PASS,
+            value=float(len(wrong)),
+            bounds=(None, float(check.allowed)),
+            unit="nodes unlike their profile",
+            n=told,
+            named=[Subject("node", host) for host in sorted(wrong)],
+            concerns="infrastructure",
+            why="; ".join(dict.fromkeys(text for host in sorted(wrong) for text in wrong[host])),
+            basis="what was promised must be there",
         )
     ]
 

@@ -11,8 +11,10 @@ from rich.console import Console
 from orchestrator.campaign.dataset import ensure_dataset
 from orchestrator.errors import UsageError
 from orchestrator.launch.dealing import held_cores
+from orchestrator.launch.machine import compare_this_machine
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.plan import Campaign, warnings
+from orchestrator.records import differences, document_hash, sentence
 from orchestrator.records.choices import COMMUNICATORS, SCHEDULERS, remedy_for
 from orchestrator.records.settings import Configuration
 from orchestrator.records.topology import read_topology
@@ -23,9 +25,10 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     for config in configs:
         check_communicator(config)
         check_scheduler(config)
+    check_promises(configs, console)
     warn_of_crowding(campaign, console)
-    for sentence in warnings(campaign):
-        console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
+    for words in warnings(campaign):
+        console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
         key = repr([run.spec.settings.get("dataset_class"), run.spec.settings["dataset"]])
@@ -51,14 +54,26 @@ def check_scheduler(config: Configuration) -> None:
         raise UsageError(f"cluster={cluster['name']} {reason}")
 
 
+def check_promises(configs: Sequence[Configuration], console: Console) -> None:
+    """Raise UsageError where a profile of this machine promises another one, and warn where it might."""
+    seen = {document_hash(config["cluster"]): config["cluster"] for config in configs}
+    for cluster in seen.values():
+        compared = compare_this_machine(cluster)
+        for wrong in differences(compared, "error"):
+            raise UsageError(sentence(cluster, "this machine", wrong))
+        for odd in differences(compared, "warning"):
+            words = sentence(cluster, "this machine", odd)
+            console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
+
+
 def warn_of_crowding(campaign: Campaign, console: Console) -> None:
     """Warn if there are more threads than cores for them on this machine: runs then measure each other."""
     cluster = campaign.runs[0].config["cluster"]
     if not SCHEDULERS[cluster["scheduler"]].here:
         return
     topology = read_topology()
-    for sentence in crowding(campaign, cluster["cores_per_node"] or topology.usable_cores, len(held_cores(topology))):
-        console.print(f"[yellow]warning: {sentence}[/yellow]", soft_wrap=True)
+    for words in crowding(campaign, cluster["cores_per_node"] or topology.usable_cores, len(held_cores(topology))):
+        console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
 
 
 def crowding(campaign: Campaign, cores: int, held: int) -> list[str]:

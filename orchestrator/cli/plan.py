@@ -10,7 +10,7 @@ from orchestrator.cli import common
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.plan import PlannedRun, warnings
-from orchestrator.records import Manifest, global_batch
+from orchestrator.records import Manifest, global_batch, sentence
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.topology import read_topology
 
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the plan."""
     options = common.parse_options(arguments, "plan")
     from orchestrator.campaign.conduct import prepare
+    from orchestrator.launch.machine import compare_this_machine
     from orchestrator.launch.schedulers import scheduler
 
     configs, campaign = prepare(compose_configurations(options))
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
         scripts = chosen.scripts(campaign.runs, campaign.folder, limit)
     except FileNotFoundError as error:
         raise UsageError(str(error)) from error
+    cluster = configs[0]["cluster"]
+    compared = compare_this_machine(cluster)
     if options.json:
         runs = [
             {
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
                 "folder": str(campaign.folder),
                 "runs": runs,
                 "warnings": warnings(campaign),
+                "promise": compared,
             }
         )
         return EXIT_OK
@@ -69,8 +73,16 @@ def main(arguments: Sequence[str]) -> int:
             continue
         printed[scripts[spec.run]] = spec.run
         print("  " + scripts[spec.run].replace("\n", "\n  "))
-    for sentence in warnings(campaign):
-        print(f"\nwarning: {sentence}")
+    for warning in warnings(campaign):
+        print(f"\nwarning: {warning}")
+    for one in compared:
+        if one["state"] == "ok":
+            print(
+                f"\n{one['what']}: {one['found']}" + (f", as promised ({one['promised']})" if one["promised"] else "")
+            )
+        else:
+            refused = "; a run is refused" if one["state"] == "error" else ""
+            print(f"\n{one['state']}: {sentence(cluster, 'this machine', one)}{refused}")
     return EXIT_OK
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from orchestrator.records import Compared, NodeInventory, compare_node
 from orchestrator.records.choices import COMMUNICATORS, PACKAGES, remedy_for
+from orchestrator.records.settings import ClusterSettings
 
-DEVICES = "(lambda cuda: [cuda.get_device_name(n) for n in range(cuda.device_count())])(__import__('torch').cuda)"
+NODE = "__import__('workloads.runtime.measurement.node', fromlist=['describe_node']).describe_node()"
 PROBE = f"""
 import json
 found = {{}}
-for name, proof in {[*((name, package.proof) for name, package in PACKAGES.items()), ("accelerators", DEVICES)]!r}:
+for name, proof in {[*((name, package.proof) for name, package in PACKAGES.items()), ("node", NODE)]!r}:
     try:
         found[name] = eval(proof)
     except BaseException as error:
@@ -32,8 +34,8 @@ class Finding:
     remedy: str = ""
 
 
-def packages_of(found: Mapping[str, Any], comm: str, where: str = "", promised: int = 0) -> list[Finding]:
-    """Return findings from the probe's output, here or on a node. Packages that ``comm`` does not need may be
+def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Finding]:
+    """Return findings on packages from the probe's output, here or on a node. Those that ``comm`` does not need may be
     missing.
     """
     findings = []
@@ -44,11 +46,33 @@ def packages_of(found: Mapping[str, Any], comm: str, where: str = "", promised: 
             findings.append(Finding(where + name, state, value[1:], remedy_for(name)))
         else:
             findings.append(Finding(where + name, "ok", value))
-    devices = found["accelerators"]
-    if isinstance(devices, list) and len(devices) < promised:
-        detail = f"the profile promises {promised}, torch sees {len(devices)}"
-        remedy = "take the profile of this machine; for processors alone set cluster.accelerators_per_node=0"
-        findings.append(Finding(f"{where}accelerators", "error", detail, remedy))
-    elif isinstance(devices, list):
-        findings.append(Finding(f"{where}accelerators", "ok", ", ".join(devices) or "none; ranks compute on cores"))
     return findings
+
+
+def promises_of(found: Mapping[str, Any], cluster: ClusterSettings, where: str = "") -> list[Finding]:
+    """Return findings on a node beside what the profile promises, from the probe's output; none where it saw nothing,
+    for the reason that a package's finding tells.
+    """
+    node = found["node"]
+    if not isinstance(node, dict):
+        return []
+    return [
+        Finding(f"{where}{one['what']}", one["state"], detail_of(one), one["remedy"])
+        for one in compare_node(cluster, cast("NodeInventory", node))
+    ]
+
+
+def detail_of(compared: Compared) -> str:
+    """What was found, and what was promised where that is another thing."""
+    if compared["state"] == "ok":
+        return compared["found"]
+    return f"{compared['found']}; the profile promises {compared['promised']}"
+
+
+def accelerators_of(found: Mapping[str, Any]) -> list[Finding]:
+    """Return a finding on the accelerators of a machine of which the profile promises nothing."""
+    node = found["node"]
+    if not isinstance(node, dict):
+        return []
+    names = ", ".join(str(one.get("name")) for one in node.get("accelerators", []))
+    return [Finding("accelerators", "ok", names or "none; ranks compute on cores")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestrator.doctor.findings import PROBE, Finding, packages_of
+from orchestrator.doctor.findings import PROBE, Finding, accelerators_of, packages_of, promises_of
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.dealing import held_cores
+from orchestrator.launch.job import PROJECT
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import threads_of
 from orchestrator.records.settings import Configuration
@@ -27,7 +29,7 @@ def examine(config: Configuration, results: Path, store_url: str) -> list[Findin
         *examine_search_path(),
         examine_cores(config),
         examine_mpi(),
-        *examine_packages(config["comm"], promised_here(config)),
+        *examine_packages(config),
         examine_folder("results folder", results),
         examine_folder("data folder", Path.cwd() / config["cluster"]["paths"]["data"]),
         examine_store(store_url),
@@ -83,20 +85,22 @@ def examine_mpi() -> Finding:
     return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
 
 
-def promised_here(config: Configuration) -> int:
-    """The accelerators that the profile promises this very machine: none where a scheduler gives other nodes."""
-    cluster = config["cluster"]
-    return int(cluster["accelerators_per_node"]) if cluster["scheduler"] == "local" else 0
-
-
-def examine_packages(comm: str, promised: int = 0) -> list[Finding]:
-    """Import the packages of the communicators in a process, and list the accelerators that torch sees."""
-    answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, encoding="utf-8", errors="replace")
+def examine_packages(config: Configuration) -> list[Finding]:
+    """Import the packages of the communicators in a process, and compare what it sees of this machine with the profile,
+    where that is of this machine.
+    """
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")]))
+    answer = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, encoding="utf-8", errors="replace",
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
-    return packages_of(found, comm, promised=promised)
+    cluster = config["cluster"]
+    here = SCHEDULERS[cluster["scheduler"]].here
+    return [*packages_of(found, config["comm"]), *(promises_of(found, cluster) if here else accelerators_of(found))]
 
 
 def examine_folder(subject: str, folder: Path) -> Finding:

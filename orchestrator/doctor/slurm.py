@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.doctor.findings import PROBE, Finding, packages_of
+from orchestrator.doctor.findings import PROBE, Finding, packages_of, promises_of
 from orchestrator.launch.environment import without_foreign
 from orchestrator.launch.job import PROJECT
 from orchestrator.launch.slurm.commands import Answer, query_slurm
@@ -133,9 +133,9 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
                 "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
             )
             return [Finding("job", "error", "; ".join(said), remedy)]
-    promised = int(cluster["accelerators_per_node"])
     detail = f"job {answer.out.split()[0]} ran and wrote into {existing}"
-    return [Finding("job", "ok", detail), *packages_of(found, comm, "on a node: ", promised)]
+    where = "on a node: "
+    return [Finding("job", "ok", detail), *packages_of(found, comm, where), *promises_of(found, cluster, where)]
 
 
 def submit(options: list[str]) -> Answer | None:

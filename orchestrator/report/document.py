@@ -131,6 +131,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "placement": recorded_placement(result["world"], [rank["node"] for rank in record.ranks])
         if "world" in result
         else None,
+        "promise": result.get("world", {}).get("promise", []),
         "warnings": result.get("warnings", []),
         "directory": run["directory"],
         "config_hash": run["config_hash"],

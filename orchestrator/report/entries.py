@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from orchestrator.campaign.attempts import Attempt, Lost
 from orchestrator.records import (
+    ComparedNodes,
     InferenceResult,
     Layout,
     MeterEnergy,
@@ -167,6 +168,7 @@ class RunEntry(TypedDict):
     pictures: list[str]
     processors: list[Processors]
     placement: PlacementEntry | None
+    promise: list[ComparedNodes]
     warnings: list[str]
     directory: str
     config_hash: str

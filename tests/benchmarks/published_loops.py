@@ -93,7 +93,7 @@ def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
         found = ratios(published, fast)
         rates = {side.name: round(batch / summary([side])["step_s"][side.name], 2) for side in sides}
         data_share = statistics.median(fast.median(number, 2) / fast.median(number) for number in range(options.rounds))
-    from workloads.runtime.procedures.suited import processor_units
+    from workloads.runtime.devices import processor_units
 
     units = processor_units()
     limit = LIMITS[units is not None].get(benchmark, LIMIT[units is not None])

@@ -27,7 +27,7 @@ WARM_UP = 3
 
 def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
     """One rank, two that train apart, and two that train together."""
-    from workloads.runtime.procedures.suited import processor_units
+    from workloads.runtime.devices import processor_units
 
     words = [*overrides(benchmark, options.recipe), *options.overrides]
     ours.ensure_data(words, options.data)

@@ -40,6 +40,8 @@ MOST_TILES = 4
 MOST_SLOW = 50
 MOST_NODES = 12
 """Most kinds of node whose cores are drawn."""
+MOST_HOSTS = 8
+STATES = {"ok": "", "warning": "differs", "error": "differs"}
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
@@ -263,8 +265,10 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
     plots += accuracy.plot_curves([run])
     picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
     nodes = draw_nodes(run["placement"]) if run["placement"] else []
+    tables = [table for table in (promise_table(run),) if table]
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])
     contents += [("placement", "Placement")] if nodes else []
+    contents += [(table.key, table.title) for table in tables]
     answer = run["state"] if not run["cause"] else f"{run['state']}: {run['cause']}"
     config = manifest.get("config")
     folder.page(
@@ -273,7 +277,7 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
         nodes=nodes[:MOST_NODES], more_nodes=nodes[MOST_NODES:],
         facts=[f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
                time_text(manifest["created"]) if "created" in manifest else "", commit_text(manifest)],
-        answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run),
+        answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run), tables=tables,
         contents=[*contents, ("provenance", "Provenance")],
         provenance=run_provenance(run, manifest),
         config=json.dumps(config, indent=1, ensure_ascii=False) if config else None,
@@ -315,6 +319,19 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     if run["energy"]["j"] is not None:
         tiles.append({"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run)})
     return tiles
+
+
+def promise_table(run: RunEntry) -> Table | None:
+    """Return the table of what the profile promised of a node and what the ranks found there."""
+    rows = [
+        [one["what"], one["promised"], one["found"], STATES[one["state"]], ", ".join(group["hosts"][:MOST_HOSTS])
+         + (f" and {len(group['hosts']) - MOST_HOSTS} more" if len(group["hosts"]) > MOST_HOSTS else "")]
+        for group in run["promise"]
+        for one in group["compared"]
+    ]  # fmt: skip
+    note = f"What the profile {run['cluster']} promises of a node, and what the ranks found before their first step."
+    columns = ("what", "promised", "found", "", "hosts")
+    return Table("promise", "Promised and found", note, columns, rows) if rows else None
 
 
 def processor_words(found: Processors) -> str:

@@ -6,17 +6,24 @@ What would put a number into another machine's history ends the run with one sen
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
+from orchestrator.records import (
+    AcceleratorInventory,
+    Compared,
+    ComparedNodes,
+    NodeInventory,
+    compare_node,
+    differences,
+    group_alike,
+    sentence,
+)
+from orchestrator.records.promise import TAKE_ANOTHER
 from orchestrator.records.settings import ClusterSettings
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.node import describe_node, hiding_variables
 from workloads.runtime.measurement.places import Place
-from workloads.runtime.processors import count_units
-
-MODEL = re.compile(r"\b[A-Z]{1,3}\d{2,4}[A-Z]?\b")
-"""How accelerators are called: H100, GH200, MI250X, A100, L40S."""
 
 
 class PromiseError(RuntimeError):
@@ -25,49 +32,52 @@ class PromiseError(RuntimeError):
 
 @dataclass(frozen=True)
 class Found:
-    """What one rank sees. ``device`` is its accelerator's name and UUID, or "cpu"; ``cores`` are its node's."""
+    """What one rank sees. ``device`` is its accelerator's name and UUID, or "cpu"; ``hidden`` are variables that may
+    hide others from it.
+    """
 
     host: str
     device: str
-    cores: int | None
+    node: NodeInventory
+    hidden: list[str] = field(default_factory=list)
 
 
-def compare_machine(cluster: ClusterSettings, nodes: int, ranks: Sequence[Found]) -> list[str]:
-    """Compare a profile with what all ranks found; returns warnings. Raises PromiseError."""
+@dataclass(frozen=True)
+class Comparison:
+    """The profile beside what all ranks found: warnings in sentences, and what was found, by hosts."""
+
+    warnings: list[str]
+    nodes: list[ComparedNodes]
+
+
+def compare_machine(cluster: ClusterSettings, nodes: int, ranks: Sequence[Found]) -> Comparison:
+    """Compare a profile with what all ranks found. Raises PromiseError."""
     by_host: dict[str, list[Found]] = {}
     for rank in ranks:
         by_host.setdefault(rank.host, []).append(rank)
-    profile = f"cluster={cluster['name']}"
     if cluster["scheduler"] == "slurm" and len(by_host) < nodes:
         raise PromiseError(
             f"planned for {nodes} nodes, and all ranks are on {', '.join(by_host)}: the launcher has not spread them "
-            f"(see cluster.launcher and cluster.slurm of {profile})"
+            f"(see cluster.launcher and cluster.slurm of cluster={cluster['name']})"
         )
-    promised = int(cluster["accelerators_per_node"])
-    warnings = []
+    found: dict[str, list[Compared]] = {}
     for host, members in by_host.items():
-        devices = {rank.device for rank in members} - {"cpu"}
-        if promised:
+        if cluster["accelerators_per_node"]:
             refuse_fewer(cluster, host, members)
-            wanted, seen = (
-                set(MODEL.findall(text)) for text in (cluster["accelerator"]["model"] or "", " ".join(devices))
-            )
-            if wanted and seen and not wanted & seen:
-                warnings.append(
-                    f"{profile} promises {cluster['accelerator']['model']}, {host} has {sorted(devices)[0]}: its peaks "
-                    "and its history are another accelerator's"
-                )
-        elif devices and cluster["scheduler"] == "slurm":
-            warnings.append(
-                f"{profile} promises no accelerator, and {host} computes on {sorted(devices)[0]}: set "
-                "cluster.accelerators_per_node"
-            )
-        cores, said = members[0].cores, cluster["cores_per_node"]
-        if said and cores is not None and cores < said:
-            warnings.append(
-                f"{profile} promises {said} cores a node, {host} has {cores}: correct cluster.cores_per_node"
-            )
-    return warnings
+        found[host] = compare_node(cluster, node_of(members), used=len(members))
+        for wrong in differences(found[host], "error"):
+            raise PromiseError(sentence(cluster, host, wrong))
+    warnings = [sentence(cluster, host, each) for host in found for each in differences(found[host], "warning")]
+    return Comparison(warnings, group_alike(found))
+
+
+def node_of(ranks: Sequence[Found]) -> NodeInventory:
+    """What the ranks of one host see together: a launcher may show each its own accelerators alone."""
+    seen: dict[str, AcceleratorInventory] = {}
+    for rank in ranks:
+        for one in rank.node.get("accelerators", []):
+            seen.setdefault(str(one.get("uuid")), one)
+    return {**ranks[0].node, "accelerators": [*seen.values()]}
 
 
 def refuse_fewer(cluster: ClusterSettings, host: str, ranks: Sequence[Found]) -> None:
@@ -76,7 +86,8 @@ def refuse_fewer(cluster: ClusterSettings, host: str, ranks: Sequence[Found]) ->
     devices = {rank.device for rank in ranks} - {"cpu"}
     model = cluster["accelerator"]["model"]
     what = f"cluster={cluster['name']} promises {promised} accelerators a node" + (f" ({model})" if model else "")
-    remedy = "take the profile of this machine; for processors alone set cluster.accelerators_per_node=0"
+    hidden = dict.fromkeys(word for rank in ranks for word in rank.hidden)
+    remedy = f"{', '.join(hidden)} may hide them; {TAKE_ANOTHER}" if hidden else TAKE_ANOTHER
     without = sum(rank.device == "cpu" for rank in ranks)
     if without:
         raise PromiseError(f"{what}, and {without} of {len(ranks)} ranks on {host} find none: {remedy}")
@@ -84,8 +95,10 @@ def refuse_fewer(cluster: ClusterSettings, host: str, ranks: Sequence[Found]) ->
         raise PromiseError(f"{what}, and {len(ranks)} ranks on {host} share {len(devices)}: {remedy}")
 
 
-def keep_promise(cluster: ClusterSettings, nodes: int, place: Place, communicator: Communicator) -> list[str]:
-    """Compare the profile with what the ranks find. Collective; rank 0 returns the warnings, or raises PromiseError."""
-    own = Found(place.host, place.device, count_units()["cores"])
+def keep_promise(cluster: ClusterSettings, nodes: int, place: Place, communicator: Communicator) -> Comparison:
+    """Compare the profile with what the ranks find. Collective; rank 0 has all of it, or raises PromiseError."""
+    own = Found(place.host, place.device, describe_node(), hiding_variables())
     texts = communicator.gather_text(json.dumps(asdict(own)))
-    return [] if texts is None else compare_machine(cluster, nodes, [Found(**json.loads(text)) for text in texts])
+    if texts is None:
+        return Comparison([], [])
+    return compare_machine(cluster, nodes, [Found(**json.loads(text)) for text in texts])

@@ -1,26 +1,53 @@
-"""The machine that was promised beside the one that computes: one sentence where they differ."""
+"""The machine that was promised beside the one that computes: one comparison, whoever makes it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import Command
 
-from orchestrator.doctor.findings import packages_of
-from orchestrator.records.choices import PACKAGES
+from orchestrator.acceptance.findings import Check, Finding
+from orchestrator.acceptance.node_checks import judge_promise
+from orchestrator.doctor.findings import promises_of
+from orchestrator.launch.machine import compare_this_machine, describe_this_machine
+from orchestrator.records import NodeInventory, compare_node
+from workloads.runtime.measurement.node import describe_node, interfaces_up
 from workloads.runtime.measurement.promise import Found, PromiseError, compare_machine
 
-H100 = "NVIDIA H100 80GB HBM3 "
+H100 = "NVIDIA H100 80GB HBM3"
 
 
 def profile(accelerators: int = 0, model: str = "", **further: Any) -> Any:
-    facts: dict[str, Any] = {"name": "mine", "scheduler": "slurm", "cores_per_node": None}
-    return facts | {"accelerators_per_node": accelerators, "accelerator": {"model": model}} | further
+    facts: dict[str, Any] = {
+        "name": "mine", "scheduler": "slurm", "cores_per_node": None, "python": None, "container": [],
+        "ranks_per_node": 1, "interconnect": {"interface": further.pop("interface", None)},
+    }  # fmt: skip
+    stated = {"memory_gib": None, "peak_bf16_tflops": None, **further.pop("accelerator", {})}
+    return facts | {"accelerators_per_node": accelerators, "accelerator": {"model": model, **stated}} | further
 
 
-def ranks(*devices: str, host: str = "n1", cores: int = 64) -> list[Found]:
-    return [Found(host, device, cores) for device in devices]
+def node(*devices: str, cores: int = 64, memory: float = 503.4, mebibytes: int = 81559, **facts: Any) -> NodeInventory:
+    """A node of so many devices, each given by name and UUID, or "cpu"."""
+    names = [device.rpartition(" ") for device in devices if device != "cpu"]
+    found: NodeInventory = {
+        "processor": {"architecture": "x86_64", "cores": cores},
+        "memory_gib": memory,
+        "network": [{"name": "eth0"}, {"name": "hsn0"}],
+        "accelerators": [{"name": name, "uuid": uuid, "memory_mib": mebibytes, "bfloat16": True}
+                         for name, _, uuid in names],
+    }  # fmt: skip
+    return {**found, **facts}  # type: ignore[typeddict-item]
+
+
+def ranks(*devices: str, host: str = "n1", hidden: str = "", **facts: Any) -> list[Found]:
+    """One rank a device, each of which its launcher shows its own device alone."""
+    return [Found(host, device, node(device, **facts), [hidden] if hidden else []) for device in devices]
+
+
+def warnings_of(*arguments: Any) -> list[str]:
+    return compare_machine(*arguments).warnings
 
 
 def test_processors_in_an_accelerators_history_are_refused() -> None:
@@ -32,51 +59,139 @@ def test_processors_in_an_accelerators_history_are_refused() -> None:
 
 def test_one_rank_without_its_accelerator_is_enough() -> None:
     with pytest.raises(PromiseError, match="1 of 2 ranks on n1 find none"):
-        compare_machine(profile(2), 1, ranks(H100 + "a", "cpu"))
+        compare_machine(profile(2), 1, ranks(f"{H100} a", "cpu"))
 
 
-def test_ranks_that_share_one_of_several_promised_are_refused() -> None:
-    with pytest.raises(PromiseError, match="8 ranks on n1 share 1"):
-        compare_machine(profile(8), 1, ranks(*[H100 + "a"] * 8))
+def test_ranks_that_share_one_of_several_promised_are_refused_and_told_what_may_hide_the_others() -> None:
+    with pytest.raises(PromiseError, match="8 ranks on n1 share 1: ROCR_VISIBLE_DEVICES=0 may hide them; take"):
+        compare_machine(profile(8), 1, ranks(*[f"{H100} a"] * 8, hidden="ROCR_VISIBLE_DEVICES=0"))
 
 
 def test_ranks_on_one_node_of_two_are_refused_where_a_scheduler_gave_two() -> None:
     with pytest.raises(PromiseError, match="planned for 2 nodes, and all ranks are on n1"):
         compare_machine(profile(), 2, ranks("cpu", "cpu"))
-    assert compare_machine(profile(scheduler="local"), 2, ranks("cpu", "cpu")) == []
+    assert warnings_of(profile(scheduler="local"), 2, ranks("cpu", "cpu")) == []
 
 
-def test_a_machine_as_promised_is_no_news() -> None:
-    found = [*ranks(H100 + "a", H100 + "b"), *ranks(H100 + "c", H100 + "d", host="n2")]
-    assert compare_machine(profile(2, "NVIDIA H100 SXM5 80 GB", cores_per_node=64), 2, found) == []
+def test_processors_of_another_architecture_are_refused() -> None:
+    with pytest.raises(PromiseError, match="cluster=mine promises aarch64, n1 has x86_64: take the profile"):
+        compare_machine(profile(architecture="aarch64"), 1, ranks("cpu"))
+
+
+def test_a_machine_as_promised_is_no_news_and_is_told_once_for_hosts_alike() -> None:
+    promised = profile(
+        2, "NVIDIA H100 SXM5 80 GB", cores_per_node=64, memory_gib_per_node=512, architecture="x86_64",
+        interface="hsn0", accelerator={"memory_gib": 80, "peak_bf16_tflops": 989},
+    )  # fmt: skip
+    found = [*ranks(f"{H100} a", f"{H100} b"), *ranks(f"{H100} c", f"{H100} d", host="n2")]
+    comparison = compare_machine(promised, 2, found)
+    assert comparison.warnings == []
+    ((group),) = comparison.nodes
+    assert group["hosts"] == ["n1", "n2"]
+    told = {one["what"]: (one["promised"], one["found"]) for one in group["compared"]}
+    assert told["accelerators"] == ("2 accelerators a node (NVIDIA H100 SXM5 80 GB)", "2")
+    assert told["memory"] == ("512 GiB of memory a node", "503.4 GiB")
     die = "AMD Instinct MI250X 1"
-    assert compare_machine(profile(8, "AMD MI250X, one of the module's two dies"), 1, ranks(die)) == []
+    assert warnings_of(profile(8, "AMD MI250X, one of the module's two dies"), 1, ranks(die)) == []
 
 
-def test_another_model_fewer_cores_and_an_accelerator_that_nobody_promised_are_warnings() -> None:
-    (model,) = compare_machine(profile(1, "NVIDIA H100"), 1, ranks("NVIDIA A100-SXM4-80GB a"))
-    assert "promises NVIDIA H100, n1 has NVIDIA A100-SXM4-80GB a" in model
-    (cores,) = compare_machine(profile(cores_per_node=96), 1, ranks("cpu"))
-    assert "promises 96 cores a node, n1 has 64" in cores
-    (unpromised,) = compare_machine(profile(), 1, ranks(H100 + "a"))
-    assert "promises no accelerator" in unpromised
+@pytest.mark.parametrize(
+    ("promised", "found", "words"),
+    [
+        (profile(1, "NVIDIA H100"), ranks("NVIDIA A100-SXM4-80GB a"), "NVIDIA H100, n1 has NVIDIA A100-SXM4-80GB"),
+        (profile(cores_per_node=96), ranks("cpu"), "96 cores a node, n1 has 64: correct"),
+        (profile(memory_gib_per_node=512), ranks("cpu", memory=440.0), "512 GiB of memory a node, n1 has 440 GiB"),
+        (profile(interface="ib0"), ranks("cpu"), "interface ib0, n1 has eth0, hsn0: nodes are reached by another"),
+        (profile(), ranks(f"{H100} a"), f"no accelerator, n1 has 1 ({H100})"),
+        (profile(1, accelerator={"memory_gib": 80}), ranks("A100-SXM4-40GB a", mebibytes=40_536),
+         "80 GiB an accelerator, n1 has 39.6 GiB: it is another card, or a part of one"),
+        (profile(1, accelerator={"peak_bf16_tflops": 312}),
+         ranks("V100 a", accelerators=[{"name": "V100", "uuid": "a", "bfloat16": False}]),
+         "units for bfloat16, n1 has none"),
+    ],
+)  # fmt: skip
+def test_what_might_spoil_the_number_is_one_warning(promised: Any, found: list[Found], words: str) -> None:
+    (warning,) = warnings_of(promised, 1, found)
+    assert warning.startswith(f"cluster=mine promises {words}")
+
+
+def test_a_lost_accelerator_of_the_inventory_is_not_counted_and_says_so() -> None:
+    found = node(f"{H100} a")
+    found["accelerators"].append({"index": 1, "error": "GPU is lost"})
+    (row,) = [one for one in compare_node(profile(2), found) if one["what"] == "accelerators"]
+    assert (row["found"], row["state"]) == ("1; one does not answer: GPU is lost", "error")
 
 
 def test_doctor_says_the_same() -> None:
-    told: dict[str, Any] = {**dict.fromkeys(PACKAGES, "1.0"), "accelerators": []}
-    finding = packages_of(told, "mpi", promised=1)[-1]
-    assert (finding.state, finding.detail) == ("error", "the profile promises 1, torch sees 0")
-    assert packages_of(told, "mpi")[-1].state == "ok"
+    without = promises_of({"node": node(cores=8)}, profile(1, cores_per_node=16), "on a node: ")
+    found = {finding.subject: (finding.state, finding.detail) for finding in without if finding.state != "ok"}
+    assert found == {
+        "on a node: cores": ("warning", "8; the profile promises 16 cores a node"),
+        "on a node: accelerators": ("error", "0; the profile promises 1 accelerators a node"),
+    }
+    assert promises_of({"node": "!ModuleNotFoundError: No module named 'torch'"}, profile(1)) == []
+
+
+class Probed:
+    """A run of the probe on two nodes, as a check sees it."""
+
+    def __init__(self, *nodes: NodeInventory) -> None:
+        self.inventory = {str(number): found for number, found in enumerate(nodes)}
+        self.node_hosts = ["n1", "n2"]
+
+
+def judged(promised: Any, *nodes: NodeInventory) -> Finding:
+    check = Check("hardware", "as_promised", "health", None, None, [2], {}, {}, 1, 1, 0, 0.0, True)
+    facts: Any = {"cluster": promised}
+    run: Any = Probed(*nodes)
+    (finding,) = judge_promise(check, [run], facts)
+    return finding
+
+
+def test_acceptance_says_the_same_and_names_the_nodes() -> None:
+    finding = judged(profile(cores_per_node=64), node("cpu"), node("cpu", cores=32))
+    assert (finding.outcome, [subject.name for subject in finding.named]) == ("fail", ["n2"])
+    assert "cluster=mine promises 64 cores a node, n2 has 32" in finding.why
+    assert judged(profile(cores_per_node=64), node("cpu"), node("cpu")).outcome == "pass"
+    assert judged(profile(), node("cpu"), node("cpu")).outcome == "not measurable"
+
+
+def test_a_node_is_described_by_what_its_kernel_tells(tmp_path: Path) -> None:
+    for name, state in (("lo", "unknown"), ("eth0", "up"), ("hsn0", "unknown"), ("eth1", "down")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "operstate").write_text(f"{state}\n")
+    assert interfaces_up(tmp_path) == ["eth0", "hsn0"]
+    found = describe_node(accelerators=False)
+    assert found["processor"]["architecture"] and found["memory_gib"] > 0 and "accelerators" not in found
+
+
+def test_this_machine_is_asked_only_where_a_profile_of_it_promises_something() -> None:
+    assert compare_this_machine(profile(architecture="vax")) == [], "Slurm gives other nodes"
+    assert compare_this_machine(profile(scheduler="local")) == []
+    here = profile(scheduler="local", architecture="vax")
+    assert compare_this_machine(profile(scheduler="local", architecture="vax", container=["apptainer"])) == []
+    (wrong,) = [one for one in compare_this_machine(here) if one["state"] != "ok"]
+    assert (wrong["what"], wrong["promised"], wrong["state"]) == ("architecture", "vax", "error")
+    asked, own = describe_this_machine(accelerators=False), describe_node(accelerators=False)
+    assert asked is not None and asked["memory_gib"] == own["memory_gib"]
 
 
 @pytest.mark.ranks
 def test_a_run_on_processors_under_an_accelerators_profile_ends_with_one_sentence(
     orchestrator: Command, tiny: list[str]
 ) -> None:
+    """Before a submission where this installation is what ranks run with, else before the first step."""
+    import sys
+
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has what the profile promises")
-    answer = orchestrator(*tiny, "cluster=h100x1", "recipe=small", "nodes=1")
-    assert answer.code == 1
-    assert "cluster=h100x1 promises 1 accelerators a node (NVIDIA H100 SXM5 80 GB), and 1 of 1 ranks" in answer.out
+    words = [*tiny, "cluster=h100x1", "recipe=small", "nodes=1"]
+    promise = "cluster=h100x1 promises 1 accelerators a node (NVIDIA H100 SXM5 80 GB)"
+    plan = orchestrator("plan", *words)
+    assert plan.code == 0 and f"error: {promise}, this machine has 0: take the profile" in plan.out
+    refused = orchestrator(*words)
+    assert refused.code == 64 and f"{promise}, this machine has 0" in refused.err
+    answer = orchestrator(*words, f"cluster.python={sys.executable}")
+    assert answer.code == 1 and f"{promise}, and 1 of 1 ranks" in answer.out

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from workloads.runtime import processors as node
+from workloads.runtime.devices import computes_in_bfloat16, processor_units
 from workloads.runtime.kernels import KernelsUnavailableError
 from workloads.runtime.procedures import suited
-from workloads.runtime.procedures.suited import Suited, computes_in_bfloat16, processor_units, settle
+from workloads.runtime.procedures.suited import Suited, settle
 
 CPU = torch.device("cpu")
 MILAN = "processor\t: 0\nmodel name\t: AMD EPYC 7763\nflags\t\t: fpu sse2 avx avx2 fma f16c\n"
