@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from orchestrator.records import (
 )
 from workloads.runtime.binding import Cores, bind_rank
 from workloads.runtime.errors import write_error
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.progress import Progress, SignsOfLife, process_start
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Rank:
         self.rank = communicator.rank
         cluster = self.directory.read_manifest().config["cluster"]
         device, place = take_place(spec, cluster["scheduler"], self.cores, communicator)
-        self.warnings += keep_promise(cluster, spec.nodes, place, communicator)
+        comparison = keep_promise(cluster, spec.nodes, place, communicator)
+        self.warnings += comparison.warnings
 
         begun["staging"] = self.enter("staging")
         kept = Path(spec.data_folder) / dataset.folder_name
@@ -104,22 +105,24 @@ class Rank:
             warnings=self.warnings,
         )  # fmt: skip
         procedure = procedure_class(context)
-        stops = [*list(begun.values())[1:], time.time()]
+        stops = [*list(begun.values())[1:], moment()]
         procedure.telemetry.phases = [
             (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
         ]
 
         whole_nodes = holds_whole_nodes(cluster, os.environ)
         metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_nodes)
-        called = time.time()
+        called = moment()
         measured = procedure.run()
 
         self.progress.enter("collect")
-        span = (procedure.run_start or called, time.time())
+        span = (procedure.run_start or called, moment())
         used, curves = metering.conclude(communicator, place.host, span, procedure.target_after)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
         world = describe_world(spec, place, self.cores, communicator, self.warnings)
+        if world is not None:
+            world["promise"] = comparison.nodes
         if measured is not None and used is not None and world is not None:
             self.warnings += energy.slowdown_warnings(used["slowed"])
             result: Result = {
@@ -164,7 +167,7 @@ class Rank:
     def enter(self, phase: str) -> float:
         """A phase begins now; returns when that is."""
         self.progress.enter(phase)
-        return time.time()
+        return moment()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -187,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
         rank.communicator.barrier()
     except BaseException as error:
         try:
-            write_error(attempt, rank.rank, error)
+            write_error(attempt, rank.rank, error, rank.progress.step)
         finally:
             if rank.communicator is not None:
                 rank.communicator.abort(1)

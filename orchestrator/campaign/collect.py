@@ -16,6 +16,7 @@ from orchestrator.records import (
     SAMPLES,
     STEP_TIMES,
     AttemptDirectory,
+    Claim,
     Failure,
     Manifest,
     RecordError,
@@ -31,8 +32,8 @@ from orchestrator.store.store import RunRecord, Store, manifest_text
 from orchestrator.telemetry.file import DAMAGE, read_telemetry
 from orchestrator.telemetry.throughput import throughput_of
 
-CLOCKS_APART_SECONDS = 3600.0
-"""The clocks of login node and compute nodes may differ by so much before a duration is doubted."""
+SLACK_SECONDS = 60.0
+"""What a duration may have beyond the job's own: versions before this one timed both by clocks that can be set."""
 
 
 class CollectError(OrchestratorError):
@@ -81,7 +82,7 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
         try:
             result = read_record(attempt.result, Result)
             add_result(record, result)
-            add_telemetry(record, attempt, result["ended"])
+            add_telemetry(record, attempt, seconds_of_job(attempt, result))
         except (CollectError, RecordError) as error:
             record.run |= {"state": "failed", "cause": str(error)}
     return record
@@ -108,8 +109,18 @@ def add_result(record: RunRecord, result: Result) -> None:
     }
 
 
-def add_telemetry(record: RunRecord, attempt: AttemptDirectory, ended: float) -> None:
-    """Add the measurements of every rank of a run that ended then. Raises CollectError."""
+def seconds_of_job(attempt: AttemptDirectory, result: Result) -> float:
+    """Return how long the job of an attempt lasted, by the clock of its first host, where its claim and its result were
+    written; without an end where two hosts wrote them.
+    """
+    claim = read_record_if_whole(attempt.claim, Claim)
+    if claim is None or claim["host"] not in result["world"]["hosts"][:1]:
+        return np.inf
+    return result["ended"] - claim["started"] + SLACK_SECONDS
+
+
+def add_telemetry(record: RunRecord, attempt: AttemptDirectory, longest: float) -> None:
+    """Add the measurements of every rank, of which none lasted longer than ``longest`` seconds. Raises CollectError."""
     try:
         telemetry = read_telemetry(attempt.telemetry, record.run["ranks"])
         content, sums = telemetry.small, telemetry.sums
@@ -131,7 +142,7 @@ def add_telemetry(record: RunRecord, attempt: AttemptDirectory, ended: float) ->
             {"number": number, "seconds": float(seconds), "epoch": int(epoch), "value": float(value)}
             for number, (seconds, epoch, value) in enumerate(columns)
         ]
-        record.phases = phase_seconds(content, ended - record.run["created"] + CLOCKS_APART_SECONDS)
+        record.phases = phase_seconds(content, longest)
     except DAMAGE as error:
         raise CollectError(f"{attempt.telemetry} cannot be read: {error}") from error
 

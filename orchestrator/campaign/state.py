@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from orchestrator.campaign.observing import Observed, observe
 from orchestrator.campaign.submission import recover
 from orchestrator.launch.base import JobState, Run, Scheduler
 from orchestrator.records import (
@@ -21,18 +20,15 @@ from orchestrator.records import (
     alive_period,
     find_record,
     now,
-    read_alive,
     read_record_if_whole,
 )
+from orchestrator.records.choices import SCHEDULERS
 
 REQUEUE_SECONDS = 90.0
 VANISHED_SECONDS = 10.0
 """How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
 
-CLOCKS_APART_SECONDS = 120.0
-"""By how much clocks of nodes that nobody keeps may differ."""
-SIGNS: dict[Path, dict[int, tuple[float, float]]] = {}
-"""Of each attempt that this process has looked at: every rank's newest stamp, and when it was first seen here."""
+LOOK_SECONDS = 0.5
 
 
 @dataclass
@@ -49,6 +45,8 @@ class RunStatus:
     ranks_alive: int = 0
     resubmit: bool = False
     """Whether the orchestrator has to submit its next attempt."""
+    unsettled: bool = False
+    """Whether some seconds more will tell more than this process has seen so far."""
 
     @property
     def final(self) -> bool:
@@ -65,7 +63,11 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
     manifest.attempts = status.attempts = directory.newest_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
     status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
-    status.ranks_alive = ranks_alive(attempt, manifest.spec.ranks)
+    observed = observe(attempt)
+    patience = 3 * alive_period(manifest.spec.ranks) + 2
+    seen, unknown = observed.signs.seen_alive(patience), observed.signs.unknown(patience)
+    # Who gave signs before this process looked is believed alive until it can be known.
+    status.ranks_alive, status.unsettled = seen + unknown, unknown > 0
     try:
         failure, complete = find_record(attempt.failure, Failure), is_complete(attempt, job)
     except RecordError as error:
@@ -75,44 +77,52 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
         # Nobody will write it again, but a shared file system may yet show it whole.
         failure, complete = None, False
     if failure is not None and "requeue" in failure:
-        await_next_attempt(status, failure, scheduler, manifest, job)
+        await_next_attempt(status, failure, scheduler, manifest, job, observed)
     elif failure is not None:
         status.state, status.cause = failure["state"], failure["cause"]
     elif complete:
         status.state = "completed"
     elif job is not None and job.state not in FINAL_STATES:
         status.state, status.reason = job.state, job.reason
-        if job.state in ("submitted", "pending") and status.ranks_alive:
+        if job.state in ("submitted", "pending") and seen:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
-    elif job and job.state == "node-failed" and comes_again(scheduler, manifest, heard_at(status, manifest)):
+    elif job and job.state == "node-failed" and comes_again(scheduler, manifest, observed):
         status.state, status.reason = "preempted-requeued", f"job {manifest.job_id}: a node failed"
+        status.unsettled = True
     elif job is not None and job.state != "completed":
         status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
         words = "" if attempt.claim.exists() else scheduler.last_words(run)
         status.cause = f"{status.cause}, before any rank started: {words}" if words else status.cause
     elif manifest.job_id is None:
         status.state = "submitted"
-    elif now() - last_sign(attempt, manifest.submitted or now()) <= VANISHED_SECONDS:
+    elif not has_vanished(manifest, job, observed):
         # A shared file system may show the result some seconds after the job has ended.
-        status.state = "running"
+        status.state, status.unsettled = "running", True
     else:
         gone = "has ended" if job is not None else "is gone"
         status.state = "lost" if job is None else "failed"
         status.cause = f"job {manifest.job_id} {gone} and left neither result nor cause; see {directory.jobs}"
+    status.unsettled = status.unsettled and not status.final
     return status
 
 
 def await_next_attempt(
-    status: RunStatus, failure: Failure, scheduler: Scheduler, manifest: Manifest, job: JobState | None
+    status: RunStatus,
+    failure: Failure,
+    scheduler: Scheduler,
+    manifest: Manifest,
+    job: JobState | None,
+    observed: Observed,
 ) -> None:
     """Set the status of an attempt that stopped to be continued, by the scheduler's requeue or by a new job of ours."""
     status.state, status.reason = "preempted-requeued", failure["cause"]
     by_scheduler = failure["requeue"] != "orchestrator"
     over = job is not None and job.state in FINAL_STATES
     cancelled = job is not None and job.state == "cancelled"
-    waits = not over or (not cancelled and comes_again(scheduler, manifest, failure["ended"]))
+    waits = not over or (not cancelled and comes_again(scheduler, manifest, observed))
     if by_scheduler and waits:
+        status.unsettled = over
         status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
     elif by_scheduler and job is not None and job.state != "completed":
         status.state, status.cause = job.state, f"job {manifest.job_id}, back in the queue: {job.reason or job.state}"
@@ -120,15 +130,22 @@ def await_next_attempt(
         status.resubmit = job is None or job.state in FINAL_STATES
 
 
-def heard_at(status: RunStatus, manifest: Manifest) -> float:
-    """Return the time of rank 0's last sign of life, seconds since the epoch."""
-    return status.heartbeat["time"] if status.heartbeat else manifest.submitted or manifest.created
-
-
-def comes_again(scheduler: Scheduler, manifest: Manifest, ended: float) -> bool:
+def comes_again(scheduler: Scheduler, manifest: Manifest, observed: Observed) -> bool:
     """Whether a job that its scheduler calls ended may still return to the queue, which takes some seconds."""
     most = manifest.config["cluster"]["limits"]["max_attempts"]
-    return scheduler.requeues(manifest) and manifest.attempts < most and now() - ended < REQUEUE_SECONDS
+    return scheduler.requeues(manifest) and manifest.attempts < most and observed.over_s() < REQUEUE_SECONDS
+
+
+def has_vanished(manifest: Manifest, job: JobState | None, observed: Observed) -> bool:
+    """Whether a job that is over has had its time to show a result."""
+    if SCHEDULERS[manifest.scheduler].here:
+        # Job and files are this host's own, and so are their stamps.
+        if now() - last_sign(observed.attempt, manifest.submitted or now()) > VANISHED_SECONDS:
+            return True
+    elif job is None and not observed.wrote:
+        # The scheduler has waited for it already, and nothing of it was ever there.
+        return True
+    return observed.quiet_s > VANISHED_SECONDS
 
 
 def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
@@ -141,7 +158,7 @@ def is_complete(attempt: AttemptDirectory, job: JobState | None) -> bool:
 
 
 def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
-    """Return the time of the attempt's last writing, seconds since the epoch."""
+    """Return the time of the attempt's last writing on this host, seconds since the epoch."""
     times = [otherwise]
     for path in (attempt.alive, attempt.heartbeat, attempt.stderr):
         try:
@@ -151,28 +168,16 @@ def last_sign(attempt: AttemptDirectory, otherwise: float) -> float:
     return max(times)
 
 
-def ranks_alive(attempt: AttemptDirectory, ranks: int) -> int:
-    """Return the number of ranks with a sign of life within the last few periods.
+def query_statuses(scheduler: Scheduler, runs: Sequence[Run], patience_s: float = 0.0) -> list[RunStatus]:
+    """Return the statuses of the runs, in order, with one query to the scheduler.
 
-    Their stamps are of their own hosts' clocks, and compared with nothing but the ones before: a stamp that has changed
-    is a sign. At the first look there is none before; then one of the last minutes by this host's clock will do.
+    A process that asks once and ends has seen too little to settle some states: it may wait for up to ``patience_s``.
     """
-    patience = 3 * alive_period(ranks) + 2
-    seen = SIGNS.setdefault(attempt.path, {})
-    alive, moment = 0, time.monotonic()
-    for rank, slot in read_alive(attempt.alive).items():
-        before = seen.get(rank)
-        if before is None:
-            recent = abs(now() - slot.written) <= patience + CLOCKS_APART_SECONDS
-            seen[rank] = (slot.written, moment if recent else -math.inf)
-        elif slot.written != before[0]:
-            seen[rank] = (slot.written, moment)
-        alive += moment - seen[rank][1] <= patience
-    return alive
-
-
-def query_statuses(scheduler: Scheduler, runs: Sequence[Run]) -> list[RunStatus]:
-    """Return the statuses of the runs, in order, with one query to the scheduler."""
-    recover(scheduler, runs)
-    states = scheduler.states(runs)
-    return [judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in runs]
+    deadline = time.monotonic() + patience_s
+    while True:
+        recover(scheduler, runs)
+        states = scheduler.states(runs)
+        found = [judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in runs]
+        if time.monotonic() >= deadline or not any(status.unsettled for status in found):
+            return found
+        time.sleep(LOOK_SECONDS)

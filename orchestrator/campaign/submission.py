@@ -4,14 +4,19 @@ dies.
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
 from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
 UNSURE_SECONDS = 15.0
 """A submission without any sign from job and scheduler for this long did not arrive."""
+UNANSWERED: dict[Path, float] = {}
+"""When this process first saw an attempt without its job, by its monotonic clock."""
 
 
 def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
@@ -103,8 +108,20 @@ def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
         _, manifest = run
         if manifest.spec.run in found:
             settle(run, found[manifest.spec.run])
-        elif now() - (manifest.asked or manifest.created) > UNSURE_SECONDS:
+        elif unanswered_s(run) > UNSURE_SECONDS:
             take_back(run)
+
+
+def unanswered_s(run: Run) -> float:
+    """Return the seconds since a submission was asked for: by its stamp where this host wrote it, else since this
+    process first saw it without an answer.
+    """
+    directory, manifest = run
+    here = socket.gethostname()
+    if manifest.provenance.get("host", here) == here:
+        return now() - (manifest.asked or manifest.created)
+    moment = time.monotonic()
+    return moment - UNANSWERED.setdefault(directory.attempt(manifest.attempts).path, moment)
 
 
 def is_unsettled(run: Run) -> bool:

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     options = common.parse_campaigns(arguments, "collect")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect
-    from orchestrator.campaign.state import judge_run, query_statuses
+    from orchestrator.campaign.state import VANISHED_SECONDS, judge_run, query_statuses
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.store.store import default_url
 
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         # What has ended is told by its files: run folders made elsewhere need no scheduler here that knows them.
         open_runs = [run for run in runs if not has_ended(*run)]
         chosen = scheduler(runs[0][1].scheduler)
-        found = {status.run: status for status in query_statuses(chosen, open_runs)} if open_runs else {}
+        open_ones = query_statuses(chosen, open_runs, VANISHED_SECONDS + 1) if open_runs else []
+        found = {status.run: status for status in open_ones}
         statuses = [found.get(run[1].spec.run) or judge_run(chosen, run, None) for run in runs]
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)

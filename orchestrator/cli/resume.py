@@ -12,7 +12,7 @@ def main(arguments: Sequence[str]) -> int:
     options = common.parse_campaigns(arguments, "resume")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.conduct import attend
-    from orchestrator.campaign.state import query_statuses
+    from orchestrator.campaign.state import REQUEUE_SECONDS, query_statuses
     from orchestrator.campaign.submission import submit_all
     from orchestrator.cli.run import report_outcome
     from orchestrator.launch.schedulers import scheduler
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         config = runs[0][1].config
         chosen = scheduler(runs[0][1].scheduler)
         store = common.open_store(common.campaign_store_url(options.store, config, folder.parent))
-        for run, status in zip(runs, query_statuses(chosen, runs), strict=True):
+        for run, status in zip(runs, query_statuses(chosen, runs, REQUEUE_SECONDS + 1), strict=True):
             manifest = run[1]
             again = status.final and status.state != "completed"
             if again and manifest.attempts < config["cluster"]["limits"]["max_attempts"]:

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK
 
+LOOK_FOR_SECONDS = 6.0
+"""How long to watch for signs of life, where runs are in flight: a rank gives one each second."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print the states."""
@@ -20,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
         runs = campaigns.load(folder)
-        statuses = query_statuses(scheduler(runs[0][1].scheduler), runs)
+        statuses = query_statuses(scheduler(runs[0][1].scheduler), runs, LOOK_FOR_SECONDS)
         documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
         if not options.json:
             print(folder.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.launch.launchers import LAUNCHERS
@@ -11,10 +12,14 @@ from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RankErro
 def read_errors(attempt: AttemptDirectory) -> list[RankError]:
     """Return the exceptions that ended ranks, earliest first.
 
-    A message may hold bytes of any encoding, from a file's name or a library. It is a cause all the same.
+    All ranks do their steps together, so the least step is the earliest. Within a step a host's own errors are put in
+    order by its clock, which is compared with no other host's. A message may hold bytes of any encoding, from a file's
+    name or a library. It is a cause all the same.
     """
-    found = (read_record_if_whole(path, RankError, "replace") for path in attempt.errors.glob("rank-*.json"))
-    return sorted((error for error in found if error is not None), key=lambda error: error["time"])
+    read = (read_record_if_whole(path, RankError, "replace") for path in attempt.errors.glob("rank-*.json"))
+    found = [error for error in read if error is not None]
+    first = {error["host"]: error["rank"] for error in sorted(found, key=lambda error: -error["rank"])}
+    return sorted(found, key=lambda error: (error.get("step", 0), first[error["host"]], error["time"]))
 
 
 def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -> str:
@@ -44,27 +49,29 @@ def describe(error: RankError) -> str:
     return f"rank {error['rank']} on {error['host']}: {error['kind']}: {error['message']}".replace("\n", " ")
 
 
-def silent_ranks(before: dict[int, AliveSlot], after: dict[int, AliveSlot], ranks: int) -> str:
-    """Return the ranks that cause a hang, from their signs of life at two moments a few periods apart: ranks without a
-    new sign, or else the ranks that the others wait for.
+def silent_ranks(slots: Mapping[int, AliveSlot], ages: Mapping[int, float], ranks: int) -> str:
+    """Return the ranks that cause a hang, from their newest signs of life, and for how many seconds each has given no
+    new one: ranks that have stopped, or else the ranks that the others wait for.
+
+    The seconds are of whoever looked, for some periods. The stamps in the signs are of their own hosts' clocks.
     """
-    missing = sorted(set(range(ranks)) - set(after))
+    missing = sorted(set(range(ranks)) - set(slots))
     if missing:
         return f"{name_ranks(missing)} never reported"
-    silent = [rank for rank, slot in after.items() if slot == before.get(rank)]
-    latest = max(slot.written for slot in after.values()) - alive_period(ranks)
+    period = alive_period(ranks)
+    silent = [rank for rank in slots if ages[rank] > 2 * period]
     # A rank that is merely late, on a busy machine, is not far behind the others; where all are silent, none is behind.
-    stopped = [rank for rank in silent if after[rank].written < latest]
+    stopped = [rank for rank in silent if ages[rank] > min(ages.values()) + period]
     if not stopped and len(silent) == ranks:
         stopped = silent
     if stopped:
-        states = {rank: process_state(after[rank].pid) for rank in stopped}
+        states = {rank: process_state(slots[rank].pid) for rank in stopped}
         held = " (stopped by a signal)" if all(state == "T" for state in states.values()) else ""
         return f"{name_ranks(stopped)} stopped responding{held}"
-    busy = [rank for rank, slot in after.items() if not slot.waiting]
-    if busy and len(busy) < len(after):
-        return f"the others wait for {name_ranks(busy)} in phase {after[busy[0]].phase}, step {after[busy[0]].step}"
-    return f"all ranks are alive in phase {after[0].phase}, none advances"
+    busy = [rank for rank, slot in slots.items() if not slot.waiting]
+    if busy and len(busy) < len(slots):
+        return f"the others wait for {name_ranks(busy)} in phase {slots[busy[0]].phase}, step {slots[busy[0]].step}"
+    return f"all ranks are alive in phase {slots[0].phase}, none advances"
 
 
 def name_ranks(ranks: list[int]) -> str:

@@ -24,6 +24,7 @@ from orchestrator.launch.dealing import Binding, hold_places
 from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, binds_here, rank_command
 from orchestrator.launch.schedulers import scheduler
+from orchestrator.launch.signs import SeenSigns
 from orchestrator.launch.watchdog import Watchdog
 from orchestrator.records import (
     STOP_SCHEMA,
@@ -49,6 +50,8 @@ from orchestrator.records.settings import LimitsSettings
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
 LONGEST_LOOK_SECONDS = 30.0
+LOOKS = 10
+"""At the ranks' signs of life, to tell who is silent."""
 RESERVE_BYTES = 64 * 1024
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WARNING_SIGNAL = signal.SIGUSR2
@@ -260,9 +263,14 @@ class Supervisor:
         gives none.
         """
         ranks = self.manifest.spec.ranks
-        before = read_alive(self.attempt.alive)
-        wait_until(lambda: bool(self.ended_by), min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS))
-        return silent_ranks(before, read_alive(self.attempt.alive), ranks)
+        signs = SeenSigns(self.attempt.alive)
+        seconds = min(2.5 * alive_period(ranks), LONGEST_LOOK_SECONDS)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.ended_by:
+            signs.look()
+            time.sleep(seconds / LOOKS)
+        signs.look()
+        return silent_ranks(signs.slots, signs.ages(), ranks)
 
     def end(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal to end: note it, and let the loop end the ranks in order."""

@@ -86,9 +86,10 @@ class RankErrorFacts(TypedDict):
 
 
 class RankError(RankErrorFacts, total=False):
-    """And where in the program it was raised."""
+    """And where in the program it was raised, and after how many steps."""
 
     trace: str
+    step: int
 
 
 class Process(TypedDict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -85,7 +86,8 @@ def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
     ``undecodable`` is what to do with bytes that are no UTF-8, in codecs' words.
     """
     try:
-        document = json.loads(read_plain(path).decode("utf-8", undecodable), parse_constant=refuse_constant)
+        content = read_plain(path).decode("utf-8", undecodable)
+        document = json.loads(content, parse_constant=refuse_constant, parse_float=read_finite)
     except RecordError:
         raise
     except (ValueError, RecursionError) as error:
@@ -99,6 +101,14 @@ def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
 def refuse_constant(name: str) -> float:
     """NaN and Infinity, which Python would read, are no JSON."""
     raise ValueError(f"{name} is not JSON")
+
+
+def read_finite(text: str) -> float:
+    """A number; one that is too great for a float would become infinite."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is too great a number")
+    return value
 
 
 def read_record(path: Path, kind: type[T], undecodable: str = "strict") -> T:

@@ -8,7 +8,7 @@ together. Any other layout is read through HDF5.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -123,6 +123,7 @@ def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
         small["step/epoch"] = epoch
         sample: list[Block] = []
         sums = add_up_blocks(ranks, epoch, in_threads(steps, ranks, count, epoch, sample))
+    refuse_other_than_numbers(small, sums)
     distribution = None
     if ranks and count:
         own = np.concatenate([part["data"] + part["compute"] for part in sample])
@@ -160,6 +161,19 @@ def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
         raise ValueError(f"it is of {ranks} ranks, the run has {ranks_expected}")
     if steps > MOST_STEPS:
         raise ValueError(f"it is of {steps} steps, more than {MOST_STEPS}")
+
+
+def refuse_other_than_numbers(small: Mapping[str, npt.NDArray[Any]], sums: StepSums) -> None:
+    """Raise ValueError, with the name, for a time or a quality that is no number, or a step that ended before it began.
+
+    Sums tell: one such value makes them so.
+    """
+    for part, seconds in sums.seconds.items():
+        if not np.isfinite(seconds).all() or (part == "total" and (seconds < 0).any()):
+            raise ValueError(f"{step_dataset(part)} holds what is no time")
+    for name in ("evaluation/seconds", "evaluation/value"):
+        if not np.isfinite(small[name]).all():
+            raise ValueError(f"{name} holds what is no number")
 
 
 def small_datasets(file: h5py.File) -> dict[str, npt.NDArray[Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,10 @@ from cells import (
 from commands import PROJECT, Answer, orchestrate
 from ranks import mpirun
 
-from orchestrator.records import RunDirectory
+from orchestrator.records import DIVERGED, RunDirectory
 from orchestrator.report.document import SCHEMA_FILE
 from workloads.runtime.communicators import Communicator
+from workloads.runtime.errors import DivergedError
 
 ROUNDING = 1e-3
 """Relative difference that a few steps make of another order of summation."""
@@ -163,6 +164,29 @@ def test_inference_finds_the_quality_that_training_found(
     one = alone_of(cell)
     result = infer(data_of(cell), tmp_path, one.folder, alone)
     assert result["quality"]["all"] == one.trained.result["quality"]["all"]
+
+
+@pytest.mark.parametrize("cell", FIRST, ids=str)
+def test_a_training_that_diverges_says_so_and_leaves_no_number(
+    cell: Cell, data_of: Callable[[Cell], Prepared], alone: Communicator, tmp_path: Path
+) -> None:
+    with pytest.raises(DivergedError, match=f"after step 1: {DIVERGED}; a lower .*learning_rate"):
+        train_alone(learning_too_fast(data_of(cell)), tmp_path, alone)
+    left = RunDirectory(tmp_path)
+    assert not left.attempt(1).telemetry.exists() and not left.checkpoint.exists()
+    assert "NaN" not in left.attempt(1).mllog.read_text()
+
+
+def learning_too_fast(prepared: Prepared) -> Prepared:
+    """One step of every player, at a rate that leaves the weights numbers, and what comes of them none."""
+    settings = prepared.spec.settings
+    training: Any = {**settings["training"], "max_steps": 1, "warmup_epochs": 0.0}
+    training["optimizer"] = {**training["optimizer"], "learning_rate": 1e38}
+    training["optimizers"] = {
+        name: {**own, "learning_rate": 1e38} for name, own in training.get("optimizers", {}).items()
+    }
+    spec = replace(prepared.spec, settings={**settings, "training": training})
+    return replace(prepared, spec=spec)
 
 
 @pytest.mark.ranks

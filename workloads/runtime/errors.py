@@ -32,8 +32,8 @@ class MissingDatasetError(DatasetError):
         self.verb = verb
 
 
-def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> None:
-    """Leave word of what a rank dies of, for whoever looks for the first cause."""
+def write_error(attempt: AttemptDirectory, rank: int, error: BaseException, step: int = 0) -> None:
+    """Leave word of what a rank dies of, and after which step, for whoever looks for the first cause."""
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr, flush=True)
     attempt.errors.mkdir(exist_ok=True)
@@ -41,6 +41,7 @@ def write_error(attempt: AttemptDirectory, rank: int, error: BaseException) -> N
         "rank": rank,
         "host": host_name(),
         "time": now(),
+        "step": step,
         "kind": type(error).__name__,
         # A name of a file may hold bytes that no text has.
         "message": str(error).encode(errors="backslashreplace").decode(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Hashable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +28,7 @@ from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_n
 from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
 from orchestrator.launch.slurm.parameters import Batch, job_shape, requeues
 from orchestrator.plan import PlannedRun
-from orchestrator.records import Manifest, RunDirectory, RunList, now, write_json
+from orchestrator.records import Manifest, RunDirectory, RunList, write_json
 from orchestrator.records.settings import ClusterSettings
 
 MOST_AT_ONCE = 1000
@@ -107,7 +108,8 @@ class SlurmScheduler(Scheduler):
         return {
             job: self.state_of(job, silent)
             for job in wanted
-            if job in self.known or now() - self.absent_since.setdefault(job, now()) < limits["lost_s"]
+            if job in self.known
+            or time.monotonic() - self.absent_since.setdefault(job, time.monotonic()) < limits["lost_s"]
         }
 
     def ask(self, wanted: dict[str, Job], pace: Pace) -> None:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from orchestrator.campaign.collect import phase_seconds
-from orchestrator.campaign.state import ranks_alive
-from orchestrator.records import ALIVE_SLOT_BYTES, AliveSlot, AttemptDirectory
+from orchestrator.campaign.observing import observe
+from orchestrator.campaign.state import REQUEUE_SECONDS, VANISHED_SECONDS, RunStatus, judge_run
+from orchestrator.launch.base import JobState
+from orchestrator.launch.signs import SeenSigns
+from orchestrator.launch.slurm.scheduler import SlurmScheduler
+from orchestrator.records import (
+    ALIVE_SLOT_BYTES,
+    AliveSlot,
+    AttemptDirectory,
+    Manifest,
+    RunDirectory,
+    RunSpec,
+    failure_record,
+    write_json,
+)
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.progress import process_start
+from workloads.runtime.measurement.telemetry import Telemetry
+
+APART = [0.0, 30.0, 3600.0, -3600.0]
+"""Seconds by which a node's clock is behind this host's."""
 
 
 def give_sign(attempt: AttemptDirectory, rank: int, stamp: float) -> None:
@@ -25,31 +45,116 @@ def give_sign(attempt: AttemptDirectory, rank: int, stamp: float) -> None:
     attempt.alive.write_bytes(content)
 
 
-@pytest.mark.parametrize("behind", [30.0, 3600.0, -3600.0])
-def test_a_rank_on_a_node_with_another_clock_is_alive(
-    behind: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Moves this process's monotonic clock to so many seconds after now."""
+    begun = time.monotonic()
+    return lambda seconds: monkeypatch.setattr(time, "monotonic", partial(add, begun, seconds))
+
+
+@pytest.mark.parametrize("behind", APART)
+def test_a_rank_on_a_node_with_another_clock_is_alive(behind: float, tmp_path: Path, later: Any) -> None:
     attempt = AttemptDirectory(tmp_path / "attempt-1")
-    moment = time.monotonic()
+    signs = SeenSigns(attempt.alive)
     for second in range(20):
-        monkeypatch.setattr(time, "monotonic", partial(add, moment, second))
+        later(second)
         give_sign(attempt, 0, time.time() + second)
         give_sign(attempt, 1, time.time() + second - behind)
-        found = ranks_alive(attempt, 2)
-    assert found == 2
+        signs.look()
+    assert signs.seen_alive(5) == 2
 
 
-def test_a_rank_that_falls_silent_is_not_alive_whatever_its_clock_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rank_that_falls_silent_is_not_alive_whatever_its_clock_says(tmp_path: Path, later: Any) -> None:
     attempt = AttemptDirectory(tmp_path / "attempt-1")
-    moment = time.monotonic()
+    signs = SeenSigns(attempt.alive)
     give_sign(attempt, 1, time.time() + 90)
     for second in range(20):
-        monkeypatch.setattr(time, "monotonic", partial(add, moment, second))
+        later(second)
         give_sign(attempt, 0, time.time() + second)
-        found = ranks_alive(attempt, 2)
-    assert found == 1
+        signs.look()
+        assert signs.unknown(5) == (2 if second == 0 else 1 if second <= 5 else 0)
+    assert signs.seen_alive(5) == 1
+
+
+def slurm_run(folder: Path, **changes: Any) -> tuple[RunDirectory, Manifest]:
+    """A run of a profile that has Slurm requeue, submitted an hour ago by this host's clock."""
+    settings: Any = {}
+    spec = RunSpec(
+        campaign="c", run="r", benchmark="stemdl", cluster="big", nodes=2, ranks_per_node=1, threads_per_rank=1,
+        repeat=0, seed=1, comm="mpi", mode="training", recipe="small", scale="single", settings=settings,
+        data_folder="/d", silence_s=60.0, startup_silence_s=60.0,
+    )  # fmt: skip
+    slurm: Any = {"requeue": True, "exclude_failed_nodes": False, "additional": {}}
+    config: Any = {"cluster": {"launcher": "srun", "limits": {"max_attempts": 3}, "slurm": slurm}}
+    ago = time.time() - 3600
+    facts = {"scheduler": "slurm", "attempts": 1, "job_id": "11", "submitted": ago, "asked": ago, **changes}
+    directory = RunDirectory(folder)
+    directory.attempt(1).path.mkdir()
+    return directory, Manifest(spec, config, "hash", {}, created=ago, **facts)
+
+
+def judged(run: tuple[RunDirectory, Manifest], job: JobState | None) -> RunStatus:
+    return judge_run(SlurmScheduler(), run, job)
+
+
+@pytest.mark.parametrize("behind", APART)
+def test_a_job_that_ended_without_a_word_has_some_seconds_by_the_clock_of_who_waits(
+    behind: float, tmp_path: Path, later: Any
+) -> None:
+    """The file server's clock, which stamps what ranks wrote, is another one again."""
+    run = slurm_run(tmp_path)
+    stderr = run[0].attempt(1).stderr
+    stderr.write_text("no trouble\n")
+    os.utime(stderr, (time.time() - behind, time.time() - behind))
+    assert (judged(run, JobState("completed")).state, judged(run, JobState("completed")).unsettled) == ("running", True)
+    later(VANISHED_SECONDS - 1)
+    assert judged(run, JobState("completed")).state == "running"
+    later(VANISHED_SECONDS + 1)
+    assert (judged(run, JobState("completed")).state, judged(run, None).state) == ("failed", "lost")
+
+
+@pytest.mark.parametrize("behind", APART)
+def test_a_job_whose_node_failed_may_come_back_for_as_long_by_the_clock_of_who_waits(
+    behind: float, tmp_path: Path, later: Any
+) -> None:
+    run = slurm_run(tmp_path)
+    failure = {**failure_record("preempted-requeued", "node n1 failed", "scheduler"), "ended": time.time() - behind}
+    write_json(run[0].attempt(1).failure, failure)
+    assert judged(run, JobState("node-failed")).state == "preempted-requeued"
+    later(REQUEUE_SECONDS - 1)
+    assert judged(run, JobState("node-failed")).state == "preempted-requeued"
+    later(REQUEUE_SECONDS + 1)
+    assert judged(run, JobState("node-failed")).state == "node-failed"
+
+
+def test_signs_that_were_there_before_anybody_looked_do_not_outweigh_the_scheduler(tmp_path: Path, later: Any) -> None:
+    """The job is back in the queue; the stamps of its first start are fresh by a clock that is ahead."""
+    run = slurm_run(tmp_path)
+    give_sign(run[0].attempt(1), 0, time.time() + 30)
+    assert judged(run, JobState("pending")).state == "pending"
+    give_sign(run[0].attempt(1), 0, time.time() + 31)
+    later(1)
+    assert judged(run, JobState("pending")).state == "running"
+
+
+def test_what_one_look_cannot_tell_is_said_to_be_unsettled(tmp_path: Path, later: Any) -> None:
+    run = slurm_run(tmp_path)
+    give_sign(run[0].attempt(1), 0, time.time())
+    first = judged(run, JobState("running"))
+    assert (first.ranks_alive, first.unsettled) == (1, True)
+    later(7)
+    second = judged(run, JobState("running"))
+    assert (second.ranks_alive, second.unsettled) == (0, False)
+    assert observe(run[0].attempt(1)).wrote
+
+
+def test_durations_go_on_when_somebody_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry, before = Telemetry(0), moment()
+    telemetry.enter("train")
+    monkeypatch.setattr(time, "time", lambda: 1_795_660_369.0 - 7200)
+    telemetry.leave()
+    ((_, start, stop),) = telemetry.phases
+    assert 0 <= stop - start < 60 and before <= start
 
 
 def test_a_duration_that_cannot_be_is_none() -> None:

@@ -127,9 +127,11 @@ def test_the_launchers_word_on_a_dead_rank_is_understood(launcher: str, printed:
     assert LAUNCHERS[launcher].first_failure(printed) == cause
 
 
-def rank_error(attempt: AttemptDirectory, rank: int, time: float, communication: bool) -> None:
+def rank_error(
+    attempt: AttemptDirectory, rank: int, time: float, communication: bool, host: str = "h", step: int = 0
+) -> None:
     attempt.errors.mkdir(parents=True, exist_ok=True)
-    words = {"kind": "ValueError", "message": f"of {rank}", "host": "h"}
+    words = {"kind": "ValueError", "message": f"of {rank}", "host": host, "step": step}
     write_json(
         attempt.errors / f"rank-{rank}.json",
         {"rank": rank, "time": time, "communication": communication, **words},
@@ -261,38 +263,47 @@ def slot(rank: int, written: float, pid: int = 0, waiting: bool = True) -> Alive
     return AliveSlot(rank, written, pid, "train", 7, waiting)
 
 
-def test_a_rank_that_gives_no_sign_between_two_looks_has_stopped() -> None:
+def test_a_rank_that_gives_no_sign_for_some_periods_has_stopped() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
-        before = {0: slot(0, 10.0), 1: slot(1, 6.0, process.pid)}
-        after = {0: slot(0, 12.0), 1: slot(1, 6.0, process.pid)}
-        assert silent_ranks(before, after, 2) == "rank 1 stopped responding (stopped by a signal)"
+        slots = {0: slot(0, 12.0), 1: slot(1, 6.0, process.pid)}
+        assert silent_ranks(slots, {0: 0.4, 1: 2.5}, 2) == "rank 1 stopped responding (stopped by a signal)"
         process.kill()
 
 
 def test_a_rank_that_is_late_but_gives_signs_is_not_accused() -> None:
-    before = {0: slot(0, 10.0), 1: slot(1, 3.0, waiting=False)}
-    after = {0: slot(0, 12.0), 1: slot(1, 6.0, waiting=False)}
-    assert silent_ranks(before, after, 2) == "the others wait for rank 1 in phase train, step 7"
+    slots = {0: slot(0, 12.0), 1: slot(1, 6.0, waiting=False)}
+    assert silent_ranks(slots, {0: 0.1, 1: 1.9}, 2) == "the others wait for rank 1 in phase train, step 7"
 
 
 def test_a_healthy_rank_that_misses_one_look_is_not_named_with_the_stopped_one() -> None:
-    looks = {0: slot(0, 10.0), 1: slot(1, 6.0)}
-    assert silent_ranks(looks, looks, 2) == "rank 1 stopped responding"
+    slots = {0: slot(0, 10.0), 1: slot(1, 6.0), 2: slot(2, 10.0)}
+    assert silent_ranks(slots, {0: 1.4, 1: 2.5, 2: 2.1}, 3) == "rank 1 stopped responding"
 
 
 def test_ranks_that_all_fell_silent_at_once_are_not_called_alive() -> None:
-    looks = {0: slot(0, 10.0), 1: slot(1, 10.2)}
-    assert silent_ranks(looks, looks, 2) == "ranks 0, 1 stopped responding"
+    assert silent_ranks({0: slot(0, 10.0), 1: slot(1, 10.2)}, {0: 2.5, 1: 2.3}, 2) == "ranks 0, 1 stopped responding"
 
 
 def test_ranks_that_give_signs_but_all_wait_are_called_alive() -> None:
-    before = {0: slot(0, 10.0), 1: slot(1, 10.2)}
-    after = {0: slot(0, 12.0), 1: slot(1, 12.2)}
-    assert silent_ranks(before, after, 2) == "all ranks are alive in phase train, none advances"
+    slots = {0: slot(0, 12.0), 1: slot(1, 12.2)}
+    assert silent_ranks(slots, {0: 0.3, 1: 0.6}, 2) == "all ranks are alive in phase train, none advances"
 
 
 def test_a_rank_that_never_started_is_named() -> None:
-    looks = {0: slot(0, 10.0)}
-    assert silent_ranks(looks, looks, 2) == "rank 1 never reported"
+    assert silent_ranks({0: slot(0, 10.0)}, {0: 0.5}, 2) == "rank 1 never reported"
+
+
+@pytest.mark.parametrize("ahead", [0.0, 3600.0, -3600.0])
+def test_a_stopped_rank_is_found_whatever_the_clock_of_its_host_says(ahead: float) -> None:
+    slots = {0: slot(0, 100.0), 1: slot(1, 90.0 + ahead), 2: slot(2, 100.0)}
+    assert silent_ranks(slots, {0: 0.4, 1: 2.5, 2: 0.7}, 3) == "rank 1 stopped responding"
+
+
+def test_the_first_error_is_that_of_the_least_step_and_no_clock_of_two_hosts_decides(tmp_path: Path) -> None:
+    """Host a is an hour behind: what its rank died of, after the others, is not the cause."""
+    attempt = AttemptDirectory(tmp_path)
+    for rank, host, time, step in ((0, "a", -3600.0, 8), (1, "b", 2.0, 7), (2, "b", 1.0, 7)):
+        rank_error(attempt, rank, time, communication=False, host=host, step=step)
+    assert first_cause(attempt, manifest(), 1) == "rank 2 on b: ValueError: of 2"

@@ -23,6 +23,7 @@ from orchestrator.records import (
     now,
     write_json,
 )
+from workloads.runtime.measurement.clocks import moment
 
 OVER = 75
 """Exit code of a rank whose attempt was over while it still ran (EX_TEMPFAIL)."""
@@ -43,7 +44,12 @@ def process_start() -> float:
         return float(psutil.Process().create_time())
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     uptime = float(Path("/proc/uptime").read_text(encoding="utf-8").split()[0])
-    return time.time() - (age if 0 <= age <= uptime + 1 else 0.0)
+    return moment() - (age if 0 <= age <= uptime + 1 else 0.0)
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The number, None if it is none: JSON has no word for that, and the thread that writes it must not die."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass
@@ -89,11 +95,11 @@ class Progress:
             "epochs": self.epochs,
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
-            "samples_per_s": round(self.samples_per_s, 3) if math.isfinite(self.samples_per_s) else 0.0,
+            "samples_per_s": round(finite_or_none(self.samples_per_s) or 0.0, 3),
             "unit": self.unit,
             "metric": self.metric,
-            "quality": self.quality if self.quality is not None and math.isfinite(self.quality) else None,
-            "target": self.target,
+            "quality": finite_or_none(self.quality),
+            "target": finite_or_none(self.target),
             "progress": self.changes,
             "elapsed_s": round(self.elapsed(), 3),
             "redone_s": round(self.redone_s, 3),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.meters import Meter
 
 PERIOD_SECONDS = 0.5
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Sampler:
-    """Reads meters in a thread; ``between`` gives the joules of a span of time. Times are seconds since the epoch.
+    """Reads meters in a thread; ``between`` gives the joules of a span of time. Times are moments of this rank.
 
     ``failures`` says by a meter's place why it could not be read to the end, ``slowed`` how many readings found that
     the metered device ran slower than it could, by place and reason.
@@ -57,7 +57,7 @@ class Sampler:
                 self.failures[place] = str(error)
                 continue
             self.slowed.update((place, reason) for reason in meter.slowed_by())
-        self.times.append(time.time())
+        self.times.append(moment())
         self.counts.append(counts)
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from orchestrator.records import STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.places import Place
 
 clock = time.perf_counter
@@ -53,15 +54,15 @@ class Telemetry:
 
     def enter(self, phase: str) -> None:
         """A phase begins and the one before it ends."""
-        moment = time.time()
-        self.leave(moment)
-        self.open_phase = (phase, moment)
+        begun = moment()
+        self.leave(begun)
+        self.open_phase = (phase, begun)
 
-    def leave(self, moment: float | None = None) -> None:
+    def leave(self, ended: float | None = None) -> None:
         """The current phase ends."""
         if self.open_phase is not None:
             name, start = self.open_phase
-            self.phases.append((name, start, time.time() if moment is None else moment))
+            self.phases.append((name, start, moment() if ended is None else ended))
         self.open_phase = None
 
     def seconds_in(self, phase: str) -> float:

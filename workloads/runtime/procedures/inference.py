@@ -7,7 +7,6 @@ by batch size, out of memory; and how many from file to prediction, over the who
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ import torch
 from torch import nn
 
 from orchestrator.records import Latency, ProcedureResult
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.compilation import compiled
-from workloads.runtime.procedures.divergence import refuse_divergence
+from workloads.runtime.procedures.divergence import Answers, refuse_divergence
 from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate, evaluation_loaders
 from workloads.runtime.procedures.procedure import ModelProcedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
@@ -71,19 +71,22 @@ class Inference(ModelProcedure):
             self.enter("throughput")
             rates = np.array([self.rate(pool, size) for size in self.settings["batch_sizes"]])
             self.enter("end_to_end")
-            start = time.time()
+            start = moment()
             for number in range(self.settings["passes"]):
                 self.pass_over_set(number, loader)
         self.enter("evaluate")
         loaders = {"": loader}
         if self.task.evaluation_sets.keys() != {""}:
             loaders = evaluation_loaders(self.task, self.training["evaluation_batch_size"], loader.pin, loader.readers)
-        values = evaluate(
-            self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress, True
+        with Answers(self.model) as answers:
+            values = evaluate(
+                self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress, True
+            )
+        refuse_divergence(
+            self.quality["metric"], values, None, self.model, "with the weights that were loaded", answers
         )
-        refuse_divergence(self.quality["metric"], values, None, self.model, "with the weights that were loaded")
         value = self.progress.quality = values[self.quality["metric"]]
-        self.telemetry.evaluations.append((time.time() - start, self.settings["passes"], value))
+        self.telemetry.evaluations.append((moment() - start, self.settings["passes"], value))
         self.telemetry.leave()
         self.telemetry.further = {
             "inference/load": load,

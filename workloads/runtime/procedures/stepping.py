@@ -16,6 +16,7 @@ from workloads.runtime.communicators.base import Communicator, GradientReducer
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.compilation import compiled
+from workloads.runtime.procedures.divergence import REMEDY
 from workloads.runtime.procedures.evaluation import autocast
 from workloads.runtime.procedures.optimization import LearningRate, batch_scaling, decides_by_loss
 from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
@@ -181,6 +182,5 @@ class Stepper:
             whose = "" if len(self.movers) == 1 else f" of {mover.player.name}"
             raise NonFiniteLossError(
                 f"the loss{whose} is {value} at step {position.step} of epoch {position.epoch + 1}, learning "
-                f"rate {rate:.3g}: {DIVERGED}; a lower benchmark.training.optimizer.learning_rate or a longer "
-                f"benchmark.training.warmup_epochs may help"
+                f"rate {rate:.3g}: {DIVERGED}; {REMEDY}"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,12 +14,13 @@ from orchestrator.records import RunSpec, global_batch
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import use_kernels
 from workloads.runtime.measurement.attempts import Earlier
+from workloads.runtime.measurement.clocks import moment
 from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
-from workloads.runtime.procedures.divergence import refuse_divergence
+from workloads.runtime.procedures.divergence import Answers, refuse_divergence, refuse_state
 from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, reaches
 from workloads.runtime.procedures.stepping import Stepper
 from workloads.runtime.procedures.suited import Suited
@@ -114,12 +114,17 @@ class Trainer:
     @property
     def elapsed(self) -> float:
         """Training time so far, earlier attempts' included, s."""
-        return self.position.elapsed + time.time() - self.run_start
+        return self.position.elapsed + moment() - self.run_start
 
     @property
     def target_after(self) -> float | None:
         """How long after ``run_start`` the target was reached, s; None if it was not, or by earlier attempts too."""
         return None if self.position.elapsed else self.position.time_to_accuracy
+
+    @property
+    def when(self) -> str:
+        """Where training stands, for an error."""
+        return f"after step {self.position.total_steps}"
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
@@ -143,7 +148,7 @@ class Trainer:
         self.communicator.barrier()
 
         self.enter("first_step")
-        self.run_start = time.time()
+        self.run_start = moment()
         self.progress.elapsed = lambda: self.elapsed
         self.log.start("run")
         stopped: Stop = "epochs"
@@ -242,11 +247,12 @@ class Trainer:
         epoch = self.position.epoch + (1 if self.position.step else 0)
         self.log.start("eval", epoch_num=epoch)
         self.communicator.mean_buffers(self.model)
-        values = self.measure_quality()
+        with Answers(self.model) as answers:
+            values = self.measure_quality()
         self.model.train()
-        value = values[self.quality["metric"]]
-        when = f"after step {self.position.total_steps}"
-        refuse_divergence(self.quality["metric"], values, self.stepper.newest_losses, self.model, when)
+        metric = self.quality["metric"]
+        refuse_divergence(metric, values, self.stepper.newest_losses, self.model, self.when, answers)
+        value = values[metric]
         seconds = self.elapsed
         self.telemetry.evaluations.append((seconds, epoch, value))
         self.position.evaluations.append([seconds, float(epoch), value])
@@ -269,8 +275,11 @@ class Trainer:
         )  # fmt: skip
 
     def save(self) -> None:
-        """Write a checkpoint of the current position, and what was measured on the way to it."""
+        """Write a checkpoint of the current position, and what was measured on the way to it. Raises DivergedError:
+        the one before is worth more.
+        """
         self.enter("checkpoint")
+        refuse_state(self.stepper.newest_losses, self.model, self.when)
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
         checkpoint.save(
             self.checkpoints,
