@@ -65,9 +65,22 @@ def median_node_values(name: str, factor: float) -> Callable[[Measurement, int |
 
 
 def operations_per_joule(run: Measurement, size: int | None) -> Sequence[float]:
-    """Return GFLOP/J of the matrix product for each round: the median node's rate ÷ its power."""
-    rates, watts = (median_node_values(name, 1.0)(run, size) for name in ("matmul_flop_per_s", "power_w"))
-    return [1e-9 * rate / power for rate, power in zip(rates, watts, strict=False) if power > 0]
+    """Return GFLOP/J of the matrix product for each round, the median node's: what all of its ranks did in a second ÷
+    the power of all that they metered.
+
+    Processors are metered by one rank of a node, for all; accelerators each by its own. A node of which a part is not
+    metered has none.
+    """
+    if run.probe is None or "power_w" not in run.probe:
+        return []
+    shape = (-1, run.ranks_per_node, run.probe["power_w"].shape[1])
+    rates, watts = (run.probe[name].reshape(shape) for name in ("matmul_flop_per_s", "power_w"))
+    metered = np.isfinite(watts).sum(axis=1)
+    whole = (metered == 1) | (metered == run.ranks_per_node)
+    power = np.where(whole, np.nansum(watts, axis=1), np.nan)
+    found = np.divide(1e-9 * rates.sum(axis=1), power, out=np.full_like(power, np.nan), where=power > 0)
+    rounds = [column[np.isfinite(column)] for column in found.T]
+    return [float(np.median(values)) for values in rounds if len(values)]
 
 
 def message_seconds(run: Measurement, size: int | None) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.records import (
     SAMPLES,
     STEP_TIMES,
+    Account,
     AttemptDirectory,
     Claim,
     Failure,
@@ -81,6 +82,9 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
     if status.state == "completed":
         try:
             result = read_record(attempt.result, Result)
+            account = read_record_if_whole(attempt.account, Account)
+            if account is not None:
+                result["account"] = account
             add_result(record, result)
             add_telemetry(record, attempt, seconds_of_job(attempt, result))
         except (CollectError, RecordError) as error:

@@ -109,6 +109,7 @@ def attend(
     Ctrl-C asks whether to cancel the jobs in flight or to leave them running. Without a terminal it cancels.
     """
     from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.account import write_account
     from orchestrator.campaign.collect import collect_run
     from orchestrator.campaign.state import query_statuses
     from orchestrator.store.store import StoreError
@@ -117,6 +118,7 @@ def attend(
     troubles: list[str] = []
 
     def put(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> None:
+        write_account(scheduler, (directory, manifest))
         collected[status.run] = record = collect_run(directory, manifest, status)
         try:
             store.put(record)

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     """Collect every run of the campaigns; return the exit code."""
     options = common.parse_campaigns(arguments, "collect")
     from orchestrator.campaign import following as campaigns
+    from orchestrator.campaign.account import write_account
     from orchestrator.campaign.collect import collect
     from orchestrator.campaign.state import VANISHED_SECONDS, judge_run, query_statuses
     from orchestrator.launch.schedulers import scheduler
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         found = {status.run: status for status in open_ones}
         statuses = [found.get(run[1].spec.run) or judge_run(chosen, run, None) for run in runs]
         for (directory, manifest), status in zip(runs, statuses, strict=True):
+            write_account(chosen, (directory, manifest))
             collect(store, directory, manifest, status)
         documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})
         if not options.json:

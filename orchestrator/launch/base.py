@@ -126,6 +126,10 @@ class Scheduler(ABC):
         """Return the names of the nodes whose failure ended a run's newest job."""
         return []
 
+    def consumed_joules(self, job_id: str) -> float | None:
+        """Return the energy that the scheduler's accounting has of an ended job, J; None if it keeps none."""
+        return None
+
     def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why nothing can be submitted from here, with the remedy; None if it can."""
         return None

@@ -65,7 +65,9 @@ from orchestrator.records.promise import (
     sentence,
 )
 from orchestrator.records.result import (
+    ACCOUNT_SCHEMA,
     RESULT_SCHEMA,
+    Account,
     BatchThroughput,
     Data,
     EndToEnd,
@@ -124,6 +126,7 @@ from orchestrator.records.telemetry import (
 from orchestrator.records.throughput import SAMPLES, items_of, throughput_unit, unit_of
 
 __all__ = [
+    "ACCOUNT_SCHEMA",
     "ALIVE_SLOT_BYTES",
     "CLAIM_SCHEMA",
     "DATASETS",
@@ -140,6 +143,7 @@ __all__ = [
     "STOP_SCHEMA",
     "TELEMETRY_SCHEMA",
     "AcceleratorInventory",
+    "Account",
     "AliveSlot",
     "AttemptDirectory",
     "BatchThroughput",

@@ -98,6 +98,11 @@ class AttemptDirectory:
         return self.path / "result.json"
 
     @property
+    def account(self) -> Path:
+        """Written when the run is collected: what the scheduler's accounting says of its job."""
+        return self.path / "account.json"
+
+    @property
     def failure(self) -> Path:
         """Written by whoever watches the ranks, when it did not."""
         return self.path / "failure.json"

@@ -8,6 +8,7 @@ from orchestrator.records.inventory import NodeInventory
 from orchestrator.records.promise import ComparedNodes
 
 RESULT_SCHEMA: Final = "orchestrator.result/1"
+ACCOUNT_SCHEMA: Final = "orchestrator.account/1"
 
 
 class QualityResult(TypedDict):
@@ -63,6 +64,18 @@ class Slowed(SlowedFacts, total=False):
 
     share: float
     times: int
+
+
+class Account(TypedDict):
+    """Energy that the scheduler's accounting has of the run's job, J: from the start of its ranks to their end, set-up
+    and staging too. ``others``: what else is in it.
+    """
+
+    schema: Literal["orchestrator.account/1"]
+    job: str
+    j: float
+    source: str
+    others: str | None
 
 
 class EnergyFacts(TypedDict):
@@ -279,6 +292,7 @@ class ResultFacts(ProcedureResult):
 
 
 class Result(ResultFacts, total=False):
-    """The result of a run. Early versions say nothing of energy."""
+    """The result of a run. Early versions say nothing of energy. ``account`` is added when the run is collected."""
 
     energy: Energy | None
+    account: Account

@@ -182,6 +182,7 @@ NO_ENERGY: EnergyEntry = {
     "meters": [],
     "slowed": [],
     "nodes": [],
+    "account": None,
 }
 
 
@@ -189,7 +190,12 @@ def energy_entry(run: RunRow, result: Result) -> EnergyEntry:
     """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report."""
     found, joules = result.get("energy"), run.get("energy_j")
     if not found:
-        return {**NO_ENERGY, "j": joules, "to_accuracy_j": run.get("energy_to_accuracy_j")}
+        return {
+            **NO_ENERGY,
+            "j": joules,
+            "to_accuracy_j": run.get("energy_to_accuracy_j"),
+            "account": result.get("account"),
+        }
     rates = energy_rates(joules, found["seconds"], result.get("training", {}).get("samples"))
     return {
         "j": joules,
@@ -203,4 +209,5 @@ def energy_entry(run: RunRow, result: Result) -> EnergyEntry:
         "meters": found.get("meters", []),
         "slowed": found.get("slowed", []),
         "nodes": found["nodes"],
+        "account": result.get("account"),
     }

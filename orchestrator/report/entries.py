@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from orchestrator.campaign.attempts import Attempt, Lost
 from orchestrator.records import (
+    Account,
     ComparedNodes,
     InferenceResult,
     Layout,
@@ -103,7 +104,9 @@ class EvaluationEntry(TypedDict):
 
 
 class EnergyEntry(TypedDict):
-    """Energy that the nodes' meters counted, J; null with a reason if they do not report."""
+    """Energy that the nodes' meters counted, J; null with a reason if they do not report. ``account`` is what the
+    scheduler's accounting has of the whole job.
+    """
 
     j: float | None
     to_accuracy_j: float | None
@@ -116,6 +119,7 @@ class EnergyEntry(TypedDict):
     meters: list[MeterEnergy]
     slowed: list[Slowed]
     nodes: list[NodeEnergy]
+    account: Account | None
 
 
 class AchievedEntry(TypedDict):

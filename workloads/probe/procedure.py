@@ -81,7 +81,7 @@ class HealthProbe(Procedure):
         """Measure arithmetic, memory and file reads of every node, (rounds,) each; NaN on ranks that take no part."""
         product = MatrixProduct(self.settings["matrix"], self.settings["precision"], self.device)
         triad = Triad(self.settings["triad_mib"], self.device)
-        readings = Readings(self.device)
+        readings = Readings(self.device, leads_node=self.leads_node)
         shared = FileRead(self.folder / "blocks.h5")
         names = (
             "matmul_flop_per_s",

@@ -45,14 +45,16 @@ def chip_of(accelerator: Accelerator) -> Chip | None:
 
 
 class Readings:
-    """Readings of this rank's accelerator if it has one, otherwise of its node's processors."""
+    """Readings of this rank's accelerator if it has one, otherwise of its node's processors; their energy, which is one
+    for all ranks of a node, only where this rank ``leads_node``.
+    """
 
-    def __init__(self, device: torch.device, root: Path = SYS) -> None:
+    def __init__(self, device: torch.device, root: Path = SYS, leads_node: bool = True) -> None:
         accelerator = accelerator_of(device)
         self.accelerated, self.root = accelerator is not None, root
         self.chip = chip_of(accelerator) if accelerator is not None else None
         self.meters: list[Meter] = []
-        if not self.accelerated:
+        if not self.accelerated and leads_node:
             self.meters, _ = first_of([lambda: rapl_meters(root / "class/powercap")])
         self.begin()
 

@@ -22,6 +22,7 @@ from orchestrator.launch.base import (
 )
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.energy import consumed_joules, gathers_energy
 from orchestrator.launch.slurm.identity import JobId
 from orchestrator.launch.slurm.jobs import Job, failed_nodes, find_by_comment, query_states
 from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_nodes
@@ -53,6 +54,7 @@ class SlurmScheduler(Scheduler):
         self.known: dict[str, JobState] = {}
         self.asked_for: set[str] = set()
         self.absent_since: dict[str, float] = {}
+        self.gathers: bool | None = None
 
     def alike(self, run: Run) -> Hashable:
         """Return a key that is equal for runs that differ in their names alone."""
@@ -195,6 +197,12 @@ class SlurmScheduler(Scheduler):
         """Whether the job may not have ended: False if the queue says so or does not know the job."""
         answer = query_slurm(["squeue", "--noheader", f"--jobs={job_id}", "--format=%T"])
         return bool(answer.out.strip()) if answer.ok else "Invalid job id" not in answer.err
+
+    def consumed_joules(self, job_id: str) -> float | None:
+        """Return Slurm's ConsumedEnergy, where a plug-in of the site gathers it: that is asked once."""
+        if self.gathers is None:
+            self.gathers = gathers_energy()
+        return consumed_joules(job_id) if self.gathers else None
 
     def logs(self, run: Run) -> list[Path]:
         """Return the output files of submitit's script, for a single job and for a task of an array."""

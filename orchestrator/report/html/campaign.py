@@ -316,8 +316,10 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
         tiles[-1]["detail"] += f"; {basis}" if basis else ""
     if run["mode"] == "training":
         tiles.append({"name": "Time to accuracy", "value": accuracy_time_text(run), "detail": ""})
-    if run["energy"]["j"] is not None:
-        tiles.append({"name": "Energy", "value": f"{short(run['energy']['j'])} J", "detail": energy_text(run)})
+    found = run["energy"]
+    joules = found["j"] if found["j"] is not None else found["account"] and found["account"]["j"]
+    if joules is not None:
+        tiles.append({"name": "Energy", "value": f"{short(joules)} J", "detail": energy_text(run)})
     return tiles
 
 

@@ -114,15 +114,30 @@ def print_details(run: RunEntry, console: Console) -> None:
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
     if run["achieved"]:
         console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)
-    if run["energy"]["j"] is not None:
-        console.print(f"  energy: {energy_text(run)}", soft_wrap=True, highlight=False)
+    if energy := energy_text(run):
+        console.print(f"  energy: {energy}", soft_wrap=True, highlight=False)
     print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
 
 
 def energy_text(run: RunEntry) -> str:
-    """ "5,200 J of device+package (nvml+rapl), 310 W, 0.52 samples/J", and what else may be in it."""
+    """ "5,200 J of device+package (nvml+rapl), 310 W, 0.52 samples/J", what else may be in it, and what the scheduler
+    has counted; "" where nobody has.
+    """
+    found = run["energy"]
+    parts = [] if found["j"] is None else [measured_text(run)]
+    account = found["account"]
+    if account is not None:
+        others = f"; {account['others']}" if account["others"] else ""
+        parts.append(
+            f"{account['j']:,.0f} J of the whole job by {account['source']}'s accounting, start-up in it{others}"
+        )
+    return "; ".join(parts)
+
+
+def measured_text(run: RunEntry) -> str:
+    """What the meters counted while training."""
     found = run["energy"]
     parts = [f"{found['j']:,.0f} J of {found['scope'] or 'the nodes'} ({found['source']})"]
     if found["mean_w"] is not None:

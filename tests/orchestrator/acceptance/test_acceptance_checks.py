@@ -11,7 +11,7 @@ import pytest
 from orchestrator.acceptance.findings import Check, Subject
 from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.measurements import Entry, Measurement
-from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.quantities import QUANTITIES, operations_per_joule
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.acceptance.verdict import faulty_links
 from orchestrator.analysis.fleet import bus_bandwidth
@@ -194,6 +194,22 @@ def test_energy_without_a_counter_is_not_measurable() -> None:
     assert (found.outcome, "power counter" in found.why) == ("not measurable", True)
     reading.probe["power_w"] = np.full((4, 8), 200.0)  # type: ignore[index]
     assert only(check("reference", quantity="energy", bound=bound), reading).value == pytest.approx(5.0, rel=0.02)
+
+
+def test_a_nodes_processors_are_metered_once_for_all_of_its_ranks_and_accelerators_each_by_its_own() -> None:
+    """Two nodes of two ranks, each at 1 TFLOP/s: one meter of 500 W, or two of 250 W, come to 4 GFLOP/J."""
+    reading = replace(probe(), ranks_per_node=2)
+    assert reading.probe is not None
+    once, each = np.full((4, 8), np.nan), np.full((4, 8), 250.0)
+    once[::2] = 500.0
+    partly = each.copy()
+    partly[0] = np.nan
+    for watts, expected in ((once, 4.0), (each, 4.0)):
+        reading.probe["power_w"] = watts  # type: ignore[index]
+        assert operations_per_joule(reading, None) == pytest.approx([expected] * 8, rel=0.02)
+    reading = replace(reading, ranks_per_node=4)
+    reading.probe["power_w"] = partly  # type: ignore[index]
+    assert operations_per_joule(reading, None) == [], "of one accelerator nothing is known"
 
 
 def test_bandwidths_are_nccl_tests() -> None:
