@@ -17,11 +17,13 @@ from orchestrator.analysis.history import (
     KEY,
     Judged,
     Key,
+    ProcessorChange,
     SeriesKey,
     counted_in,
     group_by_series,
     metric_values,
     metrics_of,
+    processor_changes,
     series_key,
     throughputs_of,
 )
@@ -29,7 +31,16 @@ from orchestrator.analysis.regression import WINDOW
 from orchestrator.records import unit_of
 from orchestrator.store.entries import HistoryRow
 
-COLUMNS = (*KEY, "campaign", "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s")
+COLUMNS = (
+    *KEY,
+    "campaign",
+    "created",
+    "throughput_unit",
+    "throughput",
+    "throughput_warm",
+    "time_to_accuracy_s",
+    "processors",
+)
 """Columns of a run that are needed here."""
 SetColumn = Literal["week", "campaign"]
 """What divides the runs of a series into sets."""
@@ -63,6 +74,7 @@ class Course:
     levels: list[Level]
     changes: list[ChangePoint]
     judged: list[Judged]
+    processors: list[ProcessorChange]
 
 
 def set_column(rows: Sequence[HistoryRow]) -> SetColumn:
@@ -113,4 +125,5 @@ def build_course(key: SeriesKey, sets: Mapping[str, Sequence[HistoryRow]], judge
         values = throughputs_of(members, warm)
         levels.append(Level(name, members[0]["created"], median(values), min(values), max(values), len(values)))
     newest = list(sets.values())[-1]
-    return Course(key, unit_of(newest[-1]), levels, find_change_points([level.median for level in levels]), judged)
+    changes = find_change_points([level.median for level in levels])
+    return Course(key, unit_of(newest[-1]), levels, changes, judged, processor_changes(list(sets.items())))

@@ -80,10 +80,24 @@ class Point:
 
 
 @dataclass(frozen=True)
+class ProcessorChange:
+    """From the set of that name on, a series ran on other processors or other microcode than in the set before."""
+
+    name: str
+    before: list[str]
+    after: list[str]
+
+    def __str__(self) -> str:
+        """ "AMD EPYC 7763 (microcode 0xa0011ce) became AMD EPYC 7763 (microcode 0xa0011d1)"."""
+        return f"{', '.join(self.before)} became {', '.join(self.after)}"
+
+
+@dataclass(frozen=True)
 class Trend:
     """A series: its judgements, its sets oldest first, and the changes of its throughput's level.
 
-    ``commits`` are those of the code behind the newest set, ``earlier_commits`` of that behind the others.
+    ``commits`` are those of the code behind the newest set, ``earlier_commits`` of that behind the others;
+    ``processors`` says from which set on it ran on others.
     """
 
     key: SeriesKey
@@ -93,6 +107,7 @@ class Trend:
     changes: list[ChangePoint]
     commits: list[str]
     earlier_commits: list[str]
+    processors: list[ProcessorChange]
 
 
 def key_of_run(row: HistoryRow) -> Key:
@@ -185,7 +200,20 @@ def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tupl
     return Trend(
         series_key(key), newest, judged, points, changes,
         commits_of([row for name, rows in filled if name == newest for row in rows]), commits_of(older),
+        processor_changes(filled),
     )  # fmt: skip
+
+
+def processor_changes(sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> list[ProcessorChange]:
+    """Return where the processors of a series' sets, oldest first, changed. Runs that do not say are passed over."""
+    changes = []
+    before: list[str] = []
+    for name, rows in sets:
+        after = sorted({found for row in rows if (found := row.get("processors"))})
+        if before and after and set(after) != set(before):
+            changes.append(ProcessorChange(name, before, after))
+        before = after or before
+    return changes
 
 
 def commits_of(rows: Sequence[HistoryRow]) -> list[str]:

@@ -23,6 +23,7 @@ from orchestrator.records import (
     RecordError,
     Result,
     RunDirectory,
+    processors_text,
     read_record,
     read_record_if_whole,
     throughput_unit,
@@ -109,6 +110,7 @@ def add_result(record: RunRecord, result: Result) -> None:
         "time_to_accuracy_s": result["time_to_accuracy_s"],
         "energy_j": energy["j"] if energy else None,
         "energy_to_accuracy_j": energy["to_accuracy_j"] if energy else None,
+        "processors": processors_text(result["world"]),
         "result": manifest_text(result),
     }
 

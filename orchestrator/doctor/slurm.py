@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of, promises_of
-from orchestrator.launch.environment import without_foreign
+from orchestrator.launch.environment import for_other_nodes
 from orchestrator.launch.job import PROJECT
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.nodes import NodeState
@@ -146,7 +146,7 @@ def submit(options: list[str]) -> Answer | None:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        env={**without_foreign(os.environ), "PYTHONPATH": str(PROJECT)},
+        env={**for_other_nodes(os.environ), "PYTHONPATH": str(PROJECT)},
     ) as process:
         try:
             out, err = process.communicate(timeout=JOB_SECONDS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.records.choices import HIDES_DEVICES
 from orchestrator.records.placement import CORES_VARIABLE, DEVICES_VARIABLE, UNBOUND_VARIABLE
 
 LOCAL_JOB = "ORCHESTRATOR_LOCAL_JOB"
@@ -35,6 +36,13 @@ def is_foreign(name: str) -> bool:
 def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for a job of its own."""
     return {name: value for name, value in environment.items() if not is_foreign(name)}
+
+
+def for_other_nodes(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a job that a scheduler starts on nodes that it chooses: what a shell is shown of its own
+    machine's accelerators says nothing there.
+    """
+    return {name: value for name, value in without_foreign(environment).items() if name not in HIDES_DEVICES}
 
 
 def for_steps(environment: Mapping[str, str]) -> dict[str, str]:

@@ -91,6 +91,7 @@ from orchestrator.records.result import (
     TrainingResult,
     Weights,
     World,
+    processors_text,
 )
 from orchestrator.records.signs import (
     ALIVE_SLOT_BYTES,
@@ -218,6 +219,7 @@ __all__ = [
     "items_of",
     "now",
     "one_at_a_time",
+    "processors_text",
     "read_alive",
     "read_json",
     "read_json_if_whole",

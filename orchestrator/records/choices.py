@@ -69,6 +69,9 @@ LAUNCHERS: Mapping[str, str] = {
     "srun": "Slurm's launcher, inside an allocation",
 }
 
+HIDES_DEVICES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+"""Variables by which a process is shown only some of its machine's accelerators: NVIDIA's, ROCm's, HIP's two."""
+
 PMI = ("pmix", "pmix_v2", "pmix_v3", "pmix_v4", "pmix_v5", "pmi2", "cray_shasta", "none")
 """How srun wires the ranks up, as ``srun --mpi=`` names it."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, TypedDict
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from orchestrator.records.inventory import NodeInventory
 from orchestrator.records.promise import ComparedNodes
@@ -149,6 +150,18 @@ class World(WorldFacts, total=False):
     unbound: str | None
     usable_cores: int
     promise: list[ComparedNodes]
+
+
+def processors_text(world: Mapping[str, Any]) -> str | None:
+    """The kinds of processor of a result's ``world`` with their microcode, in one line, most ranks first; None where it
+    does not say.
+    """
+    kinds = sorted(world.get("processors", []), key=lambda kind: -kind.get("ranks", 0))
+    words = [
+        kind["name"] + (f" (microcode {kind['microcode']})" if kind.get("microcode") else "")
+        for kind in kinds
+    ]  # fmt: skip
+    return "; ".join(dict.fromkeys(words)) or None
 
 
 class StepWorkResult(TypedDict):

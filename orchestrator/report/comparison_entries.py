@@ -52,6 +52,14 @@ class Commits(TypedDict):
     earlier: list[str]
 
 
+class ProcessorChangeEntry(TypedDict):
+    """From which set on a series ran on other processors or microcode."""
+
+    set: str
+    before: list[str]
+    after: list[str]
+
+
 class SeriesVerdict(SeriesKey):
     """One series, judged."""
 
@@ -59,6 +67,7 @@ class SeriesVerdict(SeriesKey):
     points: list[SetPoint]
     change_points: list[ChangeEntry]
     commits: Commits
+    processors: list[ProcessorChangeEntry]
 
 
 class Rule(TypedDict):

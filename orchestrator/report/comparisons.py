@@ -87,6 +87,9 @@ def series_entry(series: Trend) -> SeriesVerdict:
             for change in series.changes
         ],
         "commits": {"newest": series.commits, "earlier": series.earlier_commits},
+        "processors": [
+            {"set": change.name, "before": change.before, "after": change.after} for change in series.processors
+        ],
     }
 
 

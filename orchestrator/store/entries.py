@@ -62,6 +62,7 @@ class RunRow(TypedDict, total=False):
     time_to_accuracy_s: float | None
     energy_j: float | None
     energy_to_accuracy_j: float | None
+    processors: str | None
     cause: str | None
     directory: str
     step_times: str | None

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.records import ONLY_METHOD, SAMPLES, throughput_unit
+from orchestrator.records import ONLY_METHOD, SAMPLES, processors_text, throughput_unit
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, store_error
 from orchestrator.store.ranks import RankTable
@@ -48,7 +48,21 @@ def add_throughput_unit(connection: Connection) -> None:
             connection.execute(text("UPDATE run SET throughput_unit = :unit WHERE id = :number"), values)
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {2: add_energy, 3: add_method, 4: add_throughput_unit}
+def add_processors(connection: Connection) -> None:
+    """Version 5 to 6: the processors that ranks ran on, as the results say; early ones do not."""
+    connection.execute(text("ALTER TABLE run ADD COLUMN processors TEXT"))
+    told = text("""SELECT id, result FROM run WHERE result LIKE '%"processors"%'""")
+    for number, result in connection.execute(told).all():
+        values = {"names": processors_text(json.loads(result).get("world", {})), "number": number}
+        connection.execute(text("UPDATE run SET processors = :names WHERE id = :number"), values)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {
+    2: add_energy,
+    3: add_method,
+    4: add_throughput_unit,
+    5: add_processors,
+}
 """The function that leads from a version, 2 or later, to the next."""
 
 

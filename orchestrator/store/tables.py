@@ -12,7 +12,8 @@
 
 ``dataset_name`` is the data set chosen of the benchmark and ``method`` the method, those without a choice included.
 ``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
-differ (telemetry/steps.py). Energies are joules, NULL where the machine does not report power.
+differ (telemetry/steps.py). Energies are joules, NULL where the machine does not report power. ``processors`` names
+the kinds that ranks ran on, with their microcode.
 
 Times of day are seconds since the epoch, UTC; durations are seconds; throughputs are in
 ``throughput_unit``, their ranks' and hosts' too. Long texts are a run's
@@ -40,7 +41,7 @@ from sqlalchemy import (
 
 from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name, throughput_unit
 
-VERSION = 5
+VERSION = 6
 """The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -95,6 +96,7 @@ runs = Table(
     Column("time_to_accuracy_s", Float(53)),
     Column("energy_j", Float(53)),
     Column("energy_to_accuracy_j", Float(53)),
+    Column("processors", Text),
     Column("cause", Text),
     Column("directory", Text, nullable=False),
     Column("step_times", Text),
@@ -145,6 +147,7 @@ HISTORY = (
     "seed", "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput_unit",
     "throughput", "throughput_cold", "throughput_warm", "critical_s", "metric", "quality", "target",
-    "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j", "cause", "directory",
+    "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j", "processors", "cause",
+    "directory",
 )  # fmt: skip
 """Columns of a run that a history needs: all but keys and documents."""

@@ -23,6 +23,7 @@ from orchestrator.records import (
 from orchestrator.records.topology import read_topology
 from workloads.probe.readings import SYS
 from workloads.runtime.measurement.meters.amd import describe_amd
+from workloads.runtime.measurement.meters.amd_tools import describe_amd_by_tools
 from workloads.runtime.measurement.meters.nvml import describe_nvidia
 from workloads.runtime.processors import describe_processors, own_identity, read_text
 
@@ -87,11 +88,11 @@ def processor() -> ProcessorInventory:
 
 
 def accelerators() -> list[AcceleratorInventory]:
-    """Return the accelerators, from the vendors' libraries, or else NVIDIA's tool, or else torch.
+    """Return the accelerators, from the vendors' libraries, or else their tools, or else torch.
 
     An accelerator that does not answer is an entry with an ``error`` and no name.
     """
-    for describe in (describe_nvidia, describe_amd):
+    for describe in (describe_nvidia, describe_amd, describe_amd_by_tools):
         try:
             found = describe()
         except OSError:

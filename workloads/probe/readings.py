@@ -12,6 +12,7 @@ import torch
 from workloads.runtime.measurement.energy import accelerator_of
 from workloads.runtime.measurement.meters import Accelerator, Meter, first_of
 from workloads.runtime.measurement.meters.amd import AmdDevice
+from workloads.runtime.measurement.meters.amd_tools import RocmSmiDevice
 from workloads.runtime.measurement.meters.nvml import NvmlDevice
 from workloads.runtime.measurement.meters.rapl import rapl_meters
 from workloads.runtime.processors import read_text
@@ -28,15 +29,15 @@ def number(text: str) -> float:
 
 
 class Chip(Protocol):
-    """An accelerator, read through its vendor's library."""
+    """An accelerator, read through its vendor's library or tool."""
 
     def state(self) -> tuple[float, float, float]:
         """Return clock in MHz, temperature in °C and power in W."""
 
 
 def chip_of(accelerator: Accelerator) -> Chip | None:
-    """Return the accelerator from the library that knows it; None if none does."""
-    for kind in (NvmlDevice, AmdDevice):
+    """Return the accelerator from the library or the tool that knows it; None if none does."""
+    for kind in (NvmlDevice, AmdDevice, RocmSmiDevice):
         try:
             return kind(accelerator)
         except OSError:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.launch.environment import without_foreign
+from orchestrator.launch.environment import for_other_nodes
 
 QUERY_SECONDS = 30.0
 
@@ -47,7 +47,7 @@ def query_slurm(words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str
     try:
         done = subprocess.run(
             list(words), input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
-            encoding="utf-8", errors="replace", timeout=seconds, env=without_foreign(os.environ),
+            encoding="utf-8", errors="replace", timeout=seconds, env=for_other_nodes(os.environ),
         )  # fmt: skip
     except FileNotFoundError:
         return Answer(name, None, "", f"there is no {name} here")

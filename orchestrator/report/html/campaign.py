@@ -217,6 +217,8 @@ def campaign_provenance(document: ReportDocument, manifests: Mapping[str, Stored
         pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
     sets = list(dict.fromkeys(dataset_text(run["dataset"]) for run in runs if run["dataset"]["source"]))
     pairs.append(("data", "; ".join(sets)))
+    kinds = dict.fromkeys(processor_words(found) for run in runs for found in run["processors"])
+    pairs += [("processors", words) for words in kinds]
     seen: dict[str, None] = {}
     for manifest in manifests.values():
         seen |= dict.fromkeys(provenance_texts(manifest))

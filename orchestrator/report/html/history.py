@@ -41,6 +41,7 @@ class SeriesLine:
     style: str
     text: str
     changed: str
+    level_changed: bool
     spark: str
     plot: str
 
@@ -97,7 +98,7 @@ def answer_text(entries: Sequence[SeriesLine]) -> str:
     text += f": {'; '.join(slower[:3])}{' …' if len(slower) > 3 else ''}." if slower else "."
     rest = [f"{counts[verdict]} {verdict}" for verdict in ORDER[1:] if counts[verdict]]
     text += f" The others: {', '.join(rest)}." if rest else ""
-    changed = sum(item.changed != "–" for item in entries)
+    changed = sum(item.level_changed for item in entries)
     return f"{text} At some time the level of {changed} changed." if changed else text
 
 
@@ -119,12 +120,20 @@ def table_entry(course: Course, plot: str, rate: RateColumn) -> SeriesLine:
         verdict=verdict,
         style=CLASSES.get(verdict, ""),
         text=verdict_text(course.judged),
-        changed=change_text(course.changes[-1].change, course.levels[course.changes[-1].index].name)
-        if course.changes
-        else "–",
+        changed=changed_text(course),
+        level_changed=bool(course.changes),
         spark=polyline_points([level.median for level in course.levels]),
         plot=plot,
     )
+
+
+def changed_text(course: Course) -> str:
+    """Return the last change of a series' level, and from when on it ran on other processors; "–" without either."""
+    words = []
+    if course.changes:
+        words.append(change_text(course.changes[-1].change, course.levels[course.changes[-1].index].name))
+    words += [f"{change.name}: {change}" for change in course.processors[-1:]]
+    return "; ".join(words) or "–"
 
 
 def verdict_text(judged: Sequence[Judged]) -> str:

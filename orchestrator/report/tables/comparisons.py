@@ -47,6 +47,10 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
             way = "slower" if change["change"] < 0 else "faster"
             words = f"{series_name(series)}, {series['nodes']} nodes: {100 * abs(change['change']):.0f} % {way}"
             console.print(f"  {escape(words)} since {escape(change['set'])}", highlight=False, soft_wrap=True)
+        for other in series["processors"]:
+            words = f"{series_name(series)}, {series['nodes']} nodes: {', '.join(other['before'])} became "
+            words += f"{', '.join(other['after'])} in {other['set']}"
+            console.print(f"  [yellow]{escape(words)}[/yellow]", highlight=False, soft_wrap=True)
     for key in document["missing"]:
         console.print(
             f"  [yellow]not run again: {escape(series_name(key))}, {key['nodes']} nodes[/yellow]", soft_wrap=True

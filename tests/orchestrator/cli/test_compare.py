@@ -23,7 +23,8 @@ def store_of(folder: Path) -> Store:
     return Store(default_url(folder / "results"))
 
 
-def campaign(store: Store, folder: Path, name: str, factor: float = 1.0, week: int = 0, repeats: int = 10) -> None:
+def campaign(store: Store, folder: Path, name: str, factor: float = 1.0, week: int = 0, repeats: int = 10,
+             **changes: str) -> None:  # fmt: skip
     """Repeats with 1 % noise, on 1 and 2 nodes."""
     random = np.random.default_rng(week + 1000 * len(name))
     store.put_all(
@@ -31,6 +32,7 @@ def campaign(store: Store, folder: Path, name: str, factor: float = 1.0, week: i
             stored_run(
                 folder / "runs", name, nodes=nodes, repeat=repeat, created=START + WEEK * week + repeat,
                 rate=100 * factor * float(np.exp(0.01 * random.standard_normal())), evaluations=0,
+                **changes,
             )
             for nodes in (1, 2)
             for repeat in range(repeats)
@@ -52,6 +54,23 @@ def test_a_campaign_six_per_cent_slower_is_found_and_one_as_fast_is_not(tmp_path
     assert metric["change"] == pytest.approx(-0.06, abs=0.02)
     shown = orchestrator("compare", "before", "slow")
     assert shown.code == 5 and "slower by 6 % [" in shown.out
+
+
+def test_a_change_of_microcode_between_two_weeks_is_named(tmp_path: Path, orchestrator: Command) -> None:
+    """Processors with other microcode are as fast as others: that is what a person looks for behind a change."""
+    store = store_of(tmp_path)
+    old, new = ("AMD EPYC 7763 (microcode 0xa0011ce)", "AMD EPYC 7763 (microcode 0xa0011d1)")
+    campaign(store, tmp_path, "silent", repeats=2)
+    campaign(store, tmp_path, "before", week=1, repeats=2, processors=old)
+    campaign(store, tmp_path, "patched", week=2, repeats=2, processors=new)
+    shown = orchestrator("report", "--history", "cluster=local")
+    assert f"1 nodes: {old} became {new} in 2026-W41" in " ".join(shown.out.split()), shown.out + shown.err
+    told = orchestrator("compare", "before", "patched", "--json").document
+    jsonschema.validate(told, json.loads(SCHEMA_FILE.read_text()))
+    assert told["series"][0]["processors"] == [{"set": "patched", "before": [old], "after": [new]}]
+    assert orchestrator("compare", "silent", "before", "--json").document["series"][0]["processors"] == []
+    assert orchestrator("report", "--history", "-o", str(tmp_path / "page")).code == 0
+    assert f"{old} became {new}" in (tmp_path / "page" / "index.html").read_text()
 
 
 def test_too_few_runs_are_said_to_be_so(tmp_path: Path, orchestrator: Command) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.launch.environment import without_foreign
+from orchestrator.launch.environment import for_other_nodes, without_foreign
 from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.launch.slurm.identity import JobId, expand_tasks
@@ -125,3 +125,9 @@ def test_how_this_process_was_started_is_no_business_of_the_jobs_that_it_starts(
     )
     of_the_machine = ("PATH", "SLURM_CONF", "PMIX_MCA_gds", "OMPI_MCA_btl", "RANKING")
     assert set(without_foreign(dict.fromkeys((*foreign, *of_the_machine), "x"))) == set(of_the_machine)
+
+
+def test_what_a_pinned_shell_sees_of_its_own_accelerators_is_no_business_of_other_nodes() -> None:
+    pinned = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "3")
+    assert for_other_nodes({**pinned, "PATH": "/bin"}) == {"PATH": "/bin"}
+    assert without_foreign(pinned) == pinned, "on this machine it is the user's choice"

@@ -122,8 +122,8 @@ def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str)
     store.put_all([record(f"r{number}") for number in range(3)])
     before = store.campaign("c")
     with store.engine.begin() as connection:
-        # What versions 3 to 5 added, taken away again.
-        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method", "throughput_unit"):
+        # What versions 3 to 6 added, taken away again.
+        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method", "throughput_unit", "processors"):
             connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE schema_version SET version = 2"))
     store.engine.dispose()
@@ -137,7 +137,7 @@ def test_a_store_of_version_3_gets_methods_and_the_data_sets_of_runs_that_failed
     store = Store(url)
     store.put_all([record("well"), record("failed", state="failed")])
     with store.engine.begin() as connection:
-        for column in ("method", "throughput_unit"):
+        for column in ("method", "throughput_unit", "processors"):
             connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE run SET dataset_name = NULL WHERE run = 'failed'"))
         connection.execute(text("UPDATE schema_version SET version = 3"))
@@ -157,11 +157,26 @@ def test_a_store_of_version_4_learns_of_its_results_what_throughputs_count(url: 
                "words": {"training": {"unit": "tokens"}}, "failed": None}  # fmt: skip
     store.put_all([record(name, result=json.dumps(told) if told else None) for name, told in results.items()])
     with store.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE run DROP COLUMN throughput_unit"))
+        for column in ("throughput_unit", "processors"):
+            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE schema_version SET version = 4"))
     store.engine.dispose()
     assert {row["run"]: row["throughput_unit"] for row in Store(url).history(states=None)} == {
         "early": "samples/s", "plain": "samples/s", "words": "tokens/s", "failed": "samples/s",
+    }  # fmt: skip
+
+
+def test_a_store_of_version_5_learns_of_its_results_which_processors_ran(url: str) -> None:
+    store = Store(url)
+    kind = {"name": "AMD EPYC 7763", "microcode": "0xa0011ce", "ranks": 4}
+    told = {"new": {"world": {"processors": [kind, {"name": "Arm Neoverse-V2", "ranks": 8}]}}, "early": {"world": {}}}
+    store.put_all([record(name, result=json.dumps(result)) for name, result in told.items()])
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE run DROP COLUMN processors"))
+        connection.execute(text("UPDATE schema_version SET version = 5"))
+    store.engine.dispose()
+    assert {row["run"]: row["processors"] for row in Store(url).history(states=None)} == {
+        "new": "Arm Neoverse-V2; AMD EPYC 7763 (microcode 0xa0011ce)", "early": None,
     }  # fmt: skip
 
 

@@ -7,11 +7,10 @@ import platform
 from pathlib import Path
 
 from orchestrator.records import AcceleratorInventory, NodeInventory
+from orchestrator.records.choices import HIDES_DEVICES
 from workloads.runtime.processors import count_units, read_text
 
 INTERFACES = Path("/sys/class/net")
-HIDING = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
-"""Variables by which a process is shown only some of the accelerators: NVIDIA's, ROCm's runtime's, and HIP's."""
 
 
 def describe_node(accelerators: bool = True) -> NodeInventory:
@@ -53,5 +52,5 @@ def visible_accelerators() -> list[AcceleratorInventory]:
 
 
 def hiding_variables() -> list[str]:
-    """Those of HIDING that are set here, as a shell would write them."""
-    return [f"{name}={os.environ[name]}" for name in HIDING if name in os.environ]
+    """The variables that are set here and may hide accelerators, as a shell would write them."""
+    return [f"{name}={os.environ[name]}" for name in HIDES_DEVICES if name in os.environ]
