@@ -16,6 +16,19 @@ from orchestrator.records.settings import ClusterSettings
 
 THREADS_OF_A_CORE = frozenset({"hint", "threads-per-core", "ntasks-per-core", "cpu-bind", "extra-node-info", "B"})
 """Options of Slurm that say which hardware threads are given out. Slurm takes ``--hint`` beside none of the others."""
+OPEN_MPI_TROUBLES = (
+    r"not enough space for \S+",
+    r"At least one pair of MPI processes are unable to reach each other",
+    r"ompi_mpi_init: [^-]*?failed",
+)
+"""What its boxes of advice say, shortest useful words first to last."""
+TAGS = re.compile(r"^(?:\[\d+,\d+\]<\w+>:|\s*\d+:) ?", re.MULTILINE)
+"""How launchers mark lines with the rank that printed them: "[1,0]<stderr>: " and "3: "."""
+
+
+def without_tags(text: str) -> str:
+    """Ranks' output without what the launcher writes before each line, and without the NULs that Open MPI prints."""
+    return TAGS.sub("", text.replace("\0", ""))
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,10 @@ class Mpirun(Launcher):
         return ["--bind-to", "core" if bind else "none", "--map-by", where]
 
     def first_failure(self, stderr: str) -> str | None:
-        """Parse "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" and its variants."""
-        text = re.sub(r"\s+", " ", stderr)
+        """Parse "process rank 1 with PID 7 on node x exited on signal 9 (Killed)" and its variants, or what Open MPI
+        says of itself when ranks cannot begin.
+        """
+        text = re.sub(r"\s+", " ", without_tags(stderr))
         signal = re.search(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+ \([^)]*\))", text)
         if signal:
             return f"rank {signal[1]} on {signal[2].rstrip('.')} was ended by signal {signal[3]}"
@@ -89,7 +104,10 @@ class Mpirun(Launcher):
         if status:
             return f"rank {status[1]} exited with code {status[2]}"
         lost = re.search(r"lost (?:contact|connection) with (?:daemon|node)[^.]*", text)
-        return lost[0] if lost else None
+        if lost:
+            return lost[0]
+        told = [found[0] for pattern in OPEN_MPI_TROUBLES if (found := re.search(pattern, text))]
+        return f"Open MPI: {'; '.join(told)}" if told else None
 
 
 class Srun(Launcher):

@@ -19,17 +19,19 @@ from commands import PROJECT
 
 pytestmark = pytest.mark.ranks
 
-NOBODY = 54321
-"""A user's number that no password file has."""
 ONLY_LOOPBACK = "ip link set lo up"
+NAMED = "printf %s {name} > /proc/sys/kernel/hostname"
 TWO_MORE = """
 ip link set lo up
-ip link add eth7 type dummy && ip address add 10.99.7.1/24 dev eth7 && ip link set eth7 up
-ip link add ib7 type dummy && ip address add 192.168.77.1/24 dev ib7 && ip link set ib7 up
-ip link add idle7 type dummy
+ip link add eth7 type bridge && ip address add 10.99.7.1/24 dev eth7 && ip link set eth7 up
+ip link add ib7 type bridge && ip address add 192.168.77.1/24 dev ib7 && ip link set ib7 up
+ip link add idle7 type bridge
 """
 TINY_MEMORY = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
 NO_MEMORY = "mount -t tmpfs -o ro,size=4k tmpfs /dev/shm"
+LONG = "{folder}/" + "t" * 100 + "/" + "m" * 95
+NO_LOCALE: dict[str, str | None] = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+NO_NAME: dict[str, str | None] = dict.fromkeys(("HOME", "USER", "LOGNAME", "USERNAME", "XDG_CACHE_HOME"))
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,19 @@ class Condition:
 
 
 CONDITIONS = [
-    Condition("only the loopback and an odd host name", "torch", ("--net", "--uts"),
-              f"{ONLY_LOOPBACK}\nhostname Node_01.odd--site.example"),
-    Condition("the same under MPI, with a tiny /dev/shm", "mpi", ("--net", "--uts", "--mount"),
-              f"{ONLY_LOOPBACK}\nhostname UPPER-lower-0.x\n{TINY_MEMORY}"),
-    Condition("several interfaces, one of them down", "torch", ("--net",), TWO_MORE),
-    Condition("no /dev/shm that one may write", "mpi", ("--mount",), NO_MEMORY),
-    Condition("nobody in the password file, no home, an encoding that is not UTF-8", "torch",
-              variables={"HOME": None, "USER": None, "LOGNAME": None, "LC_ALL": "POSIX", "PYTHONUTF8": "0",
-                         "PYTHONCOERCECLOCALE": "0"},
-              before=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")),
-    Condition("few open files, one core, a TMPDIR that is not there", "mpi",
+    Condition("there is but the loopback, and the host name is odd", "torch", ("--net", "--uts"),
+              ONLY_LOOPBACK + "\n" + NAMED.format(name="Node_01.odd--site.example")),
+    Condition("MPI has but the loopback", "mpi", ("--net", "--uts"),
+              ONLY_LOOPBACK + "\n" + NAMED.format(name="UPPER-lower-0.x")),
+    Condition("there are several interfaces, one of them down", "torch", ("--net",), TWO_MORE),
+    Condition("the shared memory is tiny", "mpi", ("--mount",), TINY_MEMORY),
+    Condition("there is no shared memory, and TMPDIR has 200 letters", "mpi", ("--mount",), NO_MEMORY,
+              {"TMPDIR": LONG}),
+    Condition("nobody is in the password file or has a home, and the locale is not UTF-8", "torch",
+              ("--user", "--map-user=54321", "--map-group=54321"), variables={**NO_NAME, **NO_LOCALE}),
+    Condition("there are few open files and one core, and TMPDIR is not there", "mpi",
               variables={"TMPDIR": "/nowhere/at/all"},
               before=("prlimit", "--nofile=256", "taskset", "--cpu-list", "0")),
-    Condition("a TMPDIR of 200 letters", "mpi", variables={"TMPDIR": "{folder}/" + "t" * 100 + "/" + "m" * 95}),
 ]  # fmt: skip
 
 
@@ -81,14 +82,11 @@ def test_a_run_ends_well_where(odd: Condition, tmp_path: Path) -> None:
         Path(temporary).mkdir(parents=True)
     command = [*odd.before, sys.executable, "-m", "orchestrator", "benchmark=noop", "mode=noop", "nodes=2",
                f"comm={odd.comm}", "--json"]  # fmt: skip
-    if "setpriv" in odd.before:
-        make_accessible(folder)
     script = f"set -e\n{odd.lines}\ncd {shlex.quote(str(folder))}\nexec {shlex.join(command)}"
     words = ["sh", "-c", script]
     if odd.namespaces:
-        words = ["unshare", "--map-root-user", *odd.namespaces, *words]
-        if os.geteuid() == 0:
-            words.remove("--map-root-user")
+        root = [] if os.geteuid() == 0 or "--user" in odd.namespaces else ["--map-root-user"]
+        words = ["unshare", *root, *odd.namespaces, *words]
         allowed = subprocess.run([*words[: words.index("sh")], "sh", "-c", f"set -e\n{odd.lines}"], capture_output=True)
         if allowed.returncode:
             pytest.skip(f"this machine forbids it: {allowed.stderr.decode().strip()}")
@@ -98,17 +96,3 @@ def test_a_run_ends_well_where(odd: Condition, tmp_path: Path) -> None:
     (run,) = json.loads(ended.stdout)["runs"]
     assert (run["state"], run["ranks"]) == ("completed", 2), said
     assert "Traceback" not in said
-
-
-def make_accessible(folder: Path) -> None:
-    """Give the folder to the user that nobody knows; skip where that user may not reach it or the program."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may become another user")
-    for path in (folder, *folder.parents):
-        if path.stat().st_mode & 0o005 != 0o005 and path.owner() == "root" and path.name.startswith("pytest-"):
-            path.chmod(path.stat().st_mode | 0o055)
-    os.chown(folder, NOBODY, NOBODY)
-    become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    reach = f"cd {shlex.quote(str(folder))} && {shlex.quote(sys.executable)} -c 'import orchestrator'"
-    if subprocess.run([*become, "sh", "-c", reach], capture_output=True).returncode:
-        pytest.skip("that user may not reach this installation")

@@ -127,6 +127,32 @@ def test_the_launchers_word_on_a_dead_rank_is_understood(launcher: str, printed:
     assert LAUNCHERS[launcher].first_failure(printed) == cause
 
 
+UNREACHABLE = """\
+[1,0]<stderr>: --------------------------------------------------------------------------
+[1,0]<stderr>: It appears as if there is not enough space for /dev/shm/sm_segment.n1.0.a8900001.0 (the
+[1,0]<stderr>: shared-memory backing file). It is likely that your MPI job will now either abort or experience
+[1,0]<stderr>: performance degradation.
+[1,1]<stderr>: At least one pair of MPI processes are unable to reach each other for
+[1,1]<stderr>: MPI communications.  This means that no Open MPI device has indicated
+[1,1]<stderr>: \0--------------------------------------------------------------------------
+[1,1]<stderr>:   ompi_mpi_init: ompi_mpi_instance_init failed
+[1,1]<stderr>:   --> Returned "Unreachable" (-12) instead of "Success" (0)
+[1,1]<stderr>: \0
+"""
+"""Open MPI 5 on a node whose /dev/shm is tiny and that has no interface but the loopback."""
+
+
+def test_ranks_that_cannot_reach_each_other_are_no_riddle(tmp_path: Path) -> None:
+    attempt = AttemptDirectory(tmp_path)
+    attempt.stderr.write_text(UNREACHABLE)
+    assert first_cause(attempt, manifest(), 14) == (
+        "Open MPI: not enough space for /dev/shm/sm_segment.n1.0.a8900001.0; At least one pair of MPI processes are "
+        "unable to reach each other; ompi_mpi_init: ompi_mpi_instance_init failed"
+    )
+    attempt.stderr.write_text("[1,0]<stderr>: the library says why\n[1,0]<stderr>: \0\n")
+    assert first_cause(attempt, manifest(), 14).endswith("there is no result: the library says why")
+
+
 def rank_error(
     attempt: AttemptDirectory, rank: int, time: float, communication: bool, host: str = "h", step: int = 0
 ) -> None:
