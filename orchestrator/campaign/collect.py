@@ -18,6 +18,7 @@ from orchestrator.records import (
     Account,
     AttemptDirectory,
     Claim,
+    CollectedResult,
     Failure,
     Manifest,
     RecordError,
@@ -84,16 +85,14 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
         try:
             result = read_record(attempt.result, Result)
             account = read_record_if_whole(attempt.account, Account)
-            if account is not None:
-                result["account"] = account
-            add_result(record, result)
+            add_result(record, result if account is None else {**result, "account": account})
             add_telemetry(record, attempt, seconds_of_job(attempt, result))
         except (CollectError, RecordError) as error:
             record.run |= {"state": "failed", "cause": str(error)}
     return record
 
 
-def add_result(record: RunRecord, result: Result) -> None:
+def add_result(record: RunRecord, result: Result | CollectedResult) -> None:
     """Add the content of rank 0's result: data set, quality, time to accuracy."""
     dataset, quality, energy = result["dataset"], result["quality"], result.get("energy")
     record.run |= {

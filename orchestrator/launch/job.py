@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def planned_binding(manifest: Manifest) -> Binding | None:
     return bind_ranks(machine, machine.topology.usable, machine.accelerators, spec.ranks, spec.threads_per_rank)
 
 
+def has_home() -> bool:
+    """Whether this user has a home folder, by HOME or by the password file."""
+    try:
+        return bool(str(Path.home()))
+    except RuntimeError:
+        return False
+
+
 def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
     """Return the planned threads, the variables that Open MPI needs to run as root, then the profile's variables."""
     environment = {
@@ -54,6 +63,9 @@ def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
         # Where the ranks import the workloads from, wherever the job starts.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
     }
+    if not has_home():
+        # Open MPI ends at once without one: "Failed initializing opal: -1".
+        environment["HOME"] = tempfile.gettempdir()
     if os.geteuid() == 0:
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return environment | {str(key): str(value) for key, value in cluster["environment"].items()}

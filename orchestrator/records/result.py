@@ -305,7 +305,12 @@ class ResultFacts(ProcedureResult):
 
 
 class Result(ResultFacts, total=False):
-    """The result of a run. Early versions say nothing of energy. ``account`` is added when the run is collected."""
+    """The result of a run. Early versions say nothing of energy."""
 
     energy: Energy | None
+
+
+class CollectedResult(Result, total=False):
+    """And what the scheduler's accounting says of the run's job, where it says something."""
+
     account: Account

@@ -10,7 +10,7 @@ from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devic
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
-from orchestrator.records import PHASES, Result, State, unit_of
+from orchestrator.records import PHASES, CollectedResult, State, unit_of
 from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, ReportDocument, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.placement import recorded_placement
@@ -149,7 +149,7 @@ def rank_times(rank: RankRow) -> RankTimes:
     }
 
 
-def achieved_entry(record: RunRecord, manifest: StoredManifest, result: Result) -> AchievedEntry | None:
+def achieved_entry(record: RunRecord, manifest: StoredManifest, result: CollectedResult) -> AchievedEntry | None:
     """Return arithmetic and memory traffic of each device, with the profile's peaks; null if they were not counted."""
     training, rate = result.get("training", {}), record.run.get("throughput_warm") or record.run.get("throughput")
     work = training.get("step_work")
@@ -186,7 +186,7 @@ NO_ENERGY: EnergyEntry = {
 }
 
 
-def energy_entry(run: RunRow, result: Result) -> EnergyEntry:
+def energy_entry(run: RunRow, result: CollectedResult) -> EnergyEntry:
     """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report."""
     found, joules = result.get("energy"), run.get("energy_j")
     if not found:

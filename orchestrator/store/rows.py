@@ -10,7 +10,7 @@ from typing import cast
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, insert, select, update
 
-from orchestrator.records import FINAL_STATES, ONLY_METHOD, Result, unit_of
+from orchestrator.records import FINAL_STATES, ONLY_METHOD, CollectedResult, unit_of
 from orchestrator.store import tables
 from orchestrator.store.entries import EvaluationRow, HostRow, PhaseRow, RankRow, RunRow, StoredManifest
 from orchestrator.store.ranks import RankTable, stored_row
@@ -32,9 +32,9 @@ class RunRecord:
     phases: list[PhaseRow] = field(default_factory=list)
 
     @property
-    def result(self) -> Result:
+    def result(self) -> CollectedResult:
         """What rank 0 wrote, which collecting has checked; without any key for a run of which there is no result."""
-        return cast(Result, json.loads(self.run.get("result") or "{}"))
+        return cast(CollectedResult, json.loads(self.run.get("result") or "{}"))
 
     @property
     def manifest(self) -> StoredManifest:

@@ -63,6 +63,12 @@ def test_caches_and_secrets_do_without_a_home() -> None:
         read_secret("~/secret", None, "notify.mail.password")
 
 
+@pytest.mark.usefixtures("nobody")
+def test_ranks_without_a_home_are_given_one() -> None:
+    plain: Any = {"environment": {}}
+    assert Path(rank_environment(plain, 1)["HOME"]).is_dir()
+
+
 def configured(*words: str) -> dict[str, object]:
     (config,) = compose_all(["benchmark=stemdl", *words], multirun=False)
     return {**config["cluster"]["paths"], "results": config["results"]}
