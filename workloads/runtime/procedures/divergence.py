@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,13 +19,15 @@ REMEDY = (
 
 
 class Answers:
-    """A context in which all that a model answers is looked at.
+    """A context in which all that a model answers is looked at. ``when`` says of which model it is.
 
     A metric may well be finite where the answers are not: of scores that are no numbers the first class is the largest.
-    Looking waits for no device; ``finite`` does.
+    Another fails of them in words of its own; whatever ends the context is then the divergence. Looking waits for no
+    device; ``finite`` does.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, when: str) -> None:
+        self.when = when
         # A method may call a part of its model, an encoder, by itself.
         self.modules = [model, *model.children()]
         self.depth = 0
@@ -36,9 +39,16 @@ class Answers:
             self.hooks += [module.register_forward_pre_hook(self.begin), module.register_forward_hook(self.end)]
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         for hook in self.hooks:
             hook.remove()
+        if isinstance(error, Exception) and not self.finite:
+            raise self.divergence from error
+
+    @property
+    def divergence(self) -> DivergedError:
+        """The error that they are not numbers."""
+        return DivergedError(f"what the model predicts is not numbers {self.when}: {DIVERGED}; {REMEDY}")
 
     def begin(self, module: nn.Module, inputs: Any) -> None:
         """A call begins, perhaps within another one."""
@@ -70,6 +80,18 @@ def tensors_of(answer: Any) -> Iterator[Tensor]:
             yield from tensors_of(item)
 
 
+@contextmanager
+def refusing_too_great_a_step(rate: float) -> Iterator[None]:
+    """Raise DivergedError where an optimiser's step is greater than a float can be, which torch says in other words."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "without overflow" not in str(error):
+            raise
+        words = f"a step at learning rate {rate:.3g} is too great for a float: {DIVERGED}; {REMEDY}"
+        raise DivergedError(words) from error
+
+
 def refuse_divergence(
     metric: str,
     values: Mapping[str, float],
@@ -86,7 +108,7 @@ def refuse_divergence(
         raise DivergedError(f"{metric} is {what} {when}: {DIVERGED}; {REMEDY}")
     refuse_state(losses, model, when)
     if answers is not None and not answers.finite:
-        raise DivergedError(f"what the model predicts is not numbers {when}: {DIVERGED}; {REMEDY}")
+        raise answers.divergence
 
 
 def refuse_state(losses: Tensor | None, model: nn.Module, when: str) -> None:

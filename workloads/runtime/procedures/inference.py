@@ -78,13 +78,12 @@ class Inference(ModelProcedure):
         loaders = {"": loader}
         if self.task.evaluation_sets.keys() != {""}:
             loaders = evaluation_loaders(self.task, self.training["evaluation_batch_size"], loader.pin, loader.readers)
-        with Answers(self.model) as answers:
+        when = "with the weights that were loaded"
+        with Answers(self.model, when) as answers:
             values = evaluate(
                 self.task, self.model, loaders, self.communicator, self.device, self.training, self.progress, True
             )
-        refuse_divergence(
-            self.quality["metric"], values, None, self.model, "with the weights that were loaded", answers
-        )
+        refuse_divergence(self.quality["metric"], values, None, self.model, when, answers)
         value = self.progress.quality = values[self.quality["metric"]]
         self.telemetry.evaluations.append((moment() - start, self.settings["passes"], value))
         self.telemetry.leave()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from orchestrator.records.settings import OptimizerSettings, TrainingSettings
 from workloads.runtime.communicators.base import GradientReducer
+from workloads.runtime.procedures.divergence import refusing_too_great_a_step
 from workloads.runtime.procedures.optimization import build_optimizer, decides_by_loss, set_rate
 from workloads.runtime.task import Batch, Player, Step, Task
 
@@ -76,7 +77,8 @@ class Mover:
             return self.mean(sum(float(loss) * weight for loss, weight in losses))
 
         set_rate(self.optimizer, rate)
-        self.optimizer.step(loss_and_gradients)
+        with refusing_too_great_a_step(rate):
+            self.optimizer.step(loss_and_gradients)
 
 
 def make_movers(

@@ -247,7 +247,7 @@ class Trainer:
         epoch = self.position.epoch + (1 if self.position.step else 0)
         self.log.start("eval", epoch_num=epoch)
         self.communicator.mean_buffers(self.model)
-        with Answers(self.model) as answers:
+        with Answers(self.model, self.when) as answers:
             values = self.measure_quality()
         self.model.train()
         metric = self.quality["metric"]

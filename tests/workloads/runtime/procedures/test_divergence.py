@@ -63,7 +63,7 @@ def test_what_a_model_answers_is_looked_at_beside_a_metric_that_is_finite(
 ) -> None:
     """A classifier whose scores are no numbers always says the first class, and macro F1 is a number of that."""
     network = Scores(answer)
-    with Answers(network) as answers:
+    with Answers(network, "after step 1") as answers:
         network(torch.full((2, 3), batch))
     assert answers.finite == fits
     if not fits:
@@ -73,9 +73,19 @@ def test_what_a_model_answers_is_looked_at_beside_a_metric_that_is_finite(
     assert answers.finite == fits, "the context has ended"
 
 
+def test_a_metric_that_fails_of_what_is_no_number_is_the_divergence_and_of_numbers_its_own_error() -> None:
+    """Histograms of codes, eigenvalues: each has its own words for it."""
+    for answer, kind in ((math.nan, DivergedError), (1.0, ValueError)):
+        network = Scores(answer)
+        words = "not numbers after step 1" if kind is DivergedError else "negative dim"
+        with pytest.raises(kind, match=words), Answers(network, "after step 1"):
+            network(torch.ones(2, 3))
+            raise ValueError("negative dimensions are not allowed")
+
+
 def test_a_part_of_a_model_that_is_called_by_itself_is_looked_at_too() -> None:
     network = Scores(1.0)
-    with Answers(network) as answers:
+    with Answers(network, "after step 1") as answers:
         network.trunk(torch.tensor([math.inf]))
     assert not answers.finite
 
