@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 
+from orchestrator.campaign.ending import Interrupted
+from orchestrator.cli.failures import os_error, refuse_no_text, report_defect, report_error
 from orchestrator.cli.output import print_in_any_locale
 from orchestrator.cli.verbs import VERBS
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages, leave_foreign
-from orchestrator.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OrchestratorError
+from orchestrator.errors import EXIT_OK, EXIT_USAGE, OrchestratorError, UsageError
 
 HYDRA_FLAGS = {
     "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
@@ -35,40 +39,53 @@ def usage() -> str:
 
 
 def hydra_main(arguments: list[str]) -> int:
-    """Let Hydra answer its own flags, over the same configuration."""
+    """Let Hydra answer its own flags, over the same configuration. What it shows has no secrets."""
     import hydra
 
-    from orchestrator.config.compose import PRIMARY, register
+    from orchestrator.config.compose import PRIMARY, SCHEMAS, named_benchmarks, register
     from orchestrator.config.families import benchmarks
+    from orchestrator.config.overrides import read_overrides
+    from orchestrator.config.redaction import hide
 
     register()
     words = [word for word in arguments if word not in VERBS]
     if "--help" in words or "-h" in words:
         print(usage())
     completing = {"-sc", "--shell-completion"} & set(words)
-    if not completing and not any(word.startswith("benchmark=") for word in words):
-        # Without one there is no configuration to show: take the first for an example.
-        words.append(f"benchmark={benchmarks()[0]}")
+    if not completing:
+        if not any(word.startswith("benchmark=") for word in words):
+            # Without one there is no configuration to show: take the first for an example.
+            words.append(f"benchmark={benchmarks()[0]}")
+        ours = [word for word in words if "=" in word and not word.startswith(("-", "hydra"))]
+        settled = dict(zip(ours, read_overrides(ours, SCHEMAS[PRIMARY], named_benchmarks(ours)), strict=True))
+        # Hydra's parser takes no KEY=VALUE after a flag with a value.
+        words = [*settled.values(), *(word for word in words if word not in settled)]
     sys.argv = ["orchestrator", *words]
-    hydra.main(version_base="1.3", config_path=None, config_name=PRIMARY)(lambda config: None)()
-    return 0
+    shown = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(shown):
+            hydra.main(version_base="1.3", config_path=None, config_name=PRIMARY)(lambda config: None)()
+    finally:
+        print(hide(shown.getvalue()), end="")
+    return EXIT_OK
 
 
-def explain_import(error: ImportError) -> int:
-    """Say that a package of somebody else's stands in the way; raises the error again where none does."""
+def explain_import(error: ImportError) -> OrchestratorError | None:
+    """Return the error that names the packages of somebody else's that stand in the way; None where there are none."""
     foreign = foreign_packages()
     if not foreign:
-        raise error
-    print(
-        f"error: {error}\nPYTHONPATH puts packages before this installation's: {describe_foreign(foreign)}. Unset "
-        "PYTHONPATH, or unload the module that set it.",
-        file=sys.stderr,
+        return None
+    return UsageError(
+        f"{error}\nPYTHONPATH puts packages before this installation's: {describe_foreign(foreign)}. Unset "
+        "PYTHONPATH, or unload the module that set it."
     )
-    return EXIT_USAGE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the verb; whatever goes wrong by the user's hand ends with one clear message."""
+    """Run the verb; whatever goes wrong by the user's hand ends with one clear message, and a defect with its trace.
+
+    With ``--json`` the message is a document too, on stdout.
+    """
     print_in_any_locale()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words:
@@ -76,6 +93,27 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_USAGE
     verb = words[0] if words[0] in VERBS else "run"
     rest = words[1:] if words[0] in VERBS else words
+    try:
+        return run_verb(verb, rest)
+    except OrchestratorError as error:
+        return report_error(error, verb, rest)
+    except ImportError as error:
+        foreign = explain_import(error)
+        return report_error(foreign, verb, rest) if foreign else report_defect(error, verb, rest)
+    except OSError as error:
+        # A file or folder that cannot be used; a defect of ours has no file's name.
+        found = os_error(error)
+        return report_error(found, verb, rest) if found else report_defect(error, verb, rest)
+    except KeyboardInterrupt:
+        return report_error(Interrupted("interrupted"), verb, rest)
+    except Exception as error:
+        return report_defect(error, verb, rest)
+
+
+def run_verb(verb: str, rest: list[str]) -> int:
+    """Run a verb with its arguments; return its exit code."""
+    for word in rest:
+        refuse_no_text(word)
     hydra_verb = verb in ("run", "plan")
     if hydra_verb and HYDRA_FLAGS & {word.partition("=")[0] for word in rest}:
         return hydra_main(rest)
@@ -84,21 +122,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(help_text(verb))
         return EXIT_OK
-
-    try:
-        if verb == "doctor":
-            # It is the one to ask about packages of somebody else's, and must not die of them.
-            leave_foreign()
-        module = importlib.import_module(f"orchestrator.cli.{verb}")
-        return int(module.main(rest))
-    except OrchestratorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except ImportError as error:
-        return explain_import(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_FAILED
+    if verb == "doctor":
+        # It is the one to ask about packages of somebody else's, and must not die of them.
+        leave_foreign()
+    return int(importlib.import_module(f"orchestrator.cli.{verb}").main(rest))
 
 
 if __name__ == "__main__":

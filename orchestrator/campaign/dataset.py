@@ -41,12 +41,10 @@ LINE_SECONDS = 10.0
 class DataNotReadyError(UsageError):
     """The process that works on the data reports a problem, so nothing can run on them.
 
-    ``remedy`` is the verb of ``data`` that helps, if there is one.
+    ``remedy`` is the command that helps, if there is one.
     """
 
-    def __init__(self, message: str, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.remedy = remedy
+    kind = "data"
 
 
 def make_request(config: Configuration, root: Path) -> DataRequest:
@@ -104,7 +102,7 @@ def run_dataset(verb: str, config: Configuration, root: Path, console: Console) 
             text += "\nGet it with: " + "\n        then: ".join(command_lines(config, remedy))
             if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
                 text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
-        raise DataNotReadyError(text, remedy)
+        raise DataNotReadyError(text, remedy=command_lines(config, remedy)[0] if remedy else None)
     return answer
 
 

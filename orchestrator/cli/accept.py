@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 if TYPE_CHECKING:
     from orchestrator.acceptance.record import Record
+
+
+VERDICT = "verdict.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,7 +77,7 @@ def write_verdict(record: Record, as_json: bool) -> int:
     from orchestrator.records import write_json, write_text
 
     document = verdict_document(record)
-    write_json(record.path / "verdict.json", document)
+    write_json(record.path / VERDICT, document)
     write_text(record.path / "verdict.xml", render_junit(document))
     page = write_page(record, document)
     record.seal()
@@ -98,11 +102,13 @@ def verify_record(arguments: Sequence[str]) -> int:
     from orchestrator.records import RecordError, read_json
 
     record = Record(options.folder)
-    if not (record.path / "verdict.json").is_file():
-        raise UsageError(f"{options.folder} is no acceptance record: there is no verdict.json in it.")
+    if not any((record.path / name).is_file() for name in (VERDICT, SUMS)):
+        raise UsageError(
+            f"{options.folder} is no acceptance record: there is no {VERDICT} in it; give a record's folder."
+        )
     try:
         broken = record.broken_seals()
-        changed = document_differences(read_json(record.path / "verdict.json"), verdict_document(record))
+        changed = document_differences(read_json(record.path / VERDICT), verdict_document(record))
     except RecordError as error:
         broken, changed = [str(error)], []
     document = {
@@ -160,6 +166,9 @@ def parse_bound(given: dict[str, str], key: str) -> float | None:
     if key not in given:
         return None
     try:
-        return float(given[key])
-    except ValueError as error:
-        raise UsageError(f"{key}={given[key]}: a share of the value, as in lower=-0.05 or upper=0.05.") from error
+        share = float(given[key])
+    except ValueError:
+        share = math.nan
+    if not -1 <= share <= 1:
+        raise UsageError(f"{key}={given[key]}: a share of the value from -1 to 1, as in lower=-0.05 or upper=0.05.")
+    return share

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from orchestrator.cli.output import stdout_is_unicode
+from orchestrator.cli.output import print_document
 from orchestrator.config.paths import expand_path
-from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_WRONG_ANSWER, UsageError, nearest
-from orchestrator.records import DIVERGED
+from orchestrator.errors import (
+    EXIT_FAILED,
+    EXIT_INFRASTRUCTURE,
+    EXIT_OK,
+    EXIT_WRONG_ANSWER,
+    OrchestratorError,
+    UsageError,
+    nearest,
+)
+from orchestrator.records import DIVERGED, user_name
 from orchestrator.records.settings import Configuration
 
 if TYPE_CHECKING:
@@ -74,12 +81,15 @@ def stdout_console() -> Console:
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else 200
-    return Console(width=int(os.environ.get("COLUMNS", 0)) or wide)
+    columns = os.environ.get("COLUMNS", "")
+    return Console(
+        width=int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < 10_000 else wide
+    )
 
 
 def print_json(document: Mapping[str, object]) -> None:
     """Print the command's one document to stdout."""
-    print(json.dumps(document, indent=1, ensure_ascii=not stdout_is_unicode()))
+    print_document(document)
 
 
 def store_url(config: Configuration, results: Path) -> str:
@@ -142,18 +152,64 @@ def missed_target(entry: RunEntry) -> bool:
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
     """Return the folders of the named campaigns (by name or path), or of the newest one. Raises UsageError."""
     if not names:
-        found = [path for path in results.glob("[!.]*") if any(path.glob("*/manifest.json"))]
+        found = [path for path in folders_in(results) if holds_run(path)]
         if not found:
+            closed = [path.name for path in folders_in(results) if not os.access(path, os.R_OK | os.X_OK)]
+            if closed or (is_folder(results) and not os.access(results, os.R_OK | os.X_OK)):
+                raise ClosedFolders(
+                    f"There is no campaign in {results} that {user_name()} may read; {len(closed) or 'all'} folders "
+                    "there are another's: ask their owner, or give a campaign's folder or results=FOLDER."
+                )
             raise UsageError(f"There is no campaign in {results}; give a campaign's folder or results=FOLDER.")
         return [max(found, key=lambda path: path.stat().st_mtime)]
     folders = []
     for name in names:
-        folder = Path(name) if Path(name).is_dir() else results / name
-        if not folder.is_dir():
-            known = [path.name for path in results.glob("[!.]*") if path.is_dir()]
-            raise UsageError(f"There is no campaign '{name}' in {results}.{nearest(name, known)}")
+        folder = Path(name) if is_folder(Path(name)) else results / name
+        if not name or not is_folder(folder):
+            known = [path.name for path in folders_in(results)]
+            remedy = f"{nearest(name, known)} Give a campaign's name or folder, or results=FOLDER.".strip()
+            raise UsageError(f"There is no campaign '{name}' in {results}. {remedy}", remedy=remedy)
+        if not (folder / "manifest.json").exists() and os.access(folder, os.R_OK | os.X_OK) and not holds_run(folder):
+            raise UsageError(
+                f"{folder} holds no run: no manifest.json in it or in its folders; give a campaign's folder."
+            )
         folders.append(folder.resolve())
     return folders
+
+
+class ClosedFolders(OrchestratorError):
+    """What is there may not be read by this user."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that no file system takes is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def folders_in(results: Path) -> list[Path]:
+    """Return the folders that may be campaigns' in a results folder; none where it cannot be read."""
+    try:
+        return [path for path in results.glob("[!.]*") if is_folder(path)]
+    except OSError:
+        return []
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is a campaign's, as far as this user may look."""
+    try:
+        return any(folder.glob("*/manifest.json"))
+    except OSError:
+        return False
+
+
+def parse_whole(key: str, text: str, most: int, what: str) -> int:
+    """Return a whole number from 1 to ``most``, in ordinary digits. Raises UsageError, saying ``what`` it is."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most):
+        raise UsageError(f"{key}{text}: {what}, from 1 to {most}.", key=key.strip(" ="))
+    return int(text)
 
 
 @dataclass

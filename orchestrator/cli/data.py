@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one action on one data set. ``info`` without a choice describes the data sets of all recipes."""
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
     if len(plain) < 2:
-        raise UsageError(help_text("data"))
+        raise UsageError("Say of which benchmark, and what to do.\n" + help_text("data"))
     benchmark, verb = plain[:2] if plain[1] in DATA_ACTIONS or plain[0] not in DATA_ACTIONS else (plain[1], plain[0])
     if verb not in DATA_ACTIONS:
         raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(DATA_ACTIONS))}")
@@ -41,7 +40,6 @@ def main(arguments: Sequence[str]) -> int:
     chosen = any(word.startswith(CHOOSING) for word in options.overrides)
     from orchestrator.campaign.dataset import DataNotReadyError
 
-    code = EXIT_OK
     try:
         if verb == "info" and not chosen and benchmark in benchmarks():
             answer = describe_datasets(benchmark, options)
@@ -50,13 +48,14 @@ def main(arguments: Sequence[str]) -> int:
             answer = run_action(verb, compose_dataset_config(benchmark, [*extra, *options.overrides], options))
             answer = {"datasets": [answer]} if verb == "info" else answer
     except DataNotReadyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        answer, code = {"error": str(error)}, EXIT_FAILED
+        # The words are right, and the data are not.
+        error.exit_code = EXIT_FAILED
+        raise
     if options.json:
         common.print_json({"schema": "orchestrator.data/1", "verb": verb, "benchmark": benchmark, **answer})
-    elif code == EXIT_OK:
+    else:
         print_answer(answer)
-    return code
+    return EXIT_OK
 
 
 def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: common.Options) -> Configuration:

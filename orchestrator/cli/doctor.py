@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.cli import common
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import benchmarks
+from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]"}
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     if not any(word.startswith("benchmark=") for word in overrides):
         overrides.append(f"benchmark={benchmarks()[0]}")
     config = compose_all(overrides, False, options.config_dir)[0]
+    validate(config)
     from rich.markup import escape
     from rich.table import Table
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             "subject",
             "found",
             "what to do",
-            title=f"cluster {config['cluster']['name']}",
+            title=escape(f"cluster {config['cluster']['name']}"),
             show_edge=False,
         )
         for item in findings:

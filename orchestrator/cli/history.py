@@ -32,16 +32,14 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
     from orchestrator.report.comparisons import history_document
 
     week = options.settings.get("week")
-    if week is not None and not re.fullmatch(r"\d{4}-W\d{2}", week):
+    if week is not None and not re.fullmatch(r"[0-9]{4}-W[0-9]{2}", week):
         raise UsageError(f"week={week}: a week is written as 2026-W07.")
-    window = options.settings.get("window", str(WINDOW))
-    if not window.isdigit() or int(window) < 1:
-        raise UsageError(f"window={window}: a number of weeks, 1 or more.")
+    window = common.parse_whole("window=", options.settings.get("window", str(WINDOW)), 10_000, "a number of weeks")
     rows = store.history(benchmark, cluster, dataset=dataset, method=method)
     if not rows:
         words = " ".join(f"{key}={value}" for key, value in options.settings.items())
         raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
-    document = history_document(rows, week, int(window), chosen)
+    document = history_document(rows, week, window, chosen)
     if week is not None and not document["series"]:
         raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
     return print_verdicts_of(document, form == "json")

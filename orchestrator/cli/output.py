@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.report.json_text import json_text
 
 PLAIN = {
     "–": "-", "—": "-", "−": "-", "…": "...", "×": "x", "·": ".", "→": "->", "≤": "<=", "≥": ">=", "±": "+-",
@@ -23,14 +28,40 @@ def spell(error: UnicodeError) -> tuple[str, int]:
     return "".join(spelt), error.end
 
 
+class Unbroken(io.FileIO):
+    """A pipe whose reader may go away (``report | head -1``): what is written afterwards goes nowhere."""
+
+    def write(self, data: Any) -> int:
+        """Write the bytes; return how many there were."""
+        try:
+            return int(super().write(data) or 0)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(data)
+
+
 def print_in_any_locale() -> None:
-    """From now on no character ends a verb by not being printable."""
+    """From now on no character ends a verb by not being printable, and no reader by not reading."""
     codecs.register_error(HANDLER, spell)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        # A test's capture is of another type, and stays.
+        if type(stream) is io.TextIOWrapper and type(getattr(stream.buffer, "raw", stream.buffer)) is io.FileIO:
+            stream.flush()
+            raw = Unbroken(stream.fileno(), "w", closefd=False)
+            lines = stream.line_buffering or stream.write_through or name == "stderr"
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, HANDLER, line_buffering=lines))
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
 
 
 def stdout_is_unicode() -> bool:
     """Whether stdout takes every character: else documents for programs escape what is not ASCII."""
     return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+
+
+def print_document(document: Mapping[str, object]) -> None:
+    """Print the command's one document to stdout."""
+    print(json_text(document, ascii_only=not stdout_is_unicode()))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common, history
+from orchestrator.config.validate import MOST_RANKS
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records import write_text
 from orchestrator.report.formats import FORMATS, Format, Report
@@ -100,15 +101,15 @@ def parse_question(ranks: str | None, settings: Mapping[str, str]) -> Question |
         if settings:
             raise UsageError(f"{next(iter(settings))}= goes with --project RANKS.")
         return None
-    counts = [int(word) for word in ranks.split(",") if word.isdigit() and int(word) > 0]
-    if len(counts) != len(ranks.split(",")):
-        raise UsageError(f"--project {ranks}: numbers of ranks with commas between them, as in --project 8,64,512.")
+    what = "numbers of ranks with commas between them, as in --project 8,64,512"
+    counts = [common.parse_whole("--project ", word, MOST_RANKS, what) for word in ranks.split(",")]
     algorithm, cores = settings.get("algorithm"), settings.get("cores")
     if algorithm is not None and algorithm not in ALGORITHMS:
         raise UsageError(f"algorithm={algorithm} is not known.{nearest(algorithm, ALGORITHMS)}")
-    if cores is not None and not (cores.isdigit() and int(cores) > 0):
-        raise UsageError(f"cores={cores}: the number of cores that all ranks share, 1 or more.")
-    return Question(counts, algorithm, int(cores) if cores else None)
+    shared = None
+    if cores is not None:
+        shared = common.parse_whole("cores=", cores, MOST_RANKS, "the number of cores that all ranks share")
+    return Question(counts, algorithm, shared)
 
 
 def make_reports(store: Store, campaigns: Sequence[str], question: Question | None) -> list[Report]:

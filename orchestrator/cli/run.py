@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
-from orchestrator.errors import EXIT_FAILED, EXIT_OK
+from orchestrator.errors import EXIT_FAILED, EXIT_NOT_NOW, EXIT_OK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,4 +48,4 @@ def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
         console.print(f"[red]{trouble}[/red]; nothing is lost: {again}")
     if outcome.detached:
         code = EXIT_OK
-    return code or (EXIT_FAILED if outcome.interrupted or outcome.troubles else code)
+    return code or (EXIT_FAILED if outcome.interrupted else EXIT_NOT_NOW if outcome.troubles else EXIT_OK)

@@ -85,7 +85,7 @@ def find_installed(words: Sequence[str], options: argparse.Namespace) -> Schedul
     ]  # fmt: skip
     if not meant:
         names = [schedule.name for schedule in known]
-        there = f" There are: {', '.join(names)}." if names else " There is none."
+        there = f" There are: {', '.join(names)}." if names else " There is none; make one with `schedule install`."
         raise UsageError(f"No such schedule is installed in {results}.{there}")
     if len(meant) > 1:
         raise UsageError(
@@ -188,7 +188,7 @@ def send_trial(words: Sequence[str], options: argparse.Namespace) -> int:
     found = []
     for channel in wanted_channels(schedule.notify):
         try:
-            channel.send(message)
+            channel.deliver(message)
             found.append({"channel": channel.name, "target": channel.target, "trouble": None})
         except DeliveryError as error:
             found.append({"channel": channel.name, "target": channel.target, "trouble": str(error)})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from orchestrator.errors import EXIT_USAGE, OrchestratorError
+from orchestrator.errors import OrchestratorError
 from orchestrator.launch.causes import read_tail
 from orchestrator.plan import PlannedRun
 from orchestrator.records import EndState, Manifest, RunDirectory
@@ -195,8 +195,6 @@ class SchedulerBusy(SubmissionError):
 
 class SchedulerSilent(OrchestratorError):
     """The scheduler does not answer; the message names the query."""
-
-    exit_code = EXIT_USAGE
 
 
 class SubmissionUnsure(SubmissionError):

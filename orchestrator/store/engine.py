@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from orchestrator.config.redaction import hide
-from orchestrator.errors import OrchestratorError
-from orchestrator.records import locking
+from orchestrator.errors import EXIT_USAGE, OrchestratorError
+from orchestrator.records import locking, user_name
 
 NO_LOCKS = (*locking.NO_LOCKS, errno.EINVAL)
 """How file systems without the locks that SQLite takes answer."""
@@ -31,6 +32,13 @@ class StoreError(OrchestratorError):
     """
 
 
+class StoreAddressError(StoreError):
+    """``store.url`` is nothing that could be a store."""
+
+    exit_code = EXIT_USAGE
+    kind = "usage"
+
+
 def open_engine(url: str) -> Engine:
     """Return an engine for any SQLAlchemy URL; ``postgresql://`` uses psycopg 3. Raises StoreError."""
     try:
@@ -43,7 +51,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         words = hide(str(error).splitlines()[0], url)
-        raise StoreError(
+        raise StoreAddressError(
             f"store.url={hide(url)}: not a database that can be opened ({words}); a URL looks like "
             "sqlite:////shared/store.sqlite or postgresql://user@host/database"
         ) from error
@@ -74,6 +82,26 @@ def refuse_without_locks(url: URL) -> None:
                 "store.url=sqlite:////FOLDER/store.sqlite, or PostgreSQL, or ask that it be mounted with locks "
                 "(Lustre: -o flock; NFS: a running lockd)"
             ) from error
+
+
+def refuse_read_only(engine: Engine) -> None:
+    """Raise StoreError unless this user may write: known before any run is submitted, whose row it would be."""
+    name = engine.url.render_as_string()
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("SELECT has_table_privilege('run', 'INSERT')").scalar():
+                return
+        raise StoreError(f"the store {name} may not be written by {engine.url.username}; ask for INSERT on its tables")
+    database = engine.url.database
+    if not database or database == ":memory:" or database.startswith("file:"):
+        return
+    file = Path(database).absolute()
+    for path in (file, file.parent):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise StoreError(
+                f"the store {name} cannot be written: {path} may not be by {user_name()}; "
+                "choose another store by store.url=, or ask its owner"
+            )
 
 
 def tune_sqlite(connection: Any, record: Any) -> None:

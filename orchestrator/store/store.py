@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
-from orchestrator.store.engine import StoreError, open_engine, store_error
+from orchestrator.store.engine import StoreError, open_engine, refuse_read_only, store_error
 from orchestrator.store.entries import HistoryRow, HostHistoryRow, RunRow
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import RankTable, row_of_stored
@@ -39,6 +39,10 @@ class Store:
         self.url = url
         self.engine: Engine = open_engine(url)
         self.migrated_from, self.version = migrate(self.engine)
+
+    def refuse_read_only(self) -> None:
+        """Raise StoreError unless this user may write runs. It waits for no lock."""
+        refuse_read_only(self.engine)
 
     # --- in --------------------------------------------------------------------------------------------------------
 
