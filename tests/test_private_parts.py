@@ -17,6 +17,10 @@ from submitit.slurm.slurm import SlurmExecutor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 PARTS = {
+    "hydra._internal.core_plugins.file_config_source": "FileConfigSource.load_config",
+    "hydra.core.override_parser.overrides_visitor": "HydraOverrideVisitor._createPrimitive",
+    "hydra.core.override_parser.types": "QuotedString.with_quotes",
+    "hydra.plugins.config_source": "ConfigSource._get_header_dict",
     "hydra._internal.core_plugins.basic_sweeper": "BasicSweeper.split_arguments",
     "submitit.slurm.slurm": "SlurmExecutor._make_submission_file_text",
     "submitit.core.core": "PicklingExecutor.update_parameters",

@@ -15,14 +15,17 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
+from hydra.plugins.config_source import ConfigLoadError
 
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES, Quantity
 from orchestrator.acceptance.suite_entries import Bound
+from orchestrator.config.words import settle_mapping
+from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import UsageError, nearest
 from orchestrator.plan import science_of
 from orchestrator.records import document_hash
+from orchestrator.records.checking import check_value
 from orchestrator.records.settings import ClusterSettings, Configuration
 
 
@@ -73,10 +76,10 @@ def load_references(path: str | None, cluster: ClusterSettings) -> dict[str, Ent
     if path is None:
         return found
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"references={path}: cannot be read: {error}") from error
-    if not isinstance(document, dict) or set(document) - {"cluster", "references"} or "references" not in document:
+        document = settle_mapping(read_tree(Path(path)), {"cluster": str, "references": dict[str, Entry]}, "")
+    except ConfigLoadError as error:
+        raise UsageError(f"references={path}: {error}") from error
+    if set(document) - {"cluster", "references"} or "references" not in document:
         raise UsageError(f"references={path}: must hold `cluster` and `references`, as `accept propose` writes them.")
     if document.get("cluster") != cluster["name"]:
         raise UsageError(
@@ -100,6 +103,10 @@ def parse_entries(document: Any, where: str) -> dict[str, Entry]:
             raise UsageError(f"{here}: there is no key '{unknown[0]}'.{nearest(unknown[0], sorted(names))}")
         if missing := sorted(name for name in needed if values.get(name) in (None, "")):
             raise UsageError(f"{here}: {missing[0]} is missing.")
+        try:
+            check_value(dict(values), Entry, "")
+        except ValueError as error:
+            raise UsageError(f"{here}: {error}. A text that reads like a number stands in quotes.") from error
         if values["quantity"] not in QUANTITIES:
             raise UsageError(f"{here}: quantity={values['quantity']}.{nearest(values['quantity'], list(QUANTITIES))}")
         entry = Entry(**values)

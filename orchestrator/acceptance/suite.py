@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from hydra import compose
-from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -29,7 +28,8 @@ from orchestrator.acceptance.suite_entries import (
     SuiteSettings,
     WorkloadSettings,
 )
-from orchestrator.config.compose import compose_all, explain, hydra_session, options_of
+from orchestrator.config.compose import SCHEMAS, compose_all, explain, hydra_session, options_of
+from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
 from orchestrator.launch.base import Nodes
@@ -37,6 +37,7 @@ from orchestrator.launch.schedulers import scheduler
 from orchestrator.records.settings import ClusterSettings, Configuration
 
 PRIMARY = "accept"
+SCHEMAS[PRIMARY] = AcceptConfig
 SHARED = ("cluster", "results", "store", "watch")
 """Keys of an ``accept`` command that every run takes too."""
 FEWEST_TIMES = 5
@@ -75,18 +76,17 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 def compose_suite(words: Sequence[str], config_dir: str | None) -> AcceptSettings:
     """Return the resolved ``accept`` configuration. Raises UsageError."""
     named = [word for word in words if word.startswith("suite=")]
-    ConfigStore.instance().store(name=PRIMARY, node=AcceptConfig)
-    with hydra_session(config_dir):
+    with hydra_session(config_dir, PRIMARY):
         known = options_of("acceptance")
         if not named:
             raise UsageError(f"Say which suite: accept suite=NAME cluster=NAME.{nearest('', known)}")
         name = named[-1].partition("=")[2]
         if name not in known:
             raise UsageError(f"There is no acceptance suite '{name}'.{nearest(name, known)}")
-        rest = [word for word in words if word not in named]
+        rest = read_overrides([word for word in words if word not in named], AcceptConfig)
         try:
             config = compose(
-                config_name=PRIMARY, overrides=[f"acceptance@suite={name}", f"suite.name={name}", *rest]
+                config_name=PRIMARY, overrides=[f"acceptance@suite={name}", f"suite.name={quote_text(name)}", *rest]
             )  # fmt: skip
             resolved = OmegaConf.to_container(config, resolve=True)
             OmegaConf.merge(OmegaConf.structured(AcceptConfig), resolved)
@@ -181,8 +181,9 @@ def workload_config(
 ) -> Configuration:
     """Return a run's configuration. Raises UsageError that names the workload."""
     values: Mapping[str, object] = workload
-    words = [f"{key}={values[key]}" for key in ("benchmark", "mode", "comm", "scale", "repeats", "seed")]
-    words += [f"recipe={workload['recipe']}"] if workload["recipe"] else []
+    words = [f"{key}={quote_text(str(values[key]))}" for key in ("benchmark", "mode", "comm", "scale")]
+    words += [f"{key}={values[key]}" for key in ("repeats", "seed")]
+    words += [f"recipe={quote_text(workload['recipe'])}"] if workload["recipe"] else []
     try:
         return compose_all([*shared, *words, *workload["overrides"]], False, config_dir)[0]
     except UsageError as error:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
+from orchestrator.config.keys import is_text, known_keys, unknown_key
+from orchestrator.config.overrides import read_overrides
 from orchestrator.config.pairs import expand_pairs
 from orchestrator.config.paths import expand_paths
+from orchestrator.config.redaction import is_secret_name
+from orchestrator.config.safety import HANDED_OVER, refuse_secret, texts
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
-from orchestrator.config.validate import node_counts
+from orchestrator.config.site import SiteSource
+from orchestrator.config.validate import MOST_RUNS, node_counts
+from orchestrator.config.words import alternatives
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records.settings import Configuration
 
+FROM_ENVIRONMENT = re.compile(r"oc\.env:\s*(\w+)")
+"""A variable of the shell that a value is taken from."""
+
 PRIMARY = "orchestrator"
 SCHEDULE = "schedule_verb"
-SCHEMAS = {PRIMARY: OrchestratorConfig, SCHEDULE: ScheduleVerbConfig}
-"""The primary configurations: that of runs, and that of the verb that schedules them."""
+SCHEMAS: dict[str, type[Any]] = {PRIMARY: OrchestratorConfig, SCHEDULE: ScheduleVerbConfig}
+"""The primary configurations: that of runs, and that of the verb that schedules them. Acceptance adds its own."""
 
 
 def register(primary: str = PRIMARY) -> None:
@@ -46,6 +56,7 @@ def register(primary: str = PRIMARY) -> None:
 def hydra_session(config_dir: str | None, primary: str = PRIMARY) -> Iterator[None]:
     """Set up Hydra, within the context, to compose from a site's ``config_dir`` and then the project's folders."""
     register(primary)
+    SiteSource.schema = SCHEMAS[primary]
     folder = Path(config_dir).resolve() if config_dir else families.ROOT / "orchestrator" / "config"
     if not folder.is_dir():
         raise UsageError(f"--config-dir {config_dir}: there is no such folder.")
@@ -72,7 +83,7 @@ def compose_documents(
     """
     with hydra_session(config_dir, primary):
         try:
-            choices = [choice for words in expand_pairs(overrides) for choice in choices_of(words, multirun)]
+            choices = [choice for words in expand_pairs(overrides) for choice in choices_of(words, multirun, primary)]
             if len(choices) > 1 and not multirun:
                 raise UsageError("a list of pairs needs -m.")
             return [compose_one(choice, primary) for choice in choices]
@@ -80,15 +91,31 @@ def compose_documents(
             raise UsageError(explain(error, SCHEMAS[primary], named_benchmarks(overrides))) from error
 
 
-def choices_of(overrides: Sequence[str], multirun: bool) -> list[Sequence[str]]:
+def choices_of(overrides: Sequence[str], multirun: bool, primary: str) -> list[Sequence[str]]:
     """The plain overrides of each choice of a sweep; themselves where there is none. Raises UsageError."""
-    parsed = OverridesParser.create().parse_overrides(overrides=list(overrides))
+    words = read_overrides(overrides, SCHEMAS[primary], named_benchmarks(overrides))
+    parsed = OverridesParser.create().parse_overrides(overrides=words)
     if multirun:
+        refuse_endless(parsed)
         return [choice for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None) for choice in batch]
     for item in parsed:
         if item.is_sweep_override():
             raise UsageError(f"{item.input_line}: a sweep over several values needs -m.")
-    return [overrides]
+    return [words]
+
+
+def refuse_endless(parsed: Sequence[Override]) -> None:
+    """Raise UsageError for a sweep over more configurations than a campaign can have runs."""
+    choices = 1
+    for item in parsed:
+        if item.is_interval_sweep():
+            raise UsageError(f"{item.input_line}: an interval has no values of its own; write those that are meant.")
+        if item.is_sweep_override():
+            choices *= sum(1 for _ in islice(item.sweep_iterator(), MOST_RUNS + 1))
+        if choices > MOST_RUNS:
+            raise UsageError(
+                f"{item.input_line}: the sweep has more choices than a campaign can have runs, {MOST_RUNS}."
+            )
 
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
@@ -97,6 +124,9 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UsageError(f"No value was given for {', '.join(missing)}.")
+    for key, text in texts(OmegaConf.to_container(config, resolve=False)):
+        if key not in HANDED_OVER and any(is_secret_name(name) for name in FROM_ENVIRONMENT.findall(text)):
+            refuse_secret(key)
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     # A key appended with "+" passes Hydra; laid over the schema it does not.
@@ -114,9 +144,12 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
         for key in benchmark[section]:
             if key not in names:
                 raise UsageError(unknown_key(f"{path}.{key}", schema, [str(benchmark["name"])]))
-        for name in names:
+        for name, hint in get_type_hints(options).items():
             if name not in benchmark[section]:
                 raise UsageError(f"No value was given for {path}.{name}.")
+            value = benchmark[section][name]
+            if is_text(hint) and isinstance(value, (int, float)) and type(value) not in alternatives(hint):
+                raise UsageError(f"{path}.{name}={value}: a text that reads like a number or truth value: quote it.")
         try:
             # What an option may be beyond its type, its dataclass checks when it is made.
             OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section])))
@@ -128,28 +161,8 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
 
 def named_benchmarks(overrides: Sequence[str]) -> list[str]:
     """Return the shipped benchmarks that a command line names."""
-    named = [name for word in overrides if word.startswith("benchmark=") for name in word[10:].split(",")]
+    named = [name.strip("'") for word in overrides if word.startswith("benchmark=") for name in word[10:].split(",")]
     return [name for name in named if name in families.benchmarks()]
-
-
-def known_keys(schema: type[OrchestratorConfig] = OrchestratorConfig, benchmarks: Sequence[str] = ()) -> list[str]:
-    """Return every key of the schema and of the named benchmarks' own options, dotted."""
-    config = OmegaConf.structured(schema)
-    keys: list[str] = []
-
-    def walk(node: Any, path: str) -> None:
-        if isinstance(node, DictConfig):
-            for key in node:
-                name = str(key)
-                keys.append(path + name)
-                if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, name):
-                    walk(node[name], f"{path}{name}.")
-
-    walk(config, "")
-    for benchmark in benchmarks:
-        for section, options in families.option_classes({"name": benchmark}).items():
-            keys += [f"benchmark.{section}.{item.name}" for item in fields(options)]
-    return [key for key in keys if not key.startswith("defaults")]
 
 
 def explain(
@@ -172,20 +185,19 @@ def explain(
         return text
     if "You must specify 'benchmark'" in text:
         return f"Say which benchmark to run: benchmark=NAME.{nearest('', families.benchmarks())}"
+    if present := re.search(r"An item is already at '([^']+)'", text):
+        return f"{present[1]} is there already: write {present[1]}=VALUE, without the +."
     unknown = re.search(r"(?:Could not override '(?P<key>[^']+)'|Could not append|Key '(?P<bare>[^']+)' )", text)
     if unknown:
         key = unknown["key"] or unknown["bare"] or ""
         full = re.search(r"full_key: (\S+)", text)
-        return unknown_key(full[1] if full else key, schema, benchmarks)
+        key = full[1] if full else key
+        if key in known_keys(schema, benchmarks):
+            return f"{key}: that name is not in it yet; write +{key}=VALUE to add it."
+        return unknown_key(key, schema, benchmarks)
     # Hydra says which override failed, its cause says why.
     reasons = [str(cause).splitlines()[0] for cause in (error, error.__cause__) if cause is not None and str(cause)]
-    return ": ".join(dict.fromkeys(reasons)) or type(error).__name__
-
-
-def unknown_key(key: str, schema: type[OrchestratorConfig], benchmarks: Sequence[str] = ()) -> str:
-    """Return the message for a key that neither the schema nor a named benchmark has."""
-    close = difflib.get_close_matches(key, known_keys(schema, benchmarks), n=1, cutoff=0.5)
-    return f"There is no configuration key '{key}'." + (f" Did you mean {close[0]}?" if close else "")
+    return ": ".join(dict.fromkeys(reasons)).removeprefix("Error merging override ") or type(error).__name__
 
 
 def options_of(group: str) -> list[str]:

@@ -19,15 +19,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
-import yaml
 from hydra.plugins.config_source import ConfigLoadError
-from omegaconf import OmegaConf
 
+from orchestrator.config.schema import BenchmarkConfig, ClusterConfig
+from orchestrator.config.words import settle_mapping
+from orchestrator.config.yaml_words import read_tree
 from orchestrator.records import ONLY_METHOD
 
 ROOT = Path(__file__).resolve().parents[2]
+FILE_HINTS: Mapping[str, Any] = {
+    **get_type_hints(BenchmarkConfig),
+    "recipes": dict[str, BenchmarkConfig],
+    "pairs": dict[str, list[str]],
+}
+"""The types of a benchmark's, data set's or method's file."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Axis:
     def content(self, benchmark: str, option: str) -> dict[str, Any]:
         """What the choice's file says; nothing of one that has no file."""
         path = ROOT / "workloads" / benchmark / self.folder / f"{option}.yaml"
-        return read_yaml(path) if path.exists() else {}
+        return read_family_file(path) if path.exists() else {}
 
     def default(self, benchmark: str, options: list[str]) -> str:
         """The choice among the options where none is given. Raises ConfigLoadError where one must be."""
@@ -78,25 +85,19 @@ AXES = (DATASETS, METHODS)
 
 
 @cache
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; raises ConfigLoadError naming the file."""
-    try:
-        document = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigLoadError(f"{path} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigLoadError(f"{path} must hold a mapping, not {type(document).__name__}")
-    return {str(key): value for key, value in document.items()}
+def read_family_file(path: Path) -> dict[str, Any]:
+    """What a benchmark's, data set's or method's file says; raises ConfigLoadError naming the file."""
+    return settle_mapping(read_tree(path), FILE_HINTS, "")
 
 
 def read_benchmark(name: str) -> dict[str, Any]:
     """A benchmark's file."""
-    return read_yaml(ROOT / "workloads" / name / "benchmark.yaml")
+    return read_family_file(ROOT / "workloads" / name / "benchmark.yaml")
 
 
 def read_cluster(name: str) -> dict[str, Any]:
     """A cluster's profile."""
-    return read_yaml(ROOT / "cluster_profiles" / f"{name}.yaml")
+    return settle_mapping(read_tree(ROOT / "cluster_profiles" / f"{name}.yaml"), ClusterConfig, "")
 
 
 def benchmarks() -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
+MISSING: Any = "???"
+"""What has to be given, as OmegaConf writes it; to read old configurations needs no OmegaConf."""
 
 
 @dataclass

@@ -32,6 +32,7 @@ from orchestrator.config.families import (
     read_cluster,
     recipes,
 )
+from orchestrator.config.site import SiteSource
 
 DEFAULT = "default"
 """Stands for the data set or method of a benchmark where none is named."""
@@ -193,14 +194,22 @@ class ProjectSearchPath(SearchPathPlugin):
     """Adds the project's folders and its scale and acceptance groups to what Hydra searches."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append, so that a site's own folder comes first and may override."""
+        """Append, so that a site's own folder comes first and may override. Folders are read by ``SiteSource``."""
+        for element in search_path.get_path():
+            folder = element.path.removeprefix("file://")
+            if "://" not in folder:
+                element.path = f"{SiteSource.scheme()}://{folder}"
         search_path.append(provider="orchestrator", path="project://")
         search_path.append(provider="orchestrator", path="pkg://orchestrator.config")
 
 
 def register() -> None:
-    """Make Hydra know both classes; calling it again changes nothing."""
+    """Make Hydra know these classes; calling it again changes nothing."""
     plugins = Plugins.instance()
-    for plugin in (ProjectSource, ProjectSearchPath):
-        if plugin not in plugins.discover(plugin.__mro__[1]):
+    for plugin, base in (
+        (ProjectSource, ConfigSource),
+        (SiteSource, ConfigSource),
+        (ProjectSearchPath, SearchPathPlugin),
+    ):
+        if plugin not in plugins.discover(base):
             plugins.register(plugin)

@@ -93,7 +93,7 @@ def test_what_there_is_not_is_refused_with_what_there_is(family: Path, words: li
 def test_benchmark_yaml_says_what_is_meant_where_none_is_named(family: Path) -> None:
     text = BENCHMARK.replace("dataset_name: ???", "dataset_name: pears").replace("method: ???", "method: plain", 1)
     (family / "benchmark.yaml").write_text(text)
-    families.read_yaml.cache_clear()
+    families.read_family_file.cache_clear()
     found = composed()
     assert (found["dataset_name"], found["dataset"]["size"], found["method"]) == ("pears", 20, "plain")
     assert composed("dataset=apples")["dataset_name"] == "apples"
@@ -102,7 +102,7 @@ def test_benchmark_yaml_says_what_is_meant_where_none_is_named(family: Path) -> 
 def test_a_data_set_and_a_method_are_added_to_a_benchmark_of_one_each_by_a_file_each(family: Path) -> None:
     text = BENCHMARK.replace("dataset_name: ???\n", "").replace("method: ???\n", "", 1)
     (family / "benchmark.yaml").write_text(text)
-    families.read_yaml.cache_clear()
+    families.read_family_file.cache_clear()
     found = composed()
     assert (found["dataset_name"], found["dataset"]["size"], found["method"]) == ("family", 1, "reference")
     added = composed("dataset=pears", "method=clever")

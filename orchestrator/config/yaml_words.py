@@ -1,0 +1,67 @@
+"""The one reader of YAML that people write: a benchmark, a machine's profile, a site's folder, a suite, references."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.plugins.config_source import ConfigLoadError
+
+from orchestrator.config.words import Word
+
+
+class WordLoader(yaml.SafeLoader):
+    """Keeps of numbers and truth values how they were written. A date is a text, and 1e-3 a number, as in YAML 1.2."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return a mapping; a key that is there twice is an error."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_word(self, node: Any) -> Word:
+        """Return a number or truth value with its writing."""
+        construct = getattr(self, f"construct_yaml_{node.tag.rpartition(':')[2]}")
+        try:
+            return Word(node.value, construct(node))
+        except (ValueError, OverflowError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value[:40]} is no number", node.start_mark
+            ) from (error)
+
+
+WordLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+WordLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+\Z"), list("-+.0123456789")
+)
+for _kind in ("int", "float", "bool"):
+    WordLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", WordLoader.construct_word)
+
+
+def read_tree(path: Path) -> dict[Any, Any]:
+    """Return the mapping in a file, its numbers and truth values with their writing (see ``words.settle``).
+
+    Raises ConfigLoadError naming file and line.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=WordLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise ConfigLoadError(f"{place}: {error.problem or error.context}") from error
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise ConfigLoadError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigLoadError(f"{path} must hold a mapping of keys to values, not {type(document).__name__}")
+    return document
