@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, cast
 
-from orchestrator.config.validate import lookup
+from orchestrator.config.validate import MOST_RUNS, lookup
 from orchestrator.errors import UsageError
 from orchestrator.records import RunSpec, choice_words, document_hash, global_batch
 from orchestrator.records.choices import SCHEDULERS
@@ -220,6 +220,11 @@ def plan(configs: Sequence[Configuration], stamp: str, site: Site) -> Campaign:
     campaign has once.
     """
     refuse_several(configs)
+    total = sum(len(config["nodes"]) * config["repeats"] for config in configs)
+    if total > MOST_RUNS:
+        raise UsageError(
+            f"{total} runs are more than a campaign can have, {MOST_RUNS}; make several campaigns of them."
+        )
     name = campaign_name(configs, stamp)
     problems = [problem_of(config) for config in configs]
     whole = extents(configs)

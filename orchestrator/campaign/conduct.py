@@ -17,7 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.campaign.ending import Ended, end_in_words
 from orchestrator.campaign.trained import with_weights
+from orchestrator.config.safety import refuse_unsafe_folder
 from orchestrator.plan import Campaign, Site, plan
 from orchestrator.records.settings import Configuration
 from orchestrator.records.topology import read_topology
@@ -72,6 +74,8 @@ def prepare(configs: Sequence[Configuration], name: str | None = None) -> tuple[
     """
     if name is not None:
         configs = [{**config, "campaign": name} for config in configs]
+    for config in configs:
+        refuse_unsafe_folder("results", Path.cwd() / config["results"], config["cluster"]["scheduler"])
     whole = [with_weights(config, Path.cwd()) for config in configs]
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(read_topology().usable_cores, Path.cwd()))
 
@@ -92,6 +96,8 @@ def conduct(configs: Sequence[Configuration], view: View, name: str | None = Non
     url = whole[0]["store"]["url"] or default_url(planned.results)
     # A store that does not open is known before anything is made, unless its folder is yet to be.
     store = Store(url) if planned.results.is_dir() or whole[0]["store"]["url"] else None
+    if store is not None:
+        store.refuse_read_only()
     preflight(whole, planned, view.console)
     runs = campaigns.create(planned, provenance(PROJECT))
     store = store or Store(url)
@@ -102,35 +108,49 @@ def conduct(configs: Sequence[Configuration], view: View, name: str | None = Non
 
 
 def attend(
-    scheduler: Scheduler, runs: Runs, config: Configuration, store: Store, view: View, detach: bool = False
+    scheduler: Scheduler,
+    runs: Runs,
+    config: Configuration,
+    store: Store,
+    view: View,
+    detach: bool = False,
+    retry: bool = False,
 ) -> Outcome:
-    """Submit the planned runs and follow all runs to their end, collecting each as it ends.
+    """Submit the planned runs and follow all runs to their end, collecting each as it ends. With ``retry`` those that
+    did not complete get another attempt.
 
-    Ctrl-C asks whether to cancel the jobs in flight or to leave them running. Without a terminal it cancels.
+    Ctrl-C asks whether to cancel the jobs in flight or to leave them running. Without a terminal it cancels. SIGTERM
+    and the end of the terminal leave them running, and raise Ended.
     """
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.account import write_account
     from orchestrator.campaign.collect import collect_run
     from orchestrator.campaign.state import query_statuses
-    from orchestrator.store.store import StoreError
+    from orchestrator.campaign.storing import Storing
 
     collected: dict[str, RunRecord] = {}
-    troubles: list[str] = []
+    storing = Storing(store)
 
     def put(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> None:
         write_account(scheduler, (directory, manifest))
         collected[status.run] = record = collect_run(directory, manifest, status)
-        try:
-            store.put(record)
-        except StoreError as error:
-            troubles.append(str(error))
+        storing.put(record)
 
     console = view.console
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    first, manifest = runs[0]
+    name = manifest.spec.campaign
     limits = campaigns.Limits(config["cluster"]["limits"]["max_jobs"], config["watch"]["interval_s"])
     interrupted, detached = False, detach
     try:
-        with view:
-            statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach)
+        again = campaigns.Retry(tell) if retry else None
+        with end_in_words(), view:
+            statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach, again)
+    except Ended as error:
+        raise error.adding(f"what was submitted goes on, and `resume {name}` follows it") from None
     except KeyboardInterrupt:
         detached = wants_to_detach(console)
         interrupted = not detached
@@ -139,8 +159,6 @@ def attend(
     for (directory, manifest), status in zip(runs, statuses, strict=True):
         if status.run not in collected:
             put(directory, manifest, status)
-    first, manifest = runs[0]
-    name = manifest.spec.campaign
     if detached:
         later = sum(status.state == "planned" for status in statuses)
         if later:
@@ -154,7 +172,7 @@ def attend(
         first.path.parent,
         [collected[manifest.spec.run] for _, manifest in runs],
         interrupted,
-        list(dict.fromkeys(troubles)),
+        storing.finish(),
         detached,
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
+from orchestrator.config.ranges import refuse_senseless, shown
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records.choices import (
@@ -26,6 +27,9 @@ from orchestrator.records.settings import Configuration
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
+MOST_NODES, MOST_RANKS, MOST_RUNS = 1_000_000, 10_000_000, 20_000
+"""Beyond any machine, and beyond what one campaign is for."""
+
 
 def node_counts(value: Any) -> list[int]:
     """Return ``nodes=`` as a list in the given order: one or several positive whole numbers, each once."""
@@ -33,6 +37,8 @@ def node_counts(value: Any) -> list[int]:
     for count in counts:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise UsageError(f"nodes={value}: node counts are positive whole numbers, as in nodes=4 or nodes=[1,2,4].")
+        if count > MOST_NODES:
+            raise UsageError(f"nodes={shown(count)}: no machine has more than {MOST_NODES} nodes.")
     if not counts:
         raise UsageError("nodes=[]: at least one node count is needed.")
     if len(set(counts)) != len(counts):
@@ -52,12 +58,6 @@ def one_of(key: str, value: Any, choices: Collection[str | bool]) -> None:
     """Raise UsageError unless the value is one of the choices."""
     if value not in choices:
         raise UsageError(f"{key}={value} is not known.{nearest(str(value), [str(one).lower() for one in choices])}")
-
-
-def at_least(key: str, value: Any, least: float) -> None:
-    """Raise UsageError unless the value is None or a number of at least ``least``."""
-    if value is not None and value < least:
-        raise UsageError(f"{key}={value}: must be at least {least}.")
 
 
 def is_name(key: str, value: Any, pattern: re.Pattern[str]) -> None:
@@ -97,8 +97,6 @@ def optimizers(config: Configuration) -> None:
     for place, settings in {"optimizer": training["optimizer"], **named}.items():
         key = f"benchmark.training.{place}"
         one_of(f"{key}.name", settings["name"], OPTIMIZERS)
-        at_least(f"{key}.iterations", settings["iterations"], 1)
-        at_least(f"{key}.history", settings["history"], 1)
         if settings["name"] == "lbfgs" and settings["weight_decay"]:
             raise UsageError(f"{key}.weight_decay={settings['weight_decay']}: lbfgs has none; set it to 0.")
         if settings["name"] == "lbfgs" and training["gradient_clip"]:
@@ -165,7 +163,20 @@ def mode_of_benchmark(config: Configuration) -> None:
 def pace_of_queries(config: Configuration) -> None:
     """Raise UsageError unless the shortest pause between queries is at most the longest."""
     limits = config["cluster"]["limits"]
-    at_least("cluster.limits.longest_query_s", limits["longest_query_s"], limits["query_s"])
+    if limits["longest_query_s"] < limits["query_s"]:
+        raise UsageError(
+            f"cluster.limits.longest_query_s={limits['longest_query_s']}: must be at least query_s={limits['query_s']}."
+        )
+
+
+def size_of_runs(config: Configuration) -> None:
+    """Raise UsageError for more ranks in a run, or more runs, than any campaign has."""
+    ranks = max(config["nodes"], default=0) * config["cluster"]["ranks_per_node"]
+    if ranks > MOST_RANKS:
+        raise UsageError(f"nodes={config['nodes']}: {ranks} ranks are more than a run can have, {MOST_RANKS}.")
+    runs = len(config["nodes"]) * config["repeats"]
+    if runs > MOST_RUNS:
+        raise UsageError(f"repeats={config['repeats']}: {runs} runs are more than a campaign can have, {MOST_RUNS}.")
 
 
 def probe_settings(config: Configuration) -> None:
@@ -206,49 +217,13 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
     ("campaign", is_name, NAME),
     ("benchmark.name", is_name, NAME),
     ("cluster.name", is_name, NAME),
-    ("repeats", at_least, 1),
-    ("seed", at_least, 0),
-    ("cluster.ranks_per_node", at_least, 1),
-    ("cluster.threads_per_rank", at_least, 1),
-    ("cluster.limits.max_jobs", at_least, 1),
-    ("cluster.limits.max_attempts", at_least, 1),
-    ("cluster.limits.silence_s", at_least, 1),
-    ("cluster.limits.startup_silence_s", at_least, 1),
-    ("benchmark.training.epochs", at_least, 1),
-    ("benchmark.training.batch_size", at_least, 1),
-    ("benchmark.training.accumulate", at_least, 1),
-    ("benchmark.training.evaluate_every_epochs", at_least, 1),
-    ("benchmark.training.evaluate_every_steps", at_least, 1),
-    ("benchmark.training.warmup_epochs", at_least, 0),
-    ("benchmark.training.decay_factor", at_least, 0),
-    ("benchmark.training.final_fraction", at_least, 0),
-    ("benchmark.inference.warm_up", at_least, 0),
-    ("benchmark.inference.latency_samples", at_least, 1),
-    ("benchmark.inference.seconds_per_batch_size", at_least, 0),
-    ("benchmark.inference.passes", at_least, 1),
-    ("benchmark.probe.rounds", at_least, 2),
-    ("benchmark.probe.at_once", at_least, 1),
-    ("benchmark.probe.matrix", at_least, 1),
-    ("benchmark.probe.triad_mib", at_least, 1),
-    ("benchmark.probe.pair_rounds", at_least, 1),
-    ("benchmark.probe.pair_repeats", at_least, 1),
-    ("benchmark.probe.burst_s", at_least, 0),
-    ("benchmark.probe.message_s", at_least, 0),
-    ("cluster.cores_per_node", at_least, 1),
-    ("cluster.memory_gib_per_node", at_least, 0.001),
-    ("cluster.accelerators_per_node", at_least, 0),
-    ("cluster.limits.time_min", at_least, 1),
-    ("cluster.limits.query_s", at_least, 0.1),
-    ("cluster.limits.lost_s", at_least, 1),
-    ("cluster.slurm.gpus_per_node", at_least, 1),
-    ("cluster.slurm.memory_gb", at_least, 0.001),
-    ("benchmark.download.connections", at_least, 1),
 )
 """Rules on single values: key, rule and the rule's argument."""
 
 CHECKS: tuple[Callable[[Configuration], None], ...] = (
     mode_of_benchmark,
     pace_of_queries,
+    size_of_runs,
     probe_settings,
     batch_divides,
     optimizers,
@@ -263,6 +238,7 @@ CHECKS: tuple[Callable[[Configuration], None], ...] = (
 
 def validate(config: Configuration) -> None:
     """Raise UsageError for the first violated rule."""
+    refuse_senseless(config)
     for key, rule, against in RULES:
         rule(key, lookup(config, key), against)
     for check in CHECKS:

@@ -12,16 +12,19 @@ from typing import cast
 
 from orchestrator.config import families
 from orchestrator.config.compose import SCHEDULE, compose_all, compose_documents
+from orchestrator.config.overrides import quote_text
 from orchestrator.config.redaction import passwords
+from orchestrator.config.safety import refuse_unsafe_folder
 from orchestrator.config.schema_schedule import ScheduleConfig
 from orchestrator.config.validate import NAME, validate
 from orchestrator.errors import UsageError, nearest
 from orchestrator.notification.base import DeliveryError
 from orchestrator.notification.channels import wanted_channels
+from orchestrator.notification.settings import NotifySettings
 from orchestrator.records import now
 from orchestrator.schedule.backends import BACK_ENDS
 from orchestrator.schedule.definition import Schedule, carried_environment, parse_expiry
-from orchestrator.schedule.settings import ScheduleConfiguration, ScheduleSettings
+from orchestrator.schedule.settings import ScheduleConfiguration
 from orchestrator.schedule.timing import Timing, local_zone
 
 SHORT = {item.name for item in fields(ScheduleConfig)} - {"slurm", "environment"}
@@ -44,11 +47,6 @@ def expand_words(words: Sequence[str]) -> list[str]:
     return result
 
 
-def quote_text(value: str) -> str:
-    """Return the text quoted for Hydra."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def compose_configuration(words: Sequence[str], config_dir: str | None) -> ScheduleConfiguration:
     """Return the resolved configuration of the ``schedule`` command. Raises UsageError."""
     words = expand_words(words)
@@ -59,7 +57,9 @@ def compose_configuration(words: Sequence[str], config_dir: str | None) -> Sched
     if not any(word.startswith("benchmark=") for word in words):
         # The primary configuration has one; what a sweep runs, it says itself.
         words.append(f"benchmark={families.benchmarks()[0]}")
-    return cast("ScheduleConfiguration", compose_documents(words, False, config_dir, SCHEDULE)[0])
+    config = cast("ScheduleConfiguration", compose_documents(words, False, config_dir, SCHEDULE)[0])
+    validate(config)
+    return config
 
 
 def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path) -> tuple[Schedule, str]:
@@ -67,6 +67,9 @@ def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path)
     config = compose_configuration(words, config_dir)
     settings = config["schedule"]
     results = directory / config["results"]
+    places = (("results", results), ("the current folder", directory), ("--config-dir", Path(config_dir or ".")))
+    for key, place in places:
+        refuse_unsafe_folder(key, place, config["cluster"]["scheduler"])
     suite, sweep, cluster = settings["suite"], settings["sweep"], config["cluster"]["name"]
     if not suite and not sweep:
         raise UsageError('Say what is to be run: suite=NAME, or sweep="benchmark=stemdl scale=weak nodes=[1,2]".')
@@ -78,9 +81,9 @@ def make_schedule(words: Sequence[str], config_dir: str | None, directory: Path)
             f"name={name!r}: up to 60 letters, digits, '.', '_' and '-', beginning with a letter or digit."
         )
     Timing(settings["when"])
+    check_forms(config["notify"])
     if settings["via"] not in ("auto", *BACK_ENDS):
         raise UsageError(f"via={settings['via']} is not known.{nearest(settings['via'], ['auto', *BACK_ENDS])}")
-    check_numbers(settings)
     check_until(settings["until"])
     overrides = [word for word in words if not is_own_word(word)]
     for word in overrides:
@@ -111,18 +114,6 @@ def store_address(config: ScheduleConfiguration, results: Path) -> str:
     from orchestrator.store.store import default_url
 
     return config["store"]["url"] or default_url(results)
-
-
-def check_numbers(settings: ScheduleSettings) -> None:
-    """Raise UsageError for a limit that is too small."""
-    limits = (
-        ("time_limit_min", settings["time_limit_min"], 1), ("wait_min", settings["wait_min"], 0),
-        ("late_min", settings["late_min"], 1), ("keep_logs", settings["keep_logs"], 1),
-        ("remind_weeks", settings["remind_weeks"], 0),
-    )  # fmt: skip
-    for key, value, least in limits:
-        if value < least:
-            raise UsageError(f"schedule.{key}={value:g}: must be at least {least}.")
 
 
 def check_until(until: str | None) -> None:
@@ -170,6 +161,15 @@ def check_suite(schedule: Schedule) -> None:
         ) from error
     suite = resolve_suite([word for word in words if "=" in word], schedule.config_dir)
     check_scheduler(next(iter(suite.configs.values())))
+
+
+def check_forms(notify: NotifySettings) -> None:
+    """Raise UsageError unless the settings of all channels are of a form that can be used."""
+    for channel in wanted_channels(notify):
+        try:
+            channel.check_form()
+        except DeliveryError as error:
+            raise UsageError(f"{error}; correct it.", key=str(error).partition(":")[0].partition(" ")[0]) from error
 
 
 def check_channels(schedule: Schedule) -> None:

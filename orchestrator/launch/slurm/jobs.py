@@ -64,10 +64,13 @@ class Line:
     def is_of(self, job: Job) -> bool:
         """Whether the line is about that job, rather than about another one that got the same id.
 
-        If a site's accounting keeps no comments, the name decides.
+        If a site's accounting keeps no comments, or a site's plugin writes its own into them, the name decides.
         """
         return self.tag == job.tag if self.tag else self.label == job.label
 
+
+TAG = "orchestrator:"
+"""How the tags of our jobs begin (see Scheduler.mark)."""
 
 Wanted = Mapping[str, Job]
 """Jobs by their ids."""
@@ -178,4 +181,10 @@ def parse_lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
         state = STATES.get(job_state_word(word), "running")
         said = JobState(state, "" if reason == "None" else reason)
         for each in expand_tasks(job, wanted):
-            yield Line(each, said, tag, label)
+            yield Line(each, said, tag_in(tag), label)
+
+
+def tag_in(comment: str) -> str:
+    """Return our tag from a job's comment, without a person's own comment after it; "" if there is none of ours."""
+    first = comment.partition(" ")[0]
+    return first if first.startswith(TAG) else ""

@@ -60,7 +60,8 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
         "signal": f"B:USR2@{warning}",
         "requeue" if requeues(manifest) else "no-requeue": True,
     }
-    additional |= {**core_options(cluster), **slurm["additional"]}
+    own = {name: value for name, value in slurm["additional"].items() if name != "comment"}
+    additional |= {**core_options(cluster), **own}
     if slurm["reservation"]:
         additional["reservation"] = slurm["reservation"]
     parameters: dict[str, object] = {
@@ -85,6 +86,12 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     if slurm["exclusive"]:
         parameters["exclusive"] = True
     return parameters
+
+
+def comment_of(manifest: Manifest) -> str | None:
+    """Return the job's comment: the tag by which it is known again, then the profile's own comment."""
+    own = manifest.config["cluster"]["slurm"]["additional"].get("comment")
+    return f"{manifest.tag} {own}" if own else manifest.tag
 
 
 def setup_lines(cluster: ClusterSettings) -> list[str]:

@@ -9,7 +9,7 @@ from submitit.slurm.slurm import SlurmExecutor
 
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.slurm.commands import Answer, query_slurm
-from orchestrator.launch.slurm.parameters import Batch, sbatch_parameters, supervisor_command
+from orchestrator.launch.slurm.parameters import Batch, comment_of, sbatch_parameters, supervisor_command
 from orchestrator.records import write_text
 
 SUBMIT_SECONDS = 180.0
@@ -58,7 +58,7 @@ def executor_for(batch: Batch) -> BatchExecutor:
     """Return submitit's executor with the submission's parameters."""
     executor = BatchExecutor.__new__(BatchExecutor)
     SlurmExecutor.__init__(executor, batch.logs)
-    names = {"job_name": batch.manifest.label, "comment": batch.manifest.tag}
+    names = {"job_name": batch.manifest.label, "comment": comment_of(batch.manifest)}
     executor.update_parameters(**sbatch_parameters(batch.manifest), **names)
     if batch.number > 1:
         executor.parameters |= {"map_count": batch.number, "array_parallelism": batch.number}

@@ -202,7 +202,20 @@ def test_slurms_states_become_ours() -> None:
 
 
 def test_a_reused_job_id_does_not_answer_for_another_job() -> None:
-    assert parse_states(accounting(("11", "COMPLETED", "None", "somebody else's", "r")), WANTED) == {}
+    assert parse_states(accounting(("11", "COMPLETED", "None", "somebody else's", "another")), WANTED) == {}
+    assert parse_states(accounting(("11", "COMPLETED", "None", "orchestrator:c/other#1", "r")), WANTED) == {}
+
+
+def test_a_sites_plugin_that_rewrites_comments_leaves_a_job_its_id_and_name() -> None:
+    assert parse_states(accounting(("11", "FAILED", "None", "project=physics", "r")), WANTED) == {
+        "11": JobState("failed")
+    }
+
+
+def test_a_persons_own_comment_stands_beside_the_tag_by_which_a_job_is_known() -> None:
+    wanted = {"11": Job("orchestrator:c/r#1", "r", 0.0)}
+    lines = accounting(("11", "FAILED", "None", "orchestrator:c/r#1 projectX", "renamed"))
+    assert parse_states(lines, wanted) == {"11": JobState("failed")}
 
 
 def test_where_accounting_keeps_no_comments_the_name_tells_a_job_from_one_of_the_same_id() -> None:
