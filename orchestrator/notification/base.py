@@ -35,12 +35,26 @@ class Channel(ABC):
         """The receiver, without secrets."""
 
     @abstractmethod
+    def check_form(self) -> None:
+        """Raise DeliveryError unless the settings are complete and of a form that can be used. Nobody is asked."""
+
+    @abstractmethod
     def check(self) -> None:
-        """Raise DeliveryError unless the settings are complete and the server answers. Nothing is sent."""
+        """Raise DeliveryError unless the server answers too. Nothing is sent."""
 
     @abstractmethod
     def send(self, message: Message) -> None:
-        """Send the message. Raises DeliveryError."""
+        """Send the message. Raises DeliveryError, or whatever else a library raises."""
+
+    def deliver(self, message: Message) -> None:
+        """Send the message. Raises DeliveryError, whatever goes wrong."""
+        try:
+            self.send(message)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            # Its text may hold the address, which may be a secret.
+            raise DeliveryError(f"{self.name}: {type(error).__name__} as it was sent") from error
 
 
 def read_secret(file: str | None, variable: str | None, key: str) -> str | None:

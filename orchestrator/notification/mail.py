@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import smtplib
 import socket
@@ -13,9 +14,11 @@ from pathlib import Path
 
 from orchestrator.notification.base import Channel, DeliveryError, read_secret
 from orchestrator.notification.message import Message
+from orchestrator.notification.webhook import is_host
 from orchestrator.records import user_name
 
 TLS = ("none", "starttls", "tls")
+USER = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 SENDMAILS = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
 
 
@@ -47,15 +50,26 @@ class Mail(Channel):
         candidates = (given,) if given else (*SENDMAILS, shutil.which("sendmail") or "")
         return next((path for path in candidates if path and Path(path).is_file()), None)
 
+    def check_form(self) -> None:
+        """Raise DeliveryError unless the addresses, the server's name and its security are such."""
+        sender = self.notify["mail"]["sender"]
+        for key, address in [
+            *(("to", one) for one in self.notify["mail"]["to"]),
+            *([("sender", sender)] if sender else []),
+        ]:
+            if not is_address(address, local=key == "to" and not self.server):
+                raise DeliveryError(f"notify.mail.{key}: {address!r} is no address")
+        smtp = self.notify["smtp"]
+        if smtp["tls"] not in TLS:
+            raise DeliveryError(f"notify.smtp.tls={smtp['tls']} is none of {', '.join(TLS)}")
+        if smtp["host"] and not is_host(smtp["host"]):
+            raise DeliveryError(f"notify.smtp.host={smtp['host']} is no name of a host")
+
     def check(self) -> None:
-        """Check the addresses, then that the mail server accepts the login or that there is a sendmail. Raises
+        """Check the form, then that the mail server accepts the login or that there is a sendmail. Raises
         DeliveryError.
         """
-        for address in self.notify["mail"]["to"]:
-            if "@" not in address and (self.server or not address.isidentifier()):
-                raise DeliveryError(f"notify.mail.to: {address!r} is no address")
-        if self.notify["smtp"]["tls"] not in TLS:
-            raise DeliveryError(f"notify.smtp.tls={self.notify['smtp']['tls']} is none of {', '.join(TLS)}")
+        self.check_form()
         if self.server:
             self.connect().quit()
         elif not self.sendmail:
@@ -128,6 +142,14 @@ class Mail(Channel):
         if answer.returncode:
             words = answer.stderr.decode(errors="replace").strip() or f"exit code {answer.returncode}"
             raise DeliveryError(f"{program}: {words}")
+
+
+def is_address(text: str, local: bool) -> bool:
+    """Whether a text is a mail address, as RFC 5322 writes one without a name before it; ``local``: or a user here."""
+    if local and "@" not in text:
+        return text.isascii() and text.isidentifier()
+    user, _, host = text.rpartition("@")
+    return bool(USER.fullmatch(user)) and is_host(host) and host.isascii()
 
 
 def explain_error(error: Exception) -> str:

@@ -88,7 +88,7 @@ def try_to_send(
         if number:
             sleep(notify["backoff_s"] * 2 ** (number - 1))
         try:
-            channel.send(message)
+            channel.deliver(message)
             return None
         except DeliveryError as trouble:
             error = str(trouble)

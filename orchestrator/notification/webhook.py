@@ -37,10 +37,15 @@ class Webhook(Channel):
         """Return the address. Raises DeliveryError."""
         group = self.notify["webhook"]
         found = group["url"] or read_secret(group["url_file"], group["url_env"], "notify.webhook.url") or ""
-        parts = urlsplit(found)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise DeliveryError("notify.webhook.url is no http:// or https:// address")
+        reason = why_no_address(found)
+        if reason:
+            raise DeliveryError(f"notify.webhook.url is no http:// or https:// address: {reason}")
         return str(found)
+
+    def check_form(self) -> None:
+        """Raise DeliveryError unless an address that is written out is one. A file or variable is read when needed."""
+        if self.notify["webhook"]["url"]:
+            self.url()
 
     def check(self) -> None:
         """Raise DeliveryError unless the server can be reached. Nothing is sent, since people would see it."""
@@ -65,6 +70,34 @@ class Webhook(Channel):
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise DeliveryError(f"{self.target}: {getattr(reason, 'strerror', None) or reason}") from error
+
+
+def why_no_address(text: str) -> str | None:
+    """Return why a text is no address that can be posted to, without the text, which may be a secret; None if it is."""
+    if not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
+        return "it has a character that stands in none"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return "its port is no number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
+    if parts.scheme not in ("http", "https") or not host:
+        return "it has another scheme, or no host"
+    if port == 0:
+        return "its port is no number from 1 to 65535"
+    if not is_host(host):
+        return "its host is no name of one"
+    return None
+
+
+def is_host(host: str) -> bool:
+    """Whether a text can be a host's name or number: what the resolver would take."""
+    try:
+        return (
+            bool(host) and all(0 < len(part) < 64 for part in host.rstrip(".").split(".")) and bool(host.encode("idna"))
+        )
+    except UnicodeError:
+        return False
 
 
 def slack_payload(message: Message) -> dict[str, object]:

@@ -177,7 +177,12 @@ def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: flo
         log.tell(text)
     if not found:
         log.tell("nothing is new: nobody is told")
-    troubles = send_news(schedule, sweep, execution, found, seen, memory, log)
+    try:
+        troubles = send_news(schedule, sweep, execution, found, seen, memory, log)
+    except Exception as error:
+        # The sweep has come out as it has, whoever can be told of it.
+        log.tell(traceback.format_exc())
+        troubles = [f"nobody could be told: {type(error).__name__}: {error}"]
     code = execution.code
     if code == EXIT_OK and any(finding.state == "slower" for finding in seen.findings):
         code = EXIT_REFERENCE_MISSED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,64 @@ def test_what_is_wrong_with_a_channel_is_named_by_its_key(groups: dict[str, Any]
     with pytest.raises(DeliveryError) as error:
         channel.check()
     assert named in str(error.value)
+
+
+URLS = ["http://[::1", "http://host:port/x", "http://host:99999/x", "http://host:0/", "ftp://host/", "http://",
+        "http://a b", "http://\u2028/", "https://hoſt/", "http://" + "a" * 64 + ".org/", "http://a..b/", "//host/x",
+        "http://x/\r\nX: y"]  # fmt: skip
+ADDRESSES = ["@", "a@", "@b", "a b@c", "a@b@", "a@b\nBcc: c@d", "a,b@c", "a@" + "b" * 64, "a@b..c", "ä@b", "a@bü", "<a@b>",
+             "a..b@c"]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_an_address_that_a_library_would_stumble_over_is_refused_by_its_form(url: str) -> None:
+    (channel,) = wanted_channels(notify(webhook={"url": url}))
+    with pytest.raises(DeliveryError, match=r"notify\.webhook\.url is no http") as error:
+        channel.check_form()
+    assert len(url) < 8 or url not in str(error.value), "it may be a secret"
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_so_is_a_mail_address(address: str) -> None:
+    for mail in ({"to": [address]}, {"to": ["a@b.org"], "sender": address}):
+        (channel,) = wanted_channels(notify(mail=mail, smtp={"host": "mail.site.org"}))
+        with pytest.raises(DeliveryError, match=r"notify\.mail\.(to|sender): .* is no address"):
+            channel.check_form()
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"webhook": {"url": "https://hooks.site.org:8443/a?b=c"}},
+        {"webhook": {"url": "http://[::1]:80/"}},
+        {"mail": {"to": ["root", "a.b+c@site.org", "x@localhost"]}},
+    ],
+)
+def test_what_is_one_is_taken(groups: dict[str, Any]) -> None:
+    for channel in wanted_channels(notify(**groups)):
+        channel.check_form()
+
+
+def test_whatever_a_form_lets_through_and_a_library_raises_leaves_the_message_in_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(3)
+    pieces = [*URLS, *ADDRESSES, "\x00", "😀", "%", "http://127.0.0.1:1/", "[", "]", ":", "/", "@", " "]
+    for _ in range(300):
+        text, other = ("".join(chance.choices(pieces, k=chance.randint(1, 3))) for _ in range(2))
+        told = notify(
+            webhook={"url": text}, mail={"to": [text], "sender": other}, smtp={"host": other or None}, attempts=1,
+            timeout_s=0.2,
+        )  # fmt: skip
+        monkeypatch.setattr(socket, "create_connection", raise_unicode)
+        for channel in wanted_channels(told):
+            with pytest.raises(DeliveryError) as error:
+                channel.deliver(MESSAGE)
+            assert channel.name != "webhook" or len(text) < 8 or text not in str(error.value)
+    post_message(tmp_path, told, MESSAGE)
+    assert len(deliver_messages(tmp_path, told, silent, lambda seconds: None)) == 2
+    assert len(waiting_messages(tmp_path)) == 2
+
+
+def raise_unicode(*arguments: Any, **named: Any) -> Any:
+    raise UnicodeError("label empty or too long")
