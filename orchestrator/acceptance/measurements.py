@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
+from orchestrator.launch.manifests import read_manifest
 from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory, unit_of
 from orchestrator.records.settings import Settings
 from orchestrator.telemetry.file import DAMAGE, read_group
@@ -82,7 +83,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     A run whose files are missing or damaged counts as failed, with the reason as its cause.
     """
     directory = RunDirectory(folder or record / entry.folder)
-    manifest = directory.read_manifest()
+    manifest = read_manifest(directory)
     found = collect_run(directory, manifest, RunStatus(entry.run, entry.state, entry.cause))
     run, state, cause = found.run, found.run["state"], found.run["cause"]
     table, result = found.table, found.result or None

@@ -16,6 +16,7 @@ from orchestrator.acceptance.suite import Suite
 from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.statistics import robust_spread
 from orchestrator.errors import UsageError
+from orchestrator.launch.manifests import read_manifest
 from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
 from orchestrator.records.settings import Configuration
 
@@ -132,7 +133,7 @@ def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, M
             continue
         directory = RunDirectory(path.parent)
         try:
-            manifest = directory.read_manifest()
+            manifest = read_manifest(directory)
             spec = manifest.spec
             if spec.cluster != cluster:
                 raise UsageError(f"campaign {folder.name} was run on cluster={spec.cluster}, not on cluster={cluster}.")

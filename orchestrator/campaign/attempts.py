@@ -73,6 +73,9 @@ def history(directory: RunDirectory) -> list[Attempt]:
         )
         redone += again
         last_sign = beat["time"] if beat else last_sign
+        if failure is None and attempt.completed:
+            # What was started after the result is none of the run's.
+            break
     return entries
 
 

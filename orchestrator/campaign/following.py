@@ -8,27 +8,31 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from orchestrator.campaign.decisions import decisions, refresh
 from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.campaign.submission import submit_all
 from orchestrator.config.redaction import redact
-from orchestrator.errors import UsageError
+from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
+from orchestrator.launch.manifests import read_manifest
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
 from orchestrator.records import (
+    EndState,
+    Failure,
     Manifest,
     Provenance,
-    RecordError,
     RunDirectory,
     failure_record,
     is_end_state,
     now,
     one_at_a_time,
+    read_record_if_whole,
     write_json,
 )
 
@@ -39,6 +43,10 @@ LONGEST_BUSY_SECONDS = 300.0
 """Longest pause between submissions while the scheduler takes no more jobs."""
 
 Runs: TypeAlias = list[Run]
+
+
+class CampaignTaken(OrchestratorError):
+    """Another process follows the campaign."""
 
 
 @dataclass
@@ -102,9 +110,9 @@ def exists_already(campaign: Campaign) -> str:
 
 
 def load(folder: Path) -> Runs:
-    """Return the runs of a campaign's folder, or the one run of a run's folder. Raises RecordError if there is none."""
+    """Return the runs of a campaign's folder, or the one run of a run's folder. Raises UsageError if there is none."""
     if not folder.is_dir():
-        raise RecordError(f"{folder} is not a folder")
+        raise UsageError(f"{folder} is not a folder; give a campaign's folder or name.")
     refuse_foreign(folder)
     paths = [folder] if (folder / "manifest.json").exists() else sorted(folder.iterdir())
     runs = []
@@ -112,22 +120,22 @@ def load(folder: Path) -> Runs:
         directory = RunDirectory(path)
         if directory.manifest.exists():
             refuse_foreign(path)
-            runs.append((directory, directory.read_manifest()))
+            runs.append((directory, read_manifest(directory)))
     if not runs:
-        raise RecordError(f"{folder} holds no run: no manifest.json in it or in its folders")
+        raise UsageError(f"{folder} holds no run: no manifest.json in it or in its folders; give a campaign's folder.")
     return sorted(runs, key=lambda run: run[1].order)
 
 
 @contextmanager
 def attended(folder: Path) -> Iterator[None]:
-    """Reserve the campaign for this process, within the context. Raises UsageError while another process has it.
+    """Reserve the campaign for this process, within the context. Raises CampaignTaken while another process has it.
 
     The system releases it when the process ends in any way.
     """
     refuse_foreign(folder)
 
     def refuse(holder: str) -> None:
-        raise UsageError(
+        raise CampaignTaken(
             f"campaign {folder.name} is followed by another orchestrator ({holder}): wait for it, or end it first"
         )
 
@@ -143,22 +151,28 @@ def follow(
     show: Callable[[Sequence[RunStatus]], None],
     finished: Callable[[RunDirectory, Manifest, RunStatus], None],
     detach: bool = False,
+    retry: Retry | None = None,
 ) -> list[RunStatus]:
     """Submit planned runs, as many at a time as allowed, until every run has ended; return the last statuses.
 
     ``show`` is called after every query, ``finished`` once for each run that ended. With ``detach`` it returns when no
-    more runs can be submitted now.
+    more runs can be submitted now. ``retry``: runs that did not complete get another attempt.
     """
     done: set[str] = set()
+    retry = retry or Retry(active=False)
     wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
     busy = ""
     while True:
         statuses = query_statuses(scheduler, runs)
+        retry.begin(statuses)
         for run, status in zip(runs, statuses, strict=True):
-            if status.final and status.run not in done and not goes_elsewhere(scheduler, run, status):
+            if not status.final or status.run in done:
+                continue
+            if not goes_elsewhere(scheduler, run, status) and not retry.takes(run, status):
                 done.add(status.run)
                 seal(run, status)
                 finished(*run, status)
+        retry.first = False
         if busy:
             statuses = [replace(status, reason=busy) if status.state == "planned" else status for status in statuses]
         show(statuses)
@@ -174,6 +188,45 @@ def follow(
             return statuses
         if busy or not started:
             time.sleep(limits.interval_s)
+
+
+@dataclass
+class Retry:
+    """What ``resume`` adds to following: each attempt that was begun before it, and does not complete, is followed by
+    another one, as long as the run has any left. What somebody cancels meanwhile stays cancelled.
+    """
+
+    tell: Callable[[str], None] = lambda text: None
+    active: bool = True
+    first: bool = True
+    newest: dict[str, int] = field(default_factory=dict)
+    """Of each run, the number of the attempt that was the newest at the first look."""
+
+    def begin(self, statuses: Sequence[RunStatus]) -> None:
+        """Note the attempts at the first look."""
+        if self.first:
+            self.newest = {status.run: status.attempts for status in statuses}
+
+    def takes(self, run: Run, status: RunStatus) -> bool:
+        """Whether an ended run goes on with another attempt, which is then written down."""
+        directory, manifest = run
+        over = status.state == "completed" or (status.state == "cancelled" and not self.first)
+        most = manifest.config["cluster"]["limits"]["max_attempts"]
+        if not self.active or over or not 0 < manifest.attempts <= min(self.newest[status.run], most - 1):
+            return False
+        failure = failure_of(run, status)
+        write_json(directory.attempt(manifest.attempts).failure, {**failure, "requeue": "orchestrator"})
+        self.tell(f"{status.run}: {status.state}; attempt {manifest.attempts + 1}")
+        status.reason = f"{status.cause or status.state}; goes on with attempt {manifest.attempts + 1}"
+        status.state, status.cause, status.resubmit = "preempted-requeued", None, True
+        return True
+
+
+def failure_of(run: Run, status: RunStatus) -> Failure:
+    """Return how an ended attempt failed, as it is written down, or as its status has it."""
+    written = read_record_if_whole(run[0].attempt(status.attempts).failure, Failure)
+    state: EndState = status.state if is_end_state(status.state) else "failed"
+    return written or failure_record(state, status.cause or status.state)
 
 
 def seal(run: Run, status: RunStatus) -> None:
@@ -215,16 +268,19 @@ def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
 
 def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunStatus]:
     """Cancel jobs in flight and wait up to ``seconds`` for their end. Runs not submitted yet are marked as
-    cancelled.
+    cancelled, on disk, where whoever follows the campaign looks before it submits them.
     """
-    statuses = query_statuses(scheduler, runs)
-    for (directory, manifest), status in zip(runs, statuses, strict=True):
-        if status.state == "planned" or status.resubmit:
-            manifest.attempts = max(1, manifest.attempts)
-            directory.write_manifest(manifest)
-            attempt = directory.attempt(manifest.attempts)
-            attempt.path.mkdir(mode=0o700, exist_ok=True)
-            write_json(attempt.failure, failure_record("cancelled", "cancelled before it was submitted"))
+    with decisions(runs[0][0].path.parent):
+        for run in runs:
+            refresh(run)
+        statuses = query_statuses(scheduler, runs)
+        for (directory, manifest), status in zip(runs, statuses, strict=True):
+            if status.state == "planned" or status.resubmit:
+                manifest.attempts = max(1, manifest.attempts)
+                directory.write_manifest(manifest)
+                attempt = directory.attempt(manifest.attempts)
+                attempt.path.mkdir(mode=0o700, exist_ok=True)
+                write_json(attempt.failure, failure_record("cancelled", "cancelled before it was submitted"))
     flying = [run for run, status in zip(runs, statuses, strict=True) if not status.final]
     scheduler.cancel(flying)
     deadline = time.monotonic() + seconds

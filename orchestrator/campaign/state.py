@@ -21,6 +21,7 @@ from orchestrator.records import (
     find_record,
     now,
     read_record_if_whole,
+    why_unwritable,
 )
 from orchestrator.records.choices import SCHEDULERS
 
@@ -55,12 +56,12 @@ class RunStatus:
 
 
 def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
-    """Return one run's status. A complete result or failure file of the newest attempt outweighs the scheduler."""
+    """Return one run's status. A result or failure file of the deciding attempt outweighs the scheduler."""
     directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
         return status
-    manifest.attempts = status.attempts = directory.newest_attempt(manifest.attempts)
+    manifest.attempts = status.attempts = directory.deciding_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
     status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     observed = observe(attempt)
@@ -94,8 +95,11 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
         status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
         words = "" if attempt.claim.exists() else scheduler.last_words(run)
         status.cause = f"{status.cause}, before any rank started: {words}" if words else status.cause
+        if reason := why_unwritable(directory.path):
+            status.cause = f"{status.cause}; {reason}, so that nothing could be written down there"
     elif manifest.job_id is None:
         status.state = "submitted"
+        status.reason = f"the scheduler has not answered for {now() - (manifest.asked or manifest.created):.0f} s"
     elif not has_vanished(manifest, job, observed):
         # A shared file system may show the result some seconds after the job has ended.
         status.state, status.unsettled = "running", True
@@ -103,6 +107,8 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
         gone = "has ended" if job is not None else "is gone"
         status.state = "lost" if job is None else "failed"
         status.cause = f"job {manifest.job_id} {gone} and left neither result nor cause; see {directory.jobs}"
+        if reason := why_unwritable(directory.path):
+            status.cause = f"job {manifest.job_id} {gone}; {reason}, so that nothing could be written down there"
     status.unsettled = status.unsettled and not status.final
     return status
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from orchestrator.campaign.decisions import decisions, is_cancelled
 from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
 from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
@@ -20,10 +21,22 @@ UNANSWERED: dict[Path, float] = {}
 
 
 def submit(scheduler: Scheduler, runs: Sequence[Run]) -> None:
-    """Start the next attempts of similar runs. Raises SchedulerBusy, without a change, if the scheduler takes none now.
+    """Start the next attempts of similar runs, except those that were cancelled meanwhile.
 
-    The manifests record the attempts before the scheduler is asked, and their jobs afterwards.
+    Raises SchedulerBusy, without a change, if the scheduler takes none now.
     """
+    with decisions(runs[0][0].path.parent):
+        for run in runs:
+            if is_cancelled(run):
+                # From now on it counts as what it is on disk.
+                run[1].attempts = max(1, run[1].attempts)
+        wanted = [run for run in runs if not is_cancelled(run)]
+        if wanted:
+            submit_together(scheduler, wanted)
+
+
+def submit_together(scheduler: Scheduler, runs: Sequence[Run]) -> None:
+    """Submit similar runs. Manifests record the attempts before the scheduler is asked, and their jobs afterwards."""
     for directory, manifest in runs:
         manifest.attempts += 1
         manifest.job_id, manifest.submitted, manifest.asked = None, None, now()

@@ -78,7 +78,8 @@ def model_of(run: RunDirectory) -> Path:
 def goodness(run: RunDirectory, quality: QualitySettings) -> float:
     """Return the run's quality, higher for better; the lowest possible value if none was measured."""
     attempts = run.attempts()
-    result = read_record_if_whole(attempts[-1].result, Result) if attempts else None
+    deciding = run.attempt(run.deciding_attempt(attempts[-1].number)) if attempts else None
+    result = read_record_if_whole(deciding.result, Result) if deciding else None
     value = result["quality"]["all"].get(quality["metric"]) if result else None
     if value is None:
         return float("-inf")

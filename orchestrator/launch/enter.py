@@ -112,6 +112,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     # A job that was put back into the queue starts again under the same id: that is a new attempt.
     newest = directory.attempt(number + own.restarts)
+    whole = next(
+        (attempt for attempt in directory.attempts() if attempt.number < newest.number and attempt.completed), None
+    )
+    if whole is not None:
+        print(f"{path} has the result of attempt {whole.number}: nothing is left to do for job {job}")
+        return 0
     if claim_attempt(newest, job) != job:
         print(f"attempt {newest.number} of {path} is another job's: nothing is left to do for job {job}")
         return 0

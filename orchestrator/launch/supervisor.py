@@ -18,11 +18,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from orchestrator.launch.awake import AwakeClock
 from orchestrator.launch.base import OwnJob, Standing
 from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.dealing import Binding, hold_places
 from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, binds_here, rank_command
+from orchestrator.launch.manifests import read_manifest
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.launch.signs import SeenSigns
 from orchestrator.launch.watchdog import Watchdog
@@ -43,6 +45,7 @@ from orchestrator.records import (
     now,
     read_alive,
     read_record_if_whole,
+    why_unwritable,
     write_json,
 )
 from orchestrator.records.settings import LimitsSettings
@@ -145,21 +148,23 @@ class Supervisor:
         the ending.
         """
         assert self.process is not None
-        watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"])
+        clock = AwakeClock()
+        watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"], clock)
         allowed = 60 * self.limits["time_min"]
-        deadline = time.monotonic() + allowed
+        deadline = clock.now() + allowed
         # A scheduler that keeps its own clock sends its own signal.
         warning = deadline if self.job.keeps_account else deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
         while self.process.poll() is None:
             if self.ended_by and self.must_end():
                 return self.why_it_ends()
-            if time.monotonic() > deadline:
+            moment = clock.now()
+            if moment > deadline:
                 return Ending("timeout", self.time_limit)
-            if (self.warned or time.monotonic() > warning) and self.stop_asked is None:
+            if (self.warned or moment > warning) and self.stop_asked is None:
                 self.ask_to_stop()
-            if time.monotonic() > next_look:
-                next_look = time.monotonic() + 0.5
+            if moment > next_look:
+                next_look = moment + 0.5
                 if self.attempt.over:
                     return None
                 silence = watchdog.silence()
@@ -186,6 +191,8 @@ class Supervisor:
         cause = first_cause(self.attempt, self.manifest, self.process.returncode)
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
+        if reason := why_unwritable(self.attempt.path):
+            cause = f"{reason} ({cause})"
         return Ending("failed", cause)
 
     @property
@@ -317,8 +324,12 @@ class Supervisor:
 
     def write_failure(self, ending: Ending) -> None:
         """Record how the attempt ended, even if the disk is full: space was reserved for it."""
-        self.reserve.unlink(missing_ok=True)
-        write_json(self.attempt.failure, failure_record(ending.state, ending.cause, ending.requeue))
+        try:
+            self.reserve.unlink(missing_ok=True)
+            write_json(self.attempt.failure, failure_record(ending.state, ending.cause, ending.requeue))
+        except OSError as error:
+            # Whoever follows the run finds the folder as it is.
+            print(f"{ending.state}: {ending.cause}; it cannot be written down: {error}", flush=True)
 
 
 def wait_until(condition: Any, seconds: float) -> None:
@@ -336,7 +347,7 @@ def die_with_parent() -> None:
 def supervise(path: str, attempt_number: int) -> bool:
     """Run one attempt of the run in the folder ``path``; return True if it completed. This is the program of a job."""
     directory = RunDirectory(Path(path))
-    manifest = directory.read_manifest()
+    manifest = read_manifest(directory)
     attempt = directory.attempt(attempt_number)
     attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Supervisor(directory, attempt, manifest).run()

@@ -44,6 +44,7 @@ from orchestrator.records.files import (
     read_plain,
     read_record,
     read_record_if_whole,
+    why_unwritable,
     write_json,
     write_text,
 )
@@ -235,6 +236,7 @@ __all__ = [
     "throughput_unit",
     "unit_of",
     "user_name",
+    "why_unwritable",
     "write_json",
     "write_text",
 ]

@@ -55,6 +55,17 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def why_unwritable(folder: Path) -> str | None:
+    """Why this process cannot write into a folder, or None. Nothing is tried."""
+    if os.access(folder, os.W_OK):
+        return None
+    try:
+        read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError as error:
+        return f"{folder} cannot be reached ({error.strerror})"
+    return f"{folder} cannot be written ({'its file system is read-only' if read_only else 'its mode forbids it'})"
+
+
 def read_plain(path: Path) -> bytes:
     """The content of a plain file of at most MOST_BYTES; raises RecordError naming the file.
 

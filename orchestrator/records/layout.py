@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.records.checking import RecordError
-from orchestrator.records.files import read_json, write_json
+from orchestrator.records.files import read_json, read_record_if_whole, write_json
+from orchestrator.records.result import Result
 from orchestrator.records.spec import Manifest
 
 
@@ -40,13 +41,16 @@ class RunDirectory:
         """Files of the attempt of that number; the first is 1."""
         return AttemptDirectory(self.path / f"attempt-{number}")
 
-    def newest_attempt(self, known: int) -> int:
-        """Number of the newest attempt, from one that is known: a job that the scheduler starts again makes its attempt
-        itself.
+    def deciding_attempt(self, known: int) -> int:
+        """Number of the attempt that is the run's record: the first with a result, else the newest. One is known; a job
+        that the scheduler starts again makes its attempt itself.
+
+        A run that has its result is over, whatever was started after it.
         """
-        while self.attempt(known + 1).claim.exists():
-            known += 1
-        return known
+        newest = known
+        while self.attempt(newest + 1).claim.exists():
+            newest += 1
+        return next((number for number in range(1, newest) if self.attempt(number).completed), newest)
 
     def attempts(self) -> list[AttemptDirectory]:
         """All attempts that were started, in order."""
@@ -116,6 +120,16 @@ class AttemptDirectory:
     def ended(self) -> Path:
         """Written last of all, by whoever watched the ranks: all of them have ended well and the result stands."""
         return self.path / "ended.json"
+
+    @property
+    def completed(self) -> bool:
+        """Whether all was measured and written, of an attempt that nobody works on any more.
+
+        Whoever watched it may have died before it could confirm that.
+        """
+        if self.failure.exists():
+            return False
+        return self.result.exists() and read_record_if_whole(self.result, Result) is not None
 
     @property
     def errors(self) -> Path:

@@ -243,7 +243,7 @@ def test_an_orchestrator_killed_while_it_plans_leaves_no_campaign_of_fewer_runs(
 
 def test_a_campaign_has_one_orchestrator_at_a_time(make: Any) -> None:
     folder = make()[0][0].path.parent
-    refused = pytest.raises(UsageError, match="followed by another orchestrator")
+    refused = pytest.raises(campaigns.CampaignTaken, match="followed by another orchestrator")
     with campaigns.attended(folder), refused, campaigns.attended(folder):
         pass
     with campaigns.attended(folder):

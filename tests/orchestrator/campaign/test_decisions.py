@@ -1,0 +1,387 @@
+"""Who decides on a run, and when: cancelling beside submitting, resuming, and what is started after the result.
+
+Slurm's commands here are programs of the test's own on the PATH; the real ones are met in tests/slurm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.campaign import following as campaigns
+from orchestrator.campaign import submission
+from orchestrator.campaign.attempts import history
+from orchestrator.campaign.ending import Ended, end_in_words
+from orchestrator.campaign.state import judge_run, query_statuses
+from orchestrator.campaign.storing import Storing
+from orchestrator.cli.common import Options
+from orchestrator.cli.run import compose_configurations
+from orchestrator.launch import enter
+from orchestrator.launch.base import JobState, Run, SchedulerBusy
+from orchestrator.launch.enter import claim_attempt
+from orchestrator.launch.job import rank_command
+from orchestrator.launch.manifests import read_manifest
+from orchestrator.launch.slurm.parameters import job_shape
+from orchestrator.launch.slurm.scheduler import SlurmScheduler
+from orchestrator.launch.supervisor import Supervisor
+from orchestrator.plan import Site, plan
+from orchestrator.records import RunDirectory, failure_record, read_json, write_json
+from orchestrator.store.store import StoreError
+
+KEPT = Path(__file__).resolve().parents[2] / "recorded" / "version-0.1.tar.gz"
+
+
+class Machine(SlurmScheduler):
+    """Slurm without its commands: it takes what it is given, and jobs are as the test says."""
+
+    def __init__(self, most: int = 1000) -> None:
+        super().__init__()
+        self.most = most
+        self.jobs: dict[str, JobState] = {}
+        self.sizes: list[int] = []
+
+    def submit(self, runs: Any) -> list[str]:
+        flying = sum(state.state == "running" for state in self.jobs.values())
+        if flying + len(runs) > self.most:
+            raise SchedulerBusy("MaxSubmitJobs")
+        self.sizes.append(len(runs))
+        names = [f"{len(self.sizes)}_{task}" for task in range(len(runs))]
+        self.jobs |= {name: JobState("running") for name in names}
+        for name, (directory, manifest) in zip(names, runs, strict=True):
+            claim_attempt(directory.attempt(manifest.attempts), name)
+        return names
+
+    def states(self, runs: Any) -> dict[str, JobState]:
+        return {manifest.job_id: self.jobs[manifest.job_id] for _, manifest in runs if manifest.job_id in self.jobs}
+
+    def cancel(self, runs: Any) -> None:
+        self.jobs |= {manifest.job_id: JobState("cancelled") for _, manifest in runs if manifest.job_id}
+
+    def last_words(self, run: Run) -> str:
+        return ""
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., list[Run]]:
+    """Makes the runs of a campaign on disk."""
+
+    def make(*words: str, repeats: int = 1) -> list[Run]:
+        given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
+        configs = compose_configurations(Options([*given, f"results={tmp_path}/results"]))
+        return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
+
+    return make
+
+
+def result_of(tmp_path: Path) -> Any:
+    """A whole result, of the campaign that version 0.1 left."""
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(tmp_path / "kept", filter="data")
+    return read_json(next((tmp_path / "kept").rglob("result.json")))
+
+
+def ended_well(run: Run, number: int, result: Any) -> None:
+    attempt = run[0].attempt(number)
+    write_json(attempt.result, result)
+    write_json(attempt.ended, {"schema": "orchestrator.claim/1", "job": "1", "ended": 2.0})
+
+
+# --- cancel beside somebody who submits
+
+
+def test_what_was_cancelled_is_not_submitted_by_a_watcher_that_does_not_know_of_it(make: Any) -> None:
+    runs, machine = make(repeats=4), Machine()
+    submission.submit(machine, runs[:1])
+    # Another process, with manifests of its own.
+    campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent), seconds=0.2)
+    assert machine.sizes == [1]
+    assert submission.submit_all(machine, runs[1:]) == ""
+    assert machine.sizes == [1], "nothing more"
+    states = [status.state for status in query_statuses(machine, runs)]
+    assert states == ["cancelled"] * 4, "and the watcher knows it now"
+
+
+def test_an_attempt_that_a_watcher_was_to_submit_is_not_once_it_is_cancelled(make: Any) -> None:
+    (run,), machine = make(), Machine()
+    submission.submit(machine, [run])
+    write_json(run[0].attempt(1).failure, failure_record("preempted-requeued", "stopped", "orchestrator"))
+    machine.jobs["1_0"] = JobState("completed")
+    assert query_statuses(machine, [run])[0].resubmit
+    campaigns.cancel(machine, campaigns.load(run[0].path.parent), seconds=0.2)
+    submission.submit_all(machine, [run])
+    assert machine.sizes == [1] and query_statuses(machine, [run])[0].state == "cancelled"
+
+
+def test_cancelling_waits_for_a_submission_that_is_being_made(make: Any) -> None:
+    runs, machine = make(repeats=2), Machine()
+    taken = Machine.submit
+
+    def slowly(self: Machine, runs: Any) -> list[str]:
+        time.sleep(0.5)
+        return taken(self, runs)
+
+    machine.submit = slowly.__get__(machine)  # type: ignore[method-assign]
+    submitting = threading.Thread(target=submission.submit, args=(machine, runs[:1]))
+    submitting.start()
+    time.sleep(0.1)
+    statuses = campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent), seconds=1)
+    submitting.join()
+    assert [status.state for status in statuses] == ["cancelled", "cancelled"]
+    assert machine.jobs == {"1_0": JobState("cancelled")}, "what was submitted in the meantime was ended"
+
+
+# --- resume
+
+
+def follow(machine: Machine, runs: list[Run], most: int, each: Callable[[], None]) -> list[str]:
+    told: list[str] = []
+    limits = campaigns.Limits(most, 0.01)
+
+    def show(statuses: Any) -> None:
+        each()
+
+    campaigns.follow(machine, runs, limits, show, lambda *ended: None, retry=campaigns.Retry(told.append))
+    return told
+
+
+def fail_all(machine: Machine, runs: list[Run]) -> None:
+    for directory, manifest in runs:
+        machine.jobs[str(manifest.job_id)] = JobState("failed")
+        write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", "no"))
+
+
+def test_resume_submits_as_run_does_by_arrays_and_within_max_jobs(make: Any, tmp_path: Path) -> None:
+    runs, machine, result = make(repeats=6), Machine(), result_of(tmp_path)
+    submission.submit_all(machine, runs)
+    fail_all(machine, runs)
+    flying: list[int] = []
+
+    def complete() -> None:
+        now = [run for run in runs if machine.jobs[str(run[1].job_id)].state == "running"]
+        flying.append(len(now))
+        for run in now:
+            ended_well(run, run[1].attempts, result)
+            machine.jobs[str(run[1].job_id)] = JobState("completed")
+
+    told = follow(machine, runs, 4, complete)
+    assert machine.sizes == [6, 4, 2] and max(flying) == 4
+    assert len(told) == 6 and told[0].endswith("failed; attempt 2")
+    assert [manifest.attempts for _, manifest in runs] == [2] * 6
+
+
+def test_resume_waits_where_the_scheduler_takes_no_more(make: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(campaigns, "BUSY_SECONDS", 0.01)
+    runs, machine, result = make(repeats=3), Machine(), result_of(tmp_path)
+    submission.submit_all(machine, runs)
+    fail_all(machine, runs)
+    machine.most = 1
+
+    def complete() -> None:
+        for run in runs:
+            if machine.jobs[str(run[1].job_id)].state == "running" if run[1].job_id else False:
+                ended_well(run, run[1].attempts, result)
+                machine.jobs[str(run[1].job_id)] = JobState("completed")
+
+    follow(machine, runs, 100, complete)
+    assert machine.sizes == [3, 1, 1, 1]
+    assert [status.state for status in query_statuses(machine, runs)] == ["completed"] * 3
+
+
+def test_a_run_that_is_just_ending_as_resume_comes_gets_its_attempt_too(make: Any, tmp_path: Path) -> None:
+    (run,), machine, result = make(), Machine(), result_of(tmp_path)
+    submission.submit(machine, [run])
+    looks = iter(range(100))
+
+    def go_on() -> None:
+        look = next(looks)
+        if look == 1:
+            fail_all(machine, [run])
+        elif run[1].attempts == 2 and machine.jobs[str(run[1].job_id)].state == "running":
+            ended_well(run, 2, result)
+            machine.jobs[str(run[1].job_id)] = JobState("completed")
+
+    follow(machine, [run], 10, go_on)
+    assert machine.sizes == [1, 1]
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_resume_goes_on_with_what_was_cancelled_before_it_and_not_with_what_is_cancelled_meanwhile(
+    make: Any, tmp_path: Path, when: str
+) -> None:
+    (run,), machine, result = make(), Machine(), result_of(tmp_path)
+    submission.submit(machine, [run])
+    if when == "before":
+        campaigns.cancel(machine, [run], seconds=0.2)
+        write_json(run[0].attempt(1).failure, failure_record("cancelled", "cancelled"))
+
+    def go_on() -> None:
+        if when == "meanwhile":
+            machine.jobs["1_0"] = JobState("cancelled")
+        elif run[1].attempts == 2:
+            ended_well(run, 2, result)
+            machine.jobs[str(run[1].job_id)] = JobState("completed")
+
+    follow(machine, [run], 10, go_on)
+    assert machine.sizes == ([1, 1] if when == "before" else [1])
+
+
+def test_attempts_are_as_many_as_allowed_with_resume_too(make: Any) -> None:
+    (run,), machine = make("cluster.limits.max_attempts=1"), Machine()
+    submission.submit(machine, [run])
+    fail_all(machine, [run])
+    follow(machine, [run], 10, lambda: None)
+    assert machine.sizes == [1] and query_statuses(machine, [run])[0].state == "failed"
+
+
+# --- a run that has its result is over
+
+
+def test_a_job_that_is_started_again_after_the_result_ends_at_once_and_leaves_nothing(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = make()
+    for name in (run[0].path, run[0].path.parent):
+        name.chmod(0o700)
+    claim_attempt(run[0].attempt(1), "17")
+    # Its watcher died before it could confirm the result.
+    write_json(run[0].attempt(1).result, result_of(tmp_path))
+    for name, value in {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert enter.main([str(run[0].path), "1"]) == 0
+    assert "has the result of attempt 1" in capsys.readouterr().out
+    assert [attempt.number for attempt in run[0].attempts()] == [1]
+
+
+def test_an_attempt_after_the_result_changes_neither_state_nor_row(make: Any, tmp_path: Path) -> None:
+    (run,), machine = make(), Machine()
+    submission.submit(machine, [run])
+    ended_well(run, 1, result_of(tmp_path))
+    claim_attempt(run[0].attempt(2), "1_0")
+    write_json(run[0].attempt(2).failure, failure_record("failed", "killed"))
+    for job in (JobState("running"), JobState("pending"), JobState("failed"), None):
+        status = judge_run(machine, run, job)
+        assert (status.state, status.attempts, status.cause) == ("completed", 1, None)
+    assert [entry["state"] for entry in history(run[0])] == ["completed"]
+
+
+def test_an_attempt_that_failed_is_followed_by_the_next_as_ever(make: Any, tmp_path: Path) -> None:
+    (run,), machine = make(), Machine()
+    submission.submit(machine, [run])
+    write_json(run[0].attempt(1).failure, failure_record("preempted-requeued", "stopped", "scheduler"))
+    claim_attempt(run[0].attempt(2), "1_0")
+    ended_well(run, 2, result_of(tmp_path))
+    status = judge_run(machine, run, None)
+    assert (status.state, status.attempts) == ("completed", 2)
+    assert [entry["state"] for entry in history(run[0])] == ["preempted-requeued", "completed"]
+
+
+def test_a_damaged_result_is_none(make: Any) -> None:
+    (run,), machine = make(), Machine()
+    submission.submit(machine, [run])
+    run[0].attempt(1).result.write_text("{")
+    claim_attempt(run[0].attempt(2), "1_0")
+    assert judge_run(machine, run, JobState("running")).attempts == 2
+
+
+# --- campaigns of an older version
+
+
+def test_a_campaign_of_an_older_version_has_the_defaults_of_the_keys_that_came_since(tmp_path: Path) -> None:
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "results" / "version-0.1"
+    for path in folder.glob("*/manifest.json"):
+        document = json.loads(path.read_text())
+        assert "optimizers" not in document["spec"]["settings"]["training"], "it lacks what came since"
+        # And what came before it, in commits that nobody kept a folder of.
+        del document["config"]["cluster"]["slurm"]["exclude_failed_nodes"]
+        del document["config"]["cluster"]["limits"]["max_attempts"]
+        path.write_text(json.dumps(document))
+    for path in [folder, *folder.glob("*")]:
+        path.chmod(0o700)
+        if path.is_dir():
+            shutil.chown(path, os.geteuid())
+    for directory, manifest in campaigns.load(folder):
+        assert manifest.config["cluster"]["slurm"]["exclude_failed_nodes"] is False
+        assert manifest.config["cluster"]["limits"]["max_attempts"] >= 1
+        assert manifest.spec.settings["training"]["optimizers"] == {}
+        assert not SlurmScheduler().goes_elsewhere(manifest) and job_shape(manifest)
+        assert rank_command(manifest, directory.path, 2).words
+        assert Supervisor(directory, directory.attempt(1), manifest).limits["silence_s"] > 0
+        directory.write_manifest(manifest)
+        assert read_manifest(RunDirectory(directory.path)) == manifest, "and keeps them, for the ranks"
+
+
+# --- the store beside the watch
+
+
+def test_watching_does_not_wait_for_the_store_and_late_rows_are_put_at_the_end() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.put_together: list[Any] = []
+
+        def put(self, record: Any) -> None:
+            time.sleep(0.3)
+            raise StoreError("the store is locked")
+
+        def put_all(self, records: Any) -> int:
+            self.put_together += records
+            return len(records)
+
+    slow = Slow()
+    storing = Storing(slow)  # type: ignore[arg-type]
+    began = time.monotonic()
+    for number in range(5):
+        storing.put(number)  # type: ignore[arg-type]
+    assert time.monotonic() - began < 0.2
+    assert storing.finish() == [] and slow.put_together == [0, 1, 2, 3, 4]
+    assert time.monotonic() - began < 1.2, "after one failure the store is left alone until the end"
+
+
+def test_a_store_that_stays_away_is_told_once() -> None:
+    class Away:
+        def put(self, record: Any) -> None:
+            raise StoreError("away")
+
+        def put_all(self, records: Any) -> int:
+            raise StoreError("still away")
+
+    storing = Storing(Away())  # type: ignore[arg-type]
+    for number in range(3):
+        storing.put(number)  # type: ignore[arg-type]
+    assert storing.finish() == ["still away"]
+
+
+# --- words at the end
+
+
+def test_a_signal_that_ends_the_watcher_says_so_and_has_its_exit_code() -> None:
+    with pytest.raises(Ended, match="ended by SIGTERM") as error, end_in_words():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    assert error.value.exit_code == 143
+    assert str(error.value.adding("jobs go on")) == "ended by SIGTERM; jobs go on"
+
+
+def test_a_folder_that_cannot_be_written_is_said_by_name(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,), machine = make(), Machine()
+    submission.submit(machine, [run])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    status = judge_run(machine, run, JobState("failed", "NonZeroExitCode"))
+    assert f"{run[0].path} cannot be written" in str(status.cause)
+
+
+def test_a_submission_without_an_answer_says_what_it_waits_for(make: Any) -> None:
+    (run,), machine = make(), Machine()
+    run[1].attempts, run[1].asked = 1, time.time() - 7
+    assert "the scheduler has not answered for 7 s" in judge_run(machine, run, None).reason
