@@ -49,6 +49,9 @@ SBATCH: Mapping[str, str] = {
 SHARED = {"mem": "memory_gb", "exclusive": "exclusive"}
 """sbatch's that can say more than the key does, which then must not be set."""
 
+YIELDED = ("hint", "distribution")
+"""Options that are set unless a profile says otherwise by its own: where ranks sit on a node's cores."""
+
 SCHEDULE: Mapping[str, str] = {
     **SBATCH,
     "job-name": "schedule.name",

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.campaign import following as campaigns
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
-from orchestrator.config.owned import LAUNCHER, SBATCH, SCHEDULE, SHARED
+from orchestrator.config.owned import LAUNCHER, SBATCH, SCHEDULE, SHARED, YIELDED
 from orchestrator.errors import UsageError
 from orchestrator.installation.mpi import Mpi
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
@@ -72,7 +72,7 @@ def test_all_that_batch_scripts_set_is_owned(tmp_path: Path) -> None:
                                                    "gres", "exclude")]  # fmt: skip
     text = script_of(composed(*words, "cluster.slurm.memory_gb=1", "cluster.slurm.exclusive=true"), tmp_path)
     options = set(re.findall(r"^#SBATCH --([a-z-]+)", text, re.MULTILINE))
-    assert options - {*SBATCH, *SHARED, "comment"} == set() and len(options) > 15
+    assert options - {*SBATCH, *SHARED, *YIELDED, "comment"} == set() and len(options) > 15
     template = (TEMPLATES / "resubmit.sh").read_text()
     assert set(re.findall(r"^#SBATCH --([a-z-]+)", template, re.MULTILINE)) <= set(SCHEDULE)
 
@@ -83,7 +83,7 @@ def test_all_that_a_launcher_is_started_with_is_owned(name: str) -> None:
     mpi = Mpi("site", None, Path("/usr/bin/mpirun"), "mpirun (Open MPI) 5.0.0")
     words = LAUNCHERS[name].command(Ranks(2, 2, 2, 8), {**cluster, "environment": {}}, mpi, ["python"])
     options = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
-    assert options and options <= set(LAUNCHER[name])
+    assert options and options <= {*LAUNCHER[name], *YIELDED}
 
 
 def test_every_key_to_use_instead_is_one() -> None:

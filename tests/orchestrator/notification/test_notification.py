@@ -126,8 +126,8 @@ def test_what_is_wrong_with_a_channel_is_named_by_its_key(groups: dict[str, Any]
 URLS = ["http://[::1", "http://host:port/x", "http://host:99999/x", "http://host:0/", "ftp://host/", "http://",
         "http://a b", "http://\u2028/", "https://hoſt/", "http://" + "a" * 64 + ".org/", "http://a..b/", "//host/x",
         "http://x/\r\nX: y"]  # fmt: skip
-ADDRESSES = ["@", "a@", "@b", "a b@c", "a@b@", "a@b\nBcc: c@d", "a,b@c", "a@" + "b" * 64, "a@b..c", "ä@b", "a@bü", "<a@b>",
-             "a..b@c"]  # fmt: skip
+ADDRESSES = ["@", "a@", "@b", "a b@c", "a@b@", "a@b\nBcc: c@d", "a,b@c", "a@" + "b" * 64, "a@b..c", "ä@b", "a@bü",
+             "<a@b>", "a..b@c"]  # fmt: skip
 
 
 @pytest.mark.parametrize("url", URLS)
