@@ -10,6 +10,7 @@ from orchestrator.launch.base import Run
 from orchestrator.launch.manifests import read_manifest
 from orchestrator.records import Failure, one_at_a_time, read_record_if_whole
 
+
 @contextmanager
 def decisions(campaign: Path) -> Iterator[None]:
     """Within the context no other process submits or cancels runs of the campaign in that folder; one that does is
