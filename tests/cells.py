@@ -139,8 +139,9 @@ def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: i
         procedure.context.file.write(procedure.telemetry)
         if communicator.rank == 0:
             losses.append(read_losses(procedure.context.attempt.telemetry))
-    if result is None:
+    if communicator.rank != 0:
         return None
+    assert result is not None
     procedure.draw(procedure.context.attempt.pictures)
     return Trained(result, {name: np.concatenate([part[name] for part in losses]) for name in losses[0]})
 
@@ -204,3 +205,10 @@ def keeps_statistics(weights: Path) -> bool:
     """Whether a model averages over the batches that it sees (batch norm): what it evaluates to depends on them."""
     state = torch.load(weights, weights_only=True)["model"]
     return any(name.endswith("running_mean") for name in state)
+
+
+def judges_by_sums(prepared: Prepared) -> bool:
+    """Whether quality is computed from sums, not from all rows at once."""
+    settings = prepared.spec.settings
+    task: Task = load_attribute(str(settings["task"]))(settings, prepared.folder)
+    return task.new_quality().counts.size > 0

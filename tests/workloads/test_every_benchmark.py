@@ -25,13 +25,14 @@ from cells import (
     Prepared,
     Trained,
     infer,
+    judges_by_sums,
     keeps_statistics,
     modes_of,
     read_losses,
     train,
 )  # fmt: skip
-from commands import PROJECT, Answer, orchestrate
-from ranks import mpirun
+from commands import Answer, orchestrate
+from train_cells import read_trained, train_on_ranks
 
 from orchestrator.records import DIVERGED, RunDirectory
 from orchestrator.report.document import SCHEMA_FILE
@@ -75,10 +76,7 @@ def pair_of(data_of: Callable[[Cell], Prepared], tmp_path_factory: pytest.TempPa
     @cache
     def further_of(benchmark: str) -> Path:
         folder, cells = tmp_path_factory.mktemp(benchmark), [cell for cell in FURTHER if cell.benchmark == benchmark]
-        (root,) = {data_of(cell).root for cell in cells}
-        names = [":".join((cell.benchmark, cell.dataset, cell.method)) for cell in cells]
-        program = str(PROJECT / "tests" / "train_cells.py")
-        answer = mpirun(2, program, "mpi", str(root), str(folder), *names)
+        answer = train_on_ranks(2, "mpi", [data_of(cell) for cell in cells], folder)
         assert answer.returncode == 0, answer.stderr
         return folder
 
@@ -86,9 +84,7 @@ def pair_of(data_of: Callable[[Cell], Prepared], tmp_path_factory: pytest.TempPa
     def trained(cell: Cell) -> Pair:
         if cell in FURTHER:
             folder = further_of(cell.benchmark)
-            answer = json.loads((folder / f"{cell}.json").read_text(encoding="utf-8"))
-            losses = {name: np.array(values) for name, values in answer["losses"].items()}
-            return Pair(losses, answer["quality"], RunDirectory(folder / f"{cell}"))
+            return Pair(*read_trained(folder, cell), RunDirectory(folder / f"{cell}"))
         run = only_run(orchestrate(*data_of(cell).words, "nodes=2", "--json", cwd=tmp_path_factory.mktemp(f"{cell}")))
         directory = RunDirectory(Path(run["directory"]))
         return Pair(read_losses(directory.attempt(1).telemetry), run["quality"]["all"], directory)
@@ -194,15 +190,17 @@ def learning_too_fast(prepared: Prepared) -> Prepared:
 @pytest.mark.ranks
 @pytest.mark.parametrize("cell", TRAINED, ids=str)
 def test_two_ranks_train_what_one_does(
-    cell: Cell, pair_of: Callable[[Cell], Pair], alone_of: Callable[[Cell], Alone]
-) -> None:
+    cell: Cell, data_of: Callable[[Cell], Prepared], pair_of: Callable[[Cell], Pair],
+    alone_of: Callable[[Cell], Alone],
+) -> None:  # fmt: skip
     pair, one = pair_of(cell), alone_of(cell).trained
     assert pair.losses.keys() == one.losses.keys()
     for name, losses in one.losses.items():
         np.testing.assert_allclose(pair.losses[name], losses, rtol=ROUNDING, atol=1e-6)
     found, expected = pair.quality, one.result["quality"]["all"]
     assert found.keys() == expected.keys() and all(map(np.isfinite, found.values()))
-    if not keeps_statistics(pair.directory.weights):
+    # Scores of all rows at once, such as of binned codes, jump where a last digit moves one row; sums do not.
+    if judges_by_sums(data_of(cell)) and not keeps_statistics(pair.directory.weights):
         assert found == pytest.approx(expected, rel=ROUNDING, abs=1e-6)
 
 

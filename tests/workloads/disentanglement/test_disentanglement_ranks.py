@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import Cell, Prepared, train
-from commands import PROJECT
-from ranks import mpirun
+from cells import Cell, Losses, Prepared, train
+from train_cells import read_trained, train_on_ranks
 
 from workloads.runtime.communicators import Communicator
 
@@ -20,32 +18,33 @@ COUPLED = [Cell("disentanglement", "xyc", method) for method in ("dae", "beta_tc
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> list[Prepared]:
+    """The cells with their data."""
+    root = tmp_path_factory.mktemp("data")
+    return [Prepared.of(cell, root) for cell in COUPLED]
 
 
 @pytest.fixture(scope="module")
-def alone_losses(
-    data: Path, tmp_path_factory: pytest.TempPathFactory, alone: Communicator
-) -> dict[str, dict[str, list[float]]]:
-    """The losses of each cell on one rank, by player."""
+def expected(
+    prepared: list[Prepared], tmp_path_factory: pytest.TempPathFactory, alone: Communicator
+) -> dict[Cell, Losses]:
+    """The losses of each cell on one rank."""
     found = {}
-    for cell in COUPLED:
-        trained = train(Prepared.of(cell, data), tmp_path_factory.mktemp("alone"), alone)
+    for one in prepared:
+        trained = train(one, tmp_path_factory.mktemp("alone"), alone)
         assert trained is not None
-        found[str(cell)] = {name: losses.tolist() for name, losses in trained.losses.items()}
+        found[one.cell] = trained.losses
     return found
 
 
 @pytest.mark.parametrize("comm", ["horovod", "mpi", "torch"])
 def test_four_ranks_train_what_one_does(
-    comm: str, data: Path, alone_losses: dict[str, dict[str, list[float]]], tmp_path: Path
+    comm: str, prepared: list[Prepared], expected: dict[Cell, Losses], tmp_path: Path
 ) -> None:
-    names = [":".join((cell.benchmark, cell.dataset, cell.method)) for cell in COUPLED]
-    answer = mpirun(4, str(PROJECT / "tests" / "train_cells.py"), comm, str(data), str(tmp_path), *names)
+    answer = train_on_ranks(4, comm, prepared, tmp_path)
     assert answer.returncode == 0, answer.stderr
-    for cell, expected in alone_losses.items():
-        found = json.loads((tmp_path / f"{cell}.json").read_text())["losses"]
-        assert found.keys() == expected.keys()
-        for player, losses in expected.items():
-            np.testing.assert_allclose(found[player], losses, rtol=1e-4, err_msg=f"{cell}, {player}")
+    for cell, losses in expected.items():
+        found, _ = read_trained(tmp_path, cell)
+        assert found.keys() == losses.keys()
+        for player, values in losses.items():
+            np.testing.assert_allclose(found[player], values, rtol=1e-4, err_msg=f"{cell}, {player}")
