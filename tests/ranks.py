@@ -14,6 +14,11 @@ TIMEOUT_S = 180
 
 def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:
     """Run Python under mpirun, with further variables in its environment; ranks may outnumber cores."""
+    return mpirun_for(TIMEOUT_S, ranks, *program, **further)
+
+
+def mpirun_for(timeout: float, ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:
+    """The same, for at most so many seconds."""
     launcher = Path(sys.executable).with_name("mpirun")
     options = ["-n", str(ranks), "--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"]
     environment = {
@@ -29,6 +34,6 @@ def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedPro
         [str(launcher) if launcher.exists() else "mpirun", *options, sys.executable, *program],
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout,
         env=environment,
     )

@@ -16,20 +16,23 @@ from pathlib import Path
 import numpy as np
 from cells import Cell, Losses, Prepared, train
 from commands import PROJECT
-from ranks import mpirun
+from ranks import TIMEOUT_S, mpirun_for
 
 from orchestrator.records import RunSpec
 from workloads.runtime.communicators import join
 from workloads.runtime.dataset import load_dataset
 
 CELLS = "cells.json"
+SECONDS_A_CELL = 60
+"""How much longer each cell may take, on a machine that others use too."""
 
 
 def train_on_ranks(ranks: int, comm: str, cells: Sequence[Prepared], folder: Path) -> subprocess.CompletedProcess[str]:
     """Train cells on so many ranks, which need not compose what is known here."""
     planned = {str(one.cell): [asdict(one.cell), str(one.root), asdict(one.spec)] for one in cells}
     (folder / CELLS).write_text(json.dumps(planned), encoding="utf-8")
-    return mpirun(ranks, str(PROJECT / "tests" / "train_cells.py"), comm, str(folder))
+    program = str(PROJECT / "tests" / "train_cells.py")
+    return mpirun_for(TIMEOUT_S + SECONDS_A_CELL * len(cells), ranks, program, comm, str(folder))
 
 
 def read_trained(folder: Path, cell: Cell) -> tuple[Losses, dict[str, float]]:
