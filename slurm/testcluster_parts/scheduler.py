@@ -34,7 +34,7 @@ def node_states() -> dict[str, NodeState]:
     """Every node's state by name; empty when slurmctld does not answer."""
     try:
         asked = run(
-            ["sinfo", "--noheader", "--Node", "--partition=batch", "--format=%N|%T|%E"],
+            ["sinfo", "--noheader", "--Node", "--format=%N|%T|%E"],
             env=environment(), timeout=15,
         )  # fmt: skip
     except TestclusterError:

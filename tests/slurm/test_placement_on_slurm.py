@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command
+from commands import Command, environment
+
+from orchestrator.config.compose import compose_all
+from orchestrator.doctor.slurm import examine_cores
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ranks, pytest.mark.usefixtures("cluster")]
 
@@ -33,23 +38,30 @@ def threads(cluster: dict[str, Any]) -> list[str]:
     return ["cluster.slurm.partition=threads"]
 
 
-@pytest.mark.parametrize(("words", "processors"), [((), 8), (("+cluster.slurm.additional.hint=multithread",), 4)])
-def test_cores_are_asked_for_and_not_half_of_them_with_both_threads(
-    words: tuple[str, ...], processors: int, threads: list[str], orchestrator: Command, tmp_path: Path
+def given_processors(job: str) -> str:
+    """The hardware threads of its node that a job got: "0-7"."""
+    return slurm("scontrol", "--details", "show", "job", job).partition("CPU_IDs=")[2].split()[0]
+
+
+def test_cores_are_given_out_and_not_half_of_them_with_both_threads(
+    threads: list[str], orchestrator: Command, tmp_path: Path
 ) -> None:
-    answer = orchestrator(*NOOP, *threads, *TWO_RANKS, *words)
+    answer = orchestrator(*NOOP, *threads, *TWO_RANKS)
     assert answer.code == 0, answer.out + answer.err
     (manifest,) = records(tmp_path, "manifest.json")
     assert manifest["spec"]["threads_per_rank"] == 2
-    allocated = slurm("sacct", "--noheader", "--allocations", f"--jobs={manifest['job_id']}", "--format=AllocCPUS")
-    assert int(allocated) == processors
+    assert given_processors(manifest["job_id"]) == "0-7"
+    words = ["--partition=threads", "--ntasks-per-node=2", "--cpus-per-task=2", "--parsable", "--wrap=true"]
+    assert given_processors(slurm("sbatch", "--wait", "--output=/dev/null", *words)) == "0-3", "what Slurm does unasked"
 
 
-def test_doctor_counts_cores_and_not_threads(threads: list[str], orchestrator: Command) -> None:
-    words = ["doctor", "cluster=testcluster", *threads, "cluster.cores_per_node=8", "--json"]
-    found = {item["subject"]: item for item in orchestrator(*words).document["findings"]}
-    assert found["cores of nodes"]["detail"] == "4 a node with 2 threads each; the profile says 8"
-    assert found["cores of nodes"]["remedy"] == "set cluster.cores_per_node=4"
+@pytest.mark.usefixtures("threads")
+def test_doctor_counts_cores_and_not_threads() -> None:
+    words = ["benchmark=noop", "cluster=testcluster", "cluster.slurm.partition=threads", "cluster.cores_per_node=8"]
+    (config,) = compose_all(words, multirun=False)
+    finding = examine_cores(config["cluster"])
+    assert (finding.state, finding.detail) == ("warning", "4 a node with 2 threads each; the profile says 8")
+    assert finding.remedy == "set cluster.cores_per_node=4"
 
 
 def test_ranks_of_a_node_are_neighbours_whatever_the_sites_default(orchestrator: Command, tmp_path: Path) -> None:
@@ -62,20 +74,19 @@ def test_ranks_of_a_node_are_neighbours_whatever_the_sites_default(orchestrator:
 
 
 def test_a_launcher_that_is_told_to_scatter_ranks_is_refused(orchestrator: Command) -> None:
-    answer = orchestrator(*NOOP, *TWO_RANKS, "nodes=2", "cluster.launcher_options=[--distribution=cyclic]")
+    answer = orchestrator(*NOOP, *TWO_RANKS, "nodes=2", 'cluster.launcher_options=["--distribution=cyclic"]')
     assert answer.code == 1
     assert "ranks 0, 2 are on n1: ranks of a node must be neighbours" in answer.out
 
 
-def test_two_runs_on_one_node_from_a_pinned_shell_are_bound_to_no_core_together(
-    orchestrator: Command, tmp_path: Path
-) -> None:
-    """Nothing binds on the test cluster: each has all cores, and none is given to both alone."""
+def test_two_runs_on_one_node_get_different_processors_though_the_shell_is_pinned_to_one(tmp_path: Path) -> None:
     words = [*NOOP, "repeats=2", "cluster.limits.max_jobs=2", "+cluster.slurm.additional.nodelist=n1"]
-    answer = orchestrator(*words)
-    assert answer.code == 0, answer.out + answer.err
+    pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0))), sys.executable, "-m", "orchestrator", *words]
+    subprocess.run(pinned, cwd=tmp_path, env=environment(), check=True, capture_output=True, timeout=300)
     worlds = [result["world"] for result in records(tmp_path, "attempt-1/result.json")]
     assert [world["hosts"] for world in worlds] == [["n1"], ["n1"]]
-    jobs = [manifest["job_id"] for manifest in records(tmp_path, "manifest.json")]
-    given = [slurm("scontrol", "--details", "show", "job", job).partition("CPU_IDs=")[2].split()[0] for job in jobs]
-    assert given[0] != given[1]
+    # Nothing binds ranks on the test cluster: each has all cores, neither of them the shell's alone.
+    everything = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    assert [world["cores"] for world in worlds] == [[everything]] * 2
+    first, second = (given_processors(manifest["job_id"]) for manifest in records(tmp_path, "manifest.json"))
+    assert first != second

@@ -6,13 +6,17 @@ import os
 from collections.abc import Mapping
 
 from orchestrator.records.settings import ClusterSettings
+from workloads.runtime.processors import count_units
 
 
 def holds_whole_nodes(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:
     """From the profile and the job's environment; False wherever nobody promises it.
 
-    Slurm gives whole nodes to a job that asks for them, and so it did where the job has all of a node's processors.
+    Slurm gives whole nodes to a job that asks for them, and so it did where the job has all of a node's processors. To
+    a job that is given one thread of each core it counts cores.
     """
     if cluster["scheduler"] != "slurm":
         return False
-    return bool(cluster["slurm"].get("exclusive")) or environment.get("SLURM_CPUS_ON_NODE") == str(os.cpu_count())
+    cores_counted = environment.get("SLURM_THREADS_PER_CORE") == "1"
+    whole = (count_units()["cores"] if cores_counted else None) or os.cpu_count()
+    return bool(cluster["slurm"].get("exclusive")) or environment.get("SLURM_CPUS_ON_NODE") == str(whole)

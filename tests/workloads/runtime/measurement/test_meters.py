@@ -10,7 +10,9 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from topologies import EPYC_TWO_SOCKETS, write_machine
 
+from workloads.runtime import processors
 from workloads.runtime.measurement.meters import PACKAGE, Accelerator, accelerator_meter
 from workloads.runtime.measurement.meters.cray import cray_meters
 from workloads.runtime.measurement.meters.rapl import rapl_meters
@@ -195,6 +197,19 @@ def test_a_node_is_the_runs_alone_only_where_slurm_gave_all_of_it() -> None:
     assert not holds_whole_nodes(local, {"SLURM_CPUS_ON_NODE": whole})
     assert not holds_whole_nodes(shared, {}) and not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole + "0"})
     assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole}) and holds_whole_nodes(alone, {})
+
+
+def test_a_node_of_two_threads_a_core_is_the_runs_alone_where_slurm_counts_its_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processors, "SYSTEM", write_machine(tmp_path, EPYC_TWO_SOCKETS) / "sys/devices/system")
+    monkeypatch.setattr("os.cpu_count", lambda: 256)
+    shared: Any = {"scheduler": "slurm", "slurm": {"exclusive": False}}
+    one_thread = {"SLURM_THREADS_PER_CORE": "1"}
+    assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "128", **one_thread})
+    assert not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "64", **one_thread})
+    assert not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "128"})
+    assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "256"})
 
 
 def test_throttling_of_cores_adds_up_and_a_packages_is_counted_once(tmp_path: Path) -> None:
