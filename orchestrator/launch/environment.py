@@ -24,8 +24,14 @@ FOREIGN_NAMES = frozenset(
 """torchrun's."""
 KEPT = ("SLURM_CONF", "SLURM_JWT", "PMIX_MCA_")
 """How to reach Slurm, and settings of a site's MPI: these are of the machine, not of a job."""
-STEERS_STEPS = ("SLURM_EXPORT_ENV", "SRUN_EXPORT_ENV")
-"""By these an option of the job, as ``--export``, would keep the ranks' variables from them."""
+STEERS_STEPS = frozenset(
+    {"SLURM_EXPORT_ENV", "SRUN_EXPORT_ENV", "SLURM_MULTI_PROG", "SLURM_STDINMODE", "SLURM_STDOUTMODE",
+     "SLURM_STDERRMODE", "SRUN_INPUT", "SRUN_OUTPUT", "SRUN_ERROR", "SLURM_TIMELIMIT", "SLURM_DEPENDENCY"}
+)  # fmt: skip
+"""By these an option of the job, as ``--export``, or a line of its set-up would keep from the ranks what they need:
+their variables, their program, their output's place, their time. All else that srun reads is stated on its line, or the
+profile's own affair.
+"""
 
 
 def is_foreign(name: str) -> bool:

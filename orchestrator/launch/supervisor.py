@@ -131,7 +131,7 @@ class Supervisor:
     def start(self, command: RankCommand) -> None:
         """Start the launcher in a process group of its own, which ends when this process ends."""
         self.reserve.write_bytes(bytes(RESERVE_BYTES))
-        environment = {**for_steps(os.environ), **command.environment}
+        environment = for_steps({**os.environ, **command.environment})
         with self.attempt.stdout.open("ab") as stdout, self.attempt.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 command.words,
