@@ -55,6 +55,37 @@ def test_what_the_shell_says_to_sbatch_does_not_leak_into_the_job(
     assert hosts_of(orchestrator(*on_slurm, "nodes=1", "comm=mpi", "--json")) == ["n1"]
 
 
+NOOP = ["benchmark=noop", "mode=noop", "cluster=testcluster", "comm=mpi", "nodes=2", "campaign=c"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("+cluster.slurm.additional.export=NONE", "cluster.launcher=srun"),
+        ("+cluster.environment.SLURM_EXPORT_ENV=NONE", "cluster.launcher=mpirun",
+         'cluster.setup=["export SRUN_EXPORT_ENV=NONE SLURM_STDOUTMODE=/nowhere/at/all"]'),
+    ],
+)  # fmt: skip
+def test_no_option_or_variable_of_the_job_keeps_from_the_ranks_what_they_need(
+    words: tuple[str, ...], orchestrator: Command
+) -> None:
+    assert sorted(hosts_of(orchestrator(*NOOP, *words, "--json"))) == ["n1", "n2"]
+
+
+def test_a_job_of_a_named_cluster_is_followed_and_cancelled_there(orchestrator: Command, tmp_path: Path) -> None:
+    words = [*NOOP, "+cluster.slurm.additional.clusters=testcluster"]
+    answer = orchestrator(*words, "repeats=2", "cluster.limits.max_jobs=2", "--json")
+    assert hosts_of(answer) == ["n1", "n2"]
+    folders = sorted((tmp_path / "results" / "c").glob("noop-*"))
+    ids = [json.loads((folder / "manifest.json").read_text())["job_id"] for folder in folders]
+    assert [name.partition("@")[2] for name in ids] == ["testcluster"] * 2
+    held = [*words, "campaign=held", "+cluster.slurm.additional.begin=now+1hour", "--detach"]
+    assert orchestrator(*held).code == 0
+    assert orchestrator("cancel", "held").code == 0
+    (run,) = orchestrator("status", "held", "--json").document["campaigns"][0]["runs"]
+    assert run["state"] == "cancelled"
+
+
 def test_a_partition_that_does_not_exist_is_slurms_word_not_a_trace(on_slurm: list[str], orchestrator: Command) -> None:
     answer = orchestrator(*on_slurm, "cluster.slurm.partition=nowhere")
     assert answer.code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,17 +38,21 @@ class Answer:
         return " ".join((self.err or self.out).split()) or f"{self.command} ended with code {self.code}"
 
 
-def query_slurm(words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str | None = None) -> Answer:
-    """Run a command of Slurm and return its answer. It never raises: a missing or silent command has failed.
+def query_slurm(
+    words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str | None = None, cluster: str | None = None
+) -> Answer:
+    """Run a command of Slurm, about another ``cluster`` than the usual one if it is named, and return its answer. It
+    never raises: a missing or silent command has failed.
 
     The shell's SLURM_, SBATCH_ and SQUEUE_ variables are removed for every command, so that all speak to the same Slurm
     about the same jobs.
     """
     name = words[0]
+    named = [] if cluster is None else [f"--clusters={cluster}"]
     try:
         done = subprocess.run(
-            list(words), input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
-            encoding="utf-8", errors="replace", timeout=seconds, env=for_other_nodes(os.environ),
+            [name, *named, *words[1:]], input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True, encoding="utf-8", errors="replace", timeout=seconds, env=for_other_nodes(os.environ),
         )  # fmt: skip
     except FileNotFoundError:
         return Answer(name, None, "", f"there is no {name} here")
@@ -55,4 +60,6 @@ def query_slurm(words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str
         return Answer(name, None, "", f"{name} gave no answer within {seconds:g} s: is slurmctld up?")
     except OSError as error:
         return Answer(name, None, "", f"{name} cannot be run: {error.strerror or error}")
-    return Answer(name, done.returncode, done.stdout, done.stderr)
+    # Asked about a named cluster, commands begin with its name, headings or not.
+    out = re.sub(r"^CLUSTER: .*\n", "", done.stdout, flags=re.MULTILINE) if named else done.stdout
+    return Answer(name, done.returncode, out, done.stderr)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.launch.slurm.identity import JobId
 
 UNKNOWN = 2**32 - 2
 """NO_VAL of Slurm's 32-bit numbers; its 64-bit one is larger still."""
@@ -24,8 +25,9 @@ def gathers_energy() -> bool:
 
 def consumed_joules(job: str) -> float | None:
     """What accounting has of an ended job, J; None if it has nothing (yet)."""
-    words = ["sacct", "--noheader", "--parsable2", "--jobs", job, "--format", "JobID,ConsumedEnergyRaw"]
-    return parse_consumed(query_slurm(words).text or "")
+    own = JobId.parse(job)
+    words = ["sacct", "--noheader", "--parsable2", "--jobs", own.name, "--format", "JobID,ConsumedEnergyRaw"]
+    return parse_consumed(query_slurm(words, cluster=own.cluster).text or "")
 
 
 def parse_consumed(text: str) -> float | None:

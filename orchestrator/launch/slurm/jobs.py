@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.launch.base import JobState
 from orchestrator.launch.slurm.commands import query_slurm
-from orchestrator.launch.slurm.identity import JobId, expand_tasks
+from orchestrator.launch.slurm.identity import JobId, by_cluster, expand_tasks
 from orchestrator.launch.slurm.nodes import failed_among
 
 STATES = {
@@ -86,48 +86,58 @@ def query_states(wanted: Wanted) -> dict[str, JobState] | None:
 
     The queue is asked for jobs that accounting does not know, or not yet.
     """
-    if not wanted:
-        return {}
-    found = query_sacct(wanted)
+    answers = [
+        query_states_of(cluster, {job: wanted[job] for job in jobs}) for cluster, jobs in by_cluster(wanted).items()
+    ]
+    known = [answer for answer in answers if answer is not None]
+    return None if answers and not known else {job: state for answer in known for job, state in answer.items()}
+
+
+def query_states_of(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
+    """Return the same of the jobs of one cluster."""
+    found = query_sacct(cluster, wanted)
     missing = {job: identity for job, identity in wanted.items() if found is None or job not in found}
     if not missing:
         return found
-    queued = query_squeue(missing)
+    queued = query_squeue(cluster, missing)
     if found is None:
         return queued
     return found if queued is None else found | queued
 
 
-def query_sacct(wanted: Wanted) -> dict[str, JobState] | None:
+def query_sacct(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Run one sacct over all jobs since the first was requested; return their states, None if it fails."""
-    answer = query_slurm([*SACCT, *since_option(wanted), "--jobs", join_ids(wanted), "--format", SACCT_FIELDS]).text
-    return None if answer is None else parse_states(answer, wanted)
+    words = [*SACCT, *since_option(wanted), "--jobs", join_ids(wanted), "--format", SACCT_FIELDS]
+    answer = query_slurm(words, cluster=cluster).text
+    return None if answer is None else parse_states(answer, wanted, cluster)
 
 
-def query_squeue(wanted: Wanted) -> dict[str, JobState] | None:
+def query_squeue(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Run one squeue over all jobs; return their states, None if it fails. The queue forgets jobs some minutes after
     their end.
     """
-    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", join_ids(wanted)]).text
-    if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"]).text is not None:
+    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", join_ids(wanted)], cluster=cluster).text
+    if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"], cluster=cluster).text is not None:
         # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
         return {}
-    return None if answer is None else parse_states(answer, wanted)
+    return None if answer is None else parse_states(answer, wanted, cluster)
 
 
-def find_by_comment(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
-    """Return the ids of jobs by their comments, for comments given by any key; None if the queue did not answer.
+def find_by_comment(jobs: Mapping[str, Job], cluster: str | None = None) -> dict[str, list[str]] | None:
+    """Return the ids of a cluster's jobs by their comments, for comments given by any key; None if the queue did not
+    answer.
 
     Pending and running jobs are in the queue, ended ones in accounting.
     """
     labels = ",".join(sorted({job.label for job in jobs.values()}))
-    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels]).text
+    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels], cluster=cluster).text
     if queue is None:
         return None
-    ended = query_slurm([*SACCT, *since_option(jobs), "--name", labels, "--format", SACCT_FIELDS]).text or ""
+    words = [*SACCT, *since_option(jobs), "--name", labels, "--format", SACCT_FIELDS]
+    ended = query_slurm(words, cluster=cluster).text or ""
     tags = {job.tag for job in jobs.values()}
     found: dict[str, list[str]] = {}
-    for line in [*parse_lines(queue), *parse_lines(ended)]:
+    for line in [*parse_lines(queue, cluster), *parse_lines(ended, cluster)]:
         if line.tag in tags and line.job not in found.setdefault(line.tag, []):
             found[line.tag].append(line.job)
     return found
@@ -135,8 +145,10 @@ def find_by_comment(jobs: Mapping[str, Job]) -> dict[str, list[str]] | None:
 
 def failed_nodes(job: str) -> list[str]:
     """Return those of an ended job's nodes that Slurm counts as failed."""
-    listed = query_slurm([*SACCT, "--jobs", job, "--format", "NodeList"]).text or ""
-    return failed_among(next((line for line in listed.splitlines() if line), ""), ("down", "fail", "drain"))
+    own = JobId.parse(job)
+    listed = query_slurm([*SACCT, "--jobs", own.name, "--format", "NodeList"], cluster=own.cluster).text or ""
+    nodes = next((line for line in listed.splitlines() if line), "")
+    return failed_among(nodes, ("down", "fail", "drain"), cluster=own.cluster)
 
 
 def job_state_word(text: str) -> str:
@@ -158,21 +170,22 @@ def join_ids(wanted: Wanted) -> str:
     return ",".join(dict.fromkeys(JobId.parse(job).number for job in wanted))
 
 
-def parse_states(text: str, wanted: Wanted) -> dict[str, JobState]:
-    """Return the states of wanted jobs in lines of job id, state, reason, comment and name. Some fields may
+def parse_states(text: str, wanted: Wanted, cluster: str | None = None) -> dict[str, JobState]:
+    """Return the states of wanted jobs in a cluster's lines of job id, state, reason, comment and name. Some fields may
     be empty.
     """
     return {
         line.job: line.state
-        for line in parse_lines(text, set(wanted))
+        for line in parse_lines(text, cluster, set(wanted))
         if line.job in wanted and line.is_of(wanted[line.job])
     }
 
 
-def parse_lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
-    """Yield the jobs of an answer. Pending tasks of an array that share a line get one each; only ``wanted`` ones, if
-    given.
+def parse_lines(text: str, cluster: str | None = None, wanted: set[str] | None = None) -> Iterator[Line]:
+    """Yield the jobs of a cluster's answer. Pending tasks of an array that share a line get one each; only ``wanted``
+    ones, if given.
     """
+    names = None if wanted is None else {JobId.parse(job).name for job in wanted}
     for row in text.splitlines():
         fields = [field.strip() for field in row.split("\x1f")]
         if len(fields) < 5:
@@ -180,8 +193,8 @@ def parse_lines(text: str, wanted: set[str] | None = None) -> Iterator[Line]:
         job, word, reason, tag, label = ("" if field == "(null)" else field for field in fields[:5])
         state = STATES.get(job_state_word(word), "running")
         said = JobState(state, "" if reason == "None" else reason)
-        for each in expand_tasks(job, wanted):
-            yield Line(each, said, tag_in(tag), label)
+        for each in expand_tasks(job, names):
+            yield Line(str(replace(JobId.parse(each), cluster=cluster)), said, tag_in(tag), label)
 
 
 def tag_in(comment: str) -> str:

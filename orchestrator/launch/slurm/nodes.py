@@ -45,10 +45,10 @@ class NodeState:
         return answers and self.word in TAKING_JOBS and self.flags <= HARMLESS
 
 
-def query_nodes(partition: str | None) -> Answer:
+def query_nodes(partition: str | None, cluster: str | None = None) -> Answer:
     """Run sinfo for the nodes of a partition, or of the default one; a line for each has name and state."""
     named = ["--partition", partition] if partition else []
-    return query_slurm(["sinfo", "--noheader", "--Node", "--format=%N|%T", *named])
+    return query_slurm(["sinfo", "--noheader", "--Node", "--format=%N|%T", *named], cluster=cluster)
 
 
 def expand_node_list(text: str) -> list[str]:
@@ -58,9 +58,11 @@ def expand_node_list(text: str) -> list[str]:
     return (query_slurm(["scontrol", "show", "hostnames", text]).text or text).split()
 
 
-def failed_among(nodes: str, states: Iterable[str] = ("down", "fail"), seconds: float = 30.0) -> list[str]:
+def failed_among(
+    nodes: str, states: Iterable[str] = ("down", "fail"), seconds: float = 30.0, cluster: str | None = None
+) -> list[str]:
     """Return those of a list of nodes that are in one of the states; none if Slurm does not answer."""
     if not nodes or nodes == "None assigned":
         return []
     words = ["sinfo", "--noheader", "--Node", f"--states={','.join(states)}", f"--nodes={nodes}", "--format=%N"]
-    return list(dict.fromkeys((query_slurm(words, seconds).text or "").split()))
+    return list(dict.fromkeys((query_slurm(words, seconds, cluster=cluster).text or "").split()))

@@ -40,6 +40,8 @@ class SlurmJob(OwnJob):
 
     def __init__(self, job: JobId, environment: Mapping[str, str]) -> None:
         super().__init__(str(job), job.task or 0, int(environment.get("SLURM_RESTART_COUNT") or 0))
+        # Within the job, commands speak to its own cluster.
+        self._name = job.name
         # Slurm has forgotten the nodes of a job that it puts back into the queue.
         self._nodes = environment.get("SLURM_JOB_NODELIST", "")
 
@@ -49,7 +51,7 @@ class SlurmJob(OwnJob):
         """
         word = job_state_word(self._description().get("JobState", ""))
         if word == "COMPLETING":
-            words = ["sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={self.id}", "--format=State"]
+            words = ["sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={self._name}", "--format=State"]
             known = job_state_word(next(iter((query_slurm(words, QUERY_SECONDS).text or "").splitlines()), ""))
             word = known if known not in ("", "RUNNING") else word
         return Standing(word, word == "RUNNING", ENDINGS.get(word))
@@ -64,14 +66,15 @@ class SlurmJob(OwnJob):
 
     def requeue(self) -> str | None:
         """Ask Slurm to end this job and start it again later; return Slurm's objection, or None."""
-        answer = query_slurm(["scontrol", "requeue", self.id], REQUEUE_SECONDS)
+        answer = query_slurm(["scontrol", "requeue", self._name], REQUEUE_SECONDS)
         return None if answer.ok else answer.complaint
 
     def _description(self) -> dict[str, str]:
         """Return Slurm's description of the job, by its own names (JobState, PreemptTime, …); empty without
         an answer. The first of a name counts: people's own texts, as AdminComment, come after.
         """
-        lines = (query_slurm(["scontrol", "--oneliner", "show", "job", self.id], QUERY_SECONDS).text or "").splitlines()
+        words = ["scontrol", "--oneliner", "show", "job", self._name]
+        lines = (query_slurm(words, QUERY_SECONDS).text or "").splitlines()
         return dict(reversed(re.findall(r"(\w+)=(\S*)", lines[0]))) if lines else {}
 
 

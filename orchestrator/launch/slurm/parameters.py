@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.launch.job import PROJECT
 from orchestrator.launch.launchers import core_options
+from orchestrator.launch.slurm.identity import CLUSTER_VARIABLE
 from orchestrator.records import Manifest
 from orchestrator.records.settings import ClusterSettings
 
@@ -94,12 +95,21 @@ def comment_of(manifest: Manifest) -> str | None:
     return f"{manifest.tag} {own}" if own else manifest.tag
 
 
+def cluster_named(cluster: ClusterSettings) -> str | None:
+    """Return the cluster that the profile sends its jobs to by name (sbatch's ``--clusters``), or None."""
+    additional = cluster["slurm"]["additional"]
+    named = additional.get("clusters") or additional.get("cluster") or additional.get("M")
+    return str(named) if named else None
+
+
 def setup_lines(cluster: ClusterSettings) -> list[str]:
     """Return the modules and the profile's own lines. The first that fails fails the job."""
+    named = cluster_named(cluster)
+    known = [f"export {CLUSTER_VARIABLE}={shlex.quote(named)}"] if named else []
     modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
     path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
     # A warning that comes before the supervisor listens must not end the job.
-    return ["trap '' USR2", "set -eo pipefail", *modules, *cluster["setup"], path]
+    return ["trap '' USR2", "set -eo pipefail", *known, *modules, *cluster["setup"], path]
 
 
 def requeues(manifest: Manifest) -> bool:

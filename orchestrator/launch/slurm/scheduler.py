@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from orchestrator.launch.base import (
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.energy import consumed_joules, gathers_energy
-from orchestrator.launch.slurm.identity import JobId
+from orchestrator.launch.slurm.identity import JobId, by_cluster
 from orchestrator.launch.slurm.jobs import Job, failed_nodes, find_by_comment, query_states
 from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_nodes
 from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
-from orchestrator.launch.slurm.parameters import Batch, job_shape, requeues
+from orchestrator.launch.slurm.parameters import Batch, cluster_named, job_shape, requeues
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, write_json
 from orchestrator.records.settings import ClusterSettings
@@ -88,8 +89,23 @@ class SlurmScheduler(Scheduler):
             raise submission_error(answer, runs[0][1].spec.run)
         if self.pace is not None:
             self.pace.hurry()
-        number = answer.out
-        return [number] if len(runs) == 1 else [str(JobId(number, task)) for task in range(len(runs))]
+        job = JobId.parse(answer.out)
+        self.refuse_unasked(job, runs)
+        return [str(job)] if len(runs) == 1 else [str(replace(job, task=task)) for task in range(len(runs))]
+
+    def refuse_unasked(self, job: JobId, runs: Sequence[Run]) -> None:
+        """Cancel the job and raise SubmissionError if Slurm sent it to a cluster that the profile does not name.
+
+        The job would not know that cluster, and so claim its run by another id.
+        """
+        _, manifest = runs[0]
+        if job.cluster == cluster_named(manifest.config["cluster"]):
+            return
+        query_slurm(["scancel", job.name], cluster=job.cluster)
+        raise SubmissionError(
+            f"{manifest.spec.run}: Slurm sent job {job.name} to cluster {job.cluster}, which the profile does not "
+            f"name, and it was cancelled. Write cluster.slurm.additional.clusters={job.cluster}"
+        )
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """Return the states of all jobs with one query if one is due, otherwise the last ones."""
@@ -135,9 +151,13 @@ class SlurmScheduler(Scheduler):
         jobs = {manifest.spec.run: job_of(manifest) for _, manifest in runs if manifest.tag}
         if not jobs:
             return {}
-        tagged = find_by_comment(jobs)
-        if tagged is None:
-            return None
+        tagged: dict[str, list[str]] = {}
+        for cluster in {cluster_named(manifest.config["cluster"]) for _, manifest in runs}:
+            there = find_by_comment(jobs, cluster)
+            if there is None:
+                return None
+            for tag, ids in there.items():
+                tagged.setdefault(tag, []).extend(ids)
         found = {}
         for _, manifest in runs:
             for job in tagged.get(manifest.tag or "", []):
@@ -153,13 +173,18 @@ class SlurmScheduler(Scheduler):
     def cancel(self, runs: Sequence[Run]) -> None:
         """Run scancel. The supervisor gets the signal with the ranks and records the end."""
         jobs = [manifest.job_id for _, manifest in runs if manifest.job_id]
-        if jobs:
-            query_slurm(["scancel", "--full", *jobs], seconds=60)
+        for cluster, there in by_cluster(jobs).items():
+            query_slurm(["scancel", "--full", *(JobId.parse(job).name for job in there)], seconds=60, cluster=cluster)
             if self.pace is not None:
                 self.pace.hurry()
 
     def missing(self, cluster: ClusterSettings) -> str | None:
-        """Return why nothing can be submitted from here: there is no sbatch."""
+        """Return why nothing can be submitted from here: there is no sbatch, or Slurm shall choose the cluster."""
+        named = cluster_named(cluster)
+        if (named is not None and not re.fullmatch(r"[\w.-]+", named)) or named == "all":
+            return (
+                f"names the clusters {named} (slurm.additional.clusters): name one, by which its jobs can be followed."
+            )
         if shutil.which("sbatch") is not None:
             return None
         return (
@@ -170,7 +195,7 @@ class SlurmScheduler(Scheduler):
     def nodes(self, cluster: ClusterSettings) -> Nodes:
         """Return the nodes of the profile's partition."""
         slurm = cluster["slurm"]
-        answer = query_nodes(slurm["partition"])
+        answer = query_nodes(slurm["partition"], cluster_named(cluster))
         if not answer.ok:
             raise SchedulerSilent(f"cluster={cluster['name']} needs Slurm's nodes: {answer.complaint}.")
         states = dict(line.split("|", 1) for line in answer.out.splitlines() if "|" in line)
@@ -195,7 +220,8 @@ class SlurmScheduler(Scheduler):
 
     def may_live(self, job_id: str) -> bool:
         """Whether the job may not have ended: False if the queue says so or does not know the job."""
-        answer = query_slurm(["squeue", "--noheader", f"--jobs={job_id}", "--format=%T"])
+        job = JobId.parse(job_id)
+        answer = query_slurm(["squeue", "--noheader", f"--jobs={job.name}", "--format=%T"], cluster=job.cluster)
         return bool(answer.out.strip()) if answer.ok else "Invalid job id" not in answer.err
 
     def consumed_joules(self, job_id: str) -> float | None:
@@ -207,7 +233,8 @@ class SlurmScheduler(Scheduler):
     def logs(self, run: Run) -> list[Path]:
         """Return the output files of submitit's script, for a single job and for a task of an array."""
         directory, manifest = run
-        return [folder / f"{manifest.job_id}_0_log.out" for folder in (directory.jobs, directory.path.parent / "jobs")]
+        name = JobId.parse(manifest.job_id or "").name
+        return [folder / f"{name}_0_log.out" for folder in (directory.jobs, directory.path.parent / "jobs")]
 
     noise = ("slurmstepd:", "srun:")
 

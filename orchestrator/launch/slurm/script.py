@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import uuid
 
@@ -9,6 +10,7 @@ from submitit.slurm.slurm import SlurmExecutor
 
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.identity import JobId
 from orchestrator.launch.slurm.parameters import Batch, comment_of, sbatch_parameters, supervisor_command
 from orchestrator.records import write_text
 
@@ -33,7 +35,7 @@ class BatchExecutor(SlurmExecutor):
 
 
 def submit_script(batch: Batch) -> Answer:
-    """Submit with sbatch; ``out`` of the answer is the job's number."""
+    """Submit with sbatch; ``out`` of the answer is the job's id, with its cluster if Slurm names one."""
     executor = executor_for(batch)
     script = batch.logs / f".{uuid.uuid4().hex}.sh"
     write_text(script, executor._make_submission_file_text(supervisor_command(batch), script.stem))
@@ -41,9 +43,10 @@ def submit_script(batch: Batch) -> Answer:
     if not answer.ok:
         script.unlink()
         return answer
-    job = executor._get_job_id_from_submission_command(answer.out)
-    script.rename(batch.logs / f"{job}_submission.sh")
-    return Answer(answer.command, answer.code, job, answer.err)
+    number = executor._get_job_id_from_submission_command(answer.out)
+    script.rename(batch.logs / f"{number}_submission.sh")
+    named = re.search(r"on cluster (\S+)", answer.out)
+    return Answer(answer.command, answer.code, str(JobId(number, None, named[1] if named else None)), answer.err)
 
 
 def batch_script(batch: Batch) -> str:

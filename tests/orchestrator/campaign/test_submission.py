@@ -21,10 +21,11 @@ from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import UsageError
-from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
+from orchestrator.launch.base import Run, SchedulerBusy, SubmissionError, SubmissionUnsure
 from orchestrator.launch.enter import claim_attempt, refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer
+from orchestrator.launch.slurm.jobs import Job, query_states
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, submission_error
 from orchestrator.plan import Site, plan
 from orchestrator.records import Manifest, RecordError, RunDirectory, now
@@ -274,3 +275,43 @@ def test_a_folder_of_another_user_or_open_to_others_is_refused(tmp_path: Path) -
     os.chown(tmp_path, 65534, 65534)
     with pytest.raises(RecordError, match="belongs to user 65534"):
         campaigns.load(tmp_path)
+
+
+def test_a_job_on_a_named_cluster_is_asked_for_and_ended_there(commands: Commands, make: Any) -> None:
+    log = commands(
+        sbatch='echo "Submitted batch job 7 on cluster genius"',
+        scancel="true",
+        sacct="echo 'CLUSTER: genius'\n" + answered({"7_0": "RUNNING", "7_1": "FAILED"}),
+    )
+    runs, scheduler = make("+cluster.slurm.additional.clusters=genius", repeats=2), SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    assert [manifest.job_id for _, manifest in runs] == ["7_0@genius", "7_1@genius"]
+    assert "export ORCHESTRATOR_SLURM_CLUSTER=genius" in next(runs[0][0].path.parent.glob("jobs/7_*.sh")).read_text()
+    found = scheduler.states(runs)
+    assert {job: state.state for job, state in found.items()} == {"7_0@genius": "running", "7_1@genius": "failed"}
+    scheduler.cancel(runs)
+    assert calls(log, "scancel") == ["scancel --clusters=genius --full 7_0 7_1"]
+    assert all("--clusters=genius" in line for line in calls(log, "sacct"))
+
+
+def test_jobs_of_one_number_on_two_clusters_are_two_jobs(commands: Commands) -> None:
+    commands(sacct='case $* in *genius*) s=RUNNING;; *) s=FAILED;; esac; printf "7\\x1f$s\\x1fNone\\x1f\\x1fc\\n"')
+    wanted = {job: Job("", "c", now()) for job in ("7", "7@genius")}
+    found = query_states(wanted)
+    assert found is not None
+    assert {job: state.state for job, state in found.items()} == {"7": "failed", "7@genius": "running"}
+
+
+def test_a_cluster_that_nobody_named_is_refused_and_the_job_cancelled_there(commands: Commands, make: Any) -> None:
+    log = commands(sbatch='echo "Submitted batch job 7 on cluster other"', scancel="true")
+    (run,) = make()
+    with pytest.raises(SubmissionError, match=r"sent job 7 to cluster other.*additional\.clusters=other"):
+        SlurmScheduler().submit([run])
+    assert calls(log, "scancel") == ["scancel --clusters=other 7"]
+
+
+@pytest.mark.parametrize("named", ["a,b", "all"])
+def test_clusters_among_which_slurm_would_choose_are_refused(named: str, make: Any) -> None:
+    ((_, manifest),) = make(f"+cluster.slurm.additional.clusters='{named}'")
+    reason = SlurmScheduler().missing(manifest.config["cluster"])
+    assert reason is not None and "name one, by which its jobs can be followed" in reason

@@ -131,3 +131,11 @@ def test_what_a_pinned_shell_sees_of_its_own_accelerators_is_no_business_of_othe
     pinned = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "3")
     assert for_other_nodes({**pinned, "PATH": "/bin"}) == {"PATH": "/bin"}
     assert without_foreign(pinned) == pinned, "on this machine it is the user's choice"
+
+
+def test_an_id_keeps_its_cluster_and_is_named_without_it_to_slurm() -> None:
+    job = JobId.parse("17_4@genius")
+    assert job == JobId("17", 4, "genius")
+    assert (str(job), job.name) == ("17_4@genius", "17_4")
+    own = JobId.own({"SLURM_JOB_ID": "17", "ORCHESTRATOR_SLURM_CLUSTER": "genius"})
+    assert str(own) == "17@genius"
