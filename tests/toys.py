@@ -6,7 +6,7 @@ All compute in float64 on data drawn from one seed, so that training ends at the
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,24 @@ class Toy(Task):
     def predict(self, model: nn.Module, batch: Batch) -> Tensor:
         outputs: Tensor = model(batch["input"])
         return outputs
+
+
+class CountedAtLast(MeanOutput):
+    """Counts the samples of the trained model alone."""
+
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
+        alive()
+        return {**self.compute(counts, rows), "samples": float(counts[0])}
+
+
+class Concluded(Toy):
+    """A metric of the trained model alone; evaluated after each epoch."""
+
+    concludes = True
+    training = replace(Toy.training, evaluate_every_epochs=1)
+
+    def new_quality(self) -> Quality:
+        return CountedAtLast()
 
 
 class Coupled(Toy):

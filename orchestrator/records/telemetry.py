@@ -21,9 +21,11 @@ PHASES = (
     "allreduce",
     "evaluate",
     "checkpoint",
+    "conclude",
 )
 """Phases of a run in the order they begin: training alternates with evaluation and checkpoints, which are summed;
-from "load" on to "end_to_end" are those of inference, from "nodes" to "allreduce" those of a probe.
+from "load" on to "end_to_end" are those of inference, from "nodes" to "allreduce" those of a probe; "conclude" takes
+the metrics of a trained model that would take too long for every evaluation.
 """
 
 STEP_TIMES = ("total", "data", "compute", "waiting")

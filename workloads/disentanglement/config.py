@@ -19,6 +19,8 @@ class Model:
     """Codes of an image."""
     predicts: str
     """What ``mode=inference`` times: encoding to "codes", decoding to "images", or "both"."""
+    forests: bool
+    """Whether DCI is scored when a run is done: growing its random forests takes minutes."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""

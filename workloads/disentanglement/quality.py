@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
-from workloads.disentanglement.scores import evaluate
+from workloads.disentanglement.scores import evaluate, nothing
+from workloads.disentanglement.scores.jacobian import SAMPLES, orthogonality
 from workloads.runtime.task import Arrays, Batch, Quality
 
 DRAWN_WITH = 1
@@ -31,12 +34,14 @@ class Coder(Protocol):
 class CodesQuality(Quality):
     """The codes of all images beside their factors, and the reconstructions' error."""
 
-    def __init__(self, coder: Coder) -> None:
-        self._coder = coder
+    def __init__(self, coder: Coder, forests: bool) -> None:
+        self._coder, self._forests = coder, forests
+        self._model: nn.Module | None = None
         self._rows: dict[str, list[npt.NDArray[np.generic]]] = {"codes": [], "factors": [], "error": []}
 
     def update(self, model: nn.Module, batch: Batch) -> None:
         """Add the codes of a batch."""
+        self._model = model
         images = self._coder.to_images(batch)
         codes = self._coder.encode(model, images)
         error = (self._coder.decode(model, codes) - images).square().mean(dim=(1, 2, 3))
@@ -57,12 +62,23 @@ class CodesQuality(Quality):
         """All scores but those that grow forests, and "mse": the mean over images."""
         return scores_of(rows, forests=False)
 
-    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        """All of them."""
-        return scores_of(rows, forests=True)
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
+        """All of them, forests where they are wanted, and "orthogonality" of the decoder, at codes from all over the
+        set.
+        """
+        scores, model = scores_of(rows, self._forests, alive), self._model
+        if model is not None:
+            codes = rows["codes"]
+            chosen = np.linspace(0, len(codes) - 1, min(len(codes), SAMPLES)).round().astype(np.int64)
+            device = next(model.parameters()).device
+            with torch.no_grad():
+                scores["orthogonality"] = orthogonality(
+                    lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
+                )
+        return scores
 
 
-def scores_of(rows: Arrays, forests: bool) -> dict[str, float]:
+def scores_of(rows: Arrays, forests: bool, alive: Callable[[], None] = nothing) -> dict[str, float]:
     """The scores of the rows' codes, and the mean of their errors."""
-    scores = evaluate(rows["codes"], rows["factors"], np.random.default_rng(DRAWN_WITH), forests)
+    scores = evaluate(rows["codes"], rows["factors"], np.random.default_rng(DRAWN_WITH), forests, alive)
     return {**scores, "mse": float(rows["error"].mean(dtype=np.float64))}

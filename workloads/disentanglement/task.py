@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.records.settings import Settings
+from workloads.disentanglement.datasets.base import FactorsDescription
 from workloads.disentanglement.quality import CodesQuality
 from workloads.disentanglement.samples import WithNoise
-from workloads.runtime.samples.consolidated import ConsolidatedSet
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 from workloads.runtime.task import Batch, Quality, SampleSet, Task, to_device
 
 FIELDS = ("image", "factors")
+DRAWN_OF = 2048
+"""Most images that a picture's ranges of codes, and what they tell, are taken from."""
 
 
 class DisentanglementTask(Task):
@@ -69,7 +72,7 @@ class DisentanglementTask(Task):
 
     def new_quality(self) -> Quality:
         """No codes yet."""
-        return CodesQuality(self)
+        return CodesQuality(self, bool(self.options["forests"]))
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Codes of the images, images of the codes, or both, as ``model.predicts`` says; images alone are decoded of
@@ -83,12 +86,33 @@ class DisentanglementTask(Task):
         }  # fmt: skip
 
     def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
-        """A few images of the evaluation set beside their reconstructions."""
-        from workloads.disentanglement.pictures import PICTURED, draw_reconstructions
+        """What codes are of images, of some of the evaluation set: see pictures.py."""
+        from workloads.disentanglement.pictures import PICTURED, Views, draw_codes, traversals_of
+        from workloads.disentanglement.scores import measure_information
 
-        chosen = np.linspace(0, len(self.evaluation_set) - 1, PICTURED).round().astype(np.int64)
-        batch = to_device(self.evaluation_set.read(chosen), device)
+        count = len(self.evaluation_set)
+        chosen = np.linspace(0, count - 1, min(count, DRAWN_OF)).round().astype(np.int64)
+        size = int(self.settings["training"]["evaluation_batch_size"])
+        codes, factors = [], []
         with torch.inference_mode():
-            images = self.to_images(batch)
+            for start in range(0, len(chosen), size):
+                batch = to_device(self.evaluation_set.read(chosen[start : start + size]), device)
+                codes.append(self.encode(model, self.to_images(batch)).cpu().numpy())
+                factors.append(batch["factors"].cpu().numpy())
+            known = np.concatenate(codes)
+            shown = chosen[np.linspace(0, len(chosen) - 1, PICTURED).round().astype(np.int64)]
+            images = self.to_images(to_device(self.evaluation_set.read(shown), device))
             made = self.decode(model, self.encode(model, images))
-        draw_reconstructions(path, images.cpu().numpy(), made.cpu().numpy())
+            moved = traversals_of(known, known[len(known) // 2])
+            travelled = self.decode(model, torch.from_numpy(moved).to(device).flatten(0, 1))
+        draw_codes(
+            path,
+            Views(
+                images=images.cpu().numpy(),
+                reconstructions=made.cpu().numpy(),
+                traversals=travelled.unflatten(0, moved.shape[:2]).cpu().numpy(),
+                mutual=measure_information(known, np.concatenate(factors)).mutual,
+                factors=read_description_of(self.folder, FactorsDescription)["factor_names"],
+                history=self.history,
+            ),
+        )

@@ -89,9 +89,9 @@ class Quality(ABC):
         order of the set. Rank 0 alone is asked, and its answer is everybody's.
         """
 
-    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
         """All metrics when a run is done: those of ``compute``, and of a task that ``concludes`` others that take too
-        long for every evaluation.
+        long for every evaluation. It calls ``alive`` every few seconds: a run that shows no progress is ended as hung.
         """
         return self.compute(counts, rows)
 
@@ -112,6 +112,8 @@ class Task(ABC):
         """``settings`` is the resolved benchmark configuration, ``folder`` the data set's."""
         self.settings = settings
         self.folder = folder
+        self.history: list[tuple[float, dict[str, float]]] = []
+        """Each evaluation of this training so far, for pictures: seconds from its start, and all metrics."""
 
     @property
     @abstractmethod

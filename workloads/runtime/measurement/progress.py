@@ -80,6 +80,10 @@ class Progress:
         self.phase = phase
         self.changes += 1
 
+    def tick(self) -> None:
+        """Note that something goes on."""
+        self.changes += 1
+
     @property
     def waiting(self) -> bool:
         """Whether the rank waits for others right now."""

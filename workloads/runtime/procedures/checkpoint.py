@@ -23,7 +23,7 @@ FILE = "state.pt"
 class Position:
     """How far training is. ``step`` counts within ``epoch``; ``evaluated_at`` is the ``total_steps`` of the newest
     evaluation; ``elapsed`` is the training time of all attempts, s, of which ``redone`` was spent on steps that no
-    checkpoint kept.
+    checkpoint kept; ``history`` has all metrics of each evaluation, behind its seconds.
     """
 
     epoch: int = 0
@@ -35,6 +35,7 @@ class Position:
     redone: float = 0.0
     evaluations: list[list[float]] = field(default_factory=list)
     qualities: dict[str, float] = field(default_factory=dict)
+    history: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     time_to_accuracy: float | None = None
 
     def follow(self, earlier: Earlier) -> None:

@@ -70,7 +70,7 @@ def computed(quality: Quality, communicator: Communicator, progress: Progress, c
     found = {}
     if rows is not None:
         progress.collective = False
-        values = quality.conclude(counts, rows) if concluding else quality.compute(counts, rows)
+        values = quality.conclude(counts, rows, progress.tick) if concluding else quality.compute(counts, rows)
         found = {name: float(value) for name, value in values.items()}
         progress.changes += 1
     progress.collective = True

@@ -140,6 +140,7 @@ class Trainer:
             self.device,
         )
         self.position.follow(self.earlier)
+        self.task.history = self.position.history
         self.progress.redone_s = self.position.redone
         self.telemetry.first_step = self.progress.first_step = self.position.total_steps
         self.telemetry.evaluations = [(at, int(epoch), value) for at, epoch, value in self.position.evaluations]
@@ -158,13 +159,14 @@ class Trainer:
                 break
         spent = self.elapsed
         self.progress.elapsed = lambda: spent
-        if self.task.concludes and stopped != "requested":
-            self.enter("evaluate")
-            self.position.qualities = self.measure_quality(concluding=True)
         self.telemetry.leave()
         self.telemetry.losses = self.stepper.losses_by_name()
         # MLPerf calls a run that ends short of its target aborted.
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
+        if self.task.concludes and stopped != "requested":
+            self.enter("conclude")
+            self.position.qualities = self.measure_quality(concluding=True)
+            self.telemetry.leave()
         if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
             stopped = "steps"
         return Outcome(stopped, self.position, self.position.qualities)
@@ -257,6 +259,7 @@ class Trainer:
         self.telemetry.evaluations.append((seconds, epoch, value))
         self.position.evaluations.append([seconds, float(epoch), value])
         self.position.qualities = values
+        self.position.history.append((seconds, values))
         self.position.evaluated_at = self.position.total_steps
         self.progress.quality = value
         self.progress.changes += 1

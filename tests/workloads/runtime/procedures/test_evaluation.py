@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from torch import nn
-from toys import CPU, Drawn, MeanOutput, Toy
+from toys import CPU, Concluded, Drawn, MeanOutput, Toy
 
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.progress import Progress
@@ -82,6 +82,14 @@ def test_without_rows_and_with_one_set_there_is_what_there_was(alone: Communicat
     task = Toy({}, tmp_path)
     found = measured(task, task.build_model(), alone)
     assert list(found) == ["mean"]
+
+
+def test_metrics_of_a_trained_model_are_added_when_it_is_one(alone: Communicator, tmp_path: Path) -> None:
+    task = Concluded({}, tmp_path)
+    model = task.build_model()
+    loaders = evaluation_loaders(task, 4, False, 1)
+    found = evaluate(task, model, loaders, alone, CPU, SETTINGS, Progress(), concluding=True)
+    assert found == {**measured(task, model, alone), "samples": 17}
 
 
 @pytest.mark.parametrize("count", [0, 5])

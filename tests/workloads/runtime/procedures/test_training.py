@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toys import TOYS, Adversarial, Adversaries, Coupled, Toy, parameters_of, train, trainer_of
+from toys import TOYS, Adversarial, Adversaries, Concluded, Coupled, Toy, parameters_of, train, trainer_of
 
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.procedures.players import PlayersError
-from workloads.runtime.task import Batch, Player, Step
+from workloads.runtime.task import Batch, Player, Quality, Step
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -68,6 +68,39 @@ def test_a_resumed_run_ends_where_one_in_a_piece_ends(name: str, alone: Communic
     resumed = trainer_of(task, alone, tmp_path / "parts")
     resumed.train()
     assert parameters_of(resumed) == whole
+
+
+def test_what_only_a_trained_model_is_asked_comes_after_its_time_was_taken(alone: Communicator, tmp_path: Path) -> None:
+    trainer = trainer_of(Concluded({}, tmp_path), alone, tmp_path)
+    assert trainer.train().quality == {**trainer.position.history[-1][1], "samples": 17}
+    assert [name for name, _, _ in trainer.telemetry.phases][-2:] == ["evaluate", "conclude"]
+    assert len(trainer.telemetry.evaluations) == 3
+    # A task that has no such metrics is not evaluated once more.
+    plain = trainer_of(Toy({}, tmp_path), alone, tmp_path / "plain")
+    plain.train()
+    assert "conclude" not in [name for name, _, _ in plain.telemetry.phases]
+
+
+def test_a_task_knows_all_its_evaluations_for_its_picture_those_before_a_stop_too(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    whole = Concluded({}, tmp_path)
+    trainer_of(whole, alone, tmp_path / "whole").train()
+    assert len(whole.history) == 3
+    stopped = trainer_of(Concluded({}, tmp_path), alone, tmp_path / "parts")
+    judge = stopped.task.new_quality
+
+    def stopping() -> Quality:
+        stopped.progress.stop_requested = True
+        return judge()
+
+    stopped.task.new_quality = stopping  # type: ignore[method-assign]
+    assert stopped.train().stopped == "requested"
+    resumed = trainer_of(Concluded({}, tmp_path), alone, tmp_path / "parts")
+    resumed.train()
+    seconds, metrics = zip(*resumed.task.history, strict=True)
+    assert metrics == tuple(found for _, found in whole.history)
+    assert list(seconds) == [row[0] for row in resumed.position.evaluations] == sorted(seconds)
 
 
 @pytest.mark.parametrize("name", ["adversarial", "second_order", "derivatives"])

@@ -1,0 +1,38 @@
+"""A score of the decoder alone, without factors: do its codes move an image in directions of their own?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+SAMPLES = 256
+"""Codes that are enough for it."""
+STILL = 1e-6
+"""A code that moves an image less than this part of what the strongest does is taken not to move it."""
+
+
+def orthogonality(decode: Callable[[Tensor], Tensor], codes: Tensor) -> float:
+    """Return the mean over samples and pairs i < j of codes of cos^2 of the angle between the columns dx/dz_i and
+    dx/dz_j of the decoder's Jacobian, at ``codes`` (n, d): 0 where all are orthogonal, 1 where all are parallel.
+
+    ``decode`` takes codes (n, d) to images (n, ...), each sample for itself: batch norm is in evaluation mode. Columns
+    come by forward differentiation, and so not in torch.inference_mode. A pair of which one code moves nothing has no
+    angle and does not count; without any pair the score is not a number.
+    """
+    codes = codes.detach()
+    columns = []
+    for place in range(codes.shape[1]):
+        direction = torch.zeros_like(codes)
+        direction[:, place] = 1
+        column: Tensor = torch.func.jvp(decode, (codes,), (direction,))[1]
+        columns.append(column.detach().flatten(1).double())
+    jacobian = torch.stack(columns, dim=1)
+    lengths = jacobian.norm(dim=2, keepdim=True)
+    moves = (lengths > STILL * lengths.amax(dim=1, keepdim=True))[:, :, 0]
+    unit = jacobian / lengths.where(moves[..., None], torch.ones_like(lengths))
+    cosines = (unit @ unit.transpose(1, 2)).square()
+    one, other = torch.triu_indices(codes.shape[1], codes.shape[1], offset=1, device=codes.device)
+    counted = moves[:, one] & moves[:, other]
+    return float(cosines[:, one, other][counted].mean())
