@@ -15,8 +15,8 @@ PRESETS = ("tiny", "small", "full")
 class Model:
     """``benchmark.model`` of every method; methods/NAME_config.py adds what a method has of its own."""
 
-    latent: int
-    """Codes of an image."""
+    latent: int | None
+    """Codes of an image; null: as many as the data have factors."""
     predicts: str
     """What ``mode=inference`` times: encoding to "codes", decoding to "images", or "both"."""
     forests: bool
@@ -24,7 +24,7 @@ class Model:
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
-        if self.latent < 1:
+        if self.latent is not None and self.latent < 1:
             raise ValueError(f"latent is {self.latent}; an image needs one code at least")
         require_one_of("predicts", self.predicts, PREDICTED)
 

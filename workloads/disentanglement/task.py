@@ -30,7 +30,13 @@ class DisentanglementTask(Task):
     def __init__(self, settings: Settings, folder: Path) -> None:
         super().__init__(settings, folder)
         self.options = settings["model"]
-        self.latent = int(self.options["latent"])
+
+    @functools.cached_property
+    def latent(self) -> int:
+        """Codes of an image."""
+        if self.options["latent"] is not None:
+            return int(self.options["latent"])
+        return len(read_description_of(self.folder, FactorsDescription)["factor_names"])
 
     @functools.cached_property
     def images(self) -> SampleSet:

@@ -134,7 +134,7 @@ def test_a_code_without_a_range_is_named(span: float) -> None:
         (["benchmark.model.predicts=all"], "benchmark.model.predicts is 'all'; expected one of codes, images, both"),
         (["benchmark.model.network=big"], "benchmark.model.network is 'big'; expected one of burgess, study"),
         (
-            ["method=dae", "benchmark.model.alpha=[1]"],
+            ["method=dae", "benchmark.model.latent=3", "benchmark.model.alpha=[1]"],
             "model.alpha has 1 weights; expected latent=3 of them",
         ),
     ],

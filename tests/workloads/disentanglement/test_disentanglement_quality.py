@@ -22,7 +22,7 @@ class Mixer:
 
     def decode(self, model: nn.Module, codes: Tensor) -> Tensor:
         pixels: Tensor = model(codes)
-        return pixels.unflatten(1, (1, 2, 2))
+        return pixels.reshape(-1, 1, 2, 2)
 
 
 def quality_of(forests: bool) -> CodesQuality:

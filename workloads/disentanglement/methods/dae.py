@@ -27,8 +27,10 @@ class Dae(DisentanglementTask):
         return DisentanglingAutoencoder(self.image_shape, self.alpha())
 
     def alpha(self) -> list[float]:
-        """How much each code matters (d,)."""
+        """How much each code matters (d,). Raises ValueError."""
         given = self.options["alpha"]
+        if given is not None and len(given) != self.latent:
+            raise ValueError(f"benchmark.model.alpha has {len(given)} weights; expected {self.latent}, one a code")
         if given is not None:
             return [float(weight) for weight in given]
         _, _, singular = principal_components(some_images(self.images, self.seed), self.latent)
