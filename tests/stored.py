@@ -86,6 +86,20 @@ def stored_run(
     return RunRecord(cast(RunRow, {**row, **changes}), rows, curve, phases)
 
 
+def placed_run(folder: Path, **changes: Any) -> RunRecord:
+    """A run on two nodes of two processors, each of eight cores with two threads, whose ranks recorded their places."""
+    record = stored_run(folder, **{"nodes": 2, "name": "placed", **changes})
+    layout = [[f"{core},{core + 16}" for core in range(first, first + 8)] for first in (0, 8)]
+    world = {
+        "ranks": 4, "nodes": 2, "comm": "mpi", "threads_per_rank": 6,
+        "hosts": [row["host"] for row in record.ranks],
+        "devices": [f"NVIDIA A100-SXM4-80GB GPU-{rank}" for rank in range(4)],
+        "cores": ["0-5,16-21", "8-13,24-29"] * 2, "layouts": [layout], "layout_of_rank": [0] * 4, "unbound": None,
+    }  # fmt: skip
+    record.run["result"] = json.dumps({**record.result, "world": world})
+    return RunRecord(record.run, record.ranks, record.evaluations, record.phases)
+
+
 def failed_run(folder: Path, **changes: Any) -> RunRecord:
     """A run that ended without a result."""
     record = stored_run(folder, **{"state": "failed", "cause": "rank 1: ValueError", "result": None, **changes})

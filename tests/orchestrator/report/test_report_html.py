@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 from sampled import sampled
-from stored import STEPS, failed_run, scaling_campaign, stored_run
+from stored import STEPS, failed_run, placed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import report_document
 from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry, ReportDocument, values_of
@@ -63,6 +63,21 @@ def test_pages_open_from_disk_without_complaint_or_any_request_beyond_their_fold
         assert len(requests) >= 4
         local = ("file://" + str(folder.resolve()), "data:")
         assert [address for address in requests if not address.startswith(local)] == []
+
+
+def test_a_runs_page_draws_which_rank_sits_on_which_core_and_device(browser: Browser, tmp_path: Path) -> None:
+    records = [placed_run(tmp_path / "runs")]
+    write_campaign(report_document("weekly", records), records, tmp_path / "html")
+    browser.open(tmp_path / "html" / "run-placed.html")
+    cells = "return [...document.querySelectorAll('#placement .core')].map(core => core.textContent).join(',')"
+    assert browser.script(cells) == ",".join([*"0" * 6, "", "", *"1" * 6, "", ""])
+    rows = "return [...document.querySelectorAll('#placement tbody tr')].map(row => row.innerText.trim())"
+    assert browser.script(rows)[1].split("\t") == ["1", "6 cores (8-13), 2 threads each", "NVIDIA A100-SXM4-80GB #1"]
+    assert browser.script("return document.querySelector('#placement figcaption').textContent") == (
+        "node0, node1: 2 ranks each"
+    )
+    browser.device(width=360, height=740, mobile=True)
+    assert browser.script("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_every_question_has_its_plot_with_a_trace_for_what_was_measured(
