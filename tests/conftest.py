@@ -23,7 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than processors: many tests wait for a scheduler, a clock, a browser or a database."""
-    return min(len(os.sched_getaffinity(0)), 8) + 1
+    from orchestrator.records.topology import read_topology
+
+    return min(read_topology().usable_threads, 8) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
