@@ -66,12 +66,16 @@ def read_part(folder: Path, part: str = "training") -> tuple[np.ndarray, np.ndar
     return arrays["image"], arrays["factors"]
 
 
-def published(name: str, folder: Path, **settings: object) -> tuple[FactorDataset, Path]:
-    """The tiny stand-in in the published layout."""
-    dataset = dataset_of(name, **settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset.write_published(folder, lambda done, total: None, 1)
-    return dataset, folder
+@pytest.fixture
+def published(tmp_path: Path) -> Made:
+    """The tiny stand-in, and a folder with it in the published layout."""
+
+    def make(name: str) -> tuple[FactorDataset, Path]:
+        dataset = dataset_of(name)
+        dataset.write_published(tmp_path, lambda done, total: None, 1)
+        return dataset, tmp_path
+
+    return make
 
 
 def convert(dataset: FactorDataset, layout: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -182,8 +186,8 @@ def test_sprites_take_the_cells_that_the_published_scripts_take(tmp_path: Path) 
     assert [label for label, _ in enumerate(ACTIONS) if ACTIONS[label] == ("spellcard", "left")] == [4]
 
 
-def test_clothes_lie_over_a_body_as_opaque_as_they_are(tmp_path: Path) -> None:
-    dataset, layout = published("sprites", tmp_path)
+def test_clothes_lie_over_a_body_as_opaque_as_they_are(published: Made) -> None:
+    dataset, layout = published("sprites")
     half = Image.new("RGBA", (COLUMNS * CELL, 21 * CELL), (0, 255, 0, 128))
     half.save(layout / "shoes/1.png")
     images, _ = convert(dataset, layout)
@@ -237,8 +241,8 @@ def only_file(layout: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_truncated_a_foreign_and_a_missing_file_are_named(name: str, tmp_path: Path) -> None:
-    dataset, layout = published(name, tmp_path)
+def test_a_truncated_a_foreign_and_a_missing_file_are_named(name: str, published: Made) -> None:
+    dataset, layout = published(name)
     path = only_file(layout)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(0.9 * len(whole))])

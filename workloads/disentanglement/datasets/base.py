@@ -63,17 +63,17 @@ class FactorDataset(ConsolidatedDataset):
     MADE_OF = ("source", "version", "split", "preset", "seed", "evaluation_images")
 
     @property
-    def preset(self) -> Mapping[str, int]:
-        """The chosen one of PRESETS. Raises DatasetError."""
-        chosen = self.settings["preset"]
+    def preset(self) -> str:
+        """The name of the chosen one of PRESETS. Raises DatasetError."""
+        chosen = str(self.settings["preset"])
         if chosen not in self.PRESETS:
             raise DatasetError(f"dataset.preset is {chosen!r}; expected one of {', '.join(self.PRESETS)}")
-        return self.PRESETS[chosen]
+        return chosen
 
     @cached_property
     def grid(self) -> FactorGrid:
         """The factors of the images: all that is published, or a preset's part."""
-        return FactorGrid(self.FACTORS, self.preset if self.is_stand_in else {})
+        return FactorGrid(self.FACTORS, self.PRESETS[self.preset] if self.is_stand_in else {})
 
     @property
     def factors(self) -> Mapping[str, int]:

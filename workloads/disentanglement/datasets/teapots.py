@@ -56,8 +56,7 @@ class TeapotsDataset(FactorDataset):
     @property
     def images(self) -> int:
         """How many images are made."""
-        assert self.preset is not None
-        return IMAGES[self.settings["preset"]]
+        return IMAGES[self.preset]
 
     @cached_property
     def values(self) -> Floats:
