@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workloads.disentanglement.rendering.mesh import Floats
 from workloads.disentanglement.rendering.shading import blend_layers
 from workloads.runtime.dataset import Progress
+from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.processes import process_pool
 
 CHUNK = 64
@@ -39,9 +40,12 @@ def blend_rows(
     """
     with process_pool(min(workers, len(forms))) as pool:
         layers = list(pool.map(render, forms, chunksize=4))
-    for start in range(0, len(form), CHUNK):
+
+    def blend(start: int) -> Images:
         some = range(start, min(start + CHUNK, len(form)))
-        yield np.stack([blend_layers(layers[form[number]], colours[number]) for number in some])
+        return np.stack([blend_layers(layers[form[number]], colours[number]) for number in some])
+
+    yield from map_in_threads(blend, range(0, len(form), CHUNK), workers)
 
 
 def counted(images: Iterable[NDArray[Any]], total: int, progress: Progress) -> Iterator[NDArray[Any]]:
