@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?= benchmark=stemdl nodes=2
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
 COVERAGE ?=
 
 # What compares times runs alone, then the rest side by side. Exit code 5: there was nothing to run.
@@ -17,7 +18,7 @@ $(PYTEST) --measures=not --numprocesses=auto --dist=loadscope --no-loadscope-reo
 exit $$missed
 endef
 
-.PHONY: run test setup lint benchmark clean
+.PHONY: run test setup lint benchmark fuzz clean
 
 run: $(READY)
 	$(BIN)/python -m orchestrator $(ARGS)
@@ -32,6 +33,10 @@ benchmark: $(READY)
 	@missed=; for script in tests/benchmarks/*.py; do \
 		echo "$$script"; $(BIN)/python $$script || missed="$$missed $$script"; done; \
 	test -z "$$missed" || { echo "missed their limit, or cannot run here:$$missed"; exit 1; }
+
+# Hostile values for every key of the schema, for long: make fuzz FUZZ_ARGS="--inputs 100000 --whole 500"
+fuzz: $(READY)
+	PYTHONPATH=.:tests $(BIN)/python tests/fuzzing.py $(FUZZ_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check --fix .

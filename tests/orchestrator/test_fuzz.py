@@ -1,0 +1,21 @@
+"""Whatever is typed at any key: exit code 64, or a plan that holds exactly that. ``make fuzz`` tries much more."""
+
+from __future__ import annotations
+
+from fuzzing import LEAVES, ROUTES, Count, hold_promises
+
+from orchestrator.config.keys import schema_keys
+from orchestrator.config.schema_schedule import ScheduleVerbConfig
+
+
+def test_every_value_at_every_key_is_refused_or_planned_as_it_was_typed() -> None:
+    count = Count()
+    hold_promises(inputs=400, whole=4, count=count, derandomize=True)
+    assert count.outcomes["planned as typed"] > 40 and count.outcomes["refused"] > 100
+    assert set(ROUTES) <= set(count.routes)
+
+
+def test_a_new_key_is_tried_by_itself() -> None:
+    keys = schema_keys(ScheduleVerbConfig)
+    assert {key.removesuffix(".NAME").removesuffix(".begin") for key in LEAVES} <= set(keys)
+    assert len(LEAVES) > 150
