@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+
+from orchestrator.records.typed import get_type_hints, is_typeddict
 
 T = TypeVar("T")
 

@@ -68,7 +68,7 @@ def replace_outliers(logs: Floats, sigma: float) -> Floats:
     """Return the values with each one that is further than 3 σ from the median of the five around it replaced by that
     median. The two values at either end stay.
     """
-    result = logs.copy()
+    result: Floats = logs.copy()
     for index in range(NEIGHBOURS, len(logs) - NEIGHBOURS):
         middle = float(np.median(logs[index - NEIGHBOURS : index + NEIGHBOURS + 1]))
         if abs(logs[index] - middle) > OUTLIER * sigma:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.records.typed import get_type_hints, is_typeddict
 
 T = TypeVar("T")
 

@@ -7,7 +7,9 @@ the standard library alone. ``NotRequired`` keys are those that runs planned by 
 
 # Annotations are evaluated here: as texts, they would hide from TypedDict which keys are NotRequired.
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any
+
+from orchestrator.records.typed import NotRequired, TypedDict
 
 
 class OptimizerSettings(TypedDict):

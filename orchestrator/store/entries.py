@@ -8,10 +8,11 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal
 
 from orchestrator.records import Provenance
 from orchestrator.records.settings import Configuration
+from orchestrator.records.typed import NotRequired, TypedDict
 
 Measure = Literal[
     "throughput_cold", "throughput_warm", "quality", "time_to_accuracy_s", "energy_j", "energy_to_accuracy_j"

@@ -55,4 +55,5 @@ def mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """SplitMix64's output of its states."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    output: npt.NDArray[np.uint64] = state ^ (state >> np.uint64(31))
+    return output

@@ -128,7 +128,8 @@ def simulate_pattern(label: int, spread: Spread, random: np.random.Generator) ->
     energy.
     """
     photons = random.poisson(expected_photons(draw_cell(label, spread.order, random), spread, random))
-    return np.minimum(photons, 255).astype(np.uint8).transpose(1, 2, 0)
+    pattern: np.ndarray = np.minimum(photons, 255).astype(np.uint8).transpose(1, 2, 0)
+    return pattern
 
 
 @functools.cache

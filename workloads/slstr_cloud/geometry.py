@@ -68,7 +68,8 @@ class Geometry:
         top, left = (self.height % side) // 2, (self.width % side) // 2
         centre = image[top : top + rows * side, left : left + columns * side]
         blocks = centre.reshape(rows, side, columns, side, *image.shape[2:]).swapaxes(1, 2)
-        return blocks.reshape(rows * columns, side, side, *image.shape[2:])
+        tiles: NDArray[Any] = blocks.reshape(rows * columns, side, side, *image.shape[2:])
+        return tiles
 
     @property
     def stride(self) -> int:

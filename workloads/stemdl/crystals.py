@@ -63,7 +63,8 @@ class Crystal:
     def lattice(self) -> NDArray[np.float64]:
         """Cell vectors as rows (3, 3), Å."""
         unit_cell = gemmi.UnitCell(*self.cell)
-        return np.array(unit_cell.orth.mat.tolist(), dtype=np.float64).T
+        columns: np.ndarray = np.array(unit_cell.orth.mat.tolist(), dtype=np.float64).T
+        return columns
 
 
 @functools.lru_cache(maxsize=1)

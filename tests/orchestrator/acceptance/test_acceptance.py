@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
 
 import jsonschema
 import pytest
@@ -34,6 +33,7 @@ from orchestrator.acceptance.suite_entries import (
     WorkloadSettings,
 )
 from orchestrator.errors import UsageError
+from orchestrator.records.typed import get_type_hints
 
 SUITE = {
     "workloads": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Union, get_args, get_origin
 
 import pytest
 
@@ -15,6 +15,7 @@ from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.records.checking import check_value
 from orchestrator.records.settings import Configuration
+from orchestrator.records.typed import get_type_hints, is_typeddict
 from orchestrator.schedule.settings import ScheduleConfiguration
 
 OF_VERSION_0_1 = {"benchmark.dataset_module"}

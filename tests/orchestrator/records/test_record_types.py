@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 from sampled import sampled
@@ -30,6 +30,7 @@ from orchestrator.records import (
     write_json,
 )
 from orchestrator.records import files as record_files
+from orchestrator.records.typed import get_type_hints
 
 KINDS = (Claim, Ended, Failure, Heartbeat, Process, RankError, Result, RunList, Stopped, StopRequest)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 
 from orchestrator.acceptance import verdict
 from orchestrator.acceptance.entries import VerdictDocument
+from orchestrator.records.typed import get_type_hints, is_typeddict
 from orchestrator.report import comparisons, document
 from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
 from orchestrator.report.entries import ReportDocument

@@ -1,11 +1,12 @@
 """The types of the store's rows name its columns, and say of each what it holds and whether it may be empty."""
 
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 from sqlalchemy import Table
 
+from orchestrator.records.typed import get_type_hints
 from orchestrator.store import entries, tables
 from orchestrator.store.ranks import MEASURES, STORED_MEASURES
 
