@@ -494,9 +494,12 @@ class ReportFacts(TypedDict):
 
 
 class ReportDocument(ReportFacts, total=False):
-    """The report of a campaign; with a projection where one was asked for."""
+    """The report of a campaign; with a projection where one was asked for. Its JSON says in ``not_numbers`` what stood
+    in the place of numbers that are null, by their places.
+    """
 
     projection: list[ProjectionEntry]
+    not_numbers: dict[str, str]
 
 
 def values_of(entry: Mapping[str, object], names: Iterable[str]) -> list[Any]:

@@ -32,7 +32,8 @@ def drawing(seed: int = 1) -> np.random.Generator:
 
 def grid(*sizes: int) -> Integers:
     """All combinations of so many values."""
-    return np.indices(sizes).reshape(len(sizes), -1).T
+    factors: Integers = np.indices(sizes).reshape(len(sizes), -1).T
+    return factors
 
 
 def turned(factors: npt.NDArray[np.number[Any]]) -> Floats:
