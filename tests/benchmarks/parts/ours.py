@@ -140,6 +140,7 @@ def train(options: argparse.Namespace) -> None:
     trainer.step = step  # type: ignore[method-assign, assignment]
     with contextlib.suppress(NoMoreTurns):
         trainer.train()
+    np.save(options.folder / f"{options.side}-{member}-losses.npy", trainer.stepper.losses_by_name().get("", []))
     communicator.close()
 
 
