@@ -25,7 +25,7 @@ from orchestrator.report.html.plots.scaling import (
 )
 from orchestrator.report.placement import draw_nodes
 from orchestrator.report.recipes import FRACTIONS
-from orchestrator.report.tables.runs import energy_text
+from orchestrator.report.tables.runs import energy_scopes, energy_text
 from orchestrator.report.tables.text import accuracy_time_text, headline, quality_text, short
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.telemetry.heat import ThroughputMap, throughput_map
@@ -104,7 +104,7 @@ def campaign_plots(document: ReportDocument, maps: Mapping[str, ThroughputMap | 
     plots += [
         *accuracy.plot_curves(runs),
         *accuracy.plot_times_to_accuracy(runs),
-        plot_energy(scales),
+        plot_energy(scales, energy_scopes(runs)),
         times.plot_phases(runs),
     ]
     largest: dict[str, RunEntry] = {}

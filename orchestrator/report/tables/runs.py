@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -86,6 +88,8 @@ def print_report(document: ReportDocument, console: Console) -> None:
     print_comparison(document["comparison"], console)
     print_matrices(document["matrix"], console)
     print_scales(document["scales"], console)
+    if any(entry["energy_to_accuracy_j"] for entry in document["scales"]):
+        console.print(f"  {energy_scopes(document['runs'])}", soft_wrap=True, highlight=False)
     print_scaling(document["scaling"], document["laws"], console)
     print_projection(document.get("projection", []), console)
     print_slow(document["stragglers"], document["slow_hosts"], console)
@@ -134,6 +138,29 @@ def energy_text(run: RunEntry) -> str:
             f"{account['j']:,.0f} J of the whole job by {account['source']}'s accounting, start-up in it{others}"
         )
     return "; ".join(parts)
+
+
+def energy_scopes(runs: Sequence[RunEntry]) -> str:
+    """ "Energy is of device+package (nvml+rapl), 0.41 to 0.52 samples/J", and what else may be in it; "" without."""
+    rates: dict[str, list[float]] = {}
+    for run in runs:
+        found = run["energy"]
+        if found["j"] is not None:
+            others = f"; {found['others']}" if found["others"] else ""
+            of = rates.setdefault(f"{found['scope'] or 'the nodes'} ({found['source']}){others}", [])
+            of += [found["samples_per_j"]] if found["samples_per_j"] is not None else []
+    units = dict.fromkeys(per_joule(run["throughput"]["unit"]) for run in runs)
+    words = [f"{of}{spread_of(found, units)}" for of, found in rates.items()]
+    return f"Energy is of {', and of '.join(words)}" if words else ""
+
+
+def spread_of(rates: Sequence[float], units: Iterable[str]) -> str:
+    """ ", 0.41 to 0.52 samples/J"; "" without any, or where runs count different things."""
+    (unit, *others) = units
+    if not rates or others:
+        return ""
+    low, high = f"{min(rates):.3g}", f"{max(rates):.3g}"
+    return f", {low} {unit}" if low == high else f", {low} to {high} {unit}"
 
 
 def measured_text(run: RunEntry) -> str:

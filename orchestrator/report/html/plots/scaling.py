@@ -179,8 +179,8 @@ def throughput_text(point: ScaleEntry) -> str:
     return f"{place}: {rate['mean']:.4g} {rate['unit']}{between}, n = {point['n']}"
 
 
-def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
-    """Plot energy to the quality target over nodes; None if no machine reported power."""
+def plot_energy(scales: Sequence[ScaleEntry], scopes: str = "") -> Plot | None:
+    """Plot energy to the quality target over nodes; None if no machine reported power. ``scopes``: what was metered."""
     chosen = [entry for entry in scales if entry["energy_to_accuracy_j"]]
     if not chosen:
         return None
@@ -204,6 +204,7 @@ def plot_energy(scales: Sequence[ScaleEntry]) -> Plot | None:
     layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
     layout["yaxis"] |= {"rangemode": "tozero"}
     note = "What the nodes' meters counted until the target was reached, geometric mean of the repeats that reached it."
+    note += f" {scopes}." if scopes else ""
     columns = [*COLUMNS, "energy_to_accuracy_j", "low", "high", "n"]
     rows = [
         [*values_of(entry, COLUMNS), spread["mean"], *(spread["interval"] or NO_INTERVAL), spread["n"]]

@@ -1,0 +1,65 @@
+"""Joules are shown with what they are of, what else may be in them, and the work that they bought."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stored import stored_run
+
+from orchestrator.report.document import report_document
+from orchestrator.report.entries import RunEntry
+from orchestrator.report.html.plots.scaling import plot_energy
+from orchestrator.report.tables.runs import energy_scopes, energy_text
+
+SHARED = "the whole node is counted, and others may have run on it"
+
+
+def reported(folder: Path, joules: float | None, others: str | None = None, account: float | None = None) -> RunEntry:
+    """A run of 640 samples on two ranks in 20 s, whose processors' meters counted so much."""
+    record = stored_run(folder, energy_j=joules, energy_to_accuracy_j=joules)
+    result: dict[str, Any] = json.loads(str(record.run["result"]))
+    result["energy"] = {
+        "j": joules, "to_accuracy_j": joules, "seconds": 20.0, "period_s": 0.5, "nodes": [], "meters": [], "slowed": [],
+        "scope": joules and "package", "source": joules and "rapl", "others": others, "reason": joules and None,
+    }  # fmt: skip
+    if account is not None:
+        result["account"] = {"schema": "orchestrator.account/1", "job": "7", "j": account, "source": "slurm",
+                             "others": None}  # fmt: skip
+    record.run["result"] = json.dumps(result)
+    (run,) = report_document("weekly", [record])["runs"]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("joules", "others", "account", "text"),
+    [
+        (1600.0, None, None, "1,600 J of package (rapl), 80 W, 0.4 samples/J"),
+        (1600.0, SHARED, None, f"1,600 J of package (rapl), 80 W, 0.4 samples/J; {SHARED}"),
+        (None, None, 82800.0, "82,800 J of the whole job by slurm's accounting, start-up in it"),
+        (1600.0, None, 82800.0, "1,600 J of package (rapl), 80 W, 0.4 samples/J; 82,800 J of the whole job by slurm's "
+                                "accounting, start-up in it"),
+        (None, None, None, ""),
+    ],
+)  # fmt: skip
+def test_a_runs_joules_carry_their_scope(
+    tmp_path: Path, joules: float | None, others: str | None, account: float | None, text: str
+) -> None:
+    assert energy_text(reported(tmp_path, joules, others, account)) == text
+
+
+def test_a_table_over_scales_says_of_what_its_joules_are(tmp_path: Path) -> None:
+    runs = [reported(tmp_path / str(number), joules) for number, joules in enumerate((1280.0, 1600.0))]
+    assert energy_scopes(runs) == "Energy is of package (rapl), 0.4 to 0.5 samples/J"
+    mixed = [*runs, reported(tmp_path / "shared", 1280.0, SHARED)]
+    assert energy_scopes(mixed).endswith(f"/J, and of package (rapl); {SHARED}, 0.5 samples/J")
+    assert energy_scopes([reported(tmp_path / "without", None)]) == ""
+
+
+def test_the_plot_says_it_too(tmp_path: Path) -> None:
+    document = report_document("weekly", [stored_run(tmp_path, repeat=number, energy_j=5.0, energy_to_accuracy_j=4.0)
+                                          for number in range(2)])  # fmt: skip
+    plot = plot_energy(document["scales"], "Energy is of node (cray)")
+    assert plot is not None and plot.note.endswith("reached it. Energy is of node (cray).")
