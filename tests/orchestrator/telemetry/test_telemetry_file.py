@@ -147,3 +147,22 @@ def test_a_heat_map_is_left_out_where_telemetry_is_no_plain_file_or_damaged(path
     path.unlink()
     os.mkfifo(path)
     assert throughput_map(path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("step/total", np.nan, "step/total holds what is no time"),
+        ("step/total", -1e9, "step/total holds what is no time"),
+        ("step/compute", np.inf, "step/compute holds what is no time"),
+        ("step/communicate", np.nan, "step/communicate holds what is no time"),
+        ("evaluation/value", np.nan, "evaluation/value holds what is no number"),
+        ("evaluation/seconds", np.inf, "evaluation/seconds holds what is no number"),
+    ],
+)
+def test_one_value_that_is_no_number_is_refused_by_its_dataset(path: Path, name: str, value: float, words: str) -> None:
+    """A sum, a median or a row of the store of it would be none either, and nobody would know why."""
+    with h5py.File(path, "r+") as file:
+        file[name][(0,) * file[name].ndim] = value
+    with pytest.raises(ValueError, match=words):
+        read_telemetry(path)
