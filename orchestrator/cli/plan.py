@@ -10,8 +10,9 @@ from orchestrator.cli import common
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK, UsageError
 from orchestrator.plan import PlannedRun, warnings
-from orchestrator.records import Manifest, global_batch, sentence
+from orchestrator.records import Compared, Manifest, global_batch, sentence
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.settings import ClusterSettings
 from orchestrator.records.topology import read_topology
 
 if TYPE_CHECKING:
@@ -75,15 +76,19 @@ def main(arguments: Sequence[str]) -> int:
         print("  " + scripts[spec.run].replace("\n", "\n  "))
     for warning in warnings(campaign):
         print(f"\nwarning: {warning}")
+    if compared:
+        print(f"\nthis machine, beside what cluster={cluster['name']} promises:")
     for one in compared:
-        if one["state"] == "ok":
-            print(
-                f"\n{one['what']}: {one['found']}" + (f", as promised ({one['promised']})" if one["promised"] else "")
-            )
-        else:
-            refused = "; a run is refused" if one["state"] == "error" else ""
-            print(f"\n{one['state']}: {sentence(cluster, 'this machine', one)}{refused}")
+        print(f"  {compared_text(cluster, one)}")
     return EXIT_OK
+
+
+def compared_text(cluster: ClusterSettings, one: Compared) -> str:
+    """Return one line on what was found here: "cores: 64, as promised (64 cores a node)"."""
+    if one["state"] == "ok":
+        return f"{one['what']}: {one['found']}" + (f", as promised ({one['promised']})" if one["promised"] else "")
+    refused = " (a run is refused)" if one["state"] == "error" else ""
+    return f"{one['state']}: {sentence(cluster, 'this machine', one)}{refused}"
 
 
 def placement_of(planned: PlannedRun) -> PlacementEntry:

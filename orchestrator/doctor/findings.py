@@ -50,12 +50,14 @@ def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Fi
 
 
 def promises_of(found: Mapping[str, Any], cluster: ClusterSettings, where: str = "") -> list[Finding]:
-    """Return findings on a node beside what the profile promises, from the probe's output; none where it saw nothing,
-    for the reason that a package's finding tells.
+    """Return findings on a node beside what the profile promises, from the probe's output; none where torch, whose own
+    finding tells, is what is missing.
     """
     node = found["node"]
     if not isinstance(node, dict):
-        return []
+        remedy = "correct cluster.container or cluster.python: ranks need this project there too"
+        found_out = Finding(f"{where}machine", "warning", f"could not be described: {str(node)[1:]}", remedy)
+        return [] if "'torch'" in str(node) else [found_out]
     return [
         Finding(f"{where}{one['what']}", one["state"], detail_of(one), one["remedy"])
         for one in compare_node(cluster, cast("NodeInventory", node))

@@ -41,7 +41,7 @@ MOST_SLOW = 50
 MOST_NODES = 12
 """Most kinds of node whose cores are drawn."""
 MOST_HOSTS = 8
-STATES = {"ok": "", "warning": "differs", "error": "differs"}
+STATES = {"ok": "ok", "warning": "differs", "error": "differs"}
 COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
 
 
@@ -327,14 +327,15 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
 
 def promise_table(run: RunEntry) -> Table | None:
     """Return the table of what the profile promised of a node and what the ranks found there."""
-    rows = [
-        [one["what"], one["promised"], one["found"], STATES[one["state"]], ", ".join(group["hosts"][:MOST_HOSTS])
-         + (f" and {len(group['hosts']) - MOST_HOSTS} more" if len(group["hosts"]) > MOST_HOSTS else "")]
-        for group in run["promise"]
-        for one in group["compared"]
-    ]  # fmt: skip
+    rows = []
+    for group in run["promise"]:
+        hosts, more = ", ".join(group["hosts"][:MOST_HOSTS]), len(group["hosts"]) - MOST_HOSTS
+        hosts += f" and {more} more" if more > 0 else ""
+        for one in group["compared"]:
+            state = STATES[one["state"]] if one["promised"] else None
+            rows.append([one["what"], one["promised"], one["found"], state, hosts])
     note = f"What the profile {run['cluster']} promises of a node, and what the ranks found before their first step."
-    columns = ("what", "promised", "found", "", "hosts")
+    columns = ("what", "promised", "found", "state", "hosts")
     return Table("promise", "Promised and found", note, columns, rows) if rows else None
 
 

@@ -130,6 +130,8 @@ def test_doctor_says_the_same() -> None:
         "on a node: accelerators": ("error", "0; the profile promises 1 accelerators a node"),
     }
     assert promises_of({"node": "!ModuleNotFoundError: No module named 'torch'"}, profile(1)) == []
+    (unseen,) = promises_of({"node": "!ModuleNotFoundError: No module named 'workloads'"}, profile(1), "on a node: ")
+    assert (unseen.subject, unseen.state) == ("on a node: machine", "warning")
 
 
 class Probed:
