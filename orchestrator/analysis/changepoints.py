@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 PENALTY = 6.0
 """Times σ²·ln n that a further segment must save. BIC's would be 2 to 3; here σ is estimated from short series, and
-tests/benchmarks/regression_rates.py measures the false rate at this value.
+tests/benchmarks/history_rates.py measures the false rate at this value.
 """
 MINIMUM_LENGTH = 2
 MINIMUM_EFFECT = 0.02

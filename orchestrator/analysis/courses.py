@@ -11,25 +11,22 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.history import (
     KEY,
     Judged,
-    Key,
     ProcessorChange,
     SeriesKey,
     counted_in,
     group_by_series,
-    metric_values,
-    metrics_of,
+    judge_family,
     processor_changes,
     series_key,
     throughputs_of,
 )
-from orchestrator.analysis.regression import WINDOW
+from orchestrator.analysis.tracking import WINDOW
 from orchestrator.records import unit_of
-from orchestrator.store.entries import HistoryRow
+from orchestrator.store.entries import BaseChange, HistoryRow
 
 COLUMNS = (
     *KEY,
@@ -82,31 +79,20 @@ def set_column(rows: Sequence[HistoryRow]) -> SetColumn:
     return "week" if len({row["week"] for row in rows}) >= FEW_WEEKS else "campaign"
 
 
-def judge_courses(rows: Sequence[HistoryRow], by: SetColumn, window: int = WINDOW) -> list[Course]:
-    """Return all series of ``rows``, each judged against up to ``window`` earlier sets, all as one family.
+def judge_courses(
+    rows: Sequence[HistoryRow], by: SetColumn, window: int = WINDOW, accepted: Sequence[BaseChange] = ()
+) -> list[Course]:
+    """Return all series of ``rows``, each judged at its newest set, all as one family.
 
-    ``rows`` are runs, oldest first, with the keys COLUMNS and ``by``.
+    ``rows`` are runs, oldest first, with the keys COLUMNS and ``by``. ``window`` is the most sets of a base,
+    ``accepted`` all changes that were accepted.
     """
     series = {
         key: group_by_set(counted_in(unit_of(members[-1]), members), by)
         for key, members in group_by_series(rows).items()
     }
-    family: list[regression.Series] = []
-    places = []
-    for key, sets in series.items():
-        *earlier, newest = list(sets.values())[-window - 1 :]
-        warm = all(row["throughput_warm"] for members in (*earlier, newest) for row in members)
-        for metric in metrics_of(newest):
-            current = metric_values(metric, newest, warm)
-            before = [found for members in earlier if (found := metric_values(metric, members, warm))]
-            if current:
-                family.append(regression.Series(current, before, metric.higher_is_faster))
-                old = median(value for values in before for value in values) if before else None
-                places.append((key, metric, median(current), old))
-    judged: dict[Key, list[Judged]] = {}
-    for (key, metric, value, old), comparison in zip(places, regression.compare_series(family), strict=True):
-        judged.setdefault(key, []).append(Judged(metric, comparison, value, old))
-    return [build_course(series_key(key), sets, judged.get(key, [])) for key, sets in series.items()]
+    judged = judge_family({key: list(sets.items()) for key, sets in series.items()}, window, accepted)
+    return [build_course(series_key(key), sets, judged[key]) for key, sets in series.items()]
 
 
 def group_by_set(rows: Sequence[HistoryRow], by: SetColumn) -> dict[str, list[HistoryRow]]:

@@ -1,22 +1,27 @@
 """Judges the newest set of runs (a campaign or a week) against earlier ones, and finds changes of level.
 
 Rows are those of Store.history. A series holds runs that may be compared: the same benchmark on the same data set,
-machine, scale and recipe. All series and metrics judged at once form one family (regression.compare_series).
+machine, scale and recipe. All series and metrics judged at once form one family (regression.compare_series). A change
+stays open until it is gone or somebody accepted it (Store.base_changes); what was accepted is the new base.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from statistics import median
 from typing import Any, TypedDict, cast
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_change_points
 from orchestrator.analysis.intervals import Summary, summary
-from orchestrator.analysis.regression import WINDOW, Comparison
+from orchestrator.analysis.regression import Comparison
+from orchestrator.analysis.tracking import WINDOW
 from orchestrator.records import unit_of
-from orchestrator.store.entries import HistoryRow, columns_of
+from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
 
 
 class SeriesKey(TypedDict):
@@ -59,16 +64,48 @@ def metrics_of(rows: Sequence[HistoryRow]) -> tuple[Metric, Metric]:
     return Metric("throughput", unit_of(rows[-1]), True), Metric("time_to_accuracy", "s", False)
 
 
+OPEN = ("slower", "drifting", "faster")
+"""Verdicts that stay open until the change is gone or accepted."""
+ACKNOWLEDGED = "acknowledged"
+"""The verdict on a series that is as fast as since a slow-down that was accepted."""
+GRAVEST_FIRST = ("slower", "drifting", "faster", "too noisy", "not enough runs", ACKNOWLEDGED, "no change")
+
+
 @dataclass(frozen=True)
 class Judged:
-    """The judgement of one metric of a series. The medians of the newest set and of the earlier ones are in the
-    metric's unit.
+    """The judgement of one metric of a series. The medians of the newest set and of the base are in the metric's unit.
+
+    ``since`` names the first set of an open change, ``begun`` is when its first run was planned. ``accepted`` is the
+    last accepted change of base. ``new``: the newest set is the first at its level.
     """
 
     metric: Metric
     comparison: Comparison
     median: float
     earlier_median: float | None
+    since: str | None = None
+    begun: float | None = None
+    accepted: BaseChange | None = None
+    new: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one of GRAVEST_FIRST."""
+        known = self.comparison.verdict
+        slowed = self.accepted is not None and (self.accepted["change"] or 0.0) < 0
+        return ACKNOWLEDGED if slowed and known == "no change" else known
+
+    def __str__(self) -> str:
+        """The verdict for people: "slower by 7 % [5, 9] since 2026-W07, open"."""
+        text = str(self.comparison)
+        if self.since is not None and not self.new:
+            end = "offered as the new base" if self.comparison.verdict == "faster" else "open"
+            text += f" since {self.since}, {end}"
+        if self.accepted is not None:
+            change, date = self.accepted["change"], datetime.fromtimestamp(self.accepted["since"], timezone.utc).date()
+            size = "" if change is None else f"{100 * abs(change):.0f} % {'slower' if change < 0 else 'faster'} "
+            text += f" ({size}since {date}, accepted by {self.accepted['accepted_by']}: {self.accepted['why']})"
+        return text
 
 
 @dataclass(frozen=True)
@@ -144,12 +181,18 @@ def metric_values(metric: Metric, rows: Sequence[HistoryRow], warm: bool) -> lis
     return [seconds for row in rows if (seconds := row["time_to_accuracy_s"])]
 
 
+def series_id(key: Key) -> str:
+    """Return the short name by which a series is accepted, the same in every store."""
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:8]
+
+
 def judge_trends(
-    sets: Sequence[tuple[str, Sequence[HistoryRow]]], window: int = WINDOW
+    sets: Sequence[tuple[str, Sequence[HistoryRow]]], window: int = WINDOW, accepted: Sequence[BaseChange] = ()
 ) -> tuple[list[Trend], list[Key]]:
-    """Judge the newest of the named sets, which are oldest first, against up to ``window`` earlier ones.
+    """Judge the newest of the named sets, which are oldest first, against the earlier ones.
 
     Returns the series of the newest set, and the keys of series that the set before it had and the newest lacks.
+    ``window`` is the most sets of a base, ``accepted`` all changes that were accepted.
     """
     if not sets:
         return [], []
@@ -157,27 +200,56 @@ def judge_trends(
     newest_name, newest = divided[-1]
     keys = sorted(newest, key=sort_key)
     gone = [key for key in (divided[-2][1] if len(divided) > 1 else {}) if key not in newest]
+    courses = {key: [(name, found.get(key, [])) for name, found in divided] for key in keys}
+    judged = judge_family(courses, window, accepted)
+    return [build_trend(key, newest_name, judged[key], courses[key]) for key in keys if judged[key]], gone
+
+
+NamedSets = Sequence[tuple[str, Sequence[HistoryRow]]]
+"""Sets of a series by name, oldest first; one that was not measured has no rows."""
+
+
+def judge_family(
+    courses: Mapping[Key, NamedSets], window: int = WINDOW, accepted: Iterable[BaseChange] = ()
+) -> dict[Key, list[Judged]]:
+    """Return the judgements of the newest set of each series, all as one family."""
+    changes: dict[tuple[str, str], BaseChange] = {(item["series"], item["metric"]): item for item in accepted}
     family: list[regression.Series] = []
-    places: list[tuple[int, Metric, float, float | None]] = []
-    for number, key in enumerate(keys):
-        earlier = [found[key] for _, found in divided[:-1] if key in found][-window:]
+    places: list[tuple[Key, Metric, BaseChange | None]] = []
+    for key, sets in courses.items():
         # The warm rate only where every run has one: it is not to be compared with that of whole runs.
-        warm = all(row["throughput_warm"] for rows in (*earlier, newest[key]) for row in rows if row["throughput"])
-        for metric in metrics_of(newest[key]):
-            current = metric_values(metric, newest[key], warm)
-            before = [found for rows in earlier if (found := metric_values(metric, rows, warm))]
-            if current:
-                family.append(regression.Series(current, before, metric.higher_is_faster))
-                old = median(value for values in before for value in values) if before else None
-                places.append((number, metric, median(current), old))
-    judged: dict[int, list[Judged]] = {}
-    for (number, metric, value, old), comparison in zip(places, regression.compare_series(family), strict=True):
-        judged.setdefault(number, []).append(Judged(metric, comparison, value, old))
-    result = [
-        build_trend(key, newest_name, judged.get(number, []), [(name, found.get(key, [])) for name, found in divided])
-        for number, key in enumerate(keys)
-    ]
-    return result, gone
+        warm = all(row["throughput_warm"] for _, rows in sets for row in rows if row["throughput"])
+        for metric in metrics_of(sets[-1][1]):
+            values = [metric_values(metric, rows, warm) for _, rows in sets]
+            change = changes.get((series_id(key), metric.name)) if changes else None
+            if values[-1]:
+                begins = first_set_since(sets, change["since"]) if change else 0
+                family.append(regression.Series(values[-1], values[:-1], metric.higher_is_faster, begins=begins))
+                places.append((key, metric, change))
+    judged: dict[Key, list[Judged]] = {key: [] for key in courses}
+    compared = zip(places, family, regression.compare_series(family, window), strict=True)
+    for (key, metric, change), series, comparison in compared:
+        since, begun = None, None
+        if comparison.since is not None:
+            since, rows = courses[key][comparison.since]
+            begun = min(row["created"] for row in rows)
+        new = comparison.since == len(series.earlier)
+        old = base_median(series, comparison)
+        judged[key].append(Judged(metric, comparison, median(series.current), old, since, begun, change, new))
+    return judged
+
+
+def first_set_since(sets: NamedSets, moment: float) -> int:
+    """Return the place of the first set of which a run was planned at the moment or later."""
+    places = (place for place, (_, rows) in enumerate(sets) if any(row["created"] >= moment for row in rows))
+    return next(places, 0)
+
+
+def base_median(series: regression.Series, comparison: Comparison) -> float | None:
+    """Return the median of the repeats that a series was compared with."""
+    before = [values for values in series.earlier[series.begins : comparison.since] if len(values)]
+    values = [value for found in before[-max(1, comparison.earlier_sets) :] for value in found]
+    return median(values) if values else None
 
 
 def group_by_series(rows: Sequence[HistoryRow]) -> dict[Key, list[HistoryRow]]:

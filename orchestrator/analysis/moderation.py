@@ -9,53 +9,38 @@ a variance hardly moves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+Floats = npt.NDArray[np.float64]
+
 FEWEST = 6
 """Smallest family that is moderated. A smaller one does not show how much its variances differ."""
-MOST_FREEDOM = 30
+MOST_FREEDOM = 100
 """Most degrees of freedom that the family may add up to. Real values have heavier tails than normal ones, and a higher
 cap would double the false alarms for one per cent more detections.
 """
 
 
-@dataclass(frozen=True)
-class Spread:
-    """An estimated variance and its degrees of freedom; with zero degrees of freedom nothing is known."""
-
-    variance: float
-    freedom: float
-
-
-def moderate_spreads(spreads: Sequence[Spread]) -> list[Spread]:
-    """Return the spreads, each moved towards the family's. A spread that is unknown or exactly zero stays as it is and
-    is no part of the family.
+def moderate_variances(variances: Floats, freedoms: Floats) -> tuple[Floats, Floats]:
+    """Return the variances, each moved towards the family's, and their degrees of freedom. One that is unknown (no
+    degrees of freedom) or exactly zero stays as it is and is no part of the family.
     """
-    usable = [item for item in spreads if item.freedom > 0 and item.variance > 0]
-    if len(usable) < FEWEST:
-        return list(spreads)
-    variances = np.array([item.variance for item in usable])
-    freedoms = np.array([item.freedom for item in usable])
-    common, prior = common_spread(variances, freedoms)
+    usable = (freedoms > 0) & (variances > 0)
+    if usable.sum() < FEWEST:
+        return variances, freedoms
+    common, prior = common_spread(variances[usable], freedoms[usable])
     # The family as a whole knows no more than all its values.
-    most = min(float(freedoms.sum()), MOST_FREEDOM)
-    return [
-        Spread(
-            common if np.isinf(prior) else (prior * common + item.freedom * item.variance) / (prior + item.freedom),
-            max(item.freedom, min(item.freedom + prior, most)),
-        )
-        if item.freedom > 0 and item.variance > 0
-        else item
-        for item in spreads
-    ]
+    most = min(float(freedoms[usable].sum()), MOST_FREEDOM)
+    moved = (
+        common if np.isinf(prior) else (prior * common + freedoms * variances) / (prior + np.maximum(freedoms, 1e-9))
+    )
+    gained = np.maximum(freedoms, np.minimum(freedoms + prior, most))
+    return np.where(usable, moved, variances), np.where(usable, gained, freedoms)
 
 
-def common_spread(variances: npt.NDArray[np.float64], freedoms: npt.NDArray[np.float64]) -> tuple[float, float]:
+def common_spread(variances: Floats, freedoms: Floats) -> tuple[float, float]:
     """Return the variance that the family shares and its degrees of freedom, from the mean and variance of the
     logarithms.
 

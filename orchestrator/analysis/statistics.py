@@ -85,8 +85,3 @@ def deviation_interval(values: Sequence[float] | Floats, confidence: float) -> t
 def t_quantile(probability: float, freedom: float) -> float:
     """Return the value below which Student's t lies with ``probability``."""
     return float(special.stdtrit(freedom, probability))
-
-
-def t_two_sided(statistic: float, freedom: float) -> float:
-    """Return the probability of a |t| at least as large."""
-    return float(2 * special.stdtr(freedom, -abs(statistic)))

@@ -9,16 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.analysis.losses import straggling_seconds
-from orchestrator.analysis.statistics import MAD_TO_SIGMA
+from orchestrator.analysis.statistics import MAD_TO_SIGMA, t_quantile
 
 Floats = npt.NDArray[np.floating]
 
-Z_LIMIT = 3.5
-"""Modified z-score beyond which a value is an outlier (Iglewicz and Hoaglin 1993)."""
-MINIMUM_EXCESS = 0.05
+ERROR, ERROR_OF_FEW = 0.01, 0.025
+"""Probability that any rank of a fleet is named though all are alike; of a fleet of fewer than FEW, where the spread is
+hardly known."""
+FEW = 8
+KNOWN = 0.37
+"""Degrees of freedom per value that a scaled MAD has beside a standard deviation: its efficiency (Huber 1981)."""
+MINIMUM_EXCESS = 0.01
 """Smallest excess over the fleet that counts."""
-SPREAD_FLOOR = 0.01
-"""Smallest spread of a fleet, relative to its median. Two or three ranks have almost no spread of their own."""
+NOTICE = 0.05
+"""Excess below which a straggler is a notice: it costs the run that share of its time, and is no fault of a node."""
+SPREAD_FLOOR = 0.003
+"""Smallest spread of a fleet, relative to its median: alike devices differ by a few tenths of a per cent."""
+PART_FLOOR = 0.01
+"""The same of one part of the own time, where it is told what made a rank slow."""
 MINIMUM_RUNS = 3
 """Fewest runs over which a host is judged."""
 MAJORITY = 0.5
@@ -28,8 +36,9 @@ MAJORITY = 0.5
 class RankTime:
     """A rank beside its fleet: own time (data + compute, s), its excess over the others' median, and its waiting (s).
 
-    ``cause`` is "data" or "compute", whichever makes most of the excess; None for a rank that is no straggler.
-    ``waits`` marks a rank whose communication time was mostly waiting for stragglers.
+    ``cost_s`` is by how much a straggler makes every rank of a synchronous run wait, s; 0 for others. ``cause`` is
+    "data" or "compute", whichever stands out more of its own spread; None for a rank that is no straggler. ``waits``
+    marks a rank whose communication time was mostly waiting for stragglers.
     """
 
     rank: int
@@ -40,6 +49,7 @@ class RankTime:
     cause: str | None
     waiting_s: float
     waits: bool
+    cost_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,25 +66,25 @@ class HostRecord:
         return f"host {self.host} is {100 * self.excess:.0f} % slower than the fleet in {self.slow} of {self.runs} runs"
 
 
-def excess_over_others(values: Floats) -> tuple[Floats, Floats]:
-    """Return the (R,) excess of each value over the median of the others, and its robust z-score among them.
+def excess_over_others(values: Floats, floor: float = SPREAD_FLOOR) -> tuple[Floats, Floats]:
+    """Return the (R,) excess of each value over the median of the others, and its distance from it in their spread.
 
-    A value is left out of its own comparison, so that a slow rank among few does not hide in the median.
+    A value is left out of its own comparison, so that a slow rank among few does not hide in the median. ``floor`` is
+    the smallest spread, relative to the median.
     """
     values = np.asarray(values, np.float64)
-    count = len(values)
-    if count < 2:
-        return np.zeros(count), np.zeros(count)
+    if len(values) < 2:
+        return np.zeros(len(values)), np.zeros(len(values))
     centre, spread = spread_of_others(values)
-    floor = SPREAD_FLOOR * np.abs(centre)
-    scale = np.maximum(spread, np.where(floor > 0, floor, np.finfo(float).tiny))
+    least = floor * np.abs(centre)
+    scale = np.maximum(spread, np.where(least > 0, least, np.finfo(float).tiny))
     excess = np.where(centre > 0, values / np.where(centre > 0, centre, 1.0) - 1, 0.0)
     return excess, (values - centre) / scale
 
 
 def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
-    """Return the (R,) median and scaled MAD of all values but each one's own. In large fleets all values are used, with
-    the same result.
+    """Return the (R,) median and spread of all values but each one's own: scaled MAD, of fewer than FEW values the
+    standard deviation. In large fleets all values are used, with the same result.
     """
     count = len(values)
     if count > 64:
@@ -83,24 +93,47 @@ def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
         return np.full(count, centre), np.full(count, spread)
     left = np.asarray([np.delete(values, index) for index in range(count)])
     centres = np.median(left, axis=1)
+    if count < FEW:
+        spread = left.std(axis=1, ddof=1) if count > 2 else np.zeros(count)
+        return centres, np.asarray(spread * np.sqrt(1 + 1 / (count - 1)))
     return centres, MAD_TO_SIGMA * np.median(np.abs(left - centres[:, None]), axis=1)
+
+
+def distance_limit(count: int) -> float:
+    """Return the distance in the others' spread beyond which one of ``count`` ranks is slow: Student's t for the error
+    of the whole fleet. Two ranks cannot be told apart: either may be the one that is as it should be.
+    """
+    if count < 3:
+        return float("inf")
+    if count < FEW:
+        return t_quantile(1 - ERROR_OF_FEW / count, count - 2)
+    return t_quantile(1 - ERROR / count, KNOWN * (count - 1))
+
+
+def find_slow(values: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Return the (R,) excesses, distances, and which values are slow by themselves."""
+    excess, distance = excess_over_others(values)
+    return excess, distance, (distance > distance_limit(len(distance))) & (excess >= MINIMUM_EXCESS)
 
 
 def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]:
     """Judge every rank from (R, S) step times or (R,) sums, s.
 
-    A straggler is a rank whose own time exceeds the others' by a robust z-score above 3.5 and by at least 5 %. A rank
-    that waits has a short own time and long communication, and is no straggler.
+    A straggler is a rank whose own time exceeds the others' by more than the spread of a fleet of that size explains
+    (distance_limit). A rank that waits has a short own time and long communication, and is no straggler.
     """
     straggling = total_by_rank(straggling_seconds(data, compute, waiting))
     loading, computing, waited = (total_by_rank(values) for values in (data, compute, waiting))
     own = loading + computing
-    excess, z = excess_over_others(own)
-    late = (z > Z_LIMIT) & (excess >= MINIMUM_EXCESS)
-    causes = np.where(loading - np.median(loading) > computing - np.median(computing), "data", "compute")
+    excess, z, late = find_slow(own)
+    # The part that stands out of its own spread; in seconds the larger part would always win.
+    causes = np.where(
+        excess_over_others(loading, PART_FLOOR)[1] > excess_over_others(computing, PART_FLOOR)[1], "data", "compute"
+    )
+    slowest_other = float(np.max(own[~late], initial=0.0))
     result = []
     for rank in range(len(own)):
-        mostly = straggling[rank] > 0.5 * waited[rank] and straggling[rank] > MINIMUM_EXCESS * own[rank]
+        mostly = straggling[rank] > 0.5 * waited[rank] and straggling[rank] > NOTICE * own[rank]
         result.append(
             RankTime(
                 rank,
@@ -111,6 +144,7 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
                 str(causes[rank]) if late[rank] else None,
                 float(straggling[rank]),
                 bool(mostly and not late[rank]),
+                max(0.0, float(own[rank]) - slowest_other) if late[rank] else 0.0,
             )
         )
     return result
@@ -131,8 +165,7 @@ def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str
     for host, value in zip(hosts, own, strict=True):
         by_host.setdefault(host, []).append(float(value))
     values = np.asarray([np.median(found) for found in by_host.values()])
-    excess, z = excess_over_others(values)
-    late = (z > Z_LIMIT) & (excess >= MINIMUM_EXCESS)
+    excess, _, late = find_slow(values)
     return {host: (float(more), bool(slow)) for host, more, slow in zip(by_host, excess, late, strict=True)}
 
 

@@ -1,17 +1,85 @@
-"""``python -m orchestrator report --history [benchmark=NAME] [cluster=NAME]``: the newest week against earlier ones."""
+"""``python -m orchestrator history [KEY=VALUE…]``, the same as ``report --history``: the newest week against others.
+``history accept SERIES --why TEXT``: a change of level that is known and agreed to is the new base.
+"""
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli import common
-from orchestrator.errors import EXIT_OK, UsageError
+from orchestrator.errors import EXIT_OK, UsageError, nearest
+from orchestrator.records import now
 from orchestrator.store.store import Store
 
 KEYS = ("benchmark", "dataset", "method", "cluster", "week", "window")
 NARROWING = ("benchmark", "dataset", "method", "cluster")
 """Words that say which runs are meant."""
+
+
+USAGE = "history [KEY=VALUE…], history accept SERIES --why TEXT [by=NAME] [results=FOLDER] [store.url=URL]"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the verdicts on the newest week, or accept the open changes of a series."""
+    arguments = list(arguments)
+    if arguments[:1] == ["accept"]:
+        return accept_series(arguments[1:])
+    options = common.parse_campaigns(arguments, "history", KEYS)
+    if options.campaigns:
+        raise UsageError(f"history takes no {options.campaigns[0]}. Usage: {USAGE}.")
+    return print_history(common.existing_store(options), "json" if options.json else "terminal", None, options)
+
+
+def accept_series(arguments: Sequence[str]) -> int:
+    """Put the open changes of a series into the store as accepted. Raises UsageError if there is none."""
+    parser = common.Parser(prog="python -m orchestrator history accept", add_help=False, allow_abbrev=False)
+    parser.add_argument("--why", default="")
+    known, rest = parser.parse_known_args(list(arguments))
+    options = common.parse_campaigns(rest, "history accept", ("by",))
+    if len(options.campaigns) != 1 or not known.why.strip():
+        raise UsageError(f"Say which series, as report --history names it, and why. Usage: {USAGE}.")
+    from orchestrator.analysis.courses import COLUMNS, judge_courses, set_column
+    from orchestrator.analysis.history import KEY, OPEN, series_id
+    from orchestrator.store.entries import BaseChange, columns_of
+
+    store = common.existing_store(options)
+    rows = store.history(columns=COLUMNS)
+    found = {
+        series_id(columns_of(course.key, KEY)): course
+        for course in judge_courses(rows, set_column(rows), accepted=store.base_changes())
+    }
+    wanted = options.campaigns[0]
+    if wanted not in found:
+        raise UsageError(f"The store has no series '{wanted}'.{nearest(wanted, list(found))}")
+    changes: list[BaseChange] = [
+        {
+            "series": wanted, "metric": item.metric.name, "since": item.begun, "change": item.comparison.change,
+            "accepted": now(), "accepted_by": options.settings.get("by") or user_name(), "why": known.why.strip(),
+        }
+        for item in found[wanted].judged if item.comparison.verdict in OPEN and item.begun is not None
+    ]  # fmt: skip
+    if not changes:
+        raise UsageError(f"No change of series {wanted} is open: {'; '.join(map(str, found[wanted].judged))}.")
+    store.accept_changes(changes)
+    if options.json:
+        common.print_json({"schema": "orchestrator.accepted-changes/1", "accepted": changes})
+    else:
+        for item in found[wanted].judged:
+            if item.comparison.verdict in OPEN:
+                print(f"accepted: {item.metric.name.replace('_', ' ')} of series {wanted}: {item}")
+    return EXIT_OK
+
+
+def user_name() -> str:
+    """Return the name of the user, or the number of one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def print_history(store: Store, form: str, output: str | None, options: common.CampaignOptions) -> int:
@@ -25,9 +93,9 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
         from orchestrator.report.html.history import write_history
 
         courses = store.history(benchmark, cluster, dataset=dataset, method=method, columns=COLUMNS)
-        print(write_history(courses, Path(str(output))))
+        print(write_history(courses, Path(str(output)), store.base_changes()))
         return EXIT_OK
-    from orchestrator.analysis.regression import WINDOW
+    from orchestrator.analysis.tracking import WINDOW
     from orchestrator.cli.compare import print_verdicts_of
     from orchestrator.report.comparisons import history_document
 
@@ -39,7 +107,7 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
     if not rows:
         words = " ".join(f"{key}={value}" for key, value in options.settings.items())
         raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
-    document = history_document(rows, week, window, chosen)
+    document = history_document(rows, week, window, chosen, store.base_changes())
     if week is not None and not document["series"]:
         raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
     return print_verdicts_of(document, form == "json")

@@ -31,7 +31,8 @@ class ScheduleConfig:
     ``until``: the last day, 2027-06-30, or a moment. ``catch_up``: a sweep whose time passed while the machine was down
     (more than ``late_min`` ago) is run once, else left out. ``wait_min``: so long a sweep waits for another one of the
     cluster. ``time_limit_min`` holds over all; what is in flight then is cancelled. ``remind_weeks``: an alarm that
-    stays is told again so often. ``settle_weeks``: a change of speed that stays so long is the new normal.
+    stays is told again so often. ``settle_weeks``: a change of speed that stays so long is the new
+    normal; 0: only once it was accepted (``history accept``).
     """
 
     name: str | None = None
@@ -47,7 +48,7 @@ class ScheduleConfig:
     time_limit_min: float = 720.0
     keep_logs: int = 26
     remind_weeks: float = 4.0
-    settle_weeks: float = 12.0
+    settle_weeks: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     slurm: ScheduleSlurmConfig = field(default_factory=ScheduleSlurmConfig)
 

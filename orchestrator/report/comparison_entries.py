@@ -6,10 +6,11 @@ from typing import Literal, TypedDict
 
 from orchestrator.analysis.history import SeriesKey
 from orchestrator.report.entries import Interval
+from orchestrator.store.entries import BaseChange
 
 
 class MetricVerdict(TypedDict):
-    """One verdict, in numbers and words."""
+    """One verdict, in numbers and words; ``since`` names the first set of an open change."""
 
     metric: str
     unit: str
@@ -26,6 +27,9 @@ class MetricVerdict(TypedDict):
     n: int
     earlier_sets: int
     earlier_n: int
+    since: str | None
+    detectable_soon: float | None
+    accepted: BaseChange | None
 
 
 class SetPoint(TypedDict):
@@ -61,8 +65,9 @@ class ProcessorChangeEntry(TypedDict):
 
 
 class SeriesVerdict(SeriesKey):
-    """One series, judged."""
+    """One series, judged; ``id`` is the name by which its changes are accepted."""
 
+    id: str
     metrics: list[MetricVerdict]
     points: list[SetPoint]
     change_points: list[ChangeEntry]

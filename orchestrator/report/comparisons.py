@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from orchestrator.analysis.history import Judged, Key, Trend, judge_trends, series_key
-from orchestrator.analysis.regression import ALPHA, MINIMUM_EFFECT, SOUGHT_EFFECT
+from orchestrator.analysis.history import GRAVEST_FIRST, KEY, Judged, Key, Trend, judge_trends, series_id, series_key
+from orchestrator.analysis.regression import MINIMUM_EFFECT, SOUGHT_EFFECT
+from orchestrator.analysis.tracking import ALPHA
 from orchestrator.report.comparison_entries import (
     ComparisonDocument,
     HistoryDocument,
@@ -15,7 +16,7 @@ from orchestrator.report.comparison_entries import (
     SeriesVerdict,
     Verdicts,
 )
-from orchestrator.store.entries import HistoryRow
+from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
 
 COMPARISON_SCHEMA: Final = "orchestrator.comparison/1"
 HISTORY_SCHEMA: Final = "orchestrator.history/1"
@@ -23,21 +24,29 @@ SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 
 
 def comparison_document(sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> ComparisonDocument:
-    """Return the comparison of the last (newest) campaign with the earlier ones; rows are those of Store.history."""
-    found, gone = judge_trends(sets)
+    """Return the comparison of the newest campaign with the earlier ones; rows are those of Store.history.
+
+    The newest is the one that was planned last, in whatever order they were named. A campaign without rows comes first.
+    """
+    ordered = sorted(sets, key=lambda item: max((row["created"] for row in item[1]), default=0.0))
+    found, gone = judge_trends(ordered)
     return {
         "schema": COMPARISON_SCHEMA,
-        "base": [name for name, _ in sets[:-1]],
-        "target": sets[-1][0],
+        "base": [name for name, _ in ordered[:-1]],
+        "target": ordered[-1][0],
         **verdict_entries(found, gone),
     }
 
 
 def history_document(
-    rows: Sequence[HistoryRow], week: str | None, window: int, selected: Mapping[str, object]
+    rows: Sequence[HistoryRow],
+    week: str | None,
+    window: int,
+    selected: Mapping[str, object],
+    accepted: Sequence[BaseChange] = (),
 ) -> HistoryDocument:
     """Return the comparison of a week (None: the newest) with a window of earlier weeks; rows are those of
-    Store.history.
+    Store.history, and ``accepted`` all changes that were accepted.
     """
     weeks: dict[str, list[HistoryRow]] = {}
     for row in rows:
@@ -45,7 +54,7 @@ def history_document(
     names = sorted(weeks)
     week = week or (names[-1] if names else None)
     kept = [(name, weeks[name]) for name in names if week is not None and name <= week]
-    found, gone = judge_trends(kept, window) if kept and kept[-1][0] == week else ([], [])
+    found, gone = judge_trends(kept, window, accepted) if kept and kept[-1][0] == week else ([], [])
     return {
         "schema": HISTORY_SCHEMA,
         "selected": dict(selected),
@@ -58,11 +67,10 @@ def history_document(
 
 def verdict_entries(found: Sequence[Trend], gone: Sequence[Key]) -> Verdicts:
     """Return the keys of both documents: the rule, the worst verdict, the series."""
-    verdicts = [item.comparison.verdict for series in found for item in series.judged]
-    order = ("slower", "not enough runs", "faster", "no change")
+    verdicts = [item.verdict for series in found for item in series.judged]
     return {
         "rule": {"alpha": ALPHA, "minimum_effect": MINIMUM_EFFECT, "sought_effect": SOUGHT_EFFECT},
-        "verdict": next((verdict for verdict in order if verdict in verdicts), "nothing to compare"),
+        "verdict": next((verdict for verdict in GRAVEST_FIRST if verdict in verdicts), "nothing to compare"),
         "series": [series_entry(item) for item in found],
         "missing": [series_key(key) for key in gone],
     }
@@ -72,6 +80,7 @@ def series_entry(series: Trend) -> SeriesVerdict:
     """Return one series."""
     return {
         **series.key,
+        "id": series_id(columns_of(series.key, KEY)),
         "metrics": [metric_entry(item) for item in series.judged],
         "points": [
             {
@@ -99,8 +108,8 @@ def metric_entry(item: Judged) -> MetricVerdict:
     return {
         "metric": item.metric.name,
         "unit": item.metric.unit,
-        "verdict": found.verdict,
-        "text": str(found),
+        "verdict": item.verdict,
+        "text": str(item),
         "change": found.change,
         "interval": list(found.interval) if found.interval else None,
         "p": found.p,
@@ -112,4 +121,7 @@ def metric_entry(item: Judged) -> MetricVerdict:
         "n": found.n,
         "earlier_sets": found.earlier_sets,
         "earlier_n": found.earlier_n,
+        "since": item.since,
+        "detectable_soon": found.detectable_soon,
+        "accepted": item.accepted,
     }

@@ -309,6 +309,7 @@ class LawEntry(SeriesEntry):
 
     law: str
     parameters: dict[str, float]
+    intervals: dict[str, Interval]
     base_throughput: float
     base_nodes: int
     residuals: dict[str, float]
@@ -327,6 +328,7 @@ class StragglerEntry(TypedDict):
     excess: float
     cause: str | None
     text: str
+    cost_s: float | None
 
 
 class SlowHostEntry(TypedDict):

@@ -156,6 +156,7 @@ def law_entries(series: Series) -> list[LawEntry]:
             **series_entry(series),
             "law": fit.law,
             "parameters": fit.parameters,
+            "intervals": {name: list(ends) for name, ends in fit.intervals.items()},
             "base_throughput": fit.base_throughput,
             "base_nodes": fit.base_nodes,
             "residuals": text_keys(fit.residuals),

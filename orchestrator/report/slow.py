@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from orchestrator.analysis.stragglers import HostRecord, host_excess, rank_times, slow_hosts
+from orchestrator.analysis.stragglers import NOTICE, HostRecord, host_excess, rank_times, slow_hosts
 from orchestrator.report.entries import SlowHostEntry, StragglerEntry
 from orchestrator.store.entries import HostHistoryRow, RunRow
 from orchestrator.store.store import RunRecord
@@ -33,7 +33,9 @@ def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
             entries.append(straggler_entry(run, "host", None, host, excess, None, "hosts"))
     ranks = [item for item in rank_times(data, compute, waiting) if item.straggler]
     for item in sorted(ranks, key=lambda found: -found.excess)[:MOST_RANKS]:
-        entries.append(straggler_entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks"))
+        entries.append(
+            straggler_entry(run, "rank", item.rank, hosts[item.rank], item.excess, item.cause, "ranks", item.cost_s)
+        )
     return entries
 
 
@@ -45,11 +47,14 @@ def straggler_entry(
     excess: float,
     cause: str | None,
     fleet: str,
+    cost_s: float | None = None,
 ) -> StragglerEntry:
-    """Return one straggler, with its sentence."""
+    """Return one straggler, with its sentence. ``cost_s``: by how much it makes the others wait, s."""
     who = f"host {host}" if rank is None else f"rank {rank} on {host}"
     why = f" ({cause})" if cause else ""
-    text = f"{who} is {100 * excess:.0f} % slower by itself than the other {fleet}{why} in {run['run']}"
+    notice = "notice: " if excess < NOTICE else ""
+    cost = f": every rank waits {cost_s:.2g} s for it" if cost_s else ""
+    text = f"{notice}{who} is {100 * excess:.0f} % slower by itself than the other {fleet}{why} in {run['run']}{cost}"
     return {
         "kind": kind,
         "run": run["run"],
@@ -58,6 +63,7 @@ def straggler_entry(
         "excess": excess,
         "cause": cause,
         "text": text,
+        "cost_s": cost_s,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypedDict
@@ -62,11 +61,6 @@ class Memory:
 
     alarms: dict[str, Alarm] = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
-
-    def window(self, key: str) -> tuple[float, float]:
-        """Return the moments (from, before) between which earlier sweeps count as normal for the series."""
-        alarm = self.alarms.get(key)
-        return self.levels.get(key, 0.0), alarm.since if alarm else math.inf
 
     def write(self, path: Path) -> None:
         """Write the memory, by rename."""

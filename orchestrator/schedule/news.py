@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.analysis.history import OPEN
 from orchestrator.schedule.memory import Alarm, Memory
 from orchestrator.schedule.observation import Finding, Observation
 
@@ -47,10 +48,10 @@ def news_of_finding(
     """Return what to tell people of one finding, none or one item, and update ``memory`` to match."""
     old = memory.alarms.get(finding.key)
     if old is None or old.state != finding.state:
-        since = old.since if old and {old.state, finding.state} <= {"slower", "faster"} else began
+        since = old.since if old and {old.state, finding.state} <= set(OPEN) else began
         memory.alarms[finding.key] = Alarm(finding.state, since, moment, finding.text, finding.size)
         return [News("new", finding.state, finding.text)]
-    if finding.state in ("slower", "faster") and began - old.since >= settle_s - SLACK:
+    if finding.state in OPEN and began - old.since >= settle_s - SLACK:
         del memory.alarms[finding.key]
         memory.levels[finding.key] = old.since
         return [News("settled", finding.state, f"{finding.text}; from now on this is the normal")]

@@ -1,23 +1,30 @@
 """Compares a sweep with the earlier sweeps of its schedule: pure functions over the store's rows.
 
-The runs of a series differ in date and repeat only. While an alarm about a series stands, the series is compared with
-the sweeps before the alarm, so that slow weeks neither become the normal state nor hide its end.
+The runs of a series differ in date and repeat only. While a change of a series' speed is open, the series is compared
+with the sweeps before it, so that slow weeks neither become the normal state nor hide its end (analysis/tracking.py).
 """
 
 from __future__ import annotations
 
 import re
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.acceptance.entries import CheckEntry
-from orchestrator.analysis.history import Key, group_by_series, key_of_run, metric_values, metrics_of
-from orchestrator.analysis.regression import Comparison, Series, compare_series
+from orchestrator.analysis.history import (
+    OPEN,
+    Judged,
+    Key,
+    group_by_series,
+    judge_family,
+    key_of_run,
+    metrics_of,
+    series_id,
+)
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.records import choice_words
 from orchestrator.schedule.memory import Memory
-from orchestrator.store.entries import HistoryRow, HostHistoryRow
+from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow
 
 GRAVEST_FIRST = (
     "not run",
@@ -28,8 +35,10 @@ GRAVEST_FIRST = (
     "check failed",
     "bad host",
     "slower",
+    "drifting",
     "faster",
 )
+NEWEST = "this sweep"
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,17 @@ def series_key(row: HistoryRow) -> str:
 
 
 def observe_sweep(
-    name: str, sweep: str, rows: Sequence[HistoryRow], hosts: Sequence[HostHistoryRow], memory: Memory
-) -> Observation:  # fmt: skip
+    name: str,
+    sweep: str,
+    rows: Sequence[HistoryRow],
+    hosts: Sequence[HostHistoryRow],
+    memory: Memory,
+    accepted: Sequence[BaseChange] = (),
+) -> Observation:
     """Return all findings of a sweep.
 
     ``rows`` are the cluster's runs in any state (Store.history), ``hosts`` completed runs by host (Store.host_history),
-    both oldest first.
+    both oldest first; ``accepted`` are all changes of base that were accepted.
     """
     own = [(sweep_of(name, row["campaign"]), row) for row in rows]
     current = [row for found, row in own if found == sweep]
@@ -95,7 +109,7 @@ def observe_sweep(
     seen.earlier_sweeps = len({found for found, _ in earlier})
     for row in current:
         observe_run(seen, row)
-    observe_speed(seen, current, earlier, memory)
+    observe_speed(seen, current, earlier, memory, accepted)
     observe_hosts(seen, [row for row in hosts if (sweep_of(name, row["campaign"]) or "~") <= sweep], sweep)
     return seen
 
@@ -129,44 +143,57 @@ def observe_checks(seen: Observation, checks: Sequence[CheckEntry]) -> None:
 
 
 def observe_speed(
-    seen: Observation, current: Sequence[HistoryRow], earlier: Sequence[tuple[str, HistoryRow]], memory: Memory
+    seen: Observation,
+    current: Sequence[HistoryRow],
+    earlier: Sequence[tuple[str, HistoryRow]],
+    memory: Memory,
+    accepted: Sequence[BaseChange],
 ) -> None:
-    """Add a finding for each series and metric. All are judged as one family by ``regression.compare_series``."""
-    family: dict[str, Series] = {}
-    names: dict[str, tuple[str, str]] = {}
+    """Add a finding for each series and metric. All are judged as one family, each at its newest sweep."""
+    sweeps = sorted({sweep for sweep, _ in earlier})
     sets: dict[Key, dict[str, list[HistoryRow]]] = {}
     for sweep, row in earlier:
         if row["state"] == "completed":
             sets.setdefault(key_of_run(row), {}).setdefault(sweep, []).append(row)
-    for key, rows in group_by_series([row for row in current if row["state"] == "completed"]).items():
-        before = [found for _, found in sorted(sets.get(key, {}).items())]
-        # The warm rate only where every run has one: it is not to be compared with that of whole runs.
-        warm = all(row["throughput_warm"] for found in (*before, rows) for row in found if row["throughput"])
-        for metric in metrics_of(rows):
-            name = f"{metric.name}/{series_key(rows[0])}"
-            since, until = memory.window(name)
-            within = [[row for row in found if since <= row["created"] < until] for found in before]
-            values = [metric_values(metric, found, warm) for found in within]
-            new = metric_values(metric, rows, warm)
-            if new:
-                family[name] = Series(new, [found for found in values if found], metric.higher_is_faster)
-                names[name] = (f"{metric.name.replace('_', ' ')} of {series_name(rows[0])}", metric.unit)
-    for (name, series), verdict in zip(family.items(), compare_series(family), strict=True):
-        what, unit = names[name]
-        if verdict.verdict == "not enough runs":
-            seen.unsure.append(f"{what}: {verdict}")
-        else:
-            state = None if verdict.verdict == "no change" else verdict.verdict
-            seen.add(name, state, speed_text(what, unit, series, verdict), verdict.change or 0.0)
+    newest = group_by_series([row for row in current if row["state"] == "completed"])
+    courses = {
+        key: [*((sweep, sets.get(key, {}).get(sweep, [])) for sweep in sweeps), (NEWEST, rows)]
+        for key, rows in newest.items()
+    }
+    for key, judged in judge_family(courses, accepted=[*accepted, *settled_changes(newest, memory)]).items():
+        for item in judged:
+            name = f"{item.metric.name}/{series_key(newest[key][0])}"
+            what = f"{item.metric.name.replace('_', ' ')} of {series_name(newest[key][0])}"
+            verdict, text = item.comparison.verdict, speed_text(what, item)
+            if verdict in OPEN:
+                seen.add(name, verdict, text, item.comparison.change or 0.0)
+            elif verdict == "no change" or name in memory.alarms:
+                # An alarm that is over is told to be over, whatever the noise.
+                seen.add(name, None, text)
+            if verdict in ("too noisy", "not enough runs"):
+                seen.unsure.append(f"{what}: {item}")
 
 
-def speed_text(what: str, unit: str, series: Series, verdict: Comparison) -> str:
+def settled_changes(newest: Mapping[Key, Sequence[HistoryRow]], memory: Memory) -> list[BaseChange]:
+    """Return the changes that the schedule took for the new normal by itself, as if they had been accepted."""
+    return [
+        {
+            "series": series_id(key), "metric": metric.name, "since": memory.levels[name], "change": None,
+            "accepted": memory.levels[name], "accepted_by": "the schedule", "why": "settle_weeks",
+        }
+        for key, rows in newest.items() for metric in metrics_of(rows)
+        if (name := f"{metric.name}/{series_key(rows[0])}") in memory.levels
+    ]  # fmt: skip
+
+
+def speed_text(what: str, item: Judged) -> str:
     """Return the verdict with its figures."""
-    before = statistics.median(value for values in series.earlier for value in values)
-    now = statistics.median(series.current)
+    found = item.comparison
+    before = "–" if item.earlier_median is None else f"{item.earlier_median:.4g}"
+    since = f" since {item.since}" if item.since not in (None, NEWEST) else ""
     return (
-        f"{what}: {verdict} ({before:.4g} → {now:.4g} {unit}, n = {verdict.n} against {verdict.earlier_n} in "
-        f"{verdict.earlier_sets} earlier sweep{'s' if verdict.earlier_sets > 1 else ''})"
+        f"{what}: {found}{since} ({before} → {item.median:.4g} {item.metric.unit}, n = {found.n} against "
+        f"{found.earlier_n} in {found.earlier_sets} earlier sweep{'s' if found.earlier_sets > 1 else ''})"
     )
 
 

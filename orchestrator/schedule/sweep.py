@@ -170,7 +170,9 @@ def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: flo
         seen = Observation()
         seen.add("comparison", "not run", f"the sweep could not be compared: {type(error).__name__}: {error}")
     settings = schedule.settings
-    found = collect_news(seen, memory, now(), began, WEEK * settings["remind_weeks"], WEEK * settings["settle_weeks"])
+    # 0 weeks: a change is the new normal only once somebody has accepted it.
+    settle = WEEK * settings["settle_weeks"] or float("inf")
+    found = collect_news(seen, memory, now(), began, WEEK * settings["remind_weeks"], settle)
     for item in found:
         log.tell(f"{item.kind}: {item.text}")
     for text in seen.unsure:
@@ -184,7 +186,7 @@ def tell_people(schedule: Schedule, sweep: str, execution: Execution, began: flo
         log.tell(traceback.format_exc())
         troubles = [f"nobody could be told: {type(error).__name__}: {error}"]
     code = execution.code
-    if code == EXIT_OK and any(finding.state == "slower" for finding in seen.findings):
+    if code == EXIT_OK and any(finding.state in ("slower", "drifting") for finding in seen.findings):
         code = EXIT_REFERENCE_MISSED
     return Outcome(code, sweep, None, found, troubles)
 
@@ -216,9 +218,10 @@ def compare_with_earlier(schedule: Schedule, sweep: str, execution: Execution, m
     try:
         store = Store(schedule.store)
         rows = store.history(cluster=schedule.cluster, states=None)
-        seen = observe_sweep(schedule.name, sweep, rows, store.host_history(cluster=schedule.cluster), memory)
+        accepted, hosts = store.base_changes(), store.host_history(cluster=schedule.cluster)
+        seen = observe_sweep(schedule.name, sweep, rows, hosts, memory, accepted)
         completed = [row for row in rows if row["state"] == "completed"]
-        log.tell(f"history: {write_history(completed, schedule.folder / 'history')}")
+        log.tell(f"history: {write_history(completed, schedule.folder / 'history', accepted)}")
         seen.add("store", None, "the store can be read again")
     except StoreError as error:
         seen = Observation()

@@ -141,6 +141,20 @@ class HostHistoryRow(HostRow):
     created: float
 
 
+class BaseChange(TypedDict):
+    """An accepted change of base: of which series and metric (history.series_id), since when (s since the epoch), how
+    large, and who accepted it when and why.
+    """
+
+    series: str
+    metric: str
+    since: float
+    change: float | None
+    accepted: float
+    accepted_by: str
+    why: str
+
+
 class EvaluationRow(TypedDict):
     """One evaluation: seconds from the first touch of training data, and the value of the target's metric."""
 

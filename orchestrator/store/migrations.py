@@ -57,11 +57,17 @@ def add_processors(connection: Connection) -> None:
         connection.execute(text("UPDATE run SET processors = :names WHERE id = :number"), values)
 
 
+def add_base_changes(connection: Connection) -> None:
+    """Version 6 to 7: changes of a series' level that were accepted. There are none yet."""
+    tables.base_changes.create(connection, checkfirst=True)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: add_energy,
     3: add_method,
     4: add_throughput_unit,
     5: add_processors,
+    6: add_base_changes,
 }
 """The function that leads from a version, 2 or later, to the next."""
 

@@ -9,13 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Select, Table, func, select
+from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, open_engine, refuse_read_only, store_error
-from orchestrator.store.entries import HistoryRow, HostHistoryRow, RunRow
+from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow, RunRow, columns_of
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import RankTable, row_of_stored
 from orchestrator.store.rows import BATCH, RunRecord, put_records
@@ -68,6 +68,19 @@ class Store:
                 raise store_error(self.engine, error, "written") from error
         raise AssertionError("unreachable")
 
+    def accept_changes(self, changes: Sequence[BaseChange]) -> None:
+        """Insert accepted changes of base; one of the same series, metric and moment is replaced. Raises StoreError."""
+        table = tables.base_changes
+        keys = [column.name for column in table.primary_key.columns]
+        try:
+            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+                for change in changes:
+                    same = [table.c[name] == value for name, value in zip(keys, columns_of(change, keys), strict=True)]
+                    connection.execute(delete(table).where(*same))
+                    connection.execute(insert(table), dict(change))
+        except SQLAlchemyError as error:
+            raise store_error(self.engine, error, "written") from error
+
     # --- out -------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -83,6 +96,13 @@ class Store:
         """Number of runs in the store."""
         with self.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(tables.runs)).scalar() or 0)
+
+    def base_changes(self) -> list[BaseChange]:
+        """Return all accepted changes of base, by the moment since when they hold."""
+        table = tables.base_changes
+        with self.reading() as connection:
+            found = connection.execute(select(table).order_by(table.c.since, table.c.accepted)).mappings()
+            return [cast(BaseChange, dict(row)) for row in found]
 
     def campaigns(self) -> list[str]:
         """Names of the campaigns, newest first."""

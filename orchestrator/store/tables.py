@@ -9,6 +9,7 @@
     host          the same by host, one row a (run, host): what the search for slow nodes over weeks reads
     evaluation    quality against time, one row an evaluation
     phase         seconds of each phase on its slowest rank
+    base_change   a change of a series' level that somebody accepted: what came before it is no longer compared with
 
 ``dataset_name`` is the data set chosen of the benchmark and ``method`` the method, those without a choice included.
 ``critical_s`` is the sum over the steps of the longest own time of any rank; ``step_times`` says how single steps
@@ -41,7 +42,7 @@ from sqlalchemy import (
 
 from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name, throughput_unit
 
-VERSION = 6
+VERSION = 7
 """The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -139,6 +140,19 @@ evaluations = child(
 )
 
 phases = child("phase", Column("name", String(32), primary_key=True), Column("seconds", Float(53), nullable=False))
+
+base_changes = Table(
+    "base_change",
+    metadata,
+    Column("series", String(16), primary_key=True),
+    Column("metric", String(32), primary_key=True),
+    Column("since", Float(53), primary_key=True),
+    Column("change", Float(53)),
+    Column("accepted", Float(53), nullable=False),
+    Column("accepted_by", String(128), nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""``since`` is when the first run at the new level was planned, ``change`` the relative change of speed."""
 
 CHILDREN = (rank_summaries, hosts, evaluations, phases)
 

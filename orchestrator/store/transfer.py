@@ -28,7 +28,8 @@ def url_of(place: str) -> str:
 
 
 def copy_store(source: Store, target: Store) -> int:
-    """Put every run of a store into another; return how many were written."""
+    """Put every run of a store into another, and the accepted changes; return how many runs were written."""
+    target.accept_changes(source.base_changes())
     return sum(target.put_all(batch) for batch in source.records())
 
 

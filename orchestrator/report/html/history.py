@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.courses import Course, judge_courses, set_column
-from orchestrator.analysis.history import Judged
+from orchestrator.analysis.history import GRAVEST_FIRST, Judged
 from orchestrator.report.html.folder import Folder, time_text
 from orchestrator.report.html.plots.figure import count_text
 from orchestrator.report.html.plots.history import change_text, place_of, plot_history
 from orchestrator.report.tables.text import short
 from orchestrator.report.tables.units import RateColumn
-from orchestrator.store.entries import HistoryRow, columns_of
+from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
 
-ORDER = ("slower", "not enough runs", "faster", "no change")
-CLASSES = {"slower": "bad", "faster": "good", "not enough runs": "warn"}
+CLASSES = {"slower": "bad", "drifting": "bad", "faster": "good", "too noisy": "warn", "not enough runs": "warn"}
 SPARK = (120, 24)
 SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_source")
 """What a row of the table says of its series beside benchmark, cluster and nodes."""
@@ -46,17 +45,19 @@ class SeriesLine:
     plot: str
 
 
-def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
-    """Write the page as index.html; return its path. ``rows`` are those of Store.history with courses.COLUMNS. Raises
-    UsageError.
+def write_history(rows: Sequence[HistoryRow], output: Path, accepted: Sequence[BaseChange] = ()) -> Path:
+    """Write the page as index.html; return its path. ``rows`` are those of Store.history with courses.COLUMNS,
+    ``accepted`` all changes of base that were accepted. Raises UsageError.
     """
     by = set_column(rows)
-    found = sorted(judge_courses(rows, by), key=lambda course: (place_of(course), int(course.key["nodes"])))
+    found = sorted(
+        judge_courses(rows, by, accepted=accepted), key=lambda course: (place_of(course), int(course.key["nodes"]))
+    )
     plots = plot_history(found, by)
     where = dict(zip(dict.fromkeys(place_of(course) for course in found), plots, strict=True))
     rate = RateColumn.of(course.unit for course in found)
     entries = [table_entry(course, where[place_of(course)].key, rate) for course in found]
-    entries.sort(key=lambda item: ORDER.index(item.verdict))
+    entries.sort(key=lambda item: GRAVEST_FIRST.index(item.verdict))
     return Folder(output).page(
         "index", "history.html", plots,
         title="History",
@@ -70,7 +71,7 @@ def write_history(rows: Sequence[HistoryRow], output: Path) -> Path:
         choices={
             "benchmark": sorted({item.benchmark for item in entries}),
             "cluster": sorted({item.cluster for item in entries}),
-            "verdict": [verdict for verdict in ORDER if any(item.verdict == verdict for item in entries)],
+            "verdict": [verdict for verdict in GRAVEST_FIRST if any(item.verdict == verdict for item in entries)],
         },
     )  # fmt: skip
 
@@ -91,13 +92,15 @@ def answer_text(entries: Sequence[SeriesLine]) -> str:
     """Return the verdicts in one or two sentences."""
     if not entries:
         return "No run has completed yet."
-    counts = {verdict: sum(item.verdict == verdict for item in entries) for verdict in ORDER}
-    slower = [f"{item.name} ({item.text})" for item in entries if item.verdict == "slower"]
-    text = f"{counts['slower'] or 'None'} of {count_text(len(entries), 'series').replace('seriess', 'series')} "
-    text += f"{'is' if counts['slower'] <= 1 else 'are'} slower than before"
+    counts = {verdict: sum(item.verdict == verdict for item in entries) for verdict in GRAVEST_FIRST}
+    slower = [f"{item.name} ({item.text})" for item in entries if item.verdict in ("slower", "drifting")]
+    series = count_text(len(entries), "series").replace("seriess", "series")
+    text = f"{len(slower) or 'None'} of {series} {'is' if len(slower) <= 1 else 'are'} slower than before"
     text += f": {'; '.join(slower[:3])}{' …' if len(slower) > 3 else ''}." if slower else "."
-    rest = [f"{counts[verdict]} {verdict}" for verdict in ORDER[1:] if counts[verdict]]
+    rest = [f"{counts[verdict]} {verdict}" for verdict in GRAVEST_FIRST[2:] if counts[verdict]]
     text += f" The others: {', '.join(rest)}." if rest else ""
+    unsure = [f"{item.name} ({item.text})" for item in entries if item.verdict in ("too noisy", "not enough runs")]
+    text += f" Not known: {'; '.join(unsure[:2])}{' …' if len(unsure) > 2 else ''}." if unsure else ""
     changed = sum(item.level_changed for item in entries)
     return f"{text} At some time the level of {changed} changed." if changed else text
 
@@ -105,8 +108,8 @@ def answer_text(entries: Sequence[SeriesLine]) -> str:
 def table_entry(course: Course, plot: str, rate: RateColumn) -> SeriesLine:
     """Return a row of the table."""
     key = course.key
-    verdicts = [str(item.comparison.verdict) for item in course.judged]
-    verdict = next((name for name in ORDER if name in verdicts), "not enough runs")
+    verdicts = [item.verdict for item in course.judged]
+    verdict = next((name for name in GRAVEST_FIRST if name in verdicts), "not enough runs")
     first = course.judged[0] if course.judged else None
     return SeriesLine(
         benchmark=key["benchmark"],
@@ -138,10 +141,10 @@ def changed_text(course: Course) -> str:
 
 def verdict_text(judged: Sequence[Judged]) -> str:
     """Return the verdict that throughput and time to accuracy share, or each with its name."""
-    words = list(dict.fromkeys(str(item.comparison) for item in judged))
+    words = list(dict.fromkeys(map(str, judged)))
     if len(words) < 2:
         return "".join(words)
-    return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item.comparison}" for item in judged)
+    return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item}" for item in judged)
 
 
 def polyline_points(values: Sequence[float]) -> str:

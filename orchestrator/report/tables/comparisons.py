@@ -10,7 +10,13 @@ from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDo
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words
 
-COLOURS = {"slower": "red", "faster": "green", "not enough runs": "yellow"}
+COLOURS = {
+    "slower": "red",
+    "drifting": "red",
+    "faster": "green",
+    "too noisy": "yellow",
+    "not enough runs": "yellow",
+}
 SPARKS = "▁▂▃▄▅▆▇█"
 MOST_SPARKS = 52
 
@@ -42,6 +48,16 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
                 spark_line([point["throughput"] for point in series["points"]]) if place == 0 else "",
             )
     console.print(table)
+    for series in document["series"]:
+        for item in series["metrics"]:
+            if item["accepted"]:
+                metric = item["metric"].replace("_", " ")
+                words = f"{series_name(series)}, {series['nodes']} nodes, {metric}: {item['text']}"
+                console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
+        if document["schema"] != "orchestrator.comparison/1" and any(item["since"] for item in series["metrics"]):
+            words = f"{series_name(series)}, {series['nodes']} nodes: to make the new level the base: "
+            words += f"python -m orchestrator history accept {series['id']} --why TEXT"
+            console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
     for series in document["series"]:
         for change in series["change_points"]:
             way = "slower" if change["change"] < 0 else "faster"

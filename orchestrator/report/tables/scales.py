@@ -141,8 +141,14 @@ def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], con
 
 def law_text(law: LawEntry) -> str:
     """Return a fitted law in one line."""
-    values = ", ".join(f"{name} {value:.3g}" for name, value in law["parameters"].items())
-    left = "as many parameters as scales" if law["rms"] is None else f"residuals {100 * law['rms']:.1f} %"
+    ends = {name: f" [{low:.2g}, {high:.2g}]" for name, (low, high) in law["intervals"].items()}
+    digits = ".3g" if law["intervals"] else ".1g"
+    values = ", ".join(f"{name} {value:{digits}}{ends.get(name, '')}" for name, value in law["parameters"].items())
+    left = (
+        "as many parameters as scales: they are not tested"
+        if law["rms"] is None
+        else f"residuals {100 * law['rms']:.1f} %"
+    )
     peak = f", greatest throughput at {short(round(law['peak_nodes'], 1))} nodes" if law["peak_nodes"] else ""
     return f"{series_text(law)}, {law['mode']}: {LAWS[law['law']]}: {values} ({left}{peak})"
 

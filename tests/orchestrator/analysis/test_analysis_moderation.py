@@ -4,38 +4,43 @@ import numpy as np
 import pytest
 from scipy import special
 
-from orchestrator.analysis.moderation import FEWEST, MOST_FREEDOM, Spread, inverse_trigamma, moderate_spreads
+from orchestrator.analysis.moderation import FEWEST, MOST_FREEDOM, inverse_trigamma, moderate_variances
 from orchestrator.analysis.regression import Series, compare_series
 
 
-def drawn(deviations: list[float], freedom: int = 4, seed: int = 1) -> list[Spread]:
+def drawn(deviations: list[float], freedom: int = 4, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Variances as they would be estimated, and their degrees of freedom."""
     random = np.random.default_rng(seed)
-    return [Spread(deviation**2 * random.chisquare(freedom) / freedom, freedom) for deviation in deviations]
+    variances = [deviation**2 * random.chisquare(freedom) / freedom for deviation in deviations]
+    return np.array(variances), np.full(len(deviations), float(freedom))
 
 
-def log_error(spreads: list[Spread], deviation: float) -> float:
-    return float(np.mean([abs(np.log(item.variance / deviation**2)) for item in spreads]))
+def log_error(variances: np.ndarray, deviation: float) -> float:
+    return float(np.mean(np.abs(np.log(variances / deviation**2))))
 
 
 def test_series_of_one_noise_learn_it_from_each_other() -> None:
-    raw = drawn([0.015] * 20)
-    moderated = moderate_spreads(raw)
+    raw, freedoms = drawn([0.015] * 20)
+    moderated, gained = moderate_variances(raw, freedoms)
     assert log_error(moderated, 0.015) < log_error(raw, 0.015) / 3
-    assert all(4 < item.freedom <= MOST_FREEDOM for item in moderated)
+    assert np.all((gained > 4) & (gained <= MOST_FREEDOM))
 
 
 def test_a_noisy_series_is_not_taken_for_a_quiet_one_where_series_differ_in_earnest() -> None:
-    raw = drawn(list(np.geomspace(0.001, 0.3, 20)), freedom=20)
-    moderated = moderate_spreads(raw)
-    assert all(new.variance > 0.95 * old.variance for new, old in zip(moderated, raw, strict=True))
-    assert max(item.freedom for item in moderated) < 22
+    raw, freedoms = drawn(list(np.geomspace(0.001, 0.3, 20)), freedom=20)
+    moderated, gained = moderate_variances(raw, freedoms)
+    assert np.all(moderated > 0.95 * raw)
+    assert gained.max() < 22
 
 
 def test_a_small_family_and_an_unknown_spread_stay_as_they_are() -> None:
-    few = drawn([0.015] * (FEWEST - 1))
-    assert moderate_spreads(few) == few
-    assert moderate_spreads([*few, Spread(0.0, 0)]) == [*few, Spread(0.0, 0)]
-    assert moderate_spreads([*drawn([0.015] * 20), Spread(0.0, 4)])[-1] == Spread(0.0, 4)
+    few, freedoms = drawn([0.015] * (FEWEST - 1))
+    assert np.array_equal(moderate_variances(few, freedoms)[0], few)
+    unknown = moderate_variances(np.append(few, 0.0), np.append(freedoms, 0.0))
+    assert np.array_equal(unknown[0], np.append(few, 0.0)) and unknown[1][-1] == 0
+    many, of_many = drawn([0.015] * 20)
+    exact = moderate_variances(np.append(many, 0.0), np.append(of_many, 4.0))
+    assert (exact[0][-1], exact[1][-1]) == (0.0, 4.0)
 
 
 @pytest.mark.parametrize("x", [1e-3, 0.5, 2.0, 40.0, 1e4])

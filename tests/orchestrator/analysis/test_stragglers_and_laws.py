@@ -1,0 +1,90 @@
+"""Slow ranks by what they cost, and laws that say how well they are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from orchestrator.analysis.laws import fit_law, serial_fractions
+from orchestrator.analysis.stragglers import find_slow, rank_times
+
+
+def named(values: np.ndarray) -> list[int]:
+    return [int(rank) for rank in np.flatnonzero(find_slow(values)[2])]
+
+
+@pytest.mark.parametrize("ranks", [8, 64, 1024, 4096])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.05])
+def test_alike_ranks_are_rarely_named_however_many_and_however_unequal(ranks: int, spread: float) -> None:
+    random = np.random.default_rng(ranks)
+    runs = 60
+    assert sum(bool(named(1 + spread * random.standard_normal(ranks))) for _ in range(runs)) <= 3
+
+
+def test_a_rank_five_per_cent_slow_is_no_coin_toss() -> None:
+    random = np.random.default_rng(1)
+    found = 0
+    for _ in range(50):
+        values = 1 + 0.005 * random.standard_normal(64)
+        values[7] *= 1.05
+        found += 7 in named(values)
+    assert found >= 48
+
+
+def test_below_five_per_cent_the_cost_is_told() -> None:
+    compute = 100 * (1 + 0.002 * np.random.default_rng(2).standard_normal(64))
+    compute[3] = 103.0
+    found = rank_times(np.zeros(64), compute, 110 - compute)
+    assert [item.rank for item in found if item.straggler] == [3]
+    assert found[3].excess == pytest.approx(0.03, abs=0.005)
+    assert found[3].cost_s == pytest.approx(103 - np.delete(compute, 3).max())
+
+
+def test_of_two_ranks_neither_is_blamed() -> None:
+    assert named(np.array([1.0, 1.5])) == []
+
+
+def test_slow_loading_is_told_from_slow_computing_by_its_own_spread() -> None:
+    random = np.random.default_rng(3)
+    right = 0
+    for _ in range(20):
+        data, compute = 10 * (1 + 0.03 * random.standard_normal(32)), 90 * (1 + 0.005 * random.standard_normal(32))
+        data[5] += 5
+        found = rank_times(data, compute, np.full(32, 20.0))[5]
+        right += found.cause == "data"
+    assert right >= 19
+
+
+def test_a_law_says_how_well_its_parameters_are_known() -> None:
+    random = np.random.default_rng(4)
+    held = 0
+    for _ in range(40):
+        rates = {
+            n: list(100 * n / (1 + 0.03 * (n - 1)) * np.exp(0.01 * random.standard_normal(5))) for n in (1, 2, 4, 8, 16)
+        }
+        found = fit_law("amdahl", rates)
+        assert found is not None
+        low, high = found.intervals["serial"]
+        held += low <= 0.03 <= high
+    assert held >= 34
+
+
+def test_a_fit_with_as_many_parameters_as_scales_has_no_interval() -> None:
+    found = fit_law("usl", {1: [100.0], 2: [190.0], 4: [350.0]})
+    assert found is not None and found.intervals == {} and found.rms is None
+
+
+def test_nothing_is_greatest_below_the_base() -> None:
+    found = fit_law("usl", {4: [100.0], 8: [60.0], 16: [30.0], 32: [12.0]})
+    assert found is not None and found.peak_nodes is None
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_what_is_no_throughput_is_refused_with_its_scale(wrong: float) -> None:
+    for refused in (lambda rates: fit_law("amdahl", rates), lambda rates: serial_fractions(rates, "strong")):
+        with pytest.raises(ValueError, match="at 2 nodes there is"):
+            refused({1: [1.0], 2: [wrong], 4: [3.0]})
+    with pytest.raises(ValueError, match="positive number of nodes"):
+        fit_law("amdahl", {0: [1.0], 2: [2.0]})
