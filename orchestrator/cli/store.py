@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK, UsageError
 
-USAGE = "store export|import FILE.parquet|FILE.sqlite|URL, store info, store migrate; [results=FOLDER] [store.url=URL]"
+USAGE = (
+    "store export|import FILE.parquet|FILE.sqlite|URL, store import FOLDER|result_N.txt (MLPerf logs), store info, "
+    "store migrate; [results=FOLDER] [store.url=URL]"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     embedded = options.results / "store.sqlite"
     if options.store is None and action != "import" and not embedded.exists():
         raise UsageError(f"There is no store in {options.results}; give results=FOLDER or store.url=URL.")
-    if action == "import" and "://" not in places[0] and not Path(places[0]).is_file():
+    if action == "import" and "://" not in places[0] and not Path(places[0]).exists():
         raise UsageError(f"There is no file {places[0]} to import.")
     if options.store is None:
         options.results.mkdir(parents=True, exist_ok=True)
@@ -36,6 +40,16 @@ def main(arguments: Sequence[str]) -> int:
         count = transfer.copy_store(store, target) if target else transfer.write_parquet(store, Path(places[0]))
     elif action == "import" and transfer.is_parquet(places[0]):
         count = sum(store.put_all(batch) for batch in transfer.read_parquet(Path(places[0])))
+    elif action == "import" and ("://" not in places[0]) and (Path(places[0]).is_dir() or places[0].endswith(".txt")):
+        from orchestrator.store.mllog import read_logs
+
+        records, skipped = read_logs(Path(places[0]))
+        for path, why in skipped.items():
+            print(f"skipped {path}: {why}", file=sys.stderr)
+        if not records:
+            raise UsageError(f"There is no MLPerf log (result_*.txt) in {places[0]} that can be imported.")
+        count = store.put_all(records)
+        document["skipped"] = skipped
     elif action == "import":
         count = transfer.copy_store(common.open_store(transfer.url_of(places[0])), store)
     else:
