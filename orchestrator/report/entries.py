@@ -368,11 +368,13 @@ class BasisEntry(TypedDict):
 
 
 class PointEntry(TypedDict):
-    """One projected scale."""
+    """One projected scale; ``band`` holds what all measured scales leave open."""
 
     ranks: int
     nodes: int
     efficiency: float
+    band: Interval
+    assumed: bool
     step_s: float
     simulation_error_s: float
     own_s: float

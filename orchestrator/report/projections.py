@@ -20,6 +20,7 @@ from orchestrator.analysis.projection import (
     calibrate_communication,
     project_scales,
 )
+from orchestrator.analysis.projection_band import FARTHEST, project_band
 from orchestrator.analysis.series import Series
 from orchestrator.report.entries import CheckEntry, NetworkEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import series_entry, split_of
@@ -84,6 +85,11 @@ def projection_entry(series: Series, records: Sequence[RunRecord], question: Que
     plain = workload_of(rows, records, question)
     workload = calibrate_communication(plain, network, observed)
     per_node = network.ranks_per_node
+    ranks = [count for count in question.ranks if count not in scales]
+    assumed = source != stated_by(records[0])
+    bands = project_band(plain, network, ranks, observed, assumed)
+    farthest = FARTHEST * scales[-1] if assumed else max([*ranks, 0])
+    projected = project_scales(workload, network, ranks, observed[0])
     return {
         **series_entry(series),
         "label": "projected",
@@ -99,19 +105,21 @@ def projection_entry(series: Series, records: Sequence[RunRecord], question: Que
             "network": network_entry(network, source),
         },
         "points": [
-            point_entry(item, per_node)
-            for item in project_scales(workload, network, [n for n in question.ranks if n not in scales], observed[0])
+            point_entry(item, per_node, band, item.ranks > farthest)
+            for item, band in zip(projected, bands, strict=True)
         ],
         "check": check_entries(plain, network, observed),
     }
 
 
-def point_entry(item: Projected, per_node: int) -> PointEntry:
-    """Return one projected scale."""
+def point_entry(item: Projected, per_node: int, band: tuple[float, float], assumed: bool) -> PointEntry:
+    """Return one projected scale, with the efficiencies that are plausible. ``assumed``: too far for what is known."""
     return {
         "ranks": item.ranks,
         "nodes": -(-item.ranks // per_node),
         "efficiency": item.efficiency,
+        "band": [min(band[0], item.efficiency), max(band[1], item.efficiency)],
+        "assumed": assumed,
         "step_s": item.step_s,
         "simulation_error_s": item.error_s,
         "own_s": item.own_s,
@@ -229,4 +237,9 @@ def network_of(record: RunRecord, question: Question) -> tuple[Network, str]:
     )
     if question.algorithm:
         network = replace(network, algorithm=question.algorithm)
-    return network, f"profile of {record.run['cluster']}" if known else "assumed; calibrated by what was measured"
+    return network, stated_by(record) if known else "assumed; calibrated by what was measured"
+
+
+def stated_by(record: RunRecord) -> str:
+    """Return the source of a network that a profile states."""
+    return f"profile of {record.run['cluster']}"

@@ -11,6 +11,7 @@ from rich.table import Table
 from orchestrator.report.entries import (
     AccuracyTime,
     LawEntry,
+    PointEntry,
     ProjectionEntry,
     ScaleEntry,
     ScaleThroughput,
@@ -164,17 +165,23 @@ def print_slow(stragglers: Sequence[StragglerEntry], hosts: Sequence[SlowHostEnt
         console.print(f"  … and {len(lines) - MOST_LINES} more stragglers (--json has all)")
 
 
+def projected_text(item: PointEntry) -> str:
+    """Return a projected efficiency with its band; far out on an unknown network, it is assumed."""
+    low, high = item["band"]
+    return f"{item['efficiency']:.3f} [{low:.2f}, {high:.2f}]" + (" assumed" if item["assumed"] else "")
+
+
 def print_projection(entries: Sequence[ProjectionEntry], console: Console) -> None:
     """Print projected scales apart from measured ones, with the method's error on measured scales."""
     if not entries:
         return
-    columns = ["series", "ranks", "nodes", "efficiency", "step, s", "own", "straggling", "communication"]
+    columns = ["series", "ranks", "nodes", "efficiency [plausible]", "step, s", "own", "straggling", "communication"]
     table = table_of("Projected, not measured: weak scaling simulated from the measured steps", columns, ("series",))
     for entry in entries:
         for item in entry["points"]:
             parts = (f"{item[name]:.4f}" for name in ("own_s", "straggling_s", "communication_s"))
             table.add_row(
-                series_text(entry), str(item["ranks"]), str(item["nodes"]), f"{item['efficiency']:.3f}",
+                series_text(entry), str(item["ranks"]), str(item["nodes"]), projected_text(item),
                 f"{item['step_s']:.4f}", *parts,
             )  # fmt: skip
     console.print(table)

@@ -20,6 +20,7 @@ from orchestrator.analysis.projection import (
     mean_step,
     project_scales,
 )
+from orchestrator.analysis.projection_band import project_band
 from orchestrator.report.document import SCHEMA_FILE
 from orchestrator.report.projections import shared_cores
 from orchestrator.store.store import RunRecord, Store, default_url
@@ -65,6 +66,19 @@ def test_calibration_finds_the_cost_that_was_simulated() -> None:
     assert guess.efficiency == pytest.approx(seen[0].step_s / seen[2].step_s, rel=1e-3)
 
 
+def test_a_band_holds_the_truth_where_nothing_was_seen_of_the_network() -> None:
+    # All communication is hidden at the measured scales: its cost is anything up to what would show.
+    steps, net = np.linspace(0.98, 1.02, 33).tolist(), Network(5e-6, 5e9)
+    for overlap in (0.0, 2 / 3):
+        true = Workload(0.1, steps, [1.0], 4e7, overlap=overlap)
+        parts = {ranks: mean_step(true, net, ranks) for ranks in (1, 2, 4, 32, 256)}
+        seen = [Observed(ranks, parts[ranks][0], parts[ranks][4]) for ranks in (1, 2, 4)]
+        bands = project_band(Workload(0.1, steps, [1.0], 4e7), Network(10e-6, 1e9), [32, 256], seen, assumed=True)
+        for ranks, (low, high) in zip((32, 256), bands, strict=True):
+            assert low <= parts[1][0] / parts[ranks][0] <= high
+        assert bands[1][1] - bands[1][0] > bands[0][1] - bands[0][0]
+
+
 def test_ranks_that_share_too_few_cores_take_turns() -> None:
     workload = Workload(1.0, [1.0], [1.0], 1.0, cores=2)
     assert [mean_step(workload, NET, ranks)[0] for ranks in (1, 2, 4)] == pytest.approx([1, 1, 2], rel=1e-3)
@@ -97,6 +111,9 @@ def test_the_report_projects_under_a_key_of_its_own_and_checks_itself(tmp_path: 
     ]  # 8 were measured
     efficiencies = [point["efficiency"] for point in entry["points"]]
     assert efficiencies == sorted(efficiencies, reverse=True) and 0.3 < efficiencies[-1] < 0.95
+    assert all(point["band"][0] <= point["efficiency"] <= point["band"][1] for point in entry["points"])
+    # 8 ranks were measured, and the profile states no network.
+    assert [point["assumed"] for point in entry["points"]] == [False, False, True]
     (check,) = entry["check"]
     assert check["fitted_on"] == [2, 4] and check["ranks"] == 8 and abs(check["error"]) < 0.1
     assert "projection" not in orchestrator("report", "--json").document
