@@ -94,8 +94,8 @@ def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
     left = np.asarray([np.delete(values, index) for index in range(count)])
     centres = np.median(left, axis=1)
     if count < FEW:
-        spread = left.std(axis=1, ddof=1) if count > 2 else np.zeros(count)
-        return centres, np.asarray(spread * np.sqrt(1 + 1 / (count - 1)))
+        deviations = np.asarray(left.std(axis=1, ddof=1)) if count > 2 else np.zeros(count)
+        return centres, deviations * float(np.sqrt(1 + 1 / (count - 1)))
     return centres, MAD_TO_SIGMA * np.median(np.abs(left - centres[:, None]), axis=1)
 
 
