@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.launch.dealing import Binding
 from orchestrator.records import Layout, RunSpec, World
@@ -14,7 +15,9 @@ from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import device_of, seat_ranks
 from orchestrator.records.settings import ClusterSettings
 from orchestrator.records.topology import Topology, format_cpus, parse_cpus
-from orchestrator.report.entries import PlacementEntry
+
+if TYPE_CHECKING:
+    from orchestrator.report.entries import PlacementEntry
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from orchestrator.records.topology import format_cpus
-from orchestrator.report.entries import PlacementEntry
 from orchestrator.report.placement import DrawnCore, DrawnNode, draw_nodes
+
+if TYPE_CHECKING:
+    from orchestrator.report.entries import PlacementEntry
 
 SIGNS = string.digits + string.ascii_letters
 FREE, SEVERAL = "·", "*"
