@@ -172,7 +172,10 @@ def through_schema(key: str, value: Any) -> Any:
         OmegaConf.update(config, key, value, merge=True, force_add=True)
         found = OmegaConf.select(config, key)
         if isinstance(found, (DictConfig, ListConfig)):
-            return OmegaConf.to_container(found, resolve=True)
+            found = OmegaConf.to_container(found, resolve=True)
+        if "${" in str(value):
+            # What it refers to may be of another type: composing lays it over the schema once more.
+            OmegaConf.merge(OmegaConf.structured(ScheduleVerbConfig), with_value({}, key, found))
         return found
     finally:
         restored: Any = resolved

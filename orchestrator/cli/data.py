@@ -62,7 +62,7 @@ def compose_dataset_config(benchmark: str, overrides: Sequence[str], options: co
     """The configuration of a run with the same words."""
     config = compose_all([f"benchmark={benchmark}", *overrides], False, options.config_dir)[0]
     # Data have no mode: what the benchmark can do will do.
-    validate({**config, "mode": config["benchmark"]["modes"][0]})
+    validate({**config, "mode": next(iter(config["benchmark"]["modes"]), config["mode"])})
     return config
 
 

@@ -197,7 +197,9 @@ def explain(
         return unknown_key(key, schema, benchmarks)
     # Hydra says which override failed, its cause says why.
     reasons = [str(cause).splitlines()[0] for cause in (error, error.__cause__) if cause is not None and str(cause)]
-    return ": ".join(dict.fromkeys(reasons)).removeprefix("Error merging override ") or type(error).__name__
+    whole = ": ".join(dict.fromkeys(reasons)).removeprefix("Error merging override ") or type(error).__name__
+    full = re.search(r"full_key: (\S+)", text)
+    return f"{full[1]}: {whole}" if full and full[1] not in whole else whole
 
 
 def options_of(group: str) -> list[str]:

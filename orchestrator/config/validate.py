@@ -151,6 +151,8 @@ def mode_of_benchmark(config: Configuration) -> None:
     """
     mode, benchmark = config["mode"], config["benchmark"]
     modes = benchmark["modes"]
+    if not modes:
+        raise UsageError("benchmark.modes=[]: a benchmark can do something; name one mode or more, as in [training].")
     if mode not in modes:
         raise UsageError(f"mode={mode} is nothing that benchmark={benchmark['name']} does: set mode={modes[0]}.")
     key, path = ("task", benchmark["task"]) if mode in TASK_MODES else ("procedure", benchmark["procedure"])

@@ -44,6 +44,7 @@ def test_every_number_of_the_schema_has_a_range_and_every_range_a_key() -> None:
         ("nodes=100000000000", "nodes"),
         ("nodes=[1,100000000000]", "nodes"),
         ("repeats=1000000", "repeats"),
+        ("benchmark.modes=[]", "benchmark.modes"),
         ("seed=99999999999999999999", "seed"),
         ("cluster.limits.time_min=-5", "cluster.limits.time_min"),
         ("cluster.threads_per_rank=1e9", "cluster.threads_per_rank"),
