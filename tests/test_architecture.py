@@ -43,6 +43,7 @@ WORKLOADS = (
     "workloads.runtime.processors",
     "workloads.runtime.devices",
     "workloads.runtime.memory",
+    "workloads.runtime.images",
     "workloads.runtime.binding",
     "workloads.runtime.samples.sampleset",
     "workloads.runtime.task",
