@@ -96,7 +96,7 @@ class Shapes3dDataset(FactorDataset):
             file["labels"] = labels
             images = file.create_dataset("images", (len(labels), PIXELS, PIXELS, 3), "u1", track_times=False)
             start = 0
-            for some in counted(blend_rows(render_room, forms, form, colours, workers), len(labels), progress):
+            for some in counted(blend_rows(render_room, forms, form.ravel(), colours, workers), len(labels), progress):
                 images[start : start + len(some)] = some
                 start += len(some)
 
