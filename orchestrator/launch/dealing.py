@@ -90,7 +90,7 @@ def bind_to_cores(
     if topology.quota is not None and topology.quota < len(usable):
         # Other groups have quotas on the same cores. Where there is room among all of them only the kernel knows.
         return (), f"ranks are not bound to cores: {topology.limits[-1]}"
-    wanted = f"{ranks * each} cores are needed"
+    wanted = f"{ranks * each} cores are needed" if ranks * each > 1 else "a core is needed"
     if ranks * each > len(usable):
         limits = "".join(f": {limit}" for limit in topology.limits)
         return (), f"ranks are not bound to cores: {wanted}, and {len(usable)} may be used{limits}"
