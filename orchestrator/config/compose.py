@@ -34,6 +34,7 @@ from orchestrator.config.site import SiteSource
 from orchestrator.config.validate import MOST_RUNS, node_counts
 from orchestrator.config.words import alternatives
 from orchestrator.errors import UsageError, nearest
+from orchestrator.records.checking import check_value
 from orchestrator.records.settings import Configuration
 
 FROM_ENVIRONMENT = re.compile(r"oc\.env:\s*(\w+)")
@@ -131,6 +132,11 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     assert isinstance(resolved, dict)
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
+    try:
+        # What an interpolation became, Hydra has not seen.
+        check_value(resolved, SCHEMAS[primary], "")
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)
     return {str(key): value for key, value in resolved.items()} | {"nodes": node_counts(resolved["nodes"])}

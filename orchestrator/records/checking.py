@@ -45,7 +45,7 @@ def check_value(value: object, hint: Any, key: str) -> None:
         check_alternatives(value, arguments, key)
     elif origin is Literal:
         require(value in arguments and type(value) is not bool, value, " or ".join(map(repr, arguments)), key)
-    elif origin is list:
+    elif origin in (list, tuple):  # JSON has no tuples: an endless one of one type is a list
         require(isinstance(value, list), value, "a list", key)
         for number, item in enumerate(cast("list[object]", value)):
             check_value(item, arguments[0], f"{key}[{number}]")

@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,18 @@ def test_so_it_does_in_a_mapping_and_in_a_sweep() -> None:
     assert composed("+cluster.environment={DAY: 1_0, A B: x}")["cluster"]["environment"]["DAY"] == "1_0"
     swept = compose_all(["benchmark=stemdl", "cluster.slurm.account=1_000,1e5,'2_0'"], multirun=True)
     assert [config["cluster"]["slurm"]["account"] for config in swept] == ["1_000", "1e5", "2_0"]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        (r"benchmark.better=\${0}", "benchmark.better is '${0}', not an object"),
+        (r"cluster.modules=\${0}", "cluster.modules is '${0}', not a list"),
+    ],
+)
+def test_a_text_that_an_interpolation_leaves_where_another_type_belongs_is_refused(word: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        composed(word)
 
 
 def test_what_is_no_text_is_read_as_ever() -> None:
