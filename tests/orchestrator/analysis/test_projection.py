@@ -127,7 +127,7 @@ def test_a_projection_that_cannot_be_made_is_a_usage_error(tmp_path: Path, orche
     for words, hint in (
         (["--project", "8,x"], "as in --project 8,64,512"),
         (["--project", "8", "algorithm=rnig"], "Did you mean ring?"),
-        (["--project", "8", "cores=0"], "1 or more"),
+        (["--project", "8", "cores=0"], "from 1 to"),
         (["cores=2"], "goes with --project"),
     ):
         answer = orchestrator("report", *words)

@@ -82,9 +82,9 @@ def test_a_ranks_error_that_does_not_decode_is_the_cause_all_the_same(tmp_path: 
     }
     (attempt.errors / "rank-1.json").write_bytes(json.dumps(written).encode().replace(b"caf?", b"caf\xe9"))
     write_error(attempt, 0, FileNotFoundError("no file odd\udcff"))
-    first, second = read_errors(attempt)
-    assert describe(first) == "rank 1 on n1: OSError: caf\N{REPLACEMENT CHARACTER} is missing"
-    assert second["message"] == r"no file odd\udcff"
+    ours, theirs = sorted(read_errors(attempt), key=lambda error: error["rank"])
+    assert describe(theirs) == "rank 1 on n1: OSError: caf\N{REPLACEMENT CHARACTER} is missing"
+    assert ours["message"] == r"no file odd\udcff"
 
 
 def unstated(path: Path) -> Iterator[int]:

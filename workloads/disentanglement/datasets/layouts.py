@@ -100,7 +100,7 @@ def write_npz(path: Path, arrays: Mapping[str, NewArray], compressed: bool) -> N
             # A fixed date: the same data give the same file.
             info = zipfile.ZipInfo(f"{key}.npy")
             info.compress_type = method
-            with archive.open(info, "w", force_zip64=True) as entry:
+            with archive.open(info, mode="w", force_zip64=True) as entry:
                 header = {"descr": np.dtype(array.dtype).str, "fortran_order": False, "shape": array.shape}
                 np.lib.format.write_array_header_1_0(entry, header)
                 for rows in array.rows:
