@@ -45,7 +45,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "benchmark.training.epochs": (1, COUNT),
     "benchmark.training.batch_size": (1, COUNT),
     "benchmark.training.global_batch_size": (1, COUNT),
-    "benchmark.training.optimizer.learning_rate": (0, FACT),
+    "benchmark.training.optimizer.learning_rate": (0, ANY),
     "benchmark.training.optimizer.weight_decay": (0, FACT),
     "benchmark.training.optimizer.momentum": (0, 1),
     "benchmark.training.optimizer.betas": (0, 1),
