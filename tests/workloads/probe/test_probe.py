@@ -127,4 +127,4 @@ def test_a_probe_is_not_trained_and_training_is_not_probed(orchestrator: Command
     assert (answer.code, "set mode=probe" in answer.err) == (64, True)
     answer = orchestrator("benchmark=stemdl", "mode=probe")
     assert (answer.code, "set mode=training" in answer.err) == (64, True)
-    assert "from 4 bytes up" in orchestrator(*QUICK, "benchmark.probe.sizes=[2]").err
+    assert "must be at least 4" in orchestrator(*QUICK, "benchmark.probe.sizes=[2]").err
