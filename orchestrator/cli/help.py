@@ -49,6 +49,17 @@ examples
 {CAMPAIGNS}
 
 Exit code 5 if the last campaign is slower than those before it.""",
+    "history": """[benchmark=NAME] [dataset=NAME] [method=NAME] [cluster=NAME]
+           [week=2026-W07] [window=WEEKS]
+       python -m orchestrator history accept SERIES --why TEXT [by=NAME]
+
+  SERIES             as the history names it; what it changed by becomes what later weeks are compared with
+  --why TEXT         why the change is agreed to; kept in the store with who said so
+  results=FOLDER     the folder whose store it is (default: results)
+  store.url=URL      a store elsewhere
+  --json             one JSON document on stdout
+
+Exit code 5 while a series is slower and nobody has accepted it.""",
     "store": """export|import FILE.parquet|FILE.sqlite|URL
        python -m orchestrator store info|migrate
 

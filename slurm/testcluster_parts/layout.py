@@ -77,10 +77,10 @@ class Shape:
 
     def node(self, name: str) -> Node:
         """The node of that name."""
-        for node in self.members():
-            if node.name == name:
-                return node
-        raise TestclusterError(f"there is no node {name!r}: this cluster has n1 to {self.members()[-1].name}")
+        names = [node.name for node in self.members()]
+        if name in names:
+            return self.members()[names.index(name)]
+        raise TestclusterError(f"there is no node {name!r}: this cluster has {', '.join(names)}")
 
     def save(self) -> None:
         """Write the shape down, so that later commands know it."""
