@@ -60,12 +60,13 @@ class CodesQuality(Quality):
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """All scores but those that grow forests, and "mse": the mean over images."""
-        return scores_of(rows, forests=False)
+        return scores_of(in_order(rows), forests=False)
 
     def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
         """All of them, forests where they are wanted, and "orthogonality" of the decoder, at codes from all over the
         set.
         """
+        rows = in_order(rows)
         scores, model = scores_of(rows, self._forests, alive), self._model
         if model is not None:
             codes = rows["codes"]
@@ -76,6 +77,12 @@ class CodesQuality(Quality):
                     lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
                 )
         return scores
+
+
+def in_order(rows: Arrays) -> Arrays:
+    """The rows in the order of their factors, whichever rank each is of: scores draw and split them by place."""
+    order = np.lexsort((rows["error"], *rows["factors"].T[::-1]))
+    return {name: found[order] for name, found in rows.items()}
 
 
 def scores_of(rows: Arrays, forests: bool, alive: Callable[[], None] = nothing) -> dict[str, float]:
