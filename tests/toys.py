@@ -38,7 +38,9 @@ class Drawn(SampleSet):
         return len(next(iter(self.fields.values())))
 
     def read(self, indices: npt.NDArray[np.int64], out: Arrays | None = None) -> Arrays:
-        return {name: array[indices] for name, array in self.fields.items()}
+        if out is None:
+            return {name: array[indices] for name, array in self.fields.items()}
+        return {name: array.take(indices, 0, out[name][: len(indices)]) for name, array in self.fields.items()}
 
 
 class MeanOutput(Quality):

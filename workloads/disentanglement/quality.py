@@ -37,36 +37,28 @@ class CodesQuality(Quality):
     def __init__(self, coder: Coder, forests: bool) -> None:
         self._coder, self._forests = coder, forests
         self._model: nn.Module | None = None
-        self._rows: dict[str, list[npt.NDArray[np.generic]]] = {"codes": [], "factors": [], "error": []}
 
-    def update(self, model: nn.Module, batch: Batch) -> None:
-        """Add the codes of a batch."""
+    def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Keep a batch's codes (n, d), factors (n, k), and each image's mean squared error (n,)."""
         self._model = model
         images = self._coder.to_images(batch)
         codes = self._coder.encode(model, images)
         error = (self._coder.decode(model, codes) - images).square().mean(dim=(1, 2, 3))
-        for name, tensor in (("codes", codes), ("factors", batch["factors"]), ("error", error)):
-            self._rows[name].append(tensor.cpu().numpy())
+        return {"codes": codes, "factors": batch["factors"], "error": error}
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:
         """Nothing: all is kept as rows."""
         return np.zeros(0)
 
-    @property
-    def rows(self) -> Arrays:
-        """Codes (n, d), factors (n, k), and each image's mean squared error (n,)."""
-        return {name: np.concatenate(found) for name, found in self._rows.items() if found}
-
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """All scores but those that grow forests, and "mse": the mean over images."""
-        return scores_of(in_order(rows), forests=False)
+        return scores_of(rows, forests=False)
 
     def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
         """All of them, forests where they are wanted, and "orthogonality" of the decoder, at codes from all over the
         set.
         """
-        rows = in_order(rows)
         scores, model = scores_of(rows, self._forests, alive), self._model
         if model is not None:
             codes = rows["codes"]
@@ -77,12 +69,6 @@ class CodesQuality(Quality):
                     lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
                 )
         return scores
-
-
-def in_order(rows: Arrays) -> Arrays:
-    """The rows in the order of their factors, whichever rank each is of: scores draw and split them by place."""
-    order = np.lexsort((rows["error"], *rows["factors"].T[::-1]))
-    return {name: found[order] for name, found in rows.items()}
 
 
 def scores_of(rows: Arrays, forests: bool, alive: Callable[[], None] = nothing) -> dict[str, float]:

@@ -62,26 +62,23 @@ class Player:
 
 
 class Quality(ABC):
-    """Accumulates one rank's share of an evaluation: as sums that add up over ranks, and as rows where metrics need all
-    samples at once.
+    """Accumulates one rank's share of an evaluation as sums that add up over ranks, and says which rows to keep where
+    metrics need all samples at once.
     """
 
     differentiates = False
     """Whether ``update`` takes derivatives of the model: gradients are on for it, else off."""
 
     @abstractmethod
-    def update(self, model: nn.Module, batch: Batch) -> None:
-        """Add the samples of a batch. The model is in evaluation mode."""
+    def update(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor] | None:
+        """Add the samples of a batch; the model is in evaluation mode. Where metrics need all samples at once, return
+        what is to be kept of each, (n, …) by name: it is copied, for a batch's memory is used again.
+        """
 
     @property
     @abstractmethod
     def counts(self) -> npt.NDArray[np.float64]:
         """The sums so far, (K,): summed element by element over all ranks they give the whole set's."""
-
-    @property
-    def rows(self) -> Arrays:
-        """What is kept of each sample so far, as arrays (n, …) by name, in the order in which the samples came."""
-        return {}
 
     @abstractmethod
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.disentanglement.quality import CodesQuality
-from workloads.runtime.task import Batch
+from workloads.runtime.task import Arrays, Batch
 
 
 class Mixer:
@@ -25,8 +25,10 @@ class Mixer:
         return pixels.reshape(-1, 1, 2, 2)
 
 
-def quality_of(forests: bool) -> CodesQuality:
-    """Of all pairs of two factors, whose decoder moves images along the diagonal and along one side of a square."""
+def judged(forests: bool) -> tuple[CodesQuality, Arrays]:
+    """A quality and the rows that it asks to keep, of all pairs of two factors. Its decoder moves images along the
+    diagonal and along one side of a square.
+    """
     model = nn.Linear(2, 4)
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
@@ -35,18 +37,16 @@ def quality_of(forests: bool) -> CodesQuality:
     images = nn.functional.pad(factors.float(), (0, 2))[:, None].unflatten(2, (2, 2))
     quality = CodesQuality(Mixer(), forests)
     with torch.inference_mode():
-        for batch in range(0, 36, 12):
-            rows = slice(batch, batch + 12)
-            quality.update(model, {"image": images[rows], "factors": factors[rows]})
-    return quality
+        kept = quality.update(model, {"image": images, "factors": factors})
+    return quality, {name: tensor.numpy() for name, tensor in kept.items()}
 
 
 @pytest.mark.parametrize("forests", [False, True])
 def test_forests_and_the_decoders_jacobian_wait_for_the_end(forests: bool) -> None:
-    quality = quality_of(forests)
+    quality, rows = judged(forests)
     ticks: list[None] = []
-    usual = quality.compute(quality.counts, quality.rows)
-    last = quality.conclude(quality.counts, quality.rows, lambda: ticks.append(None))
+    usual = quality.compute(quality.counts, rows)
+    last = quality.conclude(quality.counts, rows, lambda: ticks.append(None))
     added = {"orthogonality"}
     if forests:
         added |= {"dci_disentanglement", "dci_completeness", "dci_informativeness", "dci"}

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from orchestrator.records.settings import QualitySettings, TrainingSettings
 from workloads.runtime.communicators.base import Communicator
@@ -54,19 +55,39 @@ def evaluate(
         )
         gradients = torch.enable_grad() if quality.differentiates else torch.inference_mode()
         with gradients, autocast(device, settings):
+            rows = Rows()
             for batch in loader.on_device(requests, device):
-                quality.update(model, batch)
+                rows.add(quality.update(model, batch) or {})
                 progress.changes += 1
-        found = computed(quality, communicator, progress, concluding)
+        found = computed(quality, rows.arrays, communicator, progress, concluding)
         metrics |= {f"{name}/{metric}" if name else metric: value for metric, value in found.items()}
     return metrics
 
 
-def computed(quality: Quality, communicator: Communicator, progress: Progress, concluding: bool) -> dict[str, float]:
-    """The metrics from what all ranks have accumulated, which rank 0 computes. Collective."""
+class Rows:
+    """Rows of the samples that this rank has seen, in their order."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[npt.NDArray[Any]]] = {}
+
+    def add(self, rows: Mapping[str, Tensor]) -> None:
+        """Copy the rows of a batch."""
+        for name, tensor in rows.items():
+            self.parts.setdefault(name, []).append(tensor.detach().cpu().numpy().copy())
+
+    @property
+    def arrays(self) -> Arrays:
+        """All rows so far, (n, …) by name."""
+        return {name: np.concatenate(parts) for name, parts in self.parts.items()}
+
+
+def computed(
+    quality: Quality, own: Arrays, communicator: Communicator, progress: Progress, concluding: bool
+) -> dict[str, float]:
+    """The metrics from all ranks' sums and ``own`` rows, which rank 0 computes. Collective."""
     progress.collective = True
     counts = communicator.sum(np.asarray(quality.counts, np.float64))
-    rows = rows_of_all(quality.rows, communicator)
+    rows = rows_of_all(own, communicator)
     found = {}
     if rows is not None:
         progress.collective = False

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from toys import CPU, Concluded, Drawn, MeanOutput, Toy
 
 from workloads.runtime.communicators import Communicator
@@ -28,34 +28,30 @@ class Median(Quality):
     differentiates = True
 
     def __init__(self) -> None:
-        self.outputs: list[npt.NDArray[np.float64]] = []
         self.slopes = 0.0
 
-    def update(self, model: nn.Module, batch: Batch) -> None:
+    def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         inputs = batch["input"].clone().requires_grad_()
         outputs = model(inputs).sum(dim=1)
         (slope,) = torch.autograd.grad(outputs.sum(), inputs)
         self.slopes += float(slope.square().sum())
-        self.outputs.append(outputs.detach().numpy())
+        return {"outputs": outputs, "inputs": batch["input"]}
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:
         return np.array([self.slopes])
 
-    @property
-    def rows(self) -> Arrays:
-        return {"outputs": np.concatenate(self.outputs)}
-
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
-        return {"median": np.median(rows["outputs"]), "first": rows["outputs"][0], "slopes": counts[0]}
+        again = rows["inputs"].sum(dtype=np.float64)
+        return {"median": np.median(rows["outputs"]), "first": rows["outputs"][0], "slopes": counts[0], "inputs": again}
 
 
 class Judged(Toy):
-    """A toy with two evaluation sets, judged in different ways."""
+    """A toy with two evaluation sets, judged in different ways. One has more batches than a loader has buffers."""
 
     @functools.cached_property
     def evaluation_sets(self) -> Mapping[str, SampleSet]:
-        return {"": self.evaluation_set, "far": Drawn(9, input=(6,))}
+        return {"": self.evaluation_set, "far": Drawn(33, input=(6,))}
 
     def quality_of(self, evaluation_set: str) -> Quality:
         return Median() if evaluation_set == "far" else MeanOutput()
@@ -71,11 +67,17 @@ def test_metrics_of_a_named_set_carry_its_name_and_rows_come_in_order(alone: Com
     torch.manual_seed(1)
     model = task.build_model()
     found = measured(task, model, alone)
-    far = torch.from_numpy(Drawn(9, input=(6,)).fields["input"])
+    far = torch.from_numpy(Drawn(33, input=(6,)).fields["input"])
     outputs = model(far).sum(dim=1).detach().numpy()
-    assert list(found) == ["mean", "far/median", "far/first", "far/slopes"]
+    assert list(found) == ["mean", "far/median", "far/first", "far/slopes", "far/inputs"]
     assert found["far/median"] == np.median(outputs) and found["far/first"] == outputs[0]
     assert found["far/slopes"] > 0
+
+
+def test_rows_outlive_the_memory_of_their_batches(alone: Communicator, tmp_path: Path) -> None:
+    task = Judged({}, tmp_path)
+    found = measured(task, task.build_model(), alone)
+    assert found["far/inputs"] == pytest.approx(Drawn(33, input=(6,)).fields["input"].sum())
 
 
 def test_without_rows_and_with_one_set_there_is_what_there_was(alone: Communicator, tmp_path: Path) -> None:
