@@ -205,3 +205,10 @@ def keeps_statistics(weights: Path) -> bool:
     """Whether a model averages over the batches that it sees (batch norm): what it evaluates to depends on them."""
     state = torch.load(weights, weights_only=True)["model"]
     return any(name.endswith("running_mean") for name in state)
+
+
+def judges_by_sums(prepared: Prepared) -> bool:
+    """Whether quality is computed from sums, not from all rows at once."""
+    settings = prepared.spec.settings
+    task: Task = load_attribute(str(settings["task"]))(settings, prepared.folder)
+    return task.new_quality().counts.size > 0

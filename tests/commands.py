@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,3 +47,13 @@ def orchestrate(*words: str, cwd: Path, timeout: float = 300) -> Answer:
         env=environment(),
     )
     return Answer(answer.returncode, answer.stdout, answer.stderr)
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10, every: float = 0.05) -> bool:
+    """Whether it holds within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(every)
+    return holds()

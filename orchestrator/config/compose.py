@@ -26,6 +26,7 @@ from orchestrator.config.keys import is_text, known_keys, unknown_key
 from orchestrator.config.overrides import read_overrides
 from orchestrator.config.pairs import expand_pairs
 from orchestrator.config.paths import expand_paths
+from orchestrator.config.ranges import refuse_senseless
 from orchestrator.config.redaction import is_secret_name
 from orchestrator.config.safety import HANDED_OVER, refuse_secret, texts
 from orchestrator.config.schema import OrchestratorConfig
@@ -128,10 +129,12 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     for key, text in texts(OmegaConf.to_container(config, resolve=False)):
         if key not in HANDED_OVER and any(is_secret_name(name) for name in FROM_ENVIRONMENT.findall(text)):
             refuse_secret(key)
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    resolved = {str(key): value for key, value in container.items()}
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
+    refuse_senseless(resolved)
     try:
         # What an interpolation became, Hydra has not seen.
         check_value(resolved, SCHEMAS[primary], "")
@@ -139,7 +142,7 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
         raise UsageError(f"{error}.") from error
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)
-    return {str(key): value for key, value in resolved.items()} | {"nodes": node_counts(resolved["nodes"])}
+    return resolved | {"nodes": node_counts(resolved["nodes"])}
 
 
 def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:

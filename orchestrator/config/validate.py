@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
-from orchestrator.config.ranges import refuse_senseless, shown
+from orchestrator.config.ranges import shown
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records.choices import (
@@ -240,7 +240,6 @@ CHECKS: tuple[Callable[[Configuration], None], ...] = (
 
 def validate(config: Configuration) -> None:
     """Raise UsageError for the first violated rule."""
-    refuse_senseless(config)
     for key, rule, against in RULES:
         rule(key, lookup(config, key), against)
     for check in CHECKS:

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import eventually
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster")]
 
@@ -55,15 +56,6 @@ def status() -> dict[str, Any]:
 
 def node_status(name: str) -> dict[str, Any]:
     return next(node for node in status()["nodes"] if node["name"] == name)
-
-
-def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.5)
-    return holds()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from cells import (
     Prepared,
     Trained,
     infer,
+    judges_by_sums,
     keeps_statistics,
     modes_of,
     read_losses,
@@ -40,6 +41,8 @@ from workloads.runtime.errors import DivergedError
 
 ROUNDING = 1e-3
 """Relative difference that a few steps make of another order of summation."""
+A_ROW = 0.02
+"""What a score of a few hundred binned rows changes by when some of them come into the next bin."""
 QUICK = [
     f"benchmark.inference.{word}"
     for word in ("warm_up=1", "latency_samples=3", "batch_sizes=[1,2]", "seconds_per_batch_size=0.05", "passes=1")
@@ -199,7 +202,12 @@ def test_two_ranks_train_what_one_does(
     found, expected = pair.quality, one.result["quality"]["all"]
     assert found.keys() == expected.keys() and all(map(np.isfinite, found.values()))
     if not keeps_statistics(pair.directory.weights):
-        assert found == pytest.approx(expected, rel=ROUNDING, abs=1e-6)
+        assert found == pytest.approx(expected, rel=ROUNDING, abs=smallest_difference(data_of(cell)))
+
+
+def smallest_difference(prepared: Prepared) -> float:
+    """Between the qualities of weights that differ by rounding: a row may cross the edge of its bin."""
+    return 1e-6 if judges_by_sums(prepared) else A_ROW
 
 
 @pytest.mark.ranks

@@ -33,6 +33,7 @@ WRONG = {
     "collect": ["nope"],
     "report": ["nope"],
     "compare": ["nope", "neither"],
+    "history": ["nope"],
     "store": ["info"],
     "accept": ["suite=nope", "cluster=local"],
     "data": ["stemdl", "verfy"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import PROJECT
+from commands import PROJECT, eventually
 
 from workloads.runtime.samples.building import build_folder, lock_of
 
@@ -27,6 +28,16 @@ IN_ANOTHER_CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-p
 
 def may_have_containers() -> bool:
     return shutil.which("unshare") is not None and not subprocess.run([*IN_ANOTHER_CONTAINER, "true"]).returncode
+
+
+def is_free(lock: Path) -> bool:
+    """Whether nobody holds a lock file."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 @pytest.fixture(params=["here", "in another container"])
@@ -52,7 +63,8 @@ def test_what_another_process_makes_is_left_alone_while_it_lives_and_removed_whe
     with build_folder(tmp_path / "set") as mine:
         assert mine != partial and (partial / "half").read_text() == "made"
     process.kill()
-    process.communicate()  # until whoever has the other end of its output is dead, too
+    process.communicate()
+    assert eventually(lambda: is_free(lock_of(partial))), "a killed process's files are closed a moment after its end"
     with build_folder(tmp_path / "set") as mine:
         assert not partial.exists() and not lock_of(partial).exists()
         mine.rename(tmp_path / "set")
