@@ -24,8 +24,8 @@ class Model:
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
-        if self.latent is not None and self.latent < 1:
-            raise ValueError(f"latent is {self.latent}; an image needs one code at least")
+        if self.latent is not None and self.latent < 2:
+            raise ValueError(f"latent is {self.latent}; scores compare codes, so that an image needs two at least")
         require_one_of("predicts", self.predicts, PREDICTED)
 
 

@@ -307,6 +307,23 @@ def test_a_folder_of_another_data_set_is_named(made: Made) -> None:
         other.verify(arrows, thorough=False)
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"split": "held_out"}, "there are 8 samples: more than the 10 bins"),
+        ({"preset": "one"}, "constant factors: y"),
+    ],
+)
+def test_images_that_no_score_can_be_computed_on_are_told_before_training(
+    changed: dict[str, object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = dataset_of("xyc", **changed)
+    monkeypatch.setattr(dataset, "PRESETS", {**dataset.PRESETS, "one": {"x": 17, "y": 53}})
+    dataset.synthesise(tmp_path / "xyc", lambda done, total: None, 1)
+    with pytest.raises(DatasetError, match=f"{told}.*benchmark.dataset.evaluation_images, split, seed or preset"):
+        dataset.verify(tmp_path / "xyc", thorough=False)
+
+
 def test_a_damaged_folder_is_named(made: Made, tmp_path: Path) -> None:
     dataset = dataset_of("xyc")
     dataset.synthesise(tmp_path / "xyc", lambda done, total: None, 1)

@@ -130,7 +130,7 @@ def test_a_code_without_a_range_is_named(span: float) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["benchmark.model.latent=0"], "benchmark.model.latent is 0; an image needs one code at least"),
+        (["benchmark.model.latent=1"], "benchmark.model.latent is 1; scores compare codes, .* needs two at least"),
         (["benchmark.model.predicts=all"], "benchmark.model.predicts is 'all'; expected one of codes, images, both"),
         (["benchmark.model.network=big"], "benchmark.model.network is 'big'; expected one of burgess, study"),
         (

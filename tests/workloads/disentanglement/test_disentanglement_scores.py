@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from workloads.disentanglement.scores import ScoreError, evaluate, factor_trouble, into_bins, measure_information
+from workloads.disentanglement.scorable import factor_trouble
+from workloads.disentanglement.scores import ScoreError, evaluate, into_bins, measure_information
 from workloads.disentanglement.scores.forests import Search, completeness, dci, disentanglement
 from workloads.disentanglement.scores.information import dcimig, jemmig, mig, modularity
 from workloads.disentanglement.scores.interventions import HeldFactors, z_diff, z_min_var

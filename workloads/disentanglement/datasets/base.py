@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 from workloads.disentanglement.config import SPLITS
 from workloads.disentanglement.datasets.factors import Classes, FactorGrid
 from workloads.disentanglement.datasets.making import Images
+from workloads.disentanglement.scorable import factor_trouble
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples import consolidated
-from workloads.runtime.samples.consolidated import DESCRIPTION, Description, Field, read_description_of
+from workloads.runtime.samples.consolidated import (
+    DESCRIPTION,
+    ConsolidatedSet,
+    Description,
+    Field,
+    read_description_of,
+)
 from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.writer import Writer
 
@@ -172,7 +179,10 @@ class FactorDataset(ConsolidatedDataset):
         return {"images": done, "bytes": size}
 
     def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
-        """Check it and say what it is; ``thorough`` compares every file's BLAKE3."""
+        """Check it and say what it is; ``thorough`` compares every file's BLAKE3.
+
+        Raises DatasetError also for factors that the scores refuse, so that it is told before anything is trained.
+        """
         facts = super().verify(folder, thorough)
         description = read_description_of(folder, FactorsDescription)
         expected = {"set": self.SET, "factor_names": list(self.factors), "factor_sizes": list(self.factors.values())}
@@ -180,6 +190,13 @@ class FactorDataset(ConsolidatedDataset):
         for key, value in expected.items():
             if stated[key] != value:
                 raise DatasetError(f"{folder / DESCRIPTION}: '{key}' is {stated[key]!r}; expected {value!r}")
+        judged = ConsolidatedSet(folder, "evaluation", ("factors",))
+        trouble = factor_trouble(judged.read(np.arange(len(judged)))["factors"], description["factor_names"])
+        if trouble:
+            raise DatasetError(
+                f"{folder}: quality cannot be measured on these evaluation images: {trouble}. Another "
+                "benchmark.dataset.evaluation_images, split, seed or preset chooses others"
+            )
         return facts
 
 

@@ -15,9 +15,9 @@ from workloads.disentanglement.scores.forests import dci, nothing
 from workloads.disentanglement.scores.information import dcimig, jemmig, measure_information, mig, modularity
 from workloads.disentanglement.scores.interventions import z_diff, z_min_var
 from workloads.disentanglement.scores.predictors import explicitness, sap
-from workloads.disentanglement.scores.samples import ScoreError, checked, factor_trouble, into_bins
+from workloads.disentanglement.scores.samples import ScoreError, checked, into_bins
 
-__all__ = ["ScoreError", "evaluate", "factor_trouble", "into_bins", "measure_information", "nothing"]
+__all__ = ["ScoreError", "evaluate", "into_bins", "measure_information", "nothing"]
 
 
 def evaluate(

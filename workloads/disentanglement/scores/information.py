@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workloads.disentanglement.scores.samples import BINS, Codes, Factors, into_bins
+from workloads.disentanglement.scorable import BINS
+from workloads.disentanglement.scores.samples import Codes, Factors, into_bins
 
 Bits = npt.NDArray[np.float64]
 

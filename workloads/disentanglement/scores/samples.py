@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
+
+from workloads.disentanglement.scorable import BINS, factor_trouble
 
 Codes = npt.NDArray[np.float64]
 """What an encoder makes of n samples, (n, d)."""
@@ -14,8 +14,6 @@ Factors = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int64]
 """Some of the samples, by their rows."""
 
-BINS = 10
-"""Equal parts of its range that a code, and a factor of more classes than that, is divided into."""
 ROUNDING = 1e-6
 """What single precision may be off by, of a range: a code that varies by less than this part of the largest one's is
 constant, and a value that is less below the edge of a bin is on it.
@@ -26,24 +24,6 @@ POINTS = 15_000
 
 class ScoreError(ValueError):
     """There is no score of such codes or factors. The message says which column and why."""
-
-
-def factor_trouble(factors: npt.NDArray[np.generic], names: Sequence[str] = ()) -> str:
-    """Return what is wrong with factors (n, k), empty if nothing is: known before anything is trained.
-
-    ``names`` are the factors'. A data set with continuous factors gives ``into_bins`` of them.
-    """
-    if factors.ndim != 2 or factors.shape[1] < 2:
-        return f"factors have shape {factors.shape}: scores compare factors and want (samples, 2 or more)"
-    if not np.issubdtype(factors.dtype, np.integer):
-        return f"factors are {factors.dtype} and so continuous: scores take classes, as into_bins makes them"
-    if len(factors) <= BINS:
-        return f"there are {len(factors)} samples: more than the {BINS} bins of a code are needed"
-    constant = np.flatnonzero(np.ptp(factors, axis=0) == 0).tolist()
-    if constant:
-        named = ", ".join(names[column] if names else str(column) for column in constant)
-        return f"constant factors: {named}. Leave out what does not vary, or take samples in which it does"
-    return ""
 
 
 def checked(codes: npt.NDArray[np.floating], factors: npt.NDArray[np.integer]) -> tuple[Codes, Factors]:
