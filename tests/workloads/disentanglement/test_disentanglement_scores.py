@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from workloads.disentanglement.scorable import factor_trouble
+from workloads.disentanglement.scorable import BINS, factor_trouble
 from workloads.disentanglement.scores import ScoreError, evaluate, into_bins, measure_information
 from workloads.disentanglement.scores.forests import Search, completeness, dci, disentanglement
 from workloads.disentanglement.scores.information import dcimig, jemmig, mig, modularity
 from workloads.disentanglement.scores.interventions import HeldFactors, z_diff, z_min_var
 from workloads.disentanglement.scores.predictors import measure_accuracies, sap
-from workloads.disentanglement.scores.samples import BINS, checked, two_parts
+from workloads.disentanglement.scores.samples import checked, two_parts
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "published_scores.json"
 QUICK = Search(depths=(8,), candidates=(1.0,), folds=2)

@@ -28,8 +28,8 @@ class Answers:
 
     def __init__(self, model: nn.Module, when: str) -> None:
         self.when = when
-        # A method may call a part of its model, an encoder, by itself.
-        self.modules = [model, *model.children()]
+        # A method may call a part of its model, such as an adversary's encoder, by itself.
+        self.modules = list(model.modules())
         self.depth = 0
         self.found: Tensor | None = None
         self.hooks: list[torch.utils.hooks.RemovableHandle] = []

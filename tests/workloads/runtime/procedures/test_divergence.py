@@ -83,11 +83,12 @@ def test_a_metric_that_fails_of_what_is_no_number_is_the_divergence_and_of_numbe
             raise ValueError("negative dimensions are not allowed")
 
 
-def test_a_part_of_a_model_that_is_called_by_itself_is_looked_at_too() -> None:
-    network = Scores(1.0)
-    with Answers(network, "after step 1") as answers:
-        network.trunk(torch.tensor([math.inf]))
-    assert not answers.finite
+def test_a_part_of_a_model_that_is_called_by_itself_is_looked_at_too_however_deep_it_is() -> None:
+    part = Scores(1.0)
+    for network in (part, nn.ModuleDict({"generator": part, "judge": nn.Identity()})):
+        with Answers(network, "after step 1") as answers:
+            part.trunk(torch.tensor([math.inf]))
+        assert not answers.finite
 
 
 def test_no_checkpoint_replaces_a_good_one_with_what_is_no_number() -> None:
