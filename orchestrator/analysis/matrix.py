@@ -52,7 +52,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The cells of one benchmark under the same conditions. ``best`` names the best method by data set and metric."""
+    """The cells of one benchmark under the same conditions. ``best`` names the best method by data set and metric;
+    ``target`` is None where methods have targets of their own.
+    """
 
     conditions: Mapping[str, str]
     settings: Mapping[str, object]
@@ -113,6 +115,7 @@ def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool
     datasets = unique([one.dataset for one, _ in members])
     cells = [cell_of(datasets.index(one.dataset), one, scale) for one, scale in members]
     first, scale = members[0]
+    targets = {one.target for one, _ in members}
     metrics = unique([first.metric, *(name for cell in cells for name in cell.metrics)])
     best = {}
     for row in range(len(datasets)):
@@ -128,7 +131,7 @@ def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool
         datasets,
         unique([cell.method for cell in cells]),
         [metric for metric in metrics if metric is not None],
-        first.target,
+        first.target if len(targets) == 1 else None,
         cells,
         best,
     )

@@ -100,6 +100,15 @@ def test_seeds_are_repeats_of_a_cell_and_a_failed_one_is_counted(tmp_path: Path)
     assert [entry["n"] for entry in document["scales"]] == [3, 3, 3, 3]
 
 
+def test_a_target_that_is_not_that_of_all_methods_heads_no_line_of_all(tmp_path: Path) -> None:
+    records = family(tmp_path)
+    for record in records:
+        record.run["target"] = 0.9 if record.run["method"] == "clever" else 0.7
+    (matrix,) = document_of(records)["matrix"]
+    assert {metric["target"] for metric in matrix["metrics"]} == {None}
+    assert grid_of(matrix)[0].quantity == "accuracy"
+
+
 def test_a_benchmark_has_a_matrix_of_its_own(tmp_path: Path) -> None:
     records = [*family(tmp_path), *(stored_run(tmp_path, repeat=number) for number in (0, 1))]
     assert [matrix["benchmark"] for matrix in document_of(records)["matrix"]] == ["family", "stemdl"]
