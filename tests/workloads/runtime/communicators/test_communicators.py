@@ -269,6 +269,31 @@ def test_horovods_threads_stand_back_where_the_profile_asks_and_the_computation_
     assert [int(word) for word in ended.stdout.split()] == [inherited, int(asked) if asked else inherited]
 
 
+ROWS_MEANWHILE = """
+import time
+import numpy as np
+from workloads.runtime.communicators import join
+
+with join("horovod") as communicator:
+    begin = time.perf_counter()
+    for _ in range(10):
+        assert communicator.sum_meanwhile(np.ones(3)).tolist() == [1, 1, 1]
+    print(time.perf_counter() - begin)
+"""
+
+
+@pytest.mark.ranks
+def test_rows_do_not_wait_for_horovods_cycle() -> None:
+    """A coupled loss gathers rows a dozen times a step: at the local profile's cycle of 5 ms, 80 ms of a step of 25."""
+    pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "HOROVOD_CYCLE_TIME": "500"}
+    ended = subprocess.run(
+        [sys.executable, "-c", ROWS_MEANWHILE], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert float(ended.stdout) < 2, "a cycle each takes 5 s"
+
+
 LARGE_GRADIENT = """
 import torch
 from torch import nn
