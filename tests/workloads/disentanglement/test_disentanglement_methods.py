@@ -17,11 +17,13 @@ from workloads.disentanglement.components import principal_components
 from workloads.disentanglement.methods.adversarial import uniform
 from workloads.disentanglement.methods.annealed_vae import AnnealedVae
 from workloads.disentanglement.methods.beta_tc_vae import total_correlation
+from workloads.disentanglement.methods.beta_vae import BetaVae
 from workloads.disentanglement.methods.dae import refuse_constant
 from workloads.disentanglement.methods.dae_network import Stretch, euler, neighbour_distances
 from workloads.disentanglement.methods.dip_vae import DipVaeI, DipVaeII
 from workloads.disentanglement.methods.factor_vae import shuffled
 from workloads.disentanglement.methods.variational import Posterior, VariationalTask, divergence
+from workloads.disentanglement.networks import burgess
 from workloads.disentanglement.samples import WithNoise, normal_numbers
 from workloads.runtime.errors import DatasetError, NonFiniteLossError
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
@@ -33,7 +35,7 @@ def posterior(images: int = 6, codes: int = 3) -> Posterior:
     return Posterior(*(torch.randn(images, codes, generator=generator) for _ in range(3)))
 
 
-def task(kind: type[VariationalTask], **options: float) -> VariationalTask:
+def task(kind: type[VariationalTask], **options: float | str) -> VariationalTask:
     settings: Any = {"model": {"latent": 3, "predicts": "both", "network": "burgess", **options}}
     return kind(settings, Path())
 
@@ -142,6 +144,21 @@ def test_a_code_without_a_range_is_named(span: float) -> None:
 def test_what_a_model_cannot_be_is_refused_before_anything_runs(words: list[str], expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
         compose_all(["benchmark=disentanglement", *words], False)
+
+
+@pytest.mark.parametrize("predicts", ["codes", "images", "both"])
+def test_inference_encodes_or_decodes_or_does_both(predicts: str) -> None:
+    one = task(BetaVae, predicts=predicts, beta=1.0)
+    model, images = burgess((1, 32, 32), 3, 6), torch.rand(2, 1, 32, 32)
+    made = one.predict(model, {"image": images})
+    expected: dict[str, torch.Tensor] = {}
+    if predicts != "images":
+        expected["codes"] = one.encode(model, images)
+    if predicts != "codes":
+        expected["images"] = one.decode(model, expected.get("codes", torch.zeros(2, 3)))
+    assert made.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(made[name], tensor)
 
 
 def test_principal_components_are_those_of_a_singular_value_decomposition() -> None:
