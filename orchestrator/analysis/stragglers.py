@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.analysis.losses import straggling_seconds
-from orchestrator.analysis.statistics import MAD_TO_SIGMA, t_quantile
+from orchestrator.analysis.outliers import Fleet, find_high
 
 Floats = npt.NDArray[np.floating]
 
-ERROR, ERROR_OF_FEW = 0.01, 0.025
-"""Probability that any rank of a fleet is named though all are alike; of a fleet of fewer than FEW, where the spread is
-hardly known."""
-FEW = 8
-KNOWN = 0.37
-"""Degrees of freedom per value that a scaled MAD has beside a standard deviation: its efficiency (Huber 1981)."""
-MINIMUM_EXCESS = 0.01
-"""Smallest excess over the fleet that counts."""
+RANK_ERROR, HOST_ERROR = 0.007, 0.003
+"""Probability that any rank, or any host, of a run is named though all are alike; together one run in a hundred."""
 NOTICE = 0.05
 """Excess below which a straggler is a notice: it costs the run that share of its time, and is no fault of a node."""
-SPREAD_FLOOR = 0.003
-"""Smallest spread of a fleet, relative to its median: alike devices differ by a few tenths of a per cent."""
+DOUBT = 0.04
+"""Excess from which the slowest rank of a run is worth a word where its fleet does not show whether it is chance."""
 PART_FLOOR = 0.01
-"""The same of one part of the own time, where it is told what made a rank slow."""
+"""Smallest spread of one part of the own time, relative to its mean, where it is told what made a rank slow."""
 MINIMUM_RUNS = 3
 """Fewest runs over which a host is judged."""
 MAJORITY = 0.5
@@ -66,70 +60,24 @@ class HostRecord:
         return f"host {self.host} is {100 * self.excess:.0f} % slower than the fleet in {self.slow} of {self.runs} runs"
 
 
-def excess_over_others(values: Floats, floor: float = SPREAD_FLOOR) -> tuple[Floats, Floats]:
-    """Return the (R,) excess of each value over the median of the others, and its distance from it in their spread.
-
-    A value is left out of its own comparison, so that a slow rank among few does not hide in the median. ``floor`` is
-    the smallest spread, relative to the median.
-    """
-    values = np.asarray(values, np.float64)
-    if len(values) < 2:
-        return np.zeros(len(values)), np.zeros(len(values))
-    centre, spread = spread_of_others(values)
-    least = floor * np.abs(centre)
-    scale = np.maximum(spread, np.where(least > 0, least, np.finfo(float).tiny))
-    excess = np.where(centre > 0, values / np.where(centre > 0, centre, 1.0) - 1, 0.0)
-    return excess, (values - centre) / scale
-
-
-def spread_of_others(values: Floats) -> tuple[Floats, Floats]:
-    """Return the (R,) median and spread of all values but each one's own: scaled MAD, of fewer than FEW values the
-    standard deviation. In large fleets all values are used, with the same result.
-    """
-    count = len(values)
-    if count > 64:
-        centre = float(np.median(values))
-        spread = MAD_TO_SIGMA * float(np.median(np.abs(values - centre)))
-        return np.full(count, centre), np.full(count, spread)
-    left = np.asarray([np.delete(values, index) for index in range(count)])
-    centres = np.median(left, axis=1)
-    if count < FEW:
-        deviations = np.asarray(left.std(axis=1, ddof=1)) if count > 2 else np.zeros(count)
-        return centres, deviations * float(np.sqrt(1 + 1 / (count - 1)))
-    return centres, MAD_TO_SIGMA * np.median(np.abs(left - centres[:, None]), axis=1)
-
-
-def distance_limit(count: int) -> float:
-    """Return the distance in the others' spread beyond which one of ``count`` ranks is slow: Student's t for the error
-    of the whole fleet. Two ranks cannot be told apart: either may be the one that is as it should be.
-    """
-    if count < 3:
-        return float("inf")
-    if count < FEW:
-        return t_quantile(1 - ERROR_OF_FEW / count, count - 2)
-    return t_quantile(1 - ERROR / count, KNOWN * (count - 1))
-
-
-def find_slow(values: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return the (R,) excesses, distances, and which values are slow by themselves."""
-    excess, distance = excess_over_others(values)
-    return excess, distance, (distance > distance_limit(len(distance))) & (excess >= MINIMUM_EXCESS)
+def judge_ranks(own: Floats) -> Fleet:
+    """Return which of the (R,) own times (data + compute) of a run are slow by themselves."""
+    return find_high(own, RANK_ERROR)
 
 
 def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]:
     """Judge every rank from (R, S) step times or (R,) sums, s.
 
     A straggler is a rank whose own time exceeds the others' by more than the spread of a fleet of that size explains
-    (distance_limit). A rank that waits has a short own time and long communication, and is no straggler.
+    (outliers.py). A rank that waits has a short own time and long communication, and is no straggler.
     """
     straggling = total_by_rank(straggling_seconds(data, compute, waiting))
     loading, computing, waited = (total_by_rank(values) for values in (data, compute, waiting))
     own = loading + computing
-    excess, z, late = find_slow(own)
+    fleet = judge_ranks(own)
+    late = fleet.high
     # The part that stands out of its own spread; in seconds the larger part would always win.
-    causes = np.where(
-        excess_over_others(loading, PART_FLOOR)[1] > excess_over_others(computing, PART_FLOOR)[1], "data", "compute"
-    )
+    causes = np.where(part_distance(loading, ~late) > part_distance(computing, ~late), "data", "compute")
     slowest_other = float(np.max(own[~late], initial=0.0))
     result = []
     for rank in range(len(own)):
@@ -138,8 +86,8 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
             RankTime(
                 rank,
                 float(own[rank]),
-                float(excess[rank]),
-                float(z[rank]),
+                float(fleet.excess[rank]),
+                float(fleet.distance[rank]),
                 bool(late[rank]),
                 str(causes[rank]) if late[rank] else None,
                 float(straggling[rank]),
@@ -148,6 +96,14 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
             )
         )
     return result
+
+
+def part_distance(values: Floats, usual: npt.NDArray[np.bool_]) -> Floats:
+    """Return the (R,) distances of one part of the own time from its mean over the usual ranks, in their spread."""
+    fleet = values[usual]
+    mean = float(fleet.mean()) if fleet.size else 0.0
+    spread = float(fleet.std(ddof=1)) if fleet.size > 1 else 0.0
+    return np.asarray((values - mean) / max(spread, PART_FLOOR * mean, float(np.finfo(float).tiny)))
 
 
 def total_by_rank(values: Floats) -> Floats:
@@ -165,8 +121,8 @@ def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str
     for host, value in zip(hosts, own, strict=True):
         by_host.setdefault(host, []).append(float(value))
     values = np.asarray([np.median(found) for found in by_host.values()])
-    excess, _, late = find_slow(values)
-    return {host: (float(more), bool(slow)) for host, more, slow in zip(by_host, excess, late, strict=True)}
+    fleet = find_high(values, HOST_ERROR)
+    return {host: (float(more), bool(slow)) for host, more, slow in zip(by_host, fleet.excess, fleet.high, strict=True)}
 
 
 def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -> list[HostRecord]:
@@ -187,16 +143,3 @@ def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -
         if len(verdicts) >= MINIMUM_RUNS and len(slow) > MAJORITY * len(verdicts):
             records.append(HostRecord(host, float(np.median(slow)), len(slow), len(verdicts)))
     return sorted(records, key=lambda record: -record.excess)
-
-
-def excess_by_host(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -> Mapping[str, list[float]]:
-    """Return each host's excess over the fleet in every run with more than one host, in order. Plots over
-    weeks use it.
-    """
-    result: dict[str, list[float]] = {}
-    for hosts, own in runs:
-        found = host_excess(hosts, own)
-        if len(found) > 1:
-            for host, (excess, _) in found.items():
-                result.setdefault(host, []).append(excess)
-    return result

@@ -17,7 +17,7 @@ from orchestrator.report.placement import recorded_placement
 from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.recipes import recipe_entries
 from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
-from orchestrator.report.slow import slow_host_entries, straggler_entries
+from orchestrator.report.slow import rank_spread_entries, slow_host_entries, straggler_entries
 from orchestrator.store.entries import HostHistoryRow, RankRow, RunRow, StoredManifest, columns_of
 from orchestrator.store.store import RunRecord
 
@@ -50,6 +50,7 @@ def report_document(
         "scaling": [entry for item in series for entry in scaling_entries(item)],
         "laws": [entry for item in series for entry in law_entries(item)],
         "stragglers": [entry for record in ordered for entry in straggler_entries(record)],
+        "rank_spread": [entry for record in ordered for entry in rank_spread_entries(record)],
         "slow_hosts": slow_host_entries(ordered, fleet),
     }
     if question:

@@ -331,6 +331,18 @@ class StragglerEntry(TypedDict):
     cost_s: float | None
 
 
+class RankSpreadEntry(TypedDict):
+    """How far the ranks of a run differ (relative standard deviation; None of two), and from which excess on a slow one
+    is found in 95 of 100 such runs. ``text``: the slowest rank, where it may be chance that it is slow.
+    """
+
+    run: str
+    ranks: int
+    spread: float | None
+    detectable: float | None
+    text: str | None
+
+
 class SlowHostEntry(TypedDict):
     """A host that was slow in most of the runs that it took part in."""
 
@@ -494,6 +506,7 @@ class ReportFacts(TypedDict):
     scaling: list[ScalingEntry]
     laws: list[LawEntry]
     stragglers: list[StragglerEntry]
+    rank_spread: list[RankSpreadEntry]
     slow_hosts: list[SlowHostEntry]
 
 

@@ -61,7 +61,8 @@ def section_lines(document: ReportDocument) -> list[str]:
         columns = ["benchmark", "mode", "comm", "recipe", "nodes", "efficiency", "95 % interval", "n", "base"]
         lines += ["Scaling, warm throughput per node relative to the base:", ""]
         lines += table_lines(columns, [scaling_cells(entry) for entry in document["scaling"]], numbers)
-    slow = dict.fromkeys(item["text"] for item in [*document["slow_hosts"], *document["stragglers"]])
+    named = [item["text"] for item in [*document["slow_hosts"], *document["stragglers"]]]
+    slow = dict.fromkeys([*named, *(text for item in document["rank_spread"] if (text := item["text"]))])
     lines += [f"- {escape_markup(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
     return lines
 

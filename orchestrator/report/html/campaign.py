@@ -144,9 +144,10 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
         for item in document["stragglers"]
         if item["kind"] == "host" or (item["run"], item["host"]) not in known
     ]
+    slow += [[text, item["run"]] for item in document["rank_spread"] if (text := item["text"])]
     note = (
-        "Ranks and hosts whose own work (data and compute) took at least 5 % longer than the others', beyond their "
-        "spread; waiting for others is not their own."
+        "Ranks and hosts whose own work (data and compute) took longer than the spread of such a fleet explains, or so "
+        "long that they may be; waiting for others is not their own."
     )
     if any(run["ranks"] > 1 for run in document["runs"]):
         none = "" if slow else " None was."

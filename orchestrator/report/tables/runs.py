@@ -92,7 +92,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
         console.print(f"  {energy_scopes(document['runs'])}", soft_wrap=True, highlight=False)
     print_scaling(document["scaling"], document["laws"], console)
     print_projection(document.get("projection", []), console)
-    print_slow(document["stragglers"], document["slow_hosts"], console)
+    print_slow(document, console)
 
 
 def print_details(run: RunEntry, console: Console) -> None:

@@ -13,13 +13,12 @@ from orchestrator.report.entries import (
     LawEntry,
     PointEntry,
     ProjectionEntry,
+    ReportDocument,
     ScaleEntry,
     ScaleThroughput,
     ScalingEntry,
     SeriesEntry,
-    SlowHostEntry,
     Spread,
-    StragglerEntry,
 )
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, subject_words
@@ -154,11 +153,15 @@ def law_text(law: LawEntry) -> str:
     return f"{series_text(law)}, {law['mode']}: {LAWS[law['law']]}: {values} ({left}{peak})"
 
 
-def print_slow(stragglers: Sequence[StragglerEntry], hosts: Sequence[SlowHostEntry], console: Console) -> None:
-    """Print hosts that are often slow, then hosts and ranks slow in one run. Ranks of a slow host are left out."""
+def print_slow(document: ReportDocument, console: Console) -> None:
+    """Print hosts that are often slow, then hosts and ranks slow in one run, and those of which it cannot be told.
+    Ranks of a slow host are left out.
+    """
+    stragglers, hosts = document["stragglers"], document["slow_hosts"]
     lines = [item["text"] + (" (weeks before)" if item["over"] == "history" else "") for item in hosts]
     known = {(item["run"], item["host"]) for item in stragglers if item["kind"] == "host"}
     lines += [item["text"] for item in stragglers if item["kind"] == "host" or (item["run"], item["host"]) not in known]
+    lines += [text for item in document["rank_spread"] if (text := item["text"])]
     for line in lines[:MOST_LINES]:
         console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True, highlight=False)
     if len(lines) > MOST_LINES:

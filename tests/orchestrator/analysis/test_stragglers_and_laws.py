@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.laws import fit_law, serial_fractions
-from orchestrator.analysis.stragglers import find_slow, rank_times
+from orchestrator.analysis.outliers import find_high
+from orchestrator.analysis.stragglers import RANK_ERROR, judge_ranks, rank_times
 
 
 def named(values: np.ndarray) -> list[int]:
-    return [int(rank) for rank in np.flatnonzero(find_slow(values)[2])]
+    return [int(rank) for rank in np.flatnonzero(judge_ranks(values).high)]
 
 
-@pytest.mark.parametrize("ranks", [8, 64, 1024, 4096])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 8, 64, 1024, 4096])
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.05])
 def test_alike_ranks_are_rarely_named_however_many_and_however_unequal(ranks: int, spread: float) -> None:
     random = np.random.default_rng(ranks)
-    runs = 60
-    assert sum(bool(named(1 + spread * random.standard_normal(ranks))) for _ in range(runs)) <= 3
+    runs = 150
+    # More than five false names come by chance once in a thousand such tests if one run in a hundred has one.
+    assert sum(bool(named(1 + spread * random.standard_normal(ranks))) for _ in range(runs)) <= 5
 
 
 def test_a_rank_five_per_cent_slow_is_no_coin_toss() -> None:
@@ -31,6 +33,44 @@ def test_a_rank_five_per_cent_slow_is_no_coin_toss() -> None:
         values[7] *= 1.05
         found += 7 in named(values)
     assert found >= 48
+
+
+@pytest.mark.parametrize(("ranks", "best"), [(4, 0.06), (8, 0.4), (16, 0.73), (64, 0.85), (1024, 0.74)])
+def test_at_one_per_cent_spread_as_many_are_found_as_the_best_test_of_the_fleet_finds(ranks: int, best: float) -> None:
+    # Student's noncentral t of a rank 5 % slower, as tests/benchmarks/straggler_rates.py prints it.
+    random, runs, found = np.random.default_rng(ranks), 100, 0
+    for _ in range(runs):
+        values = 1 + 0.01 * random.standard_normal(ranks)
+        values[0] += 0.05
+        found += 0 in named(values)
+    assert found / runs >= best - 3 * (best * (1 - best) / runs) ** 0.5
+
+
+def test_half_of_a_fleet_does_not_hide_in_its_own_spread() -> None:
+    random = np.random.default_rng(5)
+    for slow, ranks in ((6, 16), (24, 64), (400, 1024)):
+        values = 1 + 0.01 * random.standard_normal(ranks)
+        values[:slow] *= 1.12
+        assert named(values) == list(range(slow))
+
+
+def test_one_rank_that_is_much_faster_hides_no_slow_one() -> None:
+    values = 1 + 0.005 * np.random.default_rng(6).standard_normal(32)
+    values[3], values[9] = 0.5, 1.08
+    assert named(values) == [9]
+
+
+def test_a_fleet_says_from_which_excess_on_a_slow_rank_is_found() -> None:
+    random, found = np.random.default_rng(7), 0
+    for _ in range(200):
+        values = 1 + 0.01 * random.standard_normal(16)
+        least = find_high(values, RANK_ERROR).detectable
+        assert least is not None
+        values[4] = 1 + 0.01 * random.standard_normal() + least
+        found += 4 in named(values)
+    # The spread of 15 others is itself known to a fifth only.
+    assert found >= 160
+    assert find_high(np.array([1.0, 1.5]), RANK_ERROR).detectable is None
 
 
 def test_below_five_per_cent_the_cost_is_told() -> None:

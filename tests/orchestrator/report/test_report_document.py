@@ -121,6 +121,27 @@ def test_the_slow_host_is_named_in_its_run_over_the_campaign_and_over_weeks(
     assert "waits" not in shown and "rank 4 on node2" not in shown
 
 
+def test_what_a_fleet_is_too_small_or_too_unequal_to_show_is_said(tmp_path: Path) -> None:
+    def spread_of(nodes: int, *factors: float) -> dict[str, Any]:
+        record = stored_run(tmp_path, f"c{len(factors)}", nodes=nodes)
+        record.ranks = [
+            {**rank, "compute_s": 10.0 * factor} for rank, factor in zip(record.ranks, factors, strict=True)
+        ]
+        document = document_of([record])
+        assert document["stragglers"] == []
+        entry: dict[str, Any] = document["rank_spread"][0]
+        return entry
+
+    two = spread_of(1, 1.0, 1.5)
+    assert two["spread"] is two["detectable"] is None
+    assert "rank 1 on" in two["text"] and "of 2 ranks it cannot be told which is as it should be" in two["text"]
+    assert "every rank waits 5 s for it, 5 s in all" in two["text"]
+    four = spread_of(2, 1.0, 1.01, 0.99, 1.06)
+    assert "which differ by 0.9 %; of 4 ranks that may be chance, from" in four["text"]
+    assert four["detectable"] > 0.06
+    assert spread_of(3, 1.0, 1.01, 0.99, 1.0, 1.01, 1.02)["text"] is None
+
+
 def test_the_terminal_report_says_why_it_stops_scaling(tmp_path: Path, orchestrator: Command) -> None:
     results = tmp_path / "results"
     results.mkdir()
