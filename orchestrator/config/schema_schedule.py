@@ -30,9 +30,10 @@ class ScheduleConfig:
     acceptance suite. ``when``: a cron expression in local time. ``via``: auto, scrontab, systemd, cron or slurm.
     ``until``: the last day, 2027-06-30, or a moment. ``catch_up``: a sweep whose time passed while the machine was down
     (more than ``late_min`` ago) is run once, else left out. ``wait_min``: so long a sweep waits for another one of the
-    cluster. ``time_limit_min`` holds over all; what is in flight then is cancelled. ``remind_weeks``: an alarm that
-    stays is told again so often. ``settle_weeks``: a change of speed that stays so long is the new
-    normal; 0: only once it was accepted (``history accept``).
+    cluster. ``time_limit_min`` holds over all; what is in flight then is cancelled. ``confirm``: a sweep in which
+    something looks newly slower is run a second time before anyone is told, if the time limit allows.
+    ``remind_weeks``: an alarm that stays is told again so often. ``settle_weeks``: a change of speed that stays so long
+    is the new normal; 0: only once it was accepted (``history accept``).
     """
 
     name: str | None = None
@@ -46,6 +47,7 @@ class ScheduleConfig:
     late_min: float = 60.0
     wait_min: float = 60.0
     time_limit_min: float = 720.0
+    confirm: bool = True
     keep_logs: int = 26
     remind_weeks: float = 4.0
     settle_weeks: float = 0.0

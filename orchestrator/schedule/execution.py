@@ -72,10 +72,12 @@ def sweep_environment(schedule: Schedule) -> dict[str, str]:
 
 
 def run_sweep_process(
-    schedule: Schedule, words: Sequence[str], log: TextIO, noted: Interruption, tell: Callable[[str], None]
-) -> Execution:
-    """Run ``python -m orchestrator`` with ``words`` until it ends or reaches the schedule's time limit."""
-    limit = 60 * schedule.settings["time_limit_min"]
+    schedule: Schedule, words: Sequence[str], log: TextIO, noted: Interruption, tell: Callable[[str], None],
+    limit_s: float,
+) -> Execution:  # fmt: skip
+    """Run ``python -m orchestrator`` with ``words`` until it ends, or for ``limit_s``: what is left of the schedule's
+    time limit.
+    """
     started = time.monotonic()
     output = schedule.folder / "log" / "sweep.json"
     with output.open("w+", encoding="utf-8") as answer:
@@ -93,7 +95,7 @@ def run_sweep_process(
         while child.poll() is None:
             if noted.signal:
                 stopped = f"ended by {noted.signal}"
-            elif time.monotonic() - started > limit:
+            elif time.monotonic() - started > limit_s:
                 stopped = f"ended at its time limit of {schedule.settings['time_limit_min']:g} min"
             if stopped:
                 tell(f"the sweep is {stopped}: cancelling what is in flight")

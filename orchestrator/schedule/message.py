@@ -36,6 +36,8 @@ def compose_message(
         f"sweep {sweep}: {seen.completed} of {seen.runs} runs completed in {duration_text(seconds)}, compared with "
         f"{seen.earlier_sweeps} earlier sweep{'s' if seen.earlier_sweeps != 1 else ''}"
     )
+    if seen.repeated:
+        third += "; run twice, since something looked slower"
     if rest:
         third = f"{third}; {judged}"
     subject = f"{title}: {subject_of(first)}" + (f" (and {len(rest)} more)" if rest else "")

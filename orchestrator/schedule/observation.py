@@ -21,6 +21,7 @@ from orchestrator.analysis.history import (
     metrics_of,
     series_id,
 )
+from orchestrator.analysis.regression import MINIMUM_EFFECT
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
 from orchestrator.records import choice_words
 from orchestrator.schedule.memory import Memory
@@ -39,6 +40,8 @@ GRAVEST_FIRST = (
     "faster",
 )
 NEWEST = "this sweep"
+SUSPICIOUS = 0.1
+"""Probability of a slow-down by chance, in any of the series, below which a sweep is worth repeating."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,11 @@ class Finding:
 
 @dataclass
 class Observation:
-    """The findings of a sweep, and in ``well`` a line for each subject that was checked and is well, by key."""
+    """The findings of a sweep, and in ``well`` a line for each subject that was checked and is well, by key.
+
+    ``suspicious`` has a line for each series that is or looks slower and was not told of yet; ``repeated``: the sweep
+    was run twice.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     well: dict[str, str] = field(default_factory=dict)
@@ -61,6 +68,8 @@ class Observation:
     runs: int = 0
     completed: int = 0
     earlier_sweeps: int = 0
+    suspicious: list[str] = field(default_factory=list)
+    repeated: bool = False
 
     def add(self, key: str, state: str | None, text: str, size: float = 0.0) -> None:
         """Add a finding or, if ``state`` is None, a subject that is well."""
@@ -74,6 +83,11 @@ def sweep_of(name: str, campaign: str) -> str | None:
     """Return the sweep that a campaign belongs to (NAME-DATE-TIME), None if it is not of this schedule."""
     found = re.match(re.escape(name) + r"-\d{8}-\d{6}(?=-|$)", campaign)
     return found[0] if found else None
+
+
+def confirmation_of(sweep: str) -> str:
+    """Return the campaign that repeats a sweep, and belongs to it."""
+    return f"{sweep}-confirm"
 
 
 def series_name(row: HistoryRow) -> str:
@@ -107,6 +121,7 @@ def observe_sweep(
     earlier = [(found, row) for found, row in own if found is not None and found < sweep]
     seen = Observation(runs=len(current), completed=sum(row["state"] == "completed" for row in current))
     seen.earlier_sweeps = len({found for found, _ in earlier})
+    seen.repeated = any(row["campaign"].startswith(confirmation_of(sweep)) for row in current)
     for row in current:
         observe_run(seen, row)
     observe_speed(seen, current, earlier, memory, accepted)
@@ -170,8 +185,19 @@ def observe_speed(
             elif verdict == "no change" or name in memory.alarms:
                 # An alarm that is over is told to be over, whatever the noise.
                 seen.add(name, None, text)
+            if looks_slower(item) and name not in memory.alarms:
+                seen.suspicious.append(text)
             if verdict in ("too noisy", "not enough runs"):
                 seen.unsure.append(f"{what}: {item}")
+
+
+def looks_slower(item: Judged) -> bool:
+    """Whether a series is slower than before, or so much slower in its newest sweep that a second one would tell."""
+    found = item.comparison
+    if found.verdict in ("slower", "drifting"):
+        return True
+    moved, chance = found.change or 0.0, found.adjusted_p
+    return found.verdict not in OPEN and moved <= -MINIMUM_EFFECT and chance is not None and chance < SUSPICIOUS
 
 
 def settled_changes(newest: Mapping[Key, Sequence[HistoryRow]], memory: Memory) -> list[BaseChange]:

@@ -32,6 +32,7 @@ class ScheduleSettings(TypedDict):
     late_min: float
     wait_min: float
     time_limit_min: float
+    confirm: bool
     keep_logs: int
     remind_weeks: float
     settle_weeks: float

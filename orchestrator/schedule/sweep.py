@@ -14,6 +14,7 @@ from orchestrator.notification.spool import deliver_messages, post_message, wait
 from orchestrator.records import now
 from orchestrator.schedule.backends import BackEndError
 from orchestrator.schedule.backends.resubmission import ResubmittingJob
+from orchestrator.schedule.confirmation import confirm_sweep
 from orchestrator.schedule.definition import FOLDER, Schedule, read_schedule
 from orchestrator.schedule.due import Due, Slot, decide_due
 from orchestrator.schedule.execution import GRACE_SECONDS, Execution, Interruption, note_interruption, run_sweep_process
@@ -105,7 +106,8 @@ def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: 
             f"{todo.missed} earlier moment{'s were' if todo.missed > 1 else ' was'} missed; this sweep stands for all"
         )
     path = Path(schedule.results) / FOLDER / f"lock-{schedule.cluster}.json"
-    longest = 60 * settings["time_limit_min"] + 2 * GRACE_SECONDS
+    limit_s = 60 * settings["time_limit_min"]
+    longest = limit_s + 2 * GRACE_SECONDS
     try:
         with hold_lock(path, sweep, longest, 60 * settings["wait_min"], log.tell, lambda: noted.signal is not None):
             # Another start may have been for the same moment, and have had the lock until now.
@@ -120,10 +122,14 @@ def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: 
                 write_state(schedule.folder, state)
 
             note(False)
-            log.tell("python -m orchestrator " + " ".join(schedule.command_words(sweep)))
-            execution = run_sweep_process(schedule, schedule.command_words(sweep), log.file, noted, log.tell)
+            words = schedule.command_words(sweep)
+            log.tell("python -m orchestrator " + " ".join(words))
+            execution = run_sweep_process(schedule, words, log.file, noted, log.tell, limit_s)
             log.tell(f"the sweep ended with exit code {execution.code} after {execution.seconds:.0f} s")
             state["uncollected"] = collect_missing(schedule, [*state.get("uncollected", []), sweep], log)
+            single, execution = execution, confirm_sweep(schedule, sweep, execution, noted, log)
+            if execution is not single:
+                state["uncollected"] = collect_missing(schedule, [*state["uncollected"], sweep], log)
             note(True)
     except Locked as error:
         execution = Execution(EXIT_FAILED, None, 0.0, None, str(error))
