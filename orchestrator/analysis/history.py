@@ -101,11 +101,14 @@ class Judged:
         if self.since is not None and not self.new:
             end = "offered as the new base" if self.comparison.verdict == "faster" else "open"
             text += f" since {self.since}, {end}"
-        if self.accepted is not None:
-            change, date = self.accepted["change"], datetime.fromtimestamp(self.accepted["since"], timezone.utc).date()
-            size = "" if change is None else f"{100 * abs(change):.0f} % {'slower' if change < 0 else 'faster'} "
-            text += f" ({size}since {date}, accepted by {self.accepted['accepted_by']}: {self.accepted['why']})"
-        return text
+        return text if self.accepted is None else f"{text} ({acceptance_text(self.accepted)})"
+
+
+def acceptance_text(accepted: BaseChange) -> str:
+    """Return "6 % faster since 2026-05-24, accepted by ann: new driver"."""
+    change, date = accepted["change"], datetime.fromtimestamp(accepted["since"], timezone.utc).date()
+    size = "" if change is None else f"{100 * abs(change):.0f} % {'slower' if change < 0 else 'faster'} "
+    return f"{size}since {date}, accepted by {accepted['accepted_by']}: {accepted['why']}"
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ import numpy as np
 from orchestrator.analysis.statistics import CONFIDENCE, Floats, t_quantile
 
 Basis = Literal["repeats", "days"]
-SlowEnd = Literal["low", "high", "both"]
-"""Where a slow run lies: "low" among throughputs, "high" among times and energies, at both ends of a ratio."""
+SlowEnd = Literal["low", "high"]
+"""Where a slow run lies: "low" among throughputs, "high" among times and energies."""
 
 SLOW_SHARE, FAST_SHARE = 0.16, 0.7
 """Of the error that a confidence allows, what the slow and the fast end of an interval may take. The remainder is kept
@@ -53,7 +53,7 @@ class LogSample:
     """Mean of logarithms, its standard error and degrees of freedom, from ``n`` repeats.
 
     ``skewness`` is that of one value (of a ratio: of the values that would give its mean's); negative where the long
-    tail is below the mean.
+    tail is below the mean. ``base_share`` is the part of a ratio's squared error that its base has.
     """
 
     mean: float
@@ -62,6 +62,7 @@ class LogSample:
     n: int
     skewness: float = 0.0
     basis: Basis = "repeats"
+    base_share: float = 0.0
 
     @property
     def value(self) -> float:
@@ -117,7 +118,9 @@ def log_ratio(values: Sequence[float], base: Sequence[float]) -> LogSample:
     # Third cumulants of the means add up, the base's with the opposite sign.
     cumulant = top.skewness * top.error**3 / top.n**0.5 - bottom.skewness * bottom.error**3 / bottom.n**0.5
     skewness = cumulant / squared**1.5 * (freedom + 1) ** 0.5 if squared > 0 else 0.0
-    return LogSample(top.mean - bottom.mean, float(np.sqrt(squared)), freedom, min(top.n, bottom.n), skewness)
+    share = bottom.error**2 / squared if squared > 0 else 0.5
+    mean, error = top.mean - bottom.mean, float(np.sqrt(squared))
+    return LogSample(mean, error, freedom, min(top.n, bottom.n), skewness, base_share=share)
 
 
 def log_days(by_day: Mapping[str, Sequence[float]]) -> LogSample:
@@ -145,7 +148,7 @@ def ratio_of(
         if len(common) >= LEAST_DAYS:
             ratios = [float(np.exp(np.log(top[day]).mean() - np.log(bottom[day]).mean())) for day in common]
             n = sum(min(len(top[day]), len(bottom[day])) for day in common)
-            return replace(log_sample(ratios), n=n, basis="days")
+            return replace(log_sample(ratios), n=n, basis="days", base_share=0.5)
     return log_ratio(values, base)
 
 
@@ -160,11 +163,11 @@ def group_by_day(values: Sequence[float], days: Sequence[str]) -> dict[str, list
 def interval_of(found: LogSample, confidence: float, slow: SlowEnd) -> tuple[float, float]:
     """Return the interval of the geometric mean, in the values' unit.
 
-    The ends of a ratio have equal shares: its base is as slow-tailed as its values are.
+    A slow run of a ratio's base lies at the other end: the shares of the ends are mixed as the errors are.
     """
-    half = (SLOW_SHARE + FAST_SHARE) / 2
-    shares = {"low": (SLOW_SHARE, FAST_SHARE), "high": (FAST_SHARE, SLOW_SHARE), "both": (half, half)}
-    below, above = shares[slow]
+    at_slow = (1 - found.base_share) * SLOW_SHARE + found.base_share * FAST_SHARE
+    at_fast = SLOW_SHARE + FAST_SHARE - at_slow
+    below, above = (at_slow, at_fast) if slow == "low" else (at_fast, at_slow)
     low = found.mean - t_quantile(1 - below * (1 - confidence), found.freedom) * found.error
     high = found.mean + t_quantile(1 - above * (1 - confidence), found.freedom) * found.error
     return float(np.exp(low)), float(np.exp(high))

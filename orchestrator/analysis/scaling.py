@@ -51,6 +51,6 @@ def efficiencies(
             continue
         of_days = (days[nodes], days[base]) if days is not None else (None, None)
         found = ratio_of(values, below, *of_days).shifted(float(np.log(base / nodes)))
-        ends = interval_of(found, CONFIDENCE, "both")
+        ends = interval_of(found, CONFIDENCE, "low")
         results.append(Efficiency(nodes, found.value, ends, len(values), base, found.basis))
     return results

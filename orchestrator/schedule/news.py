@@ -38,7 +38,7 @@ def collect_news(
     bad = {finding.key for finding in seen.findings}
     for key in [key for key in memory.alarms if key in seen.well and key not in bad]:
         alarm = memory.alarms.pop(key)
-        told.append(News("recovered", alarm.state, seen.well[key]))
+        told.append(News("settled" if key in seen.accepted else "recovered", alarm.state, seen.well[key]))
     return told
 
 

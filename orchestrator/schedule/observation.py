@@ -15,6 +15,7 @@ from orchestrator.analysis.history import (
     OPEN,
     Judged,
     Key,
+    acceptance_text,
     group_by_series,
     judge_family,
     key_of_run,
@@ -59,7 +60,8 @@ class Observation:
     """The findings of a sweep, and in ``well`` a line for each subject that was checked and is well, by key.
 
     ``suspicious`` has a line for each series that is or looks slower and was not told of yet; ``repeated``: the sweep
-    was run twice.
+    was run twice. ``accepted`` has the keys of series that are well because what people were told of was
+    accepted.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -70,6 +72,7 @@ class Observation:
     earlier_sweeps: int = 0
     suspicious: list[str] = field(default_factory=list)
     repeated: bool = False
+    accepted: set[str] = field(default_factory=set)
 
     def add(self, key: str, state: str | None, text: str, size: float = 0.0) -> None:
         """Add a finding or, if ``state`` is None, a subject that is well."""
@@ -184,6 +187,10 @@ def observe_speed(
                 seen.add(name, verdict, text, item.comparison.change or 0.0)
             elif verdict == "no change" or name in memory.alarms:
                 # An alarm that is over is told to be over, whatever the noise.
+                alarm = memory.alarms.get(name)
+                if alarm is not None and item.accepted is not None and item.accepted["accepted"] >= alarm.since:
+                    seen.accepted.add(name)
+                    text += f": {acceptance_text(item.accepted)}"
                 seen.add(name, None, text)
             if looks_slower(item) and name not in memory.alarms:
                 seen.suspicious.append(text)

@@ -128,7 +128,7 @@ class Watch:
     def accept(self, event: Event, moment: float) -> None:
         """Accept an event's change in all its series at that moment, as ``history accept`` does it."""
         rows = self.store.history(cluster=CLUSTER)
-        keys = {columns_of(row, KEY) for row in rows if event.concerns(str(row["benchmark"]), int(row["nodes"] or 0))}
+        keys = {key_of_run(row) for row in rows if event.concerns(row["benchmark"], row["nodes"])}
         since = START + event.first * WEEK
         changes: list[BaseChange] = [
             {
@@ -157,9 +157,12 @@ def judge_told(told: list[tuple[int, News]]) -> tuple[list[str], int]:
         }
         known |= own
         first = min((told[place][0] for place in own if told[place][1].kind == "new"), default=None)
-        ends = [told[place][0] for place in own if told[place][1].kind == "recovered"]
+        ends = [told[place][0] for place in own if told[place][1].kind in ("recovered", "settled")]
         found = "not told" if first is None else f"told in its week {first - event.first + 1}"
-        end = "" if event.accepted or not ends else f"; its end told in week {max(ends) - event.last} after it"
+        ended = event.accepted or event.last
+        end = (
+            f"; {'settled' if event.accepted else 'its end told'} in week {max(ends) - ended} after it" if ends else ""
+        )
         lines.append(f"{event.what:22} from week {event.first:3}: {found}{end}")
     return lines, len(told) - len(known)
 
@@ -168,13 +171,14 @@ def main() -> int:
     """Print the messages and what they come to; 1 if an event was not told, or anything else was."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--weeks", type=int, default=WEEKS, help="stop after so many")
     parser.add_argument("--out", type=Path, help="keep the store and the page here")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         watch = Watch(folder, chosen.seed)
-        for week in range(WEEKS):
+        for week in range(chosen.weeks):
             if week not in NOT_MEASURED:
                 watch.pass_week(week)
         page = write_history(watch.store.history(), folder / "html", watch.store.base_changes())

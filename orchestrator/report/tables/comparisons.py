@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
-from orchestrator.analysis.history import SeriesKey
+from orchestrator.analysis.history import SeriesKey, acceptance_text
 from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
+from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words
 
@@ -18,22 +19,25 @@ COLOURS = {
     "not enough runs": "yellow",
 }
 SPARKS = "▁▂▃▄▅▆▇█"
-MOST_SPARKS = 52
+MOST_SPARKS = 26
+COURSE = "by set, oldest first"
+SPARE = (COURSE, "n before", "n now", "smallest found")
+"""Columns that a narrow terminal does without, the first before the second."""
 
 
 def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Console) -> None:
     """Print a row for each metric of each series, then the changes of level, then the series that were not
     run again.
     """
-    table = table_of(
-        comparison_title(document),
-        ["series", "nodes", "metric", "before", "n", "now", "n", "verdict", "smallest found", "by set, oldest first"],
-        ("series", "metric", "verdict", "by set, oldest first"),
-    )
+    columns = ["series", "nodes", "metric", "before", "n before", "now", "n now", "verdict", "smallest found", COURSE]
+    table = table_of(comparison_title(document), columns, ("series", "metric", "verdict", COURSE))
+    for column in table.columns:
+        column.no_wrap = column.header == COURSE
     for series in document["series"]:
         for place, item in enumerate(series["metrics"]):
             colour = COLOURS.get(item["verdict"], "")
-            text = escape(item["text"])
+            accepted = f" ({acceptance_text(item['accepted'])})" if item["accepted"] else ""
+            text = escape(item["text"].removesuffix(accepted))
             least = item["detectable"]
             table.add_row(
                 escape(series_name(series)) if place == 0 else "",
@@ -47,30 +51,28 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
                 "–" if least is None else f"{100 * least:.1f} %",
                 spark_line([point["throughput"] for point in series["points"]]) if place == 0 else "",
             )
-    console.print(table)
+    print_fitting(table, SPARE, console)
     for series in document["series"]:
-        for item in series["metrics"]:
-            if item["accepted"]:
-                metric = item["metric"].replace("_", " ")
-                words = f"{series_name(series)}, {series['nodes']} nodes, {metric}: {item['text']}"
-                console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
+        accepted_changes = list(
+            dict.fromkeys(acceptance_text(item["accepted"]) for item in series["metrics"] if item["accepted"])
+        )
+        for text in accepted_changes:
+            console.print(f"  {escape(f'{scale_name(series)}: {text}')}", highlight=False, soft_wrap=True)
         if document["schema"] != "orchestrator.comparison/1" and any(item["since"] for item in series["metrics"]):
-            words = f"{series_name(series)}, {series['nodes']} nodes: to make the new level the base: "
+            words = f"{scale_name(series)}: to make the new level the base: "
             words += f"python -m orchestrator history accept {series['id']} --why TEXT"
             console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
     for series in document["series"]:
         for change in series["change_points"]:
             way = "slower" if change["change"] < 0 else "faster"
-            words = f"{series_name(series)}, {series['nodes']} nodes: {100 * abs(change['change']):.0f} % {way}"
+            words = f"{scale_name(series)}: {100 * abs(change['change']):.0f} % {way}"
             console.print(f"  {escape(words)} since {escape(change['set'])}", highlight=False, soft_wrap=True)
         for other in series["processors"]:
-            words = f"{series_name(series)}, {series['nodes']} nodes: {', '.join(other['before'])} became "
+            words = f"{scale_name(series)}: {', '.join(other['before'])} became "
             words += f"{', '.join(other['after'])} in {other['set']}"
             console.print(f"  [yellow]{escape(words)}[/yellow]", highlight=False, soft_wrap=True)
     for key in document["missing"]:
-        console.print(
-            f"  [yellow]not run again: {escape(series_name(key))}, {key['nodes']} nodes[/yellow]", soft_wrap=True
-        )
+        console.print(f"  [yellow]not run again: {escape(scale_name(key))}[/yellow]", soft_wrap=True)
 
 
 def comparison_title(document: ComparisonDocument | HistoryDocument) -> str:
@@ -89,6 +91,11 @@ def series_name(series: SeriesKey) -> str:
     if series["scale"] == "strong":
         words.append("strong")
     return f"{' '.join(words)} on {series['cluster']} ({series['dataset_source']} data)"
+
+
+def scale_name(series: SeriesKey) -> str:
+    """Return a series' name with its number of nodes."""
+    return f"{series_name(series)}, {series['nodes']} node{'s' if series['nodes'] != 1 else ''}"
 
 
 def spark_line(values: list[float]) -> str:

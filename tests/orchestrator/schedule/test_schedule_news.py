@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from schedules import WEEK, MailBox, Post, mail_server, put_sweep, schedule_in, webhook
 
+from orchestrator.analysis.history import key_of_run, series_id
 from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
 from orchestrator.schedule import sweep as sweeps
 from orchestrator.schedule.definition import Schedule
@@ -18,6 +19,7 @@ from orchestrator.schedule.execution import Execution
 from orchestrator.schedule.log import Log
 from orchestrator.schedule.sweep import Outcome, tell_people
 from orchestrator.schedule.timing import local_zone
+from orchestrator.store.entries import BaseChange
 from orchestrator.store.store import Store
 
 SLOWER, NORMAL = 930.0, 1000.0
@@ -111,6 +113,23 @@ def test_a_change_that_stays_is_the_new_normal_in_the_end(watch: Watch) -> None:
     watch.schedule.settings["settle_weeks"] = 6
     kinds = [{item.kind for item in watch.sweep(SLOWER).news} for _ in range(9)]
     assert kinds == [{"new"}, set(), set(), set(), {"still"}, set(), {"settled"}, set(), set()]
+
+
+def test_a_change_that_was_accepted_is_settled_and_says_by_whom(watch: Watch) -> None:
+    for _ in range(3):
+        watch.sweep(SLOWER)
+    rows = watch.store.history()
+    change: BaseChange = {
+        "series": series_id(key_of_run(rows[-1])), "metric": "throughput", "since": watch.moment - 2 * WEEK,
+        "change": -0.07, "accepted": watch.moment + 3600, "accepted_by": "ann", "why": "new microcode",
+    }  # fmt: skip
+    watch.store.accept_changes([change])
+    (item,) = watch.sweep(SLOWER).news
+    assert item.kind == "settled" and "accepted by ann: new microcode" in item.text
+    watch.sweep(0.9 * SLOWER)
+    # On one node nobody accepted anything: there it has grown, and shrinks again.
+    kinds = {"2 nodes" in item.text: item.kind for item in watch.sweep(SLOWER).news}
+    assert kinds == {True: "recovered", False: "changed"}
 
 
 def test_a_slow_down_that_grows_is_told_again(watch: Watch) -> None:
