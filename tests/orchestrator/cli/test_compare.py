@@ -64,7 +64,7 @@ def test_a_change_of_microcode_between_two_weeks_is_named(tmp_path: Path, orches
     campaign(store, tmp_path, "before", week=1, repeats=2, processors=old)
     campaign(store, tmp_path, "patched", week=2, repeats=2, processors=new)
     shown = orchestrator("report", "--history", "cluster=local")
-    assert f"1 nodes: {old} became {new} in 2026-W41" in " ".join(shown.out.split()), shown.out + shown.err
+    assert f"1 node: {old} became {new} in 2026-W41" in " ".join(shown.out.split()), shown.out + shown.err
     told = orchestrator("compare", "before", "patched", "--json").document
     jsonschema.validate(told, json.loads(SCHEMA_FILE.read_text()))
     assert told["series"][0]["processors"] == [{"set": "patched", "before": [old], "after": [new]}]
