@@ -95,13 +95,18 @@ class Judged:
         slowed = self.accepted is not None and (self.accepted["change"] or 0.0) < 0
         return ACKNOWLEDGED if slowed and known == "no change" else known
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
         """The verdict for people: "slower by 7 % [5, 9] since 2026-W07, open"."""
         text = str(self.comparison)
         if self.since is not None and not self.new:
             end = "offered as the new base" if self.comparison.verdict == "faster" else "open"
             text += f" since {self.since}, {end}"
-        return text if self.accepted is None else f"{text} ({acceptance_text(self.accepted)})"
+        return text
+
+    def __str__(self) -> str:
+        """The same, and what was accepted before."""
+        return self.text if self.accepted is None else f"{self.text} ({acceptance_text(self.accepted)})"
 
 
 def acceptance_text(accepted: BaseChange) -> str:

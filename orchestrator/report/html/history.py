@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.courses import Course, judge_courses, set_column
-from orchestrator.analysis.history import GRAVEST_FIRST, Judged
+from orchestrator.analysis.history import GRAVEST_FIRST, Judged, acceptance_text
 from orchestrator.report.html.folder import Folder, time_text
 from orchestrator.report.html.plots.figure import count_text
 from orchestrator.report.html.plots.history import change_text, place_of, plot_history
@@ -17,9 +17,9 @@ from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
 
 CLASSES = {"slower": "bad", "drifting": "bad", "faster": "good", "too noisy": "warn", "not enough runs": "warn"}
 SPARK = (120, 24)
+"""Width and height of a series' course in the table, CSS pixels."""
 SETUP = ("dataset_name", "method", "recipe", "comm", "mode", "scale", "dataset_source")
 """What a row of the table says of its series beside benchmark, cluster and nodes."""
-"""Width and height of a series' course in the table, CSS pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class SeriesLine:
     verdict: str
     style: str
     text: str
+    accepted: str
     changed: str
     level_changed: bool
     spark: str
@@ -123,6 +124,7 @@ def table_entry(course: Course, plot: str, rate: RateColumn) -> SeriesLine:
         verdict=verdict,
         style=CLASSES.get(verdict, ""),
         text=verdict_text(course.judged),
+        accepted=accepted_text(course.judged),
         changed=changed_text(course),
         level_changed=bool(course.changes),
         spark=polyline_points([level.median for level in course.levels]),
@@ -141,10 +143,15 @@ def changed_text(course: Course) -> str:
 
 def verdict_text(judged: Sequence[Judged]) -> str:
     """Return the verdict that throughput and time to accuracy share, or each with its name."""
-    words = list(dict.fromkeys(map(str, judged)))
+    words = list(dict.fromkeys(item.text for item in judged))
     if len(words) < 2:
         return "".join(words)
-    return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item}" for item in judged)
+    return "; ".join(f"{item.metric.name.replace('_', ' ')}: {item.text}" for item in judged)
+
+
+def accepted_text(judged: Sequence[Judged]) -> str:
+    """Return the last accepted change of a series; "–" without one."""
+    return "; ".join(dict.fromkeys(acceptance_text(item.accepted) for item in judged if item.accepted)) or "–"
 
 
 def polyline_points(values: Sequence[float]) -> str:
