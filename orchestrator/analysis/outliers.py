@@ -21,8 +21,10 @@ Floats = npt.NDArray[np.floating]
 
 MINIMUM_EXCESS = 0.01
 """Smallest excess over the fleet that counts."""
-SPREAD_FLOOR = 0.003
-"""Smallest spread of a fleet, relative to its mean: alike devices differ by a few tenths of a per cent."""
+SPREAD_FLOOR = 0.001
+"""Smallest spread of a fleet, relative to its mean: what clocks and float32 sums leave."""
+SEVERAL = 0.25
+"""Part of the error for more than one high value: the lowest values of a fleet look more alike than the whole is."""
 POWER = 0.95
 TOO_LOW = 6.0
 """Robust standard deviations below the median from which a value is no part of the fleet's spread."""
@@ -65,7 +67,8 @@ def find_high(values: Floats, error: float) -> Fleet:
         sizes = np.arange(len(within) - tested, len(within))
         error_of_next = np.maximum(deviations[sizes - 1], SPREAD_FLOOR * abs(median)) * np.sqrt(1 + 1 / sizes)
         candidates = within[sizes] - median - means[sizes - 1]
-        far = candidates > special.stdtrit(sizes - 1.0, 1 - error / (sizes + 1)) * error_of_next
+        spent = error / (sizes + 1) * np.where(sizes == len(within) - 1, 1.0, SEVERAL)
+        far = candidates > special.stdtrit(sizes - 1.0, 1 - spent) * error_of_next
         far &= within[sizes] - np.median(within[: sizes[0]]) >= MINIMUM_EXCESS * abs(median)
         found = np.flatnonzero(far)
         first = lowest + int(sizes[found[0]]) if found.size else count

@@ -13,7 +13,7 @@ from orchestrator.analysis.outliers import Fleet, find_high
 
 Floats = npt.NDArray[np.floating]
 
-RANK_ERROR, HOST_ERROR = 0.007, 0.003
+RANK_ERROR, HOST_ERROR = 0.006, 0.003
 """Probability that any rank, or any host, of a run is named though all are alike; together one run in a hundred."""
 NOTICE = 0.05
 """Excess below which a straggler is a notice: it costs the run that share of its time, and is no fault of a node."""

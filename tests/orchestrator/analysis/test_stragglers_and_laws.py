@@ -35,7 +35,7 @@ def test_a_rank_five_per_cent_slow_is_no_coin_toss() -> None:
     assert found >= 48
 
 
-@pytest.mark.parametrize(("ranks", "best"), [(4, 0.06), (8, 0.4), (16, 0.73), (64, 0.85), (1024, 0.74)])
+@pytest.mark.parametrize(("ranks", "best"), [(8, 0.35), (16, 0.64), (64, 0.78), (1024, 0.66)])
 def test_at_one_per_cent_spread_as_many_are_found_as_the_best_test_of_the_fleet_finds(ranks: int, best: float) -> None:
     # Student's noncentral t of a rank 5 % slower, as tests/benchmarks/straggler_rates.py prints it.
     random, runs, found = np.random.default_rng(ranks), 100, 0
