@@ -68,7 +68,7 @@ EVENTS = (
 
 def speed_of(benchmark: str, nodes: int, week: int) -> float:
     """Return the true speed of a series in a week, samples/s."""
-    speed = {"stemdl": 1000.0, "em_denoise": 300.0}[benchmark] * nodes**0.97
+    speed = {"stemdl": 1000.0, "em_denoise": 300.0}[benchmark] * float(nodes) ** 0.97
     for event in EVENTS:
         if event.concerns(benchmark, nodes) and event.first <= week <= event.last:
             speed *= event.factor ** (week - event.first + 1 if event.grows else 1)
@@ -85,7 +85,7 @@ def measure_week(random: np.random.Generator, campaign: str, week: int, factor: 
             noise = float(np.exp(effect + 0.012 * random.standard_normal()))
             record = run(benchmark, CLUSTER, nodes, 0, repeat, factor * slow * noise * speed_of(benchmark, nodes, week))
             moment = START + week * WEEK + 3600 * again + 60 * repeat
-            record.run.update(campaign=campaign, created=moment, ended=moment + 50)
+            record.run |= {"campaign": campaign, "created": moment, "ended": moment + 50}
             records.append(record)
     return records
 
