@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -68,10 +69,10 @@ EVENTS = (
 
 def speed_of(benchmark: str, nodes: int, week: int) -> float:
     """Return the true speed of a series in a week, samples/s."""
-    speed = {"stemdl": 1000.0, "em_denoise": 300.0}[benchmark] * float(nodes) ** 0.97
+    speed = {"stemdl": 1000.0, "em_denoise": 300.0}[benchmark] * math.pow(nodes, 0.97)
     for event in EVENTS:
         if event.concerns(benchmark, nodes) and event.first <= week <= event.last:
-            speed *= event.factor ** (week - event.first + 1 if event.grows else 1)
+            speed *= math.pow(event.factor, week - event.first + 1 if event.grows else 1)
     return speed
 
 
