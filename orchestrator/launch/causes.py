@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.launch.launchers import LAUNCHERS, without_tags
+from orchestrator.launch.launchers import LAUNCHERS
+from orchestrator.launch.output import last_line
 from orchestrator.records import AliveSlot, AttemptDirectory, Manifest, RankError, alive_period, read_record_if_whole
 
 
@@ -39,9 +40,8 @@ def first_cause(attempt: AttemptDirectory, manifest: Manifest, exit_code: int) -
         return seen
     if errors:
         return describe(errors[0])
-    lines = [line.strip() for line in without_tags(stderr).splitlines() if line.strip(" -\t")]
-    last = f": {lines[-1]}" if lines else ""
-    return f"the launcher ended with code {exit_code} and there is no result{last}"
+    last = last_line(stderr)
+    return f"the launcher ended with code {exit_code} and there is no result{f': {last}' if last else ''}"
 
 
 def describe(error: RankError) -> str:

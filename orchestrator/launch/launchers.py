@@ -11,24 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.installation.mpi import Mpi
+from orchestrator.launch.output import (
+    find_advice,
+    find_memory_end,
+    find_node_failure,
+    find_rank_end,
+    find_slurm_error,
+    last_line,
+    without_tags,
+)
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.settings import ClusterSettings
 
 THREADS_OF_A_CORE = frozenset({"hint", "threads-per-core", "ntasks-per-core", "cpu-bind", "extra-node-info", "B"})
 """Options of Slurm that say which hardware threads are given out. Slurm takes ``--hint`` beside none of the others."""
-OPEN_MPI_TROUBLES = (
-    r"not enough space for \S+",
-    r"At least one pair of MPI processes are unable to reach each other",
-    r"ompi_mpi_init: [^-]*?failed",
-)
-"""What its boxes of advice say, shortest useful words first to last."""
-TAGS = re.compile(r"^(?:\[\d+,\d+\]<\w+>:|\s*\d+:) ?", re.MULTILINE)
-"""How launchers mark lines with the rank that printed them: "[1,0]<stderr>: " and "3: "."""
-
-
-def without_tags(text: str) -> str:
-    """Ranks' output without what the launcher writes before each line, and without the NULs that Open MPI prints."""
-    return TAGS.sub("", text.replace("\0", ""))
 
 
 @dataclass(frozen=True)
@@ -97,17 +93,21 @@ class Mpirun(Launcher):
         says of itself when ranks cannot begin.
         """
         text = re.sub(r"\s+", " ", without_tags(stderr))
+        memory = find_memory_end(text)
         signal = re.search(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+ \([^)]*\))", text)
         if signal:
-            return f"rank {signal[1]} on {signal[2].rstrip('.')} was ended by signal {signal[3]}"
+            who = f"rank {signal[1]} on {signal[2].rstrip('.')}"
+            return f"{who}: {memory}" if memory else f"{who} was ended by signal {signal[3]}"
+        if memory:
+            return memory
         status = re.search(r"Process name: \[[^,\]]*,(\d+)\] Exit code: (\d+)", text)
         if status:
             return f"rank {status[1]} exited with code {status[2]}"
         lost = re.search(r"lost (?:contact|connection) with (?:daemon|node)[^.]*", text)
         if lost:
             return lost[0]
-        told = [found[0] for pattern in OPEN_MPI_TROUBLES if (found := re.search(pattern, text))]
-        return f"Open MPI: {'; '.join(told)}" if told else None
+        advice = find_advice(stderr)
+        return f"Open MPI: {advice}" if advice else None
 
 
 class Srun(Launcher):
@@ -139,9 +139,20 @@ class Srun(Launcher):
         return options + list(cluster["launcher_options"]) + program
 
     def first_failure(self, stderr: str) -> str | None:
-        """Parse "srun: error: n1: task 1: Killed"."""
-        found = re.search(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)", stderr)
-        return f"rank {found[2]} on {found[1]}: {found[3].strip()}" if found else None
+        """Parse "srun: error: n1: task 1: Killed" and what Slurm says of memory, nodes and plugins."""
+        memory, ended = find_memory_end(stderr), find_rank_end(stderr)
+        if memory:
+            return f"{ended[0]}: {memory}" if ended else memory
+        node = find_node_failure(stderr)
+        if node:
+            return node
+        if ended and not ended[1].startswith("Exited"):
+            return ": ".join(ended)
+        error = find_slurm_error(without_tags(stderr))
+        if error or not ended:
+            return error and f"Slurm: {error}"
+        said = last_line(stderr)
+        return ": ".join([*ended, said] if said and not said.startswith("srun:") else ended)
 
 
 def core_options(cluster: ClusterSettings, words: Sequence[str] = ()) -> dict[str, str]:
