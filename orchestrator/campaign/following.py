@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from orchestrator.campaign.decisions import decisions, refresh
 from orchestrator.campaign.state import RunStatus, query_statuses
+from orchestrator.campaign.stuck import give_up_stuck
 from orchestrator.campaign.submission import submit_all
 from orchestrator.config.redaction import redact
 from orchestrator.errors import OrchestratorError, UsageError
@@ -166,6 +167,7 @@ def follow(
         statuses = query_statuses(scheduler, runs)
         retry.begin(statuses)
         for run, status in zip(runs, statuses, strict=True):
+            give_up_stuck(scheduler, run, status)
             if not status.final or status.run in done:
                 continue
             if not goes_elsewhere(scheduler, run, status) and not retry.takes(run, status):

@@ -22,6 +22,7 @@ class Observed:
         self.marks: list[tuple[int, int] | None] = []
         self.changed = time.monotonic()
         self.over_since: float | None = None
+        self.stuck_since: float | None = None
 
     def look(self) -> None:
         """See what has been written since the last look."""
@@ -46,6 +47,12 @@ class Observed:
         moment = time.monotonic()
         self.over_since = moment if self.over_since is None else self.over_since
         return moment - self.over_since
+
+    def stuck_s(self, stuck: bool) -> float | None:
+        """Seconds since its job was first seen to wait for what never comes by itself; None if it does not now."""
+        moment = time.monotonic()
+        self.stuck_since = (self.stuck_since or moment) if stuck else None
+        return None if self.stuck_since is None else moment - self.stuck_since
 
 
 def mark_of(path: Path) -> tuple[int, int] | None:

@@ -44,6 +44,10 @@ class RunStatus:
     heartbeat: Heartbeat | None = None
     ranks: int = 0
     ranks_alive: int = 0
+    suspended: bool = False
+    """Whether its job stands still on its nodes."""
+    stuck_s: float | None = None
+    """For how long this process has seen its job wait for what never comes by itself; None if it does not."""
     resubmit: bool = False
     """Whether the orchestrator has to submit its next attempt."""
     unsettled: bool = False
@@ -84,7 +88,8 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
     elif complete:
         status.state = "completed"
     elif job is not None and job.state not in FINAL_STATES:
-        status.state, status.reason = job.state, job.reason
+        status.state, status.reason, status.suspended = job.state, job.reason, job.suspended
+        status.stuck_s = observed.stuck_s(job.stuck)
         if job.state in ("submitted", "pending") and seen:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
@@ -92,7 +97,7 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
         status.state, status.reason = "preempted-requeued", f"job {manifest.job_id}: a node failed"
         status.unsettled = True
     elif job is not None and job.state != "completed":
-        status.state, status.cause = job.state, job.reason or f"job {manifest.job_id}: {job.state}"
+        status.state, status.cause = job.state, end_of(manifest, job)
         words = "" if attempt.claim.exists() else scheduler.last_words(run)
         status.cause = f"{status.cause}, before any rank started: {words}" if words else status.cause
         if reason := why_unwritable(directory.path):
@@ -129,11 +134,17 @@ def await_next_attempt(
     waits = not over or (not cancelled and comes_again(scheduler, manifest, observed))
     if by_scheduler and waits:
         status.unsettled = over
+        status.stuck_s = observed.stuck_s(job is not None and job.stuck)
         status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
     elif by_scheduler and job is not None and job.state != "completed":
-        status.state, status.cause = job.state, f"job {manifest.job_id}, back in the queue: {job.reason or job.state}"
+        status.state, status.cause = job.state, f"back in the queue, {end_of(manifest, job)}"
     else:
         status.resubmit = job is None or job.state in FINAL_STATES
+
+
+def end_of(manifest: Manifest, job: JobState) -> str:
+    """Return how a run's job ended, as its scheduler tells it."""
+    return f"job {manifest.job_id} {job.reason}" if job.reason else f"job {manifest.job_id}: {job.state}"
 
 
 def comes_again(scheduler: Scheduler, manifest: Manifest, observed: Observed) -> bool:

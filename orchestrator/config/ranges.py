@@ -39,6 +39,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "cluster.limits.query_s": (0.1, YEAR_S),
     "cluster.limits.longest_query_s": (0.1, YEAR_S),
     "cluster.limits.lost_s": (1, YEAR_S),
+    "cluster.limits.stuck_s": (0, YEAR_S),
     "cluster.limits.warning_s": (0, YEAR_S),
     "cluster.slurm.gpus_per_node": (1, 10_000),
     "cluster.slurm.memory_gb": (0.001, 1e6),

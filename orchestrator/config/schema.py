@@ -228,7 +228,8 @@ class LimitsConfig:
     does not know, or that is silent while it does not answer, is lost after ``lost_s``. ``silence_s``: a run whose
     ranks make no progress for so long is ended as hung; before training starts (imports, rendezvous, staging)
     ``startup_silence_s`` holds instead. ``warning_s`` before the time limit, or at half of it if that is later, the
-    ranks checkpoint and stop, and another attempt goes on from there: ``max_attempts`` in all.
+    ranks checkpoint and stop, and another attempt goes on from there: ``max_attempts`` in all. A job that waits for
+    what never comes by itself (it is held, a limit of the partition, …) is given up after ``stuck_s``.
     """
 
     time_min: int = 60
@@ -239,6 +240,7 @@ class LimitsConfig:
     query_s: float = 5.0
     longest_query_s: float = 60.0
     lost_s: float = 120.0
+    stuck_s: float = 3600.0
     warning_s: float = 90.0
 
 

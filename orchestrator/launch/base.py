@@ -19,10 +19,15 @@ Run: TypeAlias = tuple[RunDirectory, Manifest]
 
 @dataclass(frozen=True)
 class JobState:
-    """A scheduler's report on one job: one of ``records.STATES``, and a reason if it gives one."""
+    """A scheduler's report on one job: one of ``records.STATES``, and a reason if it gives one.
+
+    ``stuck``: the job waits for what never comes by itself. ``suspended``: it has its nodes, and stands still on them.
+    """
 
     state: str
     reason: str = ""
+    stuck: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,13 @@ class Standing:
     """A job's standing with its scheduler, asked from within the job.
 
     ``word`` is the scheduler's own term, empty if it does not answer. ``ending`` is the state that the job will end in,
-    None if that is not known.
+    None if that is not known, ``how`` who or what ends it, if that is known.
     """
 
     word: str = ""
     runs: bool = False
     ending: EndState | None = None
+    how: str = ""
 
 
 class OwnJob:
@@ -79,6 +85,10 @@ class OwnJob:
     def down_nodes(self) -> list[str]:
         """Return those of the job's nodes that have failed."""
         return []
+
+    def why_restarted(self) -> str:
+        """Return why the job was started again, as far as its scheduler tells."""
+        return f"{self.product} started job {self.id} again"
 
     def requeue(self) -> str | None:
         """End the job so that it is started again; return the scheduler's objection, or None."""
@@ -132,6 +142,10 @@ class Scheduler(ABC):
 
     def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why nothing can be submitted from here, with the remedy; None if it can."""
+        return None
+
+    def refuses(self, cluster: ClusterSettings, nodes: Sequence[int]) -> str | None:
+        """Return why jobs of one of these numbers of nodes could never start, with the remedy; None if they could."""
         return None
 
     def nodes(self, cluster: ClusterSettings) -> Nodes:
@@ -191,6 +205,10 @@ class SubmissionError(OrchestratorError):
 
 class SchedulerBusy(SubmissionError):
     """The scheduler takes no more jobs at present."""
+
+
+class TooManyTogether(SchedulerBusy):
+    """The scheduler takes these runs, but fewer in one submission."""
 
 
 class SchedulerSilent(OrchestratorError):

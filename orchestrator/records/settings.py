@@ -166,6 +166,7 @@ class LimitsSettings(TypedDict):
     query_s: float
     longest_query_s: float
     lost_s: float
+    stuck_s: float
     warning_s: float
 
 

@@ -1,9 +1,10 @@
-"""The states of jobs: accounting first, then the queue for jobs that accounting does not know. One command for all
-jobs.
+"""The states of jobs: accounting first, then the queue for jobs that accounting does not know or that wait. One command
+for all jobs.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,32 +13,7 @@ from orchestrator.launch.base import JobState
 from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.launch.slurm.identity import JobId, by_cluster, expand_tasks
 from orchestrator.launch.slurm.nodes import failed_among
-
-STATES = {
-    "PENDING": "pending",
-    "REQUEUED": "preempted-requeued",
-    "REQUEUE_FED": "preempted-requeued",
-    "REQUEUE_HOLD": "preempted-requeued",
-    "PREEMPTED": "preempted-requeued",
-    "CONFIGURING": "pending",
-    "RUNNING": "running",
-    "COMPLETING": "running",
-    "SUSPENDED": "running",
-    "RESIZING": "running",
-    "SIGNALING": "running",
-    "STAGE_OUT": "running",
-    "STOPPED": "running",
-    "COMPLETED": "completed",
-    "FAILED": "failed",
-    "OUT_OF_MEMORY": "failed",
-    "BOOT_FAIL": "node-failed",
-    "NODE_FAIL": "node-failed",
-    "TIMEOUT": "timeout",
-    "DEADLINE": "timeout",
-    "CANCELLED": "cancelled",
-    "REVOKED": "cancelled",
-}
-"""Slurm's job states (sacct(1), squeue(1)) as ours. Any other state counts as running, so it ends nothing."""
+from orchestrator.launch.slurm.states import NO_LAUNCH, parse_job_state
 
 CLOCK_SLACK_SECONDS = 7500
 """How far a login node's clock may be ahead of the scheduler's."""
@@ -76,7 +52,7 @@ Wanted = Mapping[str, Job]
 """Jobs by their ids."""
 
 SACCT = ["sacct", "--allocations", "--parsable2", "--noheader", "--delimiter=\x1f"]
-SACCT_FIELDS = "JobID,State,Reason,Comment,JobName"
+SACCT_FIELDS = "JobID,State,Reason,Comment,JobName,ExitCode"
 SQUEUE = ["squeue", "--noheader", "--array", "--states=all", "--Format"]
 SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
 
@@ -84,7 +60,7 @@ SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
 def query_states(wanted: Wanted) -> dict[str, JobState] | None:
     """Return the states of the jobs that Slurm knows; None if neither accounting nor the queue answered.
 
-    The queue is asked for jobs that accounting does not know, or not yet.
+    The queue is asked for jobs that accounting does not know, or not yet, and for those that wait: it alone knows why.
     """
     answers = [
         query_states_of(cluster, {job: wanted[job] for job in jobs}) for cluster, jobs in by_cluster(wanted).items()
@@ -96,13 +72,31 @@ def query_states(wanted: Wanted) -> dict[str, JobState] | None:
 def query_states_of(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Return the same of the jobs of one cluster."""
     found = query_sacct(cluster, wanted)
-    missing = {job: identity for job, identity in wanted.items() if found is None or job not in found}
+    missing = {job: identity for job, identity in wanted.items() if found is None or waits(found.get(job))}
     if not missing:
         return found
     queued = query_squeue(cluster, missing)
-    if found is None:
-        return queued
-    return found if queued is None else found | queued
+    if queued is None:
+        return found
+    return (found or {}) | with_troubled_nodes(cluster, queued)
+
+
+def with_troubled_nodes(cluster: str | None, states: dict[str, JobState]) -> dict[str, JobState]:
+    """Return the states, those of jobs that could not be launched with the nodes that Slurm took out of service for it
+    (sinfo --list-reasons).
+    """
+    stuck = [job for job, state in states.items() if state.stuck and NO_LAUNCH in state.reason]
+    if not stuck:
+        return states
+    listed = query_slurm(["sinfo", "--noheader", "--list-reasons", "--format=%N|%E"], cluster=cluster).out
+    about = [line for line in listed.splitlines() if re.search("prolog|launch|batch job", line, re.IGNORECASE)]
+    nodes = "".join(f"; node {line.replace('|', ': ')}" for line in about)
+    return states | {job: replace(states[job], reason=states[job].reason + nodes) for job in stuck}
+
+
+def waits(known: JobState | None) -> bool:
+    """Whether accounting does not know a job, or knows it as one that has not begun, or not again."""
+    return known is None or known.state in ("pending", "preempted-requeued")
 
 
 def query_sacct(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
@@ -151,12 +145,6 @@ def failed_nodes(job: str) -> list[str]:
     return failed_among(nodes, ("down", "fail", "drain"), cluster=own.cluster)
 
 
-def job_state_word(text: str) -> str:
-    """Return the state alone, of "CANCELLED by 1000", "CANCELLED+" and similar texts."""
-    words = text.split()
-    return words[0].rstrip("+") if words else ""
-
-
 def since_option(jobs: Mapping[str, Job]) -> list[str]:
     """Return sacct's option for a time before the first of the jobs was requested. Without it sacct covers
     today only.
@@ -191,9 +179,9 @@ def parse_lines(text: str, cluster: str | None = None, wanted: set[str] | None =
         if len(fields) < 5:
             continue
         job, word, reason, tag, label = ("" if field == "(null)" else field for field in fields[:5])
-        state = STATES.get(job_state_word(word), "running")
-        said = JobState(state, "" if reason == "None" else reason)
+        exit_code = fields[5] if len(fields) > 5 else ""
         for each in expand_tasks(job, names):
+            said = parse_job_state(each, word, reason, exit_code)
             yield Line(str(replace(JobId.parse(each), cluster=cluster)), said, tag_in(tag), label)
 
 

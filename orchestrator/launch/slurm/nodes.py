@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 
-TAKING_JOBS = frozenset({"idle", "mixed", "allocated", "completing", "reserved", "planned"})
+TAKING_JOBS = frozenset(
+    {"idle", "mixed", "allocated", "completing", "reserved", "planned", "blocked", "perfctrs", "npc", "reboot"}
+)
 """States in which a node takes jobs, now or later."""
 HARMLESS = frozenset(
-    {"cloud", "completing", "planned", "reserved", "powering_up", "powered_down", "power_down", "powering_down",
-     "dynamic_norm", "reboot_requested"}
+    {"cloud", "completing", "planned", "reserved", "powering_up", "power_up", "powered_down", "power_down",
+     "powering_down", "dynamic_norm", "reboot_requested", "reboot_canceled", "blocked", "perfctrs"}
 )  # fmt: skip
 """Flags after a state, as in "idle+cloud", that do not keep jobs away for good. All other flags do."""
 SUFFIXES = "*~#!%$@^-"
@@ -35,8 +37,9 @@ class NodeState:
         """Return the state of "mixed-", "idle~", "IDLE+DRAIN" and similar texts."""
         found = re.fullmatch(rf"([^{re.escape(SUFFIXES)}]*)([{re.escape(SUFFIXES)}]*)", text.strip().lower())
         words, suffix = (found[1], found[2]) if found else (text.strip().lower(), "")
+        # "allocated+" alone has jobs that complete.
         word, *flags = words.split("+")
-        return cls(word, frozenset(flags), suffix)
+        return cls(word, frozenset(filter(None, flags)), suffix)
 
     @property
     def in_service(self) -> bool:

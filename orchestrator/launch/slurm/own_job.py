@@ -9,27 +9,12 @@ from collections.abc import Mapping
 from orchestrator.launch.base import OwnJob, Standing
 from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.launch.slurm.identity import JobId
-from orchestrator.launch.slurm.jobs import job_state_word
 from orchestrator.launch.slurm.nodes import failed_among
-from orchestrator.records import EndState
+from orchestrator.launch.slurm.states import decisive_word, how_it_ended, meaning_of
 
 QUERY_SECONDS = 2.0
 """Time limit of a query. The job may be about to be killed, so a later answer is useless."""
 REQUEUE_SECONDS = 20.0
-
-ENDINGS: dict[str, EndState] = {
-    "CANCELLED": "cancelled",
-    "TIMEOUT": "timeout",
-    "DEADLINE": "timeout",
-    "NODE_FAIL": "node-failed",
-    "BOOT_FAIL": "node-failed",
-    "OUT_OF_MEMORY": "failed",
-    "PREEMPTED": "preempted-requeued",
-    "REQUEUED": "preempted-requeued",
-    "REQUEUE_HOLD": "preempted-requeued",
-    "PENDING": "preempted-requeued",
-}
-"""Why Slurm ends a running job, by the job's state."""
 
 
 class SlurmJob(OwnJob):
@@ -49,12 +34,13 @@ class SlurmJob(OwnJob):
         """Return the job's standing. Of a job that is being ended scontrol reports COMPLETING alone; accounting may
         know the final state.
         """
-        word = job_state_word(self._description().get("JobState", ""))
-        if word == "COMPLETING":
+        text = self._description().get("JobState", "")
+        if decisive_word(text) in ("COMPLETING", "CANCELLED"):
             words = ["sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={self._name}", "--format=State"]
-            known = job_state_word(next(iter((query_slurm(words, QUERY_SECONDS).text or "").splitlines()), ""))
-            word = known if known not in ("", "RUNNING") else word
-        return Standing(word, word == "RUNNING", ENDINGS.get(word))
+            known = next(iter((query_slurm(words, QUERY_SECONDS).text or "").splitlines()), "")
+            text = known if decisive_word(known) not in ("", "RUNNING", "COMPLETING") else text
+        word = decisive_word(text)
+        return Standing(word, word == "RUNNING", meaning_of(text).ending, how_it_ended(word, text))
 
     def is_preempted(self) -> bool:
         """Whether Slurm is about to give the job's nodes to another job."""
@@ -63,6 +49,19 @@ class SlurmJob(OwnJob):
     def down_nodes(self) -> list[str]:
         """Return the names of the job's nodes that Slurm counts as down."""
         return failed_among(self._nodes or self._description().get("NodeList", ""), seconds=QUERY_SECONDS)
+
+    def why_restarted(self) -> str:
+        """Return why Slurm started the job again: of the job's earlier starts accounting keeps a row each."""
+        words = ["sacct", "--duplicates", "--allocations", "--noheader", "--parsable2", f"--jobs={self._name}"]
+        lines = (query_slurm([*words, "--format=State,NodeList"], QUERY_SECONDS).text or "").splitlines()
+        starts = [line.partition("|") for line in lines[:-1]]
+        state, _, nodes = starts[-1] if starts else ("", "", "")
+        word = decisive_word(state)
+        if word in ("NODE_FAIL", "BOOT_FAIL"):
+            return f"a node of job {self.id} failed ({nodes}), and Slurm started it again"
+        if word == "PREEMPTED":
+            return f"Slurm gave the nodes of job {self.id} to another job, and started it again"
+        return f"Slurm put job {self.id} back into the queue, as by `scontrol requeue`, and started it again"
 
     def requeue(self) -> str | None:
         """Ask Slurm to end this job and start it again later; return Slurm's objection, or None."""

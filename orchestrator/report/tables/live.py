@@ -73,7 +73,7 @@ def status_line(status: RunStatus) -> str:
 def heartbeat_text(status: RunStatus) -> str:
     """Return the heartbeat's content: ranks alive, phase, epochs, speed, and quality against target."""
     heartbeat = status.heartbeat
-    words = [f"{status.ranks_alive}/{status.ranks} ranks alive"]
+    words = ["stands still" if status.suspended else f"{status.ranks_alive}/{status.ranks} ranks alive"]
     if heartbeat is None:
         return ", ".join(words)
     words.append(heartbeat["phase"])
