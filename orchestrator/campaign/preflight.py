@@ -25,6 +25,7 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     for config in configs:
         check_communicator(config)
         check_scheduler(config)
+    check_limits(configs)
     check_promises(configs, console)
     warn_of_crowding(campaign, console)
     for words in warnings(campaign):
@@ -52,6 +53,18 @@ def check_scheduler(config: Configuration) -> None:
     reason = scheduler(cluster["scheduler"]).missing(cluster)
     if reason is not None:
         raise UsageError(f"cluster={cluster['name']} {reason}")
+
+
+def check_limits(configs: Sequence[Configuration]) -> None:
+    """Raise UsageError where a scheduler takes no jobs of the planned sizes, which would wait for ever."""
+    nodes: dict[str, set[int]] = {}
+    clusters = {document_hash(config["cluster"]): config["cluster"] for config in configs}
+    for config in configs:
+        nodes.setdefault(document_hash(config["cluster"]), set()).update(config["nodes"])
+    for key, cluster in clusters.items():
+        reason = scheduler(cluster["scheduler"]).refuses(cluster, sorted(nodes[key]))
+        if reason is not None:
+            raise UsageError(reason)
 
 
 def check_promises(configs: Sequence[Configuration], console: Console) -> None:

@@ -11,7 +11,14 @@ from itertools import groupby
 from pathlib import Path
 
 from orchestrator.campaign.decisions import decisions, is_cancelled
-from orchestrator.launch.base import Run, Scheduler, SchedulerBusy, SubmissionError, SubmissionUnsure
+from orchestrator.launch.base import (
+    Run,
+    Scheduler,
+    SchedulerBusy,
+    SubmissionError,
+    SubmissionUnsure,
+    TooManyTogether,
+)
 from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
 UNSURE_SECONDS = 15.0
@@ -100,6 +107,8 @@ def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
                     return str(error)
                 # A limit of jobs counts each task of an array.
                 size //= 2
+                if isinstance(error, TooManyTogether):
+                    scheduler.most_at_once = size
     return ""
 
 

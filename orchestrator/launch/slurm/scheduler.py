@@ -20,6 +20,7 @@ from orchestrator.launch.base import (
     SchedulerSilent,
     SubmissionError,
     SubmissionUnsure,
+    TooManyTogether,
 )
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer, query_slurm
@@ -29,6 +30,7 @@ from orchestrator.launch.slurm.jobs import Job, failed_nodes, find_by_comment, q
 from orchestrator.launch.slurm.nodes import NodeState, expand_node_list, query_nodes
 from orchestrator.launch.slurm.own_job import SlurmJob, own_slurm_job
 from orchestrator.launch.slurm.parameters import Batch, cluster_named, job_shape, requeues
+from orchestrator.launch.slurm.partitions import refuse_impossible
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, write_json
 from orchestrator.records.settings import ClusterSettings
@@ -36,6 +38,8 @@ from orchestrator.records.settings import ClusterSettings
 MOST_AT_ONCE = 1000
 """Most tasks of an array: Slurm's default of MaxArraySize is 1001."""
 BUSY = re.compile(r"MaxSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept", re.IGNORECASE)
+ARRAY_TOO_LONG = re.compile(r"Invalid job array specification", re.IGNORECASE)
+"""A site's MaxArraySize, or its max_array_tasks, is less than MOST_AT_ONCE."""
 UNSURE = re.compile(
     r"Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes|"
     r"Communication connection failure|Transport endpoint|gave no answer within",
@@ -84,9 +88,9 @@ class SlurmScheduler(Scheduler):
         try:
             answer = submit_script(batch)
         except OSError as error:
-            raise SubmissionError(f"{runs[0][1].spec.run} could not be submitted: {error}") from error
+            raise SubmissionError(f"the job could not be submitted: {error}") from error
         if not answer.ok:
-            raise submission_error(answer, runs[0][1].spec.run)
+            raise submission_error(answer, len(runs))
         if self.pace is not None:
             self.pace.hurry()
         job = JobId.parse(answer.out)
@@ -192,6 +196,10 @@ class SlurmScheduler(Scheduler):
             "get a Slurm to try on with slurm/testcluster."
         )
 
+    def refuses(self, cluster: ClusterSettings, nodes: Sequence[int]) -> str | None:
+        """Return why the profile's partition takes no such jobs."""
+        return refuse_impossible(cluster, nodes)
+
     def nodes(self, cluster: ClusterSettings) -> Nodes:
         """Return the nodes of the profile's partition."""
         slurm = cluster["slurm"]
@@ -282,14 +290,16 @@ def batch_of(runs: Sequence[Run]) -> Batch:
     return Batch(manifest, number, logs, directory.path, listed)
 
 
-def submission_error(answer: Answer, run: str) -> SubmissionError:
-    """Return the error that a failed sbatch means, with its own text."""
+def submission_error(answer: Answer, runs: int = 1) -> SubmissionError:
+    """Return the error that a failed sbatch of so many runs means, with its own text."""
     words = sbatch_complaint(answer)
+    if runs > 1 and ARRAY_TOO_LONG.search(words):
+        return TooManyTogether(words)
     if BUSY.search(words):
         return SchedulerBusy(words)
     if UNSURE.search(words):
         return SubmissionUnsure(words)
-    return SubmissionError(f"Slurm did not take {run}: {words}")
+    return SubmissionError(f"Slurm did not take the job: {words}")
 
 
 def sbatch_complaint(answer: Answer) -> str:

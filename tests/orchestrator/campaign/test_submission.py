@@ -17,6 +17,7 @@ import pytest
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import submission
+from orchestrator.campaign.preflight import check_limits
 from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import compose_configurations
@@ -178,7 +179,103 @@ def test_an_array_too_long_for_the_limit_goes_in_parts(commands: Commands, make:
     ],
 )
 def test_what_sbatch_says_is_told_apart(words: str, kind: type) -> None:
-    assert isinstance(submission_error(Answer("sbatch", 1, "", words), "r"), kind)
+    assert isinstance(submission_error(Answer("sbatch", 1, "", words)), kind)
+
+
+NO_ARRAY = "echo 'sbatch: error: Batch job submission failed: Invalid job array specification' >&2; exit 1"
+
+
+def test_arrays_longer_than_a_sites_limit_go_in_parts_and_the_limit_is_remembered(
+    commands: Commands, make: Any
+) -> None:
+    runs, scheduler = make(repeats=8), SlurmScheduler()
+    log = commands(sbatch=f"if grep -q 'array=0-[2-9]' $1; then {NO_ARRAY}; fi; {ARRAY}")
+    assert submission.submit_all(scheduler, runs) == ""
+    assert len(calls(log, "sbatch")) == 2 + 4 and all(manifest.job_id for _, manifest in runs)
+    more = make("campaign=d", repeats=4)
+    assert submission.submit_all(scheduler, more) == ""
+    assert len(calls(log, "sbatch")) == 6 + 2
+
+
+def test_a_refusal_for_good_names_no_other_run(commands: Commands, make: Any) -> None:
+    runs = make(repeats=3)
+    commands(sbatch="echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1")
+    submission.submit_all(SlurmScheduler(), runs)
+    causes = {status.cause for status in query_statuses(SlurmScheduler(), runs)}
+    assert causes == {"Slurm did not take the job: Batch job submission failed: Invalid account"}
+
+
+SMALL = "echo 'batch*|up|1:00:00|1-2|4'"
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["nodes=4"], "nodes=4: partition batch takes jobs of up to 2 nodes"),
+        (["cluster.limits.time_min=90"], "cluster.limits.time_min=90: partition batch takes jobs of up to 60 min"),
+        (["nodes=4", "cluster.slurm.qos=large"], None),
+        (["nodes=2"], None),
+    ],
+)
+def test_what_a_partition_never_takes_is_refused_before_anything_is_submitted(
+    words: list[str], refused: str | None, commands: Commands
+) -> None:
+    commands(sinfo=SMALL)
+    configs = compose_configurations(Options(["benchmark=stemdl", "cluster=testcluster", *words]))
+    if refused is None:
+        check_limits(configs)
+    else:
+        with pytest.raises(UsageError, match=refused):
+            check_limits(configs)
+
+
+def test_a_partition_that_is_not_there_is_refused_with_those_that_are(commands: Commands) -> None:
+    commands(sinfo="case $* in *--partition*) ;; *) echo batch; echo urgent;; esac")
+    configs = compose_configurations(Options(["benchmark=stemdl", "cluster=testcluster"]))
+    with pytest.raises(UsageError, match="partition=batch: there is none of that name; set one of: batch, urgent"):
+        check_limits(configs)
+
+
+def test_a_silent_slurm_refuses_nothing(commands: Commands) -> None:
+    commands(sinfo="exit 1")
+    check_limits(compose_configurations(Options(["benchmark=stemdl", "cluster=testcluster", "nodes=4"])))
+
+
+def test_a_job_that_waits_for_ever_says_why_at_once_and_is_given_up_after_its_limit(
+    commands: Commands, make: Any
+) -> None:
+    runs, scheduler = make("cluster.limits.stuck_s=1"), SlurmScheduler()
+    log = commands(
+        sbatch=ARRAY, scancel="true", sinfo="echo 'n2|Prolog error'",
+        sacct=f"printf '7\\x1fPENDING\\x1fJobHeldUser\\x1f{runs[0][1].tag}\\x1fx\\x1f0:0\\n'",
+    )  # fmt: skip
+    submission.submit_all(scheduler, runs)
+    commands(squeue=f"printf '7\\x1fPENDING\\x1flaunch failed requeued held\\x1f{runs[0][1].tag}\\x1fx\\n'")
+    (status,) = query_statuses(scheduler, runs)
+    assert status.state == "pending"
+    for words in ("could not launch it", "prolog", "`scontrol release 7`", "node n2: Prolog error"):
+        assert words in status.reason
+    shown: list[RunStatus] = []
+    finished: list[str] = []
+    limits = campaigns.Limits(max_jobs=1, interval_s=0.05)
+    campaigns.follow(scheduler, runs, limits, shown.extend, lambda *run: finished.append(run[2].run))
+    assert (shown[0].state, shown[-1].state) == ("pending", "failed")
+    assert "given up after 1 s (cluster.limits.stuck_s): job 7 waits" in str(shown[-1].cause)
+    assert calls(log, "scancel") and len(finished) == 1
+    assert query_statuses(SlurmScheduler(), runs)[0].state == "failed", "whoever looks later finds the same"
+
+
+def test_a_job_that_is_released_in_time_is_not_given_up(commands: Commands, make: Any) -> None:
+    runs, scheduler = make("cluster.limits.stuck_s=1"), SlurmScheduler()
+    commands(sbatch=ARRAY)
+    submission.submit_all(scheduler, runs)
+    held = f"printf '7\\x1fPENDING\\x1f%s\\x1f{runs[0][1].tag}\\x1fx\\n'"
+    commands(squeue=held.replace("%s", "JobHeldAdmin"))
+    assert query_statuses(scheduler, runs)[0].stuck_s == 0.0
+    scheduler.pace = None
+    commands(squeue=held.replace("%s", "Resources"))
+    (status,) = query_statuses(scheduler, runs)
+    assert (status.stuck_s, status.reason) == (None, "Resources")
 
 
 def begun(runs: list[Run]) -> tuple[RunDirectory, Manifest]:

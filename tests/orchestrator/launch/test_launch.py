@@ -195,10 +195,12 @@ def accounting(*rows: tuple[str, ...]) -> str:
 
 def test_slurms_states_become_ours() -> None:
     text = accounting(
-        ("11", "CANCELLED by 1000", "None", "orchestrator:c/r#1", "r"),
+        ("11", "CANCELLED by 4000000", "None", "orchestrator:c/r#1", "r"),
         ("12", "PENDING", "Resources", "orchestrator:c/s#1", "s"),
     )
-    assert parse_states(text, WANTED) == {"11": JobState("cancelled"), "12": JobState("pending", "Resources")}
+    assert parse_states(text, WANTED) == {
+        "11": JobState("cancelled", "was cancelled by user 4000000"), "12": JobState("pending", "Resources"),
+    }  # fmt: skip
 
 
 def test_a_reused_job_id_does_not_answer_for_another_job() -> None:
@@ -232,11 +234,12 @@ def test_pending_tasks_of_an_array_that_share_a_line_are_told_apart() -> None:
 
 @pytest.mark.parametrize("word", ["SUSPENDED", "RESIZING", "STOPPED", "SIGNALING", "STAGE_OUT", "COMPLETING"])
 def test_a_job_that_is_held_up_has_not_ended(word: str) -> None:
-    assert parse_states(accounting(("11", word, "None", "", "r")), WANTED) == {"11": JobState("running")}
+    assert parse_states(accounting(("11", word, "None", "", "r")), WANTED)["11"].state == "running"
 
 
-def test_a_state_nobody_has_heard_of_ends_nothing() -> None:
-    assert parse_states(accounting(("11", "QUANTUM", "None", "", "r")), WANTED) == {"11": JobState("running")}
+def test_a_state_nobody_has_heard_of_ends_nothing_and_is_shown() -> None:
+    found = parse_states(accounting(("11", "QUANTUM", "None", "", "r")), WANTED)
+    assert found == {"11": JobState("running", "in a state that Slurm calls QUANTUM")}
 
 
 @pytest.fixture
