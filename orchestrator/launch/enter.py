@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from orchestrator.launch.base import OwnJob
 from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.supervisor import supervise
 from orchestrator.records import (
@@ -25,6 +26,7 @@ from orchestrator.records import (
     RecordError,
     RunDirectory,
     RunList,
+    failure_record,
     host_name,
     now,
     read_record,
@@ -89,6 +91,14 @@ def refuse_foreign(path: Path) -> None:
         raise RecordError(f"{path} may be written by others (mode {found.st_mode & 0o777:o}): chmod go-w {path}")
 
 
+def explain_earlier(directory: RunDirectory, newest: AttemptDirectory, own: OwnJob) -> None:
+    """Write down why earlier attempts ended, where their own processes were killed before they could."""
+    for attempt in directory.attempts():
+        ended = attempt.failure.exists() or attempt.completed
+        if attempt.number < newest.number and attempt.claim.exists() and not ended:
+            write_json(attempt.failure, failure_record("preempted-requeued", own.why_restarted(), "scheduler"))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the attempt of this job; return 0 if it completed or belongs to another job."""
     parser = argparse.ArgumentParser(prog="orchestrator.launch.enter", description=__doc__)
@@ -118,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     if whole is not None:
         print(f"{path} has the result of attempt {whole.number}: nothing is left to do for job {job}")
         return 0
+    if own.restarts:
+        explain_earlier(directory, newest, own)
     if claim_attempt(newest, job) != job:
         print(f"attempt {newest.number} of {path} is another job's: nothing is left to do for job {job}")
         return 0

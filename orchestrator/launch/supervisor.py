@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from orchestrator.launch.dealing import Binding, hold_places
 from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, binds_here, rank_command
 from orchestrator.launch.manifests import read_manifest
+from orchestrator.launch.output import kernel_kills
 from orchestrator.launch.schedulers import scheduler
 from orchestrator.launch.signs import SeenSigns
 from orchestrator.launch.watchdog import Watchdog
@@ -42,6 +44,7 @@ from orchestrator.records import (
     alive_period,
     failure_record,
     find_record,
+    host_name,
     now,
     read_alive,
     read_record_if_whole,
@@ -53,12 +56,15 @@ from orchestrator.records.settings import LimitsSettings
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
 LONGEST_LOOK_SECONDS = 30.0
+ENDED_BY_KILL = re.compile(r"signal 9|: Killed")
 LOOKS = 10
 """At the ranks' signs of life, to tell who is silent."""
 RESERVE_BYTES = 64 * 1024
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WARNING_SIGNAL = signal.SIGUSR2
 """The signal that a scheduler sends before the time limit and, if it is set up so, before it preempts."""
+WARNING_SIGNALS = (WARNING_SIGNAL, signal.SIGUSR1)
+"""And the one that many sites send of their own accord."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Supervisor:
         self.warned = False
         self.stop_asked: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.kills_before = kernel_kills()
 
     @property
     def reserve(self) -> Path:
@@ -94,7 +101,8 @@ class Supervisor:
         """Start the ranks and wait for their end; return True if the run completed."""
         for number in END_SIGNALS:
             signal.signal(number, self.end)
-        signal.signal(WARNING_SIGNAL, self.warn)
+        for number in WARNING_SIGNALS:
+            signal.signal(number, self.warn)
         most = self.limits["max_attempts"]
         if self.attempt.number > most:
             self.write_failure(Ending("failed", f"all {most} attempts (cluster.limits.max_attempts) were used up"))
@@ -152,8 +160,8 @@ class Supervisor:
         watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"], clock)
         allowed = 60 * self.limits["time_min"]
         deadline = clock.now() + allowed
-        # A scheduler that keeps its own clock sends its own signal.
-        warning = deadline if self.job.keeps_account else deadline - min(self.limits["warning_s"], allowed / 2)
+        # A scheduler sends its own signal earlier, where it was asked to.
+        warning = deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
         while self.process.poll() is None:
             if self.ended_by and self.must_end():
@@ -189,6 +197,8 @@ class Supervisor:
         if self.process.returncode == 0 and stopped is not None:
             return self.go_on_later(stopped["total_steps"])
         cause = first_cause(self.attempt, self.manifest, self.process.returncode)
+        if ENDED_BY_KILL.search(cause) and kernel_kills() > self.kills_before:
+            cause = f"{cause}: out of memory, by the kernel of {host_name()}"
         if shutil.disk_usage(self.attempt.path).free < RESERVE_BYTES:
             cause = f"the file system of {self.attempt.path} is full ({cause})"
         if reason := why_unwritable(self.attempt.path):
@@ -225,8 +235,9 @@ class Supervisor:
             cause = f"node {','.join(self.job.down_nodes()) or '(which is unknown)'} failed"
             again = self.attempt.number < self.limits["max_attempts"] and self.scheduler.requeues(self.manifest)
             return Ending("preempted-requeued", cause, "scheduler") if again else Ending(state, cause)
-        causes = {"cancelled": f"{product} job {job} was cancelled", "timeout": self.time_limit}
-        return Ending(state, causes.get(state, f"{product} ended job {job}: {self.standing.word}"))
+        if state == "timeout":
+            return Ending(state, self.time_limit)
+        return Ending(state, f"{product} job {job} {self.standing.how or f'was ended: {self.standing.word}'}")
 
     def why_silent(self, seconds: float) -> Ending:
         """Return the cause of a silence: a node that the scheduler has given up, or ranks."""
@@ -252,13 +263,22 @@ class Supervisor:
         if self.attempt.number >= most:
             state: EndState = "timeout" if self.stop_asked == "time limit" else "failed"
             return Ending(state, f"{kept}, and of {most} attempts (cluster.limits.max_attempts) this was the last")
+        if self.stop_asked == "time limit" and steps <= self.steps_before():
+            more = "this attempt added none, nor would another; set cluster.limits.time_min higher"
+            return Ending("timeout", f"{kept}: {more}")
         by_scheduler = self.scheduler.requeues(self.manifest)
         return Ending("preempted-requeued", kept, "scheduler" if by_scheduler else "orchestrator")
+
+    def steps_before(self) -> int:
+        """Return the steps that all earlier attempts made, as far as they stopped in order."""
+        earlier = [attempt for attempt in self.directory.attempts() if attempt.number < self.attempt.number]
+        stops = [read_record_if_whole(attempt.stopped, Stopped) for attempt in earlier]
+        return max((stop["total_steps"] for stop in stops if stop is not None), default=0)
 
     def requeue(self, ending: Ending) -> None:
         """Ask the scheduler to start this job again. If it refuses, the orchestrator submits the next attempt."""
         # It ends this process on the way.
-        for number in (*END_SIGNALS, WARNING_SIGNAL):
+        for number in (*END_SIGNALS, *WARNING_SIGNALS):
             signal.signal(number, signal.SIG_IGN)
         refused = self.job.requeue()
         # A job that is being ended by now, is being put back into the queue already.

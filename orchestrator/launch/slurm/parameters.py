@@ -13,7 +13,7 @@ from orchestrator.launch.job import PROJECT
 from orchestrator.launch.launchers import core_options
 from orchestrator.launch.slurm.identity import CLUSTER_VARIABLE
 from orchestrator.records import Manifest
-from orchestrator.records.settings import ClusterSettings
+from orchestrator.records.settings import ClusterSettings, LimitsSettings
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,10 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     """Return submitit's parameters for a run, from the cluster's profile."""
     spec, cluster = manifest.spec, manifest.config["cluster"]
     slurm = cluster["slurm"]
-    limits = cluster["limits"]
-    warning = max(1, round(min(limits["warning_s"], 30 * limits["time_min"])))
-    additional: dict[str, object] = {
-        "signal": f"B:USR2@{warning}",
-        "requeue" if requeues(manifest) else "no-requeue": True,
-    }
+    additional: dict[str, object] = {"requeue" if requeues(manifest) else "no-requeue": True}
+    warning = seconds_of_warning(cluster["limits"])
+    if warning is not None:
+        additional["signal"] = f"B:USR2@{warning}"
     own = {name: value for name, value in slurm["additional"].items() if name != "comment"}
     additional |= {**core_options(cluster), **own}
     if slurm["reservation"]:
@@ -89,6 +87,19 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     return parameters
 
 
+EARLY_SECONDS = 60
+"""So much earlier than asked Slurm may send a job's signal (sbatch(1), ``--signal``)."""
+
+
+def seconds_of_warning(limits: LimitsSettings) -> int | None:
+    """Return how long before a job's time limit Slurm is asked to warn it; None in a job so short that the warning
+    could come in its first half. The supervisor's own clock then warns the ranks.
+    """
+    whole = 60 * limits["time_min"]
+    warning = max(1, round(min(limits["warning_s"], whole / 2)))
+    return warning if whole - warning - EARLY_SECONDS >= whole / 2 else None
+
+
 def comment_of(manifest: Manifest) -> str | None:
     """Return the job's comment: the tag by which it is known again, then the profile's own comment."""
     own = manifest.config["cluster"]["slurm"]["additional"].get("comment")
@@ -108,8 +119,8 @@ def setup_lines(cluster: ClusterSettings) -> list[str]:
     known = [f"export {CLUSTER_VARIABLE}={shlex.quote(named)}"] if named else []
     modules = [f"module load {shlex.quote(module)}" for module in cluster["modules"]]
     path = f'export PYTHONPATH={shlex.quote(str(PROJECT))}"${{PYTHONPATH:+{os.pathsep}$PYTHONPATH}}"'
-    # A warning that comes before the supervisor listens must not end the job.
-    return ["trap '' USR2", "set -eo pipefail", *known, *modules, *cluster["setup"], path]
+    # A warning that comes before the supervisor listens must not end the job; many sites send USR1 as theirs.
+    return ["trap '' USR1 USR2", "set -eo pipefail", *known, *modules, *cluster["setup"], path]
 
 
 def requeues(manifest: Manifest) -> bool:

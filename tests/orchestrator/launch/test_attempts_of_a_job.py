@@ -1,0 +1,110 @@
+"""What a job's supervisor decides of its attempt: when it is warned, whether another attempt would help, and why the
+scheduler started the job again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.campaign import following as campaigns
+from orchestrator.campaign.attempts import history
+from orchestrator.cli.common import Options
+from orchestrator.cli.run import compose_configurations
+from orchestrator.launch.base import Run
+from orchestrator.launch.enter import claim_attempt, explain_earlier
+from orchestrator.launch.schedulers import own_job
+from orchestrator.launch.slurm.parameters import sbatch_parameters
+from orchestrator.launch.supervisor import WARNING_SIGNALS, Supervisor
+from orchestrator.plan import Site, plan
+from orchestrator.records import write_json
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Run]:
+    """Makes a run on disk."""
+
+    def make(*words: str) -> Run:
+        given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"results={tmp_path}/results", *words]
+        (run,) = campaigns.create(plan(compose_configurations(Options(given)), "stamp", Site(4, tmp_path)), {})
+        return run
+
+    return make
+
+
+def stopped(run: Run, number: int, steps: int) -> None:
+    """An attempt that stopped in order after so many steps of all attempts."""
+    attempt = run[0].attempt(number)
+    attempt.path.mkdir()
+    write_json(attempt.stopped, {
+        "schema": "orchestrator.stop/1", "total_steps": steps, "elapsed_s": 1.0, "ended": 1.0,
+    })  # fmt: skip
+
+
+def test_an_attempt_that_made_no_progress_in_its_time_is_not_repeated(make: Any) -> None:
+    run = make()
+    directory, manifest = run
+    stopped(run, 1, 12)
+    stopped(run, 2, 12)
+    supervisor = Supervisor(directory, directory.attempt(2), manifest)
+    supervisor.stop_asked = "time limit"
+    ending = supervisor.go_on_later(12)
+    assert (ending.state, ending.requeue) == ("timeout", None)
+    assert "added none" in ending.cause and "cluster.limits.time_min" in ending.cause
+    assert supervisor.go_on_later(13).state == "preempted-requeued"
+    supervisor.stop_asked = "preempted"
+    assert supervisor.go_on_later(12).state == "preempted-requeued", "that was not the attempt's own fault"
+
+
+@pytest.mark.parametrize(("minutes", "signals"), [(1, False), (2, False), (60, True)])
+def test_a_short_job_is_warned_by_its_own_clock_alone(minutes: int, signals: bool, make: Any) -> None:
+    _, manifest = make(f"cluster.limits.time_min={minutes}")
+    additional = sbatch_parameters(manifest)["additional_parameters"]
+    assert isinstance(additional, dict) and ("signal" in additional) is signals
+
+
+@pytest.mark.parametrize("number", WARNING_SIGNALS)
+def test_the_signals_that_sites_send_as_a_warning_do_not_end_a_supervisor(number: signal.Signals, make: Any) -> None:
+    directory, manifest = make("cluster.limits.max_attempts=1", "cluster=local")
+    before = {each: signal.getsignal(each) for each in (*WARNING_SIGNALS, signal.SIGTERM, signal.SIGINT)}
+    supervisor = Supervisor(directory, directory.attempt(2), manifest)
+    directory.attempt(2).path.mkdir()
+    try:
+        assert supervisor.run() is False, "its attempts are used up"
+        os.kill(os.getpid(), number)
+        assert supervisor.warned
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ("REQUEUED|n1\\nRUNNING|n2", "put job 17 back into the queue, as by `scontrol requeue`"),
+        ("NODE_FAIL|n[1-2]\\nRUNNING|n3", r"a node of job 17 failed (n[1-2]), and Slurm started it again"),
+        ("PREEMPTED|n1\\nRUNNING|n1", "gave the nodes of job 17 to another job"),
+        ("", "put job 17 back into the queue"),
+    ],
+)
+def test_why_there_is_another_attempt_is_written_down_where_nobody_could_before(
+    rows: str, cause: str, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "sacct"
+    program.write_text(f"#!/bin/sh\nprintf '{rows}\\n'\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name, value in {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    directory, _ = make()
+    for number in (1, 2):
+        claim_attempt(directory.attempt(number), "17")
+    explain_earlier(directory, directory.attempt(2), own_job())
+    first, second = history(directory)
+    assert (first["state"], second["state"]) == ("preempted-requeued", None)
+    assert cause in str(first["cause"])
