@@ -10,16 +10,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of, promises_of
+from orchestrator.installation.mpi import find_mpi
+from orchestrator.launch.causes import read_tail
 from orchestrator.launch.environment import for_other_nodes
-from orchestrator.launch.job import PROJECT
+from orchestrator.launch.job import PROJECT, rank_environment
+from orchestrator.launch.launchers import LAUNCHERS, Ranks
+from orchestrator.launch.output import last_line
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.nodes import NodeState
 from orchestrator.launch.slurm.parameters import setup_lines
+from orchestrator.launch.slurm.partitions import count_of, names_of_partitions, refuse_impossible
 from orchestrator.launch.slurm.scheduler import sbatch_complaint
+from orchestrator.records.choices import COMMUNICATORS
 from orchestrator.records.settings import ClusterSettings, Configuration
 
 CORE_COUNTS = r"\d+\|\d+\|\d+"
@@ -39,26 +45,29 @@ def examine(config: Configuration, results: Path) -> list[Finding]:
     cluster = config["cluster"]
     findings = [
         Finding("Slurm", "ok", version.out.strip()),
-        examine_partition(cluster),
+        examine_partition(cluster, config["nodes"]),
         examine_cores(cluster),
         examine_accounting(),
-        examine_mpi_plugin(cluster),
     ]
     if all(finding.state != "error" for finding in findings):
         findings += examine_job(cluster, config["comm"], results)
     return findings
 
 
-def examine_partition(cluster: ClusterSettings) -> Finding:
-    """Check that the partition exists, is up and has nodes in service."""
+def examine_partition(cluster: ClusterSettings, nodes: Sequence[int]) -> Finding:
+    """Check that the partition exists, is up, has nodes in service, and takes jobs of the configuration's size."""
     name = cluster["slurm"]["partition"]
     answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
     rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
     if not rows:
-        known = ", ".join(dict.fromkeys(query_slurm(["sinfo", "--noheader", "--format=%R"]).out.split()))
+        known = names_of_partitions(cluster)
         return Finding("partition", "error", f"there is no partition {name}", f"set cluster.slurm.partition: {known}")
-    up = sum(int(row[2]) for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
-    detail = f"{name or 'the default one'}, {up} of {sum(int(row[2]) for row in rows)} nodes in service"
+    refused = refuse_impossible(cluster, nodes)
+    if refused is not None:
+        what, _, remedy = refused.partition("; ")
+        return Finding("partition", "error", what, remedy)
+    up = sum(count_of(row[2]) or 0 for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
+    detail = f"{name or 'the default one'}, {up} of {sum(count_of(row[2]) or 0 for row in rows)} nodes in service"
     return Finding("partition", "ok" if up else "error", detail, "" if up else "ask the machine's operators")
 
 
@@ -89,19 +98,56 @@ def examine_accounting() -> Finding:
     return Finding("accounting", "warning", answer.complaint, "states come from squeue; keep orchestrators running")
 
 
-def examine_mpi_plugin(cluster: ClusterSettings) -> Finding:
-    """Check that srun has the profile's PMI plugin."""
-    if cluster["launcher"] != "srun":
-        return Finding("launcher", "ok", cluster["launcher"])
+def mpi_plugins() -> list[str]:
+    """Return the names that ``srun --mpi=list`` has. It lists what is installed, not what works."""
     answer = query_slurm(["srun", "--mpi=list"])
-    found = [word for word in (answer.out + answer.err).replace(",", " ").split() if ":" not in word]
-    if cluster["pmi"] in found:
-        return Finding("srun --mpi", "ok", cluster["pmi"])
-    return Finding("srun --mpi", "error", f"has no {cluster['pmi']}", f"set cluster.pmi to one of: {', '.join(found)}")
+    return parse_mpi_plugins(answer.out + answer.err)
+
+
+def parse_mpi_plugins(text: str) -> list[str]:
+    """Return the names in a list of any release: a line each, or several after "versions available:"."""
+    names: list[str] = []
+    for line in text.splitlines():
+        words = line.removeprefix("srun: ").strip()
+        before, colon, after = words.rpartition(":")
+        if colon and "available" in before:
+            names += [name.strip() for name in after.split(",")]
+        elif re.fullmatch(r"\w+", words):
+            names.append(words)
+    return list(dict.fromkeys(filter(None, names)))
+
+
+def examine_step(cluster: ClusterSettings, folder: Path) -> Finding:
+    """Judge the one rank that the job has started as runs start theirs."""
+    subject = "srun --mpi" if cluster["launcher"] == "srun" else "launcher"
+    name = cluster["pmi"] if cluster["launcher"] == "srun" else cluster["launcher"]
+    if (folder / "step.ok").exists():
+        return Finding(subject, "ok", f"{name}: a rank has started with it")
+    said = read_tail(folder / "step.err")
+    cause = LAUNCHERS[cluster["launcher"]].first_failure(said) or last_line(said) or "it says nothing"
+    others = [plugin for plugin in mpi_plugins() if plugin not in ("none", name)] if subject == "srun --mpi" else []
+    remedy = f"set cluster.pmi to one of: {', '.join(others)}" if others else "ask the machine's operators"
+    return Finding(subject, "error", f"{name}: no rank starts with it: {cause}", remedy)
+
+
+def step_lines(cluster: ClusterSettings, comm: str, folder: Path) -> list[str]:
+    """Return the lines of a script that start one rank by the profile's launcher, and go on whatever comes of it."""
+    begin = "from mpi4py import MPI" if "mpi4py" in COMMUNICATORS[comm].needs else "pass"
+    test = f"{begin}; open({str(folder / 'step.ok')!r}, 'w').close()"
+    ranks = Ranks(1, 1, 1, cores=1)
+    program = [*cluster["container"], cluster["python"] or sys.executable, "-c", test]
+    mpi = find_mpi() if cluster["launcher"] == "mpirun" else None
+    try:
+        words = LAUNCHERS[cluster["launcher"]].command(ranks, cluster, mpi, program)
+    except FileNotFoundError as error:
+        return [f"echo {shlex.quote(str(error))} > {shlex.quote(f'{folder}/step.err')}"]
+    variables = rank_environment(cluster, 1)
+    environment = ["env", *(f"{name}={value}" for name, value in variables.items() if name != "PYTHONPATH")]
+    return [f"{shlex.join([*environment, *words])} > /dev/null 2> {shlex.quote(f'{folder}/step.err')} || true"]
 
 
 def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Finding]:
-    """Check account, folders, set-up lines, Python and its packages by a job on one node."""
+    """Check account, folders, set-up lines, Python, its packages and the launcher by a job on one node."""
     slurm: Mapping[str, object] = cluster["slurm"]
     existing = next(parent for parent in (results, *results.parents) if parent.exists())
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=existing) as name:
@@ -109,6 +155,7 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
         python = cluster["python"] or sys.executable
         program = shlex.join([*cluster["container"], python, "-c", PROBE])
         lines = ["#!/bin/bash", *setup_lines(cluster), f"{program} > {shlex.quote(f'{folder}/found.json')}"]
+        lines += step_lines(cluster, comm, folder)
         script = folder / "script.sh"
         script.write_text("\n".join([*lines, ""]), encoding="utf-8")
         options = ["--wait", "--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor", "--parsable"]
@@ -124,18 +171,15 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
         try:
             found = json.loads((folder / "found.json").read_text(encoding="utf-8").strip().splitlines()[-1])
         except (OSError, ValueError, IndexError):
-            said = (
-                log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-                if log.exists()
-                else ["it left nothing in the results folder"]
-            )
+            said = last_line(read_tail(log)) if log.exists() else "it left nothing in the results folder"
             remedy = (
                 "correct cluster.modules, cluster.setup and cluster.python; results must be on a shared file system"
             )
-            return [Finding("job", "error", "; ".join(said), remedy)]
+            return [Finding("job", "error", said, remedy)]
+        step = examine_step(cluster, folder)
     detail = f"job {answer.out.split()[0]} ran and wrote into {existing}"
     where = "on a node: "
-    return [Finding("job", "ok", detail), *packages_of(found, comm, where), *promises_of(found, cluster, where)]
+    return [Finding("job", "ok", detail), step, *packages_of(found, comm, where), *promises_of(found, cluster, where)]
 
 
 def submit(options: list[str]) -> Answer | None:
