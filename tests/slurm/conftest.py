@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import PROJECT
-
-TESTCLUSTER = PROJECT / "slurm" / "testcluster"
+from running import TESTCLUSTER, Running, Start, testcluster
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +22,39 @@ def cluster() -> Iterator[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", status["slurm_conf"])
         yield status
+
+
+@pytest.fixture
+def start(tiny: list[str], tmp_path: Path) -> Iterator[Start]:
+    """Starts a run on two nodes that takes ``epochs`` × 0.4 s; what it leaves behind is ended with the test."""
+    begun: list[Running] = []
+
+    def begin(*words: str, epochs: int = 100000, results: Path | None = None) -> Running:
+        common = [
+            *tiny,
+            "cluster=testcluster",
+            "nodes=2",
+            "benchmark.task=recording_task:RecordingTask",
+            "benchmark.training.batch_size=2",
+            f"benchmark.training.epochs={epochs}",
+            "benchmark.training.stop_at_target=false",
+            "benchmark.quality.target=0",
+            "+cluster.environment.STEP_SECONDS=0.02",
+            "cluster.limits.query_s=1",
+            "cluster.limits.longest_query_s=2",
+            *([f"results={results}"] if results else []),
+        ]
+        begun.append(Running(tmp_path, [*common, *words], results))
+        return begun[-1]
+
+    yield begin
+    for running in begun:
+        running.clean_up()
+
+
+@pytest.fixture
+def healed() -> Iterator[None]:
+    """Faults of the cluster are undone afterwards."""
+    yield
+    for name in ("slurmctld", "slurmdbd", "all"):
+        testcluster("heal", name)

@@ -1,0 +1,133 @@
+"""An orchestrator under way on the test cluster, and what has become of its runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from commands import PROJECT, Answer, environment
+from verdicts import VERDICTS, Verdict
+
+from orchestrator.records import read_json, read_json_if_whole
+
+TESTCLUSTER = PROJECT / "slurm" / "testcluster"
+
+
+class Running:
+    """An orchestrator under way on two nodes in a folder of its own."""
+
+    def __init__(self, folder: Path, words: list[str], results: Path | None = None) -> None:
+        self.folder = folder
+        self.campaign = (results or folder / "results") / "c"
+        self.words = words
+        self.struck = 0.0
+        self.process = self.start(*words, "campaign=c")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """An orchestrator whose ranks find the recording task."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *words],
+            cwd=self.folder,
+            env=environment() | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def run(self) -> Path:
+        """The folder of the only run."""
+        (found,) = (path.parent for path in self.campaign.glob("*/manifest.json"))
+        return found
+
+    @property
+    def job(self) -> str:
+        return str(read_json(self.run / "manifest.json")["job_id"])
+
+    def wait_for_step(self, step: int, attempt: int = 1) -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for path in self.campaign.glob(f"*/attempt-{attempt}/heartbeat.json"):
+                if (read_json_if_whole(path) or {}).get("step", 0) >= step:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"attempt {attempt} did not come to step {step}")
+
+    def ranks(self) -> list[int]:
+        """Process ids of the ranks on all nodes: the test cluster's nodes share them."""
+        answer = subprocess.run(["pgrep", "-f", f"workloads.entry {self.campaign}"], capture_output=True, text=True)
+        found = []
+        for pid in map(int, answer.stdout.split()):
+            with contextlib.suppress(OSError):
+                if b"python" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+                    found.append(pid)
+        return sorted(found)
+
+    def strike(self, act: Callable[[], Any]) -> None:
+        """Do what goes wrong, and look at the clock."""
+        self.struck = time.monotonic()
+        act()
+
+    def verdict(self, fault: str, within: float, process: subprocess.Popen[str] | None = None) -> Answer:
+        """Wait for the end, so long; nobody may be left, and each planned run be in the store once."""
+        process = process or self.process
+        out, _ = process.communicate(timeout=within)
+        seconds = time.monotonic() - self.struck
+        rows = self.rows()
+        lines = [line for line in out.splitlines() if line.startswith("stemdl-") and ": " in line]
+        said = [line for line in lines if any(word in line for word in ENDINGS)]
+        printed = said[-1].strip() if said else out.strip().splitlines()[-1]
+        VERDICTS.append(Verdict(fault, printed, process.returncode, seconds, len(rows)))
+        deadline = time.monotonic() + 6
+        while self.ranks() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert self.ranks() == [], "ranks are left"
+        planned = sorted(path.parent.name for path in self.campaign.glob("*/manifest.json"))
+        assert sorted(rows) == planned, f"{rows} in the store, planned {planned}"
+        return Answer(process.returncode, out, "")
+
+    def rows(self) -> list[str]:
+        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
+            return [name for (name,) in store.execute("select run from run")]
+
+    def stored(self) -> dict[str, Any]:
+        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
+            store.row_factory = sqlite3.Row
+            (row,) = store.execute("select * from run")
+            return dict(row)
+
+    def clean_up(self) -> None:
+        """Leave no orchestrator and no job behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        jobs = [read_json(path).get("job_id") for path in self.campaign.glob("*/manifest.json")]
+        subprocess.run(["scancel", "--full", *filter(None, jobs)], capture_output=True)
+
+
+ENDINGS = ("failed", "cancelled", "timeout", "node-failed", "completed", "preempted")
+Start = Callable[..., Running]
+
+
+def testcluster(*words: str) -> None:
+    subprocess.run([TESTCLUSTER, *words], check=True, capture_output=True, timeout=120)
+
+
+testcluster.__test__ = False  # type: ignore[attr-defined]
+
+
+def read_nodes() -> list[str]:
+    command = ["sinfo", "-h", "-N", "-p", "batch", "-o", "%N"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def nodes_of(job: str) -> list[str]:
+    listed = subprocess.run(["squeue", "-h", "-j", job, "-o", "%N"], capture_output=True, text=True, check=True)
+    names = subprocess.run(["scontrol", "show", "hostnames", listed.stdout.strip()], capture_output=True, text=True)
+    return names.stdout.split()
