@@ -112,8 +112,9 @@ class Rank:
 
         whole_nodes = holds_whole_nodes(cluster, os.environ)
         metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_nodes)
-        called = moment()
+        called, stood_still = moment(), self.progress.stood_still_s
         measured = procedure.run()
+        stood_still = self.progress.stood_still_s - stood_still
 
         self.progress.enter("collect")
         span = (procedure.run_start or called, moment())
@@ -125,6 +126,11 @@ class Rank:
             world["promise"] = comparison.nodes
         if measured is not None and used is not None and world is not None:
             self.warnings += energy.slowdown_warnings(used["slowed"])
+            if stood_still:
+                self.warnings.append(
+                    f"rank 0 stood still for {stood_still:.0f} s meanwhile, as in a suspended job: times and "
+                    "throughput contain that"
+                )
             result: Result = {
                 "schema": RESULT_SCHEMA,
                 "run": spec.run,

@@ -29,6 +29,10 @@ OVER = 75
 """Exit code of a rank whose attempt was over while it still ran (EX_TEMPFAIL)."""
 
 
+LATE_SECONDS = 5.0
+"""A sign of life that comes so much later than it should comes from a process that stood still."""
+
+
 def process_start() -> float:
     """When this process began, seconds since the epoch: the import phase starts there.
 
@@ -73,6 +77,7 @@ class Progress:
     elapsed: Callable[[], float] = field(default=lambda: 0.0)
     first_step: int = 0
     redone_s: float = 0.0
+    stood_still_s: float = 0.0
     waits_for_gradients: Callable[[], bool] = field(default=lambda: False)
 
     def enter(self, phase: str) -> None:
@@ -119,6 +124,7 @@ class SignsOfLife:
         self.progress = progress
         self.rank = rank
         self.period = alive_period(ranks)
+        self.late_s = LATE_SECONDS
         self.stopped = threading.Event()
         self.file = os.open(attempt.alive, os.O_RDWR | os.O_CREAT, 0o600)
         self.thread = threading.Thread(target=self.run, name="signs-of-life", daemon=True)
@@ -130,12 +136,20 @@ class SignsOfLife:
 
     def run(self) -> None:
         """Write and look around until stopped. A full disk silences this rank but does not end it."""
-        while not self.stopped.wait(self.period):
+        while not self.rest():
             try:
                 self.write()
                 self.look()
             except OSError:
                 continue
+
+    def rest(self) -> bool:
+        """Wait for a period, and note if it took much longer; return whether to stop."""
+        before = time.monotonic()
+        stopped = self.stopped.wait(self.period)
+        late = time.monotonic() - before - self.period
+        self.progress.stood_still_s += late if late > self.late_s else 0.0
+        return stopped
 
     def look(self) -> None:
         """Whether this rank may and should go on.
