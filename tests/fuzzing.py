@@ -16,6 +16,7 @@ import io
 import json
 import math
 import os
+import shlex
 import sys
 import tempfile
 from collections import Counter
@@ -37,6 +38,7 @@ from orchestrator.config.compose import SCHEDULE, compose_documents
 from orchestrator.config.keys import hint_at, schema_keys
 from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
+from orchestrator.config.site import SiteSource
 from orchestrator.config.validate import node_counts, validate
 from orchestrator.config.words import alternatives, settle
 from orchestrator.config.yaml_words import read_tree
@@ -89,7 +91,10 @@ WORDS = st.one_of(
     st.tuples(st.sampled_from(HOSTILE), st.sampled_from(NUMBERS)).map(lambda pair: f"{{{pair[0]}: {pair[1]}}}"),
 )
 """What a person, or somebody who means harm, may type after KEY=."""
-ROUTES = ("command line", "command line, quoted", "profile", "profile, quoted")
+ROUTES = ("command line", "command line, quoted", "profile", "profile, quoted", "site folder", "suite", "schedule")
+"""A value stands in a word of a command line, in a file of its group, in a file of a site's folder that Hydra reads, in
+an override of a suite's workload, and in the text of a scheduled sweep.
+"""
 
 
 def leaves() -> dict[str, Any]:
@@ -140,13 +145,26 @@ def with_value(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any
 
 def typed(key: str, word: str, route: str, folder: Path) -> Any:
     """Return what a word at a key is read as, by the schema's types. Raises UsageError, or an error of OmegaConf."""
-    if route.startswith("command line"):
-        value = quote_text(word) if route.endswith("quoted") else word
-        (line,) = read_overrides([f"++{key}={value}"], ScheduleVerbConfig, ["stemdl"])
-        (override,) = OverridesParser.create().parse_overrides([line])
-        if override.is_sweep_override():
-            raise UsageError("a sweep over several values needs -m.")
-        found = override.value()
+    if route == "suite":
+        path = folder / "suite.yaml"
+        path.write_text(f"overrides: [{yaml_text(f'++{key}={word}')}]\n", encoding="utf-8")
+        (given,) = settle(read_tree(path)["overrides"], list[str])
+        found = typed_override(given)
+    elif route == "schedule":
+        (given,) = shlex.split(shlex.quote(f"++{key}={word}"))
+        found = typed_override(given)
+    elif route == "site folder":
+        path = folder / "site.yaml"
+        above = "".join(f"{'  ' * depth}{part}:\n" for depth, part in enumerate(key.split(".")[:-1]))
+        last = f"{'  ' * key.count('.')}{key.rpartition('.')[2]}: {word}\n"
+        path.write_text(f"# @package _global_\n{above}{last}", encoding="utf-8", errors="surrogateescape")
+        content = SiteSource("site", f"site://{folder}").load_config("site").config
+        tree = OmegaConf.to_container(content, resolve=False)
+        found = resolved_at(tree, key)
+        if tree != with_value({}, key, found):
+            raise UsageError("another key is in the file")
+    elif route.startswith("command line"):
+        found = typed_override(f"++{key}={quote_text(word) if route.endswith('quoted') else word}")
     else:
         scalar = yaml_text(word) if route.endswith("quoted") else word
         path = folder / "profile.yaml"
@@ -156,6 +174,15 @@ def typed(key: str, word: str, route: str, folder: Path) -> Any:
             raise UsageError("another key is in the file")
         found = settle(tree["KEY"], hint_at(ScheduleVerbConfig, key, ["stemdl"]))
     return through_schema(key, found)
+
+
+def typed_override(line: str) -> Any:
+    """Return the value of one override. Raises UsageError."""
+    (read,) = read_overrides([line], ScheduleVerbConfig, ["stemdl"])
+    (override,) = OverridesParser.create().parse_overrides([read])
+    if override.is_sweep_override():
+        raise UsageError("a sweep over several values needs -m.")
+    return override.value()
 
 
 def yaml_text(word: str) -> str:
@@ -227,7 +254,7 @@ def assert_as_typed(key: str, word: str, route: str, value: Any) -> None:
     """Hold an accepted value to be what was typed."""
     kinds = alternatives(LEAVES[key])
     plain = not set(word) & set("\\'\"#") and "${" not in word
-    if value is None or not plain or (route == "profile" and word != word.strip()):
+    if value is None or not plain or (route in ("profile", "site folder") and word != word.strip()):
         return
     if (
         isinstance(value, str)
@@ -298,6 +325,10 @@ PROGRAM_ROUTES: dict[str, Callable[[str, str, Path], list[str]]] = {
     "schedule": lambda key, word, site: [
         "schedule", "show", "cluster=local", "suite=s", "sweep=benchmark=stemdl", "when=0 2 * * SUN", "via=cron",
         f"++{key}={word}", "--json",
+    ],
+    "scheduled sweep": lambda key, word, site: [
+        "schedule", "show", "cluster=local", f"sweep=benchmark=stemdl ++{key}={word}", "when=0 2 * * SUN", "via=cron",
+        "--json",
     ],
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from orchestrator.config.schema_schedule import ScheduleVerbConfig
 
 def test_every_value_at_every_key_is_refused_or_planned_as_it_was_typed() -> None:
     count = Count()
-    hold_promises(inputs=400, whole=4, count=count, derandomize=True)
+    hold_promises(inputs=420, whole=5, count=count, derandomize=True)
     assert count.outcomes["planned as typed"] > 40 and count.outcomes["refused"] > 100
     assert set(ROUTES) <= set(count.routes)
 
