@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from commands import Answer, Command, orchestrate
-from verdicts import VERDICTS, Verdict
+from verdicts import HEADINGS, VERDICTS, Verdict
 from xdist.scheduler import LoadScopeScheduling
 
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4 --threaded 1` makes one; `.ci/run` does so by itself"
@@ -76,7 +76,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     verdicts = [Verdict(*values) for report in reports for name, values in report.user_properties if name == "verdict"]
     if verdicts:
         terminalreporter.section("faults")
-        terminalreporter.line("fault | what was printed | exit code | seconds to verdict | rows in the store")
+        terminalreporter.line(HEADINGS)
         for verdict in verdicts:
             terminalreporter.line(str(verdict))
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "slurm" in report.keywords]

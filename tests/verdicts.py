@@ -7,16 +7,26 @@ from dataclasses import dataclass
 
 @dataclass
 class Verdict:
-    """Of one fault. ``seconds`` are from the fault to the end of the orchestrator's command."""
+    """Of one fault. ``seconds`` are from the fault to the end of the orchestrator's command; ``starts`` are those of
+    each run.
+    """
 
     fault: str
     printed: str
     exit_code: int
     seconds: float
     rows: int
+    states: str = ""
+    starts: str = ""
 
     def __str__(self) -> str:
-        return f"{self.fault} | {self.printed} | {self.exit_code} | {self.seconds:.1f} | {self.rows}"
+        told = [self.fault, self.states, self.exit_code, self.printed, self.rows, self.starts, f"{self.seconds:.1f}"]
+        return " | ".join(map(str, told))
+
+
+HEADINGS = (
+    "fault | states | exit code | what was printed | rows in the store | starts of each run | seconds to the verdict"
+)
 
 
 VERDICTS: list[Verdict] = []

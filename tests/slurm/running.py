@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from commands import PROJECT, Answer, environment
+from commands import PROJECT, Answer, environment, orchestrate
 from verdicts import VERDICTS, Verdict
 
 from orchestrator.records import read_json, read_json_if_whole
@@ -83,7 +83,9 @@ class Running:
         lines = [line for line in out.splitlines() if line.startswith("stemdl-") and ": " in line]
         said = [line for line in lines if any(word in line for word in ENDINGS)]
         printed = said[-1].strip() if said else out.strip().splitlines()[-1]
-        VERDICTS.append(Verdict(fault, printed, process.returncode, seconds, len(rows)))
+        states = ", ".join(sorted({str(row["state"]) for row in self.stored_runs()}))
+        starts = ", ".join(map(str, self.starts()))
+        VERDICTS.append(Verdict(fault, printed, process.returncode, seconds, len(rows), states, starts))
         deadline = time.monotonic() + 6
         while self.ranks() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -96,11 +98,41 @@ class Running:
         with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
             return [name for (name,) in store.execute("select run from run")]
 
-    def stored(self) -> dict[str, Any]:
+    def stored_runs(self) -> list[dict[str, Any]]:
         with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
             store.row_factory = sqlite3.Row
-            (row,) = store.execute("select * from run")
-            return dict(row)
+            return [dict(row) for row in store.execute("select * from run order by run")]
+
+    def stored(self) -> dict[str, Any]:
+        (row,) = self.stored_runs()
+        return row
+
+    def starts(self) -> list[int]:
+        """How often each run was started by a job."""
+        return [len(list(path.parent.glob("attempt-*/job.json"))) for path in self.manifests()]
+
+    def manifests(self) -> list[Path]:
+        return sorted(self.campaign.glob("*/manifest.json"))
+
+    def jobs(self) -> list[str]:
+        """The jobs of the runs, as far as they were submitted."""
+        return [str(job) for path in self.manifests() if (job := read_json(path)["job_id"])]
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """What ``status`` tells somebody else meanwhile."""
+        answer = orchestrate("status", str(self.campaign), "--json", cwd=self.folder)
+        runs: list[dict[str, Any]] = answer.document["campaigns"][0]["runs"]
+        return runs
+
+    def wait_until(self, holds: Callable[[list[dict[str, Any]]], bool], seconds: float = 60) -> list[dict[str, Any]]:
+        """Wait until it holds of the statuses; return them."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.statuses() if self.manifests() else []
+            if found and holds(found):
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"it did not come to that: {self.statuses()}")
 
     def clean_up(self) -> None:
         """Leave no orchestrator and no job behind."""
