@@ -160,10 +160,11 @@ def attend(
         if status.run not in collected:
             put(directory, manifest, status)
     if detached:
-        later = sum(status.state == "planned" for status in statuses)
+        later = [status for status in statuses if status.state == "planned"]
         if later:
-            most = f"cluster.limits.max_jobs={limits.max_jobs}"
-            console.print(f"{later} of {len(runs)} runs are not submitted yet ({most}): `resume` does that")
+            why = later[0].reason or f"cluster.limits.max_jobs={limits.max_jobs}"
+            left = f"{len(later)} of {len(runs)} runs are not submitted yet ({why})"
+            tell(f"{left}, and nothing submits them before `resume {name}` does")
         console.print(
             f"`status {name}` shows them, `resume {name}` follows and collects them, `cancel {name}` ends them"
         )

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from orchestrator.campaign.decisions import decisions, refresh
 from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.campaign.stuck import give_up_stuck
-from orchestrator.campaign.submission import submit_all
+from orchestrator.campaign.submission import submit_all, submit_whole
 from orchestrator.config.redaction import redact
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.launch.base import Run, Scheduler
@@ -157,7 +157,7 @@ def follow(
     """Submit planned runs, as many at a time as allowed, until every run has ended; return the last statuses.
 
     ``show`` is called after every query, ``finished`` once for each run that ended. With ``detach`` it returns when no
-    more runs can be submitted now. ``retry``: runs that did not complete get another attempt.
+    more runs can be submitted now, of alike ones all. ``retry``: runs that did not complete get another attempt.
     """
     done: set[str] = set()
     retry = retry or Retry(active=False)
@@ -181,6 +181,9 @@ def follow(
         if len(done) == len(runs):
             return statuses
         started: Runs = []
+        queue = waiting(runs, statuses)
+        if detach and len(queue) == len(runs) - len(done) and submit_whole(scheduler, queue):
+            continue
         if wait.is_due():
             started = startable(runs, statuses, limits.max_jobs)
             busy = submit_all(scheduler, started)
@@ -239,11 +242,16 @@ def seal(run: Run, status: RunStatus) -> None:
             write_json(attempt.failure, failure_record(status.state, status.cause or status.state))
 
 
+def waiting(runs: Runs, statuses: Sequence[RunStatus]) -> Runs:
+    """Return the runs to submit at some time."""
+    return [run for run, status in zip(runs, statuses, strict=True) if status.state == "planned" or status.resubmit]
+
+
 def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:
     """Return the runs to submit now."""
-    waiting = [run for run, status in zip(runs, statuses, strict=True) if status.state == "planned" or status.resubmit]
-    in_flight = sum(not status.final for status in statuses) - len(waiting)
-    return waiting[: max(0, max_jobs - in_flight)]
+    found = waiting(runs, statuses)
+    in_flight = sum(not status.final for status in statuses) - len(found)
+    return found[: max(0, max_jobs - in_flight)]
 
 
 def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:

@@ -112,6 +112,21 @@ def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
     return ""
 
 
+def submit_whole(scheduler: Scheduler, runs: Sequence[Run]) -> bool:
+    """Submit more runs than may be in flight, for nobody who would submit the rest later; return whether they were.
+
+    They must be alike, and their scheduler start no more of them at a time than allowed.
+    """
+    alike = len({scheduler.alike(run) for run in runs}) == 1
+    if not scheduler.holds_back or not alike or not 1 < len(runs) <= scheduler.most_at_once:
+        return False
+    try:
+        submit(scheduler, runs)
+    except SchedulerBusy:
+        return False
+    return True
+
+
 def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
     """Find the jobs of attempts whose orchestrator died, or whose submission was not answered.
 

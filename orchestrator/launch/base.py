@@ -104,6 +104,8 @@ class Scheduler(ABC):
     name: str
     most_at_once = 1
     """Most similar runs in one submission."""
+    holds_back = False
+    """Whether it starts no more of the runs of one submission at a time than ``cluster.limits.max_jobs``."""
 
     def alike(self, run: Run) -> Hashable:
         """Return a key; runs with equal keys may be submitted together."""

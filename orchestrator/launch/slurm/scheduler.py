@@ -53,6 +53,7 @@ class SlurmScheduler(Scheduler):
 
     name = "slurm"
     most_at_once = MOST_AT_ONCE
+    holds_back = True
 
     def __init__(self) -> None:
         self.pace: Pace | None = None

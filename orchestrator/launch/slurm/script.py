@@ -64,5 +64,6 @@ def executor_for(batch: Batch) -> BatchExecutor:
     names = {"job_name": batch.manifest.label, "comment": comment_of(batch.manifest)}
     executor.update_parameters(**sbatch_parameters(batch.manifest), **names)
     if batch.number > 1:
-        executor.parameters |= {"map_count": batch.number, "array_parallelism": batch.number}
+        at_once = min(batch.number, batch.manifest.config["cluster"]["limits"]["max_jobs"])
+        executor.parameters |= {"map_count": batch.number, "array_parallelism": at_once}
     return executor

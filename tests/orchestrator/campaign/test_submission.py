@@ -197,6 +197,35 @@ def test_arrays_longer_than_a_sites_limit_go_in_parts_and_the_limit_is_remembere
     assert len(calls(log, "sbatch")) == 6 + 2
 
 
+def detached(runs: list[Run]) -> list[str]:
+    """The states in which a detached campaign is left."""
+    limits = campaigns.Limits(max_jobs=2, interval_s=0.05)
+    statuses = campaigns.follow(SlurmScheduler(), runs, limits, lambda _: None, lambda *_: None, detach=True)
+    return [status.state for status in statuses]
+
+
+def test_alike_runs_beyond_max_jobs_need_nobody_who_stays(commands: Commands, make: Any) -> None:
+    runs = make("cluster.limits.max_jobs=2", repeats=5)
+    log = commands(sbatch=f"grep array= $1 >> {{log}}; {ARRAY}".replace("{log}", str(runs[0][0].path / "array")))
+    assert detached(runs) == ["submitted"] * 5
+    assert len(calls(log, "sbatch")) == 1
+    assert "--array=0-4%2" in (runs[0][0].path / "array").read_text()
+
+
+def test_of_runs_that_are_not_alike_the_rest_waits_for_resume(commands: Commands, make: Any) -> None:
+    commands(sbatch=ARRAY)
+    assert sorted(detached(make("nodes=[1,2,3,4]", "cluster.limits.max_jobs=2"))) == [
+        "planned", "planned", "submitted", "submitted",
+    ]  # fmt: skip
+
+
+def test_where_a_whole_campaign_is_too_much_as_many_as_may_be_are_submitted(commands: Commands, make: Any) -> None:
+    runs = make("cluster.limits.max_jobs=2", repeats=4)
+    refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1"
+    commands(sbatch=f"if grep -q 'array=0-[2-9]' $1; then {refuse}; fi; {ARRAY}")
+    assert sorted(detached(runs)) == ["planned", "planned", "submitted", "submitted"]
+
+
 def test_a_refusal_for_good_names_no_other_run(commands: Commands, make: Any) -> None:
     runs = make(repeats=3)
     commands(sbatch="echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1")
