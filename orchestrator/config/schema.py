@@ -271,7 +271,8 @@ class InterconnectConfig:
 class SlurmConfig:
     """What goes to Slurm. Unset keys are not passed on. ``exclude_failed_nodes``: a run that ended by the failure of a
     node is submitted again without that node, as long as it has attempts left. ``requeue``: an attempt that was stopped
-    is put back into the queue by Slurm; else the orchestrator submits the next one as a new job.
+    is put back into the queue by Slurm; else the orchestrator submits the next one as a new job. ``additional`` has
+    further options of sbatch by their long names, with "true" for one that takes no value.
     """
 
     partition: str | None = None

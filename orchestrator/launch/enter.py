@@ -91,6 +91,16 @@ def refuse_foreign(path: Path) -> None:
         raise RecordError(f"{path} may be written by others (mode {found.st_mode & 0o777:o}): chmod go-w {path}")
 
 
+def restarts_of(directory: RunDirectory, number: int, own: OwnJob) -> int:
+    """Return how many attempts from ``number`` on a job has begun already that is started again, which makes a new one:
+    no more than it was restarted, and none that ended before this program, as by a node's prolog.
+    """
+    begun = 0
+    while begun < own.restarts and directory.attempt(number + begun).claim.exists():
+        begun += 1
+    return begun
+
+
 def explain_earlier(directory: RunDirectory, newest: AttemptDirectory, own: OwnJob) -> None:
     """Write down why earlier attempts ended, where their own processes were killed before they could."""
     for attempt in directory.attempts():
@@ -116,12 +126,12 @@ def main(arguments: list[str] | None = None) -> int:
         path, number = str(task[0]), int(task[1])
     directory = RunDirectory(Path(path))
     refuse_foreign(directory.path)
+    begun = directory.attempt(number).claim.exists()
     owner = claim_attempt(directory.attempt(number), job)
     if owner != job:
         print(f"attempt {number} of {path} is job {owner}'s: nothing is left to do for job {job}")
         return 0
-    # A job that was put back into the queue starts again under the same id: that is a new attempt.
-    newest = directory.attempt(number + own.restarts)
+    newest = directory.attempt(number + (restarts_of(directory, number, own) if begun else 0))
     whole = next(
         (attempt for attempt in directory.attempts() if attempt.number < newest.number and attempt.completed), None
     )

@@ -86,10 +86,26 @@ def test_a_job_of_a_named_cluster_is_followed_and_cancelled_there(orchestrator: 
     assert run["state"] == "cancelled"
 
 
-def test_a_partition_that_does_not_exist_is_slurms_word_not_a_trace(on_slurm: list[str], orchestrator: Command) -> None:
-    answer = orchestrator(*on_slurm, "cluster.slurm.partition=nowhere")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cluster.slurm.partition=nowhere"], "there is none of that name; set one of: batch, urgent"),
+        (["nodes=99"], "nodes=99: partition batch takes jobs of up to"),
+        (["cluster.limits.time_min=1441"], "partition batch takes jobs of up to 1440 min"),
+    ],
+)
+def test_what_a_partition_never_takes_is_refused_before_anything_is_submitted(
+    words: list[str], said: str, on_slurm: list[str], orchestrator: Command, tmp_path: Path
+) -> None:
+    answer = orchestrator(*on_slurm, *words)
+    assert answer.code == 64 and said in answer.err, answer.err
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_slurm_refuses_is_its_word_not_a_trace(on_slurm: list[str], orchestrator: Command) -> None:
+    answer = orchestrator(*on_slurm, "cluster.slurm.account=nobodys")
     assert answer.code == 1
-    assert "invalid partition specified: nowhere" in answer.out
+    assert "Invalid account" in answer.out
     assert "Traceback" not in answer.err
 
 

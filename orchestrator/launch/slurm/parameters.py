@@ -59,7 +59,7 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     warning = seconds_of_warning(cluster["limits"])
     if warning is not None:
         additional["signal"] = f"B:USR2@{warning}"
-    own = {name: value for name, value in slurm["additional"].items() if name != "comment"}
+    own = {name: flag_or_value(value) for name, value in slurm["additional"].items() if name != "comment"}
     additional |= {**core_options(cluster), **own}
     if slurm["reservation"]:
         additional["reservation"] = slurm["reservation"]
@@ -85,6 +85,11 @@ def sbatch_parameters(manifest: Manifest) -> dict[str, object]:
     if slurm["exclusive"]:
         parameters["exclusive"] = True
     return parameters
+
+
+def flag_or_value(text: str) -> str | bool:
+    """Return True for an option that takes no value, as ``hold: true``."""
+    return True if text in ("", "true") else text
 
 
 EARLY_SECONDS = 60

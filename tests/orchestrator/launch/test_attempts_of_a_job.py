@@ -17,7 +17,7 @@ from orchestrator.campaign.attempts import history
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
 from orchestrator.launch.base import Run
-from orchestrator.launch.enter import claim_attempt, explain_earlier
+from orchestrator.launch.enter import claim_attempt, explain_earlier, restarts_of
 from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.slurm.parameters import sbatch_parameters
 from orchestrator.launch.supervisor import WARNING_SIGNALS, Supervisor
@@ -108,3 +108,23 @@ def test_why_there_is_another_attempt_is_written_down_where_nobody_could_before(
     first, second = history(directory)
     assert (first["state"], second["state"]) == ("preempted-requeued", None)
     assert cause in str(first["cause"])
+
+
+@pytest.mark.parametrize(("restarts", "begun", "number"), [(1, 0, 1), (1, 1, 2), (2, 1, 2), (2, 2, 3), (0, 0, 1)])
+def test_a_start_that_ended_before_the_program_is_no_attempt(
+    restarts: int, begun: int, number: int, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a node's prolog, after which Slurm starts the job again."""
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
+    directory, _ = make()
+    for each in range(1, begun + 1):
+        claim_attempt(directory.attempt(each), "17")
+    assert 1 + restarts_of(directory, 1, own_job()) == number
+
+
+def test_an_option_of_sbatch_that_takes_no_value_is_given_none(make: Any) -> None:
+    words = ("+cluster.slurm.additional.hold=true", "+cluster.slurm.additional.nice=100")
+    _, manifest = make(*words)
+    additional = sbatch_parameters(manifest)["additional_parameters"]
+    assert isinstance(additional, dict) and (additional["hold"], additional["nice"]) == (True, "100")
