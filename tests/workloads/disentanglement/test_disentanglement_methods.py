@@ -18,7 +18,7 @@ from workloads.disentanglement.methods.adversarial import uniform
 from workloads.disentanglement.methods.annealed_vae import AnnealedVae
 from workloads.disentanglement.methods.beta_tc_vae import total_correlation
 from workloads.disentanglement.methods.beta_vae import BetaVae
-from workloads.disentanglement.methods.dae import refuse_constant
+from workloads.disentanglement.methods.dae import Dae, refuse_constant
 from workloads.disentanglement.methods.dae_network import Stretch, euler, neighbour_distances
 from workloads.disentanglement.methods.dip_vae import DipVaeI, DipVaeII
 from workloads.disentanglement.methods.factor_vae import shuffled
@@ -170,6 +170,25 @@ def test_principal_components_are_those_of_a_singular_value_decomposition() -> N
     torch.testing.assert_close(mean, rows.mean(0))
     with pytest.raises(DatasetError, match=r"benchmark.model.latent is 20, but there are 20 images"):
         principal_components(rows, 20)
+
+
+class Rare(SampleSet):
+    """Images of three pixels, each of which is lit in a twentieth of them: two brightly, the third less so."""
+
+    def __len__(self) -> int:
+        return 4000
+
+    def read(self, indices: Any, out: Arrays | None = None) -> Arrays:
+        lit = indices[:, None] % 20 == np.arange(3)
+        return {"image": (lit * [1.0, 1.0, 0.6]).astype(np.float32)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_codes_that_matter_equally_by_symmetry_have_the_same_weight_whichever_images_are_drawn(seed: int) -> None:
+    settings: Any = {"model": {"latent": 3, "alpha": None, "small_alpha": 0.001}}
+    one = Dae(settings, Path())
+    one.images, one.seed = Rare(), seed
+    assert one.alpha() == [1.0, 1.0, 0.001]
 
 
 class Counted(SampleSet):

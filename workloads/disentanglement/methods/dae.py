@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrator.records import DIVERGED
-from workloads.disentanglement.components import principal_components, some_images
+from workloads.disentanglement.components import MOST_WEIGHED, singular_values, some_images
 from workloads.disentanglement.methods.dae_network import DisentanglingAutoencoder, euler, neighbour_distances
 from workloads.disentanglement.networks import share_batches
 from workloads.disentanglement.task import DisentanglementTask
@@ -33,7 +33,7 @@ class Dae(DisentanglementTask):
             raise ValueError(f"benchmark.model.alpha has {len(given)} weights; expected {self.latent}, one a code")
         if given is not None:
             return [float(weight) for weight in given]
-        _, _, singular = principal_components(some_images(self.images, self.seed), self.latent)
+        singular = singular_values(some_images(self.images, self.seed, MOST_WEIGHED), self.latent)
         shares = (singular / singular[0]).tolist()
         return [1.0 if round(share, 1) >= 1 else float(self.options["small_alpha"]) for share in shares]
 
