@@ -8,6 +8,7 @@ import json
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,32 +70,35 @@ def run_dataset(verb: str, config: Configuration, root: Path, console: Console) 
 
     Raises DataNotReadyError with the process's message and, if a command helps, that command.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "workloads.data", verb, json.dumps(make_request(config, root))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        cwd=PROJECT,
-    )
-    assert process.stdout is not None and process.stderr is not None
     answer: dict[str, Any] = {}
-    try:
-        with Bars(console) as bars:
-            for line in process.stdout:
-                message = json.loads(line)
-                if "say" in message:
-                    console.print(message["say"], highlight=False, markup=False, soft_wrap=True)
-                elif "done" in message:
-                    bars.update(message)
-                else:
-                    answer = message
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    trouble = process.stderr.read()
-    if process.wait() != 0 or "error" in answer:
+    # A file, since a pipe that nobody empties stops whoever writes much into it.
+    with tempfile.TemporaryFile() as troubles:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workloads.data", verb, json.dumps(make_request(config, root))],
+            stdout=subprocess.PIPE,
+            stderr=troubles,
+            encoding="utf-8",
+            errors="replace",
+            cwd=PROJECT,
+        )
+        assert process.stdout is not None
+        try:
+            with Bars(console) as bars:
+                for message in filter(None, map(message_of, process.stdout)):
+                    if "say" in message:
+                        console.print(message["say"], highlight=False, markup=False, soft_wrap=True)
+                    elif "done" in message:
+                        bars.update(message)
+                    else:
+                        answer = message
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        code = process.wait()
+        troubles.seek(0)
+        trouble = troubles.read().decode(errors="replace")
+    if code != 0 or "error" in answer:
         last = trouble.strip().splitlines()[-1:] or ["no message"]
         remedy = answer.get("remedy")
         text = answer.get("error") or f"{verb} failed: {last[0]}"
@@ -104,6 +108,15 @@ def run_dataset(verb: str, config: Configuration, root: Path, console: Console) 
                 text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
         raise DataNotReadyError(text, remedy=command_lines(config, remedy)[0] if remedy else None)
     return answer
+
+
+def message_of(line: str) -> Any:
+    """A line of the process; None of what some library printed between them."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
 
 
 def command_lines(config: Configuration, verb: str) -> list[str]:
