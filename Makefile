@@ -10,11 +10,12 @@ FUZZ_ARGS ?=
 COVERAGE ?=
 
 # What compares times runs alone, then the rest side by side. Exit code 5: there was nothing to run.
-PYTEST := $(BIN)/python -m pytest --durations=20 $(PYTEST_ARGS)
+PYTEST := -m pytest --durations=20 $(PYTEST_ARGS)
 define TESTS
 missed=0; \
-$(PYTEST) --measures=only || test $$? = 5 || missed=1; \
-$(PYTEST) --measures=not --numprocesses=auto --dist=loadscope --no-loadscope-reorder $(COVERAGE) || test $$? = 5 || missed=1; \
+$(BIN)/python $(PYTEST) --measures=only || test $$? = 5 || missed=1; \
+$(BIN)/python $(COVERAGE) $(PYTEST) --measures=not --numprocesses=auto --dist=loadscope --no-loadscope-reorder \
+	|| test $$? = 5 || missed=1; \
 exit $$missed
 endef
 
@@ -26,7 +27,6 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	@$(TESTS)
 
 benchmark: $(READY)

@@ -1,0 +1,13 @@
+"""Types hold, strictly. It takes a processor a minute: among the tests, others run beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from commands import PROJECT
+
+
+def test_types_hold_everywhere() -> None:
+    checked = subprocess.run([sys.executable, "-m", "mypy"], capture_output=True, text=True, cwd=PROJECT)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
