@@ -168,11 +168,12 @@ def context_of(prepared: Prepared, directory: RunDirectory, number: int, communi
     # Batch norm averages over what a rank goes through at once: then one rank has the micro-batches of two.
     parts = max(1, 2 // communicator.size) if averages_over_ranks_batch(task_class(settings, prepared.folder)) else 1
     training: TrainingSettings = {**settings["training"], "accumulate": parts, "global_batch_size": batch}
+    counts = number == communicator.size == 1  # once for each cell: it takes longer than the few steps
     attempt = directory.attempt(number)
     attempt.path.mkdir(parents=True, exist_ok=True)
     place = Place(host="here", node=0, local_rank=communicator.rank, device="cpu", cores=(0,))
     return RunContext(
-        spec=replace(spec, nodes=communicator.size, settings={**settings, "training": training}),
+        spec=replace(spec, nodes=communicator.size, settings={**settings, "training": training, "count_work": counts}),
         directory=directory,
         attempt=attempt,
         folder=prepared.folder,

@@ -111,6 +111,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "benchmark.training.epochs=30",
         "benchmark.quality.target=0.6",
         "benchmark.pictures=false",
+        "benchmark.count_work=false",
     ]
     made = orchestrate("data", "stemdl", "synthesise", *words[1:], cwd=data)
     assert made.code == 0, made.err

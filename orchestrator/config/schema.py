@@ -205,6 +205,8 @@ class BenchmarkConfig:
     """What others report."""
     pictures: bool = True
     """Draw some samples when a run is done."""
+    count_work: bool = True
+    """Count the operations and bytes of a training step when it is done, which takes the first rank a second or two."""
 
 
 @dataclass

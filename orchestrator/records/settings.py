@@ -115,6 +115,7 @@ class Settings(TypedDict):
     probe: ProbeSettings
     quality: QualitySettings
     pictures: bool
+    count_work: bool
     dataset_module: NotRequired[str]
 
 

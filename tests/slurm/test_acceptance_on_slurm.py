@@ -88,11 +88,14 @@ def test_a_sound_cluster_is_accepted(orchestrator: Command, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("healed")
-@pytest.mark.parametrize(("fault", "found_by"), [("slow", "nodes_alike"), ("slow-link", "links")])
-def test_a_node_that_computes_or_sends_slowly_fails_its_check_and_is_named(
-    fault: str, found_by: str, orchestrator: Command, tmp_path: Path
+def test_a_node_that_computes_slowly_and_one_that_sends_slowly_fail_their_checks_and_are_named(
+    orchestrator: Command, tmp_path: Path
 ) -> None:
-    subprocess.run([TESTCLUSTER, "fail", "n3", fault], check=True, capture_output=True, timeout=120)
+    for node, fault in (("n2", "slow"), ("n3", "slow-link")):
+        subprocess.run([TESTCLUSTER, "fail", node, fault], check=True, capture_output=True, timeout=120)
     code, verdict = judged(orchestrator, tmp_path)
-    assert (code, outcomes(verdict)[found_by]) == (5, "fail"), verdict["checks"]
-    assert verdict["faulty"]["nodes"] == ["n3"], verdict["faulty"]
+    found = outcomes(verdict)
+    assert (code, found["nodes_alike"], found["links"]) == (5, "fail", "fail"), verdict["checks"]
+    named = {check["check"]: {one["name"] for one in check["named"]} for check in verdict["checks"]}
+    assert named["nodes_alike"] == {"n2"} and named["links"] >= {"n3"}, named
+    assert verdict["faulty"]["nodes"] == ["n2", "n3"], verdict["faulty"]

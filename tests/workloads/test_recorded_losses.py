@@ -43,6 +43,7 @@ SMALLEST = {
 FIVE_STEPS = [
     "training.precision=float32", "training.kernels=torch", "training.max_steps=5",
     "training.evaluate_every_epochs=100", "training.keep_model=false", "pictures=false",
+    "count_work=false",
 ]  # fmt: skip
 WORLDS = {"1 rank": ("comm=mpi", "nodes=1"), "2 ranks": ("comm=mpi,horovod,torch", "nodes=2", "-m")}
 

@@ -102,7 +102,10 @@ class Training(ModelProcedure):
         }
 
     def step_work(self) -> StepWorkResult | None:
-        """What a step of this rank takes. A failure is a warning: what was measured stands."""
+        """What a step of this rank takes, if it is to be counted. A failure is a warning: what was measured stands."""
+        # A campaign of version 0.1 counts it always.
+        if not self.spec.settings.get("count_work", True):
+            return None
         trainer = self.trainer
         try:
             return step_work(trainer.task, trainer.settings, trainer.micro_batch, trainer.device).as_entry()
