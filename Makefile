@@ -8,9 +8,11 @@ ARGS ?= benchmark=stemdl nodes=2
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
 COVERAGE ?=
+# Anything but nothing: tests that repeat with another communicator, data set or method what was shown, too.
+THOROUGH ?=
 
 # What compares times runs alone, then the rest side by side. Exit code 5: there was nothing to run.
-PYTEST := -m pytest --durations=20 $(PYTEST_ARGS)
+PYTEST := -m pytest --durations=20 $(if $(THOROUGH),,--quick) $(PYTEST_ARGS)
 define TESTS
 missed=0; \
 $(BIN)/python $(PYTEST) --measures=only || test $$? = 5 || missed=1; \

@@ -13,12 +13,14 @@ from commands import Answer, Command, orchestrate
 from verdicts import HEADINGS, VERDICTS, Verdict
 from xdist.scheduler import LoadScopeScheduling
 
+LEFT_OUT = "repeats with another communicator, data set or method what was shown: make test THOROUGH=1"
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4 --threaded 1` makes one; `.ci/run` does so by itself"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What compares times runs alone; the rest runs side by side. ``make test`` starts pytest once for each."""
     parser.addoption("--measures", choices=["only", "not"], help="only tests marked `measures`, or all others")
+    parser.addoption("--quick", action="store_true", help="skip tests marked `thorough`")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -57,6 +59,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             (kept if measured == (measures == "only") else dropped).append(item)
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+    if config.getoption("--quick"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
     with_ranks = {item.path for item in items if item.get_closest_marker("ranks")}
     items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path not in with_ranks))
 

@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from commands import PROJECT
 
+from orchestrator.records.choices import COMMUNICATORS
+
 TIMEOUT_S = 180
+USUAL, *OTHERS = COMMUNICATORS
+EACH_COMMUNICATOR = [USUAL, *(pytest.param(name, marks=pytest.mark.thorough) for name in OTHERS)]
+"""For whole runs, whose parts are tested under each communicator anyway."""
 
 
 def mpirun(ranks: int, *program: str, **further: str) -> subprocess.CompletedProcess[str]:

@@ -43,6 +43,7 @@ ROUNDING = 1e-3
 """Relative difference that a few steps make of another order of summation."""
 A_ROW = 0.02
 """What a score of a few hundred binned rows changes by when some of them come into the next bin."""
+EACH_TRAINED = [*FIRST, *(pytest.param(cell, marks=pytest.mark.thorough) for cell in FURTHER)]
 QUICK = [
     f"benchmark.inference.{word}"
     for word in ("warm_up=1", "latency_samples=3", "batch_sizes=[1,2]", "seconds_per_batch_size=0.05", "passes=1")
@@ -142,7 +143,7 @@ def test_its_data_are_made_once_and_are_what_they_say(cell: Cell, data_of: Calla
     assert {path: path.stat().st_mtime_ns for path in prepared.folder.rglob("*")} == before
 
 
-@pytest.mark.parametrize("cell", TRAINED, ids=str)
+@pytest.mark.parametrize("cell", EACH_TRAINED, ids=str)
 def test_a_training_that_is_stopped_goes_on_bit_for_bit(
     cell: Cell, data_of: Callable[[Cell], Prepared], alone_of: Callable[[Cell], Alone], alone: Communicator,
     tmp_path: Path,
@@ -154,6 +155,7 @@ def test_a_training_that_is_stopped_goes_on_bit_for_bit(
     assert parts.result["quality"] == whole.result["quality"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cell", FURTHER, ids=str)
 def test_inference_finds_the_quality_that_training_found(
     cell: Cell, data_of: Callable[[Cell], Prepared], alone_of: Callable[[Cell], Alone], alone: Communicator,
@@ -190,7 +192,7 @@ def learning_too_fast(prepared: Prepared) -> Prepared:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("cell", TRAINED, ids=str)
+@pytest.mark.parametrize("cell", EACH_TRAINED, ids=str)
 def test_two_ranks_train_what_one_does(
     cell: Cell, data_of: Callable[[Cell], Prepared], pair_of: Callable[[Cell], Pair],
     alone_of: Callable[[Cell], Alone],
@@ -211,7 +213,7 @@ def smallest_difference(prepared: Prepared) -> float:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("cell", TRAINED, ids=str)
+@pytest.mark.parametrize("cell", EACH_TRAINED, ids=str)
 def test_a_trained_model_shows_what_it_does_in_a_picture(cell: Cell, pair_of: Callable[[Cell], Pair]) -> None:
     picture = pair_of(cell).picture.read_bytes()
     width, height = np.frombuffer(picture[16:24], ">u4")

@@ -76,7 +76,7 @@ def machine() -> dict[str, str]:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", ["1 rank", pytest.param("2 ranks", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("benchmark", SMALLEST)
 def test_a_benchmark_trains_as_recorded_under_every_communicator(
     orchestrator: Command, benchmark: str, world: str

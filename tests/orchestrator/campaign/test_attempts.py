@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from commands import PROJECT, Command, environment
+from ranks import EACH_COMMUNICATOR
 
 from orchestrator.records import read_json, read_json_if_whole
 
@@ -95,7 +96,7 @@ def trained_on(record: Path) -> list[int]:
     return sorted(int(word) for path in record.iterdir() for word in path.read_text().split())
 
 
-@pytest.mark.parametrize("comm", ["horovod", "mpi", "torch"])
+@pytest.mark.parametrize("comm", EACH_COMMUNICATOR)
 def test_a_run_stopped_within_an_epoch_goes_on_bit_for_bit(
     comm: str, recording: list[str], tmp_path: Path, orchestrator: Command
 ) -> None:

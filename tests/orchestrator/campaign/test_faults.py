@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from commands import Answer, Command, environment
+from ranks import EACH_COMMUNICATOR
 
 from orchestrator.records import read_json_if_whole
-from orchestrator.records.choices import COMMUNICATORS
 
 pytestmark = pytest.mark.ranks
 
@@ -98,7 +98,7 @@ def stored(orchestrator: Command) -> dict[str, Any]:
     return run
 
 
-@pytest.mark.parametrize("comm", COMMUNICATORS)
+@pytest.mark.parametrize("comm", EACH_COMMUNICATOR)
 def test_a_killed_rank_ends_the_run_within_seconds(
     start: Start, comm: str, endless: list[str], tmp_path: Path, orchestrator: Command
 ) -> None:
@@ -125,7 +125,7 @@ def test_one_failed_scale_of_a_sweep_does_not_lose_the_others(
     assert [(run["nodes"], run["state"]) for run in runs] == [(1, "completed"), (2, "failed"), (3, "completed")]
 
 
-@pytest.mark.parametrize("comm", COMMUNICATORS)
+@pytest.mark.parametrize("comm", EACH_COMMUNICATOR)
 def test_a_stopped_rank_is_noticed_after_the_silence_allowed_and_named(
     start: Start, comm: str, endless: list[str], tmp_path: Path, orchestrator: Command
 ) -> None:

@@ -15,13 +15,14 @@ import jsonschema
 import numpy as np
 import pytest
 from commands import Command, environment
+from ranks import EACH_COMMUNICATOR
 
 from orchestrator.report.document import SCHEMA_FILE
 
 pytestmark = pytest.mark.ranks
 
 
-@pytest.fixture(scope="module", params=["horovod", "mpi", "torch"])
+@pytest.fixture(scope="module", params=EACH_COMMUNICATOR)
 def campaign(request: pytest.FixtureRequest, tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One campaign on 1 and 2 nodes under each communicator."""
     folder = tmp_path_factory.mktemp(request.param)

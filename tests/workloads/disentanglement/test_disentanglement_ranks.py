@@ -11,7 +11,7 @@ from train_cells import read_trained, train_on_ranks
 
 from workloads.runtime.communicators import Communicator
 
-pytestmark = pytest.mark.ranks
+pytestmark = [pytest.mark.ranks, pytest.mark.thorough]
 
 COUPLED = [Cell("disentanglement", "xyc", method) for method in ("dae", "beta_tc_vae", "dip_vae_ii", "factor_vae")]
 """By minima and neighbours, by densities, by a covariance, and by shuffling."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from commands import Command
+from ranks import EACH_COMMUNICATOR
 
 pytestmark = pytest.mark.ranks
 
@@ -15,7 +16,7 @@ def staged(comm: str, tiny: list[str], scratch: Path) -> list[str]:
             "benchmark.training.max_steps=2", "--json"]  # fmt: skip
 
 
-@pytest.mark.parametrize("comm", ["mpi", "horovod", "torch"])
+@pytest.mark.parametrize("comm", EACH_COMMUNICATOR)
 def test_one_rank_copies_and_the_others_wait(comm: str, orchestrator: Command, tiny: list[str], tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     answer = orchestrator(*staged(comm, tiny, scratch))
