@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from orchestrator.acceptance.findings import (
     FAIL,
@@ -30,6 +29,7 @@ from orchestrator.acceptance.findings import (
 from orchestrator.acceptance.measurements import Measurement
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.suite_entries import MachineFacts
+from orchestrator.analysis import special
 from orchestrator.analysis.judgement import judge_efficiency, judge_repeats, judge_times_to_accuracy
 from orchestrator.analysis.statistics import CONFIDENCE, deviation_interval, olympic_summary, variation
 
@@ -206,9 +206,8 @@ def judge_stability(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         named, concerns = failed_runs(members)
         ends = [run.ended for run in members if run.ended is not None]
         hours = (max(ends, default=0.0) - min(run.created for run in members)) / 3600 if ends else 0.0
-        upper = (
-            float(stats.beta.ppf(0.95, len(named) + 1, len(members) - len(named))) if len(members) > len(named) else 1.0
-        )
+        good = len(members) - len(named)
+        upper = float(special.betaincinv(len(named) + 1, good, 0.95)) if good else 1.0
         outcome = FAIL if len(named) > check.allowed else PASS if hours >= check.hours else UNDECIDED
         return make_finding(
             check, nodes, outcome, value=float(len(named)), bounds=(None, float(check.allowed)), unit="failed runs",

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from orchestrator.analysis import special
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from orchestrator.analysis import special
 from orchestrator.analysis.statistics import robust_spread
 
 Floats = npt.NDArray[np.floating]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from orchestrator.analysis import special
 
 Floats = npt.NDArray[np.floating]
 

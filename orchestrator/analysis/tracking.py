@@ -20,8 +20,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from orchestrator.analysis import special
 from orchestrator.analysis.moderation import moderate_variances
 from orchestrator.analysis.sets import Floats, Sets
 from orchestrator.analysis.statistics import MAD_TO_SIGMA
