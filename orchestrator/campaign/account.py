@@ -17,7 +17,7 @@ def write_account(scheduler: Scheduler, run: Run) -> None:
     joules = scheduler.consumed_joules(manifest.job_id)
     if joules is None:
         return
-    whole = bool(manifest.config["cluster"]["slurm"]["exclusive"])
+    whole = scheduler.holds_whole_nodes(manifest.config["cluster"])
     account: Account = {
         "schema": ACCOUNT_SCHEMA,
         "job": manifest.job_id,

@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.config.owned import refuse_owned, refuse_owned_words
 from orchestrator.config.redaction import holds_secret, is_secret_name
 from orchestrator.errors import UsageError
+from orchestrator.records.choices import SCHEDULERS
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends of any alphabet, and bytes of a command line that are no text."""
@@ -125,8 +126,12 @@ OPTIONS_OF: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"slurm": refuse
 def refuse_unsafe_folder(key: str, folder: Path, scheduler: str) -> None:
     """Raise UsageError for a folder whose name cannot stand in what a scheduler or the clock executes."""
     refuse_control(key, str(folder))
-    if scheduler == "slurm" and "%" in str(folder):
-        raise UsageError(f"{key}={folder}: Slurm replaces '%' in file names; choose a folder without.", key=key)
+    replaced = SCHEDULERS[scheduler].replaced_in_paths
+    if replaced and replaced in str(folder):
+        raise UsageError(
+            f"{key}={folder}: {scheduler.capitalize()} replaces '{replaced}' in file names; choose a folder without.",
+            key=key,
+        )
 
 
 def part_of(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:

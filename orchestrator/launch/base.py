@@ -142,6 +142,10 @@ class Scheduler(ABC):
         """Return the energy that the scheduler's accounting has of an ended job, J; None if it keeps none."""
         return None
 
+    def holds_whole_nodes(self, cluster: ClusterSettings) -> bool:
+        """Whether a job of this profile has its nodes to itself by the scheduler's word."""
+        return False
+
     def missing(self, cluster: ClusterSettings) -> str | None:
         """Return why nothing can be submitted from here, with the remedy; None if it can."""
         return None

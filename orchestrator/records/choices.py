@@ -32,10 +32,13 @@ class CommunicatorChoice:
 
 @dataclass(frozen=True)
 class SchedulerChoice:
-    """A scheduler. ``here``: its jobs run on this machine, all of whose "nodes" share its cores."""
+    """A scheduler. ``here``: its jobs run on this machine, all of whose "nodes" share its cores. ``replaced_in_paths``:
+    a character that it replaces in the names of files.
+    """
 
     what: str
     here: bool
+    replaced_in_paths: str = ""
 
 
 PACKAGES: Mapping[str, Package] = {
@@ -61,7 +64,7 @@ COMMUNICATORS: Mapping[str, CommunicatorChoice] = {
 
 SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "local": SchedulerChoice("this machine, one run after the other", here=True),
-    "slurm": SchedulerChoice("a Slurm machine, through sbatch", here=False),
+    "slurm": SchedulerChoice("a Slurm machine, through sbatch", here=False, replaced_in_paths="%"),
 }
 
 LAUNCHERS: Mapping[str, str] = {

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.inventory import AcceleratorInventory, NodeInventory
 from orchestrator.records.settings import ClusterSettings
 
@@ -108,7 +109,7 @@ def compare_accelerators(
     there = [one for one in found if "error" not in one]
     names = ", ".join(dict.fromkeys(str(one.get("name")) for one in there))
     if not promised:
-        wrong = bool(there) and cluster["scheduler"] == "slurm"
+        wrong = bool(there) and not SCHEDULERS[cluster["scheduler"]].here
         text, promise = f"{len(there)} ({names})" if there else "none", "no accelerator" if wrong else None
         return [row("accelerators", promise, text, wrong, remedy="set cluster.accelerators_per_node")]
     model = stated["model"]

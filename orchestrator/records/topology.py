@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from orchestrator.records.choices import HIDES_DEVICES
+
 ROOT = Path("/")
 SYSTEM = "sys/devices/system"
 
@@ -116,7 +118,7 @@ def visible_accelerators(environment: Mapping[str, str], root: Path = ROOT) -> t
     """Return the accelerators that programs of this environment see, in their order, by number or as they are named
     there. The drivers tell how many there are: NVIDIA's in /proc, AMD's in /sys. No library of theirs is needed.
     """
-    for variable in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+    for variable in HIDES_DEVICES:
         if variable in environment:
             return tuple(word.strip() for word in environment[variable].split(",") if word.strip() not in ("", "-1"))
     nvidia = len(list(root.glob("proc/driver/nvidia/gpus/*")))

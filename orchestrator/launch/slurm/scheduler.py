@@ -239,6 +239,10 @@ class SlurmScheduler(Scheduler):
             self.gathers = gathers_energy()
         return consumed_joules(job_id) if self.gathers else None
 
+    def holds_whole_nodes(self, cluster: ClusterSettings) -> bool:
+        """Return whether the profile asks for nodes that are not shared."""
+        return bool(cluster["slurm"]["exclusive"])
+
     def logs(self, run: Run) -> list[Path]:
         """Return the output files of submitit's script, for a single job and for a task of an array."""
         directory, manifest = run

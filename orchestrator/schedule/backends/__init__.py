@@ -38,9 +38,9 @@ def choose_back_end(via: str, schedule: Schedule, scheduler: str) -> BackEnd:
         return back_end
     reasons = []
     for name in AUTOMATIC:
-        if name == "scrontab" and scheduler != "slurm":
-            continue
         back_end = BACK_ENDS[name]()
+        if back_end.of_scheduler not in (None, scheduler):
+            continue
         reason = back_end.missing(schedule)
         if reason is None:
             return back_end

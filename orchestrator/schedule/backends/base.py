@@ -31,6 +31,8 @@ class BackEnd(ABC):
     """Starts a schedule's ``start`` script by the clock. It changes only entries that carry the schedule's identity."""
 
     name: str
+    of_scheduler: str | None = None
+    """The scheduler whose own clock it is, if it is one's."""
 
     @abstractmethod
     def missing(self, schedule: Schedule) -> str | None:

@@ -133,6 +133,7 @@ class Scrontab(Crontab):
     """Slurm's crontab. The sweep is a job on any node, so it survives the loss of a login node."""
 
     name = "scrontab"
+    of_scheduler = "slurm"
     command = "scrontab"
 
     def missing(self, schedule: Schedule) -> str | None:

@@ -19,6 +19,7 @@ from orchestrator.records import (
     group_alike,
     sentence,
 )
+from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.promise import TAKE_ANOTHER
 from orchestrator.records.settings import ClusterSettings
 from workloads.runtime.communicators.base import Communicator
@@ -55,7 +56,7 @@ def compare_machine(cluster: ClusterSettings, nodes: int, ranks: Sequence[Found]
     by_host: dict[str, list[Found]] = {}
     for rank in ranks:
         by_host.setdefault(rank.host, []).append(rank)
-    if cluster["scheduler"] == "slurm" and len(by_host) < nodes:
+    if not SCHEDULERS[cluster["scheduler"]].here and len(by_host) < nodes:
         raise PromiseError(
             f"planned for {nodes} nodes, and all ranks are on {', '.join(by_host)}: the launcher has not spread them "
             f"(see cluster.launcher and cluster.slurm of cluster={cluster['name']})"
