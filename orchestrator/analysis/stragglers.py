@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.analysis.losses import straggling_seconds
-from orchestrator.analysis.outliers import Fleet, find_high
+from orchestrator.analysis.outliers import Fleet, detectable_excess, find_high
+from orchestrator.store.entries import HostHistoryRow
 
 Floats = npt.NDArray[np.floating]
 
@@ -47,6 +48,30 @@ class RankTime:
 
 
 @dataclass(frozen=True)
+class DoubtfulRank:
+    """The slowest rank of a run whose fleet does not show whether that is chance: its ``excess`` over the others'
+    median, and ``cost_s``, by how much it makes every rank wait, s.
+    """
+
+    rank: int
+    excess: float
+    cost_s: float
+
+
+@dataclass(frozen=True)
+class RankSpread:
+    """How far the (R,) own times of a run differ: their relative standard deviation, and the excess of a single slow
+    rank that is found in 95 of 100 such runs; None where too few ranks say nothing of it.
+
+    With a ``doubtful`` rank both are of the others alone, which are the fleet if it is slow.
+    """
+
+    spread: float | None
+    detectable: float | None
+    doubtful: DoubtfulRank | None
+
+
+@dataclass(frozen=True)
 class HostRecord:
     """A host over ``runs`` runs: it was a straggler in ``slow`` of them, with the median ``excess`` over the fleet."""
 
@@ -58,6 +83,11 @@ class HostRecord:
     def __str__(self) -> str:
         """One line for people."""
         return f"host {self.host} is {100 * self.excess:.0f} % slower than the fleet in {self.slow} of {self.runs} runs"
+
+
+def own_times(data: Floats, compute: Floats) -> Floats:
+    """Return the (R,) own times of the ranks, s: their (R,) sums of both parts together."""
+    return np.asarray(data + compute, np.float64)
 
 
 def judge_ranks(own: Floats) -> Fleet:
@@ -98,6 +128,21 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
     return result
 
 
+def spread_of_ranks(own: Floats) -> RankSpread:
+    """Return how far the (R,) own times of a run differ, R at least 2, s. The slowest rank is doubtful where its excess
+    is DOUBT or more and it is no straggler.
+    """
+    fleet = judge_ranks(own)
+    slowest = int(np.argmax(own))
+    excess = float(fleet.excess[slowest])
+    if excess < DOUBT or fleet.high[slowest]:
+        return RankSpread(fleet.spread, fleet.detectable, None)
+    spread = judge_ranks(np.delete(own, slowest)).spread
+    detectable = None if spread is None else detectable_excess(len(own), spread, RANK_ERROR)
+    cost = float(own[slowest] - np.sort(own)[-2])
+    return RankSpread(spread, detectable, DoubtfulRank(slowest, excess, cost))
+
+
 def part_distance(values: Floats, usual: npt.NDArray[np.bool_]) -> Floats:
     """Return the (R,) distances of one part of the own time from its mean over the usual ranks, in their spread."""
     fleet = values[usual]
@@ -123,6 +168,21 @@ def host_excess(hosts: Sequence[str], own: Sequence[float] | Floats) -> dict[str
     values = np.asarray([np.median(found) for found in by_host.values()])
     fleet = find_high(values, HOST_ERROR)
     return {host: (float(more), bool(slow)) for host, more, slow in zip(by_host, fleet.excess, fleet.high, strict=True)}
+
+
+def own_times_by_run(rows: Iterable[HostHistoryRow]) -> list[tuple[list[str], list[float]]]:
+    """Return the hosts of each run and their own times, s, from rows of one host each (Store.host_history).
+
+    A host that was not measured is left out.
+    """
+    runs: dict[tuple[str, str, float], tuple[list[str], list[float]]] = {}
+    for row in rows:
+        if row["data_s"] is None or row["compute_s"] is None:
+            continue
+        hosts, own = runs.setdefault((row["campaign"], row["run"], row["created"]), ([], []))
+        hosts.append(row["host"])
+        own.append(row["data_s"] + row["compute_s"])
+    return list(runs.values())
 
 
 def slow_hosts(runs: Iterable[tuple[Sequence[str], Sequence[float] | Floats]]) -> list[HostRecord]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import numpy as np
-
-from orchestrator.analysis.outliers import detectable_excess
 from orchestrator.analysis.stragglers import (
-    DOUBT,
     NOTICE,
-    RANK_ERROR,
+    Floats,
     HostRecord,
     host_excess,
-    judge_ranks,
+    own_times,
+    own_times_by_run,
     rank_times,
     slow_hosts,
+    spread_of_ranks,
 )
 from orchestrator.report.entries import RankSpreadEntry, SlowHostEntry, StragglerEntry
 from orchestrator.store.entries import HostHistoryRow, RunRow
@@ -26,19 +24,24 @@ MOST_RANKS = 20
 """Most straggling ranks of one run that are named, the slowest first."""
 
 
+def comparable_seconds(record: RunRecord) -> Mapping[str, Floats] | None:
+    """Return the seconds of a run's ranks by part, (R,) each; None of a run that was not completed and measured on
+    several ranks.
+    """
+    if record.run["state"] != "completed" or len(record.ranks) < 2:
+        return None
+    return record.table.step_seconds()
+
+
 def straggler_entries(record: RunRecord) -> list[StragglerEntry]:
     """Return hosts, then ranks, that were slow by themselves in one run, the slowest first."""
-    run = record.run
-    if run["state"] != "completed" or len(record.ranks) < 2:
-        return []
-    table = record.table
-    seconds = table.step_seconds()
+    run, seconds = record.run, comparable_seconds(record)
     if seconds is None:
         return []
     data, compute, waiting = seconds["data"], seconds["compute"], seconds["waiting"]
-    hosts = table.column("host").tolist()
+    hosts = record.table.column("host").tolist()
     entries = []
-    for host, (excess, slow) in host_excess(hosts, data + compute).items():
+    for host, (excess, slow) in host_excess(hosts, own_times(data, compute)).items():
         if slow:
             entries.append(straggler_entry(run, "host", None, host, excess, None, "hosts"))
     ranks = [item for item in rank_times(data, compute, waiting) if item.straggler]
@@ -88,23 +91,17 @@ def rank_spread_entries(record: RunRecord) -> list[RankSpreadEntry]:
     """Return how far the ranks of one run differ and how slow one must be to be found: one entry, or none of a run
     that was not completed on several ranks.
     """
-    run, seconds = record.run, record.table.step_seconds()
-    if run["state"] != "completed" or len(record.ranks) < 2 or seconds is None:
+    run, seconds = record.run, comparable_seconds(record)
+    if seconds is None:
         return []
-    own = seconds["data"] + seconds["compute"]
-    fleet = judge_ranks(own)
-    slowest = int(np.argmax(own))
-    excess = float(fleet.excess[slowest])
-    spread, detectable, text = fleet.spread, fleet.detectable, None
-    if excess >= DOUBT and not fleet.high[slowest]:
-        host = record.table.column("host")[slowest]
-        waits = waiting_text(float(own[slowest] - np.sort(own)[-2]), len(own))
-        text = f"rank {slowest} on {host} is {100 * excess:.0f} % slower by itself than the other ranks in {run['run']}"
-        # If it is slow, the spread is that of the others alone.
-        spread = judge_ranks(np.delete(own, slowest)).spread
-        detectable = None if spread is None else detectable_excess(len(own), spread, RANK_ERROR)
-        text += f", {spread_text(len(own), spread, detectable)}: {waits}"
-    return [{"run": run["run"], "ranks": len(own), "spread": spread, "detectable": detectable, "text": text}]
+    ranks = len(record.ranks)
+    found = spread_of_ranks(own_times(seconds["data"], seconds["compute"]))
+    text = None
+    if found.doubtful:
+        who = f"rank {found.doubtful.rank} on {record.table.column('host')[found.doubtful.rank]}"
+        text = f"{who} is {100 * found.doubtful.excess:.0f} % slower by itself than the other ranks in {run['run']}"
+        text += f", {spread_text(ranks, found.spread, found.detectable)}: {waiting_text(found.doubtful.cost_s, ranks)}"
+    return [{"run": run["run"], "ranks": ranks, "spread": found.spread, "detectable": found.detectable, "text": text}]
 
 
 def spread_text(ranks: int, spread: float | None, detectable: float | None) -> str:
@@ -117,28 +114,14 @@ def spread_text(ranks: int, spread: float | None, detectable: float | None) -> s
 
 def slow_host_entries(records: Sequence[RunRecord], fleet: Sequence[HostHistoryRow]) -> list[SlowHostEntry]:
     """Return the hosts slow in most of the campaign's runs, and in most of the runs of ``fleet``."""
-    runs = []
-    for record in records:
-        if record.run["state"] == "completed" and len(record.ranks) > 1:
-            table = record.table
-            own = table.column("data_s").astype(np.float64) + table.column("compute_s")
-            if np.all(np.isfinite(own)):
-                runs.append((table.column("host").tolist(), own))
+    runs = [
+        (record.table.column("host").tolist(), own_times(seconds["data"], seconds["compute"]))
+        for record in records
+        if (seconds := comparable_seconds(record)) is not None
+    ]
     found = [host_entry(item, "campaign", len(runs)) for item in slow_hosts(runs)]
-    weeks = group_by_run(fleet)
+    weeks = own_times_by_run(fleet)
     return found + [host_entry(item, "history", len(weeks)) for item in slow_hosts(weeks)]
-
-
-def group_by_run(rows: Sequence[HostHistoryRow]) -> list[tuple[list[str], list[float]]]:
-    """Return rows of Store.host_history as the hosts and own seconds of each run."""
-    runs: dict[tuple[str, str, float], tuple[list[str], list[float]]] = {}
-    for row in rows:
-        if row["data_s"] is None or row["compute_s"] is None:
-            continue
-        hosts, own = runs.setdefault((row["campaign"], row["run"], row["created"]), ([], []))
-        hosts.append(row["host"])
-        own.append(row["data_s"] + row["compute_s"])
-    return list(runs.values())
 
 
 def host_entry(item: HostRecord, over: Literal["campaign", "history"], runs: int) -> SlowHostEntry:

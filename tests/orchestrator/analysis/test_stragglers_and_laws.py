@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 import pytest
 
 from orchestrator.analysis.laws import fit_law, serial_fractions
 from orchestrator.analysis.outliers import find_high
-from orchestrator.analysis.stragglers import RANK_ERROR, judge_ranks, rank_times
+from orchestrator.analysis.stragglers import (
+    RANK_ERROR,
+    RankSpread,
+    judge_ranks,
+    own_times_by_run,
+    rank_times,
+    spread_of_ranks,
+)
+from orchestrator.store.entries import HostHistoryRow
 
 
 def named(values: np.ndarray) -> list[int]:
@@ -128,3 +137,29 @@ def test_what_is_no_throughput_is_refused_with_its_scale(wrong: float) -> None:
             refused({1: [1.0], 2: [wrong], 4: [3.0]})
     with pytest.raises(ValueError, match="positive number of nodes"):
         fit_law("amdahl", {0: [1.0], 2: [2.0]})
+
+
+def test_a_slowest_rank_that_may_be_chance_is_told_with_the_spread_of_the_others() -> None:
+    own = np.array([1.0, 1.02, 0.98, 1.1])
+    found = spread_of_ranks(own)
+    assert found.doubtful is not None and named(own) == []
+    assert found.doubtful.rank == 3 and found.doubtful.excess == pytest.approx(0.1)
+    assert found.doubtful.cost_s == pytest.approx(1.1 - 1.02)
+    assert found.spread == judge_ranks(own[:3]).spread
+    assert found.detectable is not None and found.detectable > found.doubtful.excess
+
+
+def test_ranks_of_which_none_stands_out_have_the_spread_of_all() -> None:
+    alike = np.array([1.0, 1.02, 0.98, 1.01])
+    assert spread_of_ranks(alike) == RankSpread(judge_ranks(alike).spread, judge_ranks(alike).detectable, None)
+    straggler = np.array([1.0, 1.002, 0.998, 1.001, 1.0, 1.5])
+    assert named(straggler) == [5] and spread_of_ranks(straggler).doubtful is None
+
+
+def test_hosts_are_compared_within_their_run_as_far_as_they_were_measured() -> None:
+    def row(campaign: str, host: str, data: float | None, compute: float) -> HostHistoryRow:
+        return cast(HostHistoryRow, {"campaign": campaign, "run": "r", "created": 1.0, "host": host,
+                                     "data_s": data, "compute_s": compute})  # fmt: skip
+
+    rows = [row("a", "x", 1.0, 2.0), row("b", "x", 1.0, 4.0), row("a", "y", 0.5, 2.0), row("b", "y", None, 2.0)]
+    assert own_times_by_run(rows) == [(["x", "y"], [3.0, 2.5]), (["x"], [5.0])]
