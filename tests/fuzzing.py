@@ -34,10 +34,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator import __main__ as program
-from orchestrator.config.compose import SCHEDULE, compose_documents
+from orchestrator.config.compose import SCHEDULE, check_values, compose_documents
 from orchestrator.config.keys import hint_at, schema_keys
 from orchestrator.config.overrides import quote_text, read_overrides
-from orchestrator.config.ranges import refuse_senseless
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.site import SiteSource
 from orchestrator.config.validate import node_counts, validate
@@ -229,7 +228,7 @@ def try_value(key: str, word: str, route: str, folder: Path, count: Count) -> No
     try:
         value = typed(key, word, route, folder)
         changed = with_value(base()[1], key, node_counts(value) if key == "nodes" else value)
-        refuse_senseless(changed)
+        check_values(changed, ScheduleVerbConfig)
         validate(changed)  # type: ignore[arg-type]
         text = rendered(changed, folder)
     except (UsageError, OmegaConfBaseException, yaml.YAMLError) as error:

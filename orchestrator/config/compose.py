@@ -134,15 +134,21 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     resolved = {str(key): value for key, value in container.items()}
     # A key appended with "+" passes Hydra; laid over the schema it does not.
     OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
-    refuse_senseless(resolved)
-    try:
-        # What an interpolation became, Hydra has not seen.
-        check_value(resolved, SCHEMAS[primary], "")
-    except ValueError as error:
-        raise UsageError(f"{error}.") from error
+    check_values(resolved, SCHEMAS[primary])
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)
     return resolved | {"nodes": node_counts(resolved["nodes"])}
+
+
+def check_values(resolved: Mapping[str, Any], schema: type) -> None:
+    """Raise UsageError for a number that can mean nothing, or a value of another type than its key's: what an
+    interpolation became, Hydra has not seen.
+    """
+    refuse_senseless(resolved)
+    try:
+        check_value(resolved, schema, "")
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
 
 
 def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:
