@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -29,13 +31,18 @@ def spell(error: UnicodeError) -> tuple[str, int]:
 
 
 class Unbroken(io.FileIO):
-    """A pipe whose reader may go away (``report | head -1``): what is written afterwards goes nowhere."""
+    """A pipe whose reader may go away (``report | head -1``), or a terminal that may be closed: what is written
+    afterwards goes nowhere.
+    """
 
     def write(self, data: Any) -> int:
         """Write the bytes; return how many there were."""
         try:
             return int(super().write(data) or 0)
-        except BrokenPipeError:
+        except OSError as error:
+            hung_up = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(self.fileno()).st_mode)
+            if not hung_up and not isinstance(error, BrokenPipeError):
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
