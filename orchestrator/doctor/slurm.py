@@ -23,7 +23,7 @@ from orchestrator.launch.output import last_line
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 from orchestrator.launch.slurm.nodes import NodeState
 from orchestrator.launch.slurm.parameters import setup_lines
-from orchestrator.launch.slurm.partitions import count_of, names_of_partitions, refuse_impossible
+from orchestrator.launch.slurm.partitions import count_of, refuse_impossible
 from orchestrator.launch.slurm.scheduler import sbatch_complaint
 from orchestrator.records.choices import COMMUNICATORS
 from orchestrator.records.settings import ClusterSettings, Configuration
@@ -57,15 +57,12 @@ def examine(config: Configuration, results: Path) -> list[Finding]:
 def examine_partition(cluster: ClusterSettings, nodes: Sequence[int]) -> Finding:
     """Check that the partition exists, is up, has nodes in service, and takes jobs of the configuration's size."""
     name = cluster["slurm"]["partition"]
-    answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
-    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
-    if not rows:
-        known = names_of_partitions(cluster)
-        return Finding("partition", "error", f"there is no partition {name}", f"set cluster.slurm.partition: {known}")
     refused = refuse_impossible(cluster, nodes)
     if refused is not None:
         what, _, remedy = refused.partition("; ")
         return Finding("partition", "error", what, remedy)
+    answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
+    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
     up = sum(count_of(row[2]) or 0 for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
     detail = f"{name or 'the default one'}, {up} of {sum(count_of(row[2]) or 0 for row in rows)} nodes in service"
     return Finding("partition", "ok" if up else "error", detail, "" if up else "ask the machine's operators")

@@ -73,22 +73,15 @@ def minutes_of(text: str) -> float | None:
 
 
 def query_partitions(cluster: ClusterSettings) -> list[Partition] | None:
-    """Return the partitions that a profile names, or the default one; None if Slurm does not answer.
-
-    An empty list: there is none of these.
-    """
-    name = cluster["slurm"]["partition"]
-    words = ["sinfo", "--noheader", "--all", f"--format={FORMAT}", *(["--partition", name] if name else [])]
-    answer = query_slurm(words, cluster=cluster_named(cluster))
+    """Return all partitions of a profile's machine, hidden ones too; None if Slurm does not answer."""
+    answer = query_slurm(["sinfo", "--noheader", "--all", f"--format={FORMAT}"], cluster=cluster_named(cluster))
     found = [Partition.parse(line) for line in answer.out.splitlines()]
-    known = [partition for partition in found if partition is not None]
-    return [partition for partition in known if name or partition.default] if answer.ok else None
+    return [partition for partition in found if partition is not None] if answer.ok else None
 
 
-def names_of_partitions(cluster: ClusterSettings) -> str:
-    """Return the names of all partitions, for an error message."""
-    answer = query_slurm(["sinfo", "--noheader", "--format=%R"], cluster=cluster_named(cluster))
-    return ", ".join(dict.fromkeys(answer.out.split()))
+def names_of(partitions: Sequence[Partition]) -> str:
+    """Return the names of partitions, for an error message."""
+    return ", ".join(dict.fromkeys(partition.name for partition in partitions))
 
 
 def refusal(partitions: list[Partition], nodes: int, minutes: int) -> str | None:
@@ -101,12 +94,14 @@ def refuse_impossible(cluster: ClusterSettings, nodes: Sequence[int]) -> str | N
     """Return why a job of the profile, of one of these numbers of nodes, would wait for ever or be refused, with the
     remedy; None if none would, or if Slurm does not tell. A QOS may lift a partition's limits.
     """
-    partitions, name = query_partitions(cluster), cluster["slurm"]["partition"]
-    if partitions is None:
+    known, name = query_partitions(cluster), cluster["slurm"]["partition"]
+    if known is None:
         return None
-    if not partitions and name:
-        return f"cluster.slurm.partition={name}: there is none of that name; set one of: {names_of_partitions(cluster)}"
+    # Slurm chooses among several that are named.
+    named = [one for one in known if (one.name in name.split(",") if name else one.default)]
+    if not named and name:
+        return f"cluster.slurm.partition={name}: there is none of that name; set one of: {names_of(known)}"
     if cluster["slurm"]["qos"]:
         return None
     minutes = cluster["limits"]["time_min"]
-    return next((reason for count in nodes if (reason := refusal(partitions, count, minutes))), None)
+    return next((reason for count in nodes if (reason := refusal(named, count, minutes))), None)

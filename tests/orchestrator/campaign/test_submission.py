@@ -259,10 +259,18 @@ def test_what_a_partition_never_takes_is_refused_before_anything_is_submitted(
 
 
 def test_a_partition_that_is_not_there_is_refused_with_those_that_are(commands: Commands) -> None:
-    commands(sinfo="case $* in *--partition*) ;; *) echo batch; echo urgent;; esac")
+    commands(sinfo="echo 'batch2*|up|1:00:00|1-2|4'; echo 'urgent|up|infinite|1-infinite|4'")
     configs = compose_configurations(Options(["benchmark=stemdl", "cluster=testcluster"]))
-    with pytest.raises(UsageError, match="partition=batch: there is none of that name; set one of: batch, urgent"):
+    with pytest.raises(UsageError, match="partition=batch: there is none of that name; set one of: batch2, urgent"):
         check_limits(configs)
+
+
+def test_of_several_partitions_that_are_named_one_must_take_the_job(commands: Commands) -> None:
+    commands(sinfo=f"{SMALL}; echo 'large|up|infinite|1-infinite|100'")
+    configs = compose_configurations(
+        Options(["benchmark=stemdl", "cluster=testcluster", "nodes=4", "cluster.slurm.partition='batch,large'"])
+    )
+    check_limits(configs)
 
 
 def test_a_silent_slurm_refuses_nothing(commands: Commands) -> None:
