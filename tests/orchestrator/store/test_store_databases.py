@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import PostgreSQL, running_postgres
 from sqlalchemy import text
 from test_store import record
 
@@ -32,37 +30,16 @@ for number in range(20):
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """A private PostgreSQL on a Unix socket in a temporary folder; the folder is its address."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL server programs: apt-get install postgresql")
-    root = os.geteuid() == 0
-    if root and not shutil.which("runuser"):
-        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    prefix = ["runuser", "-u", "nobody", "--"] if root else []
-    if root:
-        shutil.chown(folder, "nobody")
-
-    def call(program: str, *words: str) -> None:
-        command = [*prefix, str(found[-1].with_name(program)), "-D", str(folder / "data"), *words]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=120)
-
-    call("initdb", "-U", "owner", "--auth=trust", "--no-sync")
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
-    call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    yield str(folder)
-    call("pg_ctl", "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+def server() -> Iterator[PostgreSQL]:
+    with running_postgres() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return default_url(tmp_path)
-    folder = request.getfixturevalue("server")
-    address = f"postgresql://owner@/postgres?host={folder}"
+    address = str(request.getfixturevalue("server").url)
     engine = open_engine(address)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
