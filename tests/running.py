@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from commands import PROJECT, Answer, environment, orchestrate
 from verdicts import VERDICTS, Verdict
 
 from orchestrator.records import read_json, read_json_if_whole
+from orchestrator.store.store import Store, default_url
 
 TESTCLUSTER = PROJECT / "slurm" / "testcluster"
 
@@ -95,13 +95,13 @@ class Running:
         return Answer(process.returncode, out, "")
 
     def rows(self) -> list[str]:
-        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
-            return [name for (name,) in store.execute("select run from run")]
+        return [str(row["run"]) for row in self.stored_runs()]
 
     def stored_runs(self) -> list[dict[str, Any]]:
-        with sqlite3.connect(next(self.campaign.parent.glob("*.sqlite*"))) as store:
-            store.row_factory = sqlite3.Row
-            return [dict(row) for row in store.execute("select * from run order by run")]
+        """The rows of the campaign's runs, in the store that the command line names."""
+        url = next((word.partition("=")[2].strip("'") for word in self.words if word.startswith("store.url=")), "")
+        records = Store(url or default_url(self.campaign.parent)).campaign(self.campaign.name)
+        return sorted((dict(record.run) for record in records), key=lambda row: str(row["run"]))
 
     def stored(self) -> dict[str, Any]:
         (row,) = self.stored_runs()
