@@ -40,6 +40,8 @@ SOUGHT_EFFECT = 0.05
 would find it, and "too noisy" where they would not."""
 POWER = 0.95
 NEEDED_LIMIT = 100
+DEPENDENT = 2.0
+"""Sets that tell as much as one, from which on the verdict on a noisy series says so."""
 SOON = 5
 """Sets within which a change that stays is looked for in ``detectable_soon``."""
 WORDS: Mapping[int, Verdict] = {SLOWER: "slower", FASTER: "faster", DRIFTING: "drifting"}
@@ -54,7 +56,8 @@ class Comparison:
     ``detectable`` is the smallest slow-down found 95 times in 100 in its first set, ``detectable_soon`` within five.
     ``needed`` is the number of further repeats that would bring the former down to ``SOUGHT_EFFECT``: 0 if they
     suffice, None if repeats alone never would. ``since`` is the place, among the earlier sets and the new one, of the
-    first set of a change that is open. ``earlier_sets`` of ``earlier_n`` repeats are those of the base.
+    first set of a change that is open. ``earlier_sets`` of ``earlier_n`` repeats are those of the base; ``alike`` is
+    how many neighbouring ones told as much as one that is independent of the others.
     """
 
     verdict: Verdict
@@ -69,6 +72,7 @@ class Comparison:
     earlier_n: int
     since: int | None = None
     detectable_soon: float | None = None
+    alike: float = 1.0
 
     def __str__(self) -> str:
         """The verdict for people: "slower by 7 % [5, 9]"."""
@@ -82,7 +86,10 @@ class Comparison:
             soon = "" if stays is None else f", {100 * stays:.0f} % where it stays for {SOON} sets"
             limited = "" if self.needed != NEEDED_LIMIT else " or more"
             more = f"{self.needed}{limited} more repeats a set" if self.needed else "only a quieter machine"
-            return f"too noisy to tell less than {100 * self.detectable:.0f} % at once{soon}; {more} would show less"
+            why = ", since neighbouring sets depend on each other," if self.alike >= DEPENDENT else ""
+            return (
+                f"too noisy{why} to tell less than {100 * self.detectable:.0f} % at once{soon}; {more} would show less"
+            )
         if self.verdict == "no change" or self.change is None or self.interval is None:
             return self.verdict
         ends = sorted(100 * abs(end) if end * self.change > 0 else -100 * abs(end) for end in self.interval)
@@ -171,7 +178,7 @@ def judge_series(item: Series, tracks: Tracks, row: int, offset: int, window: in
     if state == STEADY and detectable > item.sought_effect and not is_change_excluded(item, moved, half):
         needed = repeats_needed(item, tracks, row, counts)
         verdict = "too noisy" if needed == NEEDED_LIMIT or (needed is None and sets >= FEWEST) else "not enough runs"
-    return Comparison(verdict, *found, detectable, needed, *counts, since, soon)
+    return Comparison(verdict, *found, detectable, needed, *counts, since, soon, float(tracks.alike[row]))
 
 
 def finite(value: float) -> float | None:

@@ -55,7 +55,9 @@ def summarise_sets(logs: Floats) -> Sets:
     several = np.cumsum(n > 1, axis=1)
     scale = np.cumsum(gaps, axis=1) / np.maximum(several, 1)
     quartile = at(0.75 * last)[:, :, None]
-    kept = present & (np.abs(filled - quartile) <= CUT * scale[:, :, None] + 1e-12)
+    # What a single set shows of its noise may be far too little.
+    cut = CUT * (1 + 1 / np.maximum(several, 1)) * scale
+    kept = present & (np.abs(filled - quartile) <= cut[:, :, None] + 1e-12)
     kept |= ~(several > 0)[:, :, None] & present
     counts = kept.sum(axis=2)
     centres = np.where(counts > 0, np.sum(filled * kept, axis=2) / np.maximum(counts, 1), np.nan)

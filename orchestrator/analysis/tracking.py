@@ -31,7 +31,7 @@ Whole = npt.NDArray[np.int64]
 
 ALPHA = 0.01
 """Probability of any false alarm among the series compared at once."""
-SET_SHARE, LONG_SHARE = 0.5, 0.2
+SET_SHARE, LONG_SHARE = 0.5, 0.25
 """Of that, what the comparison of the newest set and that of the newest sets together may take. The remainder is kept
 for alarms that stay longer than a set."""
 FASTER_PENALTY = 4
@@ -52,6 +52,10 @@ CLOSING, MOST_CLOSING = 1.5, 4
 """A change is gone when so few sets are nearer to the base than to it that half of it is CLOSING errors of their mean;
 MOST_CLOSING sets at most."""
 
+MANY, REFINED = 25, 3
+"""Sets of a base that show how alike neighbours are without the newest, and how often what that does to their mean is
+allowed for."""
+
 NEW, STEADY, SLOWER, FASTER, DRIFTING = range(5)
 """States of a series: without a base, as before, or changed; DRIFTING is a slow-down by little and little."""
 GONE: Final = -1
@@ -66,7 +70,7 @@ class Tracks:
     level; ``change`` the one against the other with its ``error`` and ``freedom``, ``between`` whether that error comes
     from the spread between sets; ``p`` and ``adjusted`` the probabilities of the newest comparison, NaN without one;
     ``set_error`` and ``long_error`` the errors of both comparisons; ``sets`` those of the base; ``family`` how many
-    series were compared at once.
+    series were compared at once; ``alike`` how many neighbouring sets told as much as one independent one.
     """
 
     states: npt.NDArray[np.int8]
@@ -83,6 +87,7 @@ class Tracks:
     long_error: Floats
     sets: Whole
     family: Whole
+    alike: Floats
 
 
 def follow_sets(sets: Sets, begins: Whole, minimum: Floats, window: int = WINDOW) -> Tracks:
@@ -106,7 +111,7 @@ class Follower:
         self.tracks = Tracks(
             np.zeros((series, length), np.int8), np.full(series, GONE, np.int64), nothing.copy(), nothing.copy(),
             nothing.copy(), nothing.copy(), nothing.copy(), np.zeros(series, bool), nothing.copy(), nothing.copy(),
-            nothing.copy(), nothing.copy(), np.zeros(series, np.int64), np.zeros(series, np.int64),
+            nothing.copy(), nothing.copy(), np.zeros(series, np.int64), np.zeros(series, np.int64), np.ones(series),
         )  # fmt: skip
         with np.errstate(invalid="ignore", divide="ignore"):
             self.inverse = np.where(sets.counts > 0, 1 / np.maximum(sets.counts, 1), 0.0)
@@ -143,7 +148,8 @@ class Follower:
         found = measure_changes(self, rows, now)
         state = self.state[rows]
         steady = state == STEADY
-        chance = np.minimum(found.p_set / SET_SHARE, found.p_long / LONG_SHARE)
+        # An alarm among weeks that are alike stands as long as they are: it may come as much more rarely.
+        chance = np.minimum(found.p_set / SET_SHARE, found.p_long / LONG_SHARE) * found.alike
         adjusted = adjust_by_holm(np.minimum(chance, 1.0))
         by_set = found.p_set / SET_SHARE <= found.p_long / LONG_SHARE
         change = np.where(by_set, found.by_set, found.by_long)
@@ -234,6 +240,7 @@ class Follower:
         tracks.freedom[rows], tracks.between[rows] = found.freedom, found.between
         tracks.set_error[rows], tracks.long_error[rows] = found.set_error, found.long_error
         tracks.sets[rows], tracks.family[rows] = np.where(steady, found.sets, count), len(rows)
+        tracks.alike[rows] = found.alike
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,8 @@ class Changes:
     """The newest set of each compared series against its base, in logarithms; arrays by series.
 
     ``base`` is the mean of the base's newest ``sets``, ``reference`` that of those before the newest LONGEST.
-    ``deviation`` is the standard deviation of one set about its level.
+    ``deviation`` is the standard deviation of one set about its level, ``alike`` how many sets are as much as one that
+    is independent of its neighbours.
     """
 
     base: Floats
@@ -256,6 +264,7 @@ class Changes:
     between: Flags
     p_set: Floats
     p_long: Floats
+    alike: float
 
 
 def measure_changes(state: Follower, rows: Whole, now: int) -> Changes:
@@ -280,7 +289,10 @@ def measure_changes(state: Follower, rows: Whole, now: int) -> Changes:
     within = np.sum(state.sets.squares[rows, : now + 1], axis=1) / np.maximum(freedom, 1)
     within, within_freedom = moderate_variances(within, freedom.astype(np.float64))
     between, between_freedom = moderate_variances(between, (count - 1).astype(np.float64))
-    correlation = neighbours_alike(deviations, before, between)
+    # Few sets hardly show how alike neighbours are: then the newest ones, a change of which would look alike, help too.
+    few = bool(np.mean(total) < MANY)
+    about_mean = np.where(compared, centres - mean[:, None], 0.0)
+    correlation = neighbours_alike(about_mean, compared) if few else neighbours_alike(deviations, before)
     between = between * lost_variance(correlation, count)
     own = state.inverse[rows, now]
     by_set = newest - mean
@@ -304,7 +316,7 @@ def measure_changes(state: Follower, rows: Whole, now: int) -> Changes:
     p_long = chance_of(by_long, long_error, chosen, skewness * damping**0.5, kurtosis * damping)
     return Changes(
         mean, sets, reference, by_set, by_long, set_error, long_error, deviation, chosen, by_sets, p_set,
-        np.where(length > 1, p_long, 1.0),
+        np.where(length > 1, p_long, 1.0), alike,
     )  # fmt: skip
 
 
@@ -376,23 +388,24 @@ def newest_ranks(flags: Flags) -> Whole:
     return np.asarray(np.cumsum(flags[:, ::-1], axis=1)[:, ::-1])
 
 
-def neighbours_alike(deviations: Floats, known: Flags, variances: Floats) -> Floats:
+def neighbours_alike(deviations: Floats, known: Flags) -> Floats:
     """Return the correlations of sets that are 1 … LONGEST − 1 places apart, of all series together; none is negative.
 
-    A mean of few sets makes its own deviations negatively correlated, by 1 ÷ their number; that is added.
+    A mean of few sets makes its own deviations negatively correlated, by its squared error; that is added.
     """
-    scaled = deviations / np.sqrt(np.where(variances > 0, variances, 1.0))[:, None]
     count = known.sum(axis=1)
-    bias = float(np.mean(1 / np.maximum(count, 1)))
-    result, first = np.zeros(LONGEST - 1), 0.0
-    for lag in range(1, min(LONGEST, deviations.shape[1])):
-        pairs = int(np.sum(known[:, lag:] & known[:, :-lag]))
-        if pairs:
-            found = float(np.sum(scaled[:, lag:] * scaled[:, :-lag])) / pairs
-            first = found if lag == 1 else first
-            result[lag - 1] = np.clip(found + bias * (1 + 2 * max(first, 0.0)), 0.0, 1.0)
-    # Chance alone correlates distant sets of few series; what is real falls off.
-    return np.minimum.accumulate(result)
+    variances = np.sum(deviations**2, axis=1) / np.maximum(count - 1, 1)
+    scaled = deviations / np.sqrt(np.where(variances > 0, variances, 1.0))[:, None]
+    lags = range(1, min(LONGEST, deviations.shape[1]))
+    pairs = [int(np.sum(known[:, lag:] & known[:, :-lag])) for lag in lags]
+    sums = [float(np.sum(scaled[:, lag:] * scaled[:, :-lag])) for lag in lags]
+    found = np.asarray([total / number if number else -1.0 for total, number in zip(sums, pairs, strict=True)])
+    result, bias = np.zeros(LONGEST - 1), float(np.mean(1 / np.maximum(count, 1)))
+    for _ in range(REFINED):
+        error = bias * (1 + 2 * float(result.sum()))
+        # Chance alone correlates distant sets of few series; what is real falls off.
+        result[: len(found)] = np.minimum.accumulate(np.clip(found + error, 0.0, 1.0))
+    return result
 
 
 def ewma_variances(correlation: Floats) -> Floats:

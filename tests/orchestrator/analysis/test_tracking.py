@@ -108,6 +108,27 @@ def test_disturbed_runs_are_no_news() -> None:
     assert alarms <= 6
 
 
+def test_weeks_that_depend_on_each_other_are_no_news_and_a_noisy_series_says_so() -> None:
+    random = np.random.default_rng(11)
+    alarms, texts = 0, []
+    for seed in range(8):
+        values, effects = logs(500 + seed, 52), random.standard_normal((METRICS, 52, 1))
+        for week in range(1, 52):
+            effects[:, week] = 0.7 * effects[:, week - 1] + 0.51**0.5 * effects[:, week]
+        values += 0.01 * effects
+        alarms += int((follow(values).states > STEADY).any(axis=0).sum())
+        texts.append(str(newest(values)))
+    # 408 weeks; six in a hundred were false before.
+    assert alarms <= 8
+    assert any("since neighbouring sets depend on each other" in text for text in texts)
+
+
+def test_the_first_set_is_not_judged_by_its_luckiest_repeats() -> None:
+    values = np.zeros((1, 2, 5))
+    values[0, 0] = [-0.02, -0.015, 0.0, 0.028, 0.03]
+    assert summarise_sets(values).counts[0, 0] == 5
+
+
 def test_weeks_that_were_not_measured_hide_nothing() -> None:
     values = logs(7, 30)
     values[0, [10, 15, 21, 23]] = np.nan
