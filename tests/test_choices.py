@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from orchestrator.config.schema import OptimizerConfig
+from orchestrator.config.schema_benchmark import OptimizerConfig
 from orchestrator.launch.launchers import LAUNCHERS
 from orchestrator.launch.schedulers import SCHEDULERS, scheduler
 from orchestrator.records import choices

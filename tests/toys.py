@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orchestrator.config.schema import OptimizerConfig, TrainingConfig
+from orchestrator.config.schema_benchmark import OptimizerConfig, TrainingConfig
 from orchestrator.records import RunSpec
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.mllog import MlperfLog

@@ -7,7 +7,8 @@ from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from orchestrator.config.schema import MISSING
+MISSING: Any = "???"
+"""What has to be given, as OmegaConf writes it; to read old configurations needs no OmegaConf."""
 
 
 def completed(given: Mapping[str, Any], schema: type) -> dict[str, Any]:

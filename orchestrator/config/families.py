@@ -23,7 +23,8 @@ from typing import Any, Literal, get_type_hints
 
 from hydra.plugins.config_source import ConfigLoadError
 
-from orchestrator.config.schema import BenchmarkConfig, ClusterConfig
+from orchestrator.config.schema_benchmark import BenchmarkConfig
+from orchestrator.config.schema_machine import ClusterConfig
 from orchestrator.config.words import settle_mapping
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.records import ONLY_METHOD

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import cast
 
 from orchestrator.config.defaults import completed
-from orchestrator.config.schema import BenchmarkConfig, OrchestratorConfig
+from orchestrator.config.schema import OrchestratorConfig
+from orchestrator.config.schema_benchmark import BenchmarkConfig
 from orchestrator.records import Manifest, RunDirectory
 from orchestrator.records.settings import Configuration, Settings
 

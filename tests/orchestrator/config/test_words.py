@@ -15,7 +15,7 @@ from orchestrator.acceptance import references
 from orchestrator.acceptance.suite import compose_suite
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import FILE_HINTS, ROOT
-from orchestrator.config.schema import ClusterConfig
+from orchestrator.config.schema_machine import ClusterConfig
 from orchestrator.config.words import Word, settle
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import UsageError

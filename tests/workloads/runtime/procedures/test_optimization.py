@@ -9,7 +9,7 @@ import pytest
 import torch
 from commands import PROJECT
 
-from orchestrator.config.schema import OptimizerConfig
+from orchestrator.config.schema_benchmark import OptimizerConfig
 from workloads.runtime.procedures.optimization import (
     LearningRate,
     batch_scaling,
