@@ -189,3 +189,12 @@ def test_an_option_that_a_model_or_data_set_does_not_have_is_refused(word: str, 
         compose_all(["benchmark=stemdl", word], False)
     assert expected in str(refused.value)
     assert refused.value.exit_code == 64
+
+
+@pytest.mark.parametrize("benchmark", families.benchmarks())
+def test_every_shipped_benchmark_says_which_options_its_model_and_its_data_have(benchmark: str) -> None:
+    """Where a class is missing, any name is taken for an option."""
+    for dataset in families.DATASETS.options(benchmark):
+        for method in families.METHODS.options(benchmark):
+            chosen = {"name": benchmark, "dataset_name": dataset, "method": method}
+            assert set(families.option_classes(chosen)) == {"model", "dataset"}
