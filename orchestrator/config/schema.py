@@ -12,29 +12,32 @@ from orchestrator.config.schema_machine import ClusterConfig
 
 @dataclass
 class ScaleConfig:
-    """How the node count varies: ``single`` and ``weak`` keep the batch per rank, ``strong`` the global batch.
-
-    ``shuffle`` starts the runs of each repeat in an order drawn from ``seed``, not in that of their node counts.
-    """
+    """How the node count varies: the group ``scale``."""
 
     mode: str = "single"
+    """What node counts have in common: weak, the batch per rank; strong, the global batch; single, nothing."""
     nodes: Any = 1
+    """A node count or a list of them."""
     repeats: int = 1
+    """Runs of each node count."""
     shuffle: bool = True
+    """Start runs in an order drawn from ``seed``; false: in that of their node counts."""
 
 
 @dataclass
 class StoreConfig:
-    """The central store: any SQLAlchemy URL; unset means a SQLite file in the results folder."""
+    """The central store."""
 
     url: str | None = None
+    """SQLAlchemy URL of the database; null: a SQLite file in the results folder."""
 
 
 @dataclass
 class WatchConfig:
-    """Intervals between looks at running jobs, in seconds."""
+    """How running jobs are watched."""
 
     interval_s: float = 0.5
+    """Time between looks at running jobs, s."""
 
 
 @dataclass
@@ -57,16 +60,30 @@ class OrchestratorConfig:
             {"cluster": "local"},
         ]
     )
+    """Groups that the configuration is composed from, in this order; Hydra uses this key up."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    """What is run."""
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    """The machine that it is run on."""
     scale: ScaleConfig = field(default_factory=ScaleConfig)
+    """How the node count varies."""
     recipe: str = MISSING
+    """Name of the recipe that is laid over the benchmark; a profile may choose it."""
     nodes: Any = "${scale.nodes}"
+    """A node count or a list of them; wins over ``scale.nodes``."""
     repeats: int = "${scale.repeats}"  # type: ignore[assignment]
+    """Runs of each node count; wins over ``scale.repeats``."""
     comm: str = "horovod"
+    """What averages gradients: horovod, mpi (mpi4py) or torch (torch.distributed)."""
     mode: str = "training"
+    """What is measured: training, inference, probe or noop, if the benchmark has it."""
     seed: int = 1
+    """Seed of the first run of each node count; run number r after it has ``seed`` + r."""
     campaign: str | None = None
+    """Name of the campaign and of its folder; null: made of the time, the benchmarks and the configuration."""
     results: str = "${cluster.paths.results}"
+    """Folder of campaigns and of the store; wins over ``cluster.paths.results``."""
     store: StoreConfig = field(default_factory=StoreConfig)
+    """The central store."""
     watch: WatchConfig = field(default_factory=WatchConfig)
+    """How running jobs are watched."""

@@ -13,139 +13,159 @@ class OptimizerConfig:
     """The optimiser as published or chosen by the recipe."""
 
     name: str = "adamw"
+    """One of adam, adamw, sgd and lbfgs."""
     learning_rate: float = 1e-3
+    """Peak learning rate, for a global batch of ``base_batch_size``."""
     weight_decay: float = 0.0
+    """Weight decay: decoupled from the gradient in adamw, a part of it in adam and sgd; lbfgs has none."""
     momentum: float = 0.9
-    """Of sgd."""
+    """Momentum of sgd."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Of adam and adamw."""
+    """Decay rates of the two moments of adam and adamw."""
     iterations: int = 20
-    """Of lbfgs: the most it does in one step; each takes the loss and its gradient once or a few times."""
+    """Of lbfgs: the most iterations in one step; each takes the loss and its gradient once or a few times."""
     history: int = 10
     """Of lbfgs: how many earlier iterations it remembers."""
     line_search: bool = True
-    """Of lbfgs: how far to go is searched for by the strong Wolfe conditions; else it is the learning rate."""
+    """Of lbfgs: search how far to go by the strong Wolfe conditions; false: it is the learning rate."""
     fused: bool = False
-    """One kernel for all parameters, where torch has one for the device."""
+    """Update all parameters with one kernel, where torch has one for the device."""
 
 
 @dataclass
 class TrainingConfig:
-    """How a benchmark is trained.
-
-    ``batch_size`` is per rank; ``global_batch_size``, where given, fixes the sum over ranks instead (strong scaling).
-    ``learning_rate_scaling`` says how the learning rate grows with the global batch over ``base_batch_size``.
-    ``compile`` has torch compile the forward and backward pass, in the first step; it needs a C++ compiler, and on a
-    GPU Triton. ``precision`` "auto" is bfloat16 where all ranks' devices have units for it, else float32, and
-    ``channels_last`` "auto" the layout in which that is faster; the result says which they were. ``kernels`` says whose
-    layers train: "torch", the project's "own" (float32, channels last, on processors; they need g++ on the node), or
-    "auto", which is own where all ranks can have them.
-    ``gradient_precision`` is what float32 gradients travel in between ranks: "bfloat16" halves their bytes.
-    ``keep_model`` leaves the trained model with the run, for ``mode=inference``.
-    """
+    """How a benchmark is trained."""
 
     epochs: int = 10
+    """Passes over the training set, at most."""
     batch_size: int = 32
+    """Samples that a rank computes on at once; has no effect where ``global_batch_size`` is given."""
     global_batch_size: int | None = None
+    """Samples of a step over all ranks; null: ``batch_size`` × ``accumulate`` × ranks."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """The optimiser of every player, unless ``optimizers`` has any."""
     optimizers: dict[str, OptimizerConfig] = field(default_factory=dict)
-    """One for each of a task's players, by the player's name; empty: all have one like ``optimizer``."""
+    """Optimisers by the name of a task's player, such as a GAN's two networks: one for each, or none."""
     learning_rate_scaling: str = "sqrt"
+    """How the rate grows with the global batch over ``base_batch_size``: none, sqrt or linear."""
     base_batch_size: int = 32
+    """Global batch that the optimiser's learning rate was chosen for, samples."""
     warmup_epochs: float = 0.0
+    """Epochs in which the rate rises to its peak; of one_cycle, 0 means three tenths of the training."""
     schedule: str = "constant"
+    """How the rate goes on after its rise: constant, cosine, step, inverse_time or one_cycle."""
     decay_every_epochs: float = 1.0
-    """Of the schedules step and inverse_time: in so many epochs the learning rate decays once."""
+    """Of step and inverse_time: the epochs in which the rate decays once."""
     decay_factor: float = 0.1
-    """Of the same: what the rate is multiplied by (step), or what the rate's divisor grows by (inverse_time)."""
+    """Of step: what the rate is multiplied by; of inverse_time: what the rate's divisor grows by."""
     final_fraction: float = 0.01
     """Of cosine: what is left of the peak rate in the end."""
     precision: str = "float32"
+    """What is computed in: float32, bfloat16, or auto: bfloat16 where all ranks' devices have units for it."""
     gradient_precision: str = "float32"
+    """What float32 gradients travel in between ranks: float32, or bfloat16, which halves their bytes."""
     channels_last: bool | str = False
+    """Whether images lie in memory with their channels last; auto: where that is faster."""
     compile: bool = False
+    """Have torch compile the model in the first step; needs a C++ compiler, and on a GPU Triton."""
     kernels: str = "torch"
+    """Whose layers train: torch; own, the project's (float32 and channels last on processors, with g++); or auto."""
     accumulate: int = 1
+    """Micro-batches that a rank goes through in one step, one after the other."""
     evaluate_every_epochs: int = 1
+    """Epochs between evaluations; the end of training has one in any case."""
     evaluate_every_steps: int | None = None
+    """Steps between further evaluations within an epoch; null: there are none."""
     evaluation_batch_size: int = 64
+    """Samples that a rank evaluates at once."""
     stop_at_target: bool = True
+    """End the training when an evaluation reaches the quality target; false: train to the end."""
     checkpoint_every_epochs: int = 1
+    """Epochs between checkpoints; ranks that are asked to stop write one too."""
     gradient_clip: float | None = None
+    """Largest norm of a player's gradient, to which longer ones are scaled down; null or 0: any."""
     max_steps: int | None = None
+    """Steps after which training ends, if ``epochs`` does not end it before; null: ``epochs`` alone decides."""
     keep_model: bool = True
+    """Leave the trained model with the run, for ``mode=inference``."""
 
 
 @dataclass
 class InferenceConfig:
-    """What ``mode=inference`` measures; precision, memory format, compilation and the batch size of evaluation are
-    those of ``training``.
-
-    ``checkpoint`` is a model file, a run's folder or a campaign (by folder or name); without one the model is freshly
-    initialised, which says how fast it is and not how good. Each rank times ``latency_samples`` single samples, after
-    ``warm_up`` ones that it does not time; keeps up each of ``batch_sizes`` for ``seconds_per_batch_size``; and takes
-    its share of the evaluation set from file to prediction ``passes`` times.
-    """
+    """What ``mode=inference`` measures; precision, layout, compilation and evaluation batch are ``training``'s."""
 
     checkpoint: str | None = None
+    """Model file, a run's folder or a campaign; null: weights as drawn, which show speed and no quality."""
     warm_up: int = 10
+    """Single samples before the first that is timed, on each rank."""
     latency_samples: int = 200
+    """Single samples that each rank times."""
     batch_sizes: list[int] = field(default_factory=lambda: [1, 8, 32, 128])
+    """Samples of a rank at once, for each measurement of throughput out of memory."""
     seconds_per_batch_size: float = 3.0
+    """How long each batch size is kept up, s."""
     passes: int = 3
+    """How often the evaluation set is taken from file to prediction, each rank its share."""
 
 
 @dataclass
 class ProbeConfig:
-    """What ``mode=probe`` measures. Every measurement is a short burst, repeated ``rounds`` times in turn with all
-    others.
-
-    ``at_once`` nodes (or pairs of nodes) measure at the same time while the others sleep, null: all; set it where the
-    "nodes" share something that real ones do not. Matrices are ``matrix`` × ``matrix``; the three vectors of the triad
-    ``triad_mib`` each. Messages have the ``sizes`` over all ranks and ``pair_sizes`` between two nodes, in bytes.
-    They are summed where they lie, or (``in_place`` false) from one buffer to another, nccl-tests' two ways.
-    ``pair_rounds``: every node meets so many others, null: all of them. ``local_folder``: what "local file system"
-    means, null: the profile's scratch, else TMPDIR.
-    """
+    """What ``mode=probe`` measures, in short bursts and in turn, so that drift affects all measurements alike."""
 
     rounds: int = 5
+    """How often a node's own rates and the messages over all ranks are measured."""
     at_once: int | None = None
+    """Nodes, or pairs, that measure while others sleep; null: all, or one if ``cluster.one_machine`` is set."""
     burst_s: float = 0.2
+    """Length of one measurement of arithmetic or of memory, s."""
     matrix: int = 1024
+    """Rows and columns of the matrices that are multiplied."""
     precision: str = "float32"
+    """What matrices are multiplied in: float32 or bfloat16."""
     triad_mib: int = 64
+    """Size of each of the triad's three vectors, MiB."""
     sizes: list[int] = field(default_factory=lambda: [8, 1048576])
+    """Sizes of the messages that are summed over all ranks, bytes."""
     pair_sizes: list[int] = field(default_factory=lambda: [8, 1048576])
+    """Sizes of the messages that are summed over two nodes, bytes."""
     pair_rounds: int | None = None
+    """Other nodes that each node meets; null: all of them."""
     pair_repeats: int = 3
+    """How often each pair of nodes is measured."""
     message_s: float = 0.05
+    """How long messages of one size are sent in one measurement, about, s."""
     in_place: bool = True
+    """Sum messages where they lie; false: from one buffer into another (nccl-tests has both)."""
     local_folder: str | None = None
+    """A folder of the local file system; null: ``cluster.paths.scratch``, or else the node's TMPDIR."""
 
 
 @dataclass
 class QualityConfig:
-    """The quality target: a metric of the benchmark, its target, and the origin of the target."""
+    """What counts as good."""
 
     metric: str = MISSING
+    """Name of a metric that the benchmark's evaluation gives."""
     target: float = MISSING
+    """Value that training is to reach, in the metric's unit."""
     higher_is_better: bool = True
+    """Whether a value above the target is better; false: one below it."""
     basis: str = MISSING
+    """Where the target is from, in a line."""
 
 
 @dataclass
 class DownloadConfig:
-    """Where the published files of a benchmark's real data are, for ``data NAME download`` and ``convert``.
-
-    ``endpoints`` are S3 servers with anonymous access, tried in turn: STFC's own and its mirror, as sciml-bench has
-    them. ``prefix`` is bucket and prefix there; unset, that of ``dataset.version``. ``folder`` is where the files go
-    or, at a site that has them, are; unset, DATA/published/PREFIX.
-    """
+    """Where the published files of a benchmark's real data are, for ``data NAME download`` and ``convert``."""
 
     endpoints: list[str] = field(default_factory=lambda: ["https://s3.echo.stfc.ac.uk", "https://sdsc.osn.xsede.org"])
+    """S3 servers with anonymous access, tried in turn: STFC's own and its mirror, as sciml-bench has them."""
     prefix: str | None = None
+    """Bucket and prefix on the server; null: that of ``dataset.version``."""
     connections: int = 8
+    """Connections that a download has at once."""
     folder: str | None = None
+    """Where the published files go or, at a site that has them, are; null: DATA/published/PREFIX."""
 
 
 @dataclass

@@ -10,122 +10,161 @@ from orchestrator.config.defaults import MISSING
 
 @dataclass
 class PathsConfig:
-    """Where things are kept. Relative paths are taken from where the command is given; ``~`` and ``$VARIABLE`` are what
-    they are in a shell.
-
-    ``scratch`` is a folder on each node's own disk, such as "/local/$USER" (variables are the node's): where it is set,
-    training reads a copy of the data there, which one rank a node makes if an earlier run has not.
-    """
+    """Where things are kept; ``~`` and ``$VARIABLE`` are what they are in a shell."""
 
     results: str = "results"
+    """Folder of campaigns, runs and the store; a relative path is taken from where the command is given."""
     data: str = "data"
+    """Folder of data sets; a relative path is taken from where the command is given."""
     scratch: str | None = None
+    """Folder on each node's own disk, such as "/local/$USER", where runs keep a copy of the data; null: no copy."""
 
 
 @dataclass
 class LimitsConfig:
-    """When to give up, and how often to ask. ``max_jobs`` are in flight at a time. The scheduler is asked for all of
-    them at once every ``query_s``, less often (up to every ``longest_query_s``) while it has no news; a job that it
-    does not know, or that is silent while it does not answer, is lost after ``lost_s``. ``silence_s``: a run whose
-    ranks make no progress for so long is ended as hung; before training starts (imports, rendezvous, staging)
-    ``startup_silence_s`` holds instead. ``warning_s`` before the time limit, or at half of it if that is later, the
-    ranks checkpoint and stop, and another attempt goes on from there: ``max_attempts`` in all. A job that waits for
-    what never comes by itself (it is held, a limit of the partition, …) is given up after ``stuck_s``.
-    """
+    """When to give up, and how often to ask."""
 
     time_min: int = 60
+    """Time limit of each attempt, min."""
     silence_s: float = 120.0
+    """A run is ended as hung when its ranks have made no progress for so long, s."""
     startup_silence_s: float = 300.0
+    """The same until the first step is done (imports, rendezvous, staging), s."""
     max_jobs: int = 100
+    """Runs of a campaign that are in flight at a time."""
     max_attempts: int = 3
+    """Attempts of a run, the first included."""
     query_s: float = 5.0
+    """Shortest time between queries of the scheduler, each for all jobs, s."""
     longest_query_s: float = 60.0
+    """What the time between queries grows to while there is no news, s."""
     lost_s: float = 120.0
+    """A job is lost if the scheduler does not know it, or neither of them answers, for so long, s."""
     stuck_s: float = 3600.0
+    """A job is given up if it waits so long for what never comes by itself, such as its release, s."""
     warning_s: float = 90.0
+    """How long before the time limit the ranks checkpoint and stop, but never in its first half, s."""
 
 
 @dataclass
 class AcceleratorConfig:
-    """Facts of one accelerator, with their source: what a measured rate is compared with."""
+    """Facts of one accelerator, which measured rates and the nodes' own accelerators are compared with."""
 
     model: str = ""
+    """Name, as the vendor writes it."""
     memory_gib: float | None = None
+    """Memory, GiB; null promises nothing."""
     peak_bf16_tflops: float | None = None
+    """Peak rate of bfloat16 arithmetic without sparsity, TFLOP/s; null: no fraction of it is reported."""
     peak_fp32_tflops: float | None = None
+    """Peak rate of float32 arithmetic, TFLOP/s; null: no fraction of it is reported."""
     memory_gb_per_s: float | None = None
+    """Bandwidth of its memory, GB/s; null: no fraction of it is reported."""
     source: str = ""
+    """Where these figures are published."""
 
 
 @dataclass
 class InterconnectConfig:
-    """Facts of the network between nodes, with their source."""
+    """Facts of the network between nodes."""
 
     name: str = ""
+    """Kind and number of a node's links."""
     gb_per_s_per_node: float | None = None
+    """Bandwidth of a node, GB/s; null: a projection assumes one."""
     latency_us: float | None = None
+    """Latency of a message between nodes, µs; null: a projection assumes one."""
     interface: str | None = None
+    """Network interface that every node is to have; null promises nothing."""
     source: str = ""
+    """Where these figures are published."""
 
 
 @dataclass
 class SlurmConfig:
-    """What goes to Slurm. Unset keys are not passed on. ``exclude_failed_nodes``: a run that ended by the failure of a
-    node is submitted again without that node, as long as it has attempts left. ``requeue``: an attempt that was stopped
-    is put back into the queue by Slurm; else the orchestrator submits the next one as a new job. ``additional`` has
-    further options of sbatch by their long names, with "true" for one that takes no value.
-    """
+    """What goes to Slurm; null is not passed on."""
 
     partition: str | None = None
+    """Partition of the jobs."""
     account: str | None = None
+    """Account that pays for the jobs."""
     qos: str | None = None
+    """Quality of service; with one, a partition's limits of nodes and time are not checked, since it may lift them."""
     reservation: str | None = None
+    """Reservation that the jobs run in."""
     constraint: str | None = None
+    """Features that the nodes must have, as sbatch's ``--constraint`` has them."""
     wckey: str | None = None
+    """Workload characterisation key of the jobs."""
     gres: str | None = None
+    """Generic resources of each node, as sbatch's ``--gres`` has them."""
     gpus_per_node: int | None = None
+    """GPUs to request on each node."""
     memory_gb: float | None = None
+    """Memory to request on each node, in Slurm's units: 1 is 1024 MB."""
     exclusive: bool = False
+    """Request nodes that no other job shares."""
     exclude: str | None = None
+    """Nodes that the jobs must not get, as sbatch's ``--exclude`` has them."""
     exclude_failed_nodes: bool = False
+    """Submit a run that lost a node again without it, while it has attempts; wins over ``requeue``."""
     requeue: bool = True
+    """Have Slurm put a stopped attempt back into its queue; false: the next attempt is submitted as a new job."""
     additional: dict[str, str] = field(default_factory=dict)
+    """Further options of sbatch by their long names, with "true" for one that takes no value."""
 
 
 @dataclass
 class ClusterConfig:
-    """One machine: ``cluster_profiles/NAME.yaml``.
-
-    ``cores_per_node`` null means: as many as this machine has. On a machine with a scheduler every node has that many;
-    under ``scheduler: local`` all "nodes" share them. ``bind_ranks`` gives each rank cores of its own, on this machine
-    and under mpirun. Slurm binds the ranks of srun.
-    ``one_machine``: the "nodes" are parts of one machine: probes measure them in turn, projections share its cores.
-    What is stated of a node, the ranks compare with what they find: ``architecture`` (x86_64, aarch64, ppc64le,
-    riscv64), cores, ``memory_gib_per_node``, accelerators, interface. Null promises nothing.
-    """
+    """One machine: ``cluster_profiles/NAME.yaml``; what it states of a node is compared with what the ranks find."""
 
     name: str = MISSING
+    """Name of the machine in results and history."""
     description: str = ""
+    """What the machine is, in a line."""
     scheduler: str = "slurm"
+    """slurm, or local: this machine, all of whose "nodes" share its cores."""
     launcher: str = "srun"
+    """What starts the ranks: srun or mpirun."""
     pmi: str = "pmix"
+    """How srun connects the ranks, as ``srun --mpi=list`` names it; mpirun does not use it."""
     launcher_options: list[str] = field(default_factory=list)
+    """Further words for the launcher, after those that it is given anyway."""
     ranks_per_node: int = 1
+    """Ranks of each node, usually one for each accelerator."""
     architecture: str | None = None
+    """Instruction set of the processors: x86_64, aarch64, ppc64le, riscv64; null promises nothing."""
     cores_per_node: int | None = None
+    """Cores of a node, or of this machine if ``scheduler`` is local; null: as many as this machine has."""
     memory_gib_per_node: float | None = None
+    """Memory of a node, GiB; null promises nothing."""
     accelerators_per_node: int = 0
+    """Accelerators of a node; 0: it has none."""
     accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
+    """Facts of each accelerator."""
     interconnect: InterconnectConfig = field(default_factory=InterconnectConfig)
+    """Facts of the network between nodes."""
     threads_per_rank: int | None = None
+    """Threads of each rank; null: the cores divided by the ranks that share them."""
     bind_ranks: bool = True
+    """Give each rank cores of its own on this machine and under mpirun; Slurm binds the ranks of srun."""
     one_machine: bool = False
+    """The "nodes" are parts of one machine: probes measure them in turn, projections share its cores."""
     environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the ranks; they win over those that are set anyway, such as OMP_NUM_THREADS."""
     modules: list[str] = field(default_factory=list)
+    """Modules that a batch script loads, in this order; the first that fails fails the job."""
     setup: list[str] = field(default_factory=list)
+    """Lines of shell in a batch script, after the modules; the first that fails fails the job."""
     container: list[str] = field(default_factory=list)
+    """Words before the ranks' Python, as in [apptainer, exec, image.sif]; the supervisor stays outside."""
     python: str | None = None
+    """Python of the ranks, and of a job's supervisor unless there is a container; null: the one that submits."""
     paths: PathsConfig = field(default_factory=PathsConfig)
+    """Where things are kept."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    """When to give up, and how often to ask."""
     slurm: SlurmConfig = field(default_factory=SlurmConfig)
+    """What goes to Slurm."""
     references: dict[str, Any] = field(default_factory=dict)
+    """Reference values of acceptance by workload and quantity; a file given as ``references=`` wins over them."""

@@ -1,7 +1,7 @@
 """The resolved configuration, as it travels in JSON from the command to every rank: what each key holds.
 
-Names, defaults and meanings of the keys are in ``orchestrator/config/schema.py``, from which the configuration is
-composed; a test holds that both have the same keys and types. These types are for readers on both sides, so they need
+Names, defaults and meanings of the keys are in ``orchestrator/config/schema*.py``, which the configuration is composed
+from; a test holds that both have the same keys and types. These types are for readers on both sides, so they need
 the standard library alone. ``NotRequired`` keys are those that runs planned by version 0.1 lack.
 """
 
