@@ -18,6 +18,7 @@ from typing import TypeVar
 from orchestrator.records.placement import (
     CORES_VARIABLE,
     DEVICES_VARIABLE,
+    SHARED,
     UNBOUND_VARIABLE,
     deal_cores,
     format_cores,
@@ -36,19 +37,21 @@ DEALING_SECONDS = 10.0
 @dataclass(frozen=True)
 class Binding:
     """The hardware threads of each rank on this machine, and the number of each one's accelerator among the visible
-    ones; none, and why, if nothing could be dealt out.
+    ones; none, and why, if nothing could be dealt out. ``shares_devices``: other runs hold accelerators that the ranks
+    take all the same.
     """
 
     ranks: tuple[tuple[int, ...], ...] = ()
     devices: tuple[int, ...] = ()
     reason: str = ""
+    shares_devices: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables that tell the ranks."""
         told = {
             CORES_VARIABLE: format_cores(self.ranks),
-            DEVICES_VARIABLE: ",".join(map(str, self.devices)),
+            DEVICES_VARIABLE: SHARED if self.shares_devices else ",".join(map(str, self.devices)),
             UNBOUND_VARIABLE: self.reason,
         }
         return {name: value for name, value in told.items() if value}
@@ -77,7 +80,7 @@ def bind_ranks(machine: Machine, cores: Sequence[Core], accelerators: Sequence[s
             f"ranks share accelerators with other runs on this machine, which hold {len(held)} of "
             f"{len(machine.accelerators)} ({', '.join(held)}): the runs slow each other down"
         )
-        return Binding(bound, (), "; ".join(filter(None, [unbound, few])))
+        return Binding(bound, (), "; ".join(filter(None, [unbound, few])), shares_devices=True)
     numbers = [machine.accelerators.index(name) for name in accelerators[:wanted]]
     return Binding(bound, tuple(numbers[rank % wanted] for rank in range(ranks)) if wanted else (), unbound)
 

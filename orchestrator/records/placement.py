@@ -16,7 +16,9 @@ from orchestrator.records.topology import Core, format_cpus, parse_cpus
 CORES_VARIABLE = "ORCHESTRATOR_CORES"
 """Hardware threads of each rank of a node, by which it binds itself: "0,64;1,65"."""
 DEVICES_VARIABLE = "ORCHESTRATOR_DEVICES"
-"""Number of each rank's accelerator among those that are visible: "2,3"."""
+"""Number of each rank's accelerator among those that are visible: "2,3", or ``SHARED``."""
+SHARED = "shared"
+"""Instead of numbers: other runs have them, and the ranks take theirs beside those."""
 UNBOUND_VARIABLE = "ORCHESTRATOR_UNBOUND"
 """Why ranks have no cores or accelerators of their own that should, in words."""
 

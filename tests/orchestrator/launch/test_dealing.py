@@ -101,6 +101,7 @@ def test_runs_at_once_get_different_accelerators(desktop: Machine) -> None:
         assert second.environment == {"ORCHESTRATOR_CORES": "4", "ORCHESTRATOR_DEVICES": "2"}
         with hold_places(2, 1, four) as third:
             assert third.devices == () and third.ranks == ((5,), (6,))
+            assert third.environment["ORCHESTRATOR_DEVICES"] == "shared"
             assert "ranks share accelerators with other runs on this machine, which hold 3 of 4" in third.reason
 
 

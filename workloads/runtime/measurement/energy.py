@@ -8,6 +8,7 @@ also counts what other users of the node do, the result says so.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from orchestrator.records import Energy, Slowed
+from orchestrator.records.placement import DEVICES_VARIABLE, SHARED
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.meters import (
     DEVICE,
@@ -51,7 +53,10 @@ def accelerator_of(device: torch.device) -> Accelerator | None:
 
 
 class MeterReading(TypedDict):
-    """What one meter counted over the measured time and until the target, J; null, with the ``failure``, if unknown."""
+    """What one meter counted over the measured time and until the target, J; null, with the ``failure``, if unknown.
+
+    ``users`` are the ids of the processes that computed on what it counts, as far as it tells.
+    """
 
     source: str
     scope: str
@@ -60,13 +65,18 @@ class MeterReading(TypedDict):
     j: float | None
     to_accuracy_j: float | None
     failure: str
+    users: list[int]
 
 
 class RankReadings(TypedDict):
-    """What one rank read; ``reasons`` says by scope why it read none."""
+    """What one rank read; ``reasons`` says by scope why it read none. ``shares_devices``: other runs were on this
+    machine's accelerators when its ranks were placed.
+    """
 
     host: str
+    process: int
     accelerated: bool
+    shares_devices: bool
     reasons: dict[str, str]
     meters: list[MeterReading]
     slowed: list[Slowed]
@@ -125,6 +135,7 @@ class Metering:
                 "j": number(whole[place]),
                 "to_accuracy_j": number(reached[place]),
                 "failure": self.sampler.failures.get(place, ""),
+                "users": sorted(self.sampler.users[place]),
             }
             for place, meter in enumerate(self.sampler.meters)
         ]
@@ -142,7 +153,9 @@ class Metering:
             slowed.append({"host": host, "what": "its processors", "by": "heat", "times": times})
         return {
             "host": host,
+            "process": os.getpid(),
             "accelerated": self.accelerated,
+            "shares_devices": os.environ.get(DEVICES_VARIABLE) == SHARED,
             "reasons": self.reasons,
             "meters": meters,
             "slowed": slowed,
@@ -198,6 +211,7 @@ def host_energy(host: str, ranks: Sequence[RankReadings], whole_nodes: bool) -> 
         unmetered = [rank["reasons"][DEVICE] for rank in ranks if DEVICE in rank["reasons"]]
         if not unmetered:
             counted = [*scopes[DEVICE], *(processors if whole_nodes else [])]
+            others = shared_devices(ranks)
         elif whole_nodes and NODE in scopes:
             counted = scopes[NODE]
         elif whole_nodes and MODULES in scopes:
@@ -213,6 +227,22 @@ def host_energy(host: str, ranks: Sequence[RankReadings], whole_nodes: bool) -> 
     unread = "the meters were not read over the whole run" if any(meter["j"] is None for meter in counted) else ""
     more = sorted({meter["covers_more"] for meter in counted if meter["covers_more"]})
     return HostEnergy(host, counted, (failures or [unread])[0], "; ".join([*filter(None, [others]), *more]))
+
+
+def shared_devices(ranks: Sequence[RankReadings]) -> str:
+    """Say so where others computed on the accelerators of a host's ranks; "" where nobody is known to have.
+
+    A run that came first learns only from its meters of those that came later. In a container of its own the ranks'
+    ids are not the driver's: then any process beyond the number of the ranks is another's.
+    """
+    own = {rank["process"] for rank in ranks}
+    shares = any(rank["shares_devices"] for rank in ranks)
+    for identity in {meter["identity"] for rank in ranks for meter in rank["meters"] if meter["scope"] == DEVICE}:
+        readers = [rank for rank in ranks if identity in (meter["identity"] for meter in rank["meters"])]
+        users = {user for rank in readers for meter in rank["meters"] if meter["identity"] == identity
+                 for user in meter["users"]}  # fmt: skip
+        shares = shares or (bool(users - own) if users & own else len(users) > len(readers))
+    return "whole accelerators are counted, and others computed on them" if shares else ""
 
 
 def account_energy(ranks: Sequence[RankReadings], seconds: float, whole_nodes: bool) -> Energy:

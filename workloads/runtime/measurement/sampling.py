@@ -22,7 +22,7 @@ class Sampler:
     """Reads meters in a thread; ``between`` gives the joules of a span of time. Times are moments of this rank.
 
     ``failures`` says by a meter's place why it could not be read to the end, ``slowed`` how many readings found that
-    the metered device ran slower than it could, by place and reason.
+    the metered device ran slower than it could, by place and reason, and ``users`` which processes computed on it.
     """
 
     def __init__(self, meters: Sequence[Meter], period: float = PERIOD_SECONDS) -> None:
@@ -32,6 +32,7 @@ class Sampler:
         self.counts: list[list[float]] = []
         self.failures: dict[int, str] = {}
         self.slowed: Counter[tuple[int, str]] = Counter()
+        self.users: list[set[int]] = [set() for _ in meters]
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self.run, name="energy", daemon=True)
 
@@ -57,6 +58,7 @@ class Sampler:
                 self.failures[place] = str(error)
                 continue
             self.slowed.update((place, reason) for reason in meter.slowed_by())
+            self.users[place] |= meter.users()
         self.times.append(moment())
         self.counts.append(counts)
 

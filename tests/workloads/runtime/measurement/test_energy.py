@@ -6,7 +6,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -127,16 +127,22 @@ def test_a_meter_that_fails_ends_its_measurement_and_not_the_run_or_the_others(t
 
 def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further: Any) -> RankReadings:
     """What one rank read."""
-    read: RankReadings = {"host": host, "accelerated": accelerated, "meters": [*meters], "reasons": {}, "slowed": []}
+    read: RankReadings = {
+        "host": host, "process": 1, "accelerated": accelerated, "shares_devices": False,
+        "meters": [*meters], "reasons": {}, "slowed": [],
+    }  # fmt: skip
     return cast(RankReadings, {**read, **further})
 
 
-def meter(scope: str, identity: str, joules: float | None, source: str = "", more: str = "") -> MeterReading:
+def meter(
+    scope: str, identity: str, joules: float | None, source: str = "", more: str = "", users: Sequence[int] = ()
+) -> MeterReading:
     """One meter's reading over the run, a half of it until the target."""
     half = None if joules is None else joules / 2
     return {
         "source": source or {"device": "nvml", "node": "cray", "accelerators": "cray"}.get(scope, "rapl"),
         "scope": scope, "identity": identity, "covers_more": more, "j": joules, "to_accuracy_j": half, "failure": "",
+        "users": [*users],
     }  # fmt: skip
 
 
@@ -164,6 +170,21 @@ def test_processors_of_a_shared_node_are_counted_and_said_to_hold_others() -> No
 def test_ranks_that_share_an_accelerator_charge_it_once() -> None:
     shared = [rank("n0", meter("device", "GPU-1", 300.0), accelerated=True) for _ in range(2)]
     assert account_energy(shared, 10.0, whole_nodes=False)["j"] == 300.0
+
+
+@pytest.mark.parametrize(
+    ("users", "shares", "others"),
+    [([10, 11], False, False), ([10, 11, 99], False, True), ([7000, 7001], False, False),
+     ([7000, 7001, 7002], False, True), ([], False, False), ([10], True, True)],
+)  # fmt: skip
+def test_two_runs_on_one_accelerator_each_say_that_the_other_is_in_their_joules(
+    users: list[int], shares: bool, others: bool
+) -> None:
+    """The first run learns of the second by its process; ids of 7000 are those of another namespace."""
+    read = meter("device", "GPU-1", 300.0, users=users)
+    ranks = [rank("n0", read, accelerated=True, process=number, shares_devices=shares) for number in (10, 11)]
+    words = "whole accelerators are counted, and others computed on them"
+    assert account_energy(ranks, 10.0, whole_nodes=True)["others"] == (words if others else None)
 
 
 def test_an_accelerator_without_a_meter_is_not_replaced_by_the_processors_beside_it() -> None:

@@ -124,9 +124,11 @@ def test_one_gpu_of_eight_is_charged_with_its_own_joules(nvidia: Path, visible: 
     program = """
     meter = accelerator_meter(Accelerator("00000000-0000-0000-0000-000000000002"))
     first = meter.joules()
-    print(json.dumps([meter.joules() - first, meter.scope, meter.identity, meter.covers_more, meter.state()]))
+    print(json.dumps([meter.joules() - first, meter.scope, meter.identity, meter.covers_more, meter.state(),
+        sorted(meter.users())]))
     """
-    joules, scope, identity, more, state = told(nvidia, program, CUDA_VISIBLE_DEVICES=visible)
+    joules, scope, identity, more, state, users = told(nvidia, program, CUDA_VISIBLE_DEVICES=visible)
+    assert users == [4711, 4712]
     assert (joules, scope, more) == (300.0, "device", "")
     assert identity == "GPU-00000000-0000-0000-0000-000000000002"
     assert state == [1980.0, 62.0, 302.0]

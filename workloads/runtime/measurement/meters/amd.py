@@ -90,6 +90,10 @@ class AmdDevice:
         }
         return sorted({word for name, word in words.items() if told.get(name) is True})
 
+    def users(self) -> frozenset[int]:
+        """Nobody: ROCm's processes are on the lists of all accelerators that they opened, also of those left idle."""
+        return frozenset()
+
 
 class AmdMeter(AmdDevice):
     """Its energy, in steps of about 15 µJ."""

@@ -32,6 +32,9 @@ class Meter(Protocol):
     def slowed_by(self) -> list[str]:
         """Why what is metered runs slower than it could, right now; empty where nothing slows it or it is not told."""
 
+    def users(self) -> frozenset[int]:
+        """The ids of processes that compute on what is metered, right now; empty where they are not told."""
+
 
 @dataclass(frozen=True)
 class Accelerator:

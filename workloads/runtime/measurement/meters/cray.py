@@ -58,6 +58,10 @@ class CrayMeter:
         """Nothing: these counters do not tell."""
         return []
 
+    def users(self) -> frozenset[int]:
+        """Nobody: these counters do not tell whom it counts."""
+        return frozenset()
+
 
 def read_counter(path: Path) -> int:
     """Joules."""

@@ -90,6 +90,13 @@ class NvmlDevice:
             held.pop(GENERAL, None)
         return sorted(set(held.values()))
 
+    def users(self) -> frozenset[int]:
+        """The ids of processes that compute on it, as the driver's own namespace of processes numbers them."""
+        try:
+            return frozenset(int(entry.pid) for entry in self.library.nvmlDeviceGetComputeRunningProcesses(self.handle))
+        except self.library.NVMLError:
+            return frozenset()
+
 
 class NvmlMeter(NvmlDevice):
     """Its energy, which Volta and later count since their driver was loaded."""

@@ -98,6 +98,10 @@ class RaplMeter:
         """Nothing: a package's throttling is counted elsewhere (throttling.py)."""
         return []
 
+    def users(self) -> frozenset[int]:
+        """Nobody: a package's counter does not tell whom it counts."""
+        return frozenset()
+
 
 def read_integer(path: Path) -> int:
     """The number in a file of the kernel's; raises OSError or ValueError."""
