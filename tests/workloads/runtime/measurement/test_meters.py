@@ -168,7 +168,7 @@ def amdsmi_get_processor_handles(): return [0, 1]
 def amdsmi_get_gpu_device_bdf(handle): return ["0000:C1:00.0", "0000:C6:00.0"][handle]
 def amdsmi_get_energy_count(handle):
     global asked
-    asked += 1
+    asked += not handle
     count = 0 if handle else 1000000 * asked
     return {"power": count, "counter_resolution": 15.300000190734863, "timestamp": 1714382011000000000}
 def amdsmi_get_violation_status(handle): raise AmdSmiException("not supported")
@@ -184,8 +184,23 @@ def test_amds_counter_is_read_by_bus_address_and_the_die_without_one_says_why(
     meter = accelerator_meter(Accelerator("unknown to it", "0000:c1:00.0"))
     assert meter.joules() == pytest.approx(2 * 15.3)
     assert (meter.source, meter.slowed_by()) == ("amdsmi", [])
+    assert meter.covers_more == "both dies of the module, of which the run had one"
     with pytest.raises(OSError, match="of a module's two dies only one does"):
         accelerator_meter(Accelerator("unknown to it", "0000:c6:00.0"))
+    sys.modules.pop("amdsmi")
+
+
+@pytest.mark.parametrize(("name", "more"), [("AMD Instinct MI250X / MI250", True), ("AMD Instinct MI210", False)])
+def test_a_die_that_a_container_shows_alone_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, more: bool
+) -> None:
+    alone = AMDSMI.replace("return [0, 1]", "return [0]")
+    asked = f"def amdsmi_get_gpu_asic_info(handle): return {{'market_name': {name!r}}}\n"
+    (tmp_path / "amdsmi.py").write_text(alone + asked)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "amdsmi", raising=False)
+    meter = accelerator_meter(Accelerator("unknown to it", "0000:c1:00.0"))
+    assert bool(meter.covers_more) == more
     sys.modules.pop("amdsmi")
 
 

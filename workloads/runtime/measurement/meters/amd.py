@@ -13,6 +13,10 @@ from typing import Any
 from orchestrator.records import AcceleratorInventory
 from workloads.runtime.measurement.meters.base import DEVICE, POWER_LIMIT, Accelerator
 
+TWO_DIES = "MI250"
+"""In the names of modules of two dies, of which each is a device: MI250 and MI250X."""
+BOTH_DIES = "both dies of the module, of which the run had one"
+
 
 def load_amdsmi() -> Any:
     """The library, ready. Raises OSError where there is none, or no driver for it."""
@@ -100,7 +104,6 @@ class AmdMeter(AmdDevice):
 
     source = "amdsmi"
     scope = DEVICE
-    covers_more = ""
 
     def __init__(self, accelerator: Accelerator) -> None:
         """Raises OSError where there is none, or none that counts energy."""
@@ -109,16 +112,38 @@ class AmdMeter(AmdDevice):
             raise FileNotFoundError(
                 f"the accelerator at {self.identity} does not count energy: of a module's two dies only one does"
             )
+        self.covers_more = BOTH_DIES if self.is_half_a_module() else ""
+
+    def is_half_a_module(self) -> bool:
+        """Whether the device is a die of a module of two: by its name, or because others here count nothing, as second
+        dies do. A container may show it alone.
+        """
+        smi = self.library
+        try:
+            if TWO_DIES in str(smi.amdsmi_get_gpu_asic_info(self.handle)["market_name"]).upper():
+                return True
+        except (smi.AmdSmiException, AttributeError, KeyError):
+            pass
+        try:
+            others = [handle for handle in smi.amdsmi_get_processor_handles() if handle != self.handle]
+            return any(counted_joules(smi, handle) == 0 for handle in others)
+        except smi.AmdSmiException:
+            return False
 
     def joules(self) -> float:
         """Since the driver was loaded."""
         try:
-            told = self.library.amdsmi_get_energy_count(self.handle)
+            return counted_joules(self.library, self.handle)
         except self.library.AmdSmiException as error:
             raise OSError(f"amdsmi does not count energy: {error}") from error
-        # The field was named power up to ROCm 6.
-        count = told.get("energy_accumulator", told.get("power", 0))
-        return float(count) * float(told["counter_resolution"]) / 1e6
+
+
+def counted_joules(library: Any, handle: Any) -> float:
+    """What a device has counted since the driver was loaded. Raises the library's exception."""
+    told = library.amdsmi_get_energy_count(handle)
+    # The field was named power up to ROCm 6.
+    count = told.get("energy_accumulator", told.get("power", 0))
+    return float(count) * float(told["counter_resolution"]) / 1e6
 
 
 def describe_amd() -> list[AcceleratorInventory]:
