@@ -66,7 +66,7 @@ WITHOUT = {
     "orchestrator.records": {"hydra", "submitit", "sqlalchemy", "h5py", "rich"},
     "orchestrator.plan": {"hydra", "submitit", "numpy", "os", "subprocess"},
     "orchestrator.analysis": {"os", "pathlib", "shutil", "subprocess", "sqlalchemy", "h5py"},
-    "orchestrator.report": {"h5py", "scipy", "sqlalchemy"},
+    "orchestrator.report": {"h5py", "numpy", "scipy", "sqlalchemy", "statistics"},
     "orchestrator.launch": {"hydra", "omegaconf", "sqlalchemy", "h5py"},
 }
 """What no file of a room imports: a library, or a part of the standard one."""

@@ -73,6 +73,11 @@ class Course:
     judged: list[Judged]
     processors: list[ProcessorChange]
 
+    @property
+    def middle(self) -> float:
+        """The median of its sets' medians, in its unit."""
+        return median(level.median for level in self.levels)
+
 
 def set_column(rows: Sequence[HistoryRow]) -> SetColumn:
     """Return the column that divides runs into sets: "week", or "campaign" while there are few weeks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,12 @@ class Split:
         """Return each part ÷ total; zeros if nothing was measured."""
         total = self.total
         return {name: value / total if total > 0 else 0.0 for name, value in asdict(self).items()}
+
+    @property
+    def communication_share(self) -> float:
+        """The part of the steps' time that went into communication alone; 0 if no time passed in steps."""
+        steps = self.compute + self.data + self.straggling + self.communication
+        return self.communication / steps if steps > 0 else 0.0
 
 
 def step_shares(seconds: Mapping[str, Floats]) -> dict[str, float]:
@@ -92,6 +99,17 @@ def split_time(
         evaluation=evaluation_s,
         other=unmeasured + other_s,
     )
+
+
+def samples_per_rank(throughput: Floats, total: Floats) -> float:
+    """Return how many samples a rank trained, mean over the ranks, from their (R,) throughputs and seconds of steps."""
+    return float(np.mean(np.asarray(throughput, np.float64) * total))
+
+
+def median_phases(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median seconds of each phase over the repeats; a repeat without the phase counts as 0 s."""
+    names = dict.fromkeys(name for phases in repeats for name in phases)
+    return {name: median(float(phases.get(name, 0.0)) for phases in repeats) for name in names}
 
 
 def mean_split(splits: Sequence[Split]) -> Split:

@@ -54,6 +54,10 @@ class Network:
         if not (self.latency_s >= 0 and self.bandwidth > 0 and self.inner_bandwidth > 0 and self.ranks_per_node >= 1):
             raise ValueError(f"latency and bandwidth of a network are positive, not {self}")
 
+    def nodes(self, ranks: int) -> int:
+        """Return the number of nodes that so many ranks fill."""
+        return -(-ranks // self.ranks_per_node)
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -111,7 +115,7 @@ def allreduce_s(size: float, ranks: int, network: Network, messages: int = 1) ->
     if ranks == 1:
         return 0.0
     inner = min(ranks, network.ranks_per_node)
-    nodes = -(-ranks // network.ranks_per_node)
+    nodes = network.nodes(ranks)
     if network.algorithm == "hierarchical" and inner > 1:
         within = 2 * (inner - 1) * messages * network.inner_latency_s
         within += 2 * (inner - 1) / inner * size / network.inner_bandwidth

@@ -6,33 +6,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 
-import numpy as np
-
-from orchestrator.analysis.losses import Split
-from orchestrator.analysis.projection import (
-    Network,
-    Observed,
-    Projected,
-    Workload,
-    calibrate_communication,
-    project_scales,
+from orchestrator.analysis.projected_series import (
+    Check,
+    Point,
+    SteppedRun,
+    measure_workload,
+    network_of,
+    observe_scales,
+    project_series,
 )
-from orchestrator.analysis.projection_band import FARTHEST, project_band
+from orchestrator.analysis.projection import Network
 from orchestrator.analysis.series import Series
+from orchestrator.analysis.stragglers import own_times
 from orchestrator.report.entries import CheckEntry, NetworkEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import series_entry, split_of
 from orchestrator.store.entries import columns_of
 from orchestrator.store.store import RunRecord
-
-GRADIENT_BYTES = 4
-"""Bytes of one parameter's gradient, which is averaged in float32."""
-LATENCY_US = 10.0
-GB_PER_S = 1.0
-"""Bandwidth for profiles that state none. Calibration with measured scales corrects it."""
-GRID = np.linspace(0, 1, 33)
 
 
 @dataclass(frozen=True)
@@ -78,48 +69,44 @@ def lookup(config: Mapping[str, object], key: str) -> object:
 
 def projection_entry(series: Series, records: Sequence[RunRecord], question: Question) -> ProjectionEntry:
     """Return the projected points, their basis, and the error of the same method at measured scales."""
-    scales = sorted({int(record.run["ranks"]) for record in records})
-    network, source = network_of(records[0], question)
-    observed = [observed_at([record for record in records if record.run["ranks"] == ranks], ranks) for ranks in scales]
-    rows = [record for record in records if record.run["ranks"] == scales[0]]
-    plain = workload_of(rows, records, question)
-    workload = calibrate_communication(plain, network, observed)
-    per_node = network.ranks_per_node
-    ranks = [count for count in question.ranks if count not in scales]
-    assumed = source != stated_by(records[0])
-    bands = project_band(plain, network, ranks, observed, assumed)
-    farthest = FARTHEST * scales[-1] if assumed else max([*ranks, 0])
-    projected = project_scales(workload, network, ranks, observed[0])
+    runs = [stepped_run(record) for record in records]
+    base = min(records, key=lambda record: record.run["ranks"])
+    workload = measure_workload(
+        runs,
+        parameters=float(base.result["training"].get("parameters", 0)),
+        cores=question.cores or shared_cores(base),
+        threads=int(base.manifest.get("spec", {}).get("threads_per_rank", 1)),
+    )
+    network, source = network_and_source(records[0], question)
+    found = project_series(workload, network, observe_scales(runs), question.ranks, source is not None)
     return {
         **series_entry(series),
         "label": "projected",
-        "measured_ranks": scales,
-        "base_ranks": scales[0],
+        "measured_ranks": [scale.ranks for scale in found.observed],
+        "base_ranks": found.observed[0].ranks,
         "basis": {
-            "own_s": workload.own_s,
-            "gradient_bytes": workload.gradient_bytes,
-            "overlap": workload.overlap,
-            "communication_cost": workload.cost,
-            "calibrated": any(ranks > 1 for ranks in scales),
-            "cores": workload.cores,
-            "network": network_entry(network, source),
+            "own_s": found.workload.own_s,
+            "gradient_bytes": found.workload.gradient_bytes,
+            "overlap": found.workload.overlap,
+            "communication_cost": found.workload.cost,
+            "calibrated": found.calibrated,
+            "cores": found.workload.cores,
+            "network": network_entry(network, source or "assumed; calibrated by what was measured"),
         },
-        "points": [
-            point_entry(item, per_node, band, item.ranks > farthest)
-            for item, band in zip(projected, bands, strict=True)
-        ],
-        "check": check_entries(plain, network, observed),
+        "points": [point_entry(point) for point in found.points],
+        "check": [check_entry(check) for check in found.checks],
     }
 
 
-def point_entry(item: Projected, per_node: int, band: tuple[float, float], assumed: bool) -> PointEntry:
-    """Return one projected scale, with the efficiencies that are plausible. ``assumed``: too far for what is known."""
+def point_entry(point: Point) -> PointEntry:
+    """Return one projected scale, with the efficiencies that are plausible."""
+    item = point.projected
     return {
         "ranks": item.ranks,
-        "nodes": -(-item.ranks // per_node),
+        "nodes": point.nodes,
         "efficiency": item.efficiency,
-        "band": [min(band[0], item.efficiency), max(band[1], item.efficiency)],
-        "assumed": assumed,
+        "band": list(point.band),
+        "assumed": point.assumed,
         "step_s": item.step_s,
         "simulation_error_s": item.error_s,
         "own_s": item.own_s,
@@ -128,71 +115,29 @@ def point_entry(item: Projected, per_node: int, band: tuple[float, float], assum
     }
 
 
-def check_entries(workload: Workload, network: Network, observed: Sequence[Observed]) -> list[CheckEntry]:
-    """Return, with three scales or more, the prediction of each larger scale from the two smallest, beside its
-    measurement.
-    """
-    if len(observed) < 3:
-        return []
-    fitted = calibrate_communication(workload, network, observed[:2])
-    others = observed[2:]
-    predicted = project_scales(fitted, network, [item.ranks for item in others], observed[0])
-    return [
-        {
-            "ranks": item.ranks,
-            "fitted_on": [scale.ranks for scale in observed[:2]],
-            "measured": observed[0].step_s / item.step_s,
-            "predicted": guess.efficiency,
-            "error": guess.efficiency - observed[0].step_s / item.step_s,
-        }
-        for item, guess in zip(others, predicted, strict=True)
-    ]
+def check_entry(check: Check) -> CheckEntry:
+    """Return a measured scale as smaller ones predict it."""
+    return {
+        "ranks": check.ranks,
+        "fitted_on": check.fitted_on,
+        "measured": check.measured,
+        "predicted": check.predicted,
+        "error": check.error,
+    }
 
 
-def observed_at(records: Sequence[RunRecord], ranks: int) -> Observed:
-    """Return the medians over the repeats at a scale."""
-    steps, waits = [], []
-    for record in records:
-        rate = record.run.get("throughput_warm") or record.run["throughput"]
-        assert rate is not None, "only timed runs are of a series"
-        step = batch_of(record) / rate
-        steps.append(step)
-        waits.append(step * communication_share(split_of(record)))
-    return Observed(ranks, median(steps), median(waits))
-
-
-def communication_share(split: Split | None) -> float:
-    """Return the part of the steps' time that went into communication alone."""
-    if split is None:
-        return 0.0
-    steps = split.compute + split.data + split.straggling + split.communication
-    return split.communication / steps if steps > 0 else 0.0
-
-
-def batch_of(record: RunRecord) -> float:
-    """Return the samples of one step, all ranks together."""
-    return float(record.result["training"]["global_batch"])
-
-
-def workload_of(base: Sequence[RunRecord], records: Sequence[RunRecord], question: Question) -> Workload:
-    """Return the workload: own times at the base, where ranks disturb each other least, and the spread between ranks at
-    all scales.
-    """
-    found = [json.loads(record.run["step_times"] or "") for record in base]
-    speeds: list[float] = []
-    for record in records:
-        table = record.table
-        own = np.asarray(table.column("data_s") + table.column("compute_s"), np.float64)
-        speeds += (own / np.median(own)).tolist()
-    training = base[0].result["training"]
-    spec = base[0].manifest.get("spec", {})
-    return Workload(
-        own_s=median(item["own_median_s"] for item in found),
-        steps=np.median([item["own"] for item in found], axis=0).tolist(),
-        ranks=np.quantile(speeds, GRID).tolist(),
-        gradient_bytes=GRADIENT_BYTES * float(training.get("parameters", 0)),
-        cores=question.cores or shared_cores(base[0]),
-        threads=int(spec.get("threads_per_rank", 1)),
+def stepped_run(record: RunRecord) -> SteppedRun:
+    """Return a run with the times of its steps."""
+    run, table = record.run, record.table
+    rate = run.get("throughput_warm") or run["throughput"]
+    assert rate is not None, "only timed runs are of a series"
+    return SteppedRun(
+        ranks=int(run["ranks"]),
+        global_batch=float(record.result["training"]["global_batch"]),
+        rate=rate,
+        split=split_of(record),
+        own_s=own_times(table.column("data_s"), table.column("compute_s")),
+        distribution=json.loads(run["step_times"] or ""),
     )
 
 
@@ -223,23 +168,11 @@ def network_entry(network: Network, source: str) -> NetworkEntry:
     }
 
 
-def network_of(record: RunRecord, question: Question) -> tuple[Network, str]:
-    """Return the profile's interconnect, and the source of its numbers."""
+def network_and_source(record: RunRecord, question: Question) -> tuple[Network, str | None]:
+    """Return the profile's interconnect, and the source of its numbers; None where the profile states no bandwidth."""
     cluster = record.manifest["config"].get("cluster", {})
-    profile = cluster.get("interconnect") or {}
+    stated = cluster.get("interconnect") or {}
+    bandwidth = stated.get("gb_per_s_per_node")
     per_node = int(cluster.get("ranks_per_node") or 1)
-    known = profile.get("gb_per_s_per_node")
-    network = Network(
-        latency_s=1e-6 * (profile.get("latency_us") or LATENCY_US),
-        bandwidth=1e9 * (known or GB_PER_S),
-        ranks_per_node=per_node,
-        algorithm="hierarchical" if per_node > 1 else "ring",
-    )
-    if question.algorithm:
-        network = replace(network, algorithm=question.algorithm)
-    return network, stated_by(record) if known else "assumed; calibrated by what was measured"
-
-
-def stated_by(record: RunRecord) -> str:
-    """Return the source of a network that a profile states."""
-    return f"profile of {record.run['cluster']}"
+    network = network_of(stated.get("latency_us"), bandwidth, per_node, question.algorithm)
+    return network, f"profile of {record.run['cluster']}" if bandwidth else None

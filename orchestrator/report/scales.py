@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from orchestrator.analysis.intervals import Summary
-from orchestrator.analysis.losses import Split, split_time
+from orchestrator.analysis.losses import Split, samples_per_rank, split_time
 from orchestrator.analysis.series import Measured, Scale, Series, flatten_keys
 from orchestrator.plan import science_of
 from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, SplitEntry, Spread
@@ -38,10 +36,8 @@ def measured_run(record: RunRecord) -> Measured:
     run = record.run
     settings = flatten_keys(science_of(record.manifest["config"]))
     parts = split_of(record)
-    samples = 0.0
-    if parts is not None:
-        table = record.table
-        samples = float(np.mean(table.column("throughput").astype(np.float64) * table.column("total_s")))
+    table = record.table
+    samples = 0.0 if parts is None else samples_per_rank(table.column("throughput"), table.column("total_s"))
     rate = run.get("throughput_warm") or run.get("throughput")
     metrics = {
         name: value for name, value in record.result.get("quality", {}).get("all", {}).items() if value is not None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.losses import step_shares
+from orchestrator.analysis.losses import Split, median_phases, samples_per_rank, step_shares
 from orchestrator.analysis.scaling import efficiencies
 from orchestrator.telemetry.steps import BlockSums, add_up_blocks
 from orchestrator.telemetry.throughput import Throughput, throughput_of
@@ -62,3 +62,18 @@ def test_a_part_of_the_step_time_is_shared_out_over_all_ranks_together() -> None
     seconds = {"total": np.array([10.0, 30.0]), "data": np.array([4.0, 0.0]), "compute": np.array([6.0, 24.0])}
     assert step_shares(seconds) == {"data": 0.1, "compute": 0.75}
     assert step_shares({part: np.zeros(2) for part in seconds}) == {}
+
+
+def test_a_phase_lasts_as_long_as_in_the_median_repeat_and_no_time_where_a_repeat_has_none() -> None:
+    repeats = [{"import": 1.0, "train": 5.0}, {"train": 7.0}, {"import": 3.0, "train": 6.0, "compile": 9.0}]
+    assert median_phases(repeats) == {"import": 1.0, "train": 6.0, "compile": 0.0}
+
+
+def test_a_rank_trained_as_many_samples_as_its_rate_gives_in_its_time() -> None:
+    assert samples_per_rank(np.array([10.0, 20.0]), np.array([3.0, 1.0])) == 25.0
+
+
+def test_only_time_in_steps_counts_for_the_share_of_communication() -> None:
+    parts = {"compute": 5.0, "data": 1.0, "straggling": 2.0, "evaluation": 50.0, "other": 9.0}
+    assert Split(communication=2.0, **parts).communication_share == 0.2
+    assert Split(0.0, 0.0, 0.0, 0.0, 5.0, 1.0).communication_share == 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
 from orchestrator.analysis.courses import Course
@@ -74,7 +73,7 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
 
 def course_traces(course: Course, number: int, name: str, crowded: bool) -> list[Plotly]:
     """Return the line of a series, and rings at the changes of its level."""
-    middle = median(level.median for level in course.levels)
+    middle = course.middle
     # Whole hours and a ten thousandth are enough, and keep the page small.
     times = [3600000 * int(level.created // 3600) for level in course.levels]
     values = [round(level.median / middle, 4) for level in course.levels]

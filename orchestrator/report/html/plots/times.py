@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.analysis.losses import median_phases
 from orchestrator.report.entries import RunEntry, ScaleEntry, ScalingEntry, values_of
 from orchestrator.report.html.plots.figure import Plot, Plotly, colour, count_text, distinguishing_keys, label, name_of
 
@@ -117,13 +117,9 @@ def plot_phases(runs: Sequence[RunEntry]) -> Plot | None:
     for run in sorted(measured, key=lambda run: (*map(str, values_of(run, RUN)), run["nodes"])):
         words = (name_of(run, named), count_text(run["nodes"], "node"))
         groups.setdefault(", ".join(word for word in words if word), []).append(run)
-    names = list(dict.fromkeys(phase for run in measured for phase in run["phases_s"]))
-    seconds = {
-        name: [
-            statistics.median(float(run["phases_s"].get(name, 0.0)) for run in members) for members in groups.values()
-        ]
-        for name in names
-    }
+    names = dict.fromkeys(phase for run in measured for phase in run["phases_s"])
+    medians = [median_phases([run["phases_s"] for run in members]) for members in groups.values()]
+    seconds = {name: [found.get(name, 0.0) for found in medians] for name in names}
     note = "From the start of the processes on; each phase as long as on its slowest rank, median over repeats."
     axis = BarAxis("seconds", ":.2f")
     return plot_bars("phases", "Phases of a run", note, axis, list(groups), seconds)
