@@ -21,6 +21,9 @@ NOTE = (
     "bold: the best, where 95 % intervals part; published values are marked"
 )
 
+NOTHING = "–"
+"""The text of a field that nothing is known for."""
+
 
 class StatedQuality(TypedDict, total=False):
     """What a benchmark's configuration states of its quality metric."""
@@ -187,11 +190,11 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
             lines.append(Line(label, metric_words(metric), fields))
         rate = RateColumn.of(cell["throughput"]["unit"] for cell in cells.values())
         texts = [rate_text(cells.get(method), rate, common_n(entry)) for method in entry["methods"]]
-        if any(text != "–" for text in texts):
+        if any(text != NOTHING for text in texts):
             lines.append(Line(label, f"{rate.heading}, warm", [Field(text, False, "") for text in texts]))
         for cost, words in COSTS.items():
             texts = [cost_text(cells.get(method), cost, common_n(entry)) for method in entry["methods"]]
-            if any(text != "–" for text in texts):
+            if any(text != NOTHING for text in texts):
                 lines.append(Line(label, words, [Field(text, False, "") for text in texts]))
     return lines
 
@@ -223,13 +226,13 @@ def metric_field(
 
 def rate_text(cell: CellEntry | None, rate: RateColumn, usual: int | None) -> str:
     """Return a cell's throughput as text, with its unit where other methods have another."""
-    return rate.cell(mean_text(cell["throughput"], usual), cell["throughput"]["unit"]) if cell else "–"
+    return rate.cell(mean_text(cell["throughput"], usual), cell["throughput"]["unit"]) if cell else NOTHING
 
 
 def cost_text(cell: CellEntry | None, cost: str, usual: int | None) -> str:
     """Return a cell's cost as text: "11.50 ± 0.71 (2/3)" if two of three runs reached the target."""
     if cell is None:
-        return "–"
+        return NOTHING
     if cost != "time_to_accuracy":
         return mean_text(cell["energy_j"], usual)
     if not cell["reached"]:
@@ -244,7 +247,7 @@ def mean_text(found: MeanEntry | None, usual: int | None) -> str:
     is the ``usual`` number.
     """
     if found is None:
-        return "–"
+        return NOTHING
     count = "" if found["n"] == usual else f" ({found['n']})"
     deviation = found["deviation"]
     if not deviation:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.report.entries import MatrixEntry
-from orchestrator.report.matrix import NOTE, Field, Line, grid_of, shown, sources_of, title_of
+from orchestrator.report.matrix import NOTE, NOTHING, Field, Line, grid_of, shown, sources_of, title_of
 
 FRAME = 3
 """Columns that a field's borders and padding take."""
@@ -23,7 +23,7 @@ def print_matrices(entries: Sequence[MatrixEntry], console: Console) -> None:
         for part in parts_of(lines, methods, console.width):
             title = f"Matrix of {title_of(entry)}{part_words(part, methods)}"
             console.print(escape(title), style="italic", highlight=False, soft_wrap=True)
-            console.print(table_of_part(lines, methods, part))
+            console.print(table_of_part(lines_of_part(lines, part), methods, part))
         for sentence in sources_of(entry):
             console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if chosen:
@@ -36,6 +36,13 @@ def part_words(part: Sequence[int], methods: Sequence[str]) -> str:
         return ""
     span = f"method {part[0] + 1}" if len(part) == 1 else f"methods {part[0] + 1}–{part[-1] + 1}"
     return f" ({span} of {len(methods)})"
+
+
+def lines_of_part(lines: Sequence[Line], part: Sequence[int]) -> list[Line]:
+    """The lines of the data sets that one of the part's methods was tried on, or has a published value of."""
+    fields = [(line.dataset, line.fields[number]) for line in lines for number in part]
+    there = {dataset for dataset, field in fields if field.text != NOTHING or field.published}
+    return [line for line in lines if line.dataset in there]
 
 
 def table_of_part(lines: Sequence[Line], methods: Sequence[str], part: Sequence[int]) -> Table:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from rich.console import Console
 from stored import failed_run, stored_run
@@ -126,6 +127,16 @@ def test_a_terminal_of_any_width_reads_whole_fields(tmp_path: Path, width: int) 
     assert text.count("± 0.0071") == 12
     assert "n = 2" in text
     assert "…" not in text
+
+
+def test_a_part_of_a_table_has_only_the_data_sets_that_its_methods_were_tried_on(tmp_path: Path) -> None:
+    """A table of named pairs has few of all combinations: empty lines would be most of it."""
+    scores = {(f"data_{number}", f"method_number_{number}"): (0.5, 0.6) for number in range(4)}
+    stream = io.StringIO()
+    print_matrices(document_of(family(tmp_path, scores))["matrix"], Console(file=stream, width=60, no_color=True))
+    parts = stream.getvalue().split("Matrix of ")[1:]
+    assert len(parts) == 4
+    assert [[f"data_{number}" in part for number in range(4)] for part in parts] == np.eye(4, dtype=bool).tolist()
 
 
 @pytest.mark.parametrize("width", [80, 120])
