@@ -1,7 +1,7 @@
 """How far trainings on several ranks part from a training on one, for every cell of a benchmark and every communicator.
 
-``python tests/compare_ranks.py disentanglement`` prints a line a cell: the largest relative difference of any step's
-loss (of any player), by communicator and number of ranks. The suite tests some of these; all take minutes.
+``PYTHONPATH=. python tests/compare_ranks.py disentanglement`` prints a line a cell: the largest relative difference of
+any step's loss (of any player), by communicator and number of ranks. The suite tests some of these; all take minutes.
 """
 
 from __future__ import annotations
