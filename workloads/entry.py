@@ -70,7 +70,7 @@ class Rank:
         from workloads.runtime.measurement import energy
         from workloads.runtime.measurement.places import describe_world, take_place
         from workloads.runtime.measurement.promise import keep_promise
-        from workloads.runtime.measurement.sharing import holds_whole_nodes
+        from workloads.runtime.measurement.sharing import holds_whole_node
         from workloads.runtime.measurement.telemetry import TelemetryFile
         from workloads.runtime.procedures.procedure import RunContext, procedure_path
 
@@ -110,8 +110,8 @@ class Rank:
             (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
         ]
 
-        whole_nodes = holds_whole_nodes(cluster, os.environ)
-        metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_nodes)
+        whole_node = holds_whole_node(cluster, os.environ)
+        metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_node)
         called, stood_still = moment(), self.progress.stood_still_s
         measured = procedure.run()
         stood_still = self.progress.stood_still_s - stood_still

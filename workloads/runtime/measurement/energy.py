@@ -69,13 +69,16 @@ class MeterReading(TypedDict):
 
 
 class RankReadings(TypedDict):
-    """What one rank read; ``reasons`` says by scope why it read none. ``shares_devices``: other runs were on this
-    machine's accelerators when its ranks were placed.
+    """What one rank read; ``reasons`` says by scope why it read none.
+
+    ``whole_node``: its node is the run's alone, which Slurm may say of some nodes of a job and not of others.
+    ``shares_devices``: other runs were on this machine's accelerators when its ranks were placed.
     """
 
     host: str
     process: int
     accelerated: bool
+    whole_node: bool
     shares_devices: bool
     reasons: dict[str, str]
     meters: list[MeterReading]
@@ -85,8 +88,8 @@ class RankReadings(TypedDict):
 class Metering:
     """The meters that this rank reads, running. ``reasons`` says by scope why it reads none."""
 
-    def __init__(self, accelerator: Accelerator | None, leads_node: bool, whole_nodes: bool) -> None:
-        self.accelerated, self.leads_node, self.whole_nodes = accelerator is not None, leads_node, whole_nodes
+    def __init__(self, accelerator: Accelerator | None, leads_node: bool, whole_node: bool) -> None:
+        self.accelerated, self.leads_node, self.whole_node = accelerator is not None, leads_node, whole_node
         self.reasons: dict[str, str] = {}
         meters: list[Meter] = []
         if accelerator is not None:
@@ -118,7 +121,7 @@ class Metering:
         curves = self.power_curves(communicator, start, stop) if metered else {}
         if texts is None:
             return None, curves
-        return account_energy([json.loads(text) for text in texts], stop - start, self.whole_nodes), curves
+        return account_energy([json.loads(text) for text in texts], stop - start), curves
 
     def readings(self, host: str, start: float, stop: float, target_after: float | None) -> RankReadings:
         """What this rank read, as JSON: null stands for a number that is not known."""
@@ -155,6 +158,7 @@ class Metering:
             "host": host,
             "process": os.getpid(),
             "accelerated": self.accelerated,
+            "whole_node": self.whole_node,
             "shares_devices": os.environ.get(DEVICES_VARIABLE) == SHARED,
             "reasons": self.reasons,
             "meters": meters,
@@ -193,28 +197,29 @@ class HostEnergy:
         return None if self.reason or len(known) < len(self.counted) else float(sum(known))
 
 
-def host_energy(host: str, ranks: Sequence[RankReadings], whole_nodes: bool) -> HostEnergy:
+def host_energy(host: str, ranks: Sequence[RankReadings]) -> HostEnergy:
     """Choose of a host's meters those that together count the run's part once, and no more where that can be had.
 
     Accelerators by their own meters. Processors beside them only where the node is the run's alone; where the run has
     no accelerator they are all there is, and the result says that others may be in it.
     """
+    whole_node = all(rank["whole_node"] for rank in ranks)
     distinct = {(meter["source"], meter["identity"]): meter for rank in ranks for meter in rank["meters"]}
     scopes: dict[str, list[MeterReading]] = {}
     for meter in distinct.values():
         scopes.setdefault(meter["scope"], []).append(meter)
     processors = [*scopes.get(PACKAGE, []), *scopes.get(MEMORY, [])] if PACKAGE in scopes else []
-    shared = "" if whole_nodes else "the whole node is counted, and others may have run on it"
+    shared = "" if whole_node else "the whole node is counted, and others may have run on it"
     counted: list[MeterReading] = []
     others = ""
     if any(rank["accelerated"] for rank in ranks):
         unmetered = [rank["reasons"][DEVICE] for rank in ranks if DEVICE in rank["reasons"]]
         if not unmetered:
-            counted = [*scopes[DEVICE], *(processors if whole_nodes else [])]
+            counted = [*scopes[DEVICE], *(processors if whole_node else [])]
             others = shared_devices(ranks)
-        elif whole_nodes and NODE in scopes:
+        elif whole_node and NODE in scopes:
             counted = scopes[NODE]
-        elif whole_nodes and MODULES in scopes:
+        elif whole_node and MODULES in scopes:
             counted = [*scopes[MODULES], *processors]
         else:
             return HostEnergy(host, [], unmetered[0])
@@ -245,7 +250,7 @@ def shared_devices(ranks: Sequence[RankReadings]) -> str:
     return "whole accelerators are counted, and others computed on them" if shares else ""
 
 
-def account_energy(ranks: Sequence[RankReadings], seconds: float, whole_nodes: bool) -> Energy:
+def account_energy(ranks: Sequence[RankReadings], seconds: float) -> Energy:
     """The result's entry from what each rank read; any unknown makes the sum so.
 
     ``scope`` names what was counted ("device+package"), ``meters`` the joules of each scope and source, ``others`` what
@@ -254,7 +259,7 @@ def account_energy(ranks: Sequence[RankReadings], seconds: float, whole_nodes: b
     hosts: dict[str, list[RankReadings]] = {}
     for rank in ranks:
         hosts.setdefault(rank["host"], []).append(rank)
-    found = [host_energy(host, members, whole_nodes) for host, members in hosts.items()]
+    found = [host_energy(host, members) for host, members in hosts.items()]
     missing = [item for item in found if item.reason]
     reason = None
     if missing:

@@ -1,4 +1,4 @@
-"""Whether the nodes of a run are its alone: then what a whole node's meter counts is the run's."""
+"""Whether a node is its run's alone: then what the whole node's meter counts is the run's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.records.settings import ClusterSettings
 from workloads.runtime.processors import count_units
 
 
-def holds_whole_nodes(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:
+def holds_whole_node(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:
     """From the profile and the job's environment; False wherever nobody promises it.
 
     Slurm gives whole nodes to a job that asks for them, and so it did where the job has all of a node's processors. To

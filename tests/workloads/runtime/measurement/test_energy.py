@@ -38,7 +38,7 @@ from workloads.runtime.measurement.meters import rapl
 from workloads.runtime.communicators import join
 rapl.POWERCAP = Path(sys.argv[1])
 communicator = join("mpi")
-metering = Metering(None, leads_node=communicator.rank % 2 == 0, whole_nodes=True)
+metering = Metering(None, leads_node=communicator.rank % 2 == 0, whole_node=True)
 start = time.time()
 time.sleep(1.3)
 used, curves = metering.conclude(communicator, f"n{communicator.rank // 2}", (start, time.time()), 0.6)
@@ -94,7 +94,7 @@ def test_a_machine_without_meters_says_why_and_is_not_zero(tmp_path: Path, monke
     found, reason = node_meters()
     assert [meter for meter in found if meter.source == "rapl"] == []
     assert f"no RAPL zone in {tmp_path}" in reason
-    entry = account_energy([rank("n1", reasons={"node": reason})], 10.0, whole_nodes=True)
+    entry = account_energy([rank("n1", reasons={"node": reason})], 10.0)
     assert entry["j"] is None and entry["to_accuracy_j"] is None and str(entry["reason"]).startswith("n1: no RAPL zone")
 
 
@@ -126,9 +126,9 @@ def test_a_meter_that_fails_ends_its_measurement_and_not_the_run_or_the_others(t
 
 
 def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further: Any) -> RankReadings:
-    """What one rank read."""
+    """What one rank read, on a node that is the run's alone."""
     read: RankReadings = {
-        "host": host, "process": 1, "accelerated": accelerated, "shares_devices": False,
+        "host": host, "process": 1, "accelerated": accelerated, "whole_node": True, "shares_devices": False,
         "meters": [*meters], "reasons": {}, "slowed": [],
     }  # fmt: skip
     return cast(RankReadings, {**read, **further})
@@ -148,28 +148,28 @@ def meter(
 
 def test_one_node_without_a_meter_makes_the_sum_unknown() -> None:
     ranks = [rank("n0", meter("package", "package-0", 5.0)), rank("n1", reasons={"node": "no meter here"})]
-    entry = account_energy(ranks, 10.0, whole_nodes=True)
+    entry = account_energy(ranks, 10.0)
     assert entry["j"] is None and entry["reason"] == "n1: no meter here"
     assert [node["j"] for node in entry["nodes"]] == [5.0, None]
 
 
 def test_on_a_shared_node_accelerators_count_alone_and_on_an_own_node_with_its_processors() -> None:
     read = (meter("device", "GPU-1", 300.0), meter("package", "package-0", 900.0), meter("dram", "0:0 dram", 50.0))
-    shared = account_energy([rank("n0", *read, accelerated=True)], 10.0, whole_nodes=False)
+    shared = account_energy([rank("n0", *read, accelerated=True, whole_node=False)], 10.0)
     assert (shared["j"], shared["scope"], shared["others"]) == (300.0, "device", None)
-    own = account_energy([rank("n0", *read[:2], accelerated=True)], 10.0, whole_nodes=True)
+    own = account_energy([rank("n0", *read[:2], accelerated=True)], 10.0)
     assert (own["j"], own["to_accuracy_j"], own["scope"], own["others"]) == (1200.0, 600.0, "device+package", None)
 
 
 def test_processors_of_a_shared_node_are_counted_and_said_to_hold_others() -> None:
-    entry = account_energy([rank("n0", meter("package", "package-0", 900.0))], 10.0, whole_nodes=False)
+    entry = account_energy([rank("n0", meter("package", "package-0", 900.0), whole_node=False)], 10.0)
     assert (entry["j"], entry["scope"]) == (900.0, "package")
     assert entry["others"] == "the whole node is counted, and others may have run on it"
 
 
 def test_ranks_that_share_an_accelerator_charge_it_once() -> None:
-    shared = [rank("n0", meter("device", "GPU-1", 300.0), accelerated=True) for _ in range(2)]
-    assert account_energy(shared, 10.0, whole_nodes=False)["j"] == 300.0
+    shared = [rank("n0", meter("device", "GPU-1", 300.0), accelerated=True, whole_node=False) for _ in range(2)]
+    assert account_energy(shared, 10.0)["j"] == 300.0
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def test_two_runs_on_one_accelerator_each_say_that_the_other_is_in_their_joules(
     read = meter("device", "GPU-1", 300.0, users=users)
     ranks = [rank("n0", read, accelerated=True, process=number, shares_devices=shares) for number in (10, 11)]
     words = "whole accelerators are counted, and others computed on them"
-    assert account_energy(ranks, 10.0, whole_nodes=True)["others"] == (words if others else None)
+    assert account_energy(ranks, 10.0)["others"] == (words if others else None)
 
 
 def test_an_accelerator_without_a_meter_is_not_replaced_by_the_processors_beside_it() -> None:
     lacking = rank("n0", meter("package", "package-0", 900.0), accelerated=True, reasons={"device": "no NVML"})
-    entry = account_energy([lacking], 10.0, whole_nodes=True)
+    entry = account_energy([lacking], 10.0)
     assert (entry["j"], entry["reason"]) == (None, "n0: no NVML")
 
 
@@ -200,14 +200,24 @@ def test_where_a_module_has_one_meter_for_two_dies_an_own_node_is_counted_whole(
         rank("n0", meter("device", "0000:c1:00.0", 800.0, "amdsmi"), *site, accelerated=True),
         rank("n0", accelerated=True, reasons={"device": "of a module's two dies only one does"}),
     ]
-    whole = account_energy(ranks, 10.0, whole_nodes=True)
+    whole = account_energy(ranks, 10.0)
     assert (whole["j"], whole["scope"], whole["source"]) == (5000.0, "node", "cray")
-    assert account_energy(ranks, 10.0, whole_nodes=False)["j"] is None
+    unsure = [cast(RankReadings, {**one, "whole_node": False}) for one in ranks]
+    assert account_energy(unsure, 10.0)["j"] is None
+
+
+def test_each_node_says_for_itself_whether_it_is_the_runs_alone() -> None:
+    """A job of two nodes by --ntasks that has all of its first node's processors, and a half of its second's."""
+    read = meter("device", "GPU-1", 300.0), meter("package", "package-0", 900.0)
+    ranks = [rank("n0", *read, accelerated=True), rank("n1", *read, accelerated=True, whole_node=False)]
+    assert [node["j"] for node in account_energy(ranks, 10.0)["nodes"]] == [1200.0, 300.0]
+    processors = [rank("n0", read[1]), rank("n1", read[1], whole_node=False)]
+    assert "others may have run on it" in str(account_energy(processors, 10.0)["others"])
 
 
 def test_a_mig_instance_says_what_else_is_in_its_joules() -> None:
     more = "the whole GPU, of which the run had one MIG instance"
-    entry = account_energy([rank("n0", meter("device", "GPU-5", 70.0, more=more), accelerated=True)], 9.0, True)
+    entry = account_energy([rank("n0", meter("device", "GPU-5", 70.0, more=more), accelerated=True)], 9.0)
     assert entry["others"] == more
 
 

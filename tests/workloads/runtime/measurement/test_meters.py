@@ -16,7 +16,7 @@ from workloads.runtime import processors
 from workloads.runtime.measurement.meters import PACKAGE, Accelerator, accelerator_meter
 from workloads.runtime.measurement.meters.cray import cray_meters
 from workloads.runtime.measurement.meters.rapl import rapl_meters
-from workloads.runtime.measurement.sharing import holds_whole_nodes
+from workloads.runtime.measurement.sharing import holds_whole_node
 from workloads.runtime.measurement.throttling import count_throttling
 
 RANGE = 262_143_328_850
@@ -211,9 +211,9 @@ def test_a_node_is_the_runs_alone_only_where_slurm_gave_all_of_it() -> None:
     local: Any = {"scheduler": "local", "slurm": {"exclusive": True}}
     shared: Any = {"scheduler": "slurm", "slurm": {"exclusive": False}}
     alone: Any = {"scheduler": "slurm", "slurm": {"exclusive": True}}
-    assert not holds_whole_nodes(local, {"SLURM_CPUS_ON_NODE": whole})
-    assert not holds_whole_nodes(shared, {}) and not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole + "0"})
-    assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": whole}) and holds_whole_nodes(alone, {})
+    assert not holds_whole_node(local, {"SLURM_CPUS_ON_NODE": whole})
+    assert not holds_whole_node(shared, {}) and not holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": whole + "0"})
+    assert holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": whole}) and holds_whole_node(alone, {})
 
 
 def test_a_node_of_two_threads_a_core_is_the_runs_alone_where_slurm_counts_its_cores(
@@ -223,10 +223,10 @@ def test_a_node_of_two_threads_a_core_is_the_runs_alone_where_slurm_counts_its_c
     monkeypatch.setattr("os.cpu_count", lambda: 256)
     shared: Any = {"scheduler": "slurm", "slurm": {"exclusive": False}}
     one_thread = {"SLURM_THREADS_PER_CORE": "1"}
-    assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "128", **one_thread})
-    assert not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "64", **one_thread})
-    assert not holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "128"})
-    assert holds_whole_nodes(shared, {"SLURM_CPUS_ON_NODE": "256"})
+    assert holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": "128", **one_thread})
+    assert not holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": "64", **one_thread})
+    assert not holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": "128"})
+    assert holds_whole_node(shared, {"SLURM_CPUS_ON_NODE": "256"})
 
 
 def test_throttling_of_cores_adds_up_and_a_packages_is_counted_once(tmp_path: Path) -> None:
