@@ -18,6 +18,15 @@ PERIOD_SECONDS = 0.5
 Floats = npt.NDArray[np.float64]
 
 
+def refuse_decrease(meter: Meter, before: float, now: float) -> None:
+    """Raise ValueError where a count fell: a meter adds up what wraps, so the rest is a counter that began anew."""
+    if now < before:
+        raise ValueError(
+            f"{meter.source}'s counter of {meter.identity} went backwards, from {before:.0f} to {now:.0f} J: it was "
+            "reset while it was read"
+        )
+
+
 class Sampler:
     """Reads meters in a thread; ``between`` gives the joules of a span of time. Times are moments of this rank.
 
@@ -54,8 +63,10 @@ class Sampler:
                 continue
             try:
                 counts[place] = meter.joules()
+                refuse_decrease(meter, self.counts[-1][place] if self.counts else 0.0, counts[place])
             except (OSError, ValueError) as error:
                 self.failures[place] = str(error)
+                counts[place] = float("nan")
                 continue
             self.slowed.update((place, reason) for reason in meter.slowed_by())
             self.users[place] |= meter.users()

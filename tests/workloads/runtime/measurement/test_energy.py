@@ -25,11 +25,14 @@ from workloads.runtime.measurement.energy import (
     slowdown_warnings,
 )
 from workloads.runtime.measurement.meters import node_meters, rapl
+from workloads.runtime.measurement.meters.cray import cray_meters
 from workloads.runtime.measurement.meters.nvml import NvmlMeter
 from workloads.runtime.measurement.meters.rapl import rapl_meters
 from workloads.runtime.measurement.sampling import Sampler
 
-RANGE = 10_000_000
+RANGE = 262_143_328_850
+TO_WRAP = 5_000_000
+"""Microjoules after which the counters below wrap."""
 PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
@@ -65,7 +68,8 @@ def counting(path: Path, watts: float) -> Iterator[None]:
         begun = time.time()
         while not stopped.wait(0.01):
             staged = path / "staged"
-            staged.write_text(f"{int(1e6 * watts * (time.time() - begun)) % RANGE}\n")
+            counted = RANGE - TO_WRAP + int(1e6 * watts * (time.time() - begun))
+            staged.write_text(f"{counted % (RANGE + 1)}\n")
             staged.rename(path / "energy_uj")
 
     thread = threading.Thread(target=count)
@@ -99,7 +103,7 @@ def test_a_machine_without_meters_says_why_and_is_not_zero(tmp_path: Path, monke
 
 
 def test_power_is_sampled_while_the_counter_counts_and_wraps(tmp_path: Path) -> None:
-    with counting(zone(tmp_path, "0", "package-0", 0), watts=9.0):
+    with counting(zone(tmp_path, "0", "package-0", RANGE - TO_WRAP), watts=9.0):
         time.sleep(0.05)
         sampler = Sampler(rapl_meters(tmp_path), period=0.1)
         sampler.start()
@@ -123,6 +127,21 @@ def test_a_meter_that_fails_ends_its_measurement_and_not_the_run_or_the_others(t
     joules = sampler.between(sampler.times[0], sampler.times[-1])
     assert "energy_uj" in sampler.failures[failed] and math.isnan(joules[failed])
     assert joules[read] == pytest.approx(0.5)
+
+
+def test_a_counter_that_goes_backwards_is_a_failure_and_no_negative_energy(tmp_path: Path) -> None:
+    """A node's counter that was reset, as by its controller's restart; the count was taken for one that went on."""
+    counter = tmp_path / "energy"
+    counter.write_text("5000 J 1714382011000000 us\n")
+    sampler = Sampler(cray_meters(tmp_path), period=0.02)
+    sampler.start()
+    counter.write_text("40 J 1714382012000000 us\n")
+    time.sleep(0.1)
+    sampler.stop()
+    assert sampler.failures == {
+        0: "cray's counter of node went backwards, from 5000 to 40 J: it was reset while it was read"
+    }
+    assert math.isnan(sampler.between(sampler.times[0], sampler.times[-1])[0])
 
 
 def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further: Any) -> RankReadings:
@@ -236,7 +255,7 @@ def test_a_device_that_slowed_down_is_a_warning_and_one_at_its_power_limit_is_no
 
 @pytest.mark.ranks
 def test_four_ranks_on_two_nodes_sum_what_one_rank_a_node_read(tmp_path: Path) -> None:
-    with counting(zone(tmp_path, "0", "package-0", 0), watts=5.0):
+    with counting(zone(tmp_path, "0", "package-0", RANGE - TO_WRAP), watts=5.0):
         ended = mpirun(4, "-c", PROGRAM, str(tmp_path))
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.strip().splitlines()[-1])

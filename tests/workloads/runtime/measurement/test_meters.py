@@ -15,7 +15,7 @@ from topologies import EPYC_TWO_SOCKETS, write_machine
 from workloads.runtime import processors
 from workloads.runtime.measurement.meters import PACKAGE, Accelerator, accelerator_meter
 from workloads.runtime.measurement.meters.cray import cray_meters
-from workloads.runtime.measurement.meters.rapl import rapl_meters
+from workloads.runtime.measurement.meters.rapl import counted_between, rapl_meters
 from workloads.runtime.measurement.sharing import holds_whole_node
 from workloads.runtime.measurement.throttling import count_throttling
 
@@ -76,6 +76,27 @@ def test_mirrored_counters_are_one_also_while_they_wrap(tmp_path: Path) -> None:
     advance(dies[0], 0.5)
     advance(dies[1], 1.2)
     assert meter.joules() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "seconds", "counted"),
+    [
+        (RANGE - 1_000_000, 2_000_000, 0.5, 3_000_001),
+        (7_000_000, 9_000_000, 0.5, 2_000_000),
+        (7_000_000, 9_000_000, 200.0, 2_000_000),
+        (7_000_000, 9_000_000, 300.0, "was not read for 300 s, in which it may have wrapped unseen"),
+        (1_000_000_000, 5_000_000, 0.5, "went backwards, from 1000000000 to 5000000 µJ, by more than a wrap"),
+    ],
+)
+def test_a_counter_that_began_anew_or_was_not_read_for_long_is_not_taken_for_one_that_wrapped(
+    before: int, now: int, seconds: float, counted: int | str
+) -> None:
+    """262 kJ are 262 s of 1,000 W: a package that could draw so much may have wrapped in five minutes."""
+    if isinstance(counted, int):
+        assert counted_between(before, now, RANGE + 1, seconds, Path("energy_uj")) == counted
+        return
+    with pytest.raises(ValueError, match=counted):
+        counted_between(before, now, RANGE + 1, seconds, Path("energy_uj"))
 
 
 def test_crays_counters_are_read_by_scope_and_a_text_of_another_form_is_refused(tmp_path: Path) -> None:

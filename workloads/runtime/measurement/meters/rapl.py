@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,10 @@ PACKAGE_NAME = re.compile(r"(package-\d+)(?:-die-\d+)?")
 SAME_COUNTER_UJ = 2_000_000
 """Two counters of one package that are this close are one: those of different dies began at different times."""
 
+MOST_WATTS = 1000.0
+"""More than any package or its memory draws: the largest are rated 500 W. It tells what a counter can have counted."""
+READING_SECONDS = 1.0
+"""A reading may be this much later than what it read."""
 UNLIMITED = 2**64
 
 
@@ -48,26 +53,39 @@ def zone_name(zone: Path) -> str:
 
 
 class Counter:
-    """One zone's counter, in microjoules. It wraps, at most once between two readings."""
+    """One zone's counter, in microjoules. It wraps, at most once between two readings that are near enough."""
 
     def __init__(self, zone: Path) -> None:
         self.path = zone / "energy_uj"
         limit = zone / "max_energy_range_uj"
         self.range = read_integer(limit) + 1 if limit.exists() else UNLIMITED
-        self.last = read_integer(self.path)
+        self.last, self.read_at = read_integer(self.path), time.monotonic()
         self.total = 0
 
     def read(self) -> int:
-        """Microjoules since the counter was opened."""
-        value = read_integer(self.path)
-        self.total += (value - self.last) % self.range
-        self.last = value
+        """Microjoules since the counter was opened. Raises ValueError where it may have wrapped more than once, as in a
+        job that was suspended, and where it fell by more than a wrap explains.
+        """
+        value, read_at = read_integer(self.path), time.monotonic()
+        self.total += counted_between(self.last, value, self.range, read_at - self.read_at, self.path)
+        self.last, self.read_at = value, read_at
         return self.total
 
     def mirrors(self, other: Counter) -> bool:
         """Whether both show one count."""
         apart = (self.last - other.last) % self.range
         return min(apart, self.range - apart) <= SAME_COUNTER_UJ
+
+
+def counted_between(before: int, now: int, limit: int, seconds: float, counter: Path) -> int:
+    """Microjoules from one reading to the next, ``seconds`` later, of a counter that wraps at ``limit``."""
+    most = 1e6 * MOST_WATTS * (seconds + READING_SECONDS)
+    if seconds > READING_SECONDS and most >= limit:
+        raise ValueError(f"{counter} was not read for {seconds:.0f} s, in which it may have wrapped unseen")
+    counted = (now - before) % limit
+    if now < before and counted > most:
+        raise ValueError(f"{counter} went backwards, from {before} to {now} µJ, by more than a wrap: it was reset")
+    return counted
 
 
 class RaplMeter:
