@@ -118,7 +118,7 @@ class Rank:
 
         self.progress.enter("collect")
         span = (procedure.run_start or called, moment())
-        used, curves = metering.conclude(communicator, place.host, span, procedure.target_after)
+        used, curves = metering.conclude(communicator, place.host, span, procedure.target_after, stood_still)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)
         world = describe_world(spec, place, self.cores, communicator, self.warnings)

@@ -73,6 +73,7 @@ class RankReadings(TypedDict):
 
     ``whole_node``: its node is the run's alone, which Slurm may say of some nodes of a job and not of others.
     ``shares_devices``: other runs were on this machine's accelerators when its ranks were placed.
+    ``stood_still_s``: how long it was suspended within the measured time.
     """
 
     host: str
@@ -80,6 +81,7 @@ class RankReadings(TypedDict):
     accelerated: bool
     whole_node: bool
     shares_devices: bool
+    stood_still_s: float
     reasons: dict[str, str]
     meters: list[MeterReading]
     slowed: list[Slowed]
@@ -106,24 +108,32 @@ class Metering:
             self.sampler.start()
 
     def conclude(
-        self, communicator: Communicator, host: str, span: tuple[float, float], target_after: float | None
+        self,
+        communicator: Communicator,
+        host: str,
+        span: tuple[float, float],
+        target_after: float | None,
+        stood_still: float = 0.0,
     ) -> tuple[Energy | None, dict[str, npt.NDArray[np.floating]]]:
         """The result's entry on rank 0 (None elsewhere), and power curves for telemetry on every rank. Collective.
 
         ``span`` is the measured time on this rank's clock; ``target_after`` how long after its start the target was
-        reached, None if it was not, or if earlier attempts, whose energy is unknown, had their part in it.
+        reached, None if it was not, or if earlier attempts, whose energy is unknown, had their part in it. Within the
+        span this rank ``stood_still`` for so many seconds.
         """
         if self.sampler.meters:
             self.sampler.stop()
         start, stop = span
-        texts = communicator.gather_text(json.dumps(self.readings(host, start, stop, target_after)))
+        texts = communicator.gather_text(json.dumps(self.readings(host, start, stop, target_after, stood_still)))
         metered = int(communicator.sum(np.array([len(self.sampler.meters)], np.int64))[0])
         curves = self.power_curves(communicator, start, stop) if metered else {}
         if texts is None:
             return None, curves
         return account_energy([json.loads(text) for text in texts], stop - start), curves
 
-    def readings(self, host: str, start: float, stop: float, target_after: float | None) -> RankReadings:
+    def readings(
+        self, host: str, start: float, stop: float, target_after: float | None, stood_still: float
+    ) -> RankReadings:
         """What this rank read, as JSON: null stands for a number that is not known."""
         whole = self.sampler.between(start, stop)
         reached = np.full(len(whole), np.nan)
@@ -160,6 +170,7 @@ class Metering:
             "accelerated": self.accelerated,
             "whole_node": self.whole_node,
             "shares_devices": os.environ.get(DEVICES_VARIABLE) == SHARED,
+            "stood_still_s": stood_still,
             "reasons": self.reasons,
             "meters": meters,
             "slowed": slowed,
@@ -230,8 +241,17 @@ def host_energy(host: str, ranks: Sequence[RankReadings]) -> HostEnergy:
         return HostEnergy(host, [], next(filter(None, reasons), "no rank read its meters"))
     failures = [meter["failure"] for meter in counted if meter["failure"]]
     unread = "the meters were not read over the whole run" if any(meter["j"] is None for meter in counted) else ""
+    stood_still = max(rank["stood_still_s"] for rank in ranks)
+    suspended = (
+        f"{stood_still:.0f} s in which the run stood still, and another may have computed" if stood_still else ""
+    )
     more = sorted({meter["covers_more"] for meter in counted if meter["covers_more"]})
-    return HostEnergy(host, counted, (failures or [unread])[0], "; ".join([*filter(None, [others]), *more]))
+    return HostEnergy(
+        host,
+        counted,
+        (failures or [unread])[0],
+        "; ".join([*filter(None, [others, suspended if stood_still else ""]), *more]),
+    )
 
 
 def shared_devices(ranks: Sequence[RankReadings]) -> str:

@@ -148,7 +148,7 @@ def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further:
     """What one rank read, on a node that is the run's alone."""
     read: RankReadings = {
         "host": host, "process": 1, "accelerated": accelerated, "whole_node": True, "shares_devices": False,
-        "meters": [*meters], "reasons": {}, "slowed": [],
+        "stood_still_s": 0.0, "meters": [*meters], "reasons": {}, "slowed": [],
     }  # fmt: skip
     return cast(RankReadings, {**read, **further})
 
@@ -204,6 +204,13 @@ def test_two_runs_on_one_accelerator_each_say_that_the_other_is_in_their_joules(
     ranks = [rank("n0", read, accelerated=True, process=number, shares_devices=shares) for number in (10, 11)]
     words = "whole accelerators are counted, and others computed on them"
     assert account_energy(ranks, 10.0)["others"] == (words if others else None)
+
+
+def test_a_suspended_run_says_that_its_joules_hold_that_time() -> None:
+    """Gang scheduling: another job had the node's cores and accelerators for two minutes."""
+    read = meter("device", "GPU-1", 300.0), meter("package", "package-0", 900.0)
+    ranks = [rank("n0", *read, accelerated=True, stood_still_s=seconds) for seconds in (118.4, 120.2)]
+    assert account_energy(ranks, 500.0)["others"] == "120 s in which the run stood still, and another may have computed"
 
 
 def test_an_accelerator_without_a_meter_is_not_replaced_by_the_processors_beside_it() -> None:
