@@ -27,7 +27,7 @@ from orchestrator.records.settings import Configuration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.report.entries import RunEntry
+    from orchestrator.report.entries.runs import RunEntry
     from orchestrator.store.store import Store
 
 

@@ -9,7 +9,7 @@ from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, UsageError, nearest
 
 if TYPE_CHECKING:
-    from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
+    from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 
 
 def main(arguments: Sequence[str]) -> int:

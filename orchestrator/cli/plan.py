@@ -16,7 +16,7 @@ from orchestrator.records.settings import ClusterSettings
 from orchestrator.records.topology import read_topology
 
 if TYPE_CHECKING:
-    from orchestrator.report.entries import PlacementEntry
+    from orchestrator.report.entries.runs import PlacementEntry
 
 
 def main(arguments: Sequence[str]) -> int:

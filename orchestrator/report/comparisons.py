@@ -9,7 +9,7 @@ from typing import Final
 from orchestrator.analysis.history import GRAVEST_FIRST, KEY, Judged, Key, Trend, judge_trends, series_id, series_key
 from orchestrator.analysis.regression import MINIMUM_EFFECT, SOUGHT_EFFECT
 from orchestrator.analysis.tracking import ALPHA
-from orchestrator.report.comparison_entries import (
+from orchestrator.report.entries.comparison import (
     ComparisonDocument,
     HistoryDocument,
     MetricVerdict,

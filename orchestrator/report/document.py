@@ -11,7 +11,8 @@ from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
 from orchestrator.records import PHASES, CollectedResult, State, unit_of
-from orchestrator.report.entries import AchievedEntry, EnergyEntry, RankTimes, ReportDocument, RunEntry
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.runs import AchievedEntry, EnergyEntry, RankTimes, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.placement import recorded_placement
 from orchestrator.report.projections import Question, projection_entries

@@ -9,7 +9,14 @@ from typing import TypedDict, cast
 
 from orchestrator.analysis.matrix import Matrix, Mean, matrices_of, unique
 from orchestrator.analysis.series import Series
-from orchestrator.report.entries import CellEntry, MatrixDataset, MatrixEntry, MeanEntry, MetricEntry, PublishedEntry
+from orchestrator.report.entries.matrix import (
+    CellEntry,
+    MatrixDataset,
+    MatrixEntry,
+    MeanEntry,
+    MetricEntry,
+    PublishedEntry,
+)
 from orchestrator.report.tables.text import short
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.store.store import RunRecord

@@ -17,7 +17,7 @@ from orchestrator.records.settings import ClusterSettings
 from orchestrator.records.topology import Topology, format_cpus, parse_cpus
 
 if TYPE_CHECKING:
-    from orchestrator.report.entries import PlacementEntry
+    from orchestrator.report.entries.runs import PlacementEntry
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from orchestrator.analysis.projected_series import (
 from orchestrator.analysis.projection import Network
 from orchestrator.analysis.series import Series
 from orchestrator.analysis.stragglers import own_times
-from orchestrator.report.entries import CheckEntry, NetworkEntry, PointEntry, ProjectionEntry
+from orchestrator.report.entries.projection import CheckEntry, NetworkEntry, PointEntry, ProjectionEntry
 from orchestrator.report.scales import series_entry, split_of
 from orchestrator.store.entries import columns_of
 from orchestrator.store.store import RunRecord

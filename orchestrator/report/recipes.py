@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.analysis.comparison import Conditions, RecipeRun, RecipeSummary, compare_recipes
-from orchestrator.report.entries import RecipeEntry, RunEntry
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.series import RecipeEntry
 
 FRACTIONS = ("of_bf16_peak", "of_memory_bandwidth")
 """Keys of a recipe's entry that are null where no peak is stated."""

@@ -8,7 +8,8 @@ from orchestrator.analysis.intervals import Summary
 from orchestrator.analysis.losses import Split, samples_per_rank, split_time
 from orchestrator.analysis.series import Measured, Scale, Series, flatten_keys
 from orchestrator.plan import science_of
-from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, SplitEntry, Spread
+from orchestrator.report.entries.series import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry
+from orchestrator.report.entries.values import SplitEntry, Spread
 from orchestrator.store.store import RunRecord
 
 

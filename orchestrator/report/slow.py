@@ -16,7 +16,7 @@ from orchestrator.analysis.stragglers import (
     slow_hosts,
     spread_of_ranks,
 )
-from orchestrator.report.entries import RankSpreadEntry, SlowHostEntry, StragglerEntry
+from orchestrator.report.entries.slow import RankSpreadEntry, SlowHostEntry, StragglerEntry
 from orchestrator.store.entries import HostHistoryRow, RunRow
 from orchestrator.store.store import RunRecord
 

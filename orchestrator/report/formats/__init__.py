@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.report.entries import ReportDocument
+    from orchestrator.report.entries.document import ReportDocument
     from orchestrator.store.store import RunRecord
 
 

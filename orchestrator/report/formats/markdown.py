@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.report import matrix
-from orchestrator.report.entries import MatrixEntry, ReportDocument, RunEntry, ScaleEntry, ScalingEntry
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.matrix import MatrixEntry
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.series import ScaleEntry, ScalingEntry
 from orchestrator.report.formats import Report
 from orchestrator.report.tables.text import (
     accuracy_time_text,

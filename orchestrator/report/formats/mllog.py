@@ -19,7 +19,7 @@ from pathlib import Path
 
 from orchestrator.errors import UsageError
 from orchestrator.records import Processors, choice_words, unit_of, write_json, write_text
-from orchestrator.report.entries import values_of
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.formats import Report
 from orchestrator.store.entries import RunRow
 from orchestrator.store.rows import RunRecord

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestrator.records import FINAL_STATES, items_of
-from orchestrator.report.entries import SeriesEntry, values_of
+from orchestrator.report.entries.series import SeriesEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.formats import Report
 
 LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")

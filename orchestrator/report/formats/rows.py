@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.records import STEP_TIMES, unit_of
-from orchestrator.report.entries import MeanEntry, values_of
+from orchestrator.report.entries.matrix import MeanEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.formats import Report
 
 RUN = {

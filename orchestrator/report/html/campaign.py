@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.records import Processors
 from orchestrator.report import matrix
-from orchestrator.report.entries import DatasetEntry, ReportDocument, RunEntry, SlowHostEntry, values_of
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.runs import DatasetEntry, RunEntry
+from orchestrator.report.entries.slow import SlowHostEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.html.folder import Folder, Table, page_name, time_text
 from orchestrator.report.html.plots import accuracy, times
 from orchestrator.report.html.plots.figure import Plot, count_text, distinguishing_keys

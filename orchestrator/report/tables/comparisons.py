@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from orchestrator.analysis.history import SeriesKey, acceptance_text
-from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
+from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.entries import MatrixEntry
+from orchestrator.report.entries.matrix import MatrixEntry
 from orchestrator.report.matrix import NOTE, NOTHING, Field, Line, grid_of, shown, sources_of, title_of
 
 FRAME = 3

@@ -9,7 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.records import Latency, choice_words
-from orchestrator.report.entries import RecipeEntry, RunEntry, values_of
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.series import RecipeEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.tables.units import RateColumn
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}

@@ -10,7 +10,7 @@ from orchestrator.records.topology import format_cpus
 from orchestrator.report.placement import DrawnCore, DrawnNode, draw_nodes
 
 if TYPE_CHECKING:
-    from orchestrator.report.entries import PlacementEntry
+    from orchestrator.report.entries.runs import PlacementEntry
 
 SIGNS = string.digits + string.ascii_letters
 FREE, SEVERAL = "·", "*"

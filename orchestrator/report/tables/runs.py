@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.entries import AchievedEntry, ReportDocument, RunEntry
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.runs import AchievedEntry, RunEntry
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference

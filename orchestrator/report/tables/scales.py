@@ -8,18 +8,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.report.entries import (
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.projection import PointEntry, ProjectionEntry
+from orchestrator.report.entries.series import (
     AccuracyTime,
     LawEntry,
-    PointEntry,
-    ProjectionEntry,
-    ReportDocument,
     ScaleEntry,
     ScaleThroughput,
     ScalingEntry,
     SeriesEntry,
-    Spread,
 )
+from orchestrator.report.entries.values import Spread
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, subject_words
 from orchestrator.report.tables.units import RateColumn

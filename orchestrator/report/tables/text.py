@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.records import choice_words
-from orchestrator.report.entries import ReportDocument, RunEntry, ScalingEntry, Subject
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.series import ScalingEntry, Subject
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 

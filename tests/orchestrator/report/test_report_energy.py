@@ -10,7 +10,7 @@ import pytest
 from stored import stored_run
 
 from orchestrator.report.document import report_document
-from orchestrator.report.entries import RunEntry
+from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.html.plots.scaling import plot_energy
 from orchestrator.report.tables.runs import energy_scopes, energy_text
 

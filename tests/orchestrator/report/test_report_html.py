@@ -13,7 +13,9 @@ from sampled import sampled
 from stored import STEPS, failed_run, placed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import report_document
-from orchestrator.report.entries import CheckEntry, PointEntry, ProjectionEntry, ReportDocument, values_of
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.projection import CheckEntry, PointEntry, ProjectionEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.html.campaign import write_campaign
 from orchestrator.report.html.plots.scaling import KEY
 

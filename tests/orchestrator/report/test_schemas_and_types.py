@@ -13,8 +13,8 @@ from orchestrator.acceptance import verdict
 from orchestrator.acceptance.entries import VerdictDocument
 from orchestrator.records.typed import get_type_hints, is_typeddict
 from orchestrator.report import comparisons, document
-from orchestrator.report.comparison_entries import ComparisonDocument, HistoryDocument
-from orchestrator.report.entries import ReportDocument
+from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
+from orchestrator.report.entries.document import ReportDocument
 
 JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 DOCUMENTS = [

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from orchestrator.analysis.accuracy import median_curve
 from orchestrator.analysis.statistics import olympic_summary
-from orchestrator.report.entries import RunEntry
+from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.html.plots.figure import (
     SYMBOLS,
     Plot,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.report.entries import ProjectionEntry, values_of
+from orchestrator.report.entries.projection import ProjectionEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.html.plots.figure import Plot, axes, colour, distinguishing_keys, error_bars, label, node_axis
 from orchestrator.report.html.plots.scaling import KEY, line_name
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from orchestrator.records import items_of
-from orchestrator.report.entries import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry, values_of
+from orchestrator.report.entries.series import LawEntry, ScaleEntry, ScalingEntry, SeriesEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.html.plots.figure import (
     Plot,
     Plotly,

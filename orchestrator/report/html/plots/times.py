@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.analysis.losses import median_phases
-from orchestrator.report.entries import RunEntry, ScaleEntry, ScalingEntry, values_of
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.series import ScaleEntry, ScalingEntry
+from orchestrator.report.entries.values import values_of
 from orchestrator.report.html.plots.figure import Plot, Plotly, colour, count_text, distinguishing_keys, label, name_of
 
 PARTS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from orchestrator.analysis.history import SeriesKey
-from orchestrator.report.entries import Interval
+from orchestrator.report.entries.values import Interval
 from orchestrator.store.entries import BaseChange
 
 
