@@ -1,0 +1,83 @@
+"""What identifies runs: their settings, data and processors, and the code that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.records import Processors
+from orchestrator.report.entries.document import ReportDocument
+from orchestrator.report.entries.runs import DatasetEntry, RunEntry
+from orchestrator.report.entries.values import values_of
+
+if TYPE_CHECKING:
+    from orchestrator.store.entries import StoredManifest
+
+COMMON = ("benchmark", "method", "cluster", "scale", "comm", "mode", "recipe")
+
+
+def campaign_provenance(document: ReportDocument, manifests: Mapping[str, StoredManifest]) -> list[tuple[str, Any]]:
+    """Return the settings that the runs share or differ in, then code and packages."""
+    runs = document["runs"]
+    pairs: list[tuple[str, Any]] = []
+    for name in (*COMMON, "nodes", "ranks", "repeat", "seed", "config_hash"):
+        values = list(dict.fromkeys(value for run in runs for value in values_of(run, [name])))
+        words = [str(value)[:12] if name == "config_hash" else str(value) for value in values]
+        pairs.append((name.replace("_", " "), ", ".join(words[:12]) + (" …" if len(words) > 12 else "")))
+    sets = list(dict.fromkeys(dataset_text(run["dataset"]) for run in runs if run["dataset"]["source"]))
+    pairs.append(("data", "; ".join(sets)))
+    kinds = dict.fromkeys(processor_words(found) for run in runs for found in run["processors"])
+    pairs += [("processors", words) for words in kinds]
+    seen: dict[str, None] = {}
+    for manifest in manifests.values():
+        seen |= dict.fromkeys(provenance_texts(manifest))
+    return pairs + [("code and packages", text) for text in seen]
+
+
+def run_provenance(run: RunEntry, manifest: StoredManifest) -> list[tuple[str, Any]]:
+    """Return all that identifies a run."""
+    names = (*COMMON, "nodes", "ranks", "repeat", "seed", "attempts")
+    pairs: list[tuple[str, Any]] = list(zip(names, values_of(run, names), strict=True))
+    pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
+    pairs += [("processors", processor_words(found)) for found in run["processors"]]
+    pairs.append(("data", dataset_text(run["dataset"]) if run["dataset"]["source"] else None))
+    pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
+    pairs.append(("job", manifest.get("job_id")))
+    pairs += [("code and packages", text) for text in provenance_texts(manifest)]
+    return [*pairs, ("folder", run["directory"]), ("config hash", run["config_hash"])]
+
+
+def provenance_texts(manifest: StoredManifest) -> list[str]:
+    """Return code, packages and machine of a run in one line, or nothing if they are not known."""
+    found = manifest.get("provenance", {})
+    packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items() if version)
+    words = [commit_text(manifest), f"Python {found['python']}" if "python" in found else "", packages]
+    if "host" in found:
+        words.append(f"planned on {found['host']} ({found.get('machine')}, Linux {found.get('kernel')})")
+    text = "; ".join(word for word in words if word)
+    return [text] if text else []
+
+
+def commit_text(manifest: StoredManifest) -> str:
+    """Return the commit of the code that ran."""
+    git = manifest.get("provenance", {}).get("git", {})
+    commit = git.get("commit")
+    if not commit:
+        return ""
+    return f"commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def dataset_text(dataset: DatasetEntry) -> str:
+    """Return name, source, split, version and checksum of a data set."""
+    return (
+        f"{dataset['name']}, {dataset['source']}, split {dataset['split']}, version {dataset['version']}, "
+        f"checksum {str(dataset['checksum'])[:12]}"
+    )
+
+
+def processor_words(found: Processors) -> str:
+    """ "Arm Neoverse-V2, 72 cores, microcode or revision r0p0"."""
+    words = [found["name"]]
+    words += [f"{found['cores']} cores a node"] if found.get("cores") else []
+    words += [f"microcode or revision {found['microcode']}"] if found.get("microcode") else []
+    return ", ".join(words)
