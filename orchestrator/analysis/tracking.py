@@ -113,8 +113,6 @@ class Follower:
             nothing.copy(), nothing.copy(), nothing.copy(), np.zeros(series, bool), nothing.copy(), nothing.copy(),
             nothing.copy(), nothing.copy(), np.zeros(series, np.int64), np.zeros(series, np.int64), np.ones(series),
         )  # fmt: skip
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.inverse = np.where(sets.counts > 0, 1 / np.maximum(sets.counts, 1), 0.0)
 
     def run(self) -> Tracks:
         """Follow all sets."""
@@ -145,9 +143,10 @@ class Follower:
 
     def compare(self, rows: Whole, now: int) -> None:
         """Compare the newest set of the series ``rows`` with their bases, and open, change or close what is found."""
-        found = measure_changes(self, rows, now)
-        state = self.state[rows]
-        steady = state == STEADY
+        steady = self.state[rows] == STEADY
+        until = (rows, slice(now + 1))
+        known = Sets(self.centres[until], self.sets.counts[until], self.sets.squares[until])
+        found = measure_changes(known, self.base[rows, :now], steady, self.window)
         # An alarm among weeks that are alike stands as long as they are: it may come as much more rarely.
         chance = np.minimum(found.p_set / SET_SHARE, found.p_long / LONG_SHARE) * found.alike
         adjusted = adjust_by_holm(np.minimum(chance, 1.0))
@@ -267,26 +266,31 @@ class Changes:
     alike: float
 
 
-def measure_changes(state: Follower, rows: Whole, now: int) -> Changes:
-    """Return the changes of the series ``rows`` at their newest set, with errors moderated over the family."""
-    base, centres = state.base[rows, :now], state.centres[rows, :now]
-    newest, inverse = state.centres[rows, now], state.inverse[rows, :now]
+def measure_changes(known: Sets, base: Flags, steady: Flags, window: int) -> Changes:
+    """Return the changes of S series at their newest set, with errors moderated over the family.
+
+    ``known`` are their W sets, the last of which is the newest, with centres of 0 where a series has none. ``base``
+    (S, W − 1) are the sets of the base, of which at most ``window`` count; ``steady`` (S,) the series without an open
+    change.
+    """
+    centres, newest = known.centres[:, :-1], known.centres[:, -1]
+    inverses = np.where(known.counts > 0, 1 / np.maximum(known.counts, 1), 0.0)
+    inverse, own = inverses[:, :-1], inverses[:, -1]
     ranks = newest_ranks(base)
     total = base.sum(axis=1)
-    compared = base & (ranks <= state.window)
+    compared = base & (ranks <= window)
     sets = compared.sum(axis=1)
     mean = np.sum(centres * compared, axis=1) / sets
     # The long comparison weighs the newest sets, the one in question among them, against those before them.
     length = np.clip(total + 1 - FEWEST, 1, LONGEST)
-    steady = state.state[rows] == STEADY
     length = np.where(steady, length, 1)
-    before = base & (ranks >= length[:, None]) & (ranks < (length + state.window)[:, None])
+    before = base & (ranks >= length[:, None]) & (ranks < (length + window)[:, None])
     count = before.sum(axis=1)
     reference = np.sum(centres * before, axis=1) / count
     deviations = np.where(before, centres - reference[:, None], 0.0)
     between = np.sum(deviations**2, axis=1) / np.maximum(count - 1, 1)
-    freedom = (state.sets.counts[rows, : now + 1] - 1).clip(0).sum(axis=1)
-    within = np.sum(state.sets.squares[rows, : now + 1], axis=1) / np.maximum(freedom, 1)
+    freedom = (known.counts - 1).clip(0).sum(axis=1)
+    within = np.sum(known.squares, axis=1) / np.maximum(freedom, 1)
     within, within_freedom = moderate_variances(within, freedom.astype(np.float64))
     between, between_freedom = moderate_variances(between, (count - 1).astype(np.float64))
     # Few sets hardly show how alike neighbours are: then the newest ones, a change of which would look alike, help too.
@@ -294,15 +298,14 @@ def measure_changes(state: Follower, rows: Whole, now: int) -> Changes:
     about_mean = np.where(compared, centres - mean[:, None], 0.0)
     correlation = neighbours_alike(about_mean, compared) if few else neighbours_alike(deviations, before)
     between = between * lost_variance(correlation, count)
-    own = state.inverse[rows, now]
     by_set = newest - mean
     between, between_freedom = learn_from_family(by_set / np.sqrt(1 + 1 / sets), between, between_freedom, count)
     from_values = within * (own + np.sum(inverse * compared, axis=1) / sets**2)
     alike = 1 + 2 * float(correlation.sum())
     from_sets = between * (1 + alike / sets)
     by_sets = (between_freedom > 0) & ((from_sets >= from_values) | (within_freedom == 0))
-    known = by_sets | (within_freedom > 0)
-    set_error = np.sqrt(np.where(by_sets, from_sets, np.where(known, from_values, np.inf)))
+    any_known = by_sets | (within_freedom > 0)
+    set_error = np.sqrt(np.where(by_sets, from_sets, np.where(any_known, from_values, np.inf)))
     chosen = np.where(by_sets, between_freedom, np.maximum(within_freedom, 1))
     deviation = np.sqrt(np.where(by_sets, between, within * own))
     weights = np.where(base & (ranks < length[:, None]), WEIGHT * (1 - WEIGHT) ** ranks, 0.0)
