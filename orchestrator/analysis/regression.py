@@ -14,19 +14,17 @@ from typing import Literal
 
 import numpy as np
 
+from orchestrator.analysis.change_tests import FEWEST, LONGEST, WEIGHT
 from orchestrator.analysis.sets import Floats, summarise_sets
 from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
 from orchestrator.analysis.tracking import (
     ALPHA,
     DRIFTING,
     FASTER,
-    FEWEST,
-    LONGEST,
     NEW,
     SET_SHARE,
     SLOWER,
     STEADY,
-    WEIGHT,
     WINDOW,
     Tracks,
     follow_sets,
