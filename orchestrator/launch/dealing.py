@@ -3,17 +3,20 @@ orchestrators and users.
 
 A run holds each by a socket of Linux's abstract namespace, whose name only one process can take. The system gives it
 back when the process ends in any way, and no file stays behind.
+
+Such names are a network namespace's. Containers that have a network of their own each do not see each other's runs:
+whoever starts them has to give them different cores (--cpuset-cpus).
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from orchestrator.records.placement import (
     CORES_VARIABLE,
@@ -26,12 +29,16 @@ from orchestrator.records.placement import (
 )
 from orchestrator.records.topology import Core, Topology, format_cpus, read_topology, visible_accelerators
 
-Thing = TypeVar("Thing")
-
 NAMES = "orchestrator"
 """What the names that stand for this machine's cores and accelerators begin with."""
 DEALING_SECONDS = 10.0
 """How long to wait while another run deals out its cores, which takes milliseconds."""
+FEW_FILES = (
+    "ranks are not bound to cores: {} cores and accelerators are held by as many open files, and the limit is {} "
+    "(ulimit -n)"
+)
+FILES_LEFT = 64
+"""How many open files a supervisor needs beside those that stand for what it holds."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +121,19 @@ def hold_places(ranks: int, each: int, machine: Machine | None = None) -> Iterat
     with ExitStack() as held:
         with ExitStack() as dealing:
             wait_for_turn(dealing)
-            cores = take({core: core_name(core) for core in machine.topology.usable})
-            accelerators = take({name: f"accelerator/{name}" for name in machine.accelerators})
-            binding = bind_ranks(machine, list(cores), list(accelerators), ranks, each)
+            cores = [core for core in machine.topology.usable if is_free(core_name(core))]
+            accelerators = [name for name in machine.accelerators if is_free(device_name(name))]
+            binding = bind_ranks(machine, cores, accelerators, ranks, each)
             threads = {thread for own in binding.ranks for thread in own}
-            devices = {machine.accelerators[number] for number in binding.devices}
-            kept = [holder for core, holder in cores.items() if threads & set(core.threads)]
-            kept += [holder for name, holder in accelerators.items() if name in devices]
-            for holder in (*cores.values(), *accelerators.values()):
-                (held if holder in kept else dealing).enter_context(holder)
+            names = [core_name(core) for core in cores if threads & set(core.threads)]
+            names += [device_name(machine.accelerators[number]) for number in sorted(set(binding.devices))]
+            allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            if 0 <= allowed < len(names) + FILES_LEFT:
+                binding, names = Binding(reason=FEW_FILES.format(len(names), allowed)), []
+            for name in names:
+                holder = hold_name(name)
+                if holder is not None:
+                    held.enter_context(holder)
         yield binding
 
 
@@ -130,10 +141,7 @@ def held_cores(topology: Topology) -> list[Core]:
     """Return the usable cores that runs on this machine hold now."""
     with ExitStack() as stack:
         wait_for_turn(stack)
-        free = take({core: core_name(core) for core in topology.usable})
-        for holder in free.values():
-            stack.enter_context(holder)
-        return [core for core in topology.usable if core not in free]
+        return [core for core in topology.usable if not is_free(core_name(core))]
 
 
 def core_name(core: Core) -> str:
@@ -141,10 +149,21 @@ def core_name(core: Core) -> str:
     return f"core/{core.number}"
 
 
-def take(names: Mapping[Thing, str]) -> dict[Thing, socket.socket]:
-    """Take the names of things, and return the holders of those that no other process has."""
-    holders = {thing: hold_name(name) for thing, name in names.items()}
-    return {thing: holder for thing, holder in holders.items() if holder is not None}
+def device_name(accelerator: str) -> str:
+    """Return the name that stands for an accelerator."""
+    return f"accelerator/{accelerator}"
+
+
+def is_free(name: str) -> bool:
+    """Whether no process has a name. One at a time is tried: a machine may have more cores than a process open files.
+
+    It is for who has the turn: nobody else takes a name meanwhile.
+    """
+    holder = hold_name(name)
+    if holder is None:
+        return False
+    holder.close()
+    return True
 
 
 def hold_name(name: str) -> socket.socket | None:

@@ -69,6 +69,23 @@ def test_a_run_of_another_process_holds_its_cores_until_it_ends_in_any_way(deskt
     assert held_cores(desktop.topology) == []
 
 
+@pytest.mark.parametrize(("ranks", "held"), [(4, 4), (250, 0)])
+def test_a_machine_of_more_cores_than_open_files_is_dealt_out_as_far_as_they_reach(ranks: int, held: int) -> None:
+    program = (
+        "import os, resource\nfrom orchestrator.launch import dealing\n"
+        "from orchestrator.records.topology import Core, Topology\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
+        f"dealing.NAMES = 'test-{os.getpid()}'\n"
+        "topology = Topology(tuple(Core(n, (n,)) for n in range(300)), frozenset(range(300)))\n"
+        f"with dealing.hold_places({ranks}, 1, dealing.Machine(topology)) as binding:\n"
+        "    print(len(binding.ranks), len(dealing.held_cores(topology)), binding.reason)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(f"{held} {held} ")
+    assert ("held by as many open files, and the limit is 256 (ulimit -n)" in ended.stdout) == (held == 0)
+
+
 def bound(topology: Topology, ranks: int, each: int) -> Binding:
     return bind_ranks(Machine(topology), topology.usable, (), ranks, each)
 
