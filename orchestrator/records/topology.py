@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.records.choices import HIDES_DEVICES
-
+HIP_HIDES = ("HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+"""Variables that hide accelerators from HIP; the first that is set counts."""
 ROOT = Path("/")
 SYSTEM = "sys/devices/system"
 
@@ -115,16 +115,65 @@ def read_quota(root: Path = ROOT) -> float | None:
 
 
 def visible_accelerators(environment: Mapping[str, str], root: Path = ROOT) -> tuple[str, ...]:
-    """Return the accelerators that programs of this environment see, in their order, by number or as they are named
-    there. The drivers tell how many there are: NVIDIA's in /proc, AMD's in /sys. No library of theirs is needed.
+    """Return the accelerators that programs of this environment see, in their order: by UUID where the driver tells
+    it, so that one device has one name in every shell, and else by number.
+
+    The drivers' files are enough: NVIDIA's in /proc, AMD's in /sys. Numbers are taken in the order of the bus, which
+    CUDA leaves only where models differ.
     """
-    for variable in HIDES_DEVICES:
-        if variable in environment:
-            return tuple(word.strip() for word in environment[variable].split(",") if word.strip() not in ("", "-1"))
-    nvidia = len(list(root.glob("proc/driver/nvidia/gpus/*")))
-    kfd = [_read(path) for path in root.glob("sys/class/kfd/kfd/topology/nodes/*/properties")]
-    amd = sum(bool(re.search(r"^simd_count [1-9]", text, re.MULTILINE)) for text in kfd)
-    return tuple(map(str, range(nvidia or amd)))
+    nvidia, amd = nvidia_devices(root), amd_devices(root)
+    hip = next((environment[name] for name in HIP_HIDES if name in environment), None)
+    rocr = environment.get("ROCR_VISIBLE_DEVICES")
+    cuda = environment.get("CUDA_VISIBLE_DEVICES")
+    if nvidia or (not amd and rocr is None and hip is None):
+        return select_devices(nvidia, cuda)
+    # HIP counts what ROCR leaves, and takes CUDA's variable for its own where that is not set.
+    left = select_devices(amd, rocr)
+    return left if rocr is not None and not left else select_devices(left, cuda if hip is None else hip)
+
+
+def select_devices(devices: Sequence[str], chosen: str | None) -> tuple[str, ...]:
+    """Return those of the devices that a variable's value names, by number or by the beginning of a UUID; all without
+    one. As for CUDA and HIP the list ends before the first entry that names none ("0,-1,1" is 0; "NoDevFiles" is
+    nothing). Where no devices are known, names are believed.
+    """
+    if chosen is None:
+        return tuple(devices)
+    found: list[str] = []
+    for word in map(str.strip, chosen.split(",")):
+        if word.isdecimal():
+            names = [word] if not devices else devices[int(word) : int(word) + 1]
+        elif word.startswith(("GPU-", "MIG-")):
+            whole = [name for name in devices if name.lower().startswith(word.lower())]
+            # A part of a GPU, and any UUID where the driver does not tell them, keeps the name that it is given.
+            names = whole if whole else [word] if word.startswith("MIG-") or all(map(str.isdecimal, devices)) else []
+        else:
+            names = []
+        if len(names) != 1:
+            break
+        found.append(names[0])
+    return tuple(found)
+
+
+def nvidia_devices(root: Path = ROOT) -> tuple[str, ...]:
+    """Return the UUIDs of NVIDIA's accelerators in the order of the bus; numbers where the driver does not tell them
+    all. One that is not ready has question marks for a UUID.
+    """
+    texts = [_read(folder / "information") for folder in sorted(root.glob("proc/driver/nvidia/gpus/*"))]
+    found = [re.search(r"^GPU UUID:\s*(GPU-[0-9a-f-]+)$", text, re.MULTILINE) for text in texts]
+    return _names([match[1] if match else None for match in found])
+
+
+def amd_devices(root: Path = ROOT) -> tuple[str, ...]:
+    """Return the UUIDs of AMD's accelerators as ROCR knows them, in the order of its driver's nodes; numbers where it
+    does not tell them all.
+    """
+    folders = root.glob("sys/class/kfd/kfd/topology/nodes/*")
+    numbered = sorted((folder for folder in folders if folder.name.isdecimal()), key=lambda folder: int(folder.name))
+    texts = [_read(folder / "properties") for folder in numbered]
+    texts = [text for text in texts if re.search(r"^simd_count [1-9]", text, re.MULTILINE)]
+    found = [re.search(r"^unique_id ([1-9]\d*)$", text, re.MULTILINE) for text in texts]
+    return _names([f"GPU-{int(match[1]):016x}" if match else None for match in found])
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
@@ -180,6 +229,12 @@ def _quota_of(folder: Path) -> float | None:
     except (ValueError, IndexError):
         return None
     return quota / period if quota > 0 and period > 0 else None
+
+
+def _names(uuids: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the UUIDs, or numbers unless each device has one of its own."""
+    known = [uuid for uuid in uuids if uuid is not None]
+    return tuple(known) if len(set(known)) == len(uuids) else tuple(map(str, range(len(uuids))))
 
 
 def _read(path: Path) -> str:

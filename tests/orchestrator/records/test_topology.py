@@ -121,9 +121,59 @@ def test_accelerators_are_counted_by_their_drivers_or_named_by_the_shell(tmp_pat
         (nodes / str(number)).mkdir(parents=True)
         (nodes / str(number) / "properties").write_text(f"cpu_cores_count 0\nsimd_count {simds}\nmem_banks_count 1\n")
     assert visible_accelerators({}, tmp_path) == ("0", "1")
+    for number, simds in enumerate((440,) * 6, 3):
+        (nodes / str(number)).mkdir(parents=True)
+        (nodes / str(number) / "properties").write_text(f"simd_count {simds}\n")
+    shell = {"ROCR_VISIBLE_DEVICES": "4,5", "HIP_VISIBLE_DEVICES": "1"}
+    assert visible_accelerators(shell, tmp_path) == ("5",)
+    assert visible_accelerators({"GPU_DEVICE_ORDINAL": "6,-1,7"}, tmp_path) == ("6",)
+    assert visible_accelerators({"ROCR_VISIBLE_DEVICES": ""}, tmp_path) == ()
+    for number in range(1, 9):
+        with (nodes / str(number) / "properties").open("a") as file:
+            file.write(f"unique_id {1000 + number}\n")
+    assert visible_accelerators(shell, tmp_path) == ("GPU-00000000000003ee",)
+    assert visible_accelerators({"ROCR_VISIBLE_DEVICES": "GPU-00000000000003ee"}, tmp_path) == ("GPU-00000000000003ee",)
     for bus in ("0000:18:00.0", "0000:2a:00.0", "0000:3a:00.0"):
         (tmp_path / "proc/driver/nvidia/gpus" / bus).mkdir(parents=True)
     assert visible_accelerators({}, tmp_path) == ("0", "1", "2")
+
+
+NVIDIA = """Model: \t\t NVIDIA H100 80GB HBM3
+IRQ:   \t\t 431
+GPU UUID: \t {uuid}
+Video BIOS: \t 96.00.89.00.01
+Bus Type: \t PCIe
+Device Minor: \t {minor}
+GPU Excluded:\t No
+"""
+
+
+def write_nvidia(root: Path, uuids: list[str]) -> None:
+    for number, uuid in enumerate(uuids):
+        folder = root / f"proc/driver/nvidia/gpus/0000:{16 * (number + 1):02x}:00.0"
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(NVIDIA.format(uuid=uuid, minor=number))
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        (None, "abc"), ("0", "a"), ("2,0", "ca"), ("GPU-0000000b", "b"), ("GPU-0000000C-0000", "c"),
+        ("NoDevFiles", ""), ("0,-1,1", "a"), ("0,7,1", "a"), ("", ""), ("GPU-f", ""), ("GPU-0000000", ""),
+    ],
+)  # fmt: skip
+def test_an_accelerator_has_one_name_whatever_a_shell_calls_it(tmp_path: Path, value: str | None, seen: str) -> None:
+    """The driver's files as on an H100 node. CUDA ends its list at the first entry that names no single device."""
+    write_nvidia(tmp_path, [f"GPU-0000000{letter}-0000-4000-8000-000000000000" for letter in "abc"])
+    shell = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
+    assert "".join(name[11] for name in visible_accelerators(shell, tmp_path)) == seen
+
+
+def test_parts_of_an_accelerator_and_one_that_is_not_ready_keep_the_names_that_they_are_given(tmp_path: Path) -> None:
+    write_nvidia(tmp_path, ["GPU-0000000a-0000-4000-8000-000000000000", "GPU-????????-????-????-????-????????????"])
+    assert visible_accelerators({}, tmp_path) == ("0", "1")
+    parts = "MIG-11111111-0000-0000-0000-000000000000,MIG-22222222-0000-0000-0000-000000000000"
+    assert visible_accelerators({"CUDA_VISIBLE_DEVICES": parts}, tmp_path) == tuple(parts.split(","))
 
 
 def test_lists_of_processors_are_read_and_written_as_linux_does() -> None:
