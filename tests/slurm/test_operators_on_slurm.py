@@ -238,8 +238,8 @@ def close(folder: Path) -> None:
 def test_a_results_folder_that_can_no_longer_be_written_is_named_and_the_run_goes_on_later(
     start: Start, closable: Path
 ) -> None:
-    running = start(*ALONE, "cluster.limits.silence_s=5", "cluster.limits.max_attempts=2", results=closable, epochs=6)
-    running.wait_for_step(10)
+    running = start(*ALONE, "cluster.limits.silence_s=5", "cluster.limits.max_attempts=2", results=closable, epochs=3)
+    running.wait_for_step(3)
     running.strike(lambda: close(closable))
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode != 0, out
@@ -252,7 +252,7 @@ def test_a_results_folder_that_can_no_longer_be_written_is_named_and_the_run_goe
 
 
 def test_a_store_that_is_locked_at_the_end_has_the_row_when_it_is_free(start: Start) -> None:
-    running = start(*ALONE, epochs=4)
+    running = start(*ALONE, epochs=2)
     running.wait_for_step(3)
     (store,) = running.campaign.parent.glob("*.sqlite*")
     with contextlib.closing(sqlite3.connect(store)) as other:
