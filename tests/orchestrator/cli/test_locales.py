@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import pty
 import subprocess
 import sys
 import tarfile
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from commands import PROJECT
 
-from orchestrator.cli.output import HANDLER, print_in_any_locale
+from orchestrator.cli.output import HANDLER, Unbroken, print_in_any_locale
 from orchestrator.launch.causes import describe, read_errors
 from orchestrator.records import AttemptDirectory
 from workloads.runtime.errors import write_error
@@ -110,3 +111,12 @@ def unstated(path: Path) -> Iterator[int]:
 def test_no_file_and_no_program_is_read_in_the_locales_encoding() -> None:
     sources = [path for room in ("orchestrator", "workloads") for path in (PROJECT / room).rglob("*.py")]
     assert [f"{path.relative_to(PROJECT)}:{line}" for path in sources for line in unstated(path)] == []
+
+
+def test_what_is_written_to_a_terminal_that_was_closed_goes_nowhere_and_a_full_disk_is_told() -> None:
+    ours, theirs = pty.openpty()
+    with Unbroken(theirs, "w") as terminal:
+        os.close(ours)
+        assert terminal.write(b"line\n") == 5 and terminal.write(b"another\n") == 8
+    with pytest.raises(OSError, match="No space"), Unbroken(os.open("/dev/full", os.O_WRONLY), "w") as full:
+        full.write(b"line\n")
