@@ -177,7 +177,7 @@ def plan_runs(config: Configuration, campaign: str, site: Site, extent: Extent, 
     return runs
 
 
-def numbered(problems: Sequence[tuple[str, Sequence[PlannedRun]]]) -> list[PlannedRun]:
+def number_runs(problems: Sequence[tuple[str, Sequence[PlannedRun]]]) -> list[PlannedRun]:
     """All runs, those of each configuration given with its problem, under names of their own.
 
     Runs of one problem at one node count are its repeats, whichever configuration they come from: ``seed=1,2,3 -m``
@@ -233,9 +233,9 @@ def plan(configs: Sequence[Configuration], stamp: str, site: Site) -> Campaign:
         plan_runs(config, name, site, whole[problem], at_once)
         for config, problem in zip(configs, problems, strict=True)
     ]
-    runs = numbered(list(zip(problems, planned, strict=True)))
+    runs = number_runs(list(zip(problems, planned, strict=True)))
     if configs[0]["scale"]["shuffle"]:
-        runs = shuffled(runs, configs[0]["seed"])
+        runs = shuffle_runs(runs, configs[0]["seed"])
     return Campaign(name, site.folder / configs[0]["results"], tuple(runs))
 
 
@@ -254,7 +254,7 @@ def refuse_several(configs: Sequence[Configuration]) -> None:
             raise UsageError(f"{key}={shown}: a campaign has one, so give one value for the whole sweep.")
 
 
-def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
+def shuffle_runs(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
     """The runs in the order in which they are started: one repeat of everything after the other, each in its own random
     order (randomised blocks, Fisher 1935), so that a machine that drifts meanwhile does not look like scaling.
     """
@@ -267,9 +267,9 @@ def shuffled(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
     return order
 
 
-def warnings(campaign: Campaign) -> list[str]:
+def plan_warnings(campaign: Campaign) -> list[str]:
     """Return a sentence for each planned run that will measure worse than necessary."""
-    return [*undivided(campaign), *same_seeds(campaign)]
+    return [*undivided_batches(campaign), *same_seeds(campaign)]
 
 
 def same_seeds(campaign: Campaign) -> list[str]:
@@ -287,7 +287,7 @@ def same_seeds(campaign: Campaign) -> list[str]:
     return sentences
 
 
-def undivided(campaign: Campaign) -> list[str]:
+def undivided_batches(campaign: Campaign) -> list[str]:
     """A sentence for each scale at which a global batch gives some ranks a sample more than others."""
     found = {}
     for run in campaign.runs:

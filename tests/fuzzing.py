@@ -40,7 +40,7 @@ from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.site import SiteSource
 from orchestrator.config.validate import node_counts, validate
-from orchestrator.config.words import alternatives, settle
+from orchestrator.config.words import alternatives, settle_value
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import EXIT_USAGE, UsageError
 from orchestrator.launch.base import Run
@@ -148,7 +148,7 @@ def typed(key: str, word: str, route: str, folder: Path) -> Any:
     if route == "suite":
         path = folder / "suite.yaml"
         path.write_text(f"overrides: [{yaml_text(f'++{key}={word}')}]\n", encoding="utf-8")
-        (given,) = settle(read_tree(path)["overrides"], list[str])
+        (given,) = settle_value(read_tree(path)["overrides"], list[str])
         found = typed_override(given)
     elif route == "schedule":
         (given,) = shlex.split(shlex.quote(f"++{key}={word}"))
@@ -172,7 +172,7 @@ def typed(key: str, word: str, route: str, folder: Path) -> Any:
         tree = read_tree(path)
         if set(tree) != {"KEY"}:
             raise UsageError("another key is in the file")
-        found = settle(tree["KEY"], hint_at(ScheduleVerbConfig, key, ["stemdl"]))
+        found = settle_value(tree["KEY"], hint_at(ScheduleVerbConfig, key, ["stemdl"]))
     return through_schema(key, found)
 
 

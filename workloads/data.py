@@ -28,7 +28,7 @@ from workloads.runtime.samples.making import only_maker
 REPORT_SECONDS = 0.2
 
 
-def say(message: DataMessage) -> None:
+def print_message(message: DataMessage) -> None:
     """One line for whoever started this process."""
     print(json.dumps(message), flush=True)
 
@@ -43,7 +43,7 @@ class Reporter:
         """Report ``done`` of ``total``."""
         if done >= total or time.monotonic() > self.last + REPORT_SECONDS:
             self.last = time.monotonic()
-            say({"done": done, "total": total, "unit": self.unit, "title": self.title})
+            print_message({"done": done, "total": total, "unit": self.unit, "title": self.title})
 
 
 class Work:
@@ -111,7 +111,9 @@ class Work:
             if self.real:
                 raise self.missing()
             title = f"making stand-in data for {self.benchmark}, once"
-            with only_maker(self.folder, lambda who: say({"say": f"waiting for {self.name}, which {who} makes"})):
+            with only_maker(
+                self.folder, lambda who: print_message({"say": f"waiting for {self.name}, which {who} makes"})
+            ):
                 # It may be there by now: made by whom this process waited for.
                 if not self.folder.exists():
                     self.dataset.synthesise(self.folder, Reporter(title, "samples"), self.workers)
@@ -136,10 +138,10 @@ class Work:
                 f"{folder}, or name their folder as benchmark.download.folder",
                 "convert",
             )
-        say({"say": f"{self.name}: {published.note}"})
+        print_message({"say": f"{self.name}: {published.note}"})
         facts = download_objects(
             published, folder, settings["endpoints"], settings["connections"],
-            Reporter(f"downloading {self.name}", "bytes"), lambda text: say({"say": text}),
+            Reporter(f"downloading {self.name}", "bytes"), lambda text: print_message({"say": text}),
         )  # fmt: skip
         return {**self.identity, **facts, "folder": str(folder), "next": "convert"}
 
@@ -151,12 +153,12 @@ class Work:
         if Inventory(published).path.is_file() and not Inventory(published).complete:
             raise MissingDatasetError(f"{published}: the download is not complete", "download")
         if (self.folder / consolidated.DESCRIPTION).is_file():
-            say({"say": f"{self.folder} is there already; remove it to convert once more"})
+            print_message({"say": f"{self.folder} is there already; remove it to convert once more"})
         else:
             begun = time.monotonic()
             reporter = Reporter(f"converting {self.name}", "samples")
             self.dataset.convert(published, self.folder, reporter, self.workers)
-            say({"say": f"converted in {time.monotonic() - begun:.1f} s"})
+            print_message({"say": f"converted in {time.monotonic() - begun:.1f} s"})
         return self.ensure()
 
     def verify(self) -> DataAnswer:
@@ -253,7 +255,7 @@ VERBS: dict[str, Callable[[Work], DataAnswer]] = {
 }
 
 
-def end(*_: object) -> None:
+def exit_on_signal(*_: object) -> None:
     """End in order, so that what was half made is removed."""
     raise SystemExit(1)
 
@@ -261,14 +263,14 @@ def end(*_: object) -> None:
 def main(arguments: list[str]) -> int:
     """1 and a message if the data set is not fit for use."""
     verb, request = arguments
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     try:
-        say(VERBS[verb](Work(json.loads(request))))
+        print_message(VERBS[verb](Work(json.loads(request))))
     except BrokenPipeError:
         # Whoever asked is gone.
         os._exit(1)
     except (DatasetError, OSError) as error:
-        say({"error": str(error), "remedy": getattr(error, "verb", None)})
+        print_message({"error": str(error), "remedy": getattr(error, "verb", None)})
         return 1
     return 0
 

@@ -13,7 +13,7 @@ from orchestrator.errors import UsageError
 from orchestrator.launch.dealing import held_cores
 from orchestrator.launch.machine import compare_this_machine
 from orchestrator.launch.schedulers import scheduler
-from orchestrator.plan import Campaign, warnings
+from orchestrator.plan import Campaign, plan_warnings
 from orchestrator.records import differences, document_hash, sentence
 from orchestrator.records.choices import COMMUNICATORS, SCHEDULERS, remedy_for
 from orchestrator.records.settings import Configuration
@@ -28,7 +28,7 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     check_limits(configs)
     check_promises(configs, console)
     warn_of_crowding(campaign, console)
-    for words in warnings(campaign):
+    for words in plan_warnings(campaign):
         console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:

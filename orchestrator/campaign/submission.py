@@ -64,10 +64,10 @@ def submit_together(scheduler: Scheduler, runs: Sequence[Run]) -> None:
             write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", str(error)))
         return
     for run, job in zip(runs, jobs, strict=True):
-        settle(run, job)
+        settle_submission(run, job)
 
 
-def settle(run: Run, job: str) -> None:
+def settle_submission(run: Run, job: str) -> None:
     """Record the job of the newest attempt."""
     directory, manifest = run
     if manifest.job_id == job:
@@ -136,7 +136,7 @@ def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
     for run in runs:
         claimed = claimant(run)
         if claimed is not None and claimed != run[1].job_id:
-            settle(run, claimed)
+            settle_submission(run, claimed)
     lost = [run for run in runs if is_unsettled(run)]
     found = scheduler.find(lost) if lost else {}
     if found is None:
@@ -144,7 +144,7 @@ def recover(scheduler: Scheduler, runs: Sequence[Run]) -> None:
     for run in lost:
         _, manifest = run
         if manifest.spec.run in found:
-            settle(run, found[manifest.spec.run])
+            settle_submission(run, found[manifest.spec.run])
         elif unanswered_s(run) > UNSURE_SECONDS:
             take_back(run)
 

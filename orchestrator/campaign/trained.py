@@ -45,11 +45,11 @@ def find_weights(named: str, benchmark: BenchmarkSettings, results: Path, here: 
         if reason:
             refused.append(f"{run.path.name} {reason}")
         else:
-            fitting.append((goodness(run, benchmark["quality"]), model_of(run).resolve()))
+            fitting.append((quality_rank(run, benchmark["quality"]), model_of(run).resolve()))
     if not fitting:
         raise UsageError(f"{KEY}={named}: no run of {place} has a model for this: {'; '.join(refused)}.")
-    best = max(goodness for goodness, _ in fitting)
-    return next(path for goodness, path in fitting if goodness == best)
+    best = max(rank for rank, _ in fitting)
+    return next(path for rank, path in fitting if rank == best)
 
 
 def reason_unfit(run: RunDirectory, benchmark: BenchmarkSettings) -> str:
@@ -75,7 +75,7 @@ def model_of(run: RunDirectory) -> Path:
     return run.weights if run.weights.exists() else run.checkpoint / "state.pt"
 
 
-def goodness(run: RunDirectory, quality: QualitySettings) -> float:
+def quality_rank(run: RunDirectory, quality: QualitySettings) -> float:
     """Return the run's quality, higher for better; the lowest possible value if none was measured."""
     attempts = run.attempts()
     deciding = run.attempt(run.deciding_attempt(attempts[-1].number)) if attempts else None

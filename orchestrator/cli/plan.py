@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli import common
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK, UsageError
-from orchestrator.plan import PlannedRun, warnings
+from orchestrator.plan import PlannedRun, plan_warnings
 from orchestrator.records import Compared, Manifest, global_batch, sentence
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.settings import ClusterSettings
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
                 "campaign": campaign.name,
                 "folder": str(campaign.folder),
                 "runs": runs,
-                "warnings": warnings(campaign),
+                "warnings": plan_warnings(campaign),
                 "promise": compared,
             }
         )
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             continue
         printed[scripts[spec.run]] = spec.run
         print("  " + scripts[spec.run].replace("\n", "\n  "))
-    for warning in warnings(campaign):
+    for warning in plan_warnings(campaign):
         print(f"\nwarning: {warning}")
     if compared:
         print(f"\nthis machine, beside what cluster={cluster['name']} promises:")

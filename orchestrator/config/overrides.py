@@ -18,7 +18,7 @@ from hydra.grammar.gen.OverrideLexer import OverrideLexer
 from hydra.grammar.gen.OverrideParser import OverrideParser
 
 from orchestrator.config.keys import GROUPS, hint_at, is_free, is_list, is_text, known_keys, unknown_key
-from orchestrator.config.words import Word, alternatives, settle
+from orchestrator.config.words import Word, alternatives, settle_value
 from orchestrator.errors import UsageError
 
 NO_NAME, ESCAPED = re.compile(r"[\\()\[\]{}:=, \t]"), r"\\\g<0>"
@@ -94,9 +94,9 @@ def settled_text(override: Override, hint: Any, key: str) -> str:
     """Return the value of an override, or the values of its sweep, each word as its key's type has it."""
     value = override._value
     if not isinstance(value, ChoiceSweep):
-        return grammar_text(settle(unquoted(value), hint, key))
+        return grammar_text(settle_value(unquoted(value), hint, key))
     if value.simple_form:
-        return ",".join(grammar_text(settle(unquoted(item), hint, key)) for item in value.list)
+        return ",".join(grammar_text(settle_value(unquoted(item), hint, key)) for item in value.list)
     kinds = alternatives(hint)
     if str in kinds and any(type(item) not in (*kinds, QuotedString) for item in value.list):
         raise UsageError(

@@ -107,9 +107,9 @@ def refuse_senseless(config: Mapping[str, Any]) -> None:
             raise UsageError(f"{key}={value}: that is no number that it could have; write an ordinary one.", key=key)
         least, most = RANGES.get(rule, (-ANY, ANY))
         if value < least:
-            raise UsageError(f"{key}={shown(value)}: must be at least {least:.15g}.", key=key)
+            raise UsageError(f"{key}={format_number(value)}: must be at least {least:.15g}.", key=key)
         if value > most:
-            raise UsageError(f"{key}={shown(value)}: must be at most {most:.15g}.", key=key)
+            raise UsageError(f"{key}={format_number(value)}: must be at most {most:.15g}.", key=key)
 
 
 def numbers(node: Any, key: str, rule: str) -> Iterator[tuple[str, str, float]]:
@@ -125,7 +125,7 @@ def numbers(node: Any, key: str, rule: str) -> Iterator[tuple[str, str, float]]:
         yield key, rule, node
 
 
-def shown(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number for a message; of one with many digits its size."""
     if isinstance(value, float):
         return f"{value:.15g}"

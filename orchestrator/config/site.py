@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from orchestrator.config import families
 from orchestrator.config.keys import hint_at
 from orchestrator.config.schema import OrchestratorConfig
-from orchestrator.config.words import settle
+from orchestrator.config.words import settle_value
 from orchestrator.config.yaml_words import read_tree
 
 PACKAGES = {"datasets": "benchmark", "methods": "benchmark", "recipes": "benchmark", "acceptance": "suite"}
@@ -40,7 +40,7 @@ class SiteSource(FileConfigSource):  # type: ignore[misc]
             header = self._get_header_dict(path.read_text(encoding="utf-8")[:512])
         except ValueError as error:
             raise ConfigLoadError(f"{path}: {error}") from error
-        content = settle(tree, hints_of(self.schema, config_path, header.get("package")), str(path))
+        content = settle_value(tree, hints_of(self.schema, config_path, header.get("package")), str(path))
         return ConfigResult(
             config=OmegaConf.create(content),
             path=f"{self.scheme()}://{self.path}",

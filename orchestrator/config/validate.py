@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
-from orchestrator.config.ranges import shown
+from orchestrator.config.ranges import format_number
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records.choices import (
@@ -38,7 +38,7 @@ def node_counts(value: Any) -> list[int]:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise UsageError(f"nodes={value}: node counts are positive whole numbers, as in nodes=4 or nodes=[1,2,4].")
         if count > MOST_NODES:
-            raise UsageError(f"nodes={shown(count)}: no machine has more than {MOST_NODES} nodes.")
+            raise UsageError(f"nodes={format_number(count)}: no machine has more than {MOST_NODES} nodes.")
     if not counts:
         raise UsageError("nodes=[]: at least one node count is needed.")
     if len(set(counts)) != len(counts):

@@ -22,7 +22,7 @@ class Word:
     value: int | float | bool
 
 
-def settle(tree: Any, hint: Any, key: str = "") -> Any:
+def settle_value(tree: Any, hint: Any, key: str = "") -> Any:
     """Return the tree of mappings, lists, texts and words with each word as its key's type has it.
 
     ``hint`` is a type of the schema; Any where none is known, where a word is what its reader takes it for. Raises
@@ -33,7 +33,7 @@ def settle(tree: Any, hint: Any, key: str = "") -> Any:
     if isinstance(tree, (list, tuple)):
         # A list of two numbers is a tuple in the schema.
         items = next((get_args(kind) for kind in alternatives(hint) if get_origin(kind) in (list, tuple)), (Any,))
-        return [settle(item, items[0], f"{key}[{number}]") for number, item in enumerate(tree)]
+        return [settle_value(item, items[0], f"{key}[{number}]") for number, item in enumerate(tree)]
     if not isinstance(tree, Word):
         return tree
     kinds = alternatives(hint)
@@ -48,7 +48,7 @@ def settle_mapping(tree: Mapping[Any, Any], hint: Any, key: str) -> dict[str, An
         whole = f"{key}.{name}" if key else name
         if name in settled:
             raise UsageError(f"{whole} is given twice; leave one of them out.")
-        settled[name] = settle(value, hint_below(hint, name), whole)
+        settled[name] = settle_value(value, hint_below(hint, name), whole)
     return settled
 
 

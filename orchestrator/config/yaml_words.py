@@ -48,7 +48,7 @@ for _kind in ("int", "float", "bool"):
 
 
 def read_tree(path: Path) -> dict[Any, Any]:
-    """Return the mapping in a file, its numbers and truth values with their writing (see ``words.settle``).
+    """Return the mapping in a file, its numbers and truth values with their writing (see ``words.settle_value``).
 
     Raises ConfigLoadError naming file and line.
     """

@@ -158,7 +158,7 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
         options = ["--wait", "--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor", "--parsable"]
         named = ("partition", "account", "qos", "reservation", "constraint", "gres", "gpus_per_node", "exclude")
         options += [f"--{key.replace('_', '-')}={slurm[key]}" for key in named if slurm[key] is not None]
-        answer = submit([*options, f"--output={folder}/log", str(script)])
+        answer = run_test_job([*options, f"--output={folder}/log", str(script)])
         if answer is None:
             remedy = "look at squeue; a full machine is no fault"
             return [Finding("job", "warning", f"did not end within {JOB_SECONDS} s; cancelled", remedy)]
@@ -179,7 +179,7 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
     return [Finding("job", "ok", detail), step, *packages_of(found, comm, where), *promises_of(found, cluster, where)]
 
 
-def submit(options: list[str]) -> Answer | None:
+def run_test_job(options: list[str]) -> Answer | None:
     """Run sbatch and wait for the job's end; return None, after cancelling the job, if that takes too long."""
     with subprocess.Popen(
         ["sbatch", *options],

@@ -88,16 +88,16 @@ def check_alternatives(value: object, kinds: tuple[Any, ...], key: str) -> None:
             return check_value(value, kind, key)
         except ValueError as error:
             complaint = complaint or error
-    raise complaint or ValueError(f"{key} is {shown(value)}")
+    raise complaint or ValueError(f"{key} is {quote_value(value)}")
 
 
 def require(holds: bool, value: object, expected: str, key: str) -> None:
     """Raise ValueError unless it holds."""
     if not holds:
-        raise ValueError(f"{key or 'the document'} is {shown(value)}, not {expected}")
+        raise ValueError(f"{key or 'the document'} is {quote_value(value)}, not {expected}")
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """A value in an error: short values as they are, others by their kind."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
-from orchestrator.plan import Campaign, Site, plan, same_seeds, undivided
+from orchestrator.plan import Campaign, Site, plan, same_seeds, undivided_batches
 from orchestrator.records import global_batch
 
 SITE = Site(cores=8, folder=Path("/somewhere"))
@@ -50,8 +50,8 @@ def test_the_order_of_runs_is_drawn_from_the_seed_one_repeat_after_the_other() -
 
 def test_a_global_batch_that_does_not_divide_is_said_with_what_it_costs() -> None:
     words = ("scale=strong", "repeats=1", "benchmark.training.batch_size=16")
-    assert undivided(planned(*words, "nodes=[1,2,4]")) == []
-    (sentence,) = undivided(planned(*words, "nodes=[1,3]"))
+    assert undivided_batches(planned(*words, "nodes=[1,2,4]")) == []
+    (sentence,) = undivided_batches(planned(*words, "nodes=[1,3]"))
     assert "16 does not divide by the 3 ranks of nodes=3" in sentence and "up to 11 %" in sentence
 
 

@@ -123,7 +123,7 @@ class SlurmScheduler(Scheduler):
             pace.hurry()
         if pace.is_due():
             self.asked_for = set(wanted)
-            self.ask(wanted, pace)
+            self.query_jobs(wanted, pace)
         if pace.failing_for > limits["lost_s"]:
             # Whoever still writes files lives; of the others nobody knows any more.
             return {}
@@ -135,7 +135,7 @@ class SlurmScheduler(Scheduler):
             or time.monotonic() - self.absent_since.setdefault(job, time.monotonic()) < limits["lost_s"]
         }
 
-    def ask(self, wanted: dict[str, Job], pace: Pace) -> None:
+    def query_jobs(self, wanted: dict[str, Job], pace: Pace) -> None:
         """Query the jobs once, and update states and pace."""
         answer = query_states(wanted)
         if answer is None:

@@ -16,7 +16,7 @@ from orchestrator.acceptance.suite import compose_suite
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import FILE_HINTS, ROOT
 from orchestrator.config.schema_machine import ClusterConfig
-from orchestrator.config.words import Word, settle
+from orchestrator.config.words import Word, settle_value
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import UsageError
 from orchestrator.schedule.making import compose_configuration
@@ -122,7 +122,7 @@ def test_no_shipped_file_has_a_text_that_reads_like_a_number() -> None:
     for pattern, hint in hints.items():
         for path in ROOT.glob(pattern):
             tree = read_tree(path)
-            assert words(tree, settle(tree, hint)) == [], path
+            assert words(tree, settle_value(tree, hint)) == [], path
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def evaluate(
             for batch in loader.on_device(requests, device):
                 rows.add(quality.update(model, batch) or {})
                 progress.changes += 1
-        found = computed(quality, rows.arrays, communicator, progress, concluding)
+        found = compute_metrics(quality, rows.arrays, communicator, progress, concluding)
         metrics |= {f"{name}/{metric}" if name else metric: value for metric, value in found.items()}
     return metrics
 
@@ -81,7 +81,7 @@ class Rows:
         return {name: np.concatenate(parts) for name, parts in self.parts.items()}
 
 
-def computed(
+def compute_metrics(
     quality: Quality, own: Arrays, communicator: Communicator, progress: Progress, concluding: bool
 ) -> dict[str, float]:
     """The metrics from all ranks' sums and ``own`` rows, which rank 0 computes. Collective."""

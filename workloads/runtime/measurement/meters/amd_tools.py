@@ -29,13 +29,13 @@ READINGS = ["rocm-smi", "--showbus", "--showclocks", "--showtemp", "--showpower"
 def describe_amd_by_tools() -> list[AcceleratorInventory]:
     """What each AMD accelerator of this node is. Raises OSError where no tool tells of any."""
     for words, read in ((AMD_SMI, accelerators_of_amd_smi), (ROCM_SMI, accelerators_of_rocm_smi)):
-        found = read(ask(words))
+        found = read(query_tool(words))
         if found:
             return found
     raise FileNotFoundError("neither amd-smi nor rocm-smi tells of an accelerator")
 
 
-def ask(words: list[str]) -> str:
+def query_tool(words: list[str]) -> str:
     """The output of a tool, "" without it."""
     try:
         answer = subprocess.run(words, capture_output=True, timeout=QUERY_SECONDS)
@@ -64,15 +64,15 @@ def accelerators_of_amd_smi(text: str) -> list[AcceleratorInventory]:
         if not isinstance(one, dict) or "asic" not in one:
             found.append({"index": index, "error": str(one)[:200]})
             continue
-        vbios = part(one, "vbios")
+        vbios = section_of(one, "vbios")
         found.append(
             {
-                "name": str(part(one, "asic").get("market_name")),
-                "uuid": told(part(one, "asic").get("asic_serial")),
-                "bus": told(part(one, "bus").get("bdf")),
-                "driver": told(part(one, "driver").get("version")),
-                "firmware": told(vbios.get("part_number")) or told(vbios.get("version")),
-                "memory_mib": mebibytes(part(one, "vram").get("size")),
+                "name": str(section_of(one, "asic").get("market_name")),
+                "uuid": text_or_none(section_of(one, "asic").get("asic_serial")),
+                "bus": text_or_none(section_of(one, "bus").get("bdf")),
+                "driver": text_or_none(section_of(one, "driver").get("version")),
+                "firmware": text_or_none(vbios.get("part_number")) or text_or_none(vbios.get("version")),
+                "memory_mib": mebibytes(section_of(one, "vram").get("size")),
             }
         )
     return found
@@ -84,24 +84,24 @@ def accelerators_of_rocm_smi(text: str) -> list[AcceleratorInventory]:
     """
     document = document_of(text)
     cards = document if isinstance(document, dict) else {}
-    driver = told(lowered(cards.get("system")).get("driver version"))
+    driver = text_or_none(lower_keys(cards.get("system")).get("driver version"))
     found: list[AcceleratorInventory] = []
     for name, facts in sorted(cards.items(), key=lambda item: number_in(item[0])):
         if not re.fullmatch(r"card\d+", name):
             continue
-        card = lowered(facts)
-        series = told(card.get("card series")) or told(card.get("device name"))
+        card = lower_keys(facts)
+        series = text_or_none(card.get("card series")) or text_or_none(card.get("device name"))
         if series is None:
             found.append({"index": int(name[4:]), "error": str(facts)[:200]})
             continue
-        size = told(card.get("vram total memory (b)"))
+        size = text_or_none(card.get("vram total memory (b)"))
         found.append(
             {
                 "name": series,
-                "uuid": told(card.get("unique id")),
-                "bus": told(card.get("pci bus")),
+                "uuid": text_or_none(card.get("unique id")),
+                "bus": text_or_none(card.get("pci bus")),
                 "driver": driver,
-                "firmware": told(card.get("vbios version")),
+                "firmware": text_or_none(card.get("vbios version")),
                 "memory_mib": int(size) // 2**20 if size and size.isdigit() else None,
             }
         )
@@ -119,7 +119,7 @@ class RocmSmiDevice:
 
     def read(self) -> Mapping[str, Any] | None:
         """Its entry now; None if there is none."""
-        return card_at(document_of(ask(READINGS)), self.bus)
+        return card_at(document_of(query_tool(READINGS)), self.bus)
 
     def state(self) -> tuple[float, float, float]:
         """Clock in MHz, temperature in °C, power in W; NaN for what it does not tell."""
@@ -134,21 +134,21 @@ class RocmSmiDevice:
 def card_at(document: Any, bus: str) -> Mapping[str, Any] | None:
     """The entry of the card at that address, keys in lower case; None if there is none."""
     cards = document.values() if isinstance(document, dict) else []
-    return next((card for card in map(lowered, cards) if str(card.get("pci bus", "")).lower() == bus), None)
+    return next((card for card in map(lower_keys, cards) if str(card.get("pci bus", "")).lower() == bus), None)
 
 
-def part(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def section_of(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """A section of an accelerator's entry; empty if it has another form."""
     found = facts.get(key)
     return found if isinstance(found, dict) else {}
 
 
-def lowered(facts: Any) -> dict[str, Any]:
+def lower_keys(facts: Any) -> dict[str, Any]:
     """An object with its keys in lower case: releases of the tool differ in it."""
     return {str(key).lower(): value for key, value in facts.items()} if isinstance(facts, dict) else {}
 
 
-def told(value: Any) -> str | None:
+def text_or_none(value: Any) -> str | None:
     """A value as text; None for the tools' ways of saying nothing."""
     text = "" if value is None else str(value).strip()
     return None if not text or text.startswith("N/A") else text
