@@ -88,7 +88,9 @@ class Extent:
 
 
 def problem_of(config: Configuration) -> str:
-    """What configurations share that differ in nothing but scale and repeat: the problem whose scaling is measured."""
+    """Return the hash of the problem whose scaling is measured: the same for configurations that differ in scale and
+    repeat alone.
+    """
     science = science_of(config)
     for key in SCALES_AND_REPEATS:
         section, _, name = key.rpartition(".")

@@ -85,6 +85,6 @@ class VerdictFacts(TypedDict):
 
 
 class VerdictDocument(VerdictFacts, total=False):
-    """And the folder of its record, where it is printed."""
+    """A verdict. ``record`` is the folder of its record; only in what is printed."""
 
     record: str

@@ -33,7 +33,7 @@ class RankTime:
 
     ``cost_s`` is by how much a straggler makes every rank of a synchronous run wait, s; 0 for others. ``cause`` is
     "data" or "compute", whichever stands out more of its own spread; None for a rank that is no straggler. ``waits``
-    marks a rank whose communication time was mostly waiting for stragglers.
+    marks a rank whose waiting was mostly for stragglers.
     """
 
     rank: int
@@ -99,7 +99,7 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
     """Judge every rank from (R, S) step times or (R,) sums, s.
 
     A straggler is a rank whose own time exceeds the others' by more than the spread of a fleet of that size explains
-    (outliers.py). A rank that waits has a short own time and long communication, and is no straggler.
+    (outliers.py). A rank that waits has a short own time and a long wait, and is no straggler.
     """
     straggling = total_by_rank(straggling_seconds(data, compute, waiting))
     loading, computing, waited = (total_by_rank(values) for values in (data, compute, waiting))

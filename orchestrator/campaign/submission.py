@@ -113,9 +113,9 @@ def submit_all(scheduler: Scheduler, runs: Sequence[Run]) -> str:
 
 
 def submit_whole(scheduler: Scheduler, runs: Sequence[Run]) -> bool:
-    """Submit more runs than may be in flight, for nobody who would submit the rest later; return whether they were.
+    """Submit all runs of a detached campaign at once, although more than may be in flight; return whether it was done.
 
-    They must be alike, and their scheduler start no more of them at a time than allowed.
+    It is done only for alike runs, and with a scheduler that itself starts no more of them at a time than allowed.
     """
     alike = len({scheduler.alike(run) for run in runs}) == 1
     if not scheduler.holds_back or not alike or not 1 < len(runs) <= scheduler.most_at_once:

@@ -50,7 +50,9 @@ class Unbroken(io.FileIO):
 
 
 def print_in_any_locale() -> None:
-    """From now on no character ends a verb by not being printable, and no reader by not reading."""
+    """Change stdout and stderr so that printing never ends a verb: characters that the locale lacks are spelt out, and
+    what a reader does not wait for is dropped.
+    """
     codecs.register_error(HANDLER, spell)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -26,8 +26,8 @@ NO_NAME, ESCAPED = re.compile(r"[\\()\[\]{}:=, \t]"), r"\\\g<0>"
 
 
 class WordVisitor(HydraOverrideVisitor):  # type: ignore[misc]
-    """Hydra's reader of a value, which keeps of a number or truth value how it was written. Not within a function
-    (``range(1,3)``), whose arguments are what they are.
+    """Hydra's reader of values, except that it returns numbers and truth values as a Word, with the text written. The
+    arguments of a function, as in ``range(1,3)``, stay numbers.
     """
 
     depth = 0

@@ -17,9 +17,10 @@ WORD = "pairs="
 
 
 def expand_pairs(overrides: Sequence[str]) -> list[list[str]]:
-    """The command lines that one stands for: one for each pair of the list that it names, else itself alone.
+    """Return the command lines that one with ``pairs=NAME`` stands for, one for each pair of that list; any other is
+    returned alone.
 
-    Raises UsageError for a list that there is not, or beside which a data set or a method is chosen.
+    Raises UsageError if there is no such list, or if ``dataset=`` or ``method=`` is given beside it.
     """
     names = [word.removeprefix(WORD) for word in overrides if word.startswith(WORD)]
     if not names:

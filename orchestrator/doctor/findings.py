@@ -50,8 +50,8 @@ def packages_of(found: Mapping[str, Any], comm: str, where: str = "") -> list[Fi
 
 
 def promises_of(found: Mapping[str, Any], cluster: ClusterSettings, where: str = "") -> list[Finding]:
-    """Return findings on a node beside what the profile promises, from the probe's output; none where torch, whose own
-    finding tells, is what is missing.
+    """Return findings on what a node has beside what the profile promises, from the probe's output. There are none if
+    torch is missing, which has a finding of its own.
     """
     node = found["node"]
     if not isinstance(node, dict):

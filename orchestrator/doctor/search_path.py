@@ -11,7 +11,7 @@ PACKAGES = ("numpy", "torch", "h5py", "mpi4py", "horovod", "hydra", "omegaconf",
 
 
 def foreign_packages() -> dict[str, str]:
-    """Where packages are found, by name, that a folder of PYTHONPATH has and not this environment."""
+    """Return the packages that PYTHONPATH puts before this environment's own: the folder of each, by name."""
     found = {}
     for folder in foreign_folders():
         for name in PACKAGES:

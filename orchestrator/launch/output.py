@@ -71,7 +71,9 @@ def find_slurm_error(text: str) -> str | None:
 
 
 def find_advice(text: str) -> str | None:
-    """Return the beginning of what stands first between Open MPI's dashes and is not about an end, in one line."""
+    """Return what Open MPI says went wrong, in one line: a known trouble, or else the first sentences of its first box
+    (between lines of dashes) that is not about a process's end; None if there is no such box.
+    """
     text = without_tags(text)
     troubles = [found[0] for pattern in OPEN_MPI_TROUBLES if (found := re.search(pattern, " ".join(text.split())))]
     if troubles:

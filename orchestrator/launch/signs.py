@@ -43,11 +43,13 @@ class SeenSigns:
         return {rank: moment - (began if seen is None else seen) for rank, seen in self.changed.items()}
 
     def seen_alive(self, patience: float) -> int:
-        """How many ranks have given a new sign, while this process looked, within ``patience`` seconds."""
+        """Return how many ranks gave a new sign within the last ``patience`` seconds, while this process looked."""
         ages = self.ages()
         return sum(seen is not None and ages[rank] <= patience for rank, seen in self.changed.items())
 
     def unknown(self, patience: float) -> int:
-        """Of how many ranks nothing can be said yet: their signs are older than the first look, which was just now."""
+        """Return how many ranks may still turn out alive: their newest sign was there at the first look, at most
+        ``patience`` seconds ago.
+        """
         ages = self.ages()
         return sum(seen is None and ages[rank] <= patience for rank, seen in self.changed.items())

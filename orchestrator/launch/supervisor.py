@@ -64,7 +64,7 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WARNING_SIGNAL = signal.SIGUSR2
 """The signal that a scheduler sends before the time limit and, if it is set up so, before it preempts."""
 WARNING_SIGNALS = (WARNING_SIGNAL, signal.SIGUSR1)
-"""And the one that many sites send of their own accord."""
+"""That signal, and the one that many sites send of their own accord."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Supervisor:
         self.kills_before = kernel_kills()
 
     @property
-    def reserve(self) -> Path:
-        """Write a file whose only use is the space that it reserves; return its path."""
+    def reserve_file(self) -> Path:
+        """The file that keeps space free for failure.json."""
         return self.attempt.path / ".reserve"
 
     def run(self) -> bool:
@@ -124,7 +124,7 @@ class Supervisor:
         finally:
             self.end_all()
         if ending is None:
-            self.reserve.unlink(missing_ok=True)
+            self.reserve_file.unlink(missing_ok=True)
             return read_record_if_whole(self.attempt.result, Result) is not None
         self.write_failure(ending)
         if ending.requeue == "scheduler":
@@ -138,7 +138,7 @@ class Supervisor:
 
     def start(self, command: RankCommand) -> None:
         """Start the launcher in a process group of its own, which ends when this process ends."""
-        self.reserve.write_bytes(bytes(RESERVE_BYTES))
+        self.reserve_file.write_bytes(bytes(RESERVE_BYTES))
         environment = for_steps({**os.environ, **command.environment})
         with self.attempt.stdout.open("ab") as stdout, self.attempt.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
@@ -345,7 +345,7 @@ class Supervisor:
     def write_failure(self, ending: Ending) -> None:
         """Record how the attempt ended, even if the disk is full: space was reserved for it."""
         try:
-            self.reserve.unlink(missing_ok=True)
+            self.reserve_file.unlink(missing_ok=True)
             write_json(self.attempt.failure, failure_record(ending.state, ending.cause, ending.requeue))
         except OSError as error:
             # Whoever follows the run finds the folder as it is.

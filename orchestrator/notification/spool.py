@@ -25,7 +25,7 @@ class SpooledFacts(MessageEntry):
 
 
 class SpooledMessage(SpooledFacts, total=False):
-    """And when it was tried last, and what went wrong."""
+    """A message in the spool. ``last_try`` and ``trouble``: when it was tried last, and what went wrong then."""
 
     last_try: float
     trouble: str

@@ -52,7 +52,7 @@ class FailureFacts(TypedDict):
 
 
 class Failure(FailureFacts, total=False):
-    """And who goes on with the run, where somebody does."""
+    """A failure record. ``requeue`` names who starts the next attempt; absent if nobody does."""
 
     requeue: Requeuer
 
@@ -86,7 +86,7 @@ class RankErrorFacts(TypedDict):
 
 
 class RankError(RankErrorFacts, total=False):
-    """And where in the program it was raised, and after how many steps."""
+    """An error of a rank. ``trace`` tells where in the program it was raised, ``step`` after how many steps."""
 
     trace: str
     step: int

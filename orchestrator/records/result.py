@@ -61,7 +61,7 @@ class SlowedFacts(TypedDict):
 
 
 class Slowed(SlowedFacts, total=False):
-    """And how much: the share of the readings that found it so, or how many times the system counted it."""
+    """A device that was slowed, and how much: the share of readings that found it so, or the system's count of it."""
 
     share: float
     times: int
@@ -95,7 +95,9 @@ class EnergyFacts(TypedDict):
 
 
 class Energy(EnergyFacts, total=False):
-    """And what these joules cover, ``others`` beyond the run's own part; version 0.1 did not say."""
+    """The energy of a run. ``scope`` is what the joules cover, ``others`` tells what else than the run may be in them;
+    version 0.1 has neither.
+    """
 
     scope: str | None
     others: str | None
@@ -111,7 +113,9 @@ class ProcessorFacts(TypedDict):
 
 
 class Processors(ProcessorFacts, total=False):
-    """And how many of it a node has, the sizes of its caches by level, and how many ranks ran on it."""
+    """A kind of processor: how many cores, threads and sockets of it a node has, the sizes of its caches by level, and
+    how many ranks ran on it.
+    """
 
     cores: int | None
     threads: int | None
@@ -138,10 +142,11 @@ Layout: TypeAlias = list[list[str]]
 
 
 class World(WorldFacts, total=False):
-    """And the kinds of their processors; version 0.1 did not say. ``layouts`` are the layouts of cores that nodes have,
-    ``layout_of_rank`` the number of each rank's, ``unbound`` why ranks have no cores of their own. ``usable_cores``
-    are those that rank 0 could use before it was bound. ``promise`` is what the profile promised of each node beside
-    what was found.
+    """The places of all ranks, with the kinds of their processors, which version 0.1 lacks.
+
+    ``layouts`` are the layouts of cores that nodes have, ``layout_of_rank`` is the number of each rank's, and
+    ``unbound`` is why ranks have no cores of their own. ``usable_cores`` are those that rank 0 could use before it was
+    bound. ``promise`` is what the profile promised of each node beside what was found.
     """
 
     processors: list[Processors]
@@ -311,6 +316,6 @@ class Result(ResultFacts, total=False):
 
 
 class CollectedResult(Result, total=False):
-    """And what the scheduler's accounting says of the run's job, where it says something."""
+    """The result of a run that was collected. ``account`` is what the scheduler says of its job, where it does."""
 
     account: Account

@@ -41,7 +41,7 @@ class HeartbeatFacts(TypedDict):
 
 
 class Heartbeat(HeartbeatFacts, total=False):
-    """And what ``samples_per_s`` counts; samples where an early version did not say."""
+    """A heartbeat. ``unit`` is what ``samples_per_s`` counts; absent in early versions, which counted samples."""
 
     unit: str
 

@@ -33,7 +33,7 @@ class StoreError(OrchestratorError):
 
 
 class StoreAddressError(StoreError):
-    """``store.url`` is nothing that could be a store."""
+    """``store.url`` is not the address of a database that can be opened."""
 
     exit_code = EXIT_USAGE
     kind = "usage"

@@ -1,4 +1,4 @@
-"""What codes are of images: reconstructions, traversals, what they tell of factors, and how the scores came about."""
+"""Draws what codes hold: reconstructions, traversals, the information of codes on factors, and the scores' parts."""
 
 from __future__ import annotations
 

@@ -13,8 +13,10 @@ THREADS = Path("/proc/self/task")
 
 
 class Cores:
-    """The hardware threads that a rank had when it started, ``bound``; why it has no cores of its own although it
-    should, if so; and how many cores the process could use before it took its own.
+    """The cores of a rank.
+
+    ``bound`` are the hardware threads that it was bound to at its start, ``usable`` is how many cores its process could
+    use before that, and ``trouble`` is why it has no cores of its own although it should have; "" if it has them.
     """
 
     def __init__(self, bound: Set[int], trouble: str, usable: int) -> None:

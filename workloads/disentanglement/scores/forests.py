@@ -32,7 +32,7 @@ PUBLISHED = Search()
 
 
 def nothing() -> None:
-    """Nobody needs to be told that it goes on."""
+    """Do nothing: the ``alive`` of callers that no watchdog watches."""
 
 
 def dci(

@@ -132,8 +132,8 @@ class Flagged(nn.Module):
 
 
 class TorchReducer(GradientReducer):
-    """DistributedDataParallel, told before the backward pass rather than before the forward pass what is last: so the
-    forward pass need not go through it, and may be anything.
+    """Averages gradients with DistributedDataParallel. Its wrapper is prepared before the backward pass, not in its own
+    forward pass, so a task may call its model in any way.
     """
 
     def __init__(
@@ -232,16 +232,16 @@ class DeviceClock:
         self.start()
 
     def start(self) -> None:
-        """Begin anew, on a device that has nothing to do: it comes to this point as it is asked to."""
+        """Set the clock's origin to now. The device must be idle, so that it reaches the origin's event at once."""
         self._begun = time.perf_counter()
         self._origin.record()
 
     def mark(self) -> None:
-        """The point asked for is the end of the work that the device has been given so far; the last one counts."""
+        """Mark the end of the work that the device has been given so far; a later mark replaces this one."""
         self._mark.record()
 
     def marked(self) -> float:
-        """When the device came to it, once it has."""
+        """Return when the device reached the mark; it must have reached it."""
         return self._begun + float(self._origin.elapsed_time(self._mark)) / 1e3
 
 

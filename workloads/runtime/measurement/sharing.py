@@ -10,10 +10,10 @@ from workloads.runtime.processors import count_units
 
 
 def holds_whole_node(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:
-    """From the profile and the job's environment; False wherever nobody promises it.
+    """Whether no other job shares this node, by the profile and the job's environment; False without a scheduler.
 
-    Slurm gives whole nodes to a job that asks for them, and so it did where the job has all of a node's processors. To
-    a job that is given one thread of each core it counts cores.
+    A Slurm job has whole nodes if the profile asks for them (``exclusive``), or if it was given all processors of its
+    node. Slurm counts cores, not hardware threads, for a job with one thread of each core.
     """
     if cluster["scheduler"] != "slurm":
         return False

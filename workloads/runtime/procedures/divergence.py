@@ -19,11 +19,10 @@ REMEDY = (
 
 
 class Answers:
-    """A context in which all that a model answers is looked at. ``when`` says of which model it is.
+    """A context that checks whether all that a model returns within it is finite. ``when`` says when, for the error.
 
-    A metric may well be finite where the answers are not: of scores that are no numbers the first class is the largest.
-    Another fails of them in words of its own; whatever ends the context is then the divergence. Looking waits for no
-    device; ``finite`` does.
+    A metric can be finite although the answers are not: argmax of NaN scores is the first class. Another metric raises
+    an error of its own; the context raises DivergedError in place of it. Checking waits for no device; ``finite`` does.
     """
 
     def __init__(self, model: nn.Module, when: str) -> None:

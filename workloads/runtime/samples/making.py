@@ -11,10 +11,10 @@ from orchestrator.records import one_at_a_time
 
 @contextmanager
 def only_maker(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Nobody else makes ``folder`` meanwhile. ``waiting`` is told once who does, where somebody does.
+    """Keep other processes from making ``folder`` within the context, after waiting for one that makes it already.
 
-    On a file system without locks nobody waits: then both make it, each beside its place, and the first that is done
-    has made it.
+    ``waiting`` is called once, with a text that names that process. On a file system without locks nobody waits: each
+    process makes the folder beside its place, and the first that is done puts it there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     told = False
