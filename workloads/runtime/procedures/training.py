@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from orchestrator.records import RunSpec, global_batch
+from orchestrator.records import RunSpec, document_hash, global_batch
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import use_kernels
 from workloads.runtime.measurement.attempts import Earlier
@@ -107,8 +107,6 @@ class Trainer:
     @property
     def identity(self) -> str:
         """What a checkpoint must agree in to be gone on from."""
-        from orchestrator.records import document_hash
-
         return document_hash([self.spec.benchmark, self.spec.settings, self.spec.seed, self.spec.comm])
 
     @property
