@@ -25,6 +25,7 @@ from orchestrator.launch.causes import first_cause, silent_ranks
 from orchestrator.launch.dealing import Binding, hold_places
 from orchestrator.launch.environment import for_steps
 from orchestrator.launch.job import RankCommand, binds_here, rank_command
+from orchestrator.launch.local import process_started
 from orchestrator.launch.manifests import read_manifest
 from orchestrator.launch.output import kernel_kills
 from orchestrator.launch.schedulers import scheduler
@@ -159,7 +160,8 @@ class Supervisor:
         clock = AwakeClock()
         watchdog = Watchdog(self.attempt, self.limits["silence_s"], self.limits["startup_silence_s"], clock)
         allowed = 60 * self.limits["time_min"]
-        deadline = clock.now() + allowed
+        # The job's time runs since its script began, in whose place this process is: set-up and imports are part of it.
+        deadline = clock.now() + allowed - min(seconds_since_start(), allowed / 4)
         # A scheduler sends its own signal earlier, where it was asked to.
         warning = deadline - min(self.limits["warning_s"], allowed / 2)
         next_look = 0.0
@@ -357,6 +359,12 @@ def wait_until(condition: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def seconds_since_start() -> float:
+    """Return the age of this process; 0 where the system does not tell."""
+    started = process_started(os.getpid())
+    return 0.0 if started is None else max(0.0, time.time() - started)
 
 
 def die_with_parent() -> None:

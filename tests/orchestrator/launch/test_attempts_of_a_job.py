@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import PROJECT
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign.attempts import history
@@ -128,3 +131,11 @@ def test_an_option_of_sbatch_that_takes_no_value_is_given_none(make: Any) -> Non
     _, manifest = make(*words)
     additional = sbatch_parameters(manifest)["additional_parameters"]
     assert isinstance(additional, dict) and (additional["hold"], additional["nice"]) == (True, "100")
+
+
+def test_a_jobs_time_runs_since_its_script_began_whatever_it_became(tmp_path: Path) -> None:
+    program = "from orchestrator.launch.supervisor import seconds_since_start; print(seconds_since_start())"
+    script = tmp_path / "script.sh"
+    script.write_text(f'sleep 1\nexec {sys.executable} -c "{program}"\n')
+    told = subprocess.run(["bash", script], capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    assert float(told) > 1
