@@ -25,7 +25,11 @@ from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
 
 
 class SeriesKey(TypedDict):
-    """What two runs must share to be compared. Single runs count as a weak scale of their node count."""
+    """What two runs must share to be compared. Single runs count as a weak scale of their node count.
+
+    Strong scaling from another smallest scale has another global batch, and the threads of a rank follow from the
+    largest scale on one machine: runs that look alike by name do other work then, or with more of the machine.
+    """
 
     benchmark: str
     method: str
@@ -36,6 +40,8 @@ class SeriesKey(TypedDict):
     scale: str
     nodes: int
     ranks: int
+    threads_per_rank: int | None
+    global_batch: int | None
     dataset_name: str | None
     dataset_source: str | None
     dataset_split: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from orchestrator.records import (
     RecordError,
     Result,
     RunDirectory,
+    batch_of,
     processors_text,
     read_record,
     read_record_if_whole,
@@ -60,6 +62,8 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
             "scale": spec.scale,
             "nodes": spec.nodes,
             "ranks": spec.ranks,
+            "threads_per_rank": spec.threads_per_rank,
+            "global_batch": batch_of(asdict(spec)),
             "repeat": spec.repeat,
             "seed": spec.seed,
             "state": status.state,
@@ -121,7 +125,9 @@ def seconds_of_job(attempt: AttemptDirectory, result: Result) -> float:
     claim = read_record_if_whole(attempt.claim, Claim)
     if claim is None or claim["host"] not in result["world"]["hosts"][:1]:
         return np.inf
-    return result["ended"] - claim["started"] + SLACK_SECONDS
+    seconds = result["ended"] - claim["started"]
+    # A clock that was set back meanwhile says nothing.
+    return seconds + SLACK_SECONDS if seconds > 0 else np.inf
 
 
 def add_telemetry(record: RunRecord, attempt: AttemptDirectory, longest: float) -> None:

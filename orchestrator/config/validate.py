@@ -222,6 +222,18 @@ RULES: tuple[tuple[str, Callable[[str, Any, Any], None], Any], ...] = (
 )
 """Rules on single values: key, rule and the rule's argument."""
 
+
+def processors_of_another_machine(config: Configuration) -> None:
+    """A run on the processors of a machine with accelerators has no place in its history."""
+    cluster = config["cluster"]
+    model = cluster["accelerator"]["model"]
+    if model and not cluster["accelerators_per_node"]:
+        raise UsageError(
+            f"cluster.accelerators_per_node=0: cluster={cluster['name']} has {model}; a run on processors is another "
+            "machine's: take cluster=local, or a profile of its own without cluster.accelerator.model."
+        )
+
+
 CHECKS: tuple[Callable[[Configuration], None], ...] = (
     mode_of_benchmark,
     pace_of_queries,
@@ -234,6 +246,7 @@ CHECKS: tuple[Callable[[Configuration], None], ...] = (
     ways_of_metrics,
     batch_sizes,
     endpoints,
+    processors_of_another_machine,
 )
 """Rules on several values together."""
 

@@ -113,6 +113,7 @@ from orchestrator.records.spec import (
     Provenance,
     RunList,
     RunSpec,
+    batch_of,
     choice_words,
     global_batch,
 )
@@ -207,6 +208,7 @@ __all__ = [
     "Weights",
     "World",
     "alive_period",
+    "batch_of",
     "canonical_json",
     "check_record",
     "choice_words",

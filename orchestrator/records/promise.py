@@ -14,13 +14,15 @@ from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.inventory import AcceleratorInventory, NodeInventory
 from orchestrator.records.settings import ClusterSettings
 
-MODEL = re.compile(r"\b[A-Z]{1,3}\d{2,4}[A-Z]?\b")
-"""How accelerators are called: H100, GH200, MI250X, A100, L40S."""
+MODEL = re.compile(r"\b(?!SXM|HBM)[A-Z]{1,3} ?\d{1,4}[A-Z]?\b")
+"""How accelerators are called: H100, GH200, MI250X, L40S, L4, RTX 4090."""
+FORM = re.compile(r"\b(SXM|PCIE|NVL|OAM)\d?\b", re.IGNORECASE)
+"""How they are built in: the same name has other clocks and links in another form."""
 LEAST_MEMORY = 0.9
 """Share of the nominal memory that a whole node has left beside its firmware and its kernel."""
 SAME_MEMORY = 0.1
 """By how much of the nominal one the memory of the same accelerator differs between tools."""
-TAKE_ANOTHER = "take the profile of this machine; for processors alone set cluster.accelerators_per_node=0"
+TAKE_ANOTHER = "take the profile of this machine; cluster=local is its processors alone, and whatever is there"
 
 State = Literal["ok", "warning", "error"]
 
@@ -118,23 +120,33 @@ def compare_accelerators(
     wanted = promised if used is None else min(promised, used)
     rows = [row("accelerators", text, told, len(there) < wanted, "error", TAKE_ANOTHER)]
     if there:
-        words, seen = set(MODEL.findall(model or "")), set(MODEL.findall(names))
-        other = bool(words and seen and not words & seen)
-        remedy = "its peaks and its history are another accelerator's"
-        rows.append(row("accelerator", model or None, names, other, remedy=remedy))
+        rows.append(compare_kind(model or "", names))
     sizes = [size for one in there if (size := mebibytes(one)) is not None]
     if sizes:
         nominal, least = stated["memory_gib"], min(sizes) / 1024
         other = abs(least - (nominal or 0)) > SAME_MEMORY * (nominal or 0)
         promise = f"{nominal:g} GiB an accelerator" if nominal else None
-        remedy = "it is another card, or a part of one; correct cluster.accelerator"
-        rows.append(row("memory of an accelerator", promise, f"{least:.1f} GiB", other, remedy=remedy))
+        remedy = "it is another card, or a part of one: take its own profile, or correct cluster.accelerator"
+        rows.append(row("memory of an accelerator", promise, f"{least:.1f} GiB", other, "error", remedy))
     able = [one["bfloat16"] for one in there if "bfloat16" in one]
     if able:
         promise = "units for bfloat16" if stated["peak_bf16_tflops"] else None
         remedy = "benchmark.training.precision=bfloat16 is slow there; correct cluster.accelerator.peak_bf16_tflops"
         rows.append(row("precision", promise, "units" if all(able) else "none", not all(able), remedy=remedy))
     return rows
+
+
+def compare_kind(promised: str, found: str) -> Compared:
+    """The names of accelerators: another name, or another form where both tell it, is another machine's number."""
+    words, seen = set(MODEL.findall(promised)), set(MODEL.findall(found))
+    forms, seen_forms = ({form.upper() for form in FORM.findall(names)} for names in (promised, found))
+    other = bool(words and seen and not words & seen) or bool(forms and seen_forms and not forms & seen_forms)
+    unknown = bool(words and not seen)
+    if unknown:
+        remedy = "what it is cannot be told by that name: compare it with cluster.accelerator.model"
+        return row("accelerator", promised, found or "one without a name", unknown, remedy=remedy)
+    remedy = "its peaks and its history are another accelerator's: take its own profile"
+    return row("accelerator", promised or None, found, other, "error", remedy)
 
 
 def mebibytes(accelerator: AcceleratorInventory) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 from orchestrator.records.checking import AS_COMPOSED, RecordError, check_value
 from orchestrator.records.settings import Configuration, Settings, TrainingSettings
@@ -97,6 +97,16 @@ def global_batch(training: TrainingSettings, ranks: int) -> int:
     ranks sum to.
     """
     return int(training["global_batch_size"] or training["batch_size"] * ranks * training["accumulate"])
+
+
+def batch_of(spec: Mapping[str, Any]) -> int | None:
+    """The global batch of a run by its specification as a document; None of one that trains nothing."""
+    training = spec.get("settings", {}).get("training")
+    if spec.get("mode", "training") != "training" or not training or "batch_size" not in training:
+        return None
+    # Version 0.1 had neither key.
+    settings = {"global_batch_size": None, "accumulate": 1, **training}
+    return global_batch(cast(TrainingSettings, settings), spec["nodes"] * spec["ranks_per_node"])
 
 
 @dataclass

@@ -36,6 +36,8 @@ class RunRow(TypedDict, total=False):
     scale: str
     nodes: int
     ranks: int
+    threads_per_rank: int | None
+    global_batch: int | None
     repeat: int
     seed: int
     state: str

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.records import ONLY_METHOD, SAMPLES, processors_text, throughput_unit
+from orchestrator.records import ONLY_METHOD, SAMPLES, batch_of, processors_text, throughput_unit
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, store_error
 from orchestrator.store.ranks import RankTable
@@ -62,12 +62,25 @@ def add_base_changes(connection: Connection) -> None:
     tables.base_changes.create(connection, checkfirst=True)
 
 
+def add_work(connection: Connection) -> None:
+    """Version 7 to 8: the threads of a rank and the global batch, as runs were planned; imported logs do not say."""
+    for column in ("threads_per_rank", "global_batch"):
+        connection.execute(text(f"ALTER TABLE run ADD COLUMN {column} INTEGER"))
+    for number, manifest in connection.execute(text("SELECT id, manifest FROM run")).all():
+        spec = json.loads(manifest).get("spec")
+        if spec and "threads_per_rank" in spec:
+            values = {"threads": spec["threads_per_rank"], "batch": batch_of(spec), "number": number}
+            change = "UPDATE run SET threads_per_rank = :threads, global_batch = :batch WHERE id = :number"
+            connection.execute(text(change), values)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: add_energy,
     3: add_method,
     4: add_throughput_unit,
     5: add_processors,
     6: add_base_changes,
+    7: add_work,
 }
 """The function that leads from a version, 2 or later, to the next."""
 

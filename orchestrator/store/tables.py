@@ -42,7 +42,7 @@ from sqlalchemy import (
 
 from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name, throughput_unit
 
-VERSION = 7
+VERSION = 8
 """The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -70,6 +70,8 @@ runs = Table(
     Column("scale", String(16), nullable=False),
     Column("nodes", Integer, nullable=False),
     Column("ranks", Integer, nullable=False),
+    Column("threads_per_rank", Integer),
+    Column("global_batch", Integer),
     Column("repeat", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("state", String(32), nullable=False),
@@ -157,7 +159,8 @@ base_changes = Table(
 CHILDREN = (rank_summaries, hosts, evaluations, phases)
 
 HISTORY = (
-    "campaign", "run", "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat",
+    "campaign", "run", "benchmark", "method", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks",
+    "threads_per_rank", "global_batch", "repeat",
     "seed", "state", "attempts", "created", "ended", "config_hash", "git_commit", "git_dirty", "stopped",
     "dataset_name", "dataset_source", "dataset_split", "dataset_version", "dataset_checksum", "throughput_unit",
     "throughput", "throughput_cold", "throughput_warm", "critical_s", "metric", "quality", "target",

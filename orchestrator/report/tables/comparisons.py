@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -31,6 +33,16 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
     """
     columns = ["series", "nodes", "metric", "before", "n before", "now", "n now", "verdict", "smallest found", COURSE]
     table = table_of(comparison_title(document), columns, ("series", "metric", "verdict", COURSE))
+    alike = Counter(map(scale_name, document["series"]))
+
+    def work_of(series: SeriesKey) -> str:
+        """What tells series apart that are named alike."""
+        return f", {work_text(series)}" if alike[scale_name(series)] > 1 else ""
+
+    def named(series: SeriesKey) -> str:
+        """Name and scale, as no other series has."""
+        return scale_name(series) + work_of(series)
+
     for column in table.columns:
         column.no_wrap = column.header == COURSE
     for series in document["series"]:
@@ -40,7 +52,7 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
             text = escape(item["text"].removesuffix(accepted))
             least = item["detectable"]
             table.add_row(
-                escape(series_name(series)) if place == 0 else "",
+                escape(series_name(series) + work_of(series)) if place == 0 else "",
                 str(series["nodes"]) if place == 0 else "",
                 f"{item['metric'].replace('_', ' ')}, {item['unit']}",
                 short(item["earlier_median"]),
@@ -57,18 +69,18 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
             dict.fromkeys(acceptance_text(item["accepted"]) for item in series["metrics"] if item["accepted"])
         )
         for text in accepted_changes:
-            console.print(f"  {escape(f'{scale_name(series)}: {text}')}", highlight=False, soft_wrap=True)
+            console.print(f"  {escape(f'{named(series)}: {text}')}", highlight=False, soft_wrap=True)
         if document["schema"] != "orchestrator.comparison/1" and any(item["since"] for item in series["metrics"]):
-            words = f"{scale_name(series)}: to make the new level the base: "
+            words = f"{named(series)}: to make the new level the base: "
             words += f"python -m orchestrator history accept {series['id']} --why TEXT"
             console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
     for series in document["series"]:
         for change in series["change_points"]:
             way = "slower" if change["change"] < 0 else "faster"
-            words = f"{scale_name(series)}: {100 * abs(change['change']):.0f} % {way}"
+            words = f"{named(series)}: {100 * abs(change['change']):.0f} % {way}"
             console.print(f"  {escape(words)} since {escape(change['set'])}", highlight=False, soft_wrap=True)
         for other in series["processors"]:
-            words = f"{scale_name(series)}: {', '.join(other['before'])} became "
+            words = f"{named(series)}: {', '.join(other['before'])} became "
             words += f"{', '.join(other['after'])} in {other['set']}"
             console.print(f"  [yellow]{escape(words)}[/yellow]", highlight=False, soft_wrap=True)
     for key in document["missing"]:
@@ -96,6 +108,16 @@ def series_name(series: SeriesKey) -> str:
 def scale_name(series: SeriesKey) -> str:
     """Return a series' name with its number of nodes."""
     return f"{series_name(series)}, {series['nodes']} node{'s' if series['nodes'] != 1 else ''}"
+
+
+def work_text(series: SeriesKey) -> str:
+    """Return the batch of all ranks and the threads of each."""
+    batch, threads = series["global_batch"], series["threads_per_rank"]
+    known = [
+        f"batch {batch}" if batch else "",
+        f"{threads} thread{'s' if threads != 1 else ''} a rank" if threads else "",
+    ]
+    return ", ".join(filter(None, known)) or "batch and threads not known"
 
 
 def spark_line(values: list[float]) -> str:

@@ -93,3 +93,5 @@ def test_ranks_that_are_not_where_they_were_planned_are_refused() -> None:
         refuse_scattered(["a", "b", "a", "b"], 2, 2)
     with pytest.raises(PlacementError, match=r"2 ranks on each node, and the launcher put 3 on a, 1 on b"):
         refuse_scattered(["a", "a", "a", "b"], 2, 2)
+    with pytest.raises(PlacementError, match=r"2 ranks on each node, and the launcher put 2 on a, 1 on b, 1 on c"):
+        refuse_scattered(["a", "a", "b", "c"], 2, 2)

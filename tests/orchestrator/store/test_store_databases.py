@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from postgres import PostgreSQL, running_postgres
@@ -94,16 +95,30 @@ def test_export_and_import_return_the_same_runs(url: str, tmp_path: Path, name: 
     assert back.campaign("c") == store.campaign("c")
 
 
+ADDED = {
+    3: ("energy_j", "energy_to_accuracy_j", "step_times"),
+    4: ("method",),
+    5: ("throughput_unit",),
+    6: ("processors",),
+    8: ("threads_per_rank", "global_batch"),
+}
+"""The columns of a run that each version of the store has added."""
+
+
+def take_back(store: Store, version: int) -> None:
+    """Make the store what it was in an earlier version."""
+    with store.engine.begin() as connection:
+        for column in (name for added, names in ADDED.items() if added > version for name in names):
+            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
+        connection.execute(text("UPDATE schema_version SET version = :version"), {"version": version})
+    store.engine.dispose()
+
+
 def test_a_store_of_version_2_is_brought_up_to_date_and_keeps_its_runs(url: str) -> None:
     store = Store(url)
     store.put_all([record(f"r{number}") for number in range(3)])
     before = store.campaign("c")
-    with store.engine.begin() as connection:
-        # What versions 3 to 6 added, taken away again.
-        for column in ("energy_j", "energy_to_accuracy_j", "step_times", "method", "throughput_unit", "processors"):
-            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
-        connection.execute(text("UPDATE schema_version SET version = 2"))
-    store.engine.dispose()
+    take_back(store, 2)
     again = Store(url)
     assert again.campaign("c") == before
     again.put(record("r3", energy_j=5.0, energy_to_accuracy_j=4.0))
@@ -114,11 +129,8 @@ def test_a_store_of_version_3_gets_methods_and_the_data_sets_of_runs_that_failed
     store = Store(url)
     store.put_all([record("well"), record("failed", state="failed")])
     with store.engine.begin() as connection:
-        for column in ("method", "throughput_unit", "processors"):
-            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE run SET dataset_name = NULL WHERE run = 'failed'"))
-        connection.execute(text("UPDATE schema_version SET version = 3"))
-    store.engine.dispose()
+    take_back(store, 3)
     again = Store(url)
     assert {row["run"]: (row["dataset_name"], row["method"]) for row in again.history(states=None)} == {
         "well": ("stemdl", "reference"), "failed": ("stemdl", "reference"),
@@ -133,11 +145,7 @@ def test_a_store_of_version_4_learns_of_its_results_what_throughputs_count(url: 
     results = {"early": {"training": {}}, "plain": {"training": {"unit": "samples"}},
                "words": {"training": {"unit": "tokens"}}, "failed": None}  # fmt: skip
     store.put_all([record(name, result=json.dumps(told) if told else None) for name, told in results.items()])
-    with store.engine.begin() as connection:
-        for column in ("throughput_unit", "processors"):
-            connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
-        connection.execute(text("UPDATE schema_version SET version = 4"))
-    store.engine.dispose()
+    take_back(store, 4)
     assert {row["run"]: row["throughput_unit"] for row in Store(url).history(states=None)} == {
         "early": "samples/s", "plain": "samples/s", "words": "tokens/s", "failed": "samples/s",
     }  # fmt: skip
@@ -148,13 +156,26 @@ def test_a_store_of_version_5_learns_of_its_results_which_processors_ran(url: st
     kind = {"name": "AMD EPYC 7763", "microcode": "0xa0011ce", "ranks": 4}
     told = {"new": {"world": {"processors": [kind, {"name": "Arm Neoverse-V2", "ranks": 8}]}}, "early": {"world": {}}}
     store.put_all([record(name, result=json.dumps(result)) for name, result in told.items()])
-    with store.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE run DROP COLUMN processors"))
-        connection.execute(text("UPDATE schema_version SET version = 5"))
-    store.engine.dispose()
+    take_back(store, 5)
     assert {row["run"]: row["processors"] for row in Store(url).history(states=None)} == {
         "new": "Arm Neoverse-V2; AMD EPYC 7763 (microcode 0xa0011ce)", "early": None,
     }  # fmt: skip
+
+
+def test_a_store_of_version_7_learns_of_its_manifests_how_much_work_runs_did(url: str) -> None:
+    store = Store(url)
+    spec = {"mode": "training", "nodes": 2, "ranks_per_node": 4, "threads_per_rank": 3}
+    training = {"batch_size": 16, "accumulate": 2, "global_batch_size": None}
+    told: dict[str, Any] = {
+        "weak": {"spec": {**spec, "settings": {"training": training}}},
+        "strong": {"spec": {**spec, "settings": {"training": {**training, "global_batch_size": 32}}}},
+        "probe": {"spec": {**spec, "mode": "probe", "settings": {"training": training}}},
+        "imported": {"config": {}},
+    }
+    store.put_all([record(name, manifest=json.dumps(manifest)) for name, manifest in told.items()])
+    take_back(store, 7)
+    found = {row["run"]: (row["global_batch"], row["threads_per_rank"]) for row in Store(url).history(states=None)}
+    assert found == {"weak": (256, 3), "strong": (32, 3), "probe": (None, 3), "imported": (None, None)}
 
 
 def test_a_newer_store_is_refused(url: str) -> None:

@@ -163,7 +163,9 @@ class Trainer:
         self.log.stop("run", status="aborted" if self.position.time_to_accuracy is None else "success")
         if self.task.concludes and stopped != "requested":
             self.enter("conclude")
-            self.position.qualities = self.measure_quality(concluding=True)
+            with Answers(self.model, self.when) as answers:
+                self.position.qualities = self.measure_quality(concluding=True)
+            refuse_divergence(self.quality["metric"], self.position.qualities, None, self.model, self.when, answers)
             self.telemetry.leave()
         if self.settings["max_steps"] and stopped == "epochs" and self.position.total_steps == self.last_step:
             stopped = "steps"

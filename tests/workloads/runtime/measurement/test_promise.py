@@ -98,13 +98,11 @@ def test_a_machine_as_promised_is_no_news_and_is_told_once_for_hosts_alike() -> 
 @pytest.mark.parametrize(
     ("promised", "found", "words"),
     [
-        (profile(1, "NVIDIA H100"), ranks("NVIDIA A100-SXM4-80GB a"), "NVIDIA H100, n1 has NVIDIA A100-SXM4-80GB"),
+        (profile(1, "AMD MI250X"), ranks(" a"), "AMD MI250X, n1 has one without a name: what it is cannot be told"),
         (profile(cores_per_node=96), ranks("cpu"), "96 cores a node, n1 has 64: correct"),
         (profile(memory_gib_per_node=512), ranks("cpu", memory=440.0), "512 GiB of memory a node, n1 has 440 GiB"),
         (profile(interface="ib0"), ranks("cpu"), "interface ib0, n1 has eth0, hsn0: nodes are reached by another"),
         (profile(), ranks(f"{H100} a"), f"no accelerator, n1 has 1 ({H100})"),
-        (profile(1, accelerator={"memory_gib": 80}), ranks("A100-SXM4-40GB a", mebibytes=40_536),
-         "80 GiB an accelerator, n1 has 39.6 GiB: it is another card, or a part of one"),
         (profile(1, accelerator={"peak_bf16_tflops": 312}),
          ranks("V100 a", accelerators=[{"name": "V100", "uuid": "a", "bfloat16": False}]),
          "units for bfloat16, n1 has none"),
@@ -113,6 +111,26 @@ def test_a_machine_as_promised_is_no_news_and_is_told_once_for_hosts_alike() -> 
 def test_what_might_spoil_the_number_is_one_warning(promised: Any, found: list[Found], words: str) -> None:
     (warning,) = warnings_of(promised, 1, found)
     assert warning.startswith(f"cluster=mine promises {words}")
+
+
+@pytest.mark.parametrize(
+    ("promised", "found"),
+    [
+        ("NVIDIA H100 SXM5 80 GB", "NVIDIA A100-SXM4-80GB"), ("NVIDIA H100 SXM5 80 GB", "NVIDIA H100 PCIe"),
+        ("NVIDIA A100 SXM4 80 GB", "NVIDIA A100-PCIE-80GB"), ("NVIDIA H100 SXM5 80 GB", "NVIDIA H800"),
+        ("NVIDIA L40S", "NVIDIA RTX 6000 Ada Generation"), ("NVIDIA L4", "NVIDIA GeForce RTX 4090"),
+        ("AMD MI250X", "AMD Instinct MI210"),
+    ],
+)  # fmt: skip
+def test_another_kind_of_accelerator_is_another_machine(promised: str, found: str) -> None:
+    with pytest.raises(PromiseError, match=f"promises {promised}, n1 has {found}: its peaks and its history are"):
+        compare_machine(profile(1, promised), 1, ranks(f"{found} a"))
+
+
+def test_a_part_of_an_accelerator_is_another_one() -> None:
+    words = "promises 80 GiB an accelerator, n1 has 39.6 GiB: it is another card, or a part of one"
+    with pytest.raises(PromiseError, match=words):
+        compare_machine(profile(1, accelerator={"memory_gib": 80}), 1, ranks("A100-SXM4-40GB a", mebibytes=40_536))
 
 
 def test_a_lost_accelerator_of_the_inventory_is_not_counted_and_says_so() -> None:

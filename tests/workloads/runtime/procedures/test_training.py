@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from toys import TOYS, Adversarial, Adversaries, Concluded, Coupled, Toy, parameters_of, train, trainer_of
 
 from workloads.runtime.communicators import Communicator
+from workloads.runtime.errors import DivergedError
 from workloads.runtime.procedures.players import PlayersError
 from workloads.runtime.task import Batch, Player, Quality, Step
 
@@ -79,6 +81,22 @@ def test_what_only_a_trained_model_is_asked_comes_after_its_time_was_taken(alone
     plain = trainer_of(Toy({}, tmp_path), alone, tmp_path / "plain")
     plain.train()
     assert "conclude" not in [name for name, _, _ in plain.telemetry.phases]
+
+
+class Undefined(Concluded):
+    """Whose metric of the trained model is no number."""
+
+    def new_quality(self) -> Quality:
+        quality = super().new_quality()
+        quality.conclude = lambda counts, rows, alive: dict.fromkeys(  # type: ignore[method-assign]
+            quality.compute(counts, rows), math.nan
+        )
+        return quality
+
+
+def test_a_metric_of_the_trained_model_that_is_no_number_is_a_divergence(alone: Communicator, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="is not a number after step"):
+        trainer_of(Undefined({}, tmp_path), alone, tmp_path).train()
 
 
 def test_a_task_knows_all_its_evaluations_for_its_picture_those_before_a_stop_too(
