@@ -53,7 +53,8 @@ class LogSample:
     """Mean of logarithms, its standard error and degrees of freedom, from ``n`` repeats.
 
     ``skewness`` is that of one value (of a ratio: of the values that would give its mean's); negative where the long
-    tail is below the mean. ``base_share`` is the part of a ratio's squared error that its base has.
+    tail is below the mean. ``base_share`` is the part of a ratio's squared error that its base has,
+    if both sides are alike.
     """
 
     mean: float
@@ -118,7 +119,8 @@ def log_ratio(values: Sequence[float], base: Sequence[float]) -> LogSample:
     # Third cumulants of the means add up, the base's with the opposite sign.
     cumulant = top.skewness * top.error**3 / top.n**0.5 - bottom.skewness * bottom.error**3 / bottom.n**0.5
     skewness = cumulant / squared**1.5 * (freedom + 1) ** 0.5 if squared > 0 else 0.0
-    share = bottom.error**2 / squared if squared > 0 else 0.5
+    # By the counts: few repeats that happen to hold no slow run have a small error, and need the more room.
+    share = top.n / (top.n + bottom.n)
     mean, error = top.mean - bottom.mean, float(np.sqrt(squared))
     return LogSample(mean, error, freedom, min(top.n, bottom.n), skewness, base_share=share)
 

@@ -40,6 +40,14 @@ def test_an_efficiency_of_three_repeats_a_side_is_covered() -> None:
     assert 0.923 <= np.mean([found is not None and found[0] <= 1 <= found[1] for found in ends]) <= 0.98
 
 
+@pytest.mark.parametrize(("top", "base"), [(5, 20), (20, 5)])
+def test_an_efficiency_of_unequal_repeats_is_covered_where_its_fewer_ones_have_a_slow_tail(top: int, base: int) -> None:
+    random = np.random.default_rng(4)
+    values, below = (np.exp(0.02 * (1 - random.exponential(1, (SAMPLES, n)))) for n in (top, base))
+    ends = [efficiencies({1: low, 2: 2 * high})[1].interval for high, low in zip(values, below, strict=True)]
+    assert np.mean([found is not None and found[0] <= 1 <= found[1] for found in ends]) >= 0.92 - 0.02
+
+
 def test_days_that_differ_are_covered_where_they_are_known() -> None:
     random = np.random.default_rng(2)
     logs = 0.01 * (random.standard_normal((SAMPLES, 4, 1)) + random.standard_normal((SAMPLES, 4, 5)))
