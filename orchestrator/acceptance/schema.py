@@ -7,6 +7,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from orchestrator.analysis.judgement import FIRST, LIMIT
+
 
 @dataclass
 class WorkloadConfig:
@@ -68,9 +70,9 @@ class CheckConfig:
     """Bound on every cluster that ``bound_on`` does not name."""
     bound_on: dict[str, BoundConfig] = field(default_factory=dict)
     """Bounds by the name of a cluster; they win over ``bound``."""
-    first: int = 5
+    first: int = FIRST
     """Repeats before the first look."""
-    limit: int = 20
+    limit: int = LIMIT
     """The most repeats."""
     allowed: int = 0
     """How many nodes or runs may fail."""
