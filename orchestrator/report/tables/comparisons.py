@@ -25,6 +25,7 @@ MOST_SPARKS = 26
 COURSE = "by set, oldest first"
 SPARE = (COURSE, "n before", "n now", "smallest found")
 """Columns that a narrow terminal does without, the first before the second."""
+MOST_FITTED = 60
 
 
 def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Console) -> None:
@@ -63,7 +64,8 @@ def print_verdicts(document: ComparisonDocument | HistoryDocument, console: Cons
                 "–" if least is None else f"{100 * least:.1f} %",
                 spark_line([point["throughput"] for point in series["points"]]) if place == 0 else "",
             )
-    print_fitting(table, SPARE, console)
+    # To find what fits, a table is drawn several times: hundreds of rows take seconds.
+    print_fitting(table, SPARE if table.row_count <= MOST_FITTED else (), console)
     for series in document["series"]:
         accepted_changes = list(
             dict.fromkeys(acceptance_text(item["accepted"]) for item in series["metrics"] if item["accepted"])
