@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.analysis.statistics import three_numbers
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import AchievedEntry, RunEntry
 from orchestrator.report.tables.fitting import print_fitting
@@ -35,9 +36,9 @@ def spread_text(values: list[float | None]) -> str:
         return "–"
     if len(values) <= RANKS_SHOWN:
         return " ".join(number_text(value) for value in values)
-    ordered = sorted(value for value in values if value is not None)
-    least, median, greatest = (number_text(ordered[place]) for place in (0, len(ordered) // 2, -1))
-    return f"{least} … {median} … {greatest} ({len(values)} ranks)"
+    found = three_numbers([value for value in values if value is not None])
+    texts = " … ".join(number_text(value) for value in found) if found else number_text(None)
+    return f"{texts} ({len(values)} ranks)"
 
 
 def state_text(run: RunEntry) -> str:

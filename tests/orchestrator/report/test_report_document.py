@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 from commands import Command
+from rich.console import Console
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.text import headline
 from orchestrator.store.entries import RankRow
 from orchestrator.store.store import RunRecord, Store, default_url
@@ -46,6 +49,16 @@ def test_the_headline_counts_what_was_planned_not_only_what_has_been_collected(t
     document = document_of(records)
     assert document["planned"] == 9
     assert headline(document).startswith("2 of 9 runs completed (7 not collected yet)")
+
+
+@pytest.mark.parametrize(("timed", "shown"), [(0, "– (12 ranks)"), (10, "1.0 … 6.0 … 10.0 (12 ranks)")])
+def test_of_many_ranks_those_that_were_timed_are_shown_if_any_was(tmp_path: Path, timed: int, shown: str) -> None:
+    record = stored_run(tmp_path, nodes=6)
+    for rank in record.ranks:
+        rank["throughput"] = 1.0 + rank["rank"] if rank["rank"] < timed else None
+    stream = io.StringIO()
+    print_report(report_document("c", [record]), Console(file=stream, width=250))
+    assert shown in stream.getvalue()
 
 
 def test_the_published_cloudmask_table_comes_out_of_the_document(tmp_path: Path) -> None:
