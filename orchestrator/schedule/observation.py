@@ -23,7 +23,7 @@ from orchestrator.analysis.history import (
     series_id,
 )
 from orchestrator.analysis.regression import MINIMUM_EFFECT
-from orchestrator.analysis.stragglers import MINIMUM_RUNS, slow_hosts
+from orchestrator.analysis.stragglers import MINIMUM_RUNS, own_times_by_run, slow_hosts
 from orchestrator.records import choice_words
 from orchestrator.schedule.memory import Memory
 from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow
@@ -232,10 +232,11 @@ def speed_text(what: str, item: Judged) -> str:
 
 def observe_hosts(seen: Observation, rows: Sequence[HostHistoryRow], sweep: str) -> None:
     """Add hosts slower than their fleet, over the sweep's runs and the earlier ones that a judgement needs."""
+    measured = [row for row in rows if row["data_s"] is not None and row["compute_s"] is not None]
     runs: dict[tuple[str, str], list[HostHistoryRow]] = {}
-    for row in rows:
+    for row in measured:
         runs.setdefault((row["campaign"], row["run"]), []).append(row)
-    present = {row["host"] for row in rows if row["campaign"].startswith(sweep)}
+    present = {row["host"] for row in measured if row["campaign"].startswith(sweep)}
     taken: list[list[HostHistoryRow]] = []
     count: dict[str, int] = {}
     for (campaign, _), members in reversed(runs.items()):
@@ -246,13 +247,7 @@ def observe_hosts(seen: Observation, rows: Sequence[HostHistoryRow], sweep: str)
             taken.append(members)
             for host in names:
                 count[host] = count.get(host, 0) + 1
-    slow = {
-        record.host: record
-        for record in slow_hosts(
-            ([row["host"] for row in members], [(row["data_s"] or 0) + (row["compute_s"] or 0) for row in members])
-            for members in taken
-        )
-    }
+    slow = {record.host: record for record in slow_hosts(run for members in taken for run in own_times_by_run(members))}
     for host in sorted(present):
         if host in slow:
             seen.add(f"host/{host}", "bad host", str(slow[host]), slow[host].excess)
