@@ -51,7 +51,7 @@ class AcceleratorConfig:
     """Facts of one accelerator, which measured rates and the nodes' own accelerators are compared with."""
 
     model: str = ""
-    """Name, as the vendor writes it."""
+    """Name, as the vendor writes it; a run on another kind is ended."""
     memory_gib: float | None = None
     """Memory, GiB; null promises nothing."""
     peak_bf16_tflops: float | None = None
@@ -139,7 +139,7 @@ class ClusterConfig:
     memory_gib_per_node: float | None = None
     """Memory of a node, GiB; null promises nothing."""
     accelerators_per_node: int = 0
-    """Accelerators of a node; 0: it has none."""
+    """Accelerators of a node; 0: it has none, and ``accelerator.model`` must be empty."""
     accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
     """Facts of each accelerator."""
     interconnect: InterconnectConfig = field(default_factory=InterconnectConfig)
