@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from orchestrator.cli.output import print_document
-from orchestrator.config.paths import expand_path
+from orchestrator.config.paths import expand_path, expand_store
 from orchestrator.errors import (
     EXIT_FAILED,
     EXIT_INFRASTRUCTURE,
@@ -241,7 +241,7 @@ def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] 
     return CampaignOptions(
         [word for word in known.campaigns if "=" not in word],
         Path(expand_path("results", settings.get("results", "results"))).resolve(),
-        settings.get("store.url"),
+        expand_store(settings["store.url"]) if "store.url" in settings else None,
         known.json,
         {key: settings[key] for key in further if key in settings},
     )

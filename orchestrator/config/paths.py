@@ -10,6 +10,25 @@ from typing import Any
 
 from orchestrator.errors import UsageError
 
+EXPANDED = (
+    "results",
+    "cluster.paths.results",
+    "cluster.paths.data",
+    "cluster.python",
+    "benchmark.download.folder",
+    "benchmark.inference.checkpoint",
+    "store.url",
+)
+"""Keys of paths that are the same on all machines: expanded where a configuration is composed."""
+EXPANDED_LATER = (
+    "cluster.paths.scratch",
+    "benchmark.probe.local_folder",
+    "notify.mail.sendmail",
+    "notify.smtp.password_file",
+    "notify.webhook.url_file",
+)
+"""Keys of paths that are each node's, or the notifying host's own: expanded there, by the same rule."""
+DATABASE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
@@ -29,14 +48,21 @@ def expand_path(key: str, text: str) -> str:
         raise UsageError(f"{key}={text}: no home folder is known for {who}; write the path out.") from error
 
 
-def expand_paths(config: MutableMapping[Any, Any]) -> None:
-    """Expand in place those paths of a resolved configuration that are the same on all machines.
-
-    ``cluster.paths.scratch`` is each node's own and is expanded there, by the same rule.
+def expand_store(text: str) -> str:
+    """Return the store's URL with the path of a database's file expanded; a server's as it is, since ``$`` may be in
+    its password.
     """
-    if "results" in config:
-        config["results"] = expand_path("results", config["results"])
-    paths = (config.get("cluster") or {}).get("paths", {})
-    for name in ("results", "data"):
-        if isinstance(paths.get(name), str):
-            paths[name] = expand_path(f"cluster.paths.{name}", paths[name])
+    file = DATABASE_FILE.fullmatch(text)
+    return file[1] + expand_path("store.url", file[2]) if file else text
+
+
+def expand_paths(config: MutableMapping[Any, Any]) -> None:
+    """Expand in place the paths of a resolved configuration that are the same on all machines."""
+    for key in EXPANDED:
+        *sections, name = key.split(".")
+        section: Any = config
+        for step in sections:
+            section = section.get(step) or {}
+        if isinstance(section.get(name), str):
+            text = section[name]
+            section[name] = expand_store(text) if key == "store.url" else expand_path(key, text)

@@ -6,7 +6,8 @@ import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.config.paths import expand_path
+from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.notification.message import Message
 from orchestrator.notification.settings import NotifySettings
 
@@ -64,10 +65,11 @@ def read_secret(file: str | None, variable: str | None, key: str) -> str | None:
     """
     if file:
         try:
-            found = Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, RuntimeError) as error:
-            # Without a home folder "~" means nothing.
-            raise DeliveryError(f"{key}_file={file}: {getattr(error, 'strerror', error)}") from error
+            found = Path(expand_path(f"{key}_file", file)).read_text(encoding="utf-8").strip()
+        except UsageError as error:
+            raise DeliveryError(str(error)) from error
+        except OSError as error:
+            raise DeliveryError(f"{key}_file={file}: {error.strerror}") from error
         if not found:
             raise DeliveryError(f"{key}_file={file} is empty")
         return found

@@ -8,10 +8,13 @@ import smtplib
 import socket
 import ssl
 import subprocess
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
+from orchestrator.config.paths import expand_path
+from orchestrator.errors import UsageError
 from orchestrator.notification.base import Channel, DeliveryError, read_secret
 from orchestrator.notification.message import Message
 from orchestrator.notification.webhook import is_host
@@ -47,6 +50,8 @@ class Mail(Channel):
     def sendmail(self) -> str | None:
         """Path of the site's sendmail, or None."""
         given = self.notify["mail"]["sendmail"]
+        with suppress(UsageError):
+            given = given and expand_path("notify.mail.sendmail", given)
         candidates = (given,) if given else (*SENDMAILS, shutil.which("sendmail") or "")
         return next((path for path in candidates if path and Path(path).is_file()), None)
 

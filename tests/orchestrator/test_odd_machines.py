@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,13 +15,16 @@ import pytest
 from commands import PROJECT
 
 from orchestrator.campaign.provenance import git_state, provenance
-from orchestrator.config.compose import compose_all
+from orchestrator.config.compose import SCHEMAS, compose_all
+from orchestrator.config.keys import schema_keys
+from orchestrator.config.paths import EXPANDED, EXPANDED_LATER, expand_store
 from orchestrator.doctor.search_path import foreign_packages, leave_foreign
 from orchestrator.errors import UsageError
 from orchestrator.installation.mpi import named_compiler
 from orchestrator.launch.job import rank_environment
 from orchestrator.launch.slurm import jobs
 from orchestrator.records import user_name
+from workloads.probe.procedure import local_folder
 from workloads.runtime.communicators import rendezvous
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.staging import scratch_folder
@@ -81,6 +85,30 @@ def test_homes_and_variables_in_paths_are_what_they_are_in_a_shell(monkeypatch: 
     assert (paths["results"], paths["data"]) == ("/home/ada/bench/results", "/scratch/ada/data")
     assert configured("results='${oc.env:SCRATCH}/r'")["results"] == "/scratch/ada/r"
     assert str(scratch_folder("~/local")) == "/home/ada/local"
+
+
+def test_every_path_of_a_configuration_is_one_that_a_shell_would_expand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("SCRATCH", "/scratch/ada")
+    words = [
+        "benchmark.download.folder='~/dl'", "benchmark.inference.checkpoint='$SCRATCH/weights.pt'",
+        "cluster.python='~/env/bin/python'", "store.url='sqlite:///$SCRATCH/store.sqlite'",
+    ]  # fmt: skip
+    (config,) = compose_all(["benchmark=stemdl", *words], multirun=False)
+    assert config["benchmark"]["download"]["folder"] == "/home/ada/dl"
+    assert config["benchmark"]["inference"]["checkpoint"] == "/scratch/ada/weights.pt"
+    assert config["cluster"]["python"] == "/home/ada/env/bin/python"
+    assert config["store"]["url"] == "sqlite:////scratch/ada/store.sqlite"
+    assert str(local_folder("$SCRATCH/probe", None)) == "/scratch/ada/probe"
+    assert expand_store("postgresql://ada:$SCRATCH@db/runs") == "postgresql://ada:$SCRATCH@db/runs"
+    assert expand_store("sqlite:////opt/store.sqlite") == "sqlite:////opt/store.sqlite"
+
+
+def test_no_key_that_names_a_path_is_forgotten() -> None:
+    looks = re.compile(r"(.*_)?(folder|file|path|directory|checkpoint|python|results|data|scratch|sendmail|url)")
+    keys = {key for schema in SCHEMAS.values() for key in schema_keys(schema)}
+    named = {key for key in keys if looks.fullmatch(key.rpartition(".")[2])}
+    assert named - {"notify.webhook.url"} == {*EXPANDED, *EXPANDED_LATER}
 
 
 def test_a_variable_or_home_that_is_not_known_is_refused_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from workloads.probe.readings import Readings
 from workloads.runtime.measurement.telemetry import Telemetry, clock
 from workloads.runtime.procedures.procedure import Procedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
+from workloads.runtime.samples.staging import expand_here, scratch_folder
 
 WARM_UP = 3
 FEWEST, MOST = 4, 20000
@@ -44,7 +45,7 @@ class HealthProbe(Procedure):
         self.telemetry = Telemetry(0)
         self.node = communicator.rank // spec.ranks_per_node
         self.leads_node = communicator.rank % spec.ranks_per_node == 0
-        self.local = Path(self.settings["local_folder"] or spec.scratch_folder or tempfile.gettempdir())
+        self.local = local_folder(self.settings["local_folder"], spec.scratch_folder)
         self.rounds: int = self.settings["rounds"]
         self.right = True
 
@@ -191,3 +192,10 @@ class HealthProbe(Procedure):
         self.progress.collective = True
         self.groups.wait()
         self.progress.collective = False
+
+
+def local_folder(given: str | None, scratch: str | None) -> Path:
+    """Return a folder of this node's own file system. Raises DatasetError."""
+    if given is not None:
+        return expand_here("benchmark.probe.local_folder", given)
+    return Path(tempfile.gettempdir()) if scratch is None else scratch_folder(scratch)

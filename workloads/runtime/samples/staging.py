@@ -37,16 +37,21 @@ Progress = Callable[[int, int], None]
 
 def scratch_folder(setting: str) -> Path:
     """Return the folder that ``cluster.paths.scratch`` means on this node. Raises DatasetError."""
+    path = expand_here("cluster.paths.scratch", setting)
+    if not path.is_absolute():
+        raise DatasetError(f"cluster.paths.scratch={setting}: expected an absolute path, on each node's own disk")
+    return path
+
+
+def expand_here(key: str, setting: str) -> Path:
+    """Return the path that a setting means on this node, by its home folders and variables. Raises DatasetError."""
     path = os.path.expandvars(setting)
     if unset := re.search(r"\$\{?(\w+)", path):
-        raise DatasetError(f"cluster.paths.scratch={setting}: {unset[1]} is not set on this node")
+        raise DatasetError(f"{key}={setting}: {unset[1]} is not set on this node")
     try:
-        path = str(Path(path).expanduser())
+        return Path(path).expanduser()
     except RuntimeError as error:
-        raise DatasetError(f"cluster.paths.scratch={setting}: {error} on this node") from error
-    if not Path(path).is_absolute():
-        raise DatasetError(f"cluster.paths.scratch={setting}: expected an absolute path, on each node's own disk")
-    return Path(path)
+        raise DatasetError(f"{key}={setting}: {error} on this node") from error
 
 
 class StagedCopy(TypedDict):
