@@ -18,7 +18,8 @@ SUBMIT_SECONDS = 180.0
 
 
 class BatchExecutor(SlurmExecutor):
-    """submitit's executor, whose script starts no srun step of its own and names no wckey unless one was set.
+    """submitit's executor, whose script starts no srun step of its own, and names no wckey and no signal unless one was
+    set: submitit's own signal goes to the ranks, which die of it.
 
     It carries no pickle. submitit moves a pickle to its place only after sbatch has answered, so a job whose submitter
     died in between would not find it; and a job would execute what it unpickles.
@@ -26,7 +27,7 @@ class BatchExecutor(SlurmExecutor):
 
     def _make_submission_file_text(self, command: str, uid: str) -> str:
         text = super()._make_submission_file_text(command, uid)
-        return text.replace("#SBATCH --wckey=submitit\n", "")
+        return re.sub(r"#SBATCH --(?:wckey=submitit|signal=USR2@\d+)\n", "", text)
 
     @classmethod
     def affinity(cls) -> int:

@@ -23,6 +23,8 @@ from orchestrator.launch.base import Run
 from orchestrator.launch.enter import claim_attempt, explain_earlier, restarts_of
 from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.slurm.parameters import sbatch_parameters
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, batch_of
+from orchestrator.launch.slurm.script import batch_script
 from orchestrator.launch.supervisor import WARNING_SIGNALS, Supervisor
 from orchestrator.plan import Site, plan
 from orchestrator.records import write_json
@@ -66,9 +68,10 @@ def test_an_attempt_that_made_no_progress_in_its_time_is_not_repeated(make: Any)
 
 @pytest.mark.parametrize(("minutes", "signals"), [(1, False), (2, False), (60, True)])
 def test_a_short_job_is_warned_by_its_own_clock_alone(minutes: int, signals: bool, make: Any) -> None:
-    _, manifest = make(f"cluster.limits.time_min={minutes}")
-    additional = sbatch_parameters(manifest)["additional_parameters"]
-    assert isinstance(additional, dict) and ("signal" in additional) is signals
+    run = make(f"cluster.limits.time_min={minutes}")
+    SlurmScheduler().mark([run])
+    lines = [line for line in batch_script(batch_of([run])).splitlines() if "--signal" in line]
+    assert lines == (["#SBATCH --signal=B:USR2@90"] if signals else []), "submitit's own would end the ranks"
 
 
 @pytest.mark.parametrize("number", WARNING_SIGNALS)
