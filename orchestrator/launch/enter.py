@@ -32,6 +32,7 @@ from orchestrator.records import (
     read_record,
     write_json,
 )
+from orchestrator.records.files import settle
 
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
 """Errors of file systems without hard links."""
@@ -66,8 +67,7 @@ def create_exclusively(path: Path, content: bytes) -> None:
         return
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        settle(file)
 
 
 def read_claim(path: Path) -> Claim:

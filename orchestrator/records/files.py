@@ -6,13 +6,14 @@ files only, up to a size, and of the type that is expected; anything else is an 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from orchestrator.records.checking import RecordError, check_record
 
@@ -20,6 +21,10 @@ T = TypeVar("T")
 
 MOST_BYTES = 64 * 2**20
 """Size of a record that is read: the result of 100,000 ranks is less than half of that."""
+
+
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems answer that cannot be told to write to their disk, as some in user space."""
 
 
 class MissingRecordError(RecordError):
@@ -42,12 +47,21 @@ def write_text(path: Path, text: str) -> None:
     try:
         with staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         staged.replace(path)
     except OSError:
         staged.unlink(missing_ok=True)
         raise
+
+
+def settle(file: IO[Any]) -> None:
+    """Have a file's content on its disk before it is given its name, as far as the file system can do that."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 def write_json(path: Path, document: Any) -> None:

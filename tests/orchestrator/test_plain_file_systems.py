@@ -15,6 +15,7 @@ from commands import PROJECT
 
 from orchestrator.launch.enter import claim_attempt, create_exclusively
 from orchestrator.records import AttemptDirectory
+from orchestrator.records.files import settle
 
 KEPT = PROJECT / "tests" / "recorded" / "version-0.1.tar.gz"
 
@@ -76,12 +77,33 @@ print(len(read_telemetry(next(Path("results").rglob("telemetry.h5"))).small["ran
     assert int(ended.stdout) in (1, 2)
 
 
+def test_what_cannot_be_told_to_write_to_its_disk_is_written_all_the_same() -> None:
+    """The kernel answers EINVAL for a pipe, as some file systems do for their files; what is closed is an error."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as end, os.fdopen(writing, "wb") as file:
+        file.write(b"a record")
+        settle(file)
+        assert end.read(8) == b"a record"
+        os.close(file.fileno())
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            settle(file)
+        # The block closes it once more.
+        os.dup2(end.fileno(), writing)
+
+
+def test_one_place_decides_what_fsync_may_answer() -> None:
+    sources = [path for folder in ("orchestrator", "workloads") for path in (PROJECT / folder).rglob("*.py")]
+    callers = [path.name for path in sources if "os.fsync(" in path.read_text(encoding="utf-8")]
+    assert callers == ["files.py"]
+
+
 def test_an_attempt_is_claimed_by_one_job_where_there_are_no_links(plain: dict[str, str], tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
 from orchestrator.launch.enter import claim_attempt
 from orchestrator.records import AttemptDirectory
+from orchestrator.records.files import settle
 print(claim_attempt(AttemptDirectory(Path("attempt-1")), sys.argv[1]))
 """
     answers = [run(plain, tmp_path, "-c", program, job) for job in ("17", "18")]

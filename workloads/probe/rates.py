@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import torch
 
+from orchestrator.records.files import settle
 from workloads.runtime.measurement.telemetry import clock
 
 SLAB_BYTES = 4 * 2**20
@@ -124,9 +125,6 @@ class FileRead:
 
     def forget(self) -> None:
         """Have the kernel drop the file's clean pages."""
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
+        with self.path.open("rb") as file:
+            settle(file)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

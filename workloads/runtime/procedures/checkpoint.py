@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orchestrator.records.files import settle
 from workloads.runtime.communicators.base import Bytes, Communicator
 from workloads.runtime.measurement.attempts import Earlier
 from workloads.runtime.procedures.saved import DamagedFileError, read_saved
@@ -78,8 +78,7 @@ def save(
         staged = folder / f".{FILE}.partial"
         with staged.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         staged.rename(folder / FILE)
     communicator.barrier()
 

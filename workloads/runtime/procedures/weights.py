@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from orchestrator.records.files import settle
 from workloads.runtime.procedures.checkpoint import CheckpointError
 from workloads.runtime.procedures.saved import DamagedFileError, read_saved
 
@@ -22,8 +22,7 @@ def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None
     try:
         with staged.open("wb") as file:
             torch.save({"model": model.state_dict(), "facts": dict(facts)}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         staged.rename(path)
     except BaseException:
         staged.unlink(missing_ok=True)
