@@ -7,7 +7,9 @@ be done twice is made so that doing it twice does no harm.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -41,16 +43,13 @@ class OneAtATime:
         """Take the lock; False if another process has it. True also where there are no locks."""
         from filelock import Timeout
 
+        # Releases of filelock take that for another process's lock, or go on with a file of theirs and a warning.
+        if lacks_locks(self.path.parent):
+            return True
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
             return False
-        except NotImplementedError:
-            return True
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            return True
         with suppress(OSError):
             self.named.write_text(f"process {os.getpid()} on {host_name()}", encoding="utf-8")
         return True
@@ -67,6 +66,16 @@ class OneAtATime:
         if self.held:
             self.named.unlink(missing_ok=True)
             self.lock.release()
+
+
+def lacks_locks(folder: Path) -> bool:
+    """Whether the file system of a folder has no locks: one of a file of its own is tried."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".locks-") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in NO_LOCKS
+    return False
 
 
 @contextmanager

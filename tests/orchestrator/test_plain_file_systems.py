@@ -77,6 +77,21 @@ print(len(read_telemetry(next(Path("results").rglob("telemetry.h5"))).small["ran
     assert int(ended.stdout) in (1, 2)
 
 
+@pytest.mark.parametrize("unknown", [False, True])
+def test_nobody_waits_for_a_lock_where_there_are_none(plain: dict[str, str], tmp_path: Path, unknown: bool) -> None:
+    """Whatever filelock makes of ENOLCK (until 3.20: another process has it) and of ENOSYS (since 3.22: a file)."""
+    program = """
+from pathlib import Path
+from orchestrator.records.locking import one_at_a_time
+def waiting(who): raise SystemExit(who)
+with one_at_a_time(Path("lock"), waiting) as lock:
+    print(lock.held, list(Path().iterdir()))
+"""
+    environment = plain | ({"UNKNOWN_LOCKS": "1"} if unknown else {})
+    ended = run(environment, tmp_path, "-W", "error", "-c", program)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "False []\n", "")
+
+
 def test_what_cannot_be_told_to_write_to_its_disk_is_written_all_the_same() -> None:
     """The kernel answers EINVAL for a pipe, as some file systems do for their files; what is closed is an error."""
     reading, writing = os.pipe()
