@@ -152,27 +152,36 @@ def test_slurm_is_asked_from_early_enough_in_the_nights_when_clocks_change(
         time.tzset()
 
 
+def write_broken(folder: Path) -> list[str]:
+    """Packages that are built for another Python: some that we import, and some that only those import in turn."""
+    names = ["antlr4", "markupsafe", "numpy", "packaging", "psutil", "typing_extensions", "yaml"]
+    for name in names:
+        (folder / f"{name}.py").write_text("raise ImportError('built for another Python')\n")
+    return names
+
+
 def test_a_modules_packages_are_seen_before_they_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "numpy").mkdir()
-    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('built for another Python')\n")
+    broken = write_broken(tmp_path)
+    (tmp_path / "no_requirement.py").touch()
+    (tmp_path / "torch").mkdir()
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{PROJECT}")
-    assert foreign_packages() == {"numpy": str(tmp_path)}
+    assert foreign_packages() == dict.fromkeys(broken, str(tmp_path))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     leave_foreign()
     assert str(tmp_path) not in sys.path and str(PROJECT) in (*sys.path, str(PROJECT))
 
 
 def test_doctor_names_a_modules_package_and_other_verbs_say_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "numpy").mkdir()
-    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('built for another Python')\n")
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "COLUMNS": "300"}
+    broken = write_broken(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "COLUMNS": "900"}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "orchestrator", *words]
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
 
     doctor = run("doctor")
-    assert "Traceback" not in doctor.stderr and f"numpy from {tmp_path}" in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+    assert all(f"{name} from {tmp_path}" in doctor.stdout for name in broken), doctor.stdout
     report = run("report", f"results={tmp_path}", "store.url=sqlite:///none.sqlite", "x")
     assert report.returncode == 64 and "Unset PYTHONPATH" in report.stderr and "Traceback" not in report.stderr
 
