@@ -29,9 +29,9 @@ FAMILY = 6
 """Fewest series that learn a spread from each other."""
 LEAST_TAILS, MOST_TAIL, MOST_RATIO, NEWTON = 40, 3.0, 50.0, 12
 """Sets that show the tails of a family's noise, the most that these may count for, and limits of the inversion."""
-MANY, REFINED = 25, 3
+MANY, REFINED, LEAST_PAIRS = 25, 3, 20
 """Sets of a base that show how alike neighbours are without the newest, and how often what that does to their mean is
-allowed for."""
+allowed for, and the fewest pairs of neighbours that show anything."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,9 @@ def neighbours_alike(deviations: Floats, known: Flags) -> Floats:
     lags = range(1, min(LONGEST, deviations.shape[1]))
     pairs = [int(np.sum(known[:, lag:] & known[:, :-lag])) for lag in lags]
     sums = [float(np.sum(scaled[:, lag:] * scaled[:, :-lag])) for lag in lags]
-    found = np.asarray([total / number if number else -1.0 for total, number in zip(sums, pairs, strict=True)])
+    # A few pairs show nothing but their own chance.
+    shown = [total / number if number >= LEAST_PAIRS else -np.inf for total, number in zip(sums, pairs, strict=True)]
+    found = np.asarray(shown)
     result, bias = np.zeros(LONGEST - 1), float(np.mean(1 / np.maximum(count, 1)))
     for _ in range(REFINED):
         error = bias * (1 + 2 * float(result.sum()))
