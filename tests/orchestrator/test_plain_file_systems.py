@@ -79,7 +79,7 @@ print(len(read_telemetry(next(Path("results").rglob("telemetry.h5"))).small["ran
 
 @pytest.mark.parametrize("unknown", [False, True])
 def test_nobody_waits_for_a_lock_where_there_are_none(plain: dict[str, str], tmp_path: Path, unknown: bool) -> None:
-    """Whatever filelock makes of ENOLCK (until 3.20: another process has it) and of ENOSYS (since 3.22: a file)."""
+    """Whatever filelock makes of it: 3.20 took ENOLCK for another process's lock, 3.24 a file for ENOSYS."""
     program = """
 from pathlib import Path
 from orchestrator.records.locking import one_at_a_time
