@@ -36,6 +36,7 @@ def training(folder: Path, benchmark: str, unit: str, nodes: int = 1, **changes:
     record = stored_run(folder, name=name, nodes=nodes, benchmark=benchmark, throughput_unit=unit, **changes)
     with h5py.File(Path(record.run["directory"]) / "attempt-1" / "telemetry.h5", "a") as file:
         file.attrs["unit"] = unit.removesuffix("/s")
+    record.run |= {"threads_per_rank": None, "global_batch": None}
     return record
 
 
