@@ -131,6 +131,9 @@ def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: i
 
     It is stopped after each of its first ``stops`` steps, and goes on in another attempt. Returns None but on rank 0.
     """
+    # Counting takes longer than the few steps: once for each cell.
+    counts = stops == 0 and communicator.size == 1
+    prepared = replace(prepared, spec=replace(prepared.spec, settings={**prepared.spec.settings, "count_work": counts}))
     directory, losses = RunDirectory(folder), list[Losses]()
     for number in range(1, stops + 2):
         procedure = Training(context_of(prepared, directory, number, communicator))
@@ -168,12 +171,11 @@ def context_of(prepared: Prepared, directory: RunDirectory, number: int, communi
     # Batch norm averages over what a rank goes through at once: then one rank has the micro-batches of two.
     parts = max(1, 2 // communicator.size) if averages_over_ranks_batch(task_class(settings, prepared.folder)) else 1
     training: TrainingSettings = {**settings["training"], "accumulate": parts, "global_batch_size": batch}
-    counts = number == communicator.size == 1  # once for each cell: it takes longer than the few steps
     attempt = directory.attempt(number)
     attempt.path.mkdir(parents=True, exist_ok=True)
     place = Place(host="here", node=0, local_rank=communicator.rank, device="cpu", cores=(0,))
     return RunContext(
-        spec=replace(spec, nodes=communicator.size, settings={**settings, "training": training, "count_work": counts}),
+        spec=replace(spec, nodes=communicator.size, settings={**settings, "training": training}),
         directory=directory,
         attempt=attempt,
         folder=prepared.folder,

@@ -63,8 +63,10 @@ def test_what_another_process_makes_is_left_alone_while_it_lives_and_removed_whe
     with build_folder(tmp_path / "set") as mine:
         assert mine != partial and (partial / "half").read_text() == "made"
     process.kill()
+    process.wait()
+    # A killed process's files are closed a moment after its end, and whoever reads the end of its input ends in order.
+    assert eventually(lambda: is_free(lock_of(partial)))
     process.communicate()
-    assert eventually(lambda: is_free(lock_of(partial))), "a killed process's files are closed a moment after its end"
     with build_folder(tmp_path / "set") as mine:
         assert not partial.exists() and not lock_of(partial).exists()
         mine.rename(tmp_path / "set")
