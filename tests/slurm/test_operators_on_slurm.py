@@ -73,7 +73,7 @@ def test_what_administrators_do_to_running_jobs_costs_no_run(start: Start) -> No
     """One is suspended for longer than silence is allowed, one put back and held, one put back."""
     running = start(
         *ALONE, "repeats=3", "cluster.limits.max_jobs=3", "cluster.slurm.requeue=true", "cluster.limits.silence_s=6",
-        epochs=8,
+        epochs=20,
     )  # fmt: skip
     for run in range(3):
         assert eventually(lambda run=run: len(running.jobs()) == 3 and bool(  # type: ignore[misc]

@@ -137,11 +137,19 @@ class SignsOfLife:
     def run(self) -> None:
         """Write and look around until stopped. A full disk silences this rank but does not end it."""
         while not self.rest():
+            before, changes = time.monotonic(), self.progress.changes
             try:
                 self.write()
                 self.look()
             except OSError:
                 continue
+            finally:
+                self.count_stop(time.monotonic() - before, changes)
+
+    def count_stop(self, seconds: float, changes: int) -> None:
+        """Count time in which this rank stood still while it wrote. A slow disk does not stop the work meanwhile."""
+        if seconds > self.late_s and self.progress.changes <= changes + 1:
+            self.progress.stood_still_s += seconds
 
     def rest(self) -> bool:
         """Wait for a period, and note if it took much longer; return whether to stop."""

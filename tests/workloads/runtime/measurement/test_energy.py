@@ -102,6 +102,7 @@ def test_a_machine_without_meters_says_why_and_is_not_zero(tmp_path: Path, monke
     assert entry["j"] is None and entry["to_accuracy_j"] is None and str(entry["reason"]).startswith("n1: no RAPL zone")
 
 
+@pytest.mark.measures
 def test_power_is_sampled_while_the_counter_counts_and_wraps(tmp_path: Path) -> None:
     with counting(zone(tmp_path, "0", "package-0", RANGE - TO_WRAP), watts=9.0):
         time.sleep(0.05)
