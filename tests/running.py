@@ -50,10 +50,12 @@ class Running:
     def job(self) -> str:
         return str(read_json(self.run / "manifest.json")["job_id"])
 
-    def wait_for_step(self, step: int, attempt: int = 1) -> None:
+    def wait_for_step(self, step: int, attempt: int = 1, run: int | None = None) -> None:
+        """Wait until a run, or the given one in the order of names, has come so far."""
         deadline = time.monotonic() + 120
+        folder = "*" if run is None else self.manifests()[run].parent.name
         while time.monotonic() < deadline:
-            for path in self.campaign.glob(f"*/attempt-{attempt}/heartbeat.json"):
+            for path in self.campaign.glob(f"{folder}/attempt-{attempt}/heartbeat.json"):
                 if (read_json_if_whole(path) or {}).get("step", 0) >= step:
                     return
             time.sleep(0.05)

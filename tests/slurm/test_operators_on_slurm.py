@@ -78,7 +78,7 @@ def test_what_administrators_do_to_running_jobs_costs_no_run(start: Start) -> No
     for run in range(3):
         assert eventually(lambda run=run: len(running.jobs()) == 3 and bool(  # type: ignore[misc]
             list(running.manifests()[run].parent.glob("attempt-1/heartbeat.json"))), 90)  # fmt: skip
-    running.wait_for_step(5)
+    running.wait_for_step(5, run=0)  # the one to be suspended, which only counts that while it trains
     suspended, held, requeued = running.jobs()
     running.strike(lambda: slurm("scontrol", "suspend", suspended))
     slurm("scontrol", "requeuehold", held)

@@ -117,7 +117,7 @@ class Progress:
 
 
 class SignsOfLife:
-    """The thread of one rank. ``rank`` may be unknown (None) until the ranks have found each other."""
+    """The threads of one rank. ``rank`` may be unknown (None) until the ranks have found each other."""
 
     def __init__(self, attempt: AttemptDirectory, progress: Progress, rank: int, ranks: int) -> None:
         self.attempt = attempt
@@ -127,37 +127,37 @@ class SignsOfLife:
         self.late_s = LATE_SECONDS
         self.stopped = threading.Event()
         self.file = os.open(attempt.alive, os.O_RDWR | os.O_CREAT, 0o600)
-        self.thread = threading.Thread(target=self.run, name="signs-of-life", daemon=True)
+        self.threads = [
+            threading.Thread(target=self.run, name="signs-of-life", daemon=True),
+            threading.Thread(target=self.watch_clock, name="stood-still", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin to write."""
         self.write()
-        self.thread.start()
+        for thread in self.threads:
+            thread.start()
 
     def run(self) -> None:
         """Write and look around until stopped. A full disk silences this rank but does not end it."""
-        while not self.rest():
-            before, changes = time.monotonic(), self.progress.changes
+        while not self.stopped.wait(self.period):
             try:
                 self.write()
                 self.look()
             except OSError:
                 continue
-            finally:
-                self.count_stop(time.monotonic() - before, changes)
 
-    def count_stop(self, seconds: float, changes: int) -> None:
-        """Count time in which this rank stood still while it wrote. A slow disk does not stop the work meanwhile."""
-        if seconds > self.late_s and self.progress.changes <= changes + 1:
-            self.progress.stood_still_s += seconds
+    def watch_clock(self) -> None:
+        """Count time in which this process stood still: a thread that does nothing but wait was late by it.
 
-    def rest(self) -> bool:
-        """Wait for a period, and note if it took much longer; return whether to stop."""
-        before = time.monotonic()
-        stopped = self.stopped.wait(self.period)
-        late = time.monotonic() - before - self.period
-        self.progress.stood_still_s += late if late > self.late_s else 0.0
-        return stopped
+        A thread of its own, as the one that writes is also late after a slow disk, which stops no work.
+        """
+        stopped = False
+        while not stopped:
+            before = time.monotonic()
+            stopped = self.stopped.wait(self.period)
+            late = time.monotonic() - before - self.period
+            self.progress.stood_still_s += late if late > self.late_s else 0.0
 
     def look(self) -> None:
         """Whether this rank may and should go on.
@@ -180,7 +180,8 @@ class SignsOfLife:
     def stop(self) -> None:
         """Write a last time and end."""
         self.stopped.set()
-        if self.thread.is_alive():
-            self.thread.join()
+        for thread in self.threads:
+            if thread.is_alive():
+                thread.join()
         self.write()
         os.close(self.file)
