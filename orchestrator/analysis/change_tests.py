@@ -7,13 +7,14 @@ noise. tracking.py says what follows from a change.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.analysis import special
 from orchestrator.analysis.moderation import moderate_variances
-from orchestrator.analysis.sets import Floats, Sets
+from orchestrator.analysis.sets import Floats
 from orchestrator.analysis.statistics import MAD_TO_SIGMA
 
 Flags = npt.NDArray[np.bool_]
@@ -58,18 +59,34 @@ class Changes:
     alike: float
 
 
-def measure_changes(known: Sets, base: Flags, steady: Flags, window: int) -> Changes:
-    """Return the changes of S series at their newest set, with errors moderated over the family.
+@dataclass(frozen=True)
+class Family:
+    """S series at their newest set.
 
-    ``known`` are their W sets, the last of which is the newest, with centres of 0 where a series has none. ``base``
-    (S, W − 1) are the sets of the base, of which at most ``window`` count; ``steady`` (S,) the series without an open
-    change.
+    ``centres`` and ``counts`` (S, W) are of the newest W sets, 0 where a series has none. ``base`` (S, W − 1) flags
+    those of the base, which has ``total`` (S,) sets with older ones. ``steady`` (S,) are the series without an open
+    change. ``squares`` and ``freedom`` (S,) are the squared deviations of all repeats from their sets, added up, and
+    their degrees of freedom.
     """
-    centres, newest = known.centres[:, :-1], known.centres[:, -1]
-    inverses = np.where(known.counts > 0, 1 / np.maximum(known.counts, 1), 0.0)
+
+    centres: Floats
+    counts: Whole
+    base: Flags
+    total: Whole
+    steady: Flags
+    squares: Floats
+    freedom: Whole
+
+
+def measure_changes(family: Family, window: int) -> Changes:
+    """Return the changes of a family's series at their newest set, with errors moderated over the family. At most
+    ``window`` sets of the base count.
+    """
+    base, total, steady = family.base, family.total, family.steady
+    centres, newest = family.centres[:, :-1], family.centres[:, -1]
+    inverses = np.where(family.counts > 0, 1 / np.maximum(family.counts, 1), 0.0)
     inverse, own = inverses[:, :-1], inverses[:, -1]
     ranks = newest_ranks(base)
-    total = base.sum(axis=1)
     compared = base & (ranks <= window)
     sets = compared.sum(axis=1)
     mean = np.sum(centres * compared, axis=1) / sets
@@ -81,9 +98,8 @@ def measure_changes(known: Sets, base: Flags, steady: Flags, window: int) -> Cha
     reference = np.sum(centres * before, axis=1) / count
     deviations = np.where(before, centres - reference[:, None], 0.0)
     between = np.sum(deviations**2, axis=1) / np.maximum(count - 1, 1)
-    freedom = (known.counts - 1).clip(0).sum(axis=1)
-    within = np.sum(known.squares, axis=1) / np.maximum(freedom, 1)
-    within, within_freedom = moderate_variances(within, freedom.astype(np.float64))
+    within = family.squares / np.maximum(family.freedom, 1)
+    within, within_freedom = moderate_variances(within, family.freedom.astype(np.float64))
     between, between_freedom = moderate_variances(between, (count - 1).astype(np.float64))
     # Few sets hardly show how alike neighbours are: then the newest ones, a change of which would look alike, help too.
     few = bool(np.mean(total) < MANY)
@@ -107,7 +123,7 @@ def measure_changes(known: Sets, base: Flags, steady: Flags, window: int) -> Cha
     long_error = deviation * np.sqrt(inflation + alike / count)
     skewness, kurtosis = tails_of(deviations, before, between)
     p_set = chance_of(by_set, set_error, chosen, skewness, kurtosis)
-    damping = ewma_variances(np.zeros(LONGEST - 1))[LONGEST]
+    damping = ewma_shares()[LONGEST, 0]
     p_long = chance_of(by_long, long_error, chosen, skewness * damping**0.5, kurtosis * damping)
     return Changes(
         mean, sets, reference, by_set, by_long, set_error, long_error, deviation, chosen, by_sets, p_set,
@@ -200,12 +216,22 @@ def neighbours_alike(deviations: Floats, known: Flags) -> Floats:
 
 def ewma_variances(correlation: Floats) -> Floats:
     """Return the variance of an EWMA of 0 … LONGEST sets, in the variance of one."""
-    result = np.ones(LONGEST + 1)
+    shares = ewma_shares()
+    return np.asarray(shares[:, 0] + 2 * shares[:, 1:] @ correlation)
+
+
+@cache
+def ewma_shares() -> Floats:
+    """Return (LONGEST + 1, LONGEST) the products of an EWMA's weights of sets that are 0 … LONGEST − 1 places apart,
+    added up, by its number of sets. That of none is as one of a single set.
+    """
+    result = np.zeros((LONGEST + 1, LONGEST))
+    result[0, 0] = 1.0
     for length in range(1, LONGEST + 1):
         weights = WEIGHT * (1 - WEIGHT) ** np.arange(length)
         weights = weights / weights.sum()
-        terms = [float(weights[lag:] @ weights[:-lag]) * correlation[lag - 1] for lag in range(1, length)]
-        result[length] = float(weights @ weights) + 2 * sum(terms)
+        for lag in range(length):
+            result[length, lag] = float(weights[lag:] @ weights[: length - lag])
     return result
 
 

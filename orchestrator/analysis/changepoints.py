@@ -11,6 +11,7 @@ import numpy.typing as npt
 from orchestrator.analysis.statistics import MAD_TO_SIGMA
 
 Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
 
 PENALTY = 6.0
 """Times σ²·ln n that a further segment must save. BIC's would be 2 to 3; here σ is estimated from short series, and
@@ -31,29 +32,46 @@ class ChangePoint:
 
 
 def find_change_points(values: Sequence[float], minimum_effect: float = MINIMUM_EFFECT) -> list[ChangePoint]:
-    """Changes of level of at least ``minimum_effect`` in positive values, oldest first.
+    """Return the changes of level of one series, as find_all_change_points does."""
+    return find_all_change_points([values], minimum_effect)[0]
+
+
+def find_all_change_points(
+    series: Sequence[Sequence[float]], minimum_effect: float = MINIMUM_EFFECT
+) -> list[list[ChangePoint]]:
+    """Return each series' changes of level of at least ``minimum_effect`` in positive values, oldest first.
 
     Exact minimum of squared error + penalty over all segmentations (optimal partitioning: Jackson et al. 2005; PELT,
-    Killick et al. 2012, prunes the same search), O(n²) and vectorised, on logarithms. A lone outlier is replaced by
-    its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest value alone is
-    never a change, nor does it make its neighbour one: ``regression.compare_series`` judges the newest set. Raises
-    ValueError if a value is not positive.
+    Killick et al. 2012, prunes the same search), O(n²) and vectorised over all series, on logarithms. A lone outlier is
+    replaced by its neighbours' median first (Hampel's filter), so that one bad week is not two changes. The newest
+    value alone is never a change, nor does it make its neighbour one: ``regression.compare_series`` judges the newest
+    set. Raises ValueError if a value is not positive.
     """
+    logs = [positive_logs(values) for values in series]
+    judged = {place: values for place, values in enumerate(logs) if len(values) >= 2 * MINIMUM_LENGTH}
+    sigmas = {place: estimate_noise(values) for place, values in judged.items()}
+    judged = {place: replace_outliers(values, sigmas[place]) for place, values in judged.items()}
+    penalties = [PENALTY * max(sigmas[place], 1e-12) ** 2 * np.log(len(values)) for place, values in judged.items()]
+    origins = find_origins(list(judged.values()), np.asarray(penalties))
+    found: list[list[ChangePoint]] = [[] for _ in logs]
+    for (place, values), origin in zip(judged.items(), origins, strict=True):
+        length = len(values)
+        starts = first_indices(origin, length)
+        jump = abs(values[-1] - values[-2])
+        if starts[-1] == length - MINIMUM_LENGTH and jump > OUTLIER * np.sqrt(2) * sigmas[place]:
+            # No segment is so short that it could hold the newest alone: it would take its neighbour along.
+            length -= 1
+            starts = first_indices(origin, length)
+        found[place] = merge_levels(values[:length], starts, minimum_effect)
+    return found
+
+
+def positive_logs(values: Sequence[float]) -> Floats:
+    """Return the logarithms. Raises ValueError if a value is not positive."""
     data = np.asarray(values, np.float64)
     if data.size and not np.all(data > 0):
         raise ValueError(f"a throughput or time is positive, not {data.min()}")
-    if data.size < 2 * MINIMUM_LENGTH:
-        return []
-    logs = np.log(data)
-    sigma = estimate_noise(logs)
-    logs = replace_outliers(logs, sigma)
-    penalty = PENALTY * max(sigma, 1e-12) ** 2 * float(np.log(len(logs)))
-    starts = find_segments(logs, penalty)
-    if starts[-1] == len(logs) - MINIMUM_LENGTH and abs(logs[-1] - logs[-2]) > OUTLIER * np.sqrt(2) * sigma:
-        # No segment is so short that it could hold the newest alone: it would take its neighbour along.
-        logs = logs[:-1]
-        starts = find_segments(logs, penalty)
-    return merge_levels(logs, starts, minimum_effect)
+    return np.log(data)
 
 
 def estimate_noise(logs: Floats) -> float:
@@ -69,33 +87,43 @@ def replace_outliers(logs: Floats, sigma: float) -> Floats:
     median. The two values at either end stay.
     """
     result: Floats = logs.copy()
-    for index in range(NEIGHBOURS, len(logs) - NEIGHBOURS):
-        middle = float(np.median(logs[index - NEIGHBOURS : index + NEIGHBOURS + 1]))
-        if abs(logs[index] - middle) > OUTLIER * sigma:
-            result[index] = middle
+    if len(logs) > 2 * NEIGHBOURS:
+        middle = np.median(np.lib.stride_tricks.sliding_window_view(logs, 2 * NEIGHBOURS + 1), axis=1)
+        inner = logs[NEIGHBOURS:-NEIGHBOURS]
+        result[NEIGHBOURS:-NEIGHBOURS] = np.where(np.abs(inner - middle) > OUTLIER * sigma, middle, inner)
     return result
 
 
-def find_segments(logs: Floats, penalty: float) -> list[int]:
-    """Return the first index of each segment, for the least sum of squared error and ``penalty`` per segment."""
-    n = len(logs)
-    sums = np.concatenate([[0.0], np.cumsum(logs)])
-    squares = np.concatenate([[0.0], np.cumsum(logs**2)])
-    best = np.full(n + 1, np.inf)
-    best[0] = -penalty
-    origin = np.zeros(n + 1, np.int64)
-    for end in range(MINIMUM_LENGTH, n + 1):
-        start = np.arange(0, end - MINIMUM_LENGTH + 1)
-        length = end - start
-        cost = squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / length
-        candidates = best[start] + cost + penalty
-        origin[end] = int(np.argmin(candidates))
-        best[end] = candidates[origin[end]]
+def find_origins(series: Sequence[Floats], penalties: Floats) -> Whole:
+    """Return (S, W + 1): where the last segment begins of the best segmentation of a series' first 0 … W values, which
+    has the least sum of squared error and penalty per segment. Shorter series say nothing beyond their own lengths.
+    """
+    length = max(map(len, series), default=0)
+    logs = np.zeros((len(series), length))
+    for row, values in enumerate(series):
+        logs[row, : len(values)] = values
+    sums = np.pad(np.cumsum(logs, axis=1), ((0, 0), (1, 0)))
+    squares = np.pad(np.cumsum(logs**2, axis=1), ((0, 0), (1, 0)))
+    best = np.full((len(series), length + 1), np.inf)
+    best[:, 0] = -penalties
+    origins = np.zeros((len(series), length + 1), np.int64)
+    rows = np.arange(len(series))
+    for end in range(MINIMUM_LENGTH, length + 1):
+        until = end - MINIMUM_LENGTH + 1
+        lengths = end - np.arange(until)
+        errors = squares[:, end, None] - squares[:, :until] - (sums[:, end, None] - sums[:, :until]) ** 2 / lengths
+        candidates = best[:, :until] + errors + penalties[:, None]
+        origins[:, end] = np.argmin(candidates, axis=1)
+        best[:, end] = candidates[rows, origins[:, end]]
+    return origins
+
+
+def first_indices(origins: Whole, length: int) -> list[int]:
+    """Return the first index of each segment of a series' first ``length`` values."""
     starts = []
-    end = n
-    while end > 0:
-        end = int(origin[end])
-        starts.append(end)
+    while length > 0:
+        length = int(origins[length])
+        starts.append(length)
     return starts[::-1]
 
 

@@ -6,38 +6,28 @@ are the least and greatest repeat, since tens of thousands of bootstrap interval
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from orchestrator.analysis.changepoints import ChangePoint, find_change_points
+from orchestrator.analysis.changepoints import ChangePoint, find_all_change_points
 from orchestrator.analysis.history import (
-    KEY,
+    JUDGED_COLUMNS,
+    CountedSets,
     Judged,
     ProcessorChange,
     SeriesKey,
-    counted_in,
+    count_sets,
     group_by_series,
     judge_family,
     processor_changes,
     series_key,
-    throughputs_of,
 )
 from orchestrator.analysis.tracking import WINDOW
-from orchestrator.records import unit_of
 from orchestrator.store.entries import BaseChange, HistoryRow
 
-COLUMNS = (
-    *KEY,
-    "campaign",
-    "created",
-    "throughput_unit",
-    "throughput",
-    "throughput_warm",
-    "time_to_accuracy_s",
-    "processors",
-)
+COLUMNS = (*JUDGED_COLUMNS, "campaign")
 """Columns of a run that are needed here."""
 SetColumn = Literal["week", "campaign"]
 """What divides the runs of a series into sets."""
@@ -93,11 +83,15 @@ def judge_courses(
     ``accepted`` all changes that were accepted.
     """
     series = {
-        key: group_by_set(counted_in(unit_of(members[-1]), members), by)
-        for key, members in group_by_series(rows).items()
+        key: count_sets(list(group_by_set(members, by).items())) for key, members in group_by_series(rows).items()
     }
-    judged = judge_family({key: list(sets.items()) for key, sets in series.items()}, window, accepted)
-    return [build_course(series_key(key), sets, judged[key]) for key, sets in series.items()]
+    judged = judge_family(series, window, accepted)
+    levels = {key: levels_of(course) for key, course in series.items()}
+    changes = find_all_change_points([[level.median for level in found] for found in levels.values()])
+    return [
+        Course(series_key(key), course.unit, levels[key], found, judged[key], processor_changes(course.counted))
+        for (key, course), found in zip(series.items(), changes, strict=True)
+    ]
 
 
 def group_by_set(rows: Sequence[HistoryRow], by: SetColumn) -> dict[str, list[HistoryRow]]:
@@ -108,13 +102,9 @@ def group_by_set(rows: Sequence[HistoryRow], by: SetColumn) -> dict[str, list[Hi
     return sets
 
 
-def build_course(key: SeriesKey, sets: Mapping[str, Sequence[HistoryRow]], judged: list[Judged]) -> Course:
-    """Return one series with its sets and changes of level."""
-    warm = all(row["throughput_warm"] for members in sets.values() for row in members)
-    levels = []
-    for name, members in sets.items():
-        values = throughputs_of(members, warm)
-        levels.append(Level(name, members[0]["created"], median(values), min(values), max(values), len(values)))
-    newest = list(sets.values())[-1]
-    changes = find_change_points([level.median for level in levels])
-    return Course(key, unit_of(newest[-1]), levels, changes, judged, processor_changes(list(sets.items())))
+def levels_of(course: CountedSets) -> list[Level]:
+    """Return a series' sets as levels."""
+    return [
+        Level(name, rows[0]["created"], median(values), min(values), max(values), len(values))
+        for (name, rows), values in zip(course.counted, course.throughputs, strict=True) if values
+    ]  # fmt: skip

@@ -12,16 +12,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import itemgetter
 from statistics import median
 from typing import Any, TypedDict, cast
 
 from orchestrator.analysis import regression
-from orchestrator.analysis.changepoints import ChangePoint, find_change_points
-from orchestrator.analysis.intervals import Summary, summary
+from orchestrator.analysis.changepoints import ChangePoint, find_all_change_points
+from orchestrator.analysis.intervals import Summary, summaries
 from orchestrator.analysis.regression import Comparison
 from orchestrator.analysis.tracking import WINDOW
 from orchestrator.records import unit_of
-from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
+from orchestrator.store.entries import BaseChange, HistoryRow
 
 
 class SeriesKey(TypedDict):
@@ -52,8 +53,15 @@ class SeriesKey(TypedDict):
 KEY = tuple(SeriesKey.__annotations__)
 """The same as columns of a run."""
 
+JUDGED_COLUMNS = (
+    *KEY, "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s", "processors",
+)  # fmt: skip
+"""Columns of a run that its series is judged by."""
+TREND_COLUMNS = (*JUDGED_COLUMNS, "git_commit")
+"""Columns of a run that judge_trends reads."""
+
 Key = tuple[Any, ...]
-"""Their values."""
+"""The values of a series' KEY."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,9 @@ class Metric:
     higher_is_faster: bool
 
 
-def metrics_of(rows: Sequence[HistoryRow]) -> tuple[Metric, Metric]:
-    """Return what is judged of a series, from its newest runs: throughput in their unit, and time to accuracy."""
-    return Metric("throughput", unit_of(rows[-1]), True), Metric("time_to_accuracy", "s", False)
+def metrics_of(unit: str) -> tuple[Metric, Metric]:
+    """Return what is judged of a series: throughput in its unit, and time to accuracy."""
+    return Metric("throughput", unit, True), Metric("time_to_accuracy", "s", False)
 
 
 OPEN = ("slower", "drifting", "faster")
@@ -161,10 +169,13 @@ class Trend:
     processors: list[ProcessorChange]
 
 
+read_key, SCALE = itemgetter(*KEY), KEY.index("scale")
+
+
 def key_of_run(row: HistoryRow) -> Key:
     """Return the key of a run's series. A single run has the scale "weak", since both keep the batch per rank."""
-    values = zip(KEY, columns_of(row, KEY), strict=True)
-    return tuple("weak" if value == "single" and name == "scale" else value for name, value in values)
+    key: Key = read_key(row)
+    return (*key[:SCALE], "weak", *key[SCALE + 1 :]) if key[SCALE] == "single" else key
 
 
 def series_key(key: Key) -> SeriesKey:
@@ -175,24 +186,6 @@ def series_key(key: Key) -> SeriesKey:
 def sort_key(key: Key) -> list[tuple[bool, Any]]:
     """Return a key that sorts series by their names, then by their scales. Runs come in random order."""
     return [(value is None, 0 if value is None else value) for value in key]
-
-
-def throughputs_of(rows: Sequence[HistoryRow], warm: bool) -> list[float]:
-    """Return the throughputs of the rows, in their unit: of the warm epochs, or of the whole runs."""
-    found = [row["throughput_warm"] if warm else row["throughput"] for row in rows]
-    return [float(value) for value in found if value]
-
-
-def counted_in(unit: str, rows: Sequence[HistoryRow]) -> list[HistoryRow]:
-    """Return the rows whose throughput has that unit: only those may be compared."""
-    return [row for row in rows if unit_of(row) == unit]
-
-
-def metric_values(metric: Metric, rows: Sequence[HistoryRow], warm: bool) -> list[float]:
-    """Return a metric's values of those rows that have one in its unit."""
-    if metric.name == "throughput":
-        return throughputs_of(counted_in(metric.unit, rows), warm)
-    return [seconds for row in rows if (seconds := row["time_to_accuracy_s"])]
 
 
 def series_id(key: Key) -> str:
@@ -214,30 +207,65 @@ def judge_trends(
     newest_name, newest = divided[-1]
     keys = sorted(newest, key=sort_key)
     gone = [key for key in (divided[-2][1] if len(divided) > 1 else {}) if key not in newest]
-    courses = {key: [(name, found.get(key, [])) for name, found in divided] for key in keys}
-    judged = judge_family(courses, window, accepted)
-    return [build_trend(key, newest_name, judged[key], courses[key]) for key in keys if judged[key]], gone
+    courses = {key: count_sets([(name, found.get(key, [])) for name, found in divided]) for key in keys}
+    return build_trends(newest_name, judge_family(courses, window, accepted), courses), gone
 
 
 NamedSets = Sequence[tuple[str, Sequence[HistoryRow]]]
 """Sets of a series by name, oldest first; one that was not measured has no rows."""
 
 
+@dataclass(frozen=True)
+class CountedSets:
+    """The sets of a series and what was measured in them, in ``unit``, that of the newest run's throughput.
+
+    ``counted`` are the sets without runs in another unit, and ``throughputs`` theirs: of the warm epochs where every
+    run has them, since such a rate is not to be compared with that of whole runs. ``times`` to accuracy, s, are of all
+    runs that reached it.
+    """
+
+    unit: str
+    sets: NamedSets
+    counted: NamedSets
+    throughputs: list[list[float]]
+    times: list[list[float]]
+
+    def values_of(self, metric: Metric) -> list[list[float]]:
+        """Return the values of one of metrics_of, by set."""
+        return self.throughputs if metric.name == "throughput" else self.times
+
+
+def count_sets(sets: NamedSets) -> CountedSets:
+    """Return what was measured in the sets of a series, the newest of which has runs; all of them were timed."""
+    units = {unit_of(row) for _, rows in sets for row in rows}
+    unit = unit_of(sets[-1][1][-1])
+    counted = sets
+    if len(units) > 1:
+        counted = [(name, [row for row in rows if unit_of(row) == unit]) for name, rows in sets]
+    warm = all(row["throughput_warm"] for _, rows in counted for row in rows if row["throughput"])
+    throughputs = [[rate for row in rows if (rate := rate_of(row, warm))] for _, rows in counted]
+    times = [[seconds for row in rows if (seconds := row["time_to_accuracy_s"])] for _, rows in sets]
+    return CountedSets(unit, sets, counted, throughputs, times)
+
+
+def rate_of(row: HistoryRow, warm: bool) -> float | None:
+    """Return the throughput of a run: of its warm epochs, or of the whole."""
+    return row["throughput_warm"] if warm else row["throughput"]
+
+
 def judge_family(
-    courses: Mapping[Key, NamedSets], window: int = WINDOW, accepted: Iterable[BaseChange] = ()
+    courses: Mapping[Key, CountedSets], window: int = WINDOW, accepted: Iterable[BaseChange] = ()
 ) -> dict[Key, list[Judged]]:
     """Return the judgements of the newest set of each series, all as one family."""
     changes: dict[tuple[str, str], BaseChange] = {(item["series"], item["metric"]): item for item in accepted}
     family: list[regression.Series] = []
     places: list[tuple[Key, Metric, BaseChange | None]] = []
-    for key, sets in courses.items():
-        # The warm rate only where every run has one: it is not to be compared with that of whole runs.
-        warm = all(row["throughput_warm"] for _, rows in sets for row in rows if row["throughput"])
-        for metric in metrics_of(sets[-1][1]):
-            values = [metric_values(metric, rows, warm) for _, rows in sets]
+    for key, course in courses.items():
+        for metric in metrics_of(course.unit):
+            values = course.values_of(metric)
             change = changes.get((series_id(key), metric.name)) if changes else None
             if values[-1]:
-                begins = first_set_since(sets, change["since"]) if change else 0
+                begins = first_set_since(course.sets, change["since"]) if change else 0
                 family.append(regression.Series(values[-1], values[:-1], metric.higher_is_faster, begins=begins))
                 places.append((key, metric, change))
     judged: dict[Key, list[Judged]] = {key: [] for key in courses}
@@ -245,7 +273,7 @@ def judge_family(
     for (key, metric, change), series, comparison in compared:
         since, begun = None, None
         if comparison.since is not None:
-            since, rows = courses[key][comparison.since]
+            since, rows = courses[key].sets[comparison.since]
             begun = min(row["created"] for row in rows)
         new = comparison.since == len(series.earlier)
         old = base_median(series, comparison)
@@ -275,19 +303,28 @@ def group_by_series(rows: Sequence[HistoryRow]) -> dict[Key, list[HistoryRow]]:
     return found
 
 
-def build_trend(key: Key, newest: str, judged: list[Judged], sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Trend:
-    """Return one series with its points and changes of level, as far as it was counted in the newest runs' unit."""
-    unit = judged[0].metric.unit
-    filled = [(name, rows) for name, found in sets if (rows := counted_in(unit, found))]
-    warm = all(row["throughput_warm"] for _, rows in filled for row in rows)
-    points = [Point(name, summary(throughputs_of(rows, warm))) for name, rows in filled]
-    changes = find_change_points([point.throughput.median for point in points])
-    older = [row for name, rows in filled if name != newest for row in rows]
-    return Trend(
-        series_key(key), newest, judged, points, changes,
-        commits_of([row for name, rows in filled if name == newest for row in rows]), commits_of(older),
-        processor_changes(filled),
-    )  # fmt: skip
+def build_trends(newest: str, judged: Mapping[Key, list[Judged]], courses: Mapping[Key, CountedSets]) -> list[Trend]:
+    """Return the series that were judged with their points and changes of level. Intervals and changes are those of
+    all series at once, which is much faster.
+    """
+    told = {key: course for key, course in courses.items() if judged[key]}
+    every = iter(summaries([values for course in told.values() for values in course.throughputs if values]))
+    points = {
+        key: [
+            Point(name, next(every))
+            for (name, _), values in zip(course.counted, course.throughputs, strict=True)
+            if values
+        ]
+        for key, course in told.items()
+    }
+    changes = find_all_change_points([[point.throughput.median for point in found] for found in points.values()])
+    trends = []
+    for (key, course), found in zip(told.items(), changes, strict=True):
+        newer = commits_of([row for name, rows in course.counted if name == newest for row in rows])
+        older = commits_of([row for name, rows in course.counted if name != newest for row in rows])
+        others = processor_changes(course.counted)
+        trends.append(Trend(series_key(key), newest, judged[key], points[key], found, newer, older, others))
+    return trends
 
 
 def processor_changes(sets: Sequence[tuple[str, Sequence[HistoryRow]]]) -> list[ProcessorChange]:

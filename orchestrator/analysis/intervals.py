@@ -27,9 +27,12 @@ Basis = Literal["repeats", "days"]
 SlowEnd = Literal["low", "high"]
 """Where a slow run lies: "low" among throughputs, "high" among times and energies."""
 
-SLOW_SHARE, FAST_SHARE = 0.16, 0.7
-"""Of the error that a confidence allows, what the slow and the fast end of an interval may take. The remainder is kept
-for noise that is neither normal nor log-normal."""
+SPENT = 0.86
+"""Of the error that a confidence allows, what both ends of an interval may take. The remainder is kept for noise that
+is neither normal nor log-normal."""
+LEAST_SLOW, MOST_SLOW = 0.08, 0.16
+"""Of the error that a confidence allows, what the slow end may take: the most at three repeats, where Student's t has
+so few degrees of freedom that its own tails are long enough, the least from five on."""
 LEAST_DAYS = 3
 
 
@@ -91,6 +94,29 @@ def summary(values: Sequence[float] | Floats, slow: SlowEnd = "low", days: Seque
     return Summary(median, found.value, interval_of(found, CONFIDENCE, slow), data.size, found.basis)
 
 
+def summaries(groups: Sequence[Sequence[float]], slow: SlowEnd = "low") -> list[Summary]:
+    """Return the summary of each group of values, as ``summary`` does, those of one size together: a history has tens
+    of thousands. Raises ValueError for a group without values.
+    """
+    places: dict[int, list[int]] = {}
+    for place, values in enumerate(groups):
+        places.setdefault(len(values), []).append(place)
+    found: dict[int, Summary] = {}
+    for n, members in places.items():
+        data = np.asarray([groups[place] for place in members], np.float64)
+        if n < 2 or not np.all(data > 0):
+            found |= {place: summary(groups[place], slow) for place in members}
+            continue
+        logs = np.log(data)
+        means = logs.mean(axis=1)
+        errors = logs.std(axis=1, ddof=1) / np.sqrt(n)
+        below, above = tail_quantiles(n - 1, 0.0, CONFIDENCE, slow)
+        columns = np.median(data, axis=1), np.exp(means), np.exp(means - below * errors), np.exp(means + above * errors)
+        for place, middle, mean, low, high in zip(members, *(column.tolist() for column in columns), strict=True):
+            found[place] = Summary(middle, mean, (low, high), n)
+    return [found[place] for place in range(len(groups))]
+
+
 def log_sample(values: Sequence[float] | Floats) -> LogSample:
     """Return the sample of at least two positive values. Raises ValueError otherwise."""
     if len(values) < 2:
@@ -110,19 +136,28 @@ def log_ratio(values: Sequence[float], base: Sequence[float]) -> LogSample:
     """Return the sample of values ÷ base. It carries the base's uncertainty too. Raises ValueError as log_sample.
 
     The degrees of freedom are those that Welch (1947) gives beside his better-known ones, with n + 1 in the place of
-    n − 1: at three repeats a side the others make the interval cover 97 % for 95.
+    n − 1: at three repeats a side the others make the interval cover 97 % for 95. Two repeats beside twenty that happen
+    to be alike make them far too many, and the interval cover 86 %. So they are no more than the harmonic mean with
+    those of two sides that are equally noisy, which the counts alone give.
     """
     top, bottom = log_sample(values), log_sample(base)
     squared = top.error**2 + bottom.error**2
     spread = top.error**4 / (top.n + 1) + bottom.error**4 / (bottom.n + 1)
-    freedom = squared**2 / spread - 2 if spread > 0 else top.freedom + bottom.freedom
+    welch = squared**2 / spread - 2 if spread > 0 else top.freedom + bottom.freedom
+    by_counts = freedom_of_counts(top.n, bottom.n)
     # Third cumulants of the means add up, the base's with the opposite sign.
     cumulant = top.skewness * top.error**3 / top.n**0.5 - bottom.skewness * bottom.error**3 / bottom.n**0.5
-    skewness = cumulant / squared**1.5 * (freedom + 1) ** 0.5 if squared > 0 else 0.0
+    skewness = cumulant / squared**1.5 * (welch + 1) ** 0.5 if squared > 0 else 0.0
     # By the counts: few repeats that happen to hold no slow run have a small error, and need the more room.
     share = top.n / (top.n + bottom.n)
     mean, error = top.mean - bottom.mean, float(np.sqrt(squared))
+    freedom = welch if welch < by_counts else 2 / (1 / welch + 1 / by_counts)
     return LogSample(mean, error, freedom, min(top.n, bottom.n), skewness, base_share=share)
+
+
+def freedom_of_counts(n: int, base_n: int) -> float:
+    """Return Welch's degrees of freedom of a ratio of ``n`` to ``base_n`` repeats, if all are equally noisy."""
+    return (1 / n + 1 / base_n) ** 2 / (1 / (n**2 * (n - 1)) + 1 / (base_n**2 * (base_n - 1)))
 
 
 def log_days(by_day: Mapping[str, Sequence[float]]) -> LogSample:
@@ -163,13 +198,18 @@ def group_by_day(values: Sequence[float], days: Sequence[str]) -> dict[str, list
 
 
 def interval_of(found: LogSample, confidence: float, slow: SlowEnd) -> tuple[float, float]:
-    """Return the interval of the geometric mean, in the values' unit.
+    """Return the interval of the geometric mean, in the values' unit."""
+    below, above = tail_quantiles(found.freedom, found.base_share, confidence, slow)
+    return float(np.exp(found.mean - below * found.error)), float(np.exp(found.mean + above * found.error))
+
+
+def tail_quantiles(freedom: float, base_share: float, confidence: float, slow: SlowEnd) -> tuple[float, float]:
+    """Return how many standard errors the interval's ends are below and above its mean.
 
     A slow run of a ratio's base lies at the other end: the shares of the ends are mixed as the errors are.
     """
-    at_slow = (1 - found.base_share) * SLOW_SHARE + found.base_share * FAST_SHARE
-    at_fast = SLOW_SHARE + FAST_SHARE - at_slow
+    slow_share = min(MOST_SLOW, max(LEAST_SLOW, 2 * MOST_SLOW / freedom))
+    at_slow = (1 - base_share) * slow_share + base_share * (SPENT - slow_share)
+    at_fast = SPENT - at_slow
     below, above = (at_slow, at_fast) if slow == "low" else (at_fast, at_slow)
-    low = found.mean - t_quantile(1 - below * (1 - confidence), found.freedom) * found.error
-    high = found.mean + t_quantile(1 - above * (1 - confidence), found.freedom) * found.error
-    return float(np.exp(low)), float(np.exp(high))
+    return t_quantile(1 - below * (1 - confidence), freedom), t_quantile(1 - above * (1 - confidence), freedom)

@@ -25,6 +25,7 @@ from orchestrator.analysis import special
 from orchestrator.analysis.change_tests import (
     LONGEST,
     Changes,
+    Family,
     Flags,
     Whole,
     adjust_by_holm,
@@ -94,6 +95,9 @@ class Follower:
         self.sets, self.begins, self.minimum, self.window = sets, begins, minimum, window
         self.centres = np.nan_to_num(sets.centres)
         series, length = self.centres.shape
+        self.last = length - 1 - np.argmax(sets.counts[:, ::-1] > 0, axis=1)
+        self.freedom = np.cumsum((sets.counts - 1).clip(0), axis=1)
+        self.squares = np.cumsum(sets.squares, axis=1)
         self.base = np.zeros((series, length), bool)
         self.segment = np.zeros((series, length), bool)
         self.state = np.zeros(series, np.int8)
@@ -134,9 +138,7 @@ class Follower:
     def compare(self, rows: Whole, now: int) -> None:
         """Compare the newest set of the series ``rows`` with their bases, and open, change or close what is found."""
         steady = self.state[rows] == STEADY
-        until = (rows, slice(now + 1))
-        known = Sets(self.centres[until], self.sets.counts[until], self.sets.squares[until])
-        found = measure_changes(known, self.base[rows, :now], steady, self.window)
+        found = measure_changes(self.family_of(rows, now), self.window)
         # An alarm among weeks that are alike stands as long as they are: it may come as much more rarely.
         chance = np.minimum(found.p_set / SET_SHARE, found.p_long / LONG_SHARE) * found.alike
         adjusted = adjust_by_holm(np.minimum(chance, 1.0))
@@ -159,7 +161,18 @@ class Follower:
         self.base[quiet, now] = True
         for place in np.flatnonzero(~steady):
             self.follow_open_change(int(rows[place]), now, found, int(place), len(rows))
-        self.note_levels(rows, now, found)
+        if (self.last[rows] == now).any():
+            self.note_levels(rows, now, found)
+
+    def family_of(self, rows: Whole, now: int) -> Family:
+        """Return the series ``rows`` with their newest set and those of the earlier ones that are compared with it."""
+        base = self.base[rows, :now]
+        # Older sets are in no comparison; a history of many years would cost as its square with them.
+        first = int(np.argmax((newest_ranks(base) < LONGEST + self.window).any(axis=0)))
+        return Family(
+            self.centres[rows, first : now + 1], self.sets.counts[rows, first : now + 1], base[:, first:],
+            base.sum(axis=1), self.state[rows] == STEADY, self.squares[rows, now], self.freedom[rows, now],
+        )  # fmt: skip
 
     def locate_change(self, row: int, now: int, reference: float, change: float) -> tuple[int, int]:
         """Return the first set of a change that the newest sets show together, and its state.
@@ -213,7 +226,7 @@ class Follower:
             self.state[row] = FASTER
 
     def note_levels(self, rows: Whole, now: int, found: Changes) -> None:
-        """Keep what is known of the series after their newest set."""
+        """Keep what is known of the series after a set, which is the newest of some of them."""
         tracks, steady = self.tracks, self.state[rows] == STEADY
         members = np.maximum(self.segment[rows].sum(axis=1), 1)
         level = np.where(

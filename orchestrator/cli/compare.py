@@ -23,9 +23,10 @@ def main(arguments: Sequence[str]) -> int:
     for name in names:
         if name not in known:
             raise UsageError(f"The store has no campaign '{name}'.{nearest(name, known)}")
+    from orchestrator.analysis.history import TREND_COLUMNS
     from orchestrator.report.comparisons import comparison_document
 
-    rows = store.history(campaigns=names)
+    rows = store.history(campaigns=names, columns=(*TREND_COLUMNS, "campaign"))
     sets = [(name, [row for row in rows if row["campaign"] == name]) for name in names]
     return print_verdicts_of(comparison_document(sets), options.json)
 

@@ -95,6 +95,7 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
         courses = store.history(benchmark, cluster, dataset=dataset, method=method, columns=COLUMNS)
         print(write_history(courses, Path(str(output)), store.base_changes()))
         return EXIT_OK
+    from orchestrator.analysis.history import TREND_COLUMNS
     from orchestrator.analysis.tracking import WINDOW
     from orchestrator.cli.compare import print_verdicts_of
     from orchestrator.report.comparisons import history_document
@@ -103,7 +104,7 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
     if week is not None and not re.fullmatch(r"[0-9]{4}-W[0-9]{2}", week):
         raise UsageError(f"week={week}: a week is written as 2026-W07.")
     window = common.parse_whole("window=", options.settings.get("window", str(WINDOW)), 10_000, "a number of weeks")
-    rows = store.history(benchmark, cluster, dataset=dataset, method=method)
+    rows = store.history(benchmark, cluster, dataset=dataset, method=method, columns=TREND_COLUMNS)
     if not rows:
         words = " ".join(f"{key}={value}" for key, value in options.settings.items())
         raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")

@@ -13,11 +13,20 @@ def json_text(document: Mapping[str, object], ascii_only: bool = False) -> str:
 
     Where there is any, ``not_numbers`` says which, by their places, and what they were.
     """
-    found: dict[str, str] = {}
-    whole = without_non_numbers(document, "", found)
-    if found:
-        whole["not_numbers"] = found
-    return json.dumps(whole, indent=1, ensure_ascii=ascii_only, allow_nan=False)
+    try:
+        return dump_text(document, ascii_only)
+    except (ValueError, TypeError):
+        # The walk through a document takes as long as its text does, and few have such a number.
+        found: dict[str, str] = {}
+        whole = without_non_numbers(document, "", found)
+        if found:
+            whole["not_numbers"] = found
+        return dump_text(whole, ascii_only)
+
+
+def dump_text(document: Mapping[str, object], ascii_only: bool) -> str:
+    """Return the JSON of a document. Raises ValueError for a number that is none, TypeError for what JSON has not."""
+    return json.dumps(document, indent=1, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def without_non_numbers(node: Any, place: str, found: dict[str, str]) -> Any:

@@ -16,6 +16,7 @@ from orchestrator.analysis.history import (
     Judged,
     Key,
     acceptance_text,
+    count_sets,
     group_by_series,
     judge_family,
     key_of_run,
@@ -24,7 +25,7 @@ from orchestrator.analysis.history import (
 )
 from orchestrator.analysis.regression import MINIMUM_EFFECT
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, own_times_by_run, slow_hosts
-from orchestrator.records import choice_words
+from orchestrator.records import choice_words, unit_of
 from orchestrator.schedule.memory import Memory
 from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow
 
@@ -175,7 +176,7 @@ def observe_speed(
             sets.setdefault(key_of_run(row), {}).setdefault(sweep, []).append(row)
     newest = group_by_series([row for row in current if row["state"] == "completed"])
     courses = {
-        key: [*((sweep, sets.get(key, {}).get(sweep, [])) for sweep in sweeps), (NEWEST, rows)]
+        key: count_sets([*((sweep, sets.get(key, {}).get(sweep, [])) for sweep in sweeps), (NEWEST, rows)])
         for key, rows in newest.items()
     }
     for key, judged in judge_family(courses, accepted=[*accepted, *settled_changes(newest, memory)]).items():
@@ -214,7 +215,7 @@ def settled_changes(newest: Mapping[Key, Sequence[HistoryRow]], memory: Memory) 
             "series": series_id(key), "metric": metric.name, "since": memory.levels[name], "change": None,
             "accepted": memory.levels[name], "accepted_by": "the schedule", "why": "settle_weeks",
         }
-        for key, rows in newest.items() for metric in metrics_of(rows)
+        for key, rows in newest.items() for metric in metrics_of(unit_of(rows[-1]))
         if (name := f"{metric.name}/{series_key(rows[0])}") in memory.levels
     ]  # fmt: skip
 
