@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.changepoints import find_change_points
+from orchestrator.analysis.changepoints import find_all_change_points, find_change_points
 from orchestrator.analysis.judgement import Looks, Reference, judge_repeats
 from orchestrator.analysis.laws import fit_law, serial_fractions
 from orchestrator.analysis.losses import split_time
@@ -90,6 +90,15 @@ def test_a_slow_newest_week_does_not_make_a_change_of_the_week_before_it() -> No
     values = [160.6, 161.0, 160.5, 160.7, 161.0, 160.5, 160.9, 160.7, 161.1, 160.8, 161.1]
     assert find_change_points([*values, 152.3]) == []
     assert [point.index for point in find_change_points([*values, 152.3, 152.2])] == [11]
+
+
+def test_changes_of_level_of_many_series_are_those_of_each_alone() -> None:
+    series = [list(noisy(seed, weeks, 5).mean(axis=1)) for seed, weeks in enumerate((52, 3, 20, 0, 52, 11))]
+    for place, week in ((0, 30), (2, 12), (4, 9)):
+        series[place][week:] = [0.9 * value for value in series[place][week:]]
+    found = find_all_change_points(series)
+    assert found == [find_change_points(values) for values in series]
+    assert [[change.index for change in changes] for changes in found] == [[30], [], [12], [], [9], []]
 
 
 def test_a_check_passes_fails_or_asks_for_more() -> None:

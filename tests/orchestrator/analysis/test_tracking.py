@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from orchestrator.analysis.change_tests import LONGEST, Family, measure_changes
 from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.sets import summarise_sets
-from orchestrator.analysis.tracking import DRIFTING, FASTER, SLOWER, STEADY, Tracks, follow_sets
+from orchestrator.analysis.tracking import DRIFTING, FASTER, SLOWER, STEADY, WINDOW, Tracks, follow_sets
 
 METRICS, REPEATS = 20, 5
 
@@ -160,3 +163,14 @@ def test_up_to_three_disturbed_repeats_of_five_do_not_move_a_set() -> None:
     sets, disturbed = summarise_sets(values), summarise_sets(moved)
     assert disturbed.counts[0, 9] == 2
     assert abs(disturbed.centres[0, 9] - sets.centres[0, 9]) < 0.02
+
+
+def test_sets_that_are_older_than_those_compared_change_nothing() -> None:
+    sets, weeks = summarise_sets(logs(12, 80)), WINDOW + LONGEST
+    base = np.ones((METRICS, 79), bool)
+    base[:, 60] = False
+    known = (base.sum(axis=1), np.ones(METRICS, bool), sets.squares.sum(axis=1), (sets.counts - 1).sum(axis=1))
+    every = measure_changes(Family(sets.centres, sets.counts, base, *known), WINDOW)
+    recent = Family(sets.centres[:, -weeks - 1 :], sets.counts[:, -weeks - 1 :], base[:, -weeks:], *known)
+    for field in fields(every):
+        assert np.allclose(getattr(measure_changes(recent, WINDOW), field.name), getattr(every, field.name), rtol=1e-9)
