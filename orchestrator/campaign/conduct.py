@@ -90,13 +90,16 @@ def conduct(configs: Sequence[Configuration], view: View, name: str | None = Non
     from orchestrator.campaign.preflight import preflight
     from orchestrator.campaign.provenance import provenance
     from orchestrator.launch.schedulers import scheduler
+    from orchestrator.store.engine import open_engine
     from orchestrator.store.store import Store, default_url
 
     whole, planned = prepare(configs, name)
     url = whole[0]["store"]["url"] or default_url(planned.results)
-    # A store that does not open is known before anything is made, unless its folder is yet to be.
+    # A store that cannot be used is known before anything is made. Its folder may be yet to be: then it opens later.
     store = Store(url) if planned.results.is_dir() or whole[0]["store"]["url"] else None
-    if store is not None:
+    if store is None:
+        open_engine(url)
+    else:
         store.refuse_read_only()
     preflight(whole, planned, view.console)
     runs = campaigns.create(planned, provenance(PROJECT))

@@ -67,10 +67,11 @@ def refuse_without_locks(url: URL) -> None:
     another process's lock, waits a minute for it and blames it.
 
     The lock that is tried is of a file of its own: to close SQLite's would end the locks that this process holds there.
+    A folder that is yet to be made is judged by the one around it.
     """
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         return
-    folder = Path(url.database).absolute().parent
+    folder = next(parent for parent in Path(url.database).absolute().parents if parent.is_dir())
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=".locks-") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

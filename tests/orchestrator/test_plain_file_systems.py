@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,35 @@ def test_a_store_without_locks_is_refused_at_once_with_the_remedy(plain: dict[st
     assert time.monotonic() - begun < 30
     assert ended.returncode != 0 and "Traceback" not in ended.stderr
     assert "has no locks (No locks available)" in ended.stderr and "store.url=sqlite:////FOLDER" in ended.stderr
+
+
+def test_a_store_without_locks_is_known_before_anything_is_made(plain: dict[str, str], tmp_path: Path) -> None:
+    """Also where the results folder, in which it would lie, is yet to be made."""
+    ended = run(plain, tmp_path, "-m", "orchestrator", "benchmark=noop", "mode=noop", "nodes=1")
+    assert "has no locks (No locks available)" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.ranks
+@pytest.mark.thorough
+def test_a_whole_run_does_without_locks_and_links_but_for_its_store(plain: dict[str, str], tmp_path: Path) -> None:
+    """Data are made, a model trained, kept and drawn, and the run is collected, stored and reported."""
+    (tmp_path / "locked").mkdir()
+    environment = plain | {"WITH_LOCKS": str(tmp_path / "locked")}
+    store = f"store.url=sqlite:///{tmp_path}/locked/store.sqlite"
+    words = ["benchmark=stemdl", "recipe=tiny", "cluster=local", "nodes=1", "comm=mpi", "benchmark.quality.target=0"]
+    data = f"cluster.paths.data={tmp_path}/data"
+    ended = run(environment, tmp_path, "-m", "orchestrator", *words, data, store, "campaign=c", "--json")
+    assert ended.returncode == 0, ended.stderr
+    (done,) = json.loads(ended.stdout)["runs"]
+    assert done["state"] == "completed" and done["throughput"]["run"] > 0
+    left = {path.name for path in Path(done["directory"]).rglob("*") if path.is_file()}
+    assert {"job.json", "result.json", "telemetry.h5", "mllog.txt", "model.pt", "samples.png"} <= left
+    assert not [name for name in left if name.endswith(".partial")]
+    for verb in (["collect", "c"], ["report", "c", "--format", "html", "-o", "page"]):
+        after = run(environment, tmp_path, "-m", "orchestrator", *verb, store)
+        assert after.returncode == 0 and "Traceback" not in after.stderr, after.stderr
+    assert "completed" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
 
 
 def test_telemetry_is_read_without_locks(plain: dict[str, str], tmp_path: Path) -> None:
