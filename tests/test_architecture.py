@@ -40,7 +40,6 @@ ORCHESTRATOR = (
 WORKLOADS = (
     "orchestrator.records",
     "workloads.runtime.errors",
-    "workloads.runtime.processors",
     "workloads.runtime.devices",
     "workloads.runtime.memory",
     "workloads.runtime.images",

@@ -20,12 +20,12 @@ from orchestrator.records import (
     NodeInventory,
     ProcessorInventory,
 )
+from orchestrator.records.processors import describe_processors, own_identity, read_text
 from orchestrator.records.topology import read_topology
 from workloads.probe.readings import SYS
 from workloads.runtime.measurement.meters.amd import describe_amd
 from workloads.runtime.measurement.meters.amd_tools import describe_amd_by_tools
 from workloads.runtime.measurement.meters.nvml import describe_nvidia
-from workloads.runtime.processors import describe_processors, own_identity, read_text
 
 PROC = Path("/proc")
 PACKAGES = ("torch", "numpy", "mpi4py", "horovod", "h5py")

@@ -9,13 +9,13 @@ from typing import Protocol
 
 import torch
 
+from orchestrator.records.processors import read_text
 from workloads.runtime.measurement.energy import accelerator_of
 from workloads.runtime.measurement.meters import Accelerator, Meter, first_of
 from workloads.runtime.measurement.meters.amd import AmdDevice
 from workloads.runtime.measurement.meters.amd_tools import RocmSmiDevice
 from workloads.runtime.measurement.meters.nvml import NvmlDevice
 from workloads.runtime.measurement.meters.rapl import rapl_meters
-from workloads.runtime.processors import read_text
 
 SYS = Path("/sys")
 

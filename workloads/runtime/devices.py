@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from workloads.runtime.processors import instructions
+from orchestrator.records.processors import instructions
 
 BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 """As Linux names them, the faster first, on x86-64 (two kinds) and on 64-bit Arm."""

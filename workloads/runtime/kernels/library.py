@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from workloads.runtime.processors import instructions
+from orchestrator.records.processors import instructions
 
 SOURCE = Path(__file__).with_name("batch_norm.cpp")
 COMPILERS = ("g++", "c++")

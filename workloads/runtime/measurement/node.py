@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.records import AcceleratorInventory, NodeInventory
 from orchestrator.records.choices import HIDES_DEVICES
-from workloads.runtime.processors import count_units, read_text
+from orchestrator.records.processors import count_units, read_text
 
 INTERFACES = Path("/sys/class/net")
 

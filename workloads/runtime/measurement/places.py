@@ -13,11 +13,11 @@ import torch
 from orchestrator.records import Layout, Processors, RunSpec, World, host_name
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import DEVICES_VARIABLE, device_of, refuse_scattered, seat_ranks
+from orchestrator.records.processors import describe_processors
 from orchestrator.records.topology import read_cores
 from workloads.runtime.binding import Cores
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.memory import keep_freed_memory
-from workloads.runtime.processors import describe_processors
 
 
 @dataclass(frozen=True)

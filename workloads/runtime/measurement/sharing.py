@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from orchestrator.records.processors import count_units
 from orchestrator.records.settings import ClusterSettings
-from workloads.runtime.processors import count_units
 
 
 def holds_whole_node(cluster: ClusterSettings, environment: Mapping[str, str]) -> bool:

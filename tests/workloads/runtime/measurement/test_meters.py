@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from topologies import EPYC_TWO_SOCKETS, write_machine
 
-from workloads.runtime import processors
+from orchestrator.records import processors
 from workloads.runtime.measurement.meters import PACKAGE, Accelerator, accelerator_meter
 from workloads.runtime.measurement.meters.cray import cray_meters
 from workloads.runtime.measurement.meters.rapl import counted_between, rapl_meters

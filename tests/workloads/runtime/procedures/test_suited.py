@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from workloads.runtime import processors as node
+from orchestrator.records import processors as node
 from workloads.runtime.devices import computes_in_bfloat16, processor_units
 from workloads.runtime.kernels import KernelsUnavailableError
 from workloads.runtime.procedures import suited

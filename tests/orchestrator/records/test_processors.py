@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workloads.runtime import processors
-from workloads.runtime.processors import caches, count_units, identify_processors, instructions
+from orchestrator.records import processors
+from orchestrator.records.processors import caches, count_units, identify_processors, instructions
 
 XEON = """processor\t: 0
 vendor_id\t: GenuineIntel

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from orchestrator.records import Processors
+from orchestrator.records.result import Processors
 from orchestrator.records.topology import read_cores
 
 PROCESSORS = Path("/proc/cpuinfo")
