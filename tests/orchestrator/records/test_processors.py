@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.records import processors
-from orchestrator.records.processors import caches, count_units, identify_processors, instructions
+from orchestrator.records import Processors, processors
+from orchestrator.records.processors import caches, count_units, identify_processors, instructions, mlperf_fields
 
 XEON = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -145,3 +145,16 @@ def test_a_package_number_that_firmware_does_not_tell_is_no_socket(tmp_path: Pat
     topology = "cpu/cpu0/topology"
     root = tree(tmp_path, {f"{topology}/physical_package_id": "-1", f"{topology}/core_cpus_list": "0"})
     assert count_units(root) == {"cores": 1, "threads": 1, "sockets": None, "numa_nodes": None}
+
+
+def test_several_kinds_of_node_stand_in_mlperfs_fields_one_after_the_other() -> None:
+    host: Processors = {"name": "AMD EPYC 7763", "microcode": None, "cores": 128, "sockets": 2, "caches": {"L1d": "32K"}}
+    guest: Processors = {"name": "Arm Neoverse-V2", "microcode": "r0p0", "cores": 128, "sockets": None}
+    assert mlperf_fields([host, guest]) == {
+        "host_processor_model_name": "AMD EPYC 7763, Arm Neoverse-V2",
+        "host_processor_microcode": "r0p0",
+        "host_processor_core_count": "128",
+        "host_processor_vcpu_count": "",
+        "host_processors_per_node": "2",
+        "host_processor_caches": "L1d 32K",
+    }

@@ -57,7 +57,7 @@ def write_log(record: RunRecord) -> None:
     log = MlperfLog(Path(run["directory"]) / "attempt-1" / "mllog.txt")
     facts: TrainingFacts = {
         "accelerators_per_node": 0, "global_batch": 16, "training_samples": 64, "evaluation_samples": 16,
-        "learning_rate": 0.003,
+        "learning_rate": 0.003, "processors": {"name": "Arm Neoverse-V2", "microcode": "r0p0", "cores": 72},
     }  # fmt: skip
     log.start("init")
     log.describe(spec, facts)
@@ -257,6 +257,11 @@ def test_mllog_folders_pass_what_mlcommons_checks(
         events = {event["key"]: event["value"] for event in map(json.loads, log_lines(log))}
         assert events["submission_org"] == "ACME"
         assert events["result"]["quality"] == pytest.approx(0.75)
+        named = {key: value for key, value in events.items() if key.startswith("host_processor") and value}
+        assert named == {
+            "host_processor_model_name": "Arm Neoverse-V2", "host_processor_microcode": "r0p0",
+            "host_processor_core_count": "72",
+        }  # fmt: skip
     assert "broken: failed" in (folder / "README.md").read_text()
 
 

@@ -8,7 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any, TypedDict
 
-from orchestrator.records import RunSpec
+from orchestrator.records import Processors, RunSpec
+from orchestrator.records.processors import mlperf_fields
 
 
 def to_milliseconds(seconds: float | None) -> int | None:
@@ -17,13 +18,14 @@ def to_milliseconds(seconds: float | None) -> int | None:
 
 
 class TrainingFacts(TypedDict):
-    """What a training is, beside its settings; ``learning_rate`` is the peak."""
+    """What a training is, beside its settings; ``learning_rate`` is the peak, ``processors`` those of rank 0's node."""
 
     accelerators_per_node: int
     global_batch: int
     training_samples: int
     evaluation_samples: int
     learning_rate: float
+    processors: Processors
 
 
 class MlperfLog:
@@ -83,6 +85,7 @@ class MlperfLog:
             "opt_base_learning_rate": facts["learning_rate"],
             "opt_learning_rate_warmup_epochs": spec.settings["training"]["warmup_epochs"],
             "opt_weight_decay": optimizer["weight_decay"],
+            **mlperf_fields([facts["processors"]]),
         }
         for key, value in values.items():
             self.value(key, value)

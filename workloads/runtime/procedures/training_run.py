@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.records import ProcedureResult, StepWorkResult, TrainingResult
+from orchestrator.records.processors import describe_processors
 from workloads.runtime.measurement.attempts import earlier_attempts, stopping_on_signal, write_stopped
 from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.procedures.arithmetic import step_work
@@ -43,6 +44,7 @@ class Training(ModelProcedure):
                 "training_samples": len(self.task.training_set),
                 "evaluation_samples": len(self.task.evaluation_set),
                 "learning_rate": self.trainer.stepper.rates[0].peak,
+                "processors": describe_processors(),
             },
         )
         log.stop("init")
