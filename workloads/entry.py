@@ -23,8 +23,8 @@ from orchestrator.records import (
 )
 from workloads.runtime.binding import Cores, bind_rank
 from workloads.runtime.errors import write_error
-from workloads.runtime.measurement.clocks import moment
-from workloads.runtime.measurement.progress import Progress, SignsOfLife, process_start
+from workloads.runtime.measurement.clocks import moment, process_start
+from workloads.runtime.measurement.progress import Progress, SignsOfLife
 
 if TYPE_CHECKING:
     from workloads.runtime.procedures.procedure import Procedure
@@ -106,9 +106,8 @@ class Rank:
         )  # fmt: skip
         procedure = procedure_class(context)
         stops = [*list(begun.values())[1:], moment()]
-        procedure.telemetry.phases = [
-            (name, start, stop) for (name, start), stop in zip(begun.items(), stops, strict=True)
-        ]
+        for (name, start), stop in zip(begun.items(), stops, strict=True):
+            procedure.telemetry.add_phase(name, start, stop)
 
         whole_node = holds_whole_node(cluster, os.environ)
         metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_node)

@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from workloads.runtime.communicators import join
-from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile, clock
+from workloads.runtime.measurement.clocks import clock
+from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
 
 torch.set_num_threads(1)
 steps = int(sys.argv[2])

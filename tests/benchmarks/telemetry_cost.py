@@ -11,8 +11,9 @@ import statistics
 import sys
 
 from workloads.runtime.communicators import Timings
+from workloads.runtime.measurement.clocks import clock
 from workloads.runtime.measurement.progress import Progress
-from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.measurement.telemetry import Telemetry
 
 STEPS = 20_000
 ROUNDS = 9

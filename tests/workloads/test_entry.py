@@ -17,7 +17,7 @@ def test_a_rank_knows_to_some_hundredths_of_a_second_when_it_was_started() -> No
         [
             sys.executable,
             "-c",
-            "from workloads.runtime.measurement.progress import process_start; print(process_start())",
+            "from workloads.runtime.measurement.clocks import process_start; print(process_start())",
         ],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

@@ -22,7 +22,8 @@ from workloads.probe.inventory import node_inventory
 from workloads.probe.pairing import rounds_of_pairs, turns
 from workloads.probe.rates import FileRead, MatrixProduct, Triad
 from workloads.probe.readings import Readings
-from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.measurement.clocks import clock, seconds_since
+from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures.procedure import Procedure, RunContext
 from workloads.runtime.procedures.quality import quality_entry
 from workloads.runtime.samples.staging import expand_here, scratch_folder
@@ -171,13 +172,13 @@ class HealthProbe(Procedure):
             for _ in range(WARM_UP):
                 group.sum(buffer if source is None else buffer.copy_(source))
             # All ranks must make as many: they agree on the mean of what each took for the warm-up.
-            once = max(group.mean((clock() - begin) / WARM_UP), 1e-7)
+            once = max(group.mean(seconds_since(begin) / WARM_UP), 1e-7)
             count = min(MOST, max(FEWEST, round(self.settings["message_s"] / once)))
             group.mean(0.0)
             begin = clock()
             for _ in range(count):
                 group.sum(buffer if source is None else buffer.copy_(source))
-            found.append((clock() - begin) / count)
+            found.append(seconds_since(begin) / count)
             buffer.fill_(1.0)
             group.sum(buffer)
             self.right = self.right and bool((buffer == float(group.size)).all())

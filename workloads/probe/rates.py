@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from orchestrator.records.files import settle
-from workloads.runtime.measurement.telemetry import clock
+from workloads.runtime.measurement.clocks import clock, seconds_since
 
 SLAB_BYTES = 4 * 2**20
 FIELD = "blocks"
@@ -24,7 +24,7 @@ def per_second(work: Callable[[], object], seconds: float) -> float:
     while True:
         work()
         done += 1
-        elapsed = clock() - begin
+        elapsed = seconds_since(begin)
         if elapsed >= seconds:
             return done / elapsed
 
@@ -121,7 +121,7 @@ class FileRead:
                 stop = min(start + rows, blocks.shape[0])
                 blocks.read_direct(self.buffer, np.s_[start:stop], np.s_[: stop - start])
             size = blocks.nbytes
-        return float(size / (clock() - begin))
+        return float(size / seconds_since(begin))
 
     def forget(self) -> None:
         """Have the kernel drop the file's clean pages."""

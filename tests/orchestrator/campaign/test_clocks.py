@@ -28,8 +28,13 @@ from orchestrator.records import (
     failure_record,
     write_json,
 )
-from workloads.runtime.measurement.clocks import moment
-from workloads.runtime.measurement.progress import process_start
+from workloads.runtime.measurement.clocks import (
+    ImpossibleDurationError,
+    clock,
+    moment,
+    process_start,
+    seconds_since,
+)
 from workloads.runtime.measurement.telemetry import Telemetry
 
 APART = [0.0, 30.0, 3600.0, -3600.0]
@@ -157,7 +162,30 @@ def test_durations_go_on_when_somebody_sets_the_clock(monkeypatch: pytest.Monkey
     assert 0 <= stop - start < 60 and before <= start
 
 
-def test_a_duration_that_cannot_be_is_none() -> None:
+@pytest.mark.parametrize("seconds", [-3.0, float("nan"), float("inf"), 1_795_660_369.0])
+def test_a_duration_that_cannot_be_is_refused_where_it_is_measured(seconds: float) -> None:
+    """By a rank: negative, no number, or longer than its process has lived."""
+    for measure in (
+        lambda: Telemetry(1).step(seconds, 0.0, 0.0, 0, 1),
+        lambda: Telemetry(1).step(0.01, seconds, 0.0, 0, 1),
+        lambda: Telemetry(1).step(0.01, 0.0, seconds, 0, 1),
+        lambda: Telemetry(1).add_phase("train", 100.0, 100.0 + seconds),
+        lambda: seconds_since(clock() - seconds),
+    ):
+        with pytest.raises(ImpossibleDurationError, match="does not count steadily"):
+            measure()
+
+
+def test_parts_of_a_step_that_are_longer_than_the_step_are_refused() -> None:
+    """But for what the clocks of a host and an accelerator differ by."""
+    telemetry = Telemetry(2)
+    telemetry.step(0.010, 0.004, 0.0065, 0, 1)
+    assert telemetry.times["compute"][0] == 0
+    with pytest.raises(ImpossibleDurationError):
+        telemetry.step(0.010, 0.009, 0.009, 0, 1)
+
+
+def test_a_duration_that_cannot_be_is_none_in_telemetry_of_earlier_versions() -> None:
     """A clock that was set in mid-run: an import of 1,795,660,369 s, a training that ended before it began."""
     content = {
         "phase/name": np.array([b"import", b"train", b"evaluate"]),

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orchestrator.records import (
     ALIVE_SLOT_BYTES,
@@ -23,7 +22,6 @@ from orchestrator.records import (
     now,
     write_json,
 )
-from workloads.runtime.measurement.clocks import moment
 
 OVER = 75
 """Exit code of a rank whose attempt was over while it still ran (EX_TEMPFAIL)."""
@@ -31,24 +29,6 @@ OVER = 75
 
 LATE_SECONDS = 5.0
 """A sign of life that comes so much later than it should comes from a process that stood still."""
-
-
-def process_start() -> float:
-    """When this process began, seconds since the epoch: the import phase starts there.
-
-    Counted back from now by its age (proc_pid_stat(5), field 22, 10 ms), as the kernel states the time of boot in whole
-    seconds. Without Linux's /proc, as good as psutil knows. An age that cannot be, under a clock that is not the
-    kernel's (a container's, a faked one), is none: then the process begins now.
-    """
-    try:
-        ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
-    except OSError:
-        import psutil
-
-        return float(psutil.Process().create_time())
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    uptime = float(Path("/proc/uptime").read_text(encoding="utf-8").split()[0])
-    return moment() - (age if 0 <= age <= uptime + 1 else 0.0)
 
 
 def finite_or_none(value: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import numpy.typing as npt
 
 from orchestrator.records import STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
 from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.measurement.clocks import moment
+from workloads.runtime.measurement.clocks import moment, refuse_impossible
 from workloads.runtime.measurement.places import Place
-
-clock = time.perf_counter
 
 CHUNK_BYTES = 2**20
 
@@ -42,12 +39,15 @@ class Telemetry:
         self.open_phase: tuple[str, float] | None = None
 
     def step(self, total: float, data: float, waiting: float, epoch: int, items: int) -> None:
-        """Record a step, times in seconds; what is neither data nor waiting is compute."""
+        """Record a step, times in seconds; what is neither data nor waiting is compute.
+
+        Raises ImpossibleDurationError.
+        """
         index = self.steps
-        self.times["total"][index] = total
-        self.times["data"][index] = data
-        self.times["compute"][index] = total - data - waiting
-        self.times["waiting"][index] = waiting
+        self.times["total"][index] = refuse_impossible(total)
+        self.times["data"][index] = refuse_impossible(data)
+        self.times["compute"][index] = refuse_impossible(total - data - waiting)
+        self.times["waiting"][index] = refuse_impossible(waiting)
         self.epoch[index] = epoch
         self.items[index] = items
         self.steps = index + 1
@@ -61,9 +61,13 @@ class Telemetry:
     def leave(self, ended: float | None = None) -> None:
         """The current phase ends."""
         if self.open_phase is not None:
-            name, start = self.open_phase
-            self.phases.append((name, start, moment() if ended is None else ended))
+            self.add_phase(*self.open_phase, moment() if ended is None else ended)
         self.open_phase = None
+
+    def add_phase(self, name: str, start: float, stop: float) -> None:
+        """Record a phase by its moments. Raises ImpossibleDurationError."""
+        refuse_impossible(stop - start)
+        self.phases.append((name, start, stop))
 
     def seconds_in(self, phase: str) -> float:
         """Seconds spent in all of the phase's intervals so far."""

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from orchestrator.records import Latency, ProcedureResult
-from workloads.runtime.measurement.clocks import moment
-from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.measurement.clocks import clock, moment, refuse_impossible, seconds_since
+from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures.compilation import compiled
 from workloads.runtime.procedures.divergence import Answers, refuse_divergence
 from workloads.runtime.procedures.evaluation import autocast, batches_of_share, evaluate, evaluation_loaders
@@ -111,7 +111,7 @@ class Inference(ModelProcedure):
         self.model.eval()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        seconds = clock() - begin
+        seconds = seconds_since(begin)
         self.forward = compiled(self.model, self.device) if self.training["compile"] else self.model
         return np.array([seconds])
 
@@ -132,7 +132,7 @@ class Inference(ModelProcedure):
             self.predict(take(index))
             row[1] = clock()
         seconds: npt.NDArray[np.float64] = (marks[:, 1] - marks[:, 0])[self.settings["warm_up"] :]
-        return seconds
+        return np.array([refuse_impossible(each) for each in seconds.tolist()])
 
     def rate(self, pool: Arrays, size: int) -> float:
         """Samples per second in batches of ``size`` out of memory, kept up by all ranks for the seconds asked for."""
@@ -140,7 +140,7 @@ class Inference(ModelProcedure):
         self.predict({name: array[:size] for name, array in pool.items()})
         self.together()
         begin, done = clock(), 0
-        while (elapsed := clock() - begin) < self.settings["seconds_per_batch_size"] or not done:
+        while (elapsed := seconds_since(begin)) < self.settings["seconds_per_batch_size"] or not done:
             start = starts[done % len(starts)]
             self.predict({name: array[start : start + size] for name, array in pool.items()})
             done += 1
@@ -164,10 +164,10 @@ class Inference(ModelProcedure):
                 batch = next(arrays)
                 received = clock()
                 self.predict(batch)
-            self.telemetry.step(clock() - begin, received - begin, 0.0, number, count)
+            self.telemetry.step(seconds_since(begin), received - begin, 0.0, number, count)
             samples += count
             self.progress.epoch, self.progress.step = number + 1, self.progress.step + 1
-            self.progress.samples_per_s = samples * self.communicator.size / (clock() - begun)
+            self.progress.samples_per_s = samples * self.communicator.size / seconds_since(begun)
         arrays.close()
 
     def describe(

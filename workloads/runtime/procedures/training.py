@@ -14,10 +14,10 @@ from orchestrator.records import RunSpec, document_hash, global_batch
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.kernels import use_kernels
 from workloads.runtime.measurement.attempts import Earlier
-from workloads.runtime.measurement.clocks import moment
+from workloads.runtime.measurement.clocks import clock, moment, seconds_since
 from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.measurement.progress import Progress
-from workloads.runtime.measurement.telemetry import Telemetry, clock
+from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.divergence import Answers, refuse_divergence, refuse_state
@@ -192,7 +192,7 @@ class Trainer:
                 return "requested"
             if self.telemetry.steps == 1:
                 self.enter("train")
-            self.progress.samples_per_s = (self.position.items - items_before) / (clock() - begun)
+            self.progress.samples_per_s = (self.position.items - items_before) / seconds_since(begun)
             if self.is_evaluation_due():
                 reached = self.evaluate()
                 self.enter("train")
@@ -200,7 +200,7 @@ class Trainer:
                 break
         batches.close()
         self.log.stop("epoch", epoch_num=epoch + 1)
-        elapsed = clock() - begun
+        elapsed = seconds_since(begun)
         throughput = (self.position.items - items_before) / elapsed if elapsed else 0.0
         self.log.value("tracked_stats", {"throughput": throughput}, step=epoch + 1)
         if not reached:
@@ -236,7 +236,7 @@ class Trainer:
         begin, stepper = clock(), self.stepper
         stepper.step(self.position, parts, batches, self.progress.stop_requested)
         items = sum(part.items for part in parts)
-        self.telemetry.step(clock() - begin, stepper.waited_for_data, stepper.waited, self.position.epoch, items)
+        self.telemetry.step(seconds_since(begin), stepper.waited_for_data, stepper.waited, self.position.epoch, items)
         self.position.step += 1
         self.position.total_steps += 1
         self.position.items += parts[0].items_of_all

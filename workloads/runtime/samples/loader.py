@@ -10,7 +10,7 @@ from contextlib import closing
 import numpy as np
 import torch
 
-from workloads.runtime.measurement.telemetry import clock
+from workloads.runtime.measurement.clocks import clock, seconds_since
 from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.sampler import Indices
 from workloads.runtime.task import Arrays, Batch, SampleSet, to_device
@@ -99,7 +99,7 @@ class BatchesOfStep:
             return self.taken[number]
         asked = clock()
         batch = next(self.source)
-        self.waited += clock() - asked
+        self.waited += seconds_since(asked)
         if self.repeated:
             self.taken.append(batch)
         return batch
