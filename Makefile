@@ -57,7 +57,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "installing Python packages into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools wheel
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation --editable '.[test]' cmake
-	@$(BIN)/python -m orchestrator.installation
+	@$(BIN)/python -m orchestrator setup
 	@touch $@
 
 clean:

@@ -5,37 +5,24 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import sys
 
+from orchestrator import __version__
 from orchestrator.campaign.ending import Interrupted
+from orchestrator.cli import help
 from orchestrator.cli.failures import os_error, refuse_no_text, report_defect, report_error
 from orchestrator.cli.output import print_in_any_locale
-from orchestrator.cli.verbs import VERBS
+from orchestrator.cli.parsers import COMMAND
+from orchestrator.cli.verbs import split_verb
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages, leave_foreign
 from orchestrator.errors import EXIT_OK, EXIT_USAGE, OrchestratorError, UsageError
 
 HYDRA_FLAGS = {
-    "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i",
-    "--shell-completion", "-sc",
+    "--hydra-help", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i", "--shell-completion", "-sc",
 }  # fmt: skip
-
-USAGE = """usage: python -m orchestrator [VERB] [KEY=VALUE…] [--json] [-m] [--config-dir DIR]
-
-verbs (each takes --json; on campaigns: the newest one if none is named)
-{verbs}
-
-examples
-  python -m orchestrator benchmark=stemdl cluster=local nodes=2
-  python -m orchestrator plan benchmark=stemdl nodes=[1,2,4] scale=weak repeats=3
-  python -m orchestrator report --json
-
-Everything below is Hydra's: the groups to choose from and the configuration as it stands.
-"""
-
-
-def usage() -> str:
-    """Return the part of ``--help`` before Hydra's."""
-    return USAGE.format(verbs="\n".join(f"  {name:8} {text}" for name, text in VERBS.items()))
+HELP_FLAGS = {"--help", "-h"}
+VERSION_FLAGS = {"--version", "-V"}
 
 
 def hydra_main(arguments: list[str]) -> int:
@@ -48,9 +35,7 @@ def hydra_main(arguments: list[str]) -> int:
     from orchestrator.config.redaction import hide
 
     register()
-    words = [word for word in arguments if word not in VERBS]
-    if "--help" in words or "-h" in words:
-        print(usage())
+    words = list(arguments)
     completing = {"-sc", "--shell-completion"} & set(words)
     if not completing:
         if not any(word.startswith("benchmark=") for word in words):
@@ -86,13 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     With ``--json`` the message is a document too, on stdout.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        from orchestrator.cli.completion import complete
+
+        complete()
     print_in_any_locale()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words:
-        print(usage())
-        return EXIT_USAGE
-    verb = words[0] if words[0] in VERBS else "run"
-    rest = words[1:] if words[0] in VERBS else words
+    if not words or set(words) <= HELP_FLAGS:
+        print(help.general_help(), end="")
+        return EXIT_OK if words else EXIT_USAGE
+    verb, rest = split_verb(words)
     try:
         return run_verb(verb, rest)
     except OrchestratorError as error:
@@ -114,14 +102,14 @@ def run_verb(verb: str, rest: list[str]) -> int:
     """Run a verb with its arguments; return its exit code."""
     for word in rest:
         refuse_no_text(word)
-    hydra_verb = verb in ("run", "plan")
-    if hydra_verb and HYDRA_FLAGS & {word.partition("=")[0] for word in rest}:
-        return hydra_main(rest)
-    if not hydra_verb and {"--help", "-h"} & set(rest):
-        from orchestrator.cli.help import help_text
-
-        print(help_text(verb))
+    if VERSION_FLAGS & set(rest):
+        print(f"{COMMAND} {__version__}")
         return EXIT_OK
+    if HELP_FLAGS & set(rest):
+        print(help.verb_help(verb, [word for word in rest if word not in HELP_FLAGS]), end="")
+        return EXIT_OK
+    if verb in ("run", "plan") and HYDRA_FLAGS & {word.partition("=")[0] for word in rest}:
+        return hydra_main(rest)
     if verb == "doctor":
         # It is the one to ask about packages of somebody else's, and must not die of them.
         leave_foreign()

@@ -64,8 +64,12 @@ def test_every_rule_there_is_leaves_the_rate_at_its_own_batch(rule: str) -> None
 
 
 def test_what_is_missing_is_told_with_the_communicators_that_do_without_it() -> None:
-    assert choices.remedy_for("horovod").startswith("run `make setup` to build it, or add comm=mpi or comm=torch")
-    assert choices.remedy_for("mpi4py").startswith("run `make setup` to install it, or add comm=torch")
+    assert choices.remedy_for("horovod").startswith(
+        "run `python -m orchestrator setup` to build it, or add comm=mpi or comm=torch"
+    )
+    assert choices.remedy_for("mpi4py").startswith(
+        "run `python -m orchestrator setup` to install it, or add comm=torch"
+    )
     assert "comm=" not in choices.remedy_for("torch")
 
 

@@ -15,8 +15,6 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hydra.plugins.config_source import ConfigLoadError
-
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES, Quantity
 from orchestrator.acceptance.suite_entries import Bound
@@ -77,7 +75,7 @@ def load_references(path: str | None, cluster: ClusterSettings) -> dict[str, Ent
         return found
     try:
         document = settle_mapping(read_tree(Path(path)), {"cluster": str, "references": dict[str, Entry]}, "")
-    except ConfigLoadError as error:
+    except UsageError as error:
         raise UsageError(f"references={path}: {error}") from error
     if set(document) - {"cluster", "references"} or "references" not in document:
         raise UsageError(f"references={path}: must hold `cluster` and `references`, as `accept propose` writes them.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.cli.output import stdout_is_unicode
+from orchestrator.cli.parsers import parse
 from orchestrator.config.validate import NAME
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
@@ -36,8 +37,6 @@ def main(arguments: Sequence[str]) -> int:
 def run_acceptance(arguments: Sequence[str]) -> int:
     """Run a suite to its verdict; return the exit code."""
     options = common.parse_options(arguments, "accept")
-    if options.multirun:
-        raise UsageError("accept takes one suite at a time: -m is for runs.")
     from orchestrator.acceptance.record import Record
     from orchestrator.acceptance.session import Acceptance
     from orchestrator.acceptance.suite import resolve_suite
@@ -93,19 +92,17 @@ def verify_record(arguments: Sequence[str]) -> int:
     """Check that a record is as it was sealed and that its runs give the stored verdict: 0, or 1 with the
     differences.
     """
-    parser = common.Parser(prog="python -m orchestrator accept verify", allow_abbrev=False)
-    parser.add_argument("folder", type=Path, help="an acceptance record")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(list(arguments))
+    options = parse("accept verify", arguments)
+    if len(options.words) != 1:
+        raise UsageError("Give an acceptance record's folder: accept verify FOLDER.")
     from orchestrator.acceptance.record import SUMS, Record
     from orchestrator.acceptance.verdict import document_differences, verdict_document
     from orchestrator.records import RecordError, read_json
 
-    record = Record(options.folder)
+    folder = Path(options.words[0])
+    record = Record(folder)
     if not any((record.path / name).is_file() for name in (VERDICT, SUMS)):
-        raise UsageError(
-            f"{options.folder} is no acceptance record: there is no {VERDICT} in it; give a record's folder."
-        )
+        raise UsageError(f"{folder} is no acceptance record: there is no {VERDICT} in it; give a record's folder.")
     try:
         broken = record.broken_seals()
         changed = document_differences(read_json(record.path / VERDICT), verdict_document(record))

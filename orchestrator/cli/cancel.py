@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
-from orchestrator.errors import EXIT_INFRASTRUCTURE, EXIT_OK
+from orchestrator.cli.parsers import parse
+from orchestrator.errors import EXIT_INFRASTRUCTURE, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.campaign.state import RunStatus
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Cancel the campaigns' runs; return the exit code."""
-    options = common.parse_campaigns(arguments, "cancel")
+    """Cancel the campaigns' runs; return the exit code. Raises UsageError if nobody says which, and nobody can be
+    asked.
+    """
+    known = parse("cancel", arguments)
+    options = common.campaign_options(known, "cancel")
+    asks = not known.yes and not options.json and sys.stdin.isatty() and sys.stderr.isatty()
+    if not (known.yes or asks or options.campaigns):
+        raise UsageError("Say which campaign to cancel, cancel NAME, or give --yes for the newest.")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect
+    from orchestrator.campaign.state import query_statuses
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.tables.live import progress_table
 
@@ -20,7 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
         runs = campaigns.load(folder)
-        statuses = campaigns.cancel(scheduler(runs[0][1].scheduler), runs)
+        chosen = scheduler(runs[0][1].scheduler)
+        if asks and not agreed(folder, query_statuses(chosen, runs)):
+            continue
+        statuses = campaigns.cancel(chosen, runs)
         store = common.open_store(common.campaign_store_url(options.store, runs[0][1].config, folder.parent))
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
@@ -31,3 +48,22 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         common.print_json({"schema": "orchestrator.cancel/1", "campaigns": documents})
     return code
+
+
+def agreed(folder: Path, statuses: Sequence[RunStatus]) -> bool:
+    """Whether the person at the terminal wants a campaign's runs to end; no answer is no."""
+    open_ones = [status for status in statuses if not status.final]
+    running = sum(status.state == "running" for status in open_ones)
+    if not open_ones:
+        return True
+    counted = f"{len(open_ones)} of {len(statuses)} runs have not ended, {running} of them running"
+    print(f"{folder.name}: {counted}. End them? [y/N] ", end="", file=sys.stderr, flush=True)
+    try:
+        answer = input().strip().lower()
+    except EOFError:
+        answer = ""
+        print(file=sys.stderr)
+    if answer in ("y", "yes"):
+        return True
+    print(f"{folder.name}: left as it is", file=sys.stderr)
+    return False

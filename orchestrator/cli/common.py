@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import print_document
+from orchestrator.cli.parsers import parse, program_name
+from orchestrator.cli.verbs import VERBS
 from orchestrator.config.paths import expand_path, expand_store
 from orchestrator.errors import (
     EXIT_FAILED,
@@ -42,31 +44,16 @@ class Options:
     detach: bool = False
 
 
-def parse_options(arguments: Sequence[str], verb: str, detach: bool = False) -> Options:
+def parse_options(arguments: Sequence[str], verb: str) -> Options:
     """Split options from KEY=VALUE arguments. Raises UsageError for an unknown option."""
-    parser = Parser(prog=f"python -m orchestrator {verb}".strip(), add_help=False, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("-m", "--multirun", action="store_true", dest="multirun")
-    parser.add_argument("--config-dir", "-cd", dest="config_dir", default=os.environ.get("ORCHESTRATOR_CONFIG_DIR"))
-    if detach:
-        parser.add_argument("--detach", action="store_true")
-    known, rest = parser.parse_known_args(list(arguments))
-    for word in rest:
-        if word.startswith("-"):
-            raise UsageError(f"There is no option {word}. Options: --json, -m, --config-dir DIR, Hydra's own (--help).")
+    known = parse(verb, arguments)
+    for word in known.words:
         if "=" not in word and not word.startswith("~"):
-            from orchestrator.cli.verbs import VERBS
-
+            if word in VERBS:
+                raise UsageError(f"'{word}' is a verb, and comes first: write {program_name()} {word} KEY=VALUE….")
             raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{nearest(word, list(VERBS))}")
-    return Options(rest, **vars(known))
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises UsageError."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError with the message."""
-        raise UsageError(f"{message[:1].upper()}{message[1:]}.")
+    given = vars(known)
+    return Options(given.pop("words"), **given)
 
 
 def stderr_console() -> Console:
@@ -227,19 +214,18 @@ def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] 
     """Parse names or folders of campaigns, ``results=``, ``store.url=``, and the ``further`` keys of the verb. Raises
     UsageError.
     """
-    parser = Parser(prog=f"python -m orchestrator {verb}", add_help=False, allow_abbrev=False)
-    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN")
-    parser.add_argument("--json", action="store_true")
-    known, rest = parser.parse_known_args(list(arguments))
-    if rest:
-        raise UsageError(f"There is no option {rest[0]} of {verb}. Options: --json, results=FOLDER, store.url=URL.")
-    settings = dict(word.split("=", 1) for word in known.campaigns if "=" in word)
+    return campaign_options(parse(verb, arguments), verb, further)
+
+
+def campaign_options(known: argparse.Namespace, verb: str, further: Sequence[str] = ()) -> CampaignOptions:
+    """Return the words of a verb as names of campaigns and settings. Raises UsageError."""
+    settings = dict(word.split("=", 1) for word in known.words if "=" in word)
     unknown = set(settings) - {"results", "store.url", *further}
     if unknown:
         more = "".join(f", {key}=" for key in further)
         raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {sorted(unknown)[0]}=.")
     return CampaignOptions(
-        [word for word in known.campaigns if "=" not in word],
+        [word for word in known.words if "=" not in word],
         Path(expand_path("results", settings.get("results", "results"))).resolve(),
         expand_store(settings["store.url"]) if "store.url" in settings else None,
         known.json,

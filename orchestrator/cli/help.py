@@ -1,138 +1,78 @@
-"""The texts of ``VERB --help``. ``run`` and ``plan`` have Hydra's."""
+"""``python -m orchestrator help [VERB|KEY]``: what ``--help`` prints, and what a key of the configuration is."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
+import difflib
+import shutil
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
 
-import orchestrator.config
-from orchestrator.cli.verbs import DATA_ACTIONS, VERBS
+from orchestrator.cli import common
+from orchestrator.cli.parsers import parse, parser_of, program_name
+from orchestrator.cli.verbs import VERBS
+from orchestrator.errors import EXIT_OK, UsageError
 
-CAMPAIGNS = """  CAMPAIGN           name or folder; the newest one if none is named
-  results=FOLDER     where the campaigns are (default: results)
-  store.url=URL      the store, if it is not the one in that folder
-  --json             one JSON document on stdout"""
-CONFIGURED = """  --json             one JSON document on stdout
-  --config-dir DIR   a site's own cluster profiles, recipes and suites"""
-
-TEXTS = {
-    "status": f"""[CAMPAIGN…]
-
-{CAMPAIGNS}""",
-    "resume": f"""[CAMPAIGN]
-
-{CAMPAIGNS}""",
-    "cancel": f"""[CAMPAIGN…]
-
-{CAMPAIGNS}""",
-    "collect": f"""[CAMPAIGN…]
-
-{CAMPAIGNS}
-
-A run that is in the store already stays as it is.""",
-    "report": f"""[CAMPAIGN…] [--format NAME] [-o PLACE]
-       python -m orchestrator report --history [benchmark=NAME] [dataset=NAME] [method=NAME] [cluster=NAME]
-           [week=2026-W07] [window=WEEKS]
-       python -m orchestrator report [CAMPAIGN] --project RANKS[,RANKS…] [algorithm=NAME] [cores=N]
-
-{CAMPAIGNS}
-  --format NAME      {{formats}}
-  -o PLACE           file, folder or address, as the format needs; text goes to stdout without one
-  --history          the newest week against those before; with -o DIR a page of all campaigns of the store
-  --project RANKS    what numbers of ranks that were not measured would give; always marked as projected
-
-examples
-  python -m orchestrator report --format html -o report
-  python -m orchestrator report --history benchmark=stemdl cluster=a100x8
-  python -m orchestrator report --project 64,512""",
-    "compare": f"""EARLIER… NEWER
-
-{CAMPAIGNS}
-
-Exit code 5 if the last campaign is slower than those before it.""",
-    "history": """[benchmark=NAME] [dataset=NAME] [method=NAME] [cluster=NAME]
-           [week=2026-W07] [window=WEEKS]
-       python -m orchestrator history accept SERIES --why TEXT [by=NAME]
-
-  SERIES             as the history names it; what it changed by becomes what later weeks are compared with
-  --why TEXT         why the change is agreed to; kept in the store with who said so
-  results=FOLDER     the folder whose store it is (default: results)
-  store.url=URL      a store elsewhere
-  --json             one JSON document on stdout
-
-Exit code 5 while a series is slower and nobody has accepted it.""",
-    "store": """export|import FILE.parquet|FILE.sqlite|URL
-       python -m orchestrator store info|migrate
-
-  results=FOLDER     the folder whose store it is (default: results)
-  store.url=URL      a store elsewhere
-  --json             one JSON document on stdout""",
-    "accept": f"""suite=NAME cluster=NAME [KEY=VALUE…]
-       python -m orchestrator accept verify FOLDER
-       python -m orchestrator accept propose suite=NAME cluster=NAME campaigns=A,B [basis=median|worst] [lower=-0.05]
-
-  suite=NAME         {{suites}}, or a site's own
-  nodes=N            nodes that "all" means (default: what the scheduler has in service)
-  name=NAME          of the record, below results/acceptance
-  references=FILE    reference values, as `accept propose` makes them and a person has read them
-  exclude_faulty=true   nodes found faulty take no part in what follows
-  stop_on_failure=true  no further phase after one that fails
-{CONFIGURED}
-
-Exit code 0 only if the machine is accepted.""",
-    "data": f"""BENCHMARK ACTION [KEY=VALUE…]
-
-{{actions}}
-
-{CONFIGURED}""",
-    "schedule": f"""show|install|remove|test cluster=NAME suite=NAME when="0 2 * * SUN" [KEY=VALUE…]
-       python -m orchestrator schedule run FOLDER
-
-  show               what would start the sweep, to the letter; installs nothing
-  install, remove    put it in place, take it away
-  test               send a message over every channel, to try them
-  run                run the sweep now, as the clock would
-
-  when="M H D M W"   a cron expression in local time
-  via=NAME           auto, scrontab, systemd, cron or slurm (a small job that submits itself again)
-  until=DATE         the last day
-  sweep="WORDS"      a command line without its verb, instead of an acceptance suite
-{CONFIGURED}""",
-    "doctor": f"""[cluster=NAME] [KEY=VALUE…]
-
-{CONFIGURED}
-
-Exit code 1 if something would make a run fail.""",
-}
+EXAMPLES = """examples:
+  {program} benchmark=stemdl nodes=2
+  {program} plan benchmark=stemdl nodes=[1,2] scale=weak
+  {program} report --format html -o report"""
 
 
-def help_text(verb: str) -> str:
-    """Return usage, summary and options. ``verb`` is a key of TEXTS."""
-    summary = VERBS[verb]
-    usage, _, rest = TEXTS[verb].partition("\n\n")
-    return f"usage: python -m orchestrator {verb} {usage}\n\n{summary[:1].upper()}{summary[1:]}.\n\n{fill_lists(rest)}"
+def main(arguments: Sequence[str]) -> int:
+    """Print what is known of the words; without any, the verbs."""
+    options = parse("help", arguments)
+    words = options.words
+    if not words or words[0] in VERBS:
+        if options.json:
+            chosen = {words[0]: VERBS[words[0]]} if words else VERBS
+            common.print_json({"schema": "orchestrator.help/1", "verbs": chosen})
+        else:
+            print(verb_help(words[0], words[1:]) if words else general_help(), end="")
+        return EXIT_OK
+    return explain(words[0].partition("=")[0], options.json)
 
 
-def fill_lists(text: str) -> str:
-    """Return the text with the lists that depend on the installation."""
-    for name, value in (("formats", format_names), ("suites", suite_names), ("actions", action_lines)):
-        if f"{{{name}}}" in text:
-            text = text.replace(f"{{{name}}}", value())
-    return text
+def general_help() -> str:
+    """Return the verbs, one line each, and how to go on."""
+    parser = argparse.ArgumentParser(
+        prog=program_name(),
+        usage=f"{program_name()} [VERB] [KEY=VALUE…] [options]",
+        epilog=EXAMPLES.format(program=program_name()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="print the version of this program")
+    verbs = parser.add_subparsers(title="verbs (each explains itself: VERB --help)", metavar="VERB")
+    for name, summary in VERBS.items():
+        verbs.add_parser(name, help=summary)
+    return parser.format_help()
 
 
-def format_names() -> str:
-    """Return the names of the report formats."""
-    from orchestrator.report.formats import FORMATS
-
-    return f"{', '.join(FORMATS)} (default: terminal)"
+def verb_help(verb: str, words: Sequence[str] = ()) -> str:
+    """Return usage, summary and options of a verb, or of its action where ``words`` begin with one."""
+    return parser_of(verb, words).format_help()
 
 
-def suite_names() -> str:
-    """Return the names of the shipped acceptance suites."""
-    folder = Path(orchestrator.config.__path__[0]) / "acceptance"
-    return ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+def explain(key: str, as_json: bool) -> int:
+    """Print what a key is, and what is right below it. Raises UsageError for one that is not in the schema."""
+    from orchestrator.config.explanations import explain_keys
+    from orchestrator.config.schema_schedule import ScheduleVerbConfig
 
-
-def action_lines() -> str:
-    """Return one line for each action on a data set."""
-    return "\n".join(f"  {name:18} {text}" for name, text in DATA_ACTIONS.items())
+    known = {item.key: item for item in explain_keys(ScheduleVerbConfig)}
+    if key not in known:
+        close = difflib.get_close_matches(key, [*VERBS, *known], n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UsageError(f"'{key}' is neither a verb nor a key.{hint} Give a verb, or a key such as nodes.")
+    below = [item for item in known.values() if item.key.rpartition(".")[0] == key]
+    shown = [known[key], *below]
+    if as_json:
+        common.print_json({"schema": "orchestrator.help/1", "keys": [asdict(item) for item in shown]})
+        return EXIT_OK
+    width = max(40, shutil.get_terminal_size().columns - 1)
+    for item in shown:
+        default = "" if item.type == "group" else f" = {item.default}" if item.default is not None else " (to be given)"
+        kind = "" if item.type == "group" else f": {item.type}"
+        print(f"{item.key}{kind}{default}")
+        print(textwrap.fill(item.text, width, initial_indent="    ", subsequent_indent="    "))
+    return EXIT_OK

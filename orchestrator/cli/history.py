@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli import common
+from orchestrator.cli.parsers import parse
 from orchestrator.errors import EXIT_OK, UsageError, nearest
 from orchestrator.records import now
 from orchestrator.store.store import Store
@@ -36,10 +37,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def accept_series(arguments: Sequence[str]) -> int:
     """Put the open changes of a series into the store as accepted. Raises UsageError if there is none."""
-    parser = common.Parser(prog="python -m orchestrator history accept", add_help=False, allow_abbrev=False)
-    parser.add_argument("--why", default="")
-    known, rest = parser.parse_known_args(list(arguments))
-    options = common.parse_campaigns(rest, "history accept", ("by",))
+    known = parse("history accept", arguments)
+    options = common.campaign_options(known, "history accept", ("by",))
     if len(options.campaigns) != 1 or not known.why.strip():
         raise UsageError(f"Say which series, as report --history names it, and why. Usage: {USAGE}.")
     from orchestrator.analysis.courses import COLUMNS, judge_courses, set_column

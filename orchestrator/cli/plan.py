@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.cli.run import compose_configurations
-from orchestrator.errors import EXIT_OK, UsageError
+from orchestrator.errors import EXIT_OK
 from orchestrator.plan import PlannedRun, plan_warnings
 from orchestrator.records import Compared, Manifest, global_batch, sentence
 from orchestrator.records.choices import SCHEDULERS
@@ -30,11 +30,10 @@ def main(arguments: Sequence[str]) -> int:
 
     chosen = scheduler(configs[0]["cluster"]["scheduler"])
     limit = configs[0]["cluster"]["limits"]["max_jobs"]
-    try:
-        scripts = chosen.scripts(campaign.runs, campaign.folder, limit)
-    except FileNotFoundError as error:
-        raise UsageError(str(error)) from error
+    scripts = chosen.scripts(campaign.runs, campaign.folder, limit)
     cluster = configs[0]["cluster"]
+    missing = chosen.missing(cluster)
+    warnings = [*plan_warnings(campaign), *([f"cluster={cluster['name']} {missing}"] if missing else [])]
     compared = compare_this_machine(cluster)
     if options.json:
         runs = [
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
                 "campaign": campaign.name,
                 "folder": str(campaign.folder),
                 "runs": runs,
-                "warnings": plan_warnings(campaign),
+                "warnings": warnings,
                 "promise": compared,
             }
         )
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             continue
         printed[scripts[spec.run]] = spec.run
         print("  " + scripts[spec.run].replace("\n", "\n  "))
-    for warning in plan_warnings(campaign):
+    for warning in warnings:
         print(f"\nwarning: {warning}")
     if compared:
         print(f"\nthis machine, beside what cluster={cluster['name']} promises:")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common, history
+from orchestrator.cli.parsers import parse
 from orchestrator.config.validate import MOST_RANKS
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records import write_text
@@ -47,19 +48,12 @@ def show_report(name: str, records: Sequence[RunRecord], as_json: bool, fleet: S
     return common.worst_exit_code(document["runs"])
 
 
-def parse_format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return the checked options of this verb, and the remaining arguments. Raises UsageError."""
-    parser = common.Parser(prog="python -m orchestrator report", add_help=False, allow_abbrev=False)
-    parser.add_argument("--format", default=None)
-    parser.add_argument("-o", "--output", default=None)
-    parser.add_argument("--history", action="store_true")
-    parser.add_argument("--project", default=None, metavar="RANKS")
-    ours, rest = parser.parse_known_args(list(arguments))
-    if "--json" in rest:
+def parse_format(ours: argparse.Namespace) -> Format:
+    """Return the format that the options name, which is put into them. Raises UsageError."""
+    if ours.json:
         if ours.format not in (None, "json"):
             raise UsageError(f"--json is --format json, not {ours.format}.")
         ours.format = "json"
-        rest.remove("--json")
     ours.format = ours.format or ("html" if ours.history and ours.output else "terminal")
     if ours.format not in FORMATS:
         known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())
@@ -70,7 +64,7 @@ def parse_format_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, 
     if ours.output is None and not form.renders:
         place = "to a server: give its URL, -o URL" if form.place == "address" else "a folder: say which, -o DIR"
         raise UsageError(f"--format {ours.format} writes {place}.")
-    return ours, rest
+    return form
 
 
 def write_reports(form: Format, reports: Sequence[Report], output: str | None) -> None:
@@ -130,8 +124,9 @@ def make_reports(store: Store, campaigns: Sequence[str], question: Question | No
 
 def main(arguments: Sequence[str]) -> int:
     """Write the reports; return the gravest exit code of the campaigns."""
-    ours, rest = parse_format_options(arguments)
-    options = common.parse_campaigns(rest, "report", history.KEYS if ours.history else PROJECTION_KEYS)
+    ours = parse("report", arguments)
+    form = parse_format(ours)
+    options = common.campaign_options(ours, "report", history.KEYS if ours.history else PROJECTION_KEYS)
     store = common.existing_store(options)
     if ours.history:
         return history.print_history(store, ours.format, ours.output, options)
@@ -143,5 +138,5 @@ def main(arguments: Sequence[str]) -> int:
         for report in reports:
             print_report(report.document, console)
     else:
-        write_reports(FORMATS[ours.format], reports, ours.output)
+        write_reports(form, reports, ours.output)
     return max(common.worst_exit_code(report.document["runs"]) for report in reports)

@@ -28,7 +28,7 @@ def compose_configurations(options: common.Options) -> list[Configuration]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a campaign to its end; return the exit code."""
-    options = common.parse_options(arguments, "", detach=True)
+    options = common.parse_options(arguments, "run")
     configs = compose_configurations(options)
     from orchestrator.campaign.conduct import conduct
     from orchestrator.report.tables.live import LiveView

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
+from orchestrator.cli.parsers import parse
+from orchestrator.cli.verbs import SCHEDULE_ACTIONS
 from orchestrator.config.paths import expand_path
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
@@ -22,22 +23,17 @@ USAGE = (
     'Usage: python -m orchestrator schedule show|install|remove|test cluster=NAME suite=NAME when="0 2 * * SUN" '
     "[via=auto|scrontab|systemd|cron|slurm] [until=DATE] [KEY=VALUE…]; schedule run FOLDER"
 )
-ACTIONS = ("show", "install", "remove", "test", "run")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Show, install or remove a schedule, send a trial message, or run the sweep."""
-    parser = common.Parser(prog="python -m orchestrator schedule", add_help=False, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--config-dir", "-cd", dest="config_dir", default=os.environ.get("ORCHESTRATOR_CONFIG_DIR"))
-    for flag in ("--quiet", "--now", "--catch-up", "--resubmit"):
-        parser.add_argument(flag, action="store_true")
-    options, rest = parser.parse_known_args(list(arguments))
-    places = [word for word in rest if "=" not in word and not word.startswith(("-", "~"))]
+    options = parse("schedule", arguments)
+    rest = options.words
+    places = [word for word in rest if "=" not in word and not word.startswith("~")]
     action, *places = places or [""]
-    if action not in ACTIONS:
-        raise UsageError(f"{USAGE}.{nearest(action, ACTIONS) if action else ''}")
-    wrong = [word for word in rest if word.startswith("-")] + (places if action != "run" else places[1:])
+    if action not in SCHEDULE_ACTIONS:
+        raise UsageError(f"{USAGE}.{nearest(action, list(SCHEDULE_ACTIONS)) if action else ''}")
+    wrong = places if action != "run" else places[1:]
     if wrong:
         raise UsageError(f"schedule {action} does not take {wrong[0]}. {USAGE}.")
     words = [word for word in rest if "=" in word or word.startswith("~")]

@@ -21,12 +21,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from hydra.plugins.config_source import ConfigLoadError
-
 from orchestrator.config.schema_benchmark import BenchmarkConfig
 from orchestrator.config.schema_machine import ClusterConfig
 from orchestrator.config.words import settle_mapping
 from orchestrator.config.yaml_words import read_tree
+from orchestrator.errors import UsageError
 from orchestrator.records import ONLY_METHOD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,11 +68,11 @@ class Axis:
         return read_family_file(path) if path.exists() else {}
 
     def default(self, benchmark: str, options: list[str]) -> str:
-        """The choice among the options where none is given. Raises ConfigLoadError where one must be."""
+        """The choice among the options where none is given. Raises UsageError where one must be."""
         shipped = benchmark in benchmarks()
         chosen = (self.named(benchmark) or self.usual(benchmark)) if shipped else options[0]
         if chosen == "???" or (not shipped and len(options) > 1):
-            raise ConfigLoadError(
+            raise UsageError(
                 f"benchmark {benchmark} has several {self.words}s: say which, {self.group}=NAME. "
                 f"There are: {', '.join(options)}."
             )
@@ -87,7 +86,7 @@ AXES = (DATASETS, METHODS)
 
 @cache
 def read_family_file(path: Path) -> dict[str, Any]:
-    """What a benchmark's, data set's or method's file says; raises ConfigLoadError naming the file."""
+    """What a benchmark's, data set's or method's file says; raises UsageError naming the file."""
     return settle_mapping(read_tree(path), FILE_HINTS, "")
 
 

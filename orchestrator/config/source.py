@@ -62,7 +62,7 @@ def all_options(group: str) -> list[str]:
 
 
 def default_option(axis: Axis, benchmark: str) -> str | None:
-    """What DEFAULT stands for; None where a site's own benchmark has nothing to choose. Raises ConfigLoadError."""
+    """What DEFAULT stands for; None where a site's own benchmark has nothing to choose. Raises UsageError."""
     loader = GlobalHydra.instance().config_loader()
     options = sorted(set(loader.get_group_options(f"{axis.folder}/{benchmark}")) - {DEFAULT})
     if benchmark in benchmarks():

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.plugins.config_source import ConfigLoadError
 
 from orchestrator.config.words import Word
+from orchestrator.errors import UsageError
 
 
 class WordLoader(yaml.SafeLoader):
@@ -50,18 +50,18 @@ for _kind in ("int", "float", "bool"):
 def read_tree(path: Path) -> dict[Any, Any]:
     """Return the mapping in a file, its numbers and truth values with their writing (see ``words.settle_value``).
 
-    Raises ConfigLoadError naming file and line.
+    Raises UsageError naming file and line.
     """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=WordLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise ConfigLoadError(f"{place}: {error.problem or error.context}") from error
+        raise UsageError(f"{place}: {error.problem or error.context}") from error
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise ConfigLoadError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigLoadError(f"{path} must hold a mapping of keys to values, not {type(document).__name__}")
+        raise UsageError(f"{path} must hold a mapping of keys to values, not {type(document).__name__}")
     return document

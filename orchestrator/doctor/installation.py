@@ -81,7 +81,7 @@ def examine_mpi() -> Finding:
     """Check the launcher and its library."""
     mpi = find_mpi()
     if mpi is None:
-        return Finding("MPI", "error", "no mpirun", "load your site's MPI module or run `make setup`")
+        return Finding("MPI", "error", "no mpirun", "load your site's MPI module or run `python -m orchestrator setup`")
     return Finding("MPI", "ok", f"{mpi.version} ({mpi.source}, {mpi.launcher})")
 
 
@@ -97,7 +97,11 @@ def examine_packages(config: Configuration) -> list[Finding]:
     try:
         found = json.loads(answer.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        return [Finding("packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `make setup`")]
+        return [
+            Finding(
+                "packages", "error", answer.stderr.strip()[-200:] or "no answer", "run `python -m orchestrator setup`"
+            )
+        ]
     cluster = config["cluster"]
     here = SCHEDULERS[cluster["scheduler"]].here
     return [*packages_of(found, config["comm"]), *(promises_of(found, cluster) if here else accelerators_of(found))]

@@ -65,7 +65,8 @@ class Mpirun(Launcher):
         """Return ``mpirun -n RANKS … PROGRAM``. Open MPI is told the ranks' places; others place ranks themselves."""
         if mpi is None:
             raise FileNotFoundError(
-                "there is no mpirun: load your site's MPI module, or run `make setup`, which installs one"
+                "there is no mpirun: load your site's MPI module, or run `python -m orchestrator setup`, "
+                "which installs one"
             )
         options = [str(mpi.launcher), "-n", str(ranks.total)]
         if mpi.is_open_mpi:

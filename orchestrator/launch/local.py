@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.installation.mpi import find_mpi
+from orchestrator.installation.mpi import Mpi, find_mpi
 from orchestrator.launch.base import JobState, OwnJob, Run, Scheduler, SubmissionError
 from orchestrator.launch.environment import LOCAL_JOB, without_foreign
 from orchestrator.launch.job import PROJECT, planned_binding, rank_command
@@ -121,7 +121,10 @@ class LocalScheduler(Scheduler):
         """Return why ranks cannot be started here: there is no mpirun."""
         if cluster["launcher"] != "mpirun" or find_mpi() is not None:
             return None
-        return "needs mpirun, and there is none: load your site's MPI module, or run `make setup`, which installs one."
+        return (
+            "needs mpirun, and there is none: load your site's MPI module, or run `python -m orchestrator setup`, "
+            "which installs one."
+        )
 
     def own_job(self) -> OwnJob | None:
         """From what ``start_process`` sets."""
@@ -138,9 +141,13 @@ class LocalScheduler(Scheduler):
         return {run.spec.run: shell_script(run, RunDirectory(folder / run.spec.run)) for run in planned}
 
 
+ANY_MPI = Mpi("site", None, Path("mpirun"), "Open MPI")
+"""Stands in a plan for an MPI that is not here."""
+
+
 def shell_script(planned: PlannedRun, directory: RunDirectory) -> str:
     """Return the shell text that starts one run."""
     manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
-    command = rank_command(manifest, directory.path, 1, planned_binding(manifest))
+    command = rank_command(manifest, directory.path, 1, planned_binding(manifest), find_mpi() or ANY_MPI)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
     return "\n".join([*lines, shlex.join(command.words)])

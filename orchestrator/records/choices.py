@@ -42,13 +42,14 @@ class SchedulerChoice:
 
 
 PACKAGES: Mapping[str, Package] = {
-    "torch": Package("run `make setup` to install it", "__import__('torch').__version__"),
+    "torch": Package("run `python -m orchestrator setup` to install it", "__import__('torch').__version__"),
     "mpi4py": Package(
-        "run `make setup` to install it",
+        "run `python -m orchestrator setup` to install it",
         "__import__('mpi4py.MPI', fromlist=['MPI']).Get_library_version().splitlines()[0].strip('\\0 ')",
     ),
     "horovod": Package(
-        "run `make setup` to build it", "(__import__('horovod.torch'), __import__('horovod').__version__)[1]"
+        "run `python -m orchestrator setup` to build it",
+        "(__import__('horovod.torch'), __import__('horovod').__version__)[1]",
     ),
 }
 

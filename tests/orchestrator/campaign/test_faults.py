@@ -227,7 +227,7 @@ def test_a_missing_mpirun_is_said_with_the_remedy(tiny: list[str], tmp_path: Pat
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment()
     )
     assert answer.returncode == 64
-    assert "make setup" in answer.stderr
+    assert "orchestrator setup" in answer.stderr
 
 
 @pytest.fixture

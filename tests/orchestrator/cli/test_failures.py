@@ -27,7 +27,9 @@ KEPT = PROJECT / "tests" / "recorded" / "version-0.1.tar.gz"
 WRONG = {
     "run": ["benchmark=stemld"],
     "plan": ["benchmark=stemdl", "nodes=0"],
+    "list": ["nope"],
     "status": ["nope"],
+    "logs": ["nope", "neither"],
     "resume": ["nope"],
     "cancel": ["nope"],
     "collect": ["nope"],
@@ -39,6 +41,9 @@ WRONG = {
     "data": ["stemdl", "verfy"],
     "schedule": ["show", "name=nope"],
     "doctor": ["cluster=locl"],
+    "setup": ["nope"],
+    "help": ["nope"],
+    "completion": ["nope"],
 }
 
 

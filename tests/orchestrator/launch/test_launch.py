@@ -78,7 +78,7 @@ def test_another_mpi_gets_no_option_of_open_mpis() -> None:
 
 
 def test_a_missing_mpirun_says_what_to_do() -> None:
-    with pytest.raises(FileNotFoundError, match="make setup"):
+    with pytest.raises(FileNotFoundError, match="orchestrator setup"):
         LAUNCHERS["mpirun"].command(Ranks(1, 1, 1, 1), LOCAL, None, ["prog"])
 
 

