@@ -114,6 +114,7 @@ class Rank:
         called, stood_still = moment(), self.progress.stood_still_s
         measured = procedure.run()
         stood_still = self.progress.stood_still_s - stood_still
+        longest_stop = max(float(text) for text in communicator.gather_text(repr(stood_still)) or ["0"])
 
         self.progress.enter("collect")
         span = (procedure.run_start or called, moment())
@@ -125,10 +126,10 @@ class Rank:
             world["promise"] = comparison.nodes
         if measured is not None and used is not None and world is not None:
             self.warnings += energy.slowdown_warnings(used["slowed"])
-            if stood_still:
+            if longest_stop:
                 self.warnings.append(
-                    f"rank 0 stood still for {stood_still:.0f} s meanwhile, as in a suspended job: times and "
-                    "throughput contain that"
+                    f"a rank stood still for {longest_stop:.0f} s meanwhile, as in a suspended job: the run counts as "
+                    "completed, with its quality, and has no throughput and no time to accuracy"
                 )
             result: Result = {
                 "schema": RESULT_SCHEMA,
@@ -143,6 +144,7 @@ class Rank:
                 "dataset": data_facts,
                 "energy": used,
                 "warnings": self.warnings,
+                **({"stood_still_s": longest_stop} if longest_stop else {}),  # type: ignore[typeddict-item]
             }
             write_json(self.attempt.result, result)
 

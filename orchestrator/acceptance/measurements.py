@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.campaign.attempts import stood_still_seconds
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
 from orchestrator.launch.manifests import read_manifest
@@ -43,7 +44,8 @@ class Measurement:
     """What one run measured.
 
     ``throughput`` is that of the warm epochs where there are any, in ``throughput_unit``. ``own_s`` is each
-    rank's data and compute time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs.
+    rank's data and compute time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs,
+    and for a probe whose ranks stood still meanwhile.
     """
 
     entry: Entry
@@ -72,6 +74,11 @@ class Measurement:
         return self.state == "completed"
 
     @property
+    def timed(self) -> bool:
+        """Whether the run has times at all: those of a run that stood still meanwhile are withheld."""
+        return self.throughput is not None or self.time_to_accuracy is not None
+
+    @property
     def node_hosts(self) -> list[str]:
         """The host of each node, by node number."""
         return list(self.hosts[:: self.ranks_per_node])
@@ -90,7 +97,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
     if state == "completed" and not result:
         state, cause = "failed", f"{entry.folder} has no result.json"
     probe = None
-    if state == "completed" and manifest.spec.mode == "probe":
+    if state == "completed" and manifest.spec.mode == "probe" and not stood_still_seconds(directory, found.result):
         path = directory.attempt(manifest.attempts).telemetry
         try:
             probe = read_group(path, "probe")

@@ -35,7 +35,7 @@ from orchestrator.records import (
 SUITE_SCHEMA = "orchestrator.acceptance-suite/1"
 RUNS_SCHEMA = "orchestrator.acceptance-runs/1"
 SUMS = "SHA256SUMS"
-KEPT = ("telemetry.h5", "result.json", "failure.json", "mllog.txt", "stdout.txt", "stderr.txt")
+KEPT = ("telemetry.h5", "result.json", "failure.json", "heartbeat.json", "mllog.txt", "stdout.txt", "stderr.txt")
 
 
 @dataclass

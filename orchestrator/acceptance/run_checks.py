@@ -142,7 +142,7 @@ def judge_time_to_accuracy(check: Check, runs: Runs, facts: MachineFacts) -> lis
     """Check MLPerf's olympic mean (fastest and slowest dropped) of at least five runs against its bound."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
-        values = [run.time_to_accuracy for run in members if run.completed][: check.limit]
+        values = [run.time_to_accuracy for run in members if run.completed and run.timed][: check.limit]
         mean = olympic_summary(values)
         text = f"{mean.reached} of {mean.n} runs reached the target"
         if mean.n - mean.reached > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, RunDirectory, read_record_if_whole
+from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, Result, RunDirectory, read_record_if_whole
 from orchestrator.telemetry.file import DAMAGE, read_telemetry
 from orchestrator.telemetry.throughput import throughput_of
 
@@ -77,6 +77,14 @@ def history(directory: RunDirectory) -> list[Attempt]:
             # What was started after the result is none of the run's.
             break
     return entries
+
+
+def stood_still_seconds(directory: RunDirectory, result: Result) -> float:
+    """Return how long a rank stood still while a run was measured, or rank 0 in an earlier attempt, s: time to accuracy
+    begins with the first attempt.
+    """
+    beats = (read_record_if_whole(attempt.heartbeat, Heartbeat) for attempt in directory.attempts())
+    return max([result.get("stood_still_s", 0.0), *(beat.get("stood_still_s", 0.0) for beat in beats if beat)])
 
 
 def measured_steps(attempt: AttemptDirectory) -> Steps:

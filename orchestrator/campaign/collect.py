@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.campaign.attempts import history
+from orchestrator.campaign.attempts import history, stood_still_seconds
 from orchestrator.campaign.state import RunStatus
 from orchestrator.errors import OrchestratorError
 from orchestrator.records import (
@@ -91,6 +91,8 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
             account = read_record_if_whole(attempt.account, Account)
             add_result(record, result if account is None else {**result, "account": account})
             add_telemetry(record, attempt, seconds_of_job(attempt, result))
+            if stood_still_seconds(directory, result):
+                withhold_times(record)
         except (CollectError, RecordError) as error:
             record.run |= {"state": "failed", "cause": str(error)}
     return record
@@ -116,6 +118,17 @@ def add_result(record: RunRecord, result: Result | CollectedResult) -> None:
         "processors": processors_text(result["world"]),
         "result": manifest_text(result),
     }
+
+
+def withhold_times(record: RunRecord) -> None:
+    """Take away what was timed in a run whose ranks stood still meanwhile: all of it contains that. The run is
+    completed, with its quality, and counts in no statistic of times.
+    """
+    untimed = {"throughput": None, "throughput_cold": None, "throughput_warm": None, "critical_s": None}
+    record.run |= {**untimed, "step_times": None, "time_to_accuracy_s": None}  # type: ignore[typeddict-item]
+    record.ranks = record.table.untimed()
+    record.evaluations = []
+    record.phases = []
 
 
 def seconds_of_job(attempt: AttemptDirectory, result: Result) -> float:

@@ -128,8 +128,10 @@ def missed_target(entry: RunEntry) -> bool:
     """Whether a run fell short of its quality target. A run cut to a few steps and a model never trained could not
     reach it, and do not count.
     """
+    from orchestrator.report.entries.runs import reached_target
+
     if entry["mode"] == "training":
-        return entry["time_to_accuracy_s"] is None and entry["stopped"] != "steps"
+        return not reached_target(entry) and entry["stopped"] != "steps"
     inference = entry["inference"]
     if entry["mode"] == "inference" and inference and inference["weights"]["source"] != "checkpoint":
         return False

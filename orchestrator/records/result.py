@@ -310,9 +310,14 @@ class ResultFacts(ProcedureResult):
 
 
 class Result(ResultFacts, total=False):
-    """The result of a run. Early versions say nothing of energy."""
+    """The result of a run. Early versions say nothing of energy.
+
+    ``stood_still_s`` is the longest time that any rank stood still while it was measured, as in a suspended job, s;
+    absent where none did.
+    """
 
     energy: Energy | None
+    stood_still_s: float
 
 
 class CollectedResult(Result, total=False):

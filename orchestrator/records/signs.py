@@ -41,9 +41,12 @@ class HeartbeatFacts(TypedDict):
 
 
 class Heartbeat(HeartbeatFacts, total=False):
-    """A heartbeat. ``unit`` is what ``samples_per_s`` counts; absent in early versions, which counted samples."""
+    """A heartbeat. ``unit`` is what ``samples_per_s`` counts; absent in early versions, which counted samples.
+    ``stood_still_s`` is how long rank 0 stood still so far in this attempt, s.
+    """
 
     unit: str
+    stood_still_s: float
 
 
 @dataclass(frozen=True)

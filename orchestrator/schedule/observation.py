@@ -141,7 +141,9 @@ def observe_run(seen: Observation, row: HistoryRow) -> None:
         seen.add(key, "failed", f"{what}: {row['state']}: {row['cause'] or 'no cause is known'}")
         return
     seen.add(key, None, f"{what} completes again")
-    trained = row["mode"] == "training" and row["stopped"] != "steps" and row["target"] is not None
+    # Of a run that stood still meanwhile no times are kept, which say whether the target was reached.
+    timed = row["throughput"] is not None or row["time_to_accuracy_s"] is not None
+    trained = row["mode"] == "training" and row["stopped"] != "steps" and row["target"] is not None and timed
     if trained and row["time_to_accuracy_s"] is None:
         text = f"{what}: {row['metric']} {row['quality']:.3f}, not the target {row['target']:.3f}"
         seen.add(f"quality/{key}", "wrong answer", text)

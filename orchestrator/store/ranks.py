@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, overload
 
 import numpy as np
@@ -97,6 +97,10 @@ class RankTable(Sequence[RankRow]):
         """Seconds over the run's steps by their part, (R,) each; None where any rank has not measured them."""
         seconds = {part: self.column(f"{part}_s").astype(np.float64) for part in STEP_TIMES}
         return seconds if all(np.all(np.isfinite(values)) for values in seconds.values()) else None
+
+    def untimed(self) -> RankTable:
+        """Return the same ranks in the same places, with all measures missing."""
+        return replace(self, measures={name: np.full(len(self), np.nan, np.float32) for name in MEASURES})
 
     def by_host(self) -> list[HostRow]:
         """Return one row per host, in order of its first rank: number of ranks, sum of their throughputs, means of

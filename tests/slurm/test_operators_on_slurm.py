@@ -93,7 +93,9 @@ def test_what_administrators_do_to_running_jobs_costs_no_run(start: Start) -> No
     assert answer.code == 0, answer.out
     assert [row["state"] for row in running.stored_runs()] == ["completed"] * 3
     assert running.starts() == [1, 2, 2]
-    assert "rank 0 stood still for" in str(running.stored_runs()[0]["result"])
+    rows = running.stored_runs()
+    assert "a rank stood still for" in str(rows[0]["result"])
+    assert [row["throughput"] is None for row in rows] == [True, False, False]
     for path in running.manifests()[1:]:
         assert "into the queue" in read_json(path.parent / "attempt-1" / "failure.json")["cause"]
 

@@ -165,3 +165,8 @@ class PlacementEntry(TypedDict):
     layouts: list[Layout]
     layout_of_rank: list[int]
     unbound: str | None
+
+
+def reached_target(run: RunEntry) -> bool:
+    """Whether a training reached its quality target, also one whose times are withheld as it stood still meanwhile."""
+    return run["time_to_accuracy_s"] is not None or bool(run["quality"]["reached"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.records import choice_words
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.runs import RunEntry, reached_target
 from orchestrator.report.entries.series import ScalingEntry, Subject
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -47,11 +47,13 @@ def quality_text(run: RunEntry) -> str:
 
 
 def accuracy_time_text(run: RunEntry) -> str:
-    """Return the time to accuracy, or "not reached"."""
+    """Return the time to accuracy, or "not reached"; "not timed" of a run that stood still meanwhile."""
     if run["state"] != "completed" or run["mode"] != "training":
         return "–"
     seconds = run["time_to_accuracy_s"]
-    return "not reached" if seconds is None else f"{seconds:.1f} s"
+    if seconds is None:
+        return "not timed" if reached_target(run) else "not reached"
+    return f"{seconds:.1f} s"
 
 
 def headline(document: ReportDocument) -> str:
@@ -59,7 +61,7 @@ def headline(document: ReportDocument) -> str:
     runs = document["runs"]
     done = sum(run["state"] == "completed" for run in runs)
     trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]
-    reached = sum(run["time_to_accuracy_s"] is not None for run in trained)
+    reached = sum(map(reached_target, trained))
     planned = document.get("planned", len(runs))
     text = f"{done} of {planned} runs completed"
     text += f" ({planned - len(runs)} not collected yet)" if planned > len(runs) else ""

@@ -164,6 +164,8 @@ def test_time_to_accuracy_is_void_if_more_than_one_run_did_not_get_there() -> No
     seconds = [10.0, 11.0, 12.0, 13.0, 16.0]
     found = only(times, *[run(number, time_to_accuracy=value) for number, value in enumerate(seconds)])
     assert (found.outcome, found.value) == ("pass", 12.0)
+    withheld = run(9, throughput=None, time_to_accuracy=None)
+    assert only(times, *[run(number) for number in range(5)], withheld).n == 5
     void = [run(number, time_to_accuracy=value) for number, value in enumerate([10.0, 11.0, 12.0, None, None])]
     assert only(times, *void).code == 2
     assert only(times, *void[:3], final=False).outcome == "needs more"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,12 @@ import pytest
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
+from orchestrator.cli.common import missed_target
 from orchestrator.records import AttemptDirectory, RunDirectory
-from orchestrator.store.store import RunRecord
+from orchestrator.report.document import report_document
+from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.tables.text import accuracy_time_text
+from orchestrator.store.store import RunRecord, Store
 
 KEPT = Path(__file__).resolve().parents[2] / "recorded" / "version-0.1.tar.gz"
 
@@ -47,6 +52,40 @@ def test_what_throughput_counts_is_collected_with_it(run: RunDirectory) -> None:
     document["training"]["unit"] = "tokens"
     result.write_text(json.dumps(document))
     assert collected(run).run["throughput_unit"] == "tokens/s"
+
+
+def stood_still_at_last(run: RunDirectory) -> None:
+    result = run.attempt(1).result
+    result.write_text(json.dumps(json.loads(result.read_text()) | {"stood_still_s": 9.3}))
+
+
+def stood_still_in_an_earlier_attempt(run: RunDirectory) -> None:
+    manifest = json.loads(run.manifest.read_text())
+    run.manifest.write_text(json.dumps(manifest | {"attempts": 2}))
+    shutil.copytree(run.attempt(1).path, run.attempt(2).path)
+    run.attempt(1).result.unlink()
+    beat = json.loads(run.attempt(1).heartbeat.read_text())
+    run.attempt(1).heartbeat.write_text(json.dumps(beat | {"stood_still_s": 9.3}))
+
+
+@pytest.mark.parametrize("disturb", [stood_still_at_last, stood_still_in_an_earlier_attempt])
+def test_a_run_that_stood_still_is_complete_and_counts_in_no_statistic_of_times(
+    run: RunDirectory, disturb: Callable[[RunDirectory], None], tmp_path: Path
+) -> None:
+    whole = collected(run).run
+    disturb(run)
+    record = collected(run)
+    Store(f"sqlite:///{tmp_path / 'store.sqlite'}").put(record)
+    assert (record.run["state"], record.run["quality"]) == ("completed", whole["quality"])
+    for name in ("throughput", "throughput_cold", "throughput_warm", "time_to_accuracy_s", "critical_s"):
+        assert record.run[name] is None, name  # type: ignore[literal-required]
+    assert [rank["compute_s"] for rank in record.ranks] == [None, None]
+    document = report_document("c", [record])
+    assert document["scales"] == [] and document["stragglers"] == []
+    (entry,) = document["runs"]
+    for reached, text in ((True, "not timed"), (False, "not reached")):
+        told: RunEntry = {**entry, "stopped": "epochs", "quality": {**entry["quality"], "reached": reached}}
+        assert accuracy_time_text(told) == text and missed_target(told) is not reached
 
 
 def cut_result(attempt: AttemptDirectory) -> None:

@@ -28,7 +28,9 @@ OVER = 75
 
 
 LATE_SECONDS = 5.0
-"""A sign of life that comes so much later than it should comes from a process that stood still."""
+"""A wait that ends so much later than it should is that of a process that stood still."""
+CLOCK_SECONDS = 1.0
+"""How long one such wait is: as much of a standstill may go uncounted."""
 
 
 def finite_or_none(value: float | None) -> float | None:
@@ -93,6 +95,7 @@ class Progress:
             "elapsed_s": round(self.elapsed(), 3),
             "redone_s": round(self.redone_s, 3),
             "first_step": self.first_step,
+            "stood_still_s": round(self.stood_still_s, 3),
         }
 
 
@@ -104,6 +107,7 @@ class SignsOfLife:
         self.progress = progress
         self.rank = rank
         self.period = alive_period(ranks)
+        self.clock_s = CLOCK_SECONDS
         self.late_s = LATE_SECONDS
         self.stopped = threading.Event()
         self.file = os.open(attempt.alive, os.O_RDWR | os.O_CREAT, 0o600)
@@ -135,8 +139,8 @@ class SignsOfLife:
         stopped = False
         while not stopped:
             before = time.monotonic()
-            stopped = self.stopped.wait(self.period)
-            late = time.monotonic() - before - self.period
+            stopped = self.stopped.wait(self.clock_s)
+            late = time.monotonic() - before - self.clock_s
             self.progress.stood_still_s += late if late > self.late_s else 0.0
 
     def look(self) -> None:

@@ -31,7 +31,7 @@ def test_time_in_which_a_rank_stood_still_is_counted_and_a_slow_disk_is_not(
     if child == 0:
         progress = Progress()
         signs = signs_of_life(attempt, progress, rank=1, ranks=2)
-        signs.period, signs.late_s = 0.05, 0.4
+        signs.period, signs.clock_s, signs.late_s = 0.05, 0.05, 0.4
         signs.start()
         time.sleep(0.3)
         before = progress.stood_still_s
