@@ -14,21 +14,21 @@ import argparse
 import contextlib
 import io
 import json
-import math
 import os
 import shlex
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
+from fuzzing_suites import SUITE_LEAVES, SUITE_ROUTES, try_suite
+from hostile import CANARY, WORDS, Count, assert_as_typed, yaml_text
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -52,45 +52,6 @@ from orchestrator.schedule.backends import BACK_ENDS
 from orchestrator.schedule.definition import Schedule, carried_environment
 from orchestrator.schedule.installation import start_script
 
-CANARY = "CANARY"
-HOSTILE = [
-    f"$(touch {CANARY})", f"`touch {CANARY}`", f"; touch {CANARY};", f"\ntouch {CANARY}\n", f"&& touch {CANARY}",
-    f"'; touch {CANARY} #", f'"; touch {CANARY} #', f"x\n* * * * * touch {CANARY}\n#", "%j", "%", "\\", "'", '"', "#",
-    "$HOME", "${HOME}", "~", "*", "--export=NONE", "-n4", "\x00", "\x1b]0;owned\x07", "\x85", "\u2028", "\u202e",
-    "\udcff", "\r", "\t", " ", "=", ",", "[", "]", "{", "}", "(", ")", ":", "&", "|", "!", "@", "/", "../",
-    "a" * 300, "😀", "é",
-]  # fmt: skip
-NUMBERS = [
-    "nan", "inf", "-inf", "1e308", "1e309", "-1", "0", "-0", "1", "007", "0x10", "1_000", "1e3", "1.", ".5", "+7",
-    "٣", "²", "９", "1e-400", "99999999999999999999", "9" * 5000, "1:30", "true", "Yes", "null", "~", "2026_11_28",
-    "1,2", "[1,2]",
-]  # fmt: skip
-PATHS = [
-    "~/x",
-    "$HOME/x",
-    "/",
-    "/dev/null",
-    "/proc/self/environ",
-    "..",
-    "../../etc/passwd",
-    "a/" * 3000,
-    "/tmp/%j",
-    "x//y",
-]
-SECRETS = ["http://u:pa55word@host/", "Bearer abcdefghi", "--token=abcdefg", "ghp_" + "a" * 30, "${oc.env:MY_TOKEN}"]
-INTERPOLATED = ["${seed}", "${nowhere}", "${", "${oc.env:HOME}", "${oc.decode:1}", "${.name}", "\\${x}"]
-
-WORDS = st.one_of(
-    st.text(max_size=20),
-    st.text(st.characters(codec="ascii"), max_size=30),
-    st.integers().map(str),
-    st.floats().map(str),
-    st.sampled_from([*NUMBERS, *PATHS, *SECRETS, *INTERPOLATED]),
-    st.lists(st.sampled_from([*HOSTILE, "a", "x"]), min_size=1, max_size=4).map("".join),
-    st.lists(st.sampled_from([*NUMBERS, *HOSTILE]), max_size=3).map(lambda words: f"[{','.join(words)}]"),
-    st.tuples(st.sampled_from(HOSTILE), st.sampled_from(NUMBERS)).map(lambda pair: f"{{{pair[0]}: {pair[1]}}}"),
-)
-"""What a person, or somebody who means harm, may type after KEY=."""
 ROUTES = ("command line", "command line, quoted", "profile", "profile, quoted", "site folder", "suite", "schedule")
 """A value stands in a word of a command line, in a file of its group, in a file of a site's folder that Hydra reads, in
 an override of a suite's workload, and in the text of a scheduled sweep.
@@ -110,24 +71,6 @@ def leaves() -> dict[str, Any]:
 
 
 LEAVES = leaves()
-
-
-@dataclass
-class Count:
-    """How many inputs were tried, by what became of them."""
-
-    routes: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    keys: Counter[str] = field(default_factory=Counter)
-
-    def text(self) -> str:
-        """Return the counts in words."""
-        total = sum(self.outcomes.values())
-        lines = [
-            f"{total} inputs over {len(self.keys)} keys ({min(self.keys.values())} to {max(self.keys.values())} each)"
-        ]
-        lines += [f"  {name}: {number}" for name, number in [*self.routes.items(), *self.outcomes.items()]]
-        return "\n".join(lines)
 
 
 @cache
@@ -185,11 +128,6 @@ def typed_override(line: str) -> Any:
     return override.value()
 
 
-def yaml_text(word: str) -> str:
-    """Return a text as YAML quotes it, on one line."""
-    return '"' + "".join(sign if sign.isalnum() and sign.isascii() else f"\\U{ord(sign):08x}" for sign in word) + '"'
-
-
 def through_schema(key: str, value: Any) -> Any:
     """Return a value as the schema has it, resolved. Raises OmegaConfBaseException."""
     config, resolved = base()
@@ -242,40 +180,13 @@ def try_value(key: str, word: str, route: str, folder: Path, count: Count) -> No
             return
         raise
     count.outcomes["planned as typed"] += 1
-    assert_as_typed(key, word, route, value)
+    assert_as_typed(LEAVES[key], key, word, route, value)
     lines = [line for line in text.splitlines() if CANARY in line]
     assert not any(line.lstrip().startswith(("touch", "*")) for line in lines), lines
     if isinstance(value, (str, list, dict)):
         # An empty text leaves an option out.
         size = -1 if isinstance(value, str) else len(value)
         assert len(text.splitlines()) <= lines_of(key, size), text
-
-
-def assert_as_typed(key: str, word: str, route: str, value: Any) -> None:
-    """Hold an accepted value to be what was typed."""
-    kinds = alternatives(LEAVES[key])
-    plain = not set(word) & set("\\'\"#") and "${" not in word
-    if value is None or not plain or (route in ("profile", "site folder") and word != word.strip()):
-        return
-    if (
-        isinstance(value, str)
-        and str in kinds
-        and not word.startswith(("[", "{", "&", "!", "|", ">", "%", "@", "`", "*"))
-    ):
-        expected = word if route.endswith("quoted") else word.strip(" \t")
-        assert value == expected, f"{key}={word!r} by {route} became {value!r}"
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = float(word.strip().replace("_", "")) if number_like(word) else None
-        assert number is None or math.isclose(value, number), f"{key}={word!r} by {route} became {value!r}"
-
-
-def number_like(word: str) -> bool:
-    """Whether Python reads a decimal number in a word."""
-    try:
-        float(word.strip().replace("_", ""))
-    except ValueError:
-        return False
-    return not word.strip().lstrip("+-").startswith("0")
 
 
 def rendered(config: Any, folder: Path) -> str:
@@ -377,38 +288,63 @@ def try_program(key: str, word: str, route: str, count: Count) -> None:
     count.outcomes["planned as typed" if code == 0 else "refused"] += 1
 
 
-def hold_promises(inputs: int, whole: int, count: Count, derandomize: bool = False) -> None:
-    """Try so many inputs, and so many through the whole program. Raises at the first broken promise, the input made as
-    short as it can be.
+ROUND = 2000
+"""Inputs that hypothesis draws at a time: it keeps those of a round, so as to try none twice."""
+
+
+def hold_promises(
+    inputs: int, suites: int, whole: int, count: Count, begin: int | None = None, progress: bool = False
+) -> None:
+    """Try so many inputs, so many at keys of suites, and so many through the whole program. Raises at the first broken
+    promise, the input made as short as it can be.
+
+    ``begin`` is the seed of the first round; with None the inputs are the same each time. ``progress`` prints the
+    counts after each round.
     """
     rules = settings(
-        deadline=None, database=None, derandomize=derandomize, suppress_health_check=list(HealthCheck), print_blob=False
-    )
-    keys = st.sampled_from(sorted(LEAVES))
+        deadline=None, database=None, derandomize=begin is None, suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )  # fmt: skip
+    keys, suite_keys = st.sampled_from(sorted(LEAVES)), st.sampled_from(sorted(SUITE_LEAVES))
     with tempfile.TemporaryDirectory() as name:
 
         def one(key: str, word: str, route: str) -> None:
             try_value(key, word, route, Path(name), count)
 
+        def in_suite(key: str, word: str, route: str) -> None:
+            try_suite(key, word, route, Path(name), count)
+
         def through_program(key: str, word: str, route: str) -> None:
             try_program(key, word, route, count)
 
-        given(keys, WORDS, st.sampled_from(ROUTES))(settings(rules, max_examples=inputs)(one))()
-        if whole:
-            given(keys, WORDS, st.sampled_from(sorted(PROGRAM_ROUTES)))(
-                settings(rules, max_examples=whole)(through_program)
-            )()
+        kinds: tuple[tuple[int, Callable[[str, str, str], None], Any, Sequence[str]], ...] = (
+            (suites, in_suite, suite_keys, SUITE_ROUTES),
+            (whole, through_program, keys, sorted(PROGRAM_ROUTES)),
+            (inputs, one, keys, ROUTES),
+        )
+        number = begin or 0
+        for wanted, attempt, chosen, routes in kinds:
+            for done in range(0, wanted, ROUND):
+                drawn = given(chosen, WORDS, st.sampled_from(routes))(attempt)
+                if begin is not None:
+                    drawn = seed(number)(drawn)
+                settings(rules, max_examples=min(ROUND, wanted - done))(drawn)()
+                number += 1
+                if progress:
+                    print(f"{attempt.__name__}, up to seed {number - 1}: {count.text()}\n", flush=True)
 
 
 def main() -> int:
     """Run for long, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--suites", type=int, default=5_000, help="inputs at keys of acceptance suites and references")
     parser.add_argument("--whole", type=int, default=500, help="inputs through the whole program")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first round; the next has the next one")
     options = parser.parse_args()
     count = Count()
     try:
-        hold_promises(options.inputs, options.whole, count)
+        hold_promises(options.inputs, options.suites, options.whole, count, options.seed, progress=True)
     finally:
         print(count.text())
     return 0

@@ -18,6 +18,7 @@ from typing import Any
 from orchestrator.acceptance.findings import reference_of
 from orchestrator.acceptance.quantities import QUANTITIES, Quantity
 from orchestrator.acceptance.suite_entries import Bound
+from orchestrator.config.safety import refuse_unsafe_texts
 from orchestrator.config.words import settle_mapping
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import UsageError, nearest
@@ -77,6 +78,7 @@ def load_references(path: str | None, cluster: ClusterSettings) -> dict[str, Ent
         document = settle_mapping(read_tree(Path(path)), {"cluster": str, "references": dict[str, Entry]}, "")
     except UsageError as error:
         raise UsageError(f"references={path}: {error}") from error
+    refuse_unsafe_texts(document)
     if set(document) - {"cluster", "references"} or "references" not in document:
         raise UsageError(f"references={path}: must hold `cluster` and `references`, as `accept propose` writes them.")
     if document.get("cluster") != cluster["name"]:

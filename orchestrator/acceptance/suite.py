@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.acceptance import references
 from orchestrator.acceptance.findings import Check
-from orchestrator.acceptance.kinds import KINDS, Kind
+from orchestrator.acceptance.kinds import KINDS
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.schema import AcceptConfig
 from orchestrator.acceptance.suite_entries import (
@@ -28,7 +28,8 @@ from orchestrator.acceptance.suite_entries import (
     SuiteSettings,
     WorkloadSettings,
 )
-from orchestrator.config.compose import SCHEMAS, compose_all, explain, hydra_session, options_of
+from orchestrator.acceptance.suite_rules import check_consistency, check_data_source, check_names, check_suite_values
+from orchestrator.config.compose import SCHEMAS, compose_all, explain, hydra_session, options_of, refuse_missing
 from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
@@ -40,8 +41,6 @@ PRIMARY = "accept"
 SCHEMAS[PRIMARY] = AcceptConfig
 SHARED = ("cluster", "results", "store", "watch")
 """Keys of an ``accept`` command that every run takes too."""
-FEWEST_TIMES = 5
-"""Fewest runs of a time to accuracy (MLPerf's rule for vision and for HPC)."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,21 @@ def compose_suite(words: Sequence[str], config_dir: str | None) -> AcceptSetting
             raise UsageError(f"There is no acceptance suite '{name}'.{nearest(name, known)}")
         rest = read_overrides([word for word in words if word not in named], AcceptConfig)
         try:
-            config = compose(
-                config_name=PRIMARY, overrides=[f"acceptance@suite={name}", f"suite.name={quote_text(name)}", *rest]
-            )  # fmt: skip
+            config = compose(config_name=PRIMARY, overrides=[f"acceptance@suite={name}", *rest])
+            if OmegaConf.is_missing(config.suite, "name"):
+                config.suite.name = name
+            refuse_missing(config)
             resolved = OmegaConf.to_container(config, resolve=True)
             OmegaConf.merge(OmegaConf.structured(AcceptConfig), resolved)
         except (HydraException, OmegaConfBaseException) as error:
             raise UsageError(f"suite {name}: {key_complaint(error)}") from error
-    return cast("AcceptSettings", resolved)
+    accept = cast("AcceptSettings", resolved)
+    if accept["suite"]["name"] != name:
+        raise UsageError(
+            f"suite.name={accept['suite']['name']!r}: a suite is named as its file, '{name}'; leave it out."
+        )
+    check_suite_values(accept)
+    return accept
 
 
 def key_complaint(error: Exception) -> str:
@@ -159,21 +165,6 @@ def without_nodes(suite: Suite, faulty: Sequence[str]) -> Suite:
     configs: dict[str, Configuration] = {name: {**config, "cluster": cluster} for name, config in suite.configs.items()}
     count = min(suite.count - len(faulty), len(nodes.usable))
     return with_node_count(replace(suite, nodes=nodes, cluster=cluster, configs=configs, count=count), count)
-
-
-def check_names(settings: SuiteSettings, where: str) -> None:
-    """Raise UsageError for unknown kinds and workloads, and for phases of one name."""
-    names = [phase["name"] for phase in settings["phases"]]
-    if len(set(names)) != len(names):
-        raise UsageError(f"{where}: two phases have the same name.")
-    for phase in settings["phases"]:
-        for number, check in enumerate(phase["checks"]):
-            here = f"{where}: phase {phase['name']}, check {number + 1}"
-            if check["check"] not in KINDS:
-                raise UsageError(f"{here}: there is no check '{check['check']}'.{nearest(check['check'], list(KINDS))}")
-            if check["check"] != "available" and check["workload"] not in settings["workloads"]:
-                hint = nearest(str(check["workload"]), list(settings["workloads"]))
-                raise UsageError(f"{here}: there is no workload '{check['workload']}'.{hint}")
 
 
 def workload_config(
@@ -259,40 +250,3 @@ def resolve_check(
         phase, check["check"], check["workload"], check["quantity"], check["size"], scales, bounds, problems,
         check["first"], check["limit"], check["allowed"], check["hours"], check["required"],
     )  # fmt: skip
-
-
-def check_consistency(check: CheckSettings, kind: Kind, config: Configuration | None, here: str) -> None:
-    """Raise UsageError for keys that do not go together."""
-    quantity = check["quantity"]
-    if kind.quantities and check["check"] != "variation" and quantity not in kind.quantities:
-        raise UsageError(f"{here}: quantity={quantity}.{nearest(str(quantity), list(kind.quantities))}")
-    if quantity is not None and quantity not in (kind.quantities or QUANTITIES):
-        raise UsageError(f"{here}: quantity={quantity}.{nearest(quantity, list(kind.quantities))}")
-    probe = config is not None and config["mode"] == "probe"
-    if config is not None and probe != (kind.probes or (quantity in QUANTITIES and QUANTITIES[quantity].of_probe)):
-        wants = "a probe (benchmark: probe, mode: probe)" if not probe else "a workload that is not a probe"
-        if kind.quantities or kind.probes or check["check"] in ("efficiency", "quality", "time_to_accuracy"):
-            raise UsageError(f"{here}: it needs {wants}.")
-    if config is not None and (kind.sized or quantity in ("bus_bandwidth", "latency")):
-        probed = config["benchmark"]["probe"]
-        key, sizes = ("pair_sizes", probed["pair_sizes"]) if kind.sized else ("sizes", probed["sizes"])
-        if check["size"] not in sizes:
-            raise UsageError(f"{here}: size={check['size']} is none of benchmark.probe.{key}={sizes}.")
-    if not 2 <= check["first"] <= check["limit"]:
-        raise UsageError(f"{here}: first={check['first']}, limit={check['limit']}: 2 ≤ first ≤ limit must hold.")
-    if check["check"] == "time_to_accuracy" and check["first"] < FEWEST_TIMES:
-        raise UsageError(f"{here}: first={check['first']}: a time to accuracy needs at least {FEWEST_TIMES} runs.")
-    if check["check"] == "stability" and not check["hours"] > 0:
-        raise UsageError(f"{here}: hours={check['hours']}: say for how long nothing may fail, as in hours: 24.")
-
-
-def check_data_source(bound: Bound, config: Configuration | None, here: str) -> None:
-    """Raise UsageError if the bound was measured on stand-in data and the workload reads real data, or the reverse."""
-    if config is None or bound["source"] is None:
-        return
-    source = config["benchmark"]["dataset"].get("source")
-    if source != bound["source"]:
-        raise UsageError(
-            f"{here}: its reference {bound['value']} {bound['unit']} was measured on {bound['source']} data, "
-            f"and the workload reads {source} data: give a reference for {source} data."
-        )

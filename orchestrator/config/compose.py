@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
@@ -123,9 +123,7 @@ def refuse_endless(parsed: Sequence[Override]) -> None:
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
     """Return the resolved configuration for plain overrides, as JSON-like values; ``nodes`` is always a list."""
     config = compose(config_name=primary, overrides=list(overrides))
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise UsageError(f"No value was given for {', '.join(missing)}.")
+    refuse_missing(config)
     for key, text in texts(OmegaConf.to_container(config, resolve=False)):
         if key not in HANDED_OVER and any(is_secret_name(name) for name in FROM_ENVIRONMENT.findall(text)):
             refuse_secret(key)
@@ -138,6 +136,13 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)
     return resolved | {"nodes": node_counts(resolved["nodes"])}
+
+
+def refuse_missing(config: DictConfig) -> None:
+    """Raise UsageError if keys that must be given have no value."""
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise UsageError(f"No value was given for {', '.join(missing)}.")
 
 
 def check_values(resolved: Mapping[str, Any], schema: type) -> None:

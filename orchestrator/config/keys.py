@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 from orchestrator.config import families
-from orchestrator.config.words import alternatives, hint_below
+from orchestrator.config.words import alternatives, field_types, hint_below
 
 COMPOSED_FROM = "defaults"
 """Hydra's own key of a primary configuration."""
@@ -59,13 +59,12 @@ def is_free(schema: type, key: str) -> bool:
 def schema_keys(schema: type) -> dict[str, Any]:
     """Return the types of all keys of a schema, dotted, those of groups included."""
     found: dict[str, Any] = {}
-    for item in fields(schema):
-        if item.name == COMPOSED_FROM:
+    for name, hint in field_types(schema).items():
+        if name == COMPOSED_FROM:
             continue
-        hint = get_type_hints(schema)[item.name]
-        found[item.name] = hint
+        found[name] = hint
         if is_dataclass(hint):
-            found |= {f"{item.name}.{key}": value for key, value in schema_keys(hint).items()}  # type: ignore[arg-type]
+            found |= {f"{name}.{key}": value for key, value in schema_keys(hint).items()}  # type: ignore[arg-type]
     return found
 
 

@@ -93,10 +93,24 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "notify.attempts": (1, 1000),
     "notify.backoff_s": (0, 86400),
     "notify.timeout_s": (0.1, 86400),
+    "suite.workload.repeats": (1, 10_000),
+    "suite.workload.seed": (0, COUNT),
+    "suite.phases.checks.size": (4, 2**50),
+    "suite.phases.checks.first": (2, 10_000),
+    "suite.phases.checks.limit": (2, 10_000),
+    "suite.phases.checks.allowed": (0, COUNT),
+    "suite.phases.checks.hours": (0, YEAR_S // 3600),
+    "suite.phases.checks.bound.value": (-ANY, ANY),
+    "suite.phases.checks.bound.lower": (-FACT, FACT),
+    "suite.phases.checks.bound.upper": (-FACT, FACT),
 }
 """The least and the greatest value of each number by its key; of each item, where the key holds several."""
 
-ALIKE = {"benchmark.training.optimizers": "benchmark.training.optimizer"}
+ALIKE = {
+    "benchmark.training.optimizers": "benchmark.training.optimizer",
+    "suite.workloads": "suite.workload",
+    "suite.phases.checks.bound_on": "suite.phases.checks.bound",
+}
 """Mappings of any names to what has a place of its own."""
 
 

@@ -38,10 +38,7 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
 
     Lines of ``cluster.setup`` are shell code by purpose, and their author's responsibility.
     """
-    for key, text in texts(config):
-        refuse_control(key, text)
-        if key not in HANDED_OVER and holds_secret(text):
-            refuse_secret(key)
+    refuse_unsafe_texts(config)
     for group in ENVIRONMENTS:
         for name in part_of(config, group):
             check_variable(f"{group}.{name}", name)
@@ -50,6 +47,14 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
     refuse_unsafe_options = OPTIONS_OF.get(cluster["scheduler"])
     if refuse_unsafe_options is not None:
         refuse_unsafe_options(config)
+
+
+def refuse_unsafe_texts(config: Mapping[str, Any]) -> None:
+    """Raise UsageError, naming the key, for a text that is no single line, is too long, or holds a secret."""
+    for key, text in texts(config):
+        refuse_control(key, text)
+        if key not in HANDED_OVER and holds_secret(text):
+            refuse_secret(key)
 
 
 def refuse_control(key: str, text: str) -> None:

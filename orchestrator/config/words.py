@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -62,10 +63,17 @@ def hint_below(hint: Any, name: str) -> Any:
     for kind in alternatives(hint):
         if isinstance(kind, dict):
             return kind.get(name, Any)
-        if is_dataclass(kind):
-            return get_type_hints(kind).get(name, Any) if name in {item.name for item in fields(kind)} else Any
+        if isinstance(kind, type) and is_dataclass(kind):
+            return field_types(kind).get(name, Any)
         if get_origin(kind) in (dict, Mapping):
             return get_args(kind)[1]
         if get_origin(kind) in (list, tuple) and name.isascii() and name.isdigit():
             return get_args(kind)[0]
     return Any
+
+
+@cache
+def field_types(kind: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields by name. They are evaluated once: each costs as much as a whole word."""
+    hints = get_type_hints(kind)
+    return {item.name: hints[item.name] for item in fields(kind)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -32,8 +33,9 @@ FILTERS = {
 }
 
 
-def render_template(template: str, **values: Any) -> str:
-    """Return a template's text. Every value that it names must be given."""
+@cache
+def template_environment() -> Environment:
+    """Return what reads the templates: one, which compiles each of them once."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -44,4 +46,9 @@ def render_template(template: str, **values: Any) -> str:
         autoescape=False,
     )
     environment.filters |= FILTERS
-    return environment.get_template(template).render(**values)
+    return environment
+
+
+def render_template(template: str, **values: Any) -> str:
+    """Return a template's text. Every value that it names must be given."""
+    return template_environment().get_template(template).render(**values)

@@ -23,7 +23,7 @@ from orchestrator.acceptance.schema import (
     SuiteConfig,
     WorkloadConfig,
 )
-from orchestrator.acceptance.suite import resolve_suite
+from orchestrator.acceptance.suite import compose_suite, resolve_suite
 from orchestrator.acceptance.suite_entries import (
     AcceptSettings,
     Bound,
@@ -242,6 +242,29 @@ def test_references_of_another_cluster_and_suites_that_do_not_exist_are_refused(
     assert (answer.code, "Did you mean facility" in answer.err) == (64, True)
     assert not (tmp_path / "results").exists()
     assert orchestrator("accept", "verify", str(tmp_path)).code == 64
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("++suite.phases.0.name='../../x'", "suite.phases[0].name"),
+        ("++suite.phases.0.name='[/x]'", "suite.phases[0].name"),
+        ("++suite.phases.0.checks.0.limit=1000000000", "suite.phases[0].checks[0].limit"),
+        ("++suite.phases.0.checks.0.hours=inf", "suite.phases[0].checks[0].hours"),
+        ("++suite.phases.0.checks.4.bound.value=nan", "suite.phases[0].checks[4].bound.value"),
+        ("++suite.workloads.health.seed=-1", "suite.workloads.health.seed"),
+        ("++suite.summary='a\x1b]0;b'", "suite.summary"),
+        ("++suite.summary='Bearer abcdefghi'", "suite.summary"),
+        ("++suite.name=other", "suite.name"),
+        ("++name='../x'", "name"),
+        ("++nodes=100000000000", "nodes"),
+    ],
+)
+def test_what_a_suite_cannot_hold_names_its_key(words: str, key: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        compose_suite(["suite=small", words], suite_file(tmp_path))
+    assert str(error.value).startswith((f"{key}=", f"{key} ")), str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["ci", "weekly", "facility"])
