@@ -125,6 +125,30 @@ def test_a_run_ends_well_while_a_central_daemon_is_away(daemon: str, start: Star
     assert (running.stored()["state"], running.stored()["attempts"]) == ("completed", 1)
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("healed")
+def test_both_central_daemons_away_for_a_minute_cost_no_run_and_are_said_to_be_the_cause_of_waiting(
+    start: Start,
+) -> None:
+    running = start("nodes=1", "comm=mpi", "repeats=2", "cluster.limits.max_jobs=1", epochs=20)
+    running.wait_for_step(3, run=0)
+
+    def take_away() -> None:
+        for daemon in ("slurmctld", "slurmdbd"):
+            testcluster("fail", daemon, "stop")
+
+    running.strike(take_away)
+    # The first run ends meanwhile, so that the second one is due.
+    time.sleep(60)
+    for daemon in ("slurmdbd", "slurmctld"):
+        testcluster("heal", daemon)
+    answer = running.verdict("slurmctld and slurmdbd away for 60 s, 1 of 2 runs submitted", within=120)
+    assert answer.code == 0, answer.out
+    assert "Slurm has not answered for" in answer.out
+    assert [row["state"] for row in running.stored_runs()] == ["completed", "completed"]
+    assert running.starts() == [1, 1]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 80 MiB that the nodes share: one device, mounted here and in the nodes' own mount namespaces."""
