@@ -20,7 +20,7 @@ class Steps(TypedDict):
     throughput: float | None
 
 
-class Attempt(Steps):
+class AttemptFacts(Steps):
     """One start of a run: its job, its end, and the time that it cost beyond its own training."""
 
     attempt: int
@@ -31,6 +31,14 @@ class Attempt(Steps):
     waited_s: float
     redone_s: float
     elapsed_s: float | None
+
+
+class Attempt(AttemptFacts, total=False):
+    """An attempt, which may have waited ``between_hosts``: its ``waited_s`` is between the clocks of two hosts, and no
+    more exact than these agree. Runs that earlier versions collected do not tell.
+    """
+
+    between_hosts: bool
 
 
 class Lost(TypedDict):
@@ -45,12 +53,13 @@ def history(directory: RunDirectory) -> list[Attempt]:
 
     ``first_step`` and ``steps`` are those of its telemetry, with their ``throughput`` (samples/s). Steps after the last
     checkpoint are not included. ``waited_s``: from the last sign of life of the previous attempt to the start of this
-    one's ranks, mostly in the queue. ``redone_s``: training time of earlier attempts that it had to repeat, to within a
-    second.
+    one's ranks, mostly in the queue; each is stamped by the first host of its attempt. ``redone_s``: training time of
+    earlier attempts that it had to repeat, to within a second.
     """
     entries: list[Attempt] = []
     redone = 0.0
     last_sign: float | None = None
+    last_host: str | None = None
     for attempt in directory.attempts():
         if not attempt.claim.exists():
             continue
@@ -66,13 +75,15 @@ def history(directory: RunDirectory) -> list[Attempt]:
                 "cause": failure["cause"] if failure else None,
                 "started": beat["started"] if beat else None,
                 "waited_s": max(0.0, beat["started"] - last_sign) if beat and last_sign else 0.0,
+                "between_hosts": bool(beat and last_sign) and (claim is None or claim["host"] != last_host),
                 "redone_s": again,
                 "elapsed_s": beat["elapsed_s"] if beat else None,
                 **measured_steps(attempt),
             }
         )
         redone += again
-        last_sign = beat["time"] if beat else last_sign
+        if beat:
+            last_sign, last_host = beat["time"], claim["host"] if claim else None
         if failure is None and attempt.completed:
             # What was started after the result is none of the run's.
             break

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.campaign.observing import Observed, observe
-from orchestrator.campaign.submission import recover
+from orchestrator.campaign.submission import recover, unanswered_s
 from orchestrator.launch.base import JobState, Run, Scheduler
 from orchestrator.records import (
     FINAL_STATES,
@@ -104,7 +104,7 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
             status.cause = f"{status.cause}; {reason}, so that nothing could be written down there"
     elif manifest.job_id is None:
         status.state = "submitted"
-        status.reason = f"the scheduler has not answered for {now() - (manifest.asked or manifest.created):.0f} s"
+        status.reason = f"the scheduler has not answered for {unanswered_s(run):.0f} s"
     elif not has_vanished(manifest, job, observed):
         # A shared file system may show the result some seconds after the job has ended.
         status.state, status.unsettled = "running", True
@@ -156,7 +156,8 @@ def comes_again(scheduler: Scheduler, manifest: Manifest, observed: Observed) ->
 def has_vanished(manifest: Manifest, job: JobState | None, observed: Observed) -> bool:
     """Whether a job that is over has had its time to show a result."""
     if SCHEDULERS[manifest.scheduler].here:
-        # Job and files are this host's own, and so are their stamps.
+        # Job and files are this host's own; so are their stamps, unless a file server that is ahead gave them: then the
+        # run has as long as under a scheduler, by this process's own clock.
         if now() - last_sign(observed.attempt, manifest.submitted or now()) > VANISHED_SECONDS:
             return True
     elif job is None and not observed.wrote:

@@ -46,7 +46,8 @@ def submit_together(scheduler: Scheduler, runs: Sequence[Run]) -> None:
     """Submit similar runs. Manifests record the attempts before the scheduler is asked, and their jobs afterwards."""
     for directory, manifest in runs:
         manifest.attempts += 1
-        manifest.job_id, manifest.submitted, manifest.asked = None, None, now()
+        manifest.job_id, manifest.submitted = None, None
+        manifest.asked, manifest.asked_on = now(), socket.gethostname()
         directory.attempt(manifest.attempts).path.mkdir(mode=0o700, exist_ok=True)
     scheduler.mark(runs)
     for directory, manifest in runs:
@@ -83,7 +84,8 @@ def take_back(run: Run) -> None:
     directory, manifest = run
     attempt = directory.attempt(manifest.attempts)
     manifest.attempts -= 1
-    manifest.job_id, manifest.submitted, manifest.asked, manifest.tag = None, None, None, None
+    manifest.job_id, manifest.submitted, manifest.tag = None, None, None
+    manifest.asked, manifest.asked_on = None, None
     directory.write_manifest(manifest)
     try:
         attempt.path.rmdir()
@@ -155,7 +157,7 @@ def unanswered_s(run: Run) -> float:
     """
     directory, manifest = run
     here = socket.gethostname()
-    if manifest.provenance.get("host", here) == here:
+    if (manifest.asked_on or manifest.provenance.get("host", here)) == here:
         return now() - (manifest.asked or manifest.created)
     moment = time.monotonic()
     return moment - UNANSWERED.setdefault(directory.attempt(manifest.attempts).path, moment)

@@ -119,8 +119,9 @@ class Manifest:
     """What was planned, by whom, from which code, and which job it became. Written before the scheduler is asked.
 
     ``order`` is the run's place, from 0, in the order in which the campaign's ``planned`` runs are started.
-    ``asked`` is when it was asked for the newest attempt's job, ``submitted`` when it had answered; ``tag`` and
-    ``label`` are the comment and the name that the job carries, ``task`` its index where it is one of an array.
+    ``asked`` is when it was asked for the newest attempt's job, by the clock of the host ``asked_on``; ``submitted``
+    when it had answered. ``tag`` and ``label`` are the comment and the name that the job carries, ``task`` its index
+    where it is one of an array.
     ``failed_nodes`` are those on which attempts of this run failed.
     """
 
@@ -141,6 +142,7 @@ class Manifest:
     label: str | None = None
     task: int | None = None
     failed_nodes: list[str] = field(default_factory=list)
+    asked_on: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document."""

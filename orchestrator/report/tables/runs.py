@@ -212,4 +212,6 @@ def print_attempts(run: RunEntry, console: Console) -> None:
         ended = entry["cause"] or entry["state"] or "ended without a word"
         console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)
     lost = "  ".join(f"{name} {seconds:.1f}" for name, seconds in run["lost_s"].items())
-    console.print(f"  lost, s: {lost}", soft_wrap=True, highlight=False)
+    between = any(entry.get("between_hosts") for entry in run["attempt_history"])
+    doubt = " (by the clocks of several hosts, as far as these agree)" if between else ""
+    console.print(f"  lost, s: {lost}{doubt}", soft_wrap=True, highlight=False)

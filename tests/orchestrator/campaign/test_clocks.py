@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.campaign.attempts import history
 from orchestrator.campaign.collect import phase_seconds
 from orchestrator.campaign.observing import observe
 from orchestrator.campaign.state import REQUEUE_SECONDS, VANISHED_SECONDS, RunStatus, judge_run
@@ -35,6 +36,7 @@ from workloads.runtime.measurement.clocks import (
     process_start,
     seconds_since,
 )
+from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry
 
 APART = [0.0, 30.0, 3600.0, -3600.0]
@@ -151,6 +153,18 @@ def test_what_one_look_cannot_tell_is_said_to_be_unsettled(tmp_path: Path, later
     second = judged(run, JobState("running"))
     assert (second.ranks_alive, second.unsettled) == (0, False)
     assert observe(run[0].attempt(1)).wrote
+
+
+def test_time_between_attempts_says_whether_one_clock_measured_it(tmp_path: Path) -> None:
+    begun, directory = 1_795_660_369.0, RunDirectory(tmp_path)
+    for number, (host, started) in enumerate((("n1", begun), ("n1", begun + 100), ("n2", begun + 40)), start=1):
+        attempt = directory.attempt(number)
+        attempt.path.mkdir()
+        claim = {"schema": "orchestrator.claim/1", "job": "17", "host": host, "pid": 1, "started": started}
+        write_json(attempt.claim, claim)
+        write_json(attempt.heartbeat, {**Progress().heartbeat(), "started": started, "time": started + 60})
+    found = [(entry["waited_s"], entry["between_hosts"]) for entry in history(directory)]
+    assert found == [(0.0, False), (40.0, False), (0.0, True)]
 
 
 def test_durations_go_on_when_somebody_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -385,3 +385,6 @@ def test_a_submission_without_an_answer_says_what_it_waits_for(make: Any) -> Non
     (run,), machine = make(), Machine()
     run[1].attempts, run[1].asked = 1, time.time() - 7
     assert "the scheduler has not answered for 7 s" in judge_run(machine, run, None).reason
+    # The clock of another login node says nothing here: this process has just begun to wait.
+    run[1].asked, run[1].asked_on = time.time() + 3600, "login-2"
+    assert "the scheduler has not answered for 0 s" in judge_run(machine, run, None).reason
