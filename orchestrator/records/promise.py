@@ -18,8 +18,14 @@ MODEL = re.compile(r"\b(?!SXM|HBM)[A-Z]{1,3} ?\d{1,4}[A-Z]?\b")
 """How accelerators are called: H100, GH200, MI250X, L40S, L4, RTX 4090."""
 FORM = re.compile(r"\b(SXM|PCIE|NVL|OAM)\d?\b", re.IGNORECASE)
 """How they are built in: the same name has other clocks and links in another form."""
+PART = re.compile(r"\bMIG \d+[a-z][\w.+]*")
+"""What NVIDIA calls a part of one that MIG has divided: "NVIDIA A100-SXM4-40GB MIG 1g.5gb"."""
 LEAST_MEMORY = 0.9
 """Share of the nominal memory that a whole node has left beside its firmware and its kernel."""
+MOST_RESERVED = 1 / 8
+"""Share of a node's cores that its system may keep for itself, so that a profile rightly promises fewer."""
+MOST_MEMORY = 1.1
+"""Share of the nominal memory beyond which a node has modules that were not promised."""
 SAME_MEMORY = 0.1
 """By how much of the nominal one the memory of the same accelerator differs between tools."""
 TAKE_ANOTHER = "take the profile of this machine; cluster=local is its processors alone, and whatever is there"
@@ -82,22 +88,27 @@ def compare_architecture(cluster: ClusterSettings, node: NodeInventory) -> list[
 
 
 def compare_cores(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
-    """Physical cores."""
+    """Physical cores. Of more than promised some idle, or the node is another one. "Nodes" that are one machine see
+    all of its cores.
+    """
     found, promised = node.get("processor", {}).get("cores"), cluster["cores_per_node"]
     if found is None:
         return []
     text = f"{promised} cores a node" if promised else None
-    return [row("cores", text, str(found), found < (promised or 0), remedy="correct cluster.cores_per_node")]
+    more = (promised or found) < (1 - MOST_RESERVED) * found and not cluster.get("one_machine")
+    remedy = "correct cluster.cores_per_node" + (", or these idle" if more else "")
+    return [row("cores", text, str(found), found < (promised or 0) or more, remedy=remedy)]
 
 
 def compare_memory(cluster: ClusterSettings, node: NodeInventory) -> list[Compared]:
-    """The node's own memory: a module that is missing makes it slower, too."""
+    """The node's own memory: a module that is missing makes it slower, too, and one more is another node's."""
     found, promised = node.get("memory_gib"), cluster.get("memory_gib_per_node")
     if found is None:
         return []
     text = f"{promised:g} GiB of memory a node" if promised else None
-    remedy = "have its memory looked at, or correct cluster.memory_gib_per_node"
-    return [row("memory", text, f"{found:g} GiB", found < LEAST_MEMORY * (promised or 0), remedy=remedy)]
+    few, many = found < LEAST_MEMORY * (promised or 0), found > MOST_MEMORY * (promised or found)
+    remedy = ("have its memory looked at, or " if few else "") + "correct cluster.memory_gib_per_node"
+    return [row("memory", text, f"{found:g} GiB", few or many, remedy=remedy)]
 
 
 def compare_accelerators(
@@ -118,7 +129,10 @@ def compare_accelerators(
     text = f"{promised} accelerators a node" + (f" ({model})" if model else "")
     told = f"{len(there)}" + "".join(f"; one does not answer: {error}" for error in silent)
     wanted = promised if used is None else min(promised, used)
-    rows = [row("accelerators", text, told, len(there) < wanted, "error", TAKE_ANOTHER)]
+    if len(there) > promised and not SCHEDULERS[cluster["scheduler"]].here:
+        rows = [row("accelerators", text, told, True, remedy="correct cluster.accelerators_per_node, or these idle")]
+    else:
+        rows = [row("accelerators", text, told, len(there) < wanted, "error", TAKE_ANOTHER)]
     if there:
         rows.append(compare_kind(model or "", names))
     sizes = [size for one in there if (size := mebibytes(one)) is not None]
@@ -137,8 +151,13 @@ def compare_accelerators(
 
 
 def compare_kind(promised: str, found: str) -> Compared:
-    """The names of accelerators: another name, or another form where both tell it, is another machine's number."""
+    """The names of accelerators: another name, another part of one, or another form where both tell it, is another
+    machine's number.
+    """
     words, seen = set(MODEL.findall(promised)), set(MODEL.findall(found))
+    if promised and set(PART.findall(promised)) != set(PART.findall(found)):
+        remedy = "a part of an accelerator is another one, and its number another machine's: take its own profile"
+        return row("accelerator", promised, found, True, "error", remedy)
     forms, seen_forms = ({form.upper() for form in FORM.findall(names)} for names in (promised, found))
     other = bool(words and seen and not words & seen) or bool(forms and seen_forms and not forms & seen_forms)
     unknown = bool(words and not seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -205,11 +204,24 @@ def test_a_loopback_address_is_never_told_to_other_hosts(monkeypatch: pytest.Mon
     """Debian gives a host's own name 127.0.1.1, and an image that was copied may give it to a peer's."""
     routes = {"n2": "127.0.0.1", "n3": "10.1.0.7"}
     monkeypatch.setattr(rendezvous, "source_address", routes.get)
-    monkeypatch.setattr(socket, "gethostname", lambda: "n1")
-    assert rendezvous.own_address(["n1", "n2", "n3"]) == "10.1.0.7"
+    own, *others = (rendezvous.Host(name, name) for name in ("n1", "n2", "n3"))
+    assert rendezvous.own_address(own, [own, *others]) == "10.1.0.7"
     monkeypatch.setattr(rendezvous, "source_address", lambda host: "127.0.1.1")
-    assert not rendezvous.own_address(["n1", "n2"]).startswith("127.")
-    assert rendezvous.own_address(["n1"]) == "127.0.0.1"
+    assert not rendezvous.own_address(own, [own, others[0]]).startswith("127.")
+    assert rendezvous.own_address(own, [own, own]) == "127.0.0.1"
+
+
+def test_hosts_of_one_name_meet_at_an_address_or_say_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are called "localhost", as copies of an image are, and each takes that name for itself."""
+    one, other = rendezvous.Host("localhost", "boot-1/4"), rendezvous.Host("localhost", "boot-2/4")
+    monkeypatch.setattr(rendezvous, "source_address", lambda host: "127.0.0.1")
+    monkeypatch.setattr(rendezvous, "first_outside_address", lambda: "10.1.0.7")
+    assert rendezvous.own_address(one, [one, other, other]) == "10.1.0.7"
+    monkeypatch.setattr(rendezvous, "first_outside_address", lambda: None)
+    with pytest.raises(rendezvous.RendezvousError, match=r"on 2 hosts that cannot be told apart \(localhost\)"):
+        rendezvous.own_address(one, [one, other, other])
+    assert rendezvous.own_address(one, [one, one]) == "127.0.0.1"
+    assert rendezvous.own_host() == rendezvous.own_host()
 
 
 def test_gloo_gets_an_interface_that_others_reach_unless_it_talks_to_this_host_alone() -> None:

@@ -5,14 +5,29 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+from orchestrator.records import host_name
 
 LOOPBACK = "127.0.0.1"
 MPI_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID")
 """Set in a rank's environment by the launchers of Open MPI, PMIx (srun too), MPICH and Intel MPI."""
+
+
+class RendezvousError(RuntimeError):
+    """The ranks cannot find each other."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A rank's host: its name, and what tells its network from that of another host of the same name."""
+
+    name: str
+    network: str
 
 
 @dataclass(frozen=True)
@@ -58,12 +73,14 @@ def from_slurm(environment: Mapping[str, str]) -> Rendezvous:
 
 
 def from_mpi() -> Rendezvous:
-    """MPI's ranks; rank 0 chooses a free port and the address at which the other hosts reach it."""
+    """MPI's ranks; rank 0 chooses a free port and the address at which the other hosts reach it. Raises
+    RendezvousError.
+    """
     from mpi4py import MPI
 
     world = MPI.COMM_WORLD
-    hosts = world.allgather(socket.gethostname())
-    chosen = (own_address(hosts), free_port()) if world.rank == 0 else None
+    hosts = world.allgather(own_host())
+    chosen = (own_address(hosts[0], hosts), free_port()) if world.rank == 0 else None
     address, port = world.bcast(chosen)
     return Rendezvous(world.rank, world.size, address, port)
 
@@ -76,14 +93,33 @@ def first_host(nodes: str) -> str:
     return match.group(1) + (match.group(2) or "") + match.group(3)
 
 
-def own_address(hosts: list[str]) -> str:
-    """The address of this host at which the others of ``hosts`` reach it; loopback if there are none."""
-    own = socket.gethostname()
-    others = [host for host in hosts if host != own]
+def own_host() -> Host:
+    """This host. Images that were copied may all be called "localhost": a network is one of a booted kernel's."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Host(host_name(), f"{boot}/{Path('/proc/self/ns/net').stat().st_ino}")
+    except OSError:
+        return Host(host_name(), host_name())
+
+
+def own_address(own: Host, hosts: Sequence[Host]) -> str:
+    """The address of this host at which the others of ``hosts`` reach it; loopback if there are none.
+
+    Raises RendezvousError where there is none.
+    """
+    others = [host for host in hosts if host.network != own.network]
     if not others:
         return LOOPBACK
-    routes = (source_address(host) for host in dict.fromkeys(others))
-    return next(filter(is_outside, routes), None) or first_outside_address() or own
+    names = [host.name for host in dict.fromkeys(others)]
+    found = next(filter(is_outside, map(source_address, names)), None) or first_outside_address()
+    if found is None and own.name in (*names, "localhost"):
+        networks = len({host.network for host in hosts})
+        raise RendezvousError(
+            f"the ranks are on {networks} hosts that cannot be told apart ({own.name}), and the first has no address "
+            "but the loopback: give the hosts names of their own, or rank 0's host an address that the others reach"
+        )
+    # It may have one of IPv6's.
+    return found or own.name
 
 
 def is_outside(address: str | None) -> bool:

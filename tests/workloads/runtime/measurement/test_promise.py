@@ -101,6 +101,9 @@ def test_a_machine_as_promised_is_no_news_and_is_told_once_for_hosts_alike() -> 
         (profile(1, "AMD MI250X"), ranks(" a"), "AMD MI250X, n1 has one without a name: what it is cannot be told"),
         (profile(cores_per_node=96), ranks("cpu"), "96 cores a node, n1 has 64: correct"),
         (profile(memory_gib_per_node=512), ranks("cpu", memory=440.0), "512 GiB of memory a node, n1 has 440 GiB"),
+        (profile(cores_per_node=32), ranks("cpu"), "32 cores a node, n1 has 64: correct cluster.cores_per_node, or"),
+        (profile(memory_gib_per_node=256), ranks("cpu"), "256 GiB of memory a node, n1 has 503.4 GiB: correct"),
+        (profile(1), ranks(f"{H100} a", f"{H100} b"), "1 accelerators a node, n1 has 2: correct"),
         (profile(interface="ib0"), ranks("cpu"), "interface ib0, n1 has eth0, hsn0: nodes are reached by another"),
         (profile(), ranks(f"{H100} a"), f"no accelerator, n1 has 1 ({H100})"),
         (profile(1, accelerator={"peak_bf16_tflops": 312}),
@@ -131,6 +134,30 @@ def test_a_part_of_an_accelerator_is_another_one() -> None:
     words = "promises 80 GiB an accelerator, n1 has 39.6 GiB: it is another card, or a part of one"
     with pytest.raises(PromiseError, match=words):
         compare_machine(profile(1, accelerator={"memory_gib": 80}), 1, ranks("A100-SXM4-40GB a", mebibytes=40_536))
+
+
+PART = "NVIDIA H100 80GB HBM3 MIG 1g.10gb"
+
+
+@pytest.mark.parametrize(
+    ("promised", "found"),
+    [("NVIDIA H100", PART), (PART, "NVIDIA H100 80GB HBM3"), (PART, "NVIDIA H100 80GB HBM3 MIG 3g.40gb")],
+)
+def test_a_part_that_mig_made_is_another_accelerator_whatever_memory_the_profile_states(
+    promised: str, found: str
+) -> None:
+    with pytest.raises(PromiseError, match=f"promises {promised}, n1 has {found}: a part of an accelerator is another"):
+        compare_machine(profile(1, promised), 1, ranks(f"{found} a"))
+    assert warnings_of(profile(1, found), 1, ranks(f"{found} a")) == []
+
+
+def test_cores_that_the_system_keeps_or_that_other_nodes_of_one_machine_have_are_no_news() -> None:
+    """LUMI's nodes have 64 cores, of which jobs get 56."""
+    assert warnings_of(profile(cores_per_node=56), 1, ranks("cpu", cores=64)) == []
+    assert warnings_of(profile(cores_per_node=1, one_machine=True), 1, ranks("cpu", cores=64)) == []
+    assert (
+        warnings_of(profile(1, scheduler="local"), 1, [Found("n1", f"{H100} a", node(f"{H100} a", f"{H100} b"))]) == []
+    )
 
 
 def test_a_lost_accelerator_of_the_inventory_is_not_counted_and_says_so() -> None:
