@@ -160,10 +160,11 @@ def tails_of(deviations: Floats, known: Flags, variances: Floats) -> tuple[float
     number = scaled.size
     if number < LEAST_TAILS:
         return 0.0, 0.0
-    scale = float(np.mean(scaled**2))
+    squares = scaled * scaled
+    scale = float(np.mean(squares))
     if not scale > 0:
         return 0.0, 0.0
-    skewness, kurtosis = float(np.mean(scaled**3)) / scale**1.5, float(np.mean(scaled**4)) / scale**2 - 3
+    skewness, kurtosis = float(squares @ scaled) / number / scale**1.5, float(squares @ squares) / number / scale**2 - 3
     return (
         float(np.clip(skewness, -MOST_TAIL, 0.0)),
         float(np.clip(kurtosis - (24 / number) ** 0.5, 0.0, MOST_TAIL)),
@@ -180,9 +181,10 @@ def chance_of(change: Floats, error: Floats, freedom: Floats, skewness: float, k
     ratio = np.minimum(np.where(error > 0, np.abs(change) / np.where(error > 0, error, 1.0), exact), MOST_RATIO)
     x = ratio.copy()
     slope = np.where(change < 0, -skewness / 6, 0.0)
-    for _ in range(NEWTON):
-        value = x + slope * (x**2 - 1) + kurtosis / 24 * (x**3 - 3 * x) - ratio
-        x = np.maximum(x - value / (1 + 2 * slope * x + kurtosis / 24 * np.maximum(3 * x**2 - 3, 0)), 0.0)
+    for _ in range(NEWTON if skewness or kurtosis else 0):
+        squares = x * x
+        value = x + slope * (squares - 1) + kurtosis / 24 * x * (squares - 3) - ratio
+        x = np.maximum(x - value / (1 + 2 * slope * x + kurtosis / 24 * np.maximum(3 * squares - 3, 0)), 0.0)
     x = np.where(ratio > 1, np.minimum(x, ratio), ratio)
     return np.asarray(np.minimum(2 * special.stdtr(freedom, -x) * np.where(change > 0, FASTER_PENALTY, 1), 1.0))
 

@@ -17,7 +17,6 @@ from orchestrator.analysis.history import (
     CountedSets,
     Judged,
     ProcessorChange,
-    SeriesKey,
     count_sets,
     group_by_series,
     judge_family,
@@ -25,7 +24,7 @@ from orchestrator.analysis.history import (
     series_key,
 )
 from orchestrator.analysis.tracking import WINDOW
-from orchestrator.store.entries import BaseChange, HistoryRow
+from orchestrator.store.entries import BaseChange, HistoryRow, SeriesKey
 
 COLUMNS = (*JUDGED_COLUMNS, "campaign")
 """Columns of a run that are needed here."""

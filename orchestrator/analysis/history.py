@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from operator import itemgetter
 from statistics import median
-from typing import Any, TypedDict, cast
+from typing import Any, Literal, cast
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_all_change_points
@@ -22,39 +22,10 @@ from orchestrator.analysis.intervals import Summary, summaries
 from orchestrator.analysis.regression import Comparison
 from orchestrator.analysis.tracking import WINDOW
 from orchestrator.records import unit_of
-from orchestrator.store.entries import BaseChange, HistoryRow
-
-
-class SeriesKey(TypedDict):
-    """What two runs must share to be compared. Single runs count as a weak scale of their node count.
-
-    Strong scaling from another smallest scale has another global batch, and the threads of a rank follow from the
-    largest scale on one machine: runs that look alike by name do other work then, or with more of the machine.
-    """
-
-    benchmark: str
-    method: str
-    cluster: str
-    comm: str
-    mode: str
-    recipe: str
-    scale: str
-    nodes: int
-    ranks: int
-    threads_per_rank: int | None
-    global_batch: int | None
-    dataset_name: str | None
-    dataset_source: str | None
-    dataset_split: str | None
-    dataset_version: str | None
-    dataset_checksum: str | None
-
-
-KEY = tuple(SeriesKey.__annotations__)
-"""The same as columns of a run."""
+from orchestrator.store.entries import KEY, BaseChange, HistoryRow, SeriesKey
 
 JUDGED_COLUMNS = (
-    *KEY, "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s", "processors",
+    "key", "created", "throughput_unit", "throughput", "throughput_warm", "time_to_accuracy_s", "processors",
 )  # fmt: skip
 """Columns of a run that its series is judged by."""
 TREND_COLUMNS = (*JUDGED_COLUMNS, "git_commit")
@@ -174,7 +145,7 @@ read_key, SCALE = itemgetter(*KEY), KEY.index("scale")
 
 def key_of_run(row: HistoryRow) -> Key:
     """Return the key of a run's series. A single run has the scale "weak", since both keep the batch per rank."""
-    key: Key = read_key(row)
+    key: Key = row["key"] if "key" in row else read_key(row)
     return (*key[:SCALE], "weak", *key[SCALE + 1 :]) if key[SCALE] == "single" else key
 
 
@@ -243,14 +214,10 @@ def count_sets(sets: NamedSets) -> CountedSets:
     if len(units) > 1:
         counted = [(name, [row for row in rows if unit_of(row) == unit]) for name, rows in sets]
     warm = all(row["throughput_warm"] for _, rows in counted for row in rows if row["throughput"])
-    throughputs = [[rate for row in rows if (rate := rate_of(row, warm))] for _, rows in counted]
+    rate: Literal["throughput_warm", "throughput"] = "throughput_warm" if warm else "throughput"
+    throughputs = [[value for row in rows if (value := row[rate])] for _, rows in counted]
     times = [[seconds for row in rows if (seconds := row["time_to_accuracy_s"])] for _, rows in sets]
     return CountedSets(unit, sets, counted, throughputs, times)
-
-
-def rate_of(row: HistoryRow, warm: bool) -> float | None:
-    """Return the throughput of a run: of its warm epochs, or of the whole."""
-    return row["throughput_warm"] if warm else row["throughput"]
 
 
 def judge_family(

@@ -49,7 +49,8 @@ def common_spread(variances: Floats, freedoms: Floats) -> tuple[float, float]:
     """
     half = freedoms / 2
     logs = np.log(variances) - special.digamma(half) + np.log(half)
-    excess = float(logs.var(ddof=1) - special.polygamma(1, half).mean())
+    # The Hurwitz zeta function of 2 is the trigamma function, and that of 3 its derivative but for −2.
+    excess = float(logs.var(ddof=1) - special.zeta(2, half).mean())
     if excess <= 0:
         return float(np.exp(logs.mean())), float("inf")
     prior = inverse_trigamma(excess)
@@ -60,8 +61,8 @@ def inverse_trigamma(value: float) -> float:
     """Return the x > 0 with trigamma(x) = value > 0, by Newton's method on 1 ÷ trigamma (Smyth 2004, appendix)."""
     x = 0.5 + 1 / value
     for _ in range(50):
-        found = float(special.polygamma(1, x))
-        step = found * (1 - found / value) / float(special.polygamma(2, x))
+        found = float(special.zeta(2, x))
+        step = found * (1 - found / value) / float(-2 * special.zeta(3, x))
         x += step
         if -step / x < 1e-8:
             break

@@ -9,4 +9,7 @@ def __getattr__(name: str) -> Any:
     """The function of that name."""
     from scipy import special
 
-    return getattr(special, name)
+    found = getattr(special, name)
+    # Kept, since Python asks here only for what the module lacks.
+    globals()[name] = found
+    return found

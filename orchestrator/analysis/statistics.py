@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median_high
 
 import numpy as np
@@ -91,6 +92,7 @@ def deviation_interval(values: Sequence[float] | Floats, confidence: float) -> t
 # --- Student's t, by SciPy's ufuncs: they cost microseconds where scipy.stats costs a hundred ------------------------
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, freedom: float) -> float:
     """Return the value below which Student's t lies with ``probability``."""
     return float(special.stdtrit(freedom, probability))

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.cli import common
@@ -42,8 +44,8 @@ def accept_series(arguments: Sequence[str]) -> int:
     if len(options.campaigns) != 1 or not known.why.strip():
         raise UsageError(f"Say which series, as report --history names it, and why. Usage: {USAGE}.")
     from orchestrator.analysis.courses import COLUMNS, judge_courses, set_column
-    from orchestrator.analysis.history import KEY, OPEN, series_id
-    from orchestrator.store.entries import BaseChange, columns_of
+    from orchestrator.analysis.history import OPEN, series_id
+    from orchestrator.store.entries import KEY, BaseChange, columns_of
 
     store = common.existing_store(options)
     rows = store.history(columns=COLUMNS)
@@ -103,11 +105,25 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
     if week is not None and not re.fullmatch(r"[0-9]{4}-W[0-9]{2}", week):
         raise UsageError(f"week={week}: a week is written as 2026-W07.")
     window = common.parse_whole("window=", options.settings.get("window", str(WINDOW)), 10_000, "a number of weeks")
-    rows = store.history(benchmark, cluster, dataset=dataset, method=method, columns=TREND_COLUMNS)
-    if not rows:
-        words = " ".join(f"{key}={value}" for key, value in options.settings.items())
-        raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
-    document = history_document(rows, week, window, chosen, store.base_changes())
-    if week is not None and not document["series"]:
-        raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {rows[-1]['week']}.")
-    return print_verdicts_of(document, form == "json")
+    with paused_collector():
+        rows = store.history(benchmark, cluster, dataset=dataset, method=method, columns=TREND_COLUMNS)
+        if not rows:
+            words = " ".join(f"{key}={value}" for key, value in options.settings.items())
+            raise UsageError(f"The store has no completed run{' of ' + words if words else ''}.")
+        document = history_document(rows, week, window, chosen, store.base_changes())
+        if week is not None and not document["series"]:
+            last = rows[-1]["week"]
+            raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {last}.")
+        return print_verdicts_of(document, form == "json")
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Keep Python from looking for cycles of objects within the context: among 100,000 rows there are none, and the
+    search takes a tenth of the time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

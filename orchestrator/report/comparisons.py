@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from orchestrator.analysis.history import GRAVEST_FIRST, KEY, Judged, Key, Trend, judge_trends, series_id, series_key
+from orchestrator.analysis.history import GRAVEST_FIRST, Judged, Key, Trend, judge_trends, series_id, series_key
 from orchestrator.analysis.regression import MINIMUM_EFFECT, SOUGHT_EFFECT
 from orchestrator.analysis.tracking import ALPHA
 from orchestrator.report.entries.comparison import (
@@ -16,7 +16,7 @@ from orchestrator.report.entries.comparison import (
     SeriesVerdict,
     Verdicts,
 )
-from orchestrator.store.entries import BaseChange, HistoryRow, columns_of
+from orchestrator.store.entries import KEY, BaseChange, HistoryRow, columns_of
 
 COMPARISON_SCHEMA: Final = "orchestrator.comparison/1"
 HISTORY_SCHEMA: Final = "orchestrator.history/1"

@@ -20,11 +20,41 @@ Measure = Literal[
 """Columns of a run that hold what was measured."""
 
 
+class SeriesKey(TypedDict):
+    """What two runs must share to be compared. Single runs count as a weak scale of their node count.
+
+    Strong scaling from another smallest scale has another global batch, and the threads of a rank follow from the
+    largest scale on one machine: runs that look alike by name do other work then, or with more of the machine.
+    """
+
+    benchmark: str
+    method: str
+    cluster: str
+    comm: str
+    mode: str
+    recipe: str
+    scale: str
+    nodes: int
+    ranks: int
+    threads_per_rank: int | None
+    global_batch: int | None
+    dataset_name: str | None
+    dataset_source: str | None
+    dataset_split: str | None
+    dataset_version: str | None
+    dataset_checksum: str | None
+
+
+KEY = tuple(SeriesKey.__annotations__)
+"""The same as columns of a run."""
+
+
 class RunRow(TypedDict, total=False):
-    """One run: a row of ``run``. ``id``, ``uid`` and ``finality`` are the store's own."""
+    """One run: a row of ``run``. ``id``, ``uid``, ``series`` and ``finality`` are the store's own."""
 
     id: int
     uid: str
+    series: str
     campaign: str
     run: str
     benchmark: str
@@ -95,8 +125,11 @@ class StoredManifest(TypedDict, total=False):
 
 
 class HistoryRow(RunRow, total=False):
-    """One run of Store.history: the columns that were chosen, and the ISO week of its planning."""
+    """One run of Store.history: the columns that were chosen, the values of KEY as ``key`` if that was chosen, and the
+    ISO week of its planning.
+    """
 
+    key: tuple[Any, ...]
     week: str
 
 

@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.records import ONLY_METHOD, SAMPLES, batch_of, processors_text, throughput_unit
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, store_error
+from orchestrator.store.entries import KEY
 from orchestrator.store.ranks import RankTable
-from orchestrator.store.rows import RunRecord, put_records
+from orchestrator.store.rows import RunRecord, hash_series, put_records
 
 LOCK = 0x5C1_0001
 """Number of the advisory lock that a migration of a PostgreSQL store holds."""
@@ -74,6 +75,18 @@ def add_work(connection: Connection) -> None:
             connection.execute(text(change), values)
 
 
+def add_series(connection: Connection) -> None:
+    """Version 8 to 9: the series of each run, and an index of what a history reads."""
+    connection.execute(text("ALTER TABLE run ADD COLUMN series VARCHAR(16) NOT NULL DEFAULT ''"))
+    runs = tables.runs
+    found = connection.execute(select(runs.c.id, *(runs.c[name] for name in KEY))).all()
+    values = [{"number": number, "found": hash_series(key)} for number, *key in found]
+    if values:
+        change = update(runs).where(runs.c.id == bindparam("number")).values(series=bindparam("found"))
+        connection.execute(change, values)
+    tables.SERIES_INDEX.create(connection)
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: add_energy,
     3: add_method,
@@ -81,6 +94,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     5: add_processors,
     6: add_base_changes,
     7: add_work,
+    8: add_series,
 }
 """The function that leads from a version, 2 or later, to the next."""
 

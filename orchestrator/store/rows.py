@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, inse
 
 from orchestrator.records import FINAL_STATES, ONLY_METHOD, CollectedResult, unit_of
 from orchestrator.store import tables
-from orchestrator.store.entries import EvaluationRow, HostRow, PhaseRow, RankRow, RunRow, StoredManifest
+from orchestrator.store.entries import KEY, EvaluationRow, HostRow, PhaseRow, RankRow, RunRow, StoredManifest
 from orchestrator.store.ranks import RankTable, stored_row
 
 BATCH = 200
@@ -70,8 +70,14 @@ def row_of(record: RunRecord) -> RunRow:
     run["dataset_name"] = run.get("dataset_name") or run["benchmark"]
     run["method"] = run.get("method") or ONLY_METHOD
     run["throughput_unit"] = unit_of(run)
+    run["series"] = hash_series([run.get(name) for name in KEY])
     found = {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
     return cast(RunRow, found)
+
+
+def hash_series(key: Sequence[object]) -> str:
+    """Return the hash of a series by the values of KEY, the same in every store."""
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
 
 
 def put_records(connection: Connection, records: Iterable[RunRecord]) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.engine import StoreError, open_engine, refuse_read_only, store_error
-from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow, RunRow, columns_of
+from orchestrator.store.entries import KEY, BaseChange, HistoryRow, HostHistoryRow, RunRow, columns_of
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import RankTable, row_of_stored
 from orchestrator.store.rows import BATCH, RunRecord, put_records
@@ -144,24 +144,26 @@ class Store:
         method: str | None = None,
     ) -> list[HistoryRow]:
         """Return runs, oldest first: one row per run with ``columns``, of which "created" must be one, and
-        ``week``.
+        ``week``. The column "key" stands for all those of KEY, as a tuple.
 
         ``week`` is the ISO week of planning in UTC, as "2026-W07". ``since`` ≤ time of planning < ``until``, in seconds
         since the epoch. ``states`` None means all states. Without any argument all completed runs are returned.
         """
         runs = tables.runs
         chosen = ((runs.c.dataset_name, dataset), (runs.c.method, method))
-        query = select(*(runs.c[name] for name in columns)).order_by(runs.c.created, runs.c.id)
+        read = [runs.c["series" if name == "key" else name] for name in columns]
+        query = select(*read).order_by(runs.c.created, runs.c.id)
         query = narrow_query(query, benchmark, cluster, since, until, states)
         query = query.where(*(column == name for column, name in chosen if name is not None))
         if campaigns is not None:
             query = query.where(runs.c.campaign.in_(list(campaigns)))
         weeks: dict[int, str] = {}
         with self.reading() as connection:
-            result = connection.execute(query)
-            names = tuple(result.keys())
-            rows = [cast(HistoryRow, dict(zip(names, row, strict=True))) for row in result]
+            rows = [cast(HistoryRow, dict(zip(columns, row, strict=True))) for row in connection.execute(query)]
+            keys = series_keys(connection) if "key" in columns else {}
         for row in rows:
+            if keys:
+                row["key"] = keys[cast(str, row["key"])]
             day = int(row["created"] // 86400)
             if day not in weeks:
                 weeks[day] = iso_week(row["created"])
@@ -188,6 +190,14 @@ class Store:
         with self.reading() as connection:
             found = connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()
             return [cast(HostHistoryRow, row_of_stored(dict(row))) for row in found]
+
+
+def series_keys(connection: Connection) -> dict[str, tuple[object, ...]]:
+    """Return the values of KEY of all series, by their hashes. Runs of a series share them: one run of each is read."""
+    runs = tables.runs
+    firsts = select(func.min(runs.c.id)).group_by(runs.c.series)
+    query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(runs.c.id.in_(firsts))
+    return {found: tuple(values) for found, *values in connection.execute(query)}
 
 
 def narrow_query(

@@ -3,7 +3,8 @@
     run           one row a run. ``uid`` is its natural key: a hash of campaign, run, cluster, time of planning: a run
                   collected again, or by somebody else from a copy, is the same row, and runs of two clusters that
                   happen to share names are two. ``finality`` (see FINALITY) lets a better known end replace a
-                  lesser one and never the other way round.
+                  lesser one and never the other way round. Runs of one ``series``, a hash of the columns of
+                  entries.KEY, may be compared.
     rank_summary  every rank's sums over its steps, all ranks of a run in one packed value (see ranks.py): a run of
                   75,000 ranks is one row, not 75,000
     host          the same by host, one row a (run, host): what the search for slow nodes over weeks reads
@@ -42,7 +43,7 @@ from sqlalchemy import (
 
 from orchestrator.records import ONLY_METHOD, STEP_TIMES, stored_name, throughput_unit
 
-VERSION = 8
+VERSION = 9
 """The version of the schema that this program reads and writes. migrations.py leads to it."""
 
 FINALITY = {"lost": 1, "completed": 3}
@@ -59,6 +60,7 @@ runs = Table(
     metadata,
     Column("id", key, primary_key=True),
     Column("uid", String(32), nullable=False, unique=True),
+    Column("series", String(16), nullable=False, server_default=""),
     Column("campaign", String(128), nullable=False),
     Column("run", String(256), nullable=False),
     Column("benchmark", String(128), nullable=False),
@@ -108,6 +110,18 @@ runs = Table(
     Index("ix_run_campaign_created", "campaign", "created"),
     Index("ix_run_history", "benchmark", "cluster", "created"),
 )
+
+SERIES_INDEX = Index(
+    "ix_run_series",
+    *(
+        runs.c[name]
+        for name in (
+            "series", "state", "created", "campaign", "throughput_unit", "throughput", "throughput_warm",
+            "time_to_accuracy_s", "processors", "git_commit",
+        )
+    ),
+).ddl_if(dialect="sqlite")  # fmt: skip
+"""All that a history reads of a run: SQLite need not pass the documents of all runs to reach it."""
 
 
 def child(name: str, *columns: Column[Any]) -> Table:

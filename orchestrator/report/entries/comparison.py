@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from orchestrator.analysis.history import SeriesKey
 from orchestrator.report.entries.values import Interval
-from orchestrator.store.entries import BaseChange
+from orchestrator.store.entries import BaseChange, SeriesKey
 
 
 class MetricVerdict(TypedDict):

@@ -7,11 +7,12 @@ from collections import Counter
 from rich.console import Console
 from rich.markup import escape
 
-from orchestrator.analysis.history import SeriesKey, acceptance_text
+from orchestrator.analysis.history import acceptance_text
 from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.scales import table_of
 from orchestrator.report.tables.text import short, subject_words
+from orchestrator.store.entries import SeriesKey
 
 COLOURS = {
     "slower": "red",

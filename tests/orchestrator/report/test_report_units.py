@@ -7,7 +7,7 @@ import json
 import time
 from csv import DictReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import jsonschema
@@ -25,7 +25,7 @@ from orchestrator.report.tables.comparisons import print_verdicts
 from orchestrator.report.tables.live import status_line
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.units import RateColumn
-from orchestrator.store.entries import HistoryRow
+from orchestrator.store.entries import HistoryRow, RunRow
 from orchestrator.store.store import RunRecord
 from workloads.runtime.measurement.progress import Progress
 
@@ -103,9 +103,14 @@ def test_exports_name_the_unit_in_a_column_or_in_the_gauge(tmp_path: Path) -> No
         assert line.startswith(f"orchestrator_throughput_{items}_per_second{{"), line
 
 
+def timed_row(run: RunRow, week: str) -> HistoryRow:
+    """A run as a history has it."""
+    return cast(HistoryRow, {**run, "week": week})
+
+
 def test_verdicts_and_histories_are_in_the_unit_of_the_newest_runs(tmp_path: Path) -> None:
-    rows: list[HistoryRow] = [
-        {**training(tmp_path, "words", "tokens/s", campaign=campaign, created=created).run, "week": "2026-W39"}
+    rows = [
+        timed_row(training(tmp_path, "words", "tokens/s", campaign=campaign, created=created).run, "2026-W39")
         for campaign, created in (("old", 1.79e9), ("new", 1.79e9 + 60))
     ]
     compared = comparisons.comparison_document([(row["campaign"], [row]) for row in rows])
@@ -121,8 +126,8 @@ def test_verdicts_and_histories_are_in_the_unit_of_the_newest_runs(tmp_path: Pat
 def test_tokens_are_never_judged_against_samples(tmp_path: Path) -> None:
     sets = []
     for number, (unit, rate) in enumerate([("samples/s", 100.0), ("tokens/s", 9e4), ("tokens/s", 9e4)]):
-        rows: list[HistoryRow] = [
-            {**training(tmp_path, "words", unit, campaign=f"c{number}", repeat=repeat, rate=rate).run, "week": "w"}
+        rows = [
+            timed_row(training(tmp_path, "words", unit, campaign=f"c{number}", repeat=repeat, rate=rate).run, "w")
             for repeat in range(5)
         ]
         sets.append((f"c{number}", rows))

@@ -18,8 +18,8 @@ from commands import Command, environment
 from schedules import STEPS, WEEK, free_port, mail_server, put_sweep, schedule_in, webhook
 
 from orchestrator.__main__ import main
-from orchestrator.analysis.history import KEY
 from orchestrator.records import read_json, read_json_if_whole, write_json
+from orchestrator.store.entries import KEY
 from orchestrator.store.store import Store, default_url
 
 WEEKLY = ("cluster=local", "suite=weekly", "when=0 2 * * SUN", "via=cron")

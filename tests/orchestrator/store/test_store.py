@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import event
 
+from orchestrator.analysis.courses import COLUMNS
+from orchestrator.analysis.history import TREND_COLUMNS
 from orchestrator.store.entries import RunRow
 from orchestrator.store.store import RunRecord, Store, StoreError, default_url
 
@@ -80,3 +83,18 @@ def test_time_spent_waiting_is_read_back_by_its_name_and_kept_in_the_column_of_v
     assert [row["waiting_s"] for row in store.host_history()] == [3.0]
     with sqlite3.connect(tmp_path / "store.sqlite") as database:
         assert database.execute("select communicate_s from host").fetchall() == [(3.0,)]
+
+
+@pytest.mark.parametrize("columns", [TREND_COLUMNS, COLUMNS])
+def test_a_history_is_read_from_an_index_without_the_documents_of_all_runs(
+    tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    store = Store(default_url(tmp_path))
+    store.put(record())
+    asked: list[tuple[str, Any]] = []
+    event.listen(store.engine, "before_cursor_execute", lambda _c, _k, text, values, *_: asked.append((text, values)))
+    store.history(columns=columns)
+    statement, values = next(one for one in asked if one[0].startswith("SELECT"))
+    with store.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert any("COVERING INDEX ix_run_series" in str(step) for step in plan)

@@ -17,6 +17,7 @@ from test_store import record
 from orchestrator.config.redaction import hide, redact
 from orchestrator.store import transfer
 from orchestrator.store.engine import open_engine
+from orchestrator.store.entries import KEY, columns_of
 from orchestrator.store.store import Store, StoreError, default_url
 
 WRITER = """
@@ -101,6 +102,7 @@ ADDED = {
     5: ("throughput_unit",),
     6: ("processors",),
     8: ("threads_per_rank", "global_batch"),
+    9: ("series",),
 }
 """The columns of a run that each version of the store has added."""
 
@@ -108,6 +110,7 @@ ADDED = {
 def take_back(store: Store, version: int) -> None:
     """Make the store what it was in an earlier version."""
     with store.engine.begin() as connection:
+        connection.execute(text("DROP INDEX IF EXISTS ix_run_series"))
         for column in (name for added, names in ADDED.items() if added > version for name in names):
             connection.execute(text(f"ALTER TABLE run DROP COLUMN {column}"))
         connection.execute(text("UPDATE schema_version SET version = :version"), {"version": version})
@@ -176,6 +179,18 @@ def test_a_store_of_version_7_learns_of_its_manifests_how_much_work_runs_did(url
     take_back(store, 7)
     found = {row["run"]: (row["global_batch"], row["threads_per_rank"]) for row in Store(url).history(states=None)}
     assert found == {"weak": (256, 3), "strong": (32, 3), "probe": (None, 3), "imported": (None, None)}
+
+
+def test_a_store_of_version_8_learns_which_runs_are_of_one_series(url: str) -> None:
+    store = Store(url)
+    store.put_all([record("a"), record("b"), record("wide", nodes=2), record("threaded", threads_per_rank=3)])
+    read = ("key", "run", "created")
+    before = store.history(columns=read)
+    keys = {row["run"]: row["key"] for row in before}
+    assert keys["a"] == keys["b"] and len(set(keys.values())) == 3
+    assert keys == {row["run"]: columns_of(row, KEY) for row in store.history()}
+    take_back(store, 8)
+    assert Store(url).history(columns=read) == before
 
 
 def test_a_newer_store_is_refused(url: str) -> None:
