@@ -8,6 +8,7 @@ from rich.table import Table
 
 from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
 from orchestrator.acceptance.findings import FAIL, OUTCOMES, PASS, UNDECIDED, UNMEASURABLE
+from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, with_interval
 
 COLOURS = {PASS: "green", FAIL: "red", UNDECIDED: "yellow", UNMEASURABLE: "dim"}
@@ -90,7 +91,7 @@ def print_verdict(document: VerdictDocument, console: Console) -> None:
             escape(measured_text(check)), bounds_text(check), escape(check["unit"]),
             str(check["n"]), escape(named_text(check)),
         )  # fmt: skip
-    console.print(table)
+    print_fitting(table, ("named",), console)
     for check in document["checks"]:
         if check["why"] and check["outcome"] != PASS:
             console.print(f"  {escape(check_title(check))}: {escape(check['why'])}", soft_wrap=True, highlight=False)

@@ -57,14 +57,15 @@ class Measured:
 class Scale:
     """All repeats at one node count. Throughputs are in the series' unit, times s, energies J.
 
-    ``time_to_accuracy`` includes runs that missed their target. ``failed`` counts the runs that did not complete;
-    ``runs`` are the others.
+    ``time_to_accuracy`` includes runs that missed their target. ``failed`` and ``cancelled`` count the runs that did
+    not complete, by themselves or by somebody's hand; ``n`` are the others.
     """
 
     nodes: int
     ranks: int
     n: int
     failed: int
+    cancelled: int
     rate: Summary
     cold: Summary | None
     warm: Summary | None
@@ -158,7 +159,9 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
     scales = [
-        summarise_scale(by_nodes[nodes], sum(run.nodes == nodes for run in failed), days_of(by_nodes[nodes], members))
+        summarise_scale(
+            by_nodes[nodes], [run for run in failed if run.nodes == nodes], days_of(by_nodes[nodes], members)
+        )
         for nodes in sorted(by_nodes)
     ]
     rates = {nodes: [run.rate for run in found if run.rate] for nodes, found in by_nodes.items()}
@@ -197,8 +200,11 @@ def days_of(runs: Sequence[Measured], members: Sequence[Measured]) -> list[str]:
     return [str(datetime.fromtimestamp(moment, timezone.utc).date()) for moment in moments]
 
 
-def summarise_scale(runs: Sequence[Measured], failed: int, days: Sequence[str]) -> Scale:
-    """Return the summary of the repeats at one node count; ``days`` are those of the runs."""
+def summarise_scale(runs: Sequence[Measured], failed: Sequence[Measured], days: Sequence[str]) -> Scale:
+    """Return the summary of the repeats at one node count, ``failed`` those that did not complete; ``days`` are those
+    of the runs.
+    """
+    cancelled = sum(run.run["state"] == "cancelled" for run in failed)
     rates = [run.rate for run in runs if run.rate]
     times = [run.run.get("time_to_accuracy_s") for run in runs]
     reached = [seconds for seconds in times if seconds is not None]
@@ -208,7 +214,8 @@ def summarise_scale(runs: Sequence[Measured], failed: int, days: Sequence[str]) 
         runs[0].nodes,
         int(runs[0].run["ranks"]),
         len(runs),
-        failed,
+        len(failed) - cancelled,
+        cancelled,
         summary(rates, days=[day for run, day in zip(runs, days, strict=True) if run.rate]),
         optional_summary(column_values(runs, "throughput_cold")),
         optional_summary(column_values(runs, "throughput_warm")),

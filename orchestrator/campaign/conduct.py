@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.campaign.ending import Ended, end_in_words
+from orchestrator.campaign.log import Changes, logged
 from orchestrator.campaign.trained import with_weights
 from orchestrator.config.safety import refuse_unsafe_folder
 from orchestrator.plan import Campaign, Site, plan
@@ -80,10 +81,17 @@ def prepare(configs: Sequence[Configuration], name: str | None = None) -> tuple[
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(read_topology().usable_cores, Path.cwd()))
 
 
-def conduct(configs: Sequence[Configuration], view: View, name: str | None = None, detach: bool = False) -> Outcome:
+def conduct(
+    configs: Sequence[Configuration],
+    view: View,
+    name: str | None = None,
+    detach: bool = False,
+    command: str | None = None,
+) -> Outcome:
     """Run the campaign of the configurations to its end. Progress is shown on ``console``.
 
-    ``name`` overrides the campaign's name. With ``detach`` it returns after submitting as many runs as allowed at once.
+    ``name`` overrides the campaign's name. ``command`` is the command line that repeats it, kept with every run. With
+    ``detach`` it returns after submitting as many runs as allowed at once.
     Raises UsageError before anything is submitted, StoreError if there is no store.
     """
     from orchestrator.campaign import following as campaigns
@@ -102,7 +110,8 @@ def conduct(configs: Sequence[Configuration], view: View, name: str | None = Non
     else:
         store.refuse_read_only()
     preflight(whole, planned, view.console)
-    runs = campaigns.create(planned, provenance(PROJECT))
+    found = provenance(PROJECT)
+    runs = campaigns.create(planned, {**found, "command": command} if command else found)
     store = store or Store(url)
     view.console.print(f"campaign {planned.name}: {len(runs)} run{'s' if len(runs) > 1 else ''}", highlight=False)
     chosen = scheduler(whole[0]["cluster"]["scheduler"])
@@ -146,12 +155,18 @@ def attend(
 
     first, manifest = runs[0]
     name = manifest.spec.campaign
+    changes = Changes()
+
+    def show(statuses: Sequence[RunStatus]) -> None:
+        changes.note(statuses)
+        view.show(statuses)
+
     limits = campaigns.Limits(config["cluster"]["limits"]["max_jobs"], config["watch"]["interval_s"])
     interrupted, detached = False, detach
     try:
         again = campaigns.Retry(tell) if retry else None
-        with end_in_words(), view:
-            statuses = campaigns.follow(scheduler, runs, limits, view.show, put, detach, again)
+        with logged(first.path.parent), end_in_words(), view:
+            statuses = campaigns.follow(scheduler, runs, limits, show, put, detach, again)
     except Ended as error:
         raise error.adding(f"what was submitted goes on, and `resume {name}` follows it") from None
     except KeyboardInterrupt:

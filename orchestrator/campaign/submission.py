@@ -4,6 +4,7 @@ dies.
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from orchestrator.launch.base import (
 )
 from orchestrator.records import Claim, failure_record, now, read_record_if_whole, write_json
 
+LOGGER = logging.getLogger(__name__)
 UNSURE_SECONDS = 15.0
 """A submission without any sign from job and scheduler for this long did not arrive."""
 UNANSWERED: dict[Path, float] = {}
@@ -54,13 +56,16 @@ def submit_together(scheduler: Scheduler, runs: Sequence[Run]) -> None:
         directory.write_manifest(manifest)
     try:
         jobs = scheduler.submit(runs)
-    except SchedulerBusy:
+    except SchedulerBusy as error:
+        LOGGER.info("%d runs were not taken now: %s", len(runs), error)
         for run in runs:
             take_back(run)
         raise
-    except SubmissionUnsure:
+    except SubmissionUnsure as error:
+        LOGGER.info("%d runs may or may not have arrived: %s", len(runs), error)
         return
     except SubmissionError as error:
+        LOGGER.info("%d runs were refused: %s", len(runs), error)
         for directory, manifest in runs:
             write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", str(error)))
         return
@@ -77,6 +82,7 @@ def settle_submission(run: Run, job: str) -> None:
     manifest.submitted = manifest.submitted or now()
     manifest.attempt_jobs.append(job)
     directory.write_manifest(manifest)
+    LOGGER.info("%s: attempt %d is job %s", manifest.spec.run, manifest.attempts, job)
 
 
 def take_back(run: Run) -> None:

@@ -26,8 +26,10 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError("Say which campaign to cancel, cancel NAME, or give --yes for the newest.")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.collect import collect
+    from orchestrator.campaign.log import logged
     from orchestrator.campaign.state import query_statuses
     from orchestrator.launch.schedulers import scheduler
+    from orchestrator.report.tables.fitting import print_fitting
     from orchestrator.report.tables.live import progress_table
 
     code = EXIT_OK
@@ -37,14 +39,15 @@ def main(arguments: Sequence[str]) -> int:
         chosen = scheduler(runs[0][1].scheduler)
         if asks and not agreed(folder, query_statuses(chosen, runs)):
             continue
-        statuses = campaigns.cancel(chosen, runs)
+        with logged(folder):
+            statuses = campaigns.cancel(chosen, runs)
         store = common.open_store(common.campaign_store_url(options.store, runs[0][1].config, folder.parent))
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)
             code = code if status.final else EXIT_INFRASTRUCTURE
         documents.append({"campaign": folder.name, "runs": {status.run: status.state for status in statuses}})
         if not options.json:
-            common.stdout_console().print(progress_table(statuses))
+            print_fitting(progress_table(statuses), (), common.stdout_console())
     if options.json:
         common.print_json({"schema": "orchestrator.cancel/1", "campaigns": documents})
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Options:
     multirun: bool = False
     config_dir: str | None = None
     detach: bool = False
+    quiet: bool = False
 
 
 def parse_options(arguments: Sequence[str], verb: str) -> Options:
@@ -53,24 +55,46 @@ def parse_options(arguments: Sequence[str], verb: str) -> Options:
                 raise UsageError(f"'{word}' is a verb, and comes first: write {program_name()} {word} KEY=VALUE….")
             raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{nearest(word, list(VERBS))}")
     given = vars(known)
-    return Options(given.pop("words"), **given)
+    overrides = with_own_cluster(given.pop("words"), known.config_dir)
+    return Options(overrides, **given)
 
 
-def stderr_console() -> Console:
-    """Return the console for progress and messages."""
+def with_own_cluster(overrides: list[str], config_dir: str | None) -> list[str]:
+    """Return the overrides with the cluster whose profile says that it holds on this host, unless they name one.
+
+    Raises UsageError if several say so.
+    """
+    if any(word.lstrip("+").startswith(("cluster=", "~cluster")) for word in overrides):
+        return overrides
+    from orchestrator.config.catalogue import clusters_of_host
+
+    host = socket.gethostname()
+    site = Path(config_dir) if config_dir else None
+    found = clusters_of_host(site, lambda: {host, host.partition(".")[0], socket.getfqdn()})
+    if len(found) > 1:
+        raise UsageError(f"Several profiles hold on {host}: say which with cluster=: {', '.join(found)}.")
+    if found:
+        print(f"cluster={found[0]}, whose profile holds on {host}", file=sys.stderr)
+    return [*overrides, *(f"cluster={name}" for name in found)]
+
+
+def stderr_console(quiet: bool = False) -> Console:
+    """Return the console for progress and messages; a quiet one shows none."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, quiet=quiet)
 
 
 def stdout_console() -> Console:
-    """Return the console for results. On a pipe a table is as wide as it needs, rather than 80 columns."""
+    """Return the console for results. On a pipe a table is as wide as it needs to be whole."""
     from rich.console import Console
 
-    wide = None if sys.stdout.isatty() else 200
+    from orchestrator.report.tables.fitting import UNLIMITED
+
+    wide = None if sys.stdout.isatty() else UNLIMITED
     columns = os.environ.get("COLUMNS", "")
     return Console(
-        width=int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < 10_000 else wide
+        width=int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < UNLIMITED else wide
     )
 
 

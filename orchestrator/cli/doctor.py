@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     from rich.table import Table
 
     from orchestrator.doctor.installation import examine
+    from orchestrator.report.tables.fitting import print_fitting
 
     results = Path.cwd() / config["results"]
     findings = examine(config, results, common.store_url(config, results))
@@ -43,5 +44,5 @@ def main(arguments: Sequence[str]) -> int:
         )
         for item in findings:
             table.add_row(MARKS[item.state], item.subject, escape(item.detail), escape(item.remedy))
-        common.stdout_console().print(table)
+        print_fitting(table, (), common.stdout_console())
     return EXIT_FAILED if any(item.state == "error" for item in findings) else EXIT_OK

@@ -68,6 +68,12 @@ class Parser(argparse.ArgumentParser):
         )
         self.verb = verb
         self.add_argument(WORDS, nargs="*", help=argparse.SUPPRESS)
+        self.add_argument(
+            "-v",
+            "--verbose",
+            action="store_true",
+            help="show on stderr what is asked of the scheduler, and its answers",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with the message."""
@@ -76,6 +82,10 @@ class Parser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Return options and words, in whatever order they stand. Raises UsageError."""
         known, rest = self.parse_known_intermixed_args(list(arguments))
+        if vars(known).pop("verbose"):
+            from orchestrator.campaign.log import show_log
+
+            show_log()
         unknown = [word for word in rest if word.startswith("-")]
         if unknown:
             given = unknown[0].partition("=")[0]
@@ -96,6 +106,11 @@ class Parser(argparse.ArgumentParser):
     def with_json(self) -> Parser:
         """Add --json, which every verb has; return this parser."""
         self.add_argument("--json", action="store_true", help="one JSON document on stdout")
+        return self
+
+    def with_quiet(self) -> Parser:
+        """Add -q, of verbs that show progress; return this parser."""
+        self.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages; errors remain")
         return self
 
     def with_site(self) -> Parser:
@@ -129,7 +144,7 @@ def run_parser() -> Parser:
     """Return the parser of ``run``."""
     parser = configured_parser("run")
     parser.add_argument("--detach", action="store_true", help="submit, say what waits for `resume`, and return")
-    return parser
+    return parser.with_quiet()
 
 
 def doctor_parser() -> Parser:
@@ -299,7 +314,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "list": list_parser,
     "status": lambda: campaign_parser("status"),
     "logs": logs_parser,
-    "resume": lambda: campaign_parser("resume", "[CAMPAIGN]"),
+    "resume": lambda: campaign_parser("resume", "[CAMPAIGN]").with_quiet(),
     "cancel": cancel_parser,
     "collect": lambda: campaign_parser("collect", notes="A run that is in the store already stays as it is."),
     "report": report_parser,

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.cli import common
+from orchestrator.cli.parsers import parse
 
 
 def main(arguments: Sequence[str]) -> int:
     """Find submitted runs, submit the others, and follow all to their end. Runs that did not complete get another
     attempt. All goes the way of ``run``: as many jobs at a time, and as alike.
     """
-    options = common.parse_campaigns(arguments, "resume")
+    known = parse("resume", arguments)
+    options = common.campaign_options(known, "resume")
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.conduct import attend
     from orchestrator.cli.run import report_outcome
     from orchestrator.launch.schedulers import scheduler
     from orchestrator.report.tables.live import LiveView
 
-    console = common.stderr_console()
+    console = common.stderr_console(known.quiet)
     folder = common.campaign_folders(options.campaigns, options.results)[0]
     with campaigns.attended(folder):
         runs = campaigns.load(folder)

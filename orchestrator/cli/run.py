@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
+from orchestrator.cli.parsers import MODULE
 from orchestrator.errors import EXIT_FAILED, EXIT_NOT_NOW, EXIT_OK
 
 if TYPE_CHECKING:
@@ -21,9 +26,27 @@ def compose_configurations(options: common.Options) -> list[Configuration]:
     from orchestrator.config.validate import validate
 
     configs = compose_all(options.overrides, options.multirun, options.config_dir)
+    if not any(word.lstrip("+").startswith("comm=") for word in options.overrides):
+        replace_missing_horovod(configs)
     for config in configs:
         validate(config)
     return configs
+
+
+def replace_missing_horovod(configs: Sequence[Configuration]) -> None:
+    """Let another communicator take the place of a Horovod that the ranks' Python lacks, and say so, once.
+
+    Only this Python is known: a profile's own or a container's may have it.
+    """
+    here = [config for config in configs if not (config["cluster"]["python"] or config["cluster"]["container"])]
+    wanting = [config for config in here if config["comm"] == "horovod"]
+    if not wanting or importlib.util.find_spec("horovod") or not importlib.util.find_spec("torch"):
+        return
+    other = "mpi" if importlib.util.find_spec("mpi4py") else "torch"
+    for config in wanting:
+        config["comm"] = other
+    remedy = "`python -m orchestrator setup` builds it"
+    print(f"comm={other}, since horovod is not installed ({remedy})", file=sys.stderr)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,8 +56,19 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign.conduct import conduct
     from orchestrator.report.tables.live import LiveView
 
-    console = common.stderr_console()
-    return report_outcome(conduct(configs, LiveView(console), detach=options.detach), console, options.json)
+    console = common.stderr_console(options.quiet)
+    outcome = conduct(configs, LiveView(console), detach=options.detach, command=repeating_command(options))
+    return report_outcome(outcome, console, options.json)
+
+
+def repeating_command(options: common.Options) -> str:
+    """Return the command line that plans the same runs again, under a new campaign's name and without secrets."""
+    from orchestrator.config.redaction import hide
+
+    words = [word for word in options.overrides if not word.startswith("campaign=")]
+    words += ["-m"] if options.multirun else []
+    words += ["--config-dir", str(Path(options.config_dir).resolve())] if options.config_dir else []
+    return hide(shlex.join([*MODULE.split(), *words]))
 
 
 def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:

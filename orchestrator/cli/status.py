@@ -18,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign import following as campaigns
     from orchestrator.campaign.state import query_statuses
     from orchestrator.launch.schedulers import scheduler
+    from orchestrator.report.tables.fitting import print_fitting
     from orchestrator.report.tables.live import progress_table
 
     documents = []
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
         if not options.json:
             print(folder.name)
-            common.stdout_console().print(progress_table(statuses))
+            print_fitting(progress_table(statuses), (), common.stdout_console())
     if options.json:
         common.print_json({"schema": "orchestrator.status/1", "campaigns": documents})
     return EXIT_OK

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypedDict
 
@@ -13,6 +15,7 @@ from orchestrator.errors import UsageError
 
 DESCRIPTION = "dataset.json"
 """The file that stands in a folder of data once all of it is there (workloads/runtime/samples/consolidated.py)."""
+HOSTS = re.compile(r"^hosts:", re.MULTILINE)
 SUITES = families.ROOT / "orchestrator" / "config" / "acceptance"
 
 
@@ -125,6 +128,21 @@ def clusters(site: Path | None) -> list[Cluster]:
             "site": path.parent != folder,
         }
         for path in found
+    ]
+
+
+def clusters_of_host(site: Path | None, names: Callable[[], Collection[str]]) -> list[str]:
+    """Return the names of the profiles that hold on the host with these names, which may take time to find."""
+    folder = families.ROOT / "cluster_profiles"
+    # Few profiles name hosts, and to read YAML takes its time.
+    naming = [
+        path
+        for path in by_name(sorted(folder.glob("*.yaml")), files_in(site, "cluster"))
+        if HOSTS.search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    host = names() if naming else ()
+    return [
+        path.stem for path in naming if any(fnmatchcase(name, pattern) for pattern in hosts_in(path) for name in host)
     ]
 
 

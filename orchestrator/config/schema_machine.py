@@ -122,6 +122,8 @@ class ClusterConfig:
     """Name of the machine in results and history."""
     description: str = ""
     """What the machine is, in a line."""
+    hosts: list[str] = field(default_factory=list)
+    """Names or patterns of hosts, such as login*.alpine.org, on which ``cluster=`` may be left out."""
     scheduler: str = "slurm"
     """slurm, or local: this machine, all of whose "nodes" share its cores."""
     launcher: str = "srun"

@@ -216,6 +216,7 @@ class ClusterSettings(TypedDict):
 
     name: str
     description: str
+    hosts: NotRequired[list[str]]
     scheduler: str
     launcher: str
     pmi: str

@@ -32,6 +32,7 @@ class Provenance(TypedDict, total=False):
     """Which code, packages and machine planned a run; a package that is not installed is null.
 
     ``processors`` are those of the host that planned it, such as a login node; the result has those of the ranks.
+    ``command`` plans the run again, with the others of its campaign.
     """
 
     git: GitState
@@ -43,6 +44,7 @@ class Provenance(TypedDict, total=False):
     kernel: str
     machine: str
     processors: Processors
+    command: str
 
 
 def choice_words(benchmark: str, dataset: str | None, method: str | None) -> list[str]:

@@ -100,6 +100,7 @@ def scale_entry(series: Series, scale: Scale) -> ScaleEntry:
         "ranks": scale.ranks,
         "n": scale.n,
         "failed": scale.failed,
+        "cancelled": scale.cancelled,
         "throughput": {
             "unit": series.unit,
             "median": scale.rate.median,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import shlex
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.launch.environment import for_other_nodes
 
 QUERY_SECONDS = 30.0
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,16 @@ def query_slurm(
     The shell's SLURM_, SBATCH_ and SQUEUE_ variables are removed for every command, so that all speak to the same Slurm
     about the same jobs.
     """
+    begun = time.monotonic()
+    answer = run_command(words, seconds, stdin, cluster)
+    outcome = "no answer" if answer.code is None else f"code {answer.code}"
+    trouble = "" if answer.ok else f": {answer.complaint}"
+    LOGGER.debug("%s: %s after %.2f s%s", shlex.join(words), outcome, time.monotonic() - begun, trouble)
+    return answer
+
+
+def run_command(words: Sequence[str], seconds: float, stdin: str | None, cluster: str | None) -> Answer:
+    """Run a command of Slurm and return its answer."""
     name = words[0]
     named = [] if cluster is None else [f"--clusters={cluster}"]
     try:

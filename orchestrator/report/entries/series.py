@@ -94,6 +94,7 @@ class ScaleEntry(SeriesEntry):
     ranks: int
     n: int
     failed: int
+    cancelled: int
     throughput: ScaleThroughput
     quality: ScaleQuality
     time_to_accuracy: AccuracyTime

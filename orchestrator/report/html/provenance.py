@@ -28,6 +28,8 @@ def campaign_provenance(document: ReportDocument, manifests: Mapping[str, Stored
     pairs.append(("data", "; ".join(sets)))
     kinds = dict.fromkeys(processor_words(found) for run in runs for found in run["processors"])
     pairs += [("processors", words) for words in kinds]
+    commands = dict.fromkeys(manifest.get("provenance", {}).get("command") for manifest in manifests.values())
+    pairs += [("repeated by", command) for command in commands if command]
     seen: dict[str, None] = {}
     for manifest in manifests.values():
         seen |= dict.fromkeys(provenance_texts(manifest))
@@ -43,6 +45,7 @@ def run_provenance(run: RunEntry, manifest: StoredManifest) -> list[tuple[str, A
     pairs.append(("data", dataset_text(run["dataset"]) if run["dataset"]["source"] else None))
     pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
     pairs.append(("job", manifest.get("job_id")))
+    pairs.append(("repeated by", manifest.get("provenance", {}).get("command")))
     pairs += [("code and packages", text) for text in provenance_texts(manifest)]
     return [*pairs, ("folder", run["directory"]), ("config hash", run["config_hash"])]
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.campaign.state import RunStatus
-from orchestrator.records import SAMPLES, throughput_unit
+from orchestrator.records import SAMPLES, Heartbeat, throughput_unit
 
 LINE_SECONDS = 5.0
 ROWS = 30
@@ -80,10 +80,30 @@ def heartbeat_text(status: RunStatus) -> str:
     if heartbeat["step"]:
         words.append(f"epoch {heartbeat['epoch']}/{heartbeat['epochs']}")
         words.append(f"{heartbeat['samples_per_s']:.1f} {throughput_unit(heartbeat.get('unit', SAMPLES))}")
+    left = seconds_left(heartbeat)
+    if left is not None:
+        # A run stops once it has reached its target.
+        words.append(f"{'at most ' if heartbeat['target'] is not None else ''}{duration_text(left)} left")
     if heartbeat["quality"] is not None:
         target = "" if heartbeat["target"] is None else f" (target {heartbeat['target']:.3f})"
         words.append(f"{heartbeat['metric']} {heartbeat['quality']:.3f}{target}")
     return ", ".join(words)
+
+
+def seconds_left(heartbeat: Heartbeat) -> float | None:
+    """Return how long the epochs that are planned still take, at the pace of all steps so far; None before it shows."""
+    done, planned = heartbeat["step"], heartbeat["epochs"] * heartbeat["steps_per_epoch"]
+    if not 0 < done <= planned or heartbeat["elapsed_s"] <= 0:
+        return None
+    return (planned - done) * heartbeat["elapsed_s"] / done
+
+
+def duration_text(seconds: float) -> str:
+    """ "45 s", "12 min" or "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def progress_table(statuses: Sequence[RunStatus]) -> Table:
@@ -91,7 +111,8 @@ def progress_table(statuses: Sequence[RunStatus]) -> Table:
     ended = sum(status.final for status in statuses)
     table = Table(title=f"{ended} of {len(statuses)} runs ended", title_justify="left")
     for heading in ("run", "state", "progress"):
-        table.add_column(heading)
+        # A name is cut into lines rather than off.
+        table.add_column(heading, overflow="fold")
     interesting = sorted(statuses, key=lambda status: (status.final, status.state == "planned"))
     for status in interesting[:ROWS]:
         text = heartbeat_text(status) if status.state == "running" else (status.cause or status.reason)

@@ -12,6 +12,7 @@ from orchestrator.records import Latency, choice_words
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.series import RecipeEntry
 from orchestrator.report.entries.values import values_of
+from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.units import RateColumn
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
@@ -37,7 +38,7 @@ def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
             latency_text(inference["latency_ms"]["file"]),
             rates,
         )
-    console.print(table)
+    print_fitting(table, (), console)
 
 
 def latency_text(summary: Latency) -> str:
@@ -83,4 +84,4 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
             quality,
             time,
         )
-    console.print(table)
+    print_fitting(table, (), console)

@@ -65,13 +65,13 @@ def accuracy_text(found: AccuracyTime) -> str:
 
 def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
     """Print geometric means by scale with their intervals, if any run was repeated or scaled."""
-    if not any(entry["n"] + entry["failed"] > 1 for entry in entries) and len(entries) < 2:
+    if not any(entry["n"] + entry["failed"] + entry["cancelled"] > 1 for entry in entries) and len(entries) < 2:
         return
-    texts = ("series", "mode", "quality")
+    texts = ("series", "scale=", "quality")
     rate_column = RateColumn.of(entry["throughput"]["unit"] for entry in entries)
     columns = [
         "series",
-        "mode",
+        "scale=",
         "nodes",
         "ranks",
         "runs",
@@ -90,7 +90,9 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
     )
     for entry in entries:
         rate, quality = entry["throughput"], entry["quality"]
-        runs = str(entry["n"]) + (f" ([red]{entry['failed']} failed[/red])" if entry["failed"] else "")
+        others = [f"[red]{entry['failed']} failed[/red]"] if entry["failed"] else []
+        others += [f"{entry['cancelled']} cancelled"] if entry["cancelled"] else []
+        runs = str(entry["n"]) + (f" ({', '.join(others)})" if others else "")
         value = "–" if quality["median"] is None else f"{quality['metric']} {quality['median']:.3f}"
         trained = entry["run_mode"] == "training"
         table.add_row(
@@ -106,7 +108,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
             accuracy_text(entry["time_to_accuracy"]) if trained else "–",
             interval_text(entry["energy_to_accuracy_j"], 0),
         )
-    print_fitting(table, ("cold", "variation", "mode", "ranks", "energy to accuracy, J", "nodes"), console)
+    print_fitting(table, ("cold", "variation", "scale=", "ranks", "energy to accuracy, J", "nodes"), console)
 
 
 def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], console: Console) -> None:
@@ -186,7 +188,7 @@ def print_projection(entries: Sequence[ProjectionEntry], console: Console) -> No
                 series_text(entry), str(item["ranks"]), str(item["nodes"]), projected_text(item),
                 f"{item['step_s']:.4f}", *parts,
             )  # fmt: skip
-    console.print(table)
+    print_fitting(table, ("communication", "straggling", "own"), console)
     for entry in entries:
         network = entry["basis"]["network"]
         speed = f"{network['bandwidth'] / 1e9:.3g} GB/s and {1e6 * network['latency_s']:.3g} µs"
