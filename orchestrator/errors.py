@@ -29,8 +29,8 @@ EXIT_CODES = {
 }
 """What each means, for all verbs. README has this table."""
 
-ABOUT_KEY = re.compile(r"(?P<key>[A-Za-z_][\w.\[\]-]*)=")
-"""Messages about a value begin with its key: "nodes=0: …"."""
+ABOUT_KEY = re.compile(r"(?P<key>[A-Za-z_][\w.\[\]-]*)=|There is no configuration key '(?P<unknown>[^']+)'")
+"""Messages about a value begin with its key: "nodes=0: …"; those about an unknown key name it."""
 
 
 class OrchestratorError(Exception):
@@ -47,7 +47,7 @@ class OrchestratorError(Exception):
     def __init__(self, message: str, *, key: str | None = None, remedy: str | None = None) -> None:
         super().__init__(message)
         about = ABOUT_KEY.match(message)
-        self.key = key or (about["key"] if about else None)
+        self.key = key or (about["key"] or about["unknown"] if about else None)
         self.remedy = remedy or remedy_in(message)
 
 
@@ -68,6 +68,8 @@ REMEDY = re.compile(
 
 def remedy_in(message: str) -> str | None:
     """Return the part of a message that says what to do, or None."""
+    if message.startswith(("Say ", "Give ", "Usage: ")):
+        return message
     found = REMEDY.search(message)
     if found:
         return found["remedy"].strip()

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the verdicts; return exit code 5 if anything is slower. The newest campaign is the one planned last."""
     options = common.parse_campaigns(arguments, "compare")
     if len(options.campaigns) < 2:
-        raise UsageError("compare takes two campaigns or more: compare EARLIER… NEWER.")
+        raise UsageError("Say which two campaigns or more to compare: compare EARLIER… NEWER.")
     store = common.existing_store(options)
     known = store.campaigns()
     names = [name.rstrip("/").rpartition("/")[2] for name in options.campaigns]

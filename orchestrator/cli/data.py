@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from orchestrator.cli import common
-from orchestrator.cli.help import verb_help
 from orchestrator.cli.verbs import DATA_ACTIONS
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import DATASETS, METHODS, benchmarks, recipes
@@ -25,9 +24,12 @@ CHOOSING = ("dataset=", "recipe=", "benchmark.dataset.", "+benchmark.dataset.")
 
 def main(arguments: Sequence[str]) -> int:
     """Run one action on one data set. ``info`` without a choice describes the data sets of all recipes."""
+    # As all other verbs take it.
+    arguments = [word.removeprefix("benchmark=") for word in arguments]
     plain = [word for word in arguments if "=" not in word and not word.startswith("-")]
     if len(plain) < 2:
-        raise UsageError("Say of which benchmark, and what to do.\n" + verb_help("data"))
+        actions = ", ".join(DATA_ACTIONS)
+        raise UsageError(f"Say of which benchmark, and what to do: data BENCHMARK ACTION. Actions are: {actions}.")
     benchmark, verb = plain[:2] if plain[1] in DATA_ACTIONS or plain[0] not in DATA_ACTIONS else (plain[1], plain[0])
     if verb not in DATA_ACTIONS:
         raise UsageError(f"data cannot '{verb}'.{nearest(verb, list(DATA_ACTIONS))}")

@@ -57,7 +57,8 @@ def main(arguments: Sequence[str]) -> int:
             }
         )
         return EXIT_OK
-    print(f"campaign {campaign.name}: {len(campaign.runs)} runs into {campaign.folder}, in the order of their start")
+    count = f"{len(campaign.runs)} run{'s' if len(campaign.runs) > 1 else ''}"
+    print(f"campaign {campaign.name}: {count} into {campaign.folder}, in the order of their start")
     printed: dict[str, str] = {}
     drawn: dict[str, str] = {}
     for run in campaign.runs:

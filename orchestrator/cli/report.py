@@ -52,7 +52,7 @@ def parse_format(ours: argparse.Namespace) -> Format:
     """Return the format that the options name, which is put into them. Raises UsageError."""
     if ours.json:
         if ours.format not in (None, "json"):
-            raise UsageError(f"--json is --format json, not {ours.format}.")
+            raise UsageError(f"--json is --format json, not {ours.format}; give one of both.")
         ours.format = "json"
     ours.format = ours.format or ("html" if ours.history and ours.output else "terminal")
     if ours.format not in FORMATS:

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.store is None and action != "import" and not embedded.exists():
         raise UsageError(f"There is no store in {options.results}; give results=FOLDER or store.url=URL.")
     if action == "import" and "://" not in places[0] and not Path(places[0]).exists():
-        raise UsageError(f"There is no file {places[0]} to import.")
+        raise UsageError(
+            f"There is no {places[0]} to import; give a FILE.parquet, a FILE.sqlite or a FOLDER of MLPerf logs."
+        )
     if options.store is None:
         options.results.mkdir(parents=True, exist_ok=True)
     store = common.open_store(options.store or default_url(options.results))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from orchestrator.launch.slurm.commands import Answer, query_slurm
 
 TAKING_JOBS = frozenset(
-    {"idle", "mixed", "allocated", "completing", "reserved", "planned", "blocked", "perfctrs", "npc", "reboot"}
-)
-"""States in which a node takes jobs, now or later."""
+    {"idle", "mixed", "allocated", "completing", "reserved", "planned", "blocked", "perfctrs", "npc", "reboot",
+     "powered_down", "powering_down", "power_down", "powering_up", "power_up"}
+)  # fmt: skip
+"""States in which a node takes jobs, now or later: Slurm boots one that sleeps to save power."""
 HARMLESS = frozenset(
     {"cloud", "completing", "planned", "reserved", "powering_up", "power_up", "powered_down", "power_down",
      "powering_down", "dynamic_norm", "reboot_requested", "reboot_canceled", "blocked", "perfctrs"}

@@ -37,12 +37,16 @@ from orchestrator.records.settings import ClusterSettings
 
 MOST_AT_ONCE = 1000
 """Most tasks of an array: Slurm's default of MaxArraySize is 1001."""
-BUSY = re.compile(r"MaxSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept", re.IGNORECASE)
+BUSY = re.compile(
+    r"MaxSubmit|GrpSubmit|MaxJobCount|Resource temporarily unavailable|temporarily unable to accept|in standby mode|"
+    r"rate limit exceeded",
+    re.IGNORECASE,
+)
 ARRAY_TOO_LONG = re.compile(r"Invalid job array specification", re.IGNORECASE)
 """A site's MaxArraySize, or its max_array_tasks, is less than MOST_AT_ONCE."""
 UNSURE = re.compile(
     r"Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes|"
-    r"Communication connection failure|Transport endpoint|gave no answer within",
+    r"Communication connection failure|Transport endpoint|gave no answer within|told no job's number",
     re.IGNORECASE,
 )
 """Errors of sbatch after which the request may have arrived all the same."""

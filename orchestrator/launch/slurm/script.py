@@ -15,6 +15,10 @@ from orchestrator.launch.slurm.parameters import Batch, comment_of, sbatch_param
 from orchestrator.records import write_text
 
 SUBMIT_SECONDS = 180.0
+SUBMITTED = re.compile(r"^Submitted batch job (\d+)(?: on cluster (\S+))?\s*$", re.MULTILINE)
+"""How sbatch answers."""
+NO_NUMBER = "ended well and told no job's number"
+"""What is said of an answer without that line: the job may be there all the same."""
 
 
 class BatchExecutor(SlurmExecutor):
@@ -44,10 +48,13 @@ def submit_script(batch: Batch) -> Answer:
     if not answer.ok:
         script.unlink()
         return answer
-    number = executor._get_job_id_from_submission_command(answer.out)
+    # A site's wrapper of sbatch may print other lines, with other numbers.
+    submitted = SUBMITTED.findall(answer.out)
+    if not submitted:
+        return Answer(answer.command, None, "", f"sbatch {NO_NUMBER}: {' '.join(answer.out.split())[:200]}")
+    number, cluster = submitted[-1]
     script.rename(batch.logs / f"{number}_submission.sh")
-    named = re.search(r"on cluster (\S+)", answer.out)
-    return Answer(answer.command, answer.code, str(JobId(number, None, named[1] if named else None)), answer.err)
+    return Answer(answer.command, answer.code, str(JobId(number, None, cluster or None)), answer.err)
 
 
 def batch_script(batch: Batch) -> str:

@@ -174,12 +174,27 @@ def test_an_array_too_long_for_the_limit_goes_in_parts(commands: Commands, make:
     ("words", "kind"),
     [
         ("sbatch: error: QOSMaxSubmitJobPerUserLimit", SchedulerBusy),
+        ("sbatch: error: AssocGrpSubmitJobsLimit", SchedulerBusy),
+        ("sbatch: error: Batch job submission failed: Slurm backup controller in standby mode", SchedulerBusy),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SubmissionUnsure),
         ("sbatch: error: Batch job submission failed: Unable to contact slurm controller", SubmissionUnsure),
     ],
 )
 def test_what_sbatch_says_is_told_apart(words: str, kind: type) -> None:
     assert isinstance(submission_error(Answer("sbatch", 1, "", words)), kind)
+
+
+def test_a_jobs_number_is_read_from_sbatchs_own_line_alone(commands: Commands, make: Any) -> None:
+    commands(sbatch='echo "checking job 1 of 1 on cluster front"; echo "Submitted batch job 77"; echo "job 3 waits"')
+    (run,) = make()
+    assert SlurmScheduler().submit([run]) == ["77"]
+
+
+def test_a_submission_without_a_number_may_have_arrived(commands: Commands, make: Any) -> None:
+    commands(sbatch='echo "job 1 of 1 goes to the queue"')
+    (run,) = make()
+    with pytest.raises(SubmissionUnsure, match="told no job's number: job 1 of 1 goes"):
+        SlurmScheduler().submit([run])
 
 
 NO_ARRAY = "echo 'sbatch: error: Batch job submission failed: Invalid job array specification' >&2; exit 1"

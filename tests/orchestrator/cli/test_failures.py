@@ -82,6 +82,38 @@ def test_an_error_about_a_value_names_its_key_apart() -> None:
     assert (error["key"], error["remedy"]) == ("cluster.limits.time_min", "must be at least 1.")
 
 
+def test_an_error_about_an_unknown_key_names_it_apart() -> None:
+    error = json.loads(ended("plan", "benchmark=stemdl", "cluster.slurm.acount=x", "--json")[1])["error"]
+    assert (error["key"], error["remedy"]) == ("cluster.slurm.acount", "Did you mean cluster.slurm.account?")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["cancel"],
+        ["compare", "a"],
+        ["store"],
+        ["store", "import", "nope"],
+        ["accept"],
+        ["accept", "propose", "suite=ci"],
+        ["data"],
+        ["data", "benchmark=stemdl"],
+        ["history", "accept", "abc"],
+        ["report", "--format", "html"],
+    ],
+)
+def test_what_is_not_said_is_asked_for_in_one_line_with_what_to_write(words: list[str]) -> None:
+    code, out, _ = ended(*words, "--json")
+    error = json.loads(out)["error"]
+    assert code == EXIT_USAGE and error["remedy"] and "\n" not in error["message"]
+
+
+def test_data_takes_the_benchmark_as_the_other_verbs_do() -> None:
+    named = ended("data", "benchmark=stemdl", "info", "recipe=small", "--json")
+    assert named == ended("data", "stemdl", "info", "recipe=small", "--json") and named[0] == 0
+
+
 def test_doctor_validates_as_run_does() -> None:
     assert ended("doctor", "cluster.limits.time_min=-5")[0] == EXIT_USAGE
     assert ended("doctor", 'cluster.name="[/x]"')[0] == EXIT_USAGE

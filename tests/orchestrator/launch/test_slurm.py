@@ -75,7 +75,8 @@ def test_tasks_that_share_a_line_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "state",
     ["idle", "mixed", "allocated", "completing", "idle~", "idle#", "mixed-", "idle@", "idle+cloud", "allocated+",
-     "planned", "reserved", "reboot", "blocked", "IDLE+BLOCKED", "MIXED+PERFCTRS", "IDLE+DYNAMIC_NORM+POWERED_DOWN"],
+     "planned", "reserved", "reboot", "blocked", "IDLE+BLOCKED", "MIXED+PERFCTRS", "IDLE+DYNAMIC_NORM+POWERED_DOWN",
+     "powered_down", "POWERED_DOWN~", "powering_down%", "powering_up#", "idle!"],
 )  # fmt: skip
 def test_a_node_that_takes_jobs_now_or_later_is_in_service(state: str) -> None:
     assert NodeState.parse(state).in_service
@@ -84,7 +85,8 @@ def test_a_node_that_takes_jobs_now_or_later_is_in_service(state: str) -> None:
 @pytest.mark.parametrize(
     "state",
     ["down", "down*", "idle*", "drained", "idle+drain", "draining", "maint", "idle$", "allocated^", "", "reboot^",
-     "inval", "fail", "failing", "future", "unknown", "IDLE+NOT_RESPONDING", "IDLE+INVALID_REG", "IDLE+POWER_DRAIN"],
+     "inval", "fail", "failing", "future", "unknown", "IDLE+NOT_RESPONDING", "IDLE+INVALID_REG", "IDLE+POWER_DRAIN",
+     "powering_up*", "DOWN+POWERED_DOWN", "down~"],
 )  # fmt: skip
 def test_a_node_that_takes_none_is_not(state: str) -> None:
     assert not NodeState.parse(state).in_service
