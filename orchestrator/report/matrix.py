@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import floor, log10
 from typing import TypedDict, cast
@@ -188,7 +188,7 @@ def common_n(entry: MatrixEntry) -> int | None:
 def grid_of(entry: MatrixEntry) -> list[Line]:
     """Data sets down, with the metrics of which it is stated which way is better and the costs; a field a method."""
     lines = []
-    metrics = [metric for metric in entry["metrics"] if metric["better"]] or entry["metrics"][:1]
+    metrics = grid_metrics(entry)
     for row, dataset in enumerate(entry["datasets"]):
         label = f"{dataset['name']} ({dataset['source']})"
         cells = {cell["method"]: cell for cell in entry["cells"] if cell["row"] == row}
@@ -204,6 +204,11 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
             if any(text != NOTHING for text in texts):
                 lines.append(Line(label, words, [Field(text, False, "") for text in texts]))
     return lines
+
+
+def grid_metrics(entry: MatrixEntry) -> list[MetricEntry]:
+    """Those of which it is stated which way is better; the first where that is said of none."""
+    return [metric for metric in entry["metrics"] if metric["better"]] or entry["metrics"][:1]
 
 
 def metric_words(metric: MetricEntry) -> str:
@@ -264,8 +269,25 @@ def mean_text(found: MeanEntry | None, usual: int | None) -> str:
 
 
 def sources_of(entry: MatrixEntry) -> list[str]:
-    """Return the sources of the published values, a sentence each."""
+    """Return the sources of the published values, a sentence each or a few."""
+    of_source: dict[str, list[PublishedEntry]] = {}
+    for item in entry["published"]:
+        of_source.setdefault(item["source"], []).append(item)
+    in_grid = {metric["name"] for metric in grid_metrics(entry)}
     return [
-        f"published: {item['metric']} {short(item['value'])} of {item['method']} on {item['dataset']}: {item['source']}"
-        for item in entry["published"]
+        f"published: {words}: {source}"
+        for source, items in of_source.items()
+        for words in published_words(items, in_grid)
     ]
+
+
+def published_words(items: Sequence[PublishedEntry], in_grid: Set[str]) -> list[str]:
+    """What a source's values are of: all in one, "z_diff, dci of dae on arrow, face", if the grid shows them; else each
+    with its value.
+    """
+    if len(items) == 1 or not {item["metric"] for item in items} <= in_grid:
+        return [f"{item['metric']} {short(item['value'])} of {item['method']} on {item['dataset']}" for item in items]
+    metrics = unique([item["metric"] for item in items])
+    methods = unique([item["method"] for item in items])
+    datasets = unique([item["dataset"] for item in items])
+    return [f"{', '.join(metrics)} of {', '.join(methods)} on {', '.join(datasets)}"]

@@ -73,5 +73,6 @@ class CodesQuality(Quality):
 
 def scores_of(rows: Arrays, forests: bool, alive: Callable[[], None] = nothing) -> dict[str, float]:
     """The scores of the rows' codes, and the mean of their errors."""
-    scores = evaluate(rows["codes"], rows["factors"], np.random.default_rng(DRAWN_WITH), forests, alive)
+    drawing, workers = np.random.default_rng(DRAWN_WITH), torch.get_num_threads()
+    scores = evaluate(rows["codes"], rows["factors"], drawing, forests, alive, workers)
     return {**scores, "mse": float(rows["error"].mean(dtype=np.float64))}

@@ -17,7 +17,7 @@ from stored import failed_run, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
-from orchestrator.report.matrix import grid_of
+from orchestrator.report.matrix import grid_of, sources_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.runs import print_report
 from orchestrator.store.store import RunRecord
@@ -80,6 +80,23 @@ def test_cells_have_mean_spread_and_n_over_seeds_and_what_they_cost(tmp_path: Pa
     assert {key for key, found in cells.items() if found["metrics"]["error"]["best"]} == {("apples", "clever")}
     assert [item["better"] for item in matrix["metrics"]] == ["higher", "lower", None]
     assert [item["source"] for item in matrix["published"]] == ["a paper", "another"]
+
+
+def test_a_source_of_many_values_is_named_once_and_one_that_the_grid_does_not_show_with_its_values(
+    tmp_path: Path,
+) -> None:
+    (matrix,) = document_of(family(tmp_path))["matrix"]
+    of_talk = [
+        {"metric": metric, "value": 0.5, "source": "a talk", "dataset": dataset, "method": method}
+        for metric in ("accuracy", "error") for dataset in ("apples", "pears") for method in ("plain", "clever")
+    ]  # fmt: skip
+    further = [{**of_talk[0], "metric": metric, "source": "a book"} for metric in ("beauty", "accuracy")]
+    assert sources_of({**matrix, "published": [*of_talk, *further, matrix["published"][0]]}) == [
+        "published: accuracy, error of plain, clever on apples, pears: a talk",
+        "published: beauty 0.5 of plain on apples: a book",
+        "published: accuracy 0.5 of plain on apples: a book",
+        "published: accuracy 0.95 of clever on apples: a paper",
+    ]
 
 
 def test_where_cells_differ_in_their_number_of_runs_each_says_its_own(tmp_path: Path) -> None:

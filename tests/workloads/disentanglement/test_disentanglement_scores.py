@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import mutual_info_score
 
 from workloads.disentanglement.scorable import BINS, factor_trouble
 from workloads.disentanglement.scores import ScoreError, evaluate, into_bins, measure_information
-from workloads.disentanglement.scores.forests import Search, completeness, dci, disentanglement
+from workloads.disentanglement.scores.forests import Search, completeness, dci, disentanglement, predict_at_depths
 from workloads.disentanglement.scores.information import dcimig, jemmig, mig, modularity
 from workloads.disentanglement.scores.interventions import HeldFactors, z_diff, z_min_var
 from workloads.disentanglement.scores.predictors import measure_accuracies, sap
@@ -138,6 +139,24 @@ def test_forests_agree_with_the_published_ones_up_to_chance_and_where_they_are_t
     assert 0.4 < found["dci_informativeness"] < 0.7 < min(ubisoft["dci_informativeness_on_training_points"])
 
 
+def test_a_forest_cut_off_at_a_depth_is_one_that_was_grown_to_it() -> None:
+    codes = drawing().random((1000, 3))
+    values = codes @ [0.5, 0.3, 0.2] + 0.1 * drawing(2).random(1000)
+
+    def grown(depth: int) -> RandomForestRegressor:
+        # All codes are candidates at every node, so that no draw depends on how many nodes were split before.
+        return RandomForestRegressor(3, max_depth=depth, random_state=1).fit(codes[:800], values[:800])
+
+    depths = (2, 4, 64)
+    expected = [grown(depth).predict(codes[800:]) for depth in depths]
+    np.testing.assert_allclose(predict_at_depths(grown(64), codes[800:], depths), expected, rtol=1e-12)
+
+
+def test_forests_are_the_same_grown_by_any_number_of_threads(recorded: dict[str, Any]) -> None:
+    one, two = (dci(recorded["codes"], recorded["factors"], drawing(), QUICK, workers=count) for count in (1, 2))
+    assert one == two
+
+
 def test_factors_themselves_score_best() -> None:
     found = evaluate(SMALL * 1.0, SMALL, drawing(), forests=False)
     assert [found[name] for name in ("z_diff", "z_min_var", "modularity")] == pytest.approx([1, 1, 1])
@@ -176,8 +195,8 @@ def test_forests_change_no_other_score_and_the_same_random_numbers_give_the_same
     without = evaluate(codes, factors, drawing(), forests=False)
     ticks: list[None] = []
     whole = evaluate(codes, factors, drawing(), True, lambda: ticks.append(None))
-    # One sign of life for each setting: four numbers of candidates and at least the least depth, for two factors.
-    assert len(ticks) >= 8
+    # One sign of life for each forest: four numbers of candidates, ten folds, two factors.
+    assert len(ticks) == 80
     added = {"dci_disentanglement", "dci_completeness", "dci_informativeness", "dci"}
     assert whole.keys() - without.keys() == added and {name: whole[name] for name in without} == without
 

@@ -26,12 +26,14 @@ def evaluate(
     random: np.random.Generator,
     forests: bool,
     alive: Callable[[], None] = nothing,
+    workers: int = 1,
 ) -> dict[str, float]:
     """Return all scores by name, of codes (n, d) and factors (n, k), which are classes. Raises ScoreError.
 
     Higher is better, and 1 is best, of all but ``constant_codes``, the number of codes that do not vary: they carry no
     information, and are scored so. ``forests`` adds DCI, which takes minutes where the others take seconds; it changes
-    none of them, as each draws from a generator of its own, and calls ``alive`` every few seconds.
+    none of them, as each draws from a generator of its own, calls ``alive`` every few seconds, and has that many
+    ``workers``.
     """
     z, f = checked(codes, factors)
     drawing, pairing, separating, telling, growing = random.spawn(5)
@@ -47,4 +49,4 @@ def evaluate(
         "explicitness": explicitness(z, f, telling),
         "constant_codes": float(np.sum(np.ptp(z, axis=0) == 0)),
     }
-    return {**scores, **(dci(z, f, growing, alive=alive) if forests else {})}
+    return {**scores, **(dci(z, f, growing, alive=alive, workers=workers) if forests else {})}
