@@ -120,9 +120,12 @@ def judge_quality(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding
     """Check that every run that trained to its end reached its quality target."""
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
-        judged = [(run, run.quality) for run in members if run.completed and run.stopped != "steps" and run.quality]
-        if not judged:
+        ended = [(run, run.quality) for run in members if run.completed and run.stopped != "steps" and run.quality]
+        if not ended:
             return unmeasurable_finding(check, nodes, "no run went on until its target or its end")
+        judged = [(run, quality) for run, quality in ended if quality["target"] is not None]
+        if not judged:
+            return unmeasurable_finding(check, nodes, "the runs have no target: benchmark.quality.target is null")
         missed = [(run, quality) for run, quality in judged if not quality["reached"]]
         named = [Subject("run", f"{run.entry.campaign}/{run.entry.run}", quality["value"]) for run, quality in missed]
         first = judged[0][1]

@@ -34,8 +34,8 @@ class Mean:
 @dataclass(frozen=True)
 class Cell:
     """What the repeats of one method on one data set came to. ``row`` is the data set's place among the matrix's;
-    ``reached`` of the ``n`` runs reached the target, and ``time_to_accuracy`` (s) is theirs. ``unit`` is that of
-    the throughput; energy is in J.
+    ``reached`` of the ``n`` runs reached the ``target``, if there is one, and ``time_to_accuracy`` (s) is theirs.
+    ``unit`` is that of the throughput; energy is in J.
     """
 
     row: int
@@ -47,6 +47,7 @@ class Cell:
     throughput: Mean
     time_to_accuracy: Mean | None
     reached: int
+    target: float | None
     energy: Mean | None
 
 
@@ -154,6 +155,7 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
         mean_of([run.rate for run in runs if run.rate]),
         mean_of(times) if times else None,
         len(times),
+        series.target,
         mean_of(joules) if joules else None,
     )
 

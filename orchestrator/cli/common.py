@@ -149,11 +149,13 @@ def worst_exit_code(entries: Iterable[RunEntry]) -> int:
 
 
 def missed_target(entry: RunEntry) -> bool:
-    """Whether a run fell short of its quality target. A run cut to a few steps and a model never trained could not
-    reach it, and do not count.
+    """Whether a run fell short of its quality target, if it has one. A run cut to a few steps and a model never trained
+    could not reach it, and do not count.
     """
-    from orchestrator.report.entries.runs import reached_target
+    from orchestrator.report.entries.runs import had_target, reached_target
 
+    if not had_target(entry):
+        return False
     if entry["mode"] == "training":
         return not reached_target(entry) and entry["stopped"] != "steps"
     inference = entry["inference"]

@@ -146,8 +146,9 @@ class QualityConfig:
 
     metric: str = MISSING
     """Name of a metric that the benchmark's evaluation gives."""
-    target: float = MISSING
-    """Value that training is to reach, in the metric's unit."""
+    target: float | None = MISSING
+    """Value that training is to reach, in the metric's unit; null: none, so that no run falls short of it and none has
+    a time to accuracy."""
     higher_is_better: bool = True
     """Whether a value above the target is better; false: one below it."""
     basis: str = MISSING

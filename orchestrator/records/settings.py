@@ -90,7 +90,7 @@ class QualitySettings(TypedDict):
     """The quality target."""
 
     metric: str
-    target: float
+    target: float | None
     higher_is_better: bool
     basis: str
 

@@ -138,6 +138,7 @@ def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Stated) -> M
                 "throughput": {"unit": cell.unit, **mean_entry(cell.throughput)},
                 "time_to_accuracy_s": mean_entry(cell.time_to_accuracy) if cell.time_to_accuracy else None,
                 "reached": cell.reached,
+                "target": cell.target,
                 "energy_j": mean_entry(cell.energy) if cell.energy else None,
             }
             for cell in matrix.cells
@@ -248,7 +249,7 @@ def cost_text(cell: CellEntry | None, cost: str, usual: int | None) -> str:
     if cost != "time_to_accuracy":
         return mean_text(cell["energy_j"], usual)
     if not cell["reached"]:
-        return "not reached"
+        return NOTHING if cell["target"] is None else "not reached"
     whole = cell["reached"] == cell["n"]
     text = mean_text(cell["time_to_accuracy_s"], usual if whole else cell["reached"])
     return text if whole else f"{text} ({cell['reached']}/{cell['n']})"

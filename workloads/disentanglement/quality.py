@@ -64,10 +64,9 @@ class CodesQuality(Quality):
             codes = rows["codes"]
             chosen = np.linspace(0, len(codes) - 1, min(len(codes), SAMPLES)).round().astype(np.int64)
             device = next(model.parameters()).device
-            with torch.no_grad():
-                scores["orthogonality"] = orthogonality(
-                    lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
-                )
+            scores["orthogonality"] = orthogonality(
+                lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
+            )
         return scores
 
 

@@ -53,6 +53,7 @@ class CellEntry(TypedDict):
     throughput: MeanEntry
     time_to_accuracy_s: MeanEntry | None
     reached: int
+    target: float | None
     energy_j: MeanEntry | None
 
 

@@ -170,3 +170,8 @@ class PlacementEntry(TypedDict):
 def reached_target(run: RunEntry) -> bool:
     """Whether a training reached its quality target, also one whose times are withheld as it stood still meanwhile."""
     return run["time_to_accuracy_s"] is not None or bool(run["quality"]["reached"])
+
+
+def had_target(run: RunEntry) -> bool:
+    """Whether there was a quality to reach. Of what others measured it is known only whether they reached theirs."""
+    return run["quality"]["target"] is not None or run["quality"]["reached"] is None

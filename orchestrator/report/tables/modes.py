@@ -60,9 +60,9 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
     for heading in ("quality", "time to accuracy"):
         table.add_column(heading)
     for row in rows:
-        quality = (
-            "–" if row["quality"] is None else f"{row['metric']} {row['quality']:.3f} (target {row['target']:.3f})"
-        )
+        quality = "–" if row["quality"] is None else f"{row['metric']} {row['quality']:.3f}"
+        if row["quality"] is not None and row["target"] is not None:
+            quality += f" (target {row['target']:.3f})"
         seconds = row["time_to_accuracy_s"]
         time = "–" if seconds is None else f"{seconds:.1f} s ({row['reached']} of {row['n']})"
         subject = " ".join([row["benchmark"], *choice_words(row["benchmark"], None, row["method"])])

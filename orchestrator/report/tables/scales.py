@@ -89,7 +89,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
         texts,
     )
     for entry in entries:
-        rate, quality = entry["throughput"], entry["quality"]
+        rate, quality, time = entry["throughput"], entry["quality"], entry["time_to_accuracy"]
         others = [f"[red]{entry['failed']} failed[/red]"] if entry["failed"] else []
         others += [f"{entry['cancelled']} cancelled"] if entry["cancelled"] else []
         runs = str(entry["n"]) + (f" ({', '.join(others)})" if others else "")
@@ -105,7 +105,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
             interval_text(rate["cold"]),
             "–" if rate["variation"] is None else f"{100 * rate['variation']:.1f} %",
             escape(value),
-            accuracy_text(entry["time_to_accuracy"]) if trained else "–",
+            accuracy_text(time) if trained and (time["reached"] or quality["target"] is not None) else "–",
             interval_text(entry["energy_to_accuracy_j"], 0),
         )
     print_fitting(table, ("cold", "variation", "scale=", "ranks", "energy to accuracy, J", "nodes"), console)

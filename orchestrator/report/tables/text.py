@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.records import choice_words
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import RunEntry, reached_target
+from orchestrator.report.entries.runs import RunEntry, had_target, reached_target
 from orchestrator.report.entries.series import ScalingEntry, Subject
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -47,8 +47,10 @@ def quality_text(run: RunEntry) -> str:
 
 
 def accuracy_time_text(run: RunEntry) -> str:
-    """Return the time to accuracy, or "not reached"; "not timed" of a run that stood still meanwhile."""
-    if run["state"] != "completed" or run["mode"] != "training":
+    """Return the time to accuracy, or "not reached"; "not timed" of a run that stood still meanwhile, a dash of one
+    without a target.
+    """
+    if run["state"] != "completed" or run["mode"] != "training" or not had_target(run):
         return "–"
     seconds = run["time_to_accuracy_s"]
     if seconds is None:
@@ -61,6 +63,7 @@ def headline(document: ReportDocument) -> str:
     runs = document["runs"]
     done = sum(run["state"] == "completed" for run in runs)
     trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]
+    trained = [run for run in trained if had_target(run)]
     reached = sum(map(reached_target, trained))
     planned = document.get("planned", len(runs))
     text = f"{done} of {planned} runs completed"

@@ -15,11 +15,13 @@ import pytest
 from rich.console import Console
 from stored import failed_run, stored_run
 
+from orchestrator.cli.common import missed_target, worst_exit_code
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.report.matrix import grid_of, sources_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.runs import print_report
+from orchestrator.report.tables.text import accuracy_time_text, headline
 from orchestrator.store.store import RunRecord
 
 SCORES = {
@@ -125,6 +127,25 @@ def test_a_target_that_is_not_that_of_all_methods_heads_no_line_of_all(tmp_path:
     (matrix,) = document_of(records)["matrix"]
     assert {metric["target"] for metric in matrix["metrics"]} == {None}
     assert grid_of(matrix)[0].quantity == "accuracy"
+
+
+def test_a_method_without_a_target_has_no_time_to_accuracy_and_misses_nothing(tmp_path: Path) -> None:
+    records = family(tmp_path)
+    for record in records:
+        result = json.loads(record.run["result"] or "")
+        result["quality"]["reached"] = False
+        if record.run["method"] == "plain":
+            result["quality"]["target"] = None
+            record.run |= {"target": None, "time_to_accuracy_s": None}
+        record.run["result"] = json.dumps(result)
+    document = document_of(records)
+    lines = [line for line in grid_of(document["matrix"][0]) if line.quantity.startswith("time")]
+    texts = [[field.text for field in line.fields] for line in lines]
+    assert texts == [["11.0 ± 1.0", "–", "–"], ["11.50 ± 0.71 (2/3)", "–", "–"]]
+    plain = [run for run in document["runs"] if run["method"] == "plain"]
+    assert {accuracy_time_text(run) for run in plain} == {"–"} and not any(map(missed_target, plain))
+    assert worst_exit_code(document["runs"]) == 2, "clever missed its target once"
+    assert "5 reached their quality target" in headline(document)
 
 
 def test_a_benchmark_has_a_matrix_of_its_own(tmp_path: Path) -> None:

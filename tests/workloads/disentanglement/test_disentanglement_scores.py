@@ -154,7 +154,7 @@ def test_a_forest_cut_off_at_a_depth_is_one_that_was_grown_to_it() -> None:
 
 def test_forests_are_the_same_grown_by_any_number_of_threads(recorded: dict[str, Any]) -> None:
     one, two = (dci(recorded["codes"], recorded["factors"], drawing(), QUICK, workers=count) for count in (1, 2))
-    assert one == two
+    assert one == pytest.approx(two)
 
 
 def test_factors_themselves_score_best() -> None:

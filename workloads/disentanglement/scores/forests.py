@@ -14,8 +14,7 @@ import numpy.typing as npt
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold
 
-from workloads.disentanglement.scores.samples import Codes, Factors, Places, two_parts
-from workloads.runtime.samples.parallel import map_in_threads
+from workloads.disentanglement.scores.samples import Codes, Factors, two_parts
 
 Values = npt.NDArray[np.float64]
 """A factor of n samples, (n,), scaled to 0 to 1."""
@@ -51,7 +50,7 @@ def dci(
 
     Informativeness is the mean over factors (scaled to 0 to 1) of 1 - 12 MSE on samples that the forest was not fitted
     to, or 0: a constant has an MSE of 1/12 on a uniform factor. ``alive`` is called after each forest of the search;
-    ``workers`` threads grow them, and the scores are the same for any number.
+    ``workers`` threads grow them, which changes no score.
     """
     fitted, tested = two_parts(len(codes), random)
     low, high = factors.min(axis=0), factors.max(axis=0)
@@ -102,21 +101,20 @@ def fit_forest(
     folds = list(KFold(min(search.folds, len(codes))).split(codes))
 
     def forest_of(candidates: float, depth: int) -> RandomForestRegressor:
-        return RandomForestRegressor(search.trees, max_depth=depth, max_features=candidates, random_state=seed)
+        return RandomForestRegressor(
+            search.trees, max_depth=depth, max_features=candidates, random_state=seed, n_jobs=workers
+        )
 
-    def errors_of(trial: tuple[float, tuple[Places, Places]]) -> Values:
-        candidates, (fitted, tested) = trial
-        forest = forest_of(candidates, depths[-1]).fit(codes[fitted], values[fitted])
-        errors: Values = np.square(predict_at_depths(forest, codes[tested], depths) - values[tested]).mean(axis=1)
-        return errors
-
-    found = []
-    for errors in map_in_threads(errors_of, [(part, fold) for part in search.candidates for fold in folds], workers):
-        alive()
-        found.append(errors)
-    means = np.reshape(found, (len(search.candidates), len(folds), len(depths))).mean(axis=1)
-    candidates, depth = np.unravel_index(means.argmin(), means.shape)
-    return forest_of(search.candidates[candidates], depths[depth]).fit(codes, values)
+    errors = np.empty((len(search.candidates), len(folds), len(depths)))
+    for of_candidates, candidates in zip(errors, search.candidates, strict=True):
+        for of_fold, (fitted, tested) in zip(of_candidates, folds, strict=True):
+            forest = forest_of(candidates, depths[-1]).fit(codes[fitted], values[fitted])
+            found = predict_at_depths(forest, codes[tested], depths)
+            of_fold[:] = np.square(found - values[tested]).mean(axis=1)
+            alive()
+    means = errors.mean(axis=1)
+    best, depth = np.unravel_index(means.argmin(), means.shape)
+    return forest_of(search.candidates[best], depths[depth]).fit(codes, values)
 
 
 def predict_at_depths(forest: RandomForestRegressor, codes: Codes, depths: Sequence[int]) -> Values:

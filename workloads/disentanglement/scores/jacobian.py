@@ -17,18 +17,11 @@ def orthogonality(decode: Callable[[Tensor], Tensor], codes: Tensor) -> float:
     """Return the mean over samples and pairs i < j of codes of cos^2 of the angle between the columns dx/dz_i and
     dx/dz_j of the decoder's Jacobian, at ``codes`` (n, d): 0 where all are orthogonal, 1 where all are parallel.
 
-    ``decode`` takes codes (n, d) to images (n, ...), each sample for itself: batch norm is in evaluation mode. Columns
-    come by forward differentiation, and so not in torch.inference_mode. A pair of which one code moves nothing has no
+    ``decode`` takes codes (n, d) to images (n, ...), each sample for itself: batch norm is in evaluation mode. It is
+    differentiated, and so not in torch.inference_mode. A pair of which one code moves nothing has no
     angle and does not count; without any pair the score is not a number.
     """
-    codes = codes.detach()
-    columns = []
-    for place in range(codes.shape[1]):
-        direction = torch.zeros_like(codes)
-        direction[:, place] = 1
-        column: Tensor = torch.func.jvp(decode, (codes,), (direction,))[1]
-        columns.append(column.detach().flatten(1).double())
-    jacobian = torch.stack(columns, dim=1)
+    jacobian = jacobian_of(decode, codes).flatten(2).double()
     lengths = jacobian.norm(dim=2, keepdim=True)
     moves = (lengths > STILL * lengths.amax(dim=1, keepdim=True))[:, :, 0]
     unit = jacobian / lengths.where(moves[..., None], torch.ones_like(lengths))
@@ -36,3 +29,22 @@ def orthogonality(decode: Callable[[Tensor], Tensor], codes: Tensor) -> float:
     one, other = torch.triu_indices(codes.shape[1], codes.shape[1], offset=1, device=codes.device)
     counted = moves[:, one] & moves[:, other]
     return float(cosines[:, one, other][counted].mean())
+
+
+def jacobian_of(decode: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:
+    """Return dx/dz (n, d, ...) of images x = decode(z) of codes z (n, d).
+
+    J^T w is linear in w, so that its derivative with respect to w is J: one backward pass to get it and one for each
+    code. Forward differentiation takes as long, and a second and more to load what torch keeps for it.
+    """
+    with torch.enable_grad():
+        at = codes.detach().requires_grad_()
+        images = decode(at)
+        weights = torch.zeros_like(images, requires_grad=True)
+        (pulled,) = torch.autograd.grad(images, at, weights, create_graph=True)
+        columns = []
+        for place in range(codes.shape[1]):
+            direction = torch.zeros_like(codes)
+            direction[:, place] = 1
+            columns.append(torch.autograd.grad(pulled, weights, direction, retain_graph=True)[0])
+    return torch.stack(columns, dim=1)

@@ -130,6 +130,10 @@ def evaluation_loaders(task: Task, batch_size: int, pin: bool, readers: int) -> 
 
 
 def reaches(value: float, quality: QualitySettings) -> bool:
-    """Whether a value of the metric is as good as the benchmark's ``quality`` settings want it."""
-    target = float(quality["target"])
+    """Whether a value of the metric is as good as the benchmark's ``quality`` settings want it; no value is, where they
+    have no target.
+    """
+    target = quality["target"]
+    if target is None:
+        return False
     return value >= target if quality["higher_is_better"] else value <= target

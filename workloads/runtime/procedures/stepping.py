@@ -22,7 +22,7 @@ from workloads.runtime.procedures.optimization import LearningRate, batch_scalin
 from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
 from workloads.runtime.samples.loader import BatchesOfStep
 from workloads.runtime.samples.sampler import MicroBatch, Sampler
-from workloads.runtime.task import Batch, Step, Task
+from workloads.runtime.task import Batch, Step, Task, alone
 
 LOSS_CHECK_STEPS = 20
 """On an accelerator the loss is looked at so often: each look waits for the device."""
@@ -170,7 +170,8 @@ class Stepper:
     def describe_step(self, position: Position, part: MicroBatch) -> Step:
         """What a loss is told. The sample that a rank without any computes on is none of the batch's rows."""
         own = slice(None) if part.samples else slice(0)
-        return Step(position.total_steps, self.last_step, lambda rows: self.communicator.gather_rows(rows[own]))
+        together = (lambda rows: self.communicator.gather_rows(rows[own])) if self.communicator.size > 1 else alone
+        return Step(position.total_steps, self.last_step, together)
 
     def check(self, mover: Mover, position: Position, loss: Tensor) -> None:
         """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""

@@ -16,10 +16,19 @@ from toys import CPU, Concluded, Drawn, MeanOutput, Toy
 
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.progress import Progress
-from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, rows_of_all
+from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, reaches, rows_of_all
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet
 
 SETTINGS: Any = {"evaluation_batch_size": 4, "precision": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("target", "higher", "expected"), [(0.5, True, True), (0.5, False, False), (None, True, False)]
+)
+def test_a_value_reaches_a_target_from_its_side_and_none_where_there_is_none(
+    target: float | None, higher: bool, expected: bool
+) -> None:
+    assert reaches(0.6, {"metric": "a", "target": target, "higher_is_better": higher, "basis": "b"}) is expected
 
 
 class Median(Quality):
