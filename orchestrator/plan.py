@@ -230,6 +230,8 @@ def plan(configs: Sequence[Configuration], stamp: str, site: Site) -> Campaign:
     name = campaign_name(configs, stamp)
     problems = [problem_of(config) for config in configs]
     whole = extents(configs)
+    for config, problem in zip(configs, problems, strict=True):
+        refuse_strong_by_another_name(config, whole[problem])
     at_once = runs_at_once(configs)
     planned = [
         plan_runs(config, name, site, whole[problem], at_once)
@@ -256,6 +258,17 @@ def refuse_several(configs: Sequence[Configuration]) -> None:
             raise UsageError(f"{key}={shown}: a campaign has one, so give one value for the whole sweep.")
 
 
+def refuse_strong_by_another_name(config: Configuration, extent: Extent) -> None:
+    """Raise UsageError where one global batch is fixed for several scales and the scaling is not called strong."""
+    batch = config["benchmark"]["training"]["global_batch_size"]
+    if batch is not None and extent.smallest != extent.largest and config["scale"]["mode"] != "strong":
+        raise UsageError(
+            f"benchmark.training.global_batch_size={batch} is the same at nodes={extent.smallest} and "
+            f"nodes={extent.largest}: that is scale=strong, not scale={config['scale']['mode']}; set that, or leave "
+            "the global batch to benchmark.training.batch_size."
+        )
+
+
 def shuffle_runs(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
     """The runs in the order in which they are started: one repeat of everything after the other, each in its own random
     order (randomised blocks, Fisher 1935), so that a machine that drifts meanwhile does not look like scaling.
@@ -271,7 +284,21 @@ def shuffle_runs(runs: Sequence[PlannedRun], seed: int) -> list[PlannedRun]:
 
 def plan_warnings(campaign: Campaign) -> list[str]:
     """Return a sentence for each planned run that will measure worse than necessary."""
-    return [*undivided_batches(campaign), *same_seeds(campaign)]
+    return [*undivided_batches(campaign), *same_seeds(campaign), *cores_of_this_machine(campaign)]
+
+
+def cores_of_this_machine(campaign: Campaign) -> list[str]:
+    """A sentence for each profile of another machine whose ranks get threads by the cores of this one."""
+    found = {}
+    for run in campaign.runs:
+        cluster = run.config["cluster"]
+        known = cluster["cores_per_node"] or cluster["threads_per_rank"] or SCHEDULERS[cluster["scheduler"]].here
+        if not known:
+            found[cluster["name"]] = (
+                f"cluster={cluster['name']} states no cores: its ranks get {run.spec.threads_per_rank} threads each by "
+                "the cores of this machine; set cluster.cores_per_node"
+            )
+    return [*found.values()]
 
 
 def same_seeds(campaign: Campaign) -> list[str]:

@@ -52,6 +52,15 @@ class Measured:
         """The columns that all runs of a series share, as far as they are known of a failed run."""
         return tuple(map(str, columns_of(self.run, IDENTITY)))
 
+    @property
+    def work(self) -> tuple[object, ...]:
+        """What must be the same at all scales for an efficiency to mean something: a rank's threads, and the batch, all
+        ranks' under strong scaling and else each rank's; None where it is not known.
+        """
+        batch, ranks = self.run.get("global_batch"), self.run["ranks"]
+        share = batch if batch is None or self.run["scale"] == "strong" else batch / ranks
+        return self.run.get("threads_per_rank"), share
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -118,7 +127,10 @@ def flatten_keys(config: Mapping[str, object], prefix: str = "") -> dict[str, ob
 
 
 def group_into_series(runs: Iterable[Measured]) -> list[Series]:
-    """Return the series among a campaign's runs, in order of appearance. Runs that all failed make no series."""
+    """Return the series among a campaign's runs, in order of appearance. Runs that all failed make no series.
+
+    Runs of one configuration that did other work, as those of a sweep that version 0.1 planned, are in several.
+    """
     groups: dict[tuple[str, ...], list[Measured]] = {}
     for run in runs:
         groups.setdefault(run.identity, []).append(run)
@@ -129,9 +141,9 @@ def group_into_series(runs: Iterable[Measured]) -> list[Series]:
         for member in members:
             if member.completed and member.rate:
                 data = tuple(str(member.run.get(name)) for name in DATASET)
-                parts.setdefault(
-                    (*data, member.unit, *(repr(member.settings.get(key)) for key in differing)), []
-                ).append(member)
+                work = (member.unit, *map(str, member.work))
+                key = (*data, *work, *(repr(member.settings.get(name)) for name in differing))
+                parts.setdefault(key, []).append(member)
         lost_runs = [member for member in members if not member.completed]
         for part in parts.values():
             alike = [run for run in lost_runs if all(agree_in(run, part[0], key) for key in differing)]

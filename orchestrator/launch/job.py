@@ -58,6 +58,8 @@ def rank_environment(cluster: ClusterSettings, threads: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # The launcher has bound the rank; OpenMP's own binding would pin the threads that read data to its first core.
         "OMP_PROC_BIND": "false",
+        # Accelerators are dealt out by their order on the bus; CUDA's own begins with the fastest.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # Ranks draw into files, whatever a notebook or a module has set.
         "MPLBACKEND": "Agg",
         # Where the ranks import the workloads from, wherever the job starts.

@@ -12,12 +12,18 @@ from typing import Any, Literal, TypedDict
 
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.inventory import AcceleratorInventory, NodeInventory
-from orchestrator.records.settings import ClusterSettings
+from orchestrator.records.settings import AcceleratorSettings, ClusterSettings
 
 MODEL = re.compile(r"\b(?!SXM|HBM)[A-Z]{1,3} ?\d{1,4}[A-Z]?\b")
 """How accelerators are called: H100, GH200, MI250X, L40S, L4, RTX 4090."""
 FORM = re.compile(r"\b(SXM|PCIE|NVL|OAM)\d?\b", re.IGNORECASE)
 """How they are built in: the same name has other clocks and links in another form."""
+QUALIFIER = re.compile(r"\b(?:Ti|SUPER|Ada|Blackwell|Laptop|Mobile|Max-Q)\b", re.IGNORECASE)
+"""Words behind a model that make it another one: RTX 4090 Laptop, RTX 3080 Ti, RTX 6000 Ada."""
+SIZE = re.compile(r"(\d+) ?GB\b")
+"""Memory in a model's name."""
+SUPERCHIP = re.compile(r"\bG[BH]\d+")
+"""The size in the name of one is its processor's memory: NVIDIA GH200 120GB."""
 PART = re.compile(r"\bMIG \d+[a-z][\w.+]*")
 """What NVIDIA calls a part of one that MIG has divided: "NVIDIA A100-SXM4-40GB MIG 1g.5gb"."""
 LEAST_MEMORY = 0.9
@@ -137,7 +143,7 @@ def compare_accelerators(
         rows.append(compare_kind(model or "", names))
     sizes = [size for one in there if (size := mebibytes(one)) is not None]
     if sizes:
-        nominal, least = stated["memory_gib"], min(sizes) / 1024
+        nominal, least = nominal_memory(stated), min(sizes) / 1024
         other = abs(least - (nominal or 0)) > SAME_MEMORY * (nominal or 0)
         promise = f"{nominal:g} GiB an accelerator" if nominal else None
         remedy = "it is another card, or a part of one: take its own profile, or correct cluster.accelerator"
@@ -152,20 +158,34 @@ def compare_accelerators(
 
 def compare_kind(promised: str, found: str) -> Compared:
     """The names of accelerators: another name, another part of one, or another form where both tell it, is another
-    machine's number.
+    machine's number. Where a name holds no model that is known by its form, its words are compared.
     """
     words, seen = set(MODEL.findall(promised)), set(MODEL.findall(found))
     if promised and set(PART.findall(promised)) != set(PART.findall(found)):
         remedy = "a part of an accelerator is another one, and its number another machine's: take its own profile"
         return row("accelerator", promised, found, True, "error", remedy)
     forms, seen_forms = ({form.upper() for form in FORM.findall(names)} for names in (promised, found))
+    qualified, as_seen = ({word.lower() for word in QUALIFIER.findall(names)} for names in (promised, found))
     other = bool(words and seen and not words & seen) or bool(forms and seen_forms and not forms & seen_forms)
-    unknown = bool(words and not seen)
+    other = other or bool(words and seen and qualified != as_seen)
+    unknown = bool(words and not seen) or bool(not words and not words_of(promised) <= words_of(found))
     if unknown:
         remedy = "what it is cannot be told by that name: compare it with cluster.accelerator.model"
         return row("accelerator", promised, found or "one without a name", unknown, remedy=remedy)
     remedy = "its peaks and its history are another accelerator's: take its own profile"
     return row("accelerator", promised or None, found, other, "error", remedy)
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a name, without what makers add to theirs."""
+    return set(re.findall(r"\w+", re.sub(r"\((?:R|TM|C)\)", " ", name).lower()))
+
+
+def nominal_memory(stated: AcceleratorSettings) -> float | None:
+    """GiB of an accelerator as the profile states it, or else as the model's name does."""
+    model = stated["model"] or ""
+    named = None if SUPERCHIP.search(model) else SIZE.search(model)
+    return stated["memory_gib"] or (float(named[1]) if named else None)
 
 
 def mebibytes(accelerator: AcceleratorInventory) -> float | None:

@@ -119,7 +119,7 @@ def visible_accelerators(environment: Mapping[str, str], root: Path = ROOT) -> t
     it, so that one device has one name in every shell, and else by number.
 
     The drivers' files are enough: NVIDIA's in /proc, AMD's in /sys. Numbers are taken in the order of the bus, which
-    CUDA leaves only where models differ.
+    ranks are given (CUDA_DEVICE_ORDER): CUDA's own differs where models do.
     """
     nvidia, amd = nvidia_devices(root), amd_devices(root)
     hip = next((environment[name] for name in HIP_HIDES if name in environment), None)

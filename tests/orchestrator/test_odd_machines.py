@@ -197,6 +197,7 @@ def test_ranks_draw_into_files_and_openmp_binds_nothing(monkeypatch: pytest.Monk
     close: Any = {"environment": {"OMP_PROC_BIND": "close"}}
     assert rank_environment(plain, 2)["MPLBACKEND"] == "Agg"
     assert rank_environment(plain, 2)["OMP_PROC_BIND"] == "false"
+    assert rank_environment(plain, 2)["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID", "they are dealt out in that order"
     assert rank_environment(close, 2)["OMP_PROC_BIND"] == "close"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
-from orchestrator.plan import Campaign, Site, plan, same_seeds, undivided_batches
+from orchestrator.plan import Campaign, Site, cores_of_this_machine, plan, same_seeds, undivided_batches
 from orchestrator.records import global_batch
 
 SITE = Site(cores=8, folder=Path("/somewhere"))
@@ -94,6 +94,26 @@ def test_strong_scaling_starts_from_the_very_problem_that_the_smallest_scale_is_
     scaled = planned("scale=strong", "nodes=[2,4]", *words).runs
     batches = [global_batch(run.spec.settings["training"], run.spec.ranks) for run in (alone, *scaled)]
     assert batches == [64, 64, 64]
+
+
+@pytest.mark.parametrize("words", [("scale=weak", "nodes=[1,2]"), ("nodes=[1,2]",), ("scale=weak", "nodes=1,2")])
+def test_a_global_batch_that_is_fixed_over_scales_is_strong_scaling_by_its_name(words: tuple[str, ...]) -> None:
+    fixed = ("benchmark=stemdl", "benchmark.training.global_batch_size=64")
+    with pytest.raises(UsageError, match=r"global_batch_size=64 is the same at nodes=1 and nodes=2: that is scale=str"):
+        swept(*fixed, *words)
+    assert len(swept(*fixed, "scale=weak", "nodes=2", "repeats=1").runs) == 1
+    assert {run.spec.ranks for run in swept(*fixed, "scale=strong", "nodes=[1,2]").runs} == {1, 2}
+
+
+def test_threads_by_the_cores_of_another_machine_are_said() -> None:
+    """A login node's cores say nothing of a compute node's."""
+    (sentence,) = cores_of_this_machine(planned("cluster=cpu", "cluster.cores_per_node=null"))
+    assert sentence.startswith("cluster=cpu states no cores: its ranks get 4 threads each by the cores of this machine")
+    for stated in ("cluster=local", "cluster=cpu"):
+        assert cores_of_this_machine(planned(stated)) == []
+    assert (
+        cores_of_this_machine(planned("cluster=cpu", "cluster.cores_per_node=null", "cluster.threads_per_rank=2")) == []
+    )
 
 
 def test_weak_scaling_leaves_the_batch_per_rank() -> None:

@@ -76,6 +76,25 @@ def test_the_published_cloudmask_table_comes_out_of_the_document(tmp_path: Path)
     assert document["scaling"][-1]["serial_fraction"] == pytest.approx(0.516, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("scale", "batches", "threads", "efficiencies"),
+    [
+        ("strong", (32, 32), (2, 2), 2), ("strong", (32, 64), (2, 2), 0), ("strong", (32, 32), (2, 1), 0),
+        ("weak", (32, 64), (2, 2), 2), ("weak", (64, 64), (2, 2), 0), ("single", (64, 64), (2, 2), 0),
+    ],
+)  # fmt: skip
+def test_scales_that_did_other_work_have_no_efficiency(
+    scale: str, batches: tuple[int, int], threads: tuple[int, int], efficiencies: int, tmp_path: Path
+) -> None:
+    """Stores hold such campaigns: version 0.1 planned ``scale=strong nodes=1,2 -m`` as two problems."""
+    records = [
+        stored_run(tmp_path, nodes=nodes, repeat=repeat, scale=scale, global_batch=batches[nodes - 1],
+                   threads_per_rank=threads[nodes - 1])
+        for nodes in (1, 2) for repeat in range(2)
+    ]  # fmt: skip
+    assert len(report_document("c", records)["scaling"]) == efficiencies
+
+
 def test_lost_time_adds_up_to_what_efficiency_lacks(tmp_path: Path) -> None:
     fast = stored_run(tmp_path, nodes=1, rate=100.0)
     slow = stored_run(tmp_path, nodes=2, rate=80.0)

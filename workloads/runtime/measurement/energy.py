@@ -37,6 +37,9 @@ from workloads.runtime.measurement.throttling import count_throttling
 
 MOST_POINTS = 20_000_000
 """Of the power curves of all ranks together; longer curves get coarser."""
+COUNTED_WITHIN_SECONDS = 2.0
+"""Whatever a meter counts draws enough in this time to be counted, however idle it is."""
+COUNTS_NOTHING = "{0.source}'s counter of {0.identity} stands still, as a hypervisor's may: that is no energy of zero"
 NOTICED = 0.02
 """Share of the readings that must find a device slowed before a warning says so."""
 
@@ -136,9 +139,12 @@ class Metering:
     ) -> RankReadings:
         """What this rank read, as JSON: null stands for a number that is not known."""
         whole = self.sampler.between(start, stop)
+        standing = (whole == 0) & (stop - start > COUNTED_WITHIN_SECONDS)
+        whole[standing] = np.nan
         reached = np.full(len(whole), np.nan)
         if target_after is not None:
             reached = self.sampler.between(start, start + target_after)
+            reached[standing] = np.nan
         meters: list[MeterReading] = [
             {
                 "source": meter.source,
@@ -147,7 +153,7 @@ class Metering:
                 "covers_more": meter.covers_more,
                 "j": number(whole[place]),
                 "to_accuracy_j": number(reached[place]),
-                "failure": self.sampler.failures.get(place, ""),
+                "failure": self.sampler.failures.get(place, COUNTS_NOTHING.format(meter) if standing[place] else ""),
                 "users": sorted(self.sampler.users[place]),
             }
             for place, meter in enumerate(self.sampler.meters)

@@ -99,7 +99,7 @@ def refuse_divergence(
     when: str,
     answers: Answers | None = None,
 ) -> None:
-    """Raise DivergedError unless the metric, the last step's losses (if any), all weights and the model's answers are
+    """Raise DivergedError unless the metric, the losses so far (if any), all weights and the model's answers are
     numbers. ``when`` says of which model they are.
     """
     if not math.isfinite(values[metric]):
@@ -111,7 +111,7 @@ def refuse_divergence(
 
 
 def refuse_state(losses: Tensor | None, model: nn.Module, when: str) -> None:
-    """Raise DivergedError unless the last step's losses and all weights are numbers: nobody could go on from them."""
+    """Raise DivergedError unless the losses and all weights are numbers: nobody could go on from them."""
     if losses is not None and not bool(torch.isfinite(losses).all()):
         raise DivergedError(f"the loss is not a number {when}: {DIVERGED}; {REMEDY}")
     for name, weights in model.named_parameters():

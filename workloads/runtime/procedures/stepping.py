@@ -107,9 +107,9 @@ class Stepper:
         return self.movers[-1].reducer.flag_seen
 
     @property
-    def newest_losses(self) -> Tensor:
-        """Each player's loss in the newest step, (P,); zero before there was one."""
-        return self.losses[:, self.steps - 1]
+    def losses_so_far(self) -> Tensor:
+        """Each player's loss in each step so far, (P, S). On an accelerator not each was looked at when it was made."""
+        return self.losses[:, : self.steps]
 
     def waits_for_gradients(self) -> bool:
         """Whether this rank has its own gradients and waits for the others'."""

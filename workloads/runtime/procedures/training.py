@@ -253,7 +253,7 @@ class Trainer:
             values = self.measure_quality()
         self.model.train()
         metric = self.quality["metric"]
-        refuse_divergence(metric, values, self.stepper.newest_losses, self.model, self.when, answers)
+        refuse_divergence(metric, values, self.stepper.losses_so_far, self.model, self.when, answers)
         value = values[metric]
         seconds = self.elapsed
         self.telemetry.evaluations.append((seconds, epoch, value))
@@ -282,7 +282,7 @@ class Trainer:
         the one before is worth more.
         """
         self.enter("checkpoint")
-        refuse_state(self.stepper.newest_losses, self.model, self.when)
+        refuse_state(self.stepper.losses_so_far, self.model, self.when)
         position = checkpoint.Position(**{**vars(self.position), "elapsed": self.elapsed})
         checkpoint.save(
             self.checkpoints,

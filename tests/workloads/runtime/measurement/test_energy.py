@@ -18,6 +18,7 @@ from ranks import mpirun
 
 from orchestrator.records import Slowed
 from workloads.runtime.measurement.energy import (
+    Metering,
     MeterReading,
     RankReadings,
     accelerator_of,
@@ -143,6 +144,19 @@ def test_a_counter_that_goes_backwards_is_a_failure_and_no_negative_energy(tmp_p
         0: "cray's counter of node went backwards, from 5000 to 40 J: it was reset while it was read"
     }
     assert math.isnan(sampler.between(sampler.times[0], sampler.times[-1])[0])
+
+
+def test_a_counter_that_stands_still_is_no_energy_of_zero(tmp_path: Path) -> None:
+    """As in virtual machines that show a processor's files and count nothing in them."""
+    (tmp_path / "energy").write_text("0 J 1714382011000000 us\n")
+    metering = Metering(None, leads_node=False, whole_node=True)
+    metering.sampler = Sampler(cray_meters(tmp_path))
+    metering.sampler.times, metering.sampler.counts = [100.0, 160.0], [[7.0], [7.0]]
+    (read,) = metering.readings("n1", 100.0, 160.0, 30.0, 0.0)["meters"]
+    assert (read["j"], read["to_accuracy_j"]) == (None, None)
+    assert read["failure"].startswith("cray's counter of node stands still")
+    (brief,) = metering.readings("n1", 100.0, 100.5, None, 0.0)["meters"]
+    assert (brief["j"], brief["failure"]) == (0.0, "")
 
 
 def rank(host: str, *meters: MeterReading, accelerated: bool = False, **further: Any) -> RankReadings:

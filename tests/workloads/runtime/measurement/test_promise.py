@@ -122,7 +122,8 @@ def test_what_might_spoil_the_number_is_one_warning(promised: Any, found: list[F
         ("NVIDIA H100 SXM5 80 GB", "NVIDIA A100-SXM4-80GB"), ("NVIDIA H100 SXM5 80 GB", "NVIDIA H100 PCIe"),
         ("NVIDIA A100 SXM4 80 GB", "NVIDIA A100-PCIE-80GB"), ("NVIDIA H100 SXM5 80 GB", "NVIDIA H800"),
         ("NVIDIA L40S", "NVIDIA RTX 6000 Ada Generation"), ("NVIDIA L4", "NVIDIA GeForce RTX 4090"),
-        ("AMD MI250X", "AMD Instinct MI210"),
+        ("AMD MI250X", "AMD Instinct MI210"), ("NVIDIA RTX 4090", "NVIDIA GeForce RTX 4090 Laptop GPU"),
+        ("NVIDIA RTX 3080 Ti", "NVIDIA GeForce RTX 3080"), ("NVIDIA RTX 6000 Ada", "Quadro RTX 6000"),
     ],
 )  # fmt: skip
 def test_another_kind_of_accelerator_is_another_machine(promised: str, found: str) -> None:
@@ -158,6 +159,20 @@ def test_cores_that_the_system_keeps_or_that_other_nodes_of_one_machine_have_are
     assert (
         warnings_of(profile(1, scheduler="local"), 1, [Found("n1", f"{H100} a", node(f"{H100} a", f"{H100} b"))]) == []
     )
+
+
+def test_the_memory_in_a_models_name_is_a_promise_where_the_profile_states_no_other() -> None:
+    with pytest.raises(PromiseError, match=r"promises 80 GiB an accelerator, n1 has 39\.6 GiB"):
+        compare_machine(profile(1, "NVIDIA A100 SXM4 80 GB"), 1, ranks("NVIDIA A100-SXM4-40GB a", mebibytes=40_536))
+    grace = "NVIDIA GH200 480GB"
+    assert warnings_of(profile(1, grace), 1, ranks(f"{grace} a", mebibytes=97_871)) == []
+
+
+def test_a_name_without_a_model_of_a_known_form_is_compared_by_its_words() -> None:
+    ponte = "Intel(R) Data Center GPU Max 1550"
+    assert warnings_of(profile(1, "Intel Data Center GPU Max 1550"), 1, ranks(f"{ponte} a")) == []
+    (warning,) = warnings_of(profile(1, "Intel Data Center GPU Max 1100"), 1, ranks(f"{ponte} a"))
+    assert "what it is cannot be told by that name" in warning
 
 
 def test_a_lost_accelerator_of_the_inventory_is_not_counted_and_says_so() -> None:

@@ -59,6 +59,19 @@ def test_each_players_losses_are_kept_by_name(alone: Communicator, tmp_path: Pat
     assert set(one.telemetry.losses) == {""}
 
 
+def test_a_loss_that_nobody_looked_at_when_it_was_made_is_seen_before_anything_is_kept(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    """On an accelerator most losses are: each look waits for the device."""
+    trainer = trainer_of(Coupled({}, tmp_path), alone, tmp_path)
+    trainer.train()
+    trainer.stepper.losses[0, 1] = math.inf
+    for keep in (trainer.evaluate, trainer.save):
+        with pytest.raises(DivergedError, match="the loss is not a number"):
+            keep()
+    assert not list(tmp_path.glob("*.pt"))
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_a_resumed_run_ends_where_one_in_a_piece_ends(name: str, alone: Communicator, tmp_path: Path) -> None:
     whole = train(name, alone, tmp_path / "whole")
