@@ -28,6 +28,11 @@ def test_a_verb_on_campaigns_that_exist_loads_neither_hydra_nor_what_ranks_compu
     assert not loaded_by(program, tmp_path) & HEAVY
 
 
+def test_looking_around_loads_neither(tmp_path: Path) -> None:
+    program = "from orchestrator.__main__ import main\nassert [main([verb]) for verb in ('list', 'help')] == [0, 0]"
+    assert not loaded_by(program, tmp_path) & HEAVY
+
+
 def test_what_plans_launches_and_keeps_records_loads_no_hydra(tmp_path: Path) -> None:
     program = "import orchestrator.plan, orchestrator.records, orchestrator.campaign.following"
     assert not loaded_by(program, tmp_path) & HEAVY

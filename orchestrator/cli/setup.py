@@ -1,4 +1,4 @@
-"""``python -m orchestrator setup``: gets what pip cannot bring: an MPI where the site has none, and Horovod."""
+"""``python -m orchestrator setup``: gets what ranks need: their packages, an MPI where the site has none, Horovod."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ VERBS = {
     "data": "download, convert, make, verify, stage or describe data",
     "schedule": "show, install or remove the sweep that the clock starts",
     "doctor": "find what on this machine would make a run fail",
-    "setup": "get what pip cannot bring: an MPI and Horovod",
+    "setup": "get what the ranks need: their packages, an MPI, Horovod",
     "help": "explain a verb or a key of the configuration",
     "completion": "have the shell complete verbs, options, names and campaigns",
 }

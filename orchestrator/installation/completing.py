@@ -11,12 +11,19 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.installation.horovod import HOROVOD_VERSION, BuildError, build_wheel, cached_wheel
 from orchestrator.installation.mpi import Mpi, find_mpi, site_has_compiler
 
+DISTRIBUTION = "sciml-orchestrator"
+RANKS = "ranks"
+"""The extra whose packages the ranks need."""
+BUILD_TOOLS = ("setuptools", "wheel", "cmake")
 CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
 
 
@@ -34,6 +41,33 @@ def pip_install(*arguments: str) -> None:
 def can_run(statement: str) -> bool:
     """Whether a fresh interpreter of this environment can run the statement."""
     return subprocess.run([sys.executable, "-c", statement], capture_output=True).returncode == 0
+
+
+def missing_packages() -> list[str]:
+    """Return what of the ranks' own packages this environment lacks, as pip takes it."""
+    missing = []
+    for line in metadata.requires(DISTRIBUTION) or ():
+        wanted = Requirement(line)
+        if (
+            wanted.marker is None
+            or not wanted.marker.evaluate({"extra": RANKS})
+            or wanted.marker.evaluate({"extra": ""})
+        ):
+            continue
+        try:
+            found = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            found = ""
+        if not found or not wanted.specifier.contains(found, prereleases=True):
+            missing.append(f"{wanted.name}{wanted.specifier}")
+    return missing
+
+
+def ensure_packages() -> None:
+    """Install the ranks' own packages, which an installation that only reports does without."""
+    if missing := missing_packages():
+        say(f"packages of the ranks: installing {', '.join(missing)}")
+        pip_install(*missing)
 
 
 def ensure_mpi() -> Mpi | None:
@@ -75,6 +109,7 @@ def ensure_horovod(mpi: Mpi) -> None:
         return
     wheel = cached_wheel(mpi)
     if wheel is None:
+        pip_install(*BUILD_TOOLS)
         say("Horovod: building for this torch and MPI, once (a few minutes)")
         wheel = build_wheel(mpi, Progress())
     if sys.stderr.isatty():
@@ -101,6 +136,7 @@ class Completed:
 
 def complete_environment() -> Completed:
     """Install what is missing. Raises Missing if there is no MPI, CalledProcessError if pip fails."""
+    ensure_packages()
     mpi = ensure_mpi()
     if mpi is None:
         raise Missing(

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.installation.mpi import Mpi
+from orchestrator.records import one_at_a_time
 from orchestrator.records.topology import read_topology
 
 HOROVOD_VERSION = "0.28.1"
@@ -149,12 +150,17 @@ CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def adapt_source(source: Path) -> None:
-    """Change the source for the C++ standard that torch's headers need, and for current Pythons and drivers."""
+    """Change the source for the C++ standard that torch's headers need, and for current Pythons and drivers.
+
+    Raises BuildError for a change that finds nothing to change: the source is another than the one it was made for.
+    """
     for relative, changes in CHANGES.items():
         path = source / relative
         text = path.read_text(encoding="utf-8")
         for pattern, replacement in changes:
-            text = re.sub(pattern, replacement, text)
+            text, count = re.subn(pattern, replacement, text)
+            if not count:
+                raise BuildError(f"{relative} of Horovod's source is not as expected: it has no {pattern}")
         path.write_text(text, encoding="utf-8")
 
 
@@ -191,8 +197,21 @@ def build_environment(mpi: Mpi, nccl: Path | None, cuda: Path | None = None) -> 
     return environment
 
 
+def prepared_source(target: Path) -> Path:
+    """Return the folder of the adapted source below ``target``. An earlier build that was interrupted has left it, with
+    all that it had compiled: the next goes on there.
+    """
+    source = target / "source"
+    if not source.is_dir():
+        with tempfile.TemporaryDirectory(prefix=".source-", dir=target) as scratch:
+            fetched = fetch_source(Path(scratch))
+            adapt_source(fetched)
+            fetched.rename(source)
+    return source
+
+
 def fetch_source(folder: Path) -> Path:
-    """Download and unpack the released source; return its folder."""
+    """Download and unpack the released source; return its folder. Raises BuildError."""
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
         "--no-binary", ":all:", "-d", str(folder), f"horovod=={HOROVOD_VERSION}",
@@ -231,18 +250,23 @@ def cached_wheel(mpi: Mpi) -> Path | None:
 def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
     """Build a Horovod wheel for this installation into the cache; return its path.
 
-    ``progress`` receives a short text whenever the compiler advances. Raises BuildError.
+    ``progress`` receives a short text whenever the compiler advances. Raises BuildError, also while another set-up
+    builds the same wheel.
     """
+
+    def refuse(holder: str) -> None:
+        raise BuildError(f"another set-up ({holder}) builds it right now: wait for its end")
+
     nccl = nccl_home()
     target = wheel_folder(mpi, nccl)
     if mpi.compiler is None:
         raise BuildError("there is an mpirun but no mpicc to build against")
     target.mkdir(parents=True, exist_ok=True)
     log = target / "build.log"
-    with tempfile.TemporaryDirectory(prefix="horovod-build-") as scratch:
-        progress("downloading the source")
-        source = fetch_source(Path(scratch))
-        adapt_source(source)
+    building = one_at_a_time(target / ".building", refuse)
+    with building, tempfile.TemporaryDirectory(prefix="horovod-wheel-") as scratch:
+        progress("getting the source")
+        source = prepared_source(target)
         # Kept beside the wheel: the library records where it was linked from, which should not be a folder of anyone's.
         linked = linkable_nccl(nccl, target / "nccl") if nccl else None
         # PEP 517, since pip's older way has setup.py download what Horovod needs at run time.
@@ -272,4 +296,5 @@ def build_wheel(mpi: Mpi, progress: Callable[[str], None]) -> Path:
         # Copied under a temporary name first: another set-up may be looking into the same cache.
         staged = target / (built.name + ".partial")
         staged.write_bytes(built.read_bytes())
+        shutil.rmtree(source)
         return staged.rename(target / built.name)

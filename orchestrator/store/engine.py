@@ -49,7 +49,11 @@ def open_engine(url: str) -> Engine:
             timeout = parsed.query.get("connect_timeout", CONNECT_SECONDS)
             return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": int(str(timeout))})
         engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+    except ImportError as error:
+        raise StoreAddressError(
+            f"store.url={hide(url)}: its driver is missing ({error}); install it: pip install 'psycopg[binary]'"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         words = hide(str(error).splitlines()[0], url)
         raise StoreAddressError(
             f"store.url={hide(url)}: not a database that can be opened ({words}); a URL looks like "

@@ -100,7 +100,7 @@ def reason_left_out(record: RunRecord) -> str | None:
         return f"{run['mode']} is not logged by MLPerf's rules for training"
     if run["attempts"] != 1:
         return f"it took {run['attempts']} attempts, so no log is of the whole run"
-    return None if log_of(record).is_file() else f"{log_of(record)} does not exist"
+    return None if log_of(record).is_file() else f"{log_of(record)} does not exist: mlperf-logging writes it"
 
 
 def system_name(run: RunRow) -> str:

@@ -3,11 +3,12 @@
 import os
 import stat
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from orchestrator.installation import horovod, mpi
+from orchestrator.installation import completing, horovod, mpi
 from orchestrator.installation.mpi import Mpi
 
 WHEEL = Mpi("wheel", Path("/v/bin/mpicc"), Path("/v/bin/mpirun"), "mpirun (Open MPI) 5.0.11")
@@ -97,6 +98,35 @@ def test_only_what_is_older_than_its_surroundings_is_changed_in_the_source(tmp_p
         "setup.py": "if verbose:\n    pass\ncmake_build_args = ['--config', config, '--verbose']\n",
         "horovod/torch/cuda_util.cc": 'cudalib = dlopen("libcuda.so.1", RTLD_LAZY);\n',
     }
+
+
+def test_a_change_that_finds_nothing_to_change_is_told(tmp_path: Path) -> None:
+    (tmp_path / "CMakeLists.txt").write_text("set(CMAKE_CXX_STANDARD 23)\n")
+    with pytest.raises(horovod.BuildError, match=r"CMakeLists\.txt of Horovod's source is not as expected"):
+        horovod.adapt_source(tmp_path)
+
+
+def test_an_interrupted_build_goes_on_with_what_it_had_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(folder: Path) -> Path:
+        (folder / "horovod").mkdir()
+        return folder / "horovod"
+
+    monkeypatch.setattr(horovod, "fetch_source", fetch)
+    monkeypatch.setattr(horovod, "adapt_source", lambda source: (source / "adapted").touch())
+    source = horovod.prepared_source(tmp_path)
+    (source / "half.o").touch()
+    assert horovod.prepared_source(tmp_path) == source
+    assert sorted(path.name for path in source.iterdir()) == ["adapted", "half.o"]
+    assert [path.name for path in tmp_path.iterdir()] == ["source"], "nothing is left of getting it"
+
+
+def test_packages_of_the_ranks_that_are_missing_or_too_old_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["numpy>=2", "torch>=2.4; extra == 'ranks'", "gemmi>=99; extra == 'ranks'", "nope>=1; extra == 'ranks'",
+             "psycopg>=3; extra == 'postgresql'"]  # fmt: skip
+    monkeypatch.setattr(metadata, "requires", lambda name: lines)
+    assert completing.missing_packages() == ["gemmi>=99", "nope>=1"]
 
 
 def test_the_first_error_of_a_build_is_the_one_shown(tmp_path: Path) -> None:

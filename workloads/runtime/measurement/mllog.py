@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -29,11 +30,13 @@ class TrainingFacts(TypedDict):
 
 
 class MlperfLog:
-    """Wraps ``mlperf_logging.mllog``. Without a path (on ranks other than 0) it does nothing."""
+    """Wraps ``mlperf_logging.mllog``. Without a path (on ranks other than 0), and where that package is not installed,
+    it does nothing.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.logger: Any = None
-        if path is None:
+        if path is None or find_spec("mlperf_logging") is None:
             return
         from mlperf_logging import mllog
 
