@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
+from orchestrator.cli.parsers import parse
 from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the verdicts; return exit code 5 if anything is slower. The newest campaign is the one planned last."""
-    options = common.parse_campaigns(arguments, "compare")
+    given = parse("compare", arguments)
+    options = common.campaign_options(given, "compare")
+    form = "json" if options.json else given.format or "terminal"
     if len(options.campaigns) < 2:
         raise UsageError("Say which two campaigns or more to compare: compare EARLIER… NEWER.")
     store = common.existing_store(options)
@@ -28,15 +31,19 @@ def main(arguments: Sequence[str]) -> int:
 
     rows = store.history(campaigns=names, columns=(*TREND_COLUMNS, "campaign"))
     sets = [(name, [row for row in rows if row["campaign"] == name]) for name in names]
-    return print_verdicts_of(comparison_document(sets), options.json)
+    return print_verdicts_of(comparison_document(sets), form)
 
 
-def print_verdicts_of(document: ComparisonDocument | HistoryDocument, as_json: bool) -> int:
-    """Print a document of verdicts; return its exit code."""
-    from orchestrator.report.tables.comparisons import print_verdicts
-
-    if as_json:
+def print_verdicts_of(document: ComparisonDocument | HistoryDocument, form: str) -> int:
+    """Print a document of verdicts as json, markdown or for a terminal; return its exit code."""
+    if form == "json":
         common.print_json(document)
+    elif form == "markdown":
+        from orchestrator.report.formats.markdown import render_comparison
+
+        print(render_comparison(document), end="")
     else:
+        from orchestrator.report.tables.comparisons import print_verdicts
+
         print_verdicts(document, common.stdout_console())
     return EXIT_REFERENCE_MISSED if document["verdict"] in ("slower", "drifting") else EXIT_OK

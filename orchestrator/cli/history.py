@@ -114,7 +114,7 @@ def print_history(store: Store, form: str, output: str | None, options: common.C
         if week is not None and not document["series"]:
             last = rows[-1]["week"]
             raise UsageError(f"week={week}: no run was completed in it; the newest week with any is {last}.")
-        return print_verdicts_of(document, form == "json")
+        return print_verdicts_of(document, form)
 
 
 @contextmanager

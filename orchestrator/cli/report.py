@@ -58,8 +58,8 @@ def parse_format(ours: argparse.Namespace) -> Format:
     if ours.format not in FORMATS:
         known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())
         raise UsageError(f"There is no format '{ours.format}'.{nearest(ours.format, list(FORMATS))}\n{known}")
-    if ours.history and ours.format not in ("terminal", "json", "html"):
-        raise UsageError(f"--history is written as terminal, json or html, not {ours.format}.")
+    if ours.history and ours.format not in ("terminal", "json", "markdown", "html"):
+        raise UsageError(f"--history is written as terminal, json, markdown or html, not {ours.format}.")
     form = FORMATS[ours.format]
     if ours.output is None and not form.renders:
         place = "to a server: give its URL, -o URL" if form.place == "address" else "a folder: say which, -o DIR"

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.report import matrix
+from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.matrix import MatrixEntry
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.series import ScaleEntry, ScalingEntry
 from orchestrator.report.formats import Report
+from orchestrator.report.tables.comparisons import comparison_title, scale_name
 from orchestrator.report.tables.text import (
     accuracy_time_text,
     headline,
@@ -24,6 +26,7 @@ from orchestrator.report.tables.units import RateColumn
 
 MOST_SLOW = 10
 """Most slow hosts and ranks that a ticket names."""
+VERDICT_MARKS = {"slower": "🔴 ", "drifting": "🔴 ", "faster": "🟢 ", "too noisy": "🟡 ", "not enough runs": "🟡 "}
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&!])")
 
 
@@ -68,6 +71,29 @@ def section_lines(document: ReportDocument) -> list[str]:
     slow = dict.fromkeys([*named, *(text for item in document["rank_spread"] if (text := item["text"]))])
     lines += [f"- {escape_markup(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
     return lines
+
+
+def render_comparison(document: ComparisonDocument | HistoryDocument) -> str:
+    """Return verdicts for a pull request or a ticket: the worst first of all, then a row a metric of each series."""
+    columns = ["series", "metric", "before", "n before", "now", "n now", "verdict"]
+    rows = [
+        [
+            scale_name(series) if place == 0 else "",
+            f"{item['metric'].replace('_', ' ')}, {item['unit']}",
+            short(item["earlier_median"]),
+            str(item["earlier_n"]),
+            short(item["median"]),
+            str(item["n"]),
+            f"{VERDICT_MARKS.get(item['verdict'], '')}{item['text']}",
+        ]
+        for series in document["series"]
+        for place, item in enumerate(series["metrics"])
+    ]
+    lines = [f"## {escape_markup(document['verdict'].capitalize())}", "", escape_markup(comparison_title(document)), ""]
+    escaped = [[escape_markup(cell) for cell in row] for row in rows]
+    lines += table_lines(columns, escaped, ("before", "n before", "now", "n now"))
+    lines += [f"- not run again: {escape_markup(scale_name(key))}" for key in document["missing"]]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def matrix_lines(entry: MatrixEntry) -> list[str]:

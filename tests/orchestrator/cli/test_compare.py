@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from commands import Command
 from stored import stored_run
 
+from orchestrator.__main__ import main
 from orchestrator.report.comparisons import SCHEMA_FILE
 from orchestrator.store.store import Store, default_url
 
@@ -54,6 +57,20 @@ def test_a_campaign_six_per_cent_slower_is_found_and_one_as_fast_is_not(tmp_path
     assert metric["change"] == pytest.approx(-0.06, abs=0.01)
     shown = orchestrator("compare", "before", "slow")
     assert shown.code == 5 and f"slower by {-100 * metric['change']:.0f} % [" in shown.out
+
+
+def test_a_comparison_can_be_put_under_a_change_as_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path)
+    campaign(store, tmp_path, "before")
+    campaign(store, tmp_path, "slow", 0.94, week=1)
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["compare", "before", "slow", "--format", "markdown"]) == 5
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "## Slower" and "slow against before" in lines[2]
+    rows = [line for line in lines if line.startswith("| stemdl")]
+    assert len(rows) == 2 and all("🔴 slower by" in row and row.count(" | ") == 6 for row in rows)
 
 
 def test_a_change_of_microcode_between_two_weeks_is_named(tmp_path: Path, orchestrator: Command) -> None:
