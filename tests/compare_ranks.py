@@ -36,11 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benchmark")
     parser.add_argument("--dataset", help="only cells of this data set")
+    parser.add_argument("--methods", type=lambda text: text.split(","), help="only cells of these methods")
     parser.add_argument("--ranks", type=lambda text: [int(word) for word in text.split(",")], default=[2, 4])
     parser.add_argument("--comms", type=lambda text: text.split(","), default=sorted(COMMUNICATORS))
     options = parser.parse_args()
     chosen = [cell for cell in TRAINED if cell.benchmark == options.benchmark]
     chosen = [cell for cell in chosen if options.dataset in (None, cell.dataset)]
+    chosen = [cell for cell in chosen if options.methods is None or cell.method in options.methods]
     with tempfile.TemporaryDirectory() as name:
         cells = [Prepared.of(cell, Path(name)) for cell in chosen]
         alone = train_all(1, "mpi", cells)
