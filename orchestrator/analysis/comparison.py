@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Conditions:
-    """What compared runs share: all but their recipe. ``checksum`` is the data set's, ``unit`` the throughput's."""
+    """What compared runs share: all but their recipe. ``checksum`` is the data set's, ``unit`` the throughput's.
+
+    ``threads_per_rank`` follows from a campaign's largest scale on one machine: None where it was not recorded.
+    """
 
     benchmark: str
     method: str
@@ -19,6 +22,7 @@ class Conditions:
     scale: str
     nodes: int
     ranks: int
+    threads_per_rank: int | None
     checksum: str | None
     unit: str
 

@@ -84,6 +84,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "scale": run["scale"],
         "nodes": run["nodes"],
         "ranks": run["ranks"],
+        "threads_per_rank": run.get("threads_per_rank"),
         "repeat": run["repeat"],
         "seed": run["seed"],
         "order": manifest.get("order"),

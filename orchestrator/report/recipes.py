@@ -34,6 +34,7 @@ def recipe_run(run: RunEntry) -> RecipeRun | None:
             scale=run["scale"],
             nodes=run["nodes"],
             ranks=run["ranks"],
+            threads_per_rank=run["threads_per_rank"],
             checksum=run["dataset"]["checksum"],
             unit=throughput["unit"],
         ),

@@ -119,6 +119,7 @@ class RunEntry(TypedDict):
     scale: str
     nodes: int
     ranks: int
+    threads_per_rank: int | None
     repeat: int
     seed: int
     order: int | None

@@ -228,3 +228,12 @@ def test_recipes_are_compared_by_what_they_make_of_the_accelerator(tmp_path: Pat
     shown = orchestrator("report").out
     for words in ("of bfloat16 peak", "12.5 %", "5.0 %", "each device: 125 TFLOP/s (12.5 % of its bfloat16 peak)"):
         assert words in shown, shown
+
+
+def test_recipes_are_compared_where_their_ranks_had_as_many_threads(tmp_path: Path) -> None:
+    runs = [
+        stored_run(tmp_path, name=f"{recipe}-{threads}", recipe=recipe, threads_per_rank=threads)
+        for recipe, threads in (("small", 1), ("small", 2), ("fast", 2))
+    ]
+    compared = document_of(runs)["comparison"]
+    assert [(row["recipe"], row["n"]) for row in compared] == [("fast", 1), ("small", 1)]
