@@ -13,7 +13,8 @@ from commands import Answer, Command, orchestrate
 from verdicts import HEADINGS, VERDICTS, Verdict
 from xdist.scheduler import LoadScopeScheduling
 
-LEFT_OUT = "repeats with another communicator, data set or method what was shown: make test THOROUGH=1"
+EVERY_BENCHMARK = "test_every_benchmark.py"
+LEFT_OUT = "takes a minute, or repeats with another communicator, data set or method what was shown: THOROUGH=1"
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4 --threaded 1` makes one; `.ci/run` does so by itself"
 
 
@@ -37,10 +38,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """What must stay together: the tests of the one Slurm, and of one file, whose fixtures are shared."""
+    """What must stay together: the tests of the one Slurm, and of one file, whose fixtures are shared.
+
+    Of the file that tests every benchmark, the tests of one.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "slurm" if nodeid.startswith("tests/slurm/") or "[slurm]" in nodeid else nodeid.partition("::")[0]
+        if nodeid.startswith("tests/slurm/") or "[slurm]" in nodeid:
+            return "slurm"
+        file, _, name = nodeid.partition("::")
+        _, _, parameters = name.partition("[")
+        return f"{file} {parameters.rstrip(']').partition('-')[0]}" if file.endswith(EVERY_BENCHMARK) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -118,6 +126,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "benchmark.quality.target=0.6",
         "benchmark.pictures=false",
         "benchmark.count_work=false",
+        "cluster.threads_per_rank=1",
     ]
     made = orchestrate("data", "stemdl", "synthesise", *words[1:], cwd=data)
     assert made.code == 0, made.err

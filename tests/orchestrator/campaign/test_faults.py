@@ -171,6 +171,7 @@ def test_a_diverging_loss_names_itself_and_a_remedy(tiny: list[str], orchestrato
     assert "lower benchmark.training.optimizer.learning_rate" in answer.out
 
 
+@pytest.mark.thorough
 def test_the_time_limit_ends_a_run_as_a_timeout(endless: list[str], tmp_path: Path, orchestrator: Command) -> None:
     # The shortest limit is a minute, and its warning comes at half of it.
     answer = orchestrator(*endless, "cluster.limits.time_min=1", "cluster.limits.max_attempts=1", "campaign=c")

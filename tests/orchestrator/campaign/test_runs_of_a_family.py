@@ -42,6 +42,7 @@ def test_one_command_gives_one_campaign_and_one_matrix(tmp_path: Path) -> None:
         (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "site" / name).write_text(text)
     sweep = ["benchmark=family", "dataset=apples,pears", "method=careful,hasty", "-m", "comm=mpi"]
+    sweep += ["cluster.threads_per_rank=1"]
     command = [sys.executable, "-m", "orchestrator", *sweep, "--config-dir", "site", "--json"]
     path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
     answer = subprocess.run(

@@ -21,7 +21,7 @@ from accelerators import needs_accelerator
 from commands import PROJECT
 from conformance.models import Perceptron, samples, seeded
 from conformance_program import ABORT_CODE, CHECKS
-from ranks import TIMEOUT_S, mpirun
+from ranks import EACH_COMMUNICATOR, OTHERS, TIMEOUT_S, USUAL, mpirun
 from torch.nn import functional
 from toys import TOYS, train
 
@@ -30,9 +30,14 @@ from workloads.runtime.communicators.rendezvous import first_host, from_slurm, f
 from workloads.runtime.communicators.torch import ACCELERATOR_BACKEND
 
 PROGRAM = Path(__file__).with_name("conformance_program.py")
-SIZES = (2, 4)
-
-everywhere = pytest.mark.parametrize(("name", "size"), [(name, size) for name in COMMUNICATORS for size in SIZES])
+everywhere = pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *((name, 2) for name in COMMUNICATORS),
+        (USUAL, 4),
+        *(pytest.param(name, 4, marks=pytest.mark.thorough) for name in OTHERS),
+    ],
+)
 
 
 @dataclass
@@ -122,7 +127,7 @@ def test_abort_of_one_rank_ends_all_within_seconds(name: str) -> None:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("name", COMMUNICATORS)
+@pytest.mark.parametrize("name", EACH_COMMUNICATOR)
 def test_closing_ends_in_order(name: str) -> None:
     outcome = launch(name, 4)
     assert outcome.exit_code == 0, outcome.output

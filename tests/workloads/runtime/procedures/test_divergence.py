@@ -123,7 +123,7 @@ def test_a_person_reads_that_the_model_diverged(orchestrator: Command) -> None:
     words = ["preset=tiny", "pixels=64", "training_images=4", "evaluation_images=4", "inference_images=1"]
     training = ["batch_size=4", "optimizer.learning_rate=1e38", "max_steps=1"]
     answer = orchestrator(
-        "benchmark=em_denoise", "benchmark.pictures=false", "benchmark.count_work=false",
+        "benchmark=em_denoise", "benchmark.pictures=false", "benchmark.count_work=false", "cluster.threads_per_rank=1",
         *(f"benchmark.dataset.{word}" for word in words), *(f"benchmark.training.{word}" for word in training),
     )  # fmt: skip
     assert answer.code == 2, answer.out + answer.err

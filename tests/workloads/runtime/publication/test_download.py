@@ -22,7 +22,7 @@ pytest.importorskip("moto")
 PREFIX = "sciml-datasets/ms/em_graphene_sim"
 FILES = ("graphene_img_noise.h5", "graphene_img_clean.h5")
 PIXELS = 64
-WORDS = ["benchmark.dataset.pixels=64", "recipe=reference"]
+WORDS = ["benchmark.dataset.pixels=64", "recipe=reference", "cluster.threads_per_rank=1"]
 
 
 @pytest.fixture(scope="module")
