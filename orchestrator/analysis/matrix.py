@@ -35,7 +35,7 @@ class Mean:
 class Cell:
     """What the repeats of one method on one data set came to. ``row`` is the data set's place among the matrix's;
     ``reached`` of the ``n`` runs reached the ``target``, if there is one, and ``time_to_accuracy`` (s) is theirs.
-    ``unit`` is that of the throughput; energy is in J.
+    ``unit`` is that of the throughput, which is of the ``warm`` epochs or of whole runs; energy is in J.
     """
 
     row: int
@@ -44,6 +44,7 @@ class Cell:
     failed: int
     metrics: Mapping[str, Mean]
     unit: str
+    warm: bool
     throughput: Mean
     time_to_accuracy: Mean | None
     reached: int
@@ -152,6 +153,7 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
         scale.failed,
         metrics,
         series.unit,
+        scale.warm is not None,
         mean_of([run.rate for run in runs if run.rate]),
         mean_of(times) if times else None,
         len(times),

@@ -76,6 +76,8 @@ class Comparison:
         """The verdict for people: "slower by 7 % [5, 9]"."""
         if self.verdict == "not enough runs":
             more = f"{self.needed} more" if self.needed else "more"
+            if not self.earlier_sets and self.n > 1:
+                return "not enough runs: the first set of this series, with nothing before it to compare with"
             weeks = max(1, FEWEST - self.earlier_sets)
             sets = f"{weeks} more week{'s' if weeks > 1 else ''} of history"
             return f"not enough runs: needs {sets if self.needed is None else more}"

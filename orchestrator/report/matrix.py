@@ -135,7 +135,7 @@ def entry_of(matrix: Matrix, higher: Mapping[str, bool], benchmark: Stated) -> M
                     name: {**mean_entry(found), "best": matrix.best.get((cell.row, name)) == cell.method}
                     for name, found in cell.metrics.items()
                 },
-                "throughput": {"unit": cell.unit, **mean_entry(cell.throughput)},
+                "throughput": {"unit": cell.unit, "warm": cell.warm, **mean_entry(cell.throughput)},
                 "time_to_accuracy_s": mean_entry(cell.time_to_accuracy) if cell.time_to_accuracy else None,
                 "reached": cell.reached,
                 "target": cell.target,
@@ -199,7 +199,8 @@ def grid_of(entry: MatrixEntry) -> list[Line]:
         rate = RateColumn.of(cell["throughput"]["unit"] for cell in cells.values())
         texts = [rate_text(cells.get(method), rate, common_n(entry)) for method in entry["methods"]]
         if any(text != NOTHING for text in texts):
-            lines.append(Line(label, f"{rate.heading}, warm", [Field(text, False, "") for text in texts]))
+            warm = ", warm" if all(cell["throughput"]["warm"] for cell in cells.values()) else ""
+            lines.append(Line(label, f"{rate.heading}{warm}", [Field(text, False, "") for text in texts]))
         for cost, words in COSTS.items():
             texts = [cost_text(cells.get(method), cost, common_n(entry)) for method in entry["methods"]]
             if any(text != NOTHING for text in texts):

@@ -24,8 +24,8 @@ MOST_BYTES = 64 * 2**20
 HPC = ("cosmoflow", "deepcam", "oc20", "open_catalyst", "openfold")
 NEEDED = ("submission_benchmark", "submission_org", "global_batch_size")
 STAGED_WITHIN, STAGED_BEFORE = "staging (in run)", "staging"
-QUALITY = ("eval_accuracy", "eval_error", "eval_loss")
-"""Keys of an evaluation's quality; the first that a log has counts."""
+QUALITY = {"eval_accuracy": True, "eval_error": False, "eval_loss": False}
+"""Keys of an evaluation's quality, and whether more is better; the first that a log has counts."""
 
 
 class LogError(ValueError):
@@ -110,9 +110,11 @@ def run_of_log(path: Path, events: Events) -> RunRecord:
     organisation = str(events.value("submission_org"))
     rules = "hpc" if benchmark in HPC else "training"
     rate = throughput_of(events, begin, end)
+    quality = evaluations[-1]["value"] if evaluations else None
+    stated = {"metric": metric, "higher_is_better": QUALITY[metric]} if metric else {}
     campaign = name_of(f"mlperf-{organisation}-{system}-{benchmark}")
     config = {
-        "benchmark": {"name": benchmark}, "nodes": nodes, "ruleset": rules,
+        "benchmark": {"name": benchmark, "quality": stated}, "nodes": nodes, "ruleset": rules,
         "division": events.value("submission_division"), "global_batch_size": events.value("global_batch_size"),
     }  # fmt: skip
     return RunRecord(
@@ -125,10 +127,13 @@ def run_of_log(path: Path, events: Events) -> RunRecord:
             "stopped": "target" if reached else "epochs",
             "dataset_name": benchmark, "dataset_source": "real", "dataset_split": None, "dataset_version": None,
             "dataset_checksum": None, "throughput_unit": throughput_unit(), "throughput": rate,
-            "throughput_warm": None, "metric": metric, "quality": evaluations[-1]["value"] if evaluations else None,
+            "throughput_warm": None, "metric": metric, "quality": quality,
             "target": None, "time_to_accuracy_s": end - begin if reached else None, "cause": None,
             "directory": str(path.parent), "manifest": json.dumps({"created": begin, "config": config}),
-            "result": json.dumps({"published": {"organisation": organisation, "system": system, "ruleset": rules}}),
+            "result": json.dumps({
+                "published": {"organisation": organisation, "system": system, "ruleset": rules},
+                "quality": {"all": {metric: quality} if metric else {}},
+            }),
         },
         evaluations=evaluations,
         phases=phases_of(events, begin),

@@ -17,10 +17,11 @@ class MeanFacts(TypedDict):
 
 
 class MeanEntry(MeanFacts, total=False):
-    """Of a metric also whether its method is the best, of a throughput its unit."""
+    """Of a metric also whether its method is the best, of a throughput its unit and whether it is of warm epochs."""
 
     best: bool
     unit: str
+    warm: bool
 
 
 class MatrixDataset(TypedDict, total=False):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.records import Processors
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import DatasetEntry, RunEntry
+from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.values import values_of
+from orchestrator.report.tables.text import dataset_text
 
 if TYPE_CHECKING:
     from orchestrator.store.entries import StoredManifest
@@ -70,14 +71,6 @@ def commit_text(manifest: StoredManifest) -> str:
     if not commit:
         return ""
     return f"commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
-
-
-def dataset_text(dataset: DatasetEntry) -> str:
-    """Return name, source, split, version and checksum of a data set."""
-    return (
-        f"{dataset['name']}, {dataset['source']}, split {dataset['split']}, version {dataset['version']}, "
-        f"checksum {str(dataset['checksum'])[:12]}"
-    )
 
 
 def processor_words(found: Processors) -> str:

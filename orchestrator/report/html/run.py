@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.runs import RunEntry, ThroughputEntry
 from orchestrator.report.html.folder import Folder, Table, page_name, time_text
 from orchestrator.report.html.plots import accuracy, times
 from orchestrator.report.html.plots.heat import plot_heat_map
@@ -60,8 +60,10 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
         name, "run.html", plots,
         title=run["run"], campaign=campaign, run=run, picture=picture,
         nodes=nodes[:MOST_NODES], more_nodes=nodes[MOST_NODES:],
-        facts=[f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
-               time_text(manifest["created"]) if "created" in manifest else "", commit_text(manifest)],
+        facts=[words for words in (
+            f"{run['benchmark']} on {run['cluster']}", f"{run['nodes']} nodes, {run['ranks']} ranks",
+            time_text(manifest["created"]) if "created" in manifest else "", commit_text(manifest),
+        ) if words],
         answer=answer[:1].upper() + answer[1:], tiles_of=run_tiles(run), tables=tables,
         contents=[*contents, ("provenance", "Provenance")],
         provenance=run_provenance(run, manifest),
@@ -79,6 +81,13 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
     )
 
 
+def epochs_text(throughput: ThroughputEntry) -> str:
+    """Return the throughput of the first epoch and of the later ones, where they were told apart."""
+    if throughput["cold"] is None and throughput["warm"] is None:
+        return ""
+    return f"first epoch {short(throughput['cold'])}, later {short(throughput['warm'])}"
+
+
 def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     """Return the figures at the top of a run's page."""
     throughput = run["throughput"]
@@ -88,7 +97,7 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
         {
             "name": "Throughput",
             "value": f"{short(throughput['run'])} {throughput['unit']}",
-            "detail": f"first epoch {short(throughput['cold'])}, later {short(throughput['warm'])}",
+            "detail": epochs_text(throughput),
         }
     ]
     rates = [value for value in throughput["per_rank"] if value is not None]

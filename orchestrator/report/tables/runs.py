@@ -15,7 +15,7 @@ from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
-from orchestrator.report.tables.text import accuracy_time_text
+from orchestrator.report.tables.text import accuracy_time_text, dataset_text
 from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
@@ -66,11 +66,8 @@ def print_report(document: ReportDocument, console: Console) -> None:
         table.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED)  # type: ignore[arg-type]
     for run in document["runs"]:
         throughput, quality = run["throughput"], run["quality"]
-        reached = (
-            f"{quality['metric']} {number_text(quality['value'], 3)} (target {number_text(quality['target'], 3)})"
-            if quality["value"] is not None
-            else "–"
-        )
+        target = "" if quality["target"] is None else f" (target {number_text(quality['target'], 3)})"
+        reached = "–" if quality["value"] is None else f"{quality['metric']} {number_text(quality['value'], 3)}{target}"
         table.add_row(
             escape(run["run"]),
             state_text(run),
@@ -110,13 +107,9 @@ def print_details(run: RunEntry, console: Console) -> None:
     phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
     share = ", ".join(f"{100 * value:.1f} % {part}" for part, value in run["step_shares"].items())
     console.print(f"{name}", style="bold", soft_wrap=True)
-    console.print(
-        f"  data: {dataset['name']}, {dataset['source']}, split by {dataset['split']}, version {dataset['version']}, "
-        f"checksum {str(dataset['checksum'])[:12]}",
-        soft_wrap=True,
-        highlight=False,
-    )
-    console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
+    console.print(f"  data: {escape(dataset_text(dataset))}", soft_wrap=True, highlight=False)
+    if hosts:
+        console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
     console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
     if run["achieved"]:
         console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)

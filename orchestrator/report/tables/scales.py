@@ -69,13 +69,14 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
         return
     texts = ("series", "scale=", "quality")
     rate_column = RateColumn.of(entry["throughput"]["unit"] for entry in entries)
+    warm = ", warm" if any(entry["throughput"]["warm"] for entry in entries) else ""
     columns = [
         "series",
         "scale=",
         "nodes",
         "ranks",
         "runs",
-        f"{rate_column.heading}, warm",
+        f"{rate_column.heading}{warm}",
         "cold",
         "variation",
         "quality",

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.records import choice_words
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import RunEntry, had_target, reached_target
+from orchestrator.report.entries.runs import DatasetEntry, RunEntry, had_target, reached_target
 from orchestrator.report.entries.series import ScalingEntry, Subject
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -35,6 +35,13 @@ def with_interval(value: float | None, interval: Sequence[float | None] | None) 
 def subject_words(entry: Subject) -> list[str]:
     """Benchmark, and data set and method where they do not go without saying."""
     return [entry["benchmark"], *choice_words(entry["benchmark"], entry["dataset_name"], entry["method"])]
+
+
+def dataset_text(dataset: DatasetEntry) -> str:
+    """Return "stemdl, real, split by material, version 1, checksum ce7e99df749a", as far as it is known."""
+    parts = [("", dataset["name"]), ("", dataset["source"]), ("split by ", dataset["split"])]
+    parts += [("version ", dataset["version"]), ("checksum ", (dataset["checksum"] or "")[:12])]
+    return ", ".join(f"{word}{value}" for word, value in parts if value)
 
 
 def quality_text(run: RunEntry) -> str:

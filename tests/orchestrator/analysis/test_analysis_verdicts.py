@@ -79,6 +79,11 @@ def test_two_runs_are_not_enough_and_it_says_how_many_are() -> None:
     assert found.verdict == "not enough runs" and found.needed
 
 
+def test_the_first_set_of_a_series_is_said_to_be_it_rather_than_to_need_runs() -> None:
+    assert "the first set of this series" in str(compare_series([Series([1000.0, 1003.0, 998.0], [])])[0])
+    assert str(compare_series([Series([1000.0], [])])[0]) == "not enough runs: needs 1 more"
+
+
 def test_a_change_of_level_is_located_and_a_lone_outlier_is_none() -> None:
     values = noisy(2, 52, 5).mean(axis=1)
     values[30:] *= 0.95

@@ -76,6 +76,11 @@ def test_a_submission_becomes_runs_with_its_own_score(tmp_path: Path, orchestrat
     assert {run["throughput"] for run in runs} == {SAMPLES / 4}
     shown = orchestrator("report", campaign)
     assert shown.code == 0 and "111.7 (5 of 5)" in shown.out
+    # What a log does not tell is left out rather than told to be None, or a rate of warm epochs.
+    assert "data: deepcam, real\n" in shown.out and "eval_accuracy 0.700 │          105.0 s │" in shown.out
+    assert not [word for word in ("None", "target –", "samples/s, warm", "hosts:") if word in shown.out]
+    (matrix,) = orchestrator("report", campaign, "--json").document["matrix"]
+    assert [(item["name"], item["better"]) for item in matrix["metrics"]] == [("eval_accuracy", "higher")]
 
 
 def test_staging_is_told_within_or_before_the_run_as_the_log_has_it(tmp_path: Path) -> None:
