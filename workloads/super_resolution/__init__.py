@@ -1,0 +1,1 @@
+"""Super-resolution imaging: fine fields from coarse ones."""
