@@ -53,6 +53,7 @@ WORKLOADS = (
     "workloads.runtime.publication",
     "workloads.runtime.dataset",
     "workloads.runtime.procedures",
+    "workloads.micrographs",
     "workloads.*",
     "workloads.data",
     "workloads.entry",

@@ -139,7 +139,7 @@ class EmDenoiseDataset(ConsolidatedDataset):
 
 
 def _make(keys: list[tuple[int, ...]], pixels: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    from workloads.em_denoise.imaging import make_pair
+    from workloads.micrographs.imaging import make_pair
 
     return [make_pair(key, pixels) for key in keys]
 

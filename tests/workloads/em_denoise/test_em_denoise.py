@@ -11,11 +11,11 @@ import yaml
 import workloads.em_denoise
 from workloads.em_denoise import formats
 from workloads.em_denoise.dataset import EmDenoiseDataset
-from workloads.em_denoise.imaging import clean_image, noisy_image
-from workloads.em_denoise.lattice import BOND, perfect_sheet
 from workloads.em_denoise.model import Denoiser
 from workloads.em_denoise.quality import DenoisingQuality
 from workloads.em_denoise.task import EmDenoiseTask
+from workloads.micrographs.graphene import BOND, perfect_sheet
+from workloads.micrographs.imaging import clean_image, noisy_image
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Step, to_device

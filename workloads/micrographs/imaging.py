@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.em_denoise.lattice import Points, draw_specimen
+from workloads.micrographs.graphene import Points, draw_specimen
 
 Image = NDArray[np.float32]
 

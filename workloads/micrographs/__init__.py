@@ -1,0 +1,1 @@
+"""Electron micrographs, made by the physics of the microscope and of its camera, for all benchmarks that need any."""
