@@ -10,9 +10,9 @@ WINDOW, SIGMA = 11, 1.5
 """Gaussian window of SSIM, pixels (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
 
 
-def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
+def ssim(image: Tensor, truth: Tensor, data_range: float, valid: Tensor | None = None) -> Tensor:
     """Return the structural similarity (n,) of images (n, 1, h, w): the mean over all places where the whole window
-    fits.
+    fits, and where it holds ``valid`` pixels (n, 1, h, w) alone; NaN for an image without such a place.
 
     The definition is that of scikit-image's structural_similarity with gaussian_weights=True and
     use_sample_covariance=False.
@@ -26,4 +26,8 @@ def ssim(image: Tensor, truth: Tensor, data_range: float) -> Tensor:
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2)
     similarity = similarity / ((x * x + y * y + c1) * ((xx - x * x) + (yy - y * y) + c2))
-    return similarity.mean(dim=(1, 2))
+    if valid is None:
+        return similarity.mean(dim=(1, 2))
+    missing = functional.max_pool2d(1 - valid.to(image.dtype), WINDOW, stride=1)[:, 0]
+    places = 1 - missing
+    return (similarity * places).sum(dim=(1, 2)) / places.sum(dim=(1, 2))

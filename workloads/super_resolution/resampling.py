@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Floats = NDArray[np.float64]
 
@@ -94,3 +95,24 @@ def enlarge_fields(fields: NDArray[np.floating], scale: int, kernel: str) -> Flo
         raise ValueError(f"scale is {scale}; expected 1 or more")
     height, width = fields.shape[-2:]
     return resample_fields(fields, (height * scale, width * scale), kernel)
+
+
+def shrink_valid_fields(
+    fields: NDArray[np.floating], valid: NDArray[np.bool_], scale: int, kernel: str
+) -> tuple[Floats, Floats]:
+    """Fields (..., h, w) at a whole part of their size, of valid cells alone; and how much of each coarse cell's weight
+    was valid. Raises ValueError unless ``scale`` divides the size.
+    """
+    weights = shrink_fields(valid.astype(np.float64), scale, kernel)
+    sums = shrink_fields(np.where(valid, fields, 0), scale, kernel)
+    means: Floats = np.divide(sums, weights, out=np.zeros_like(sums), where=weights > 0)
+    return means, weights
+
+
+def fill_missing(field: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """A field (h, w) with the nearest valid cell's value where it has none; zeros where no cell is valid."""
+    if not valid.any():
+        return np.zeros_like(field)
+    rows, columns = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    filled: NDArray[np.float32] = field[rows, columns]
+    return filled

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from workloads.super_resolution.turbulence import Flow, draw_vorticity
+from workloads.super_resolution.making.flow import Flow, draw_vorticity
 
 Y, X = np.meshgrid(*[2 * np.pi * np.arange(32) / 32] * 2, indexing="ij")
 

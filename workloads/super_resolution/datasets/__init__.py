@@ -1,0 +1,1 @@
+"""The data sets of super_resolution: fields of five sciences, fine and coarse."""

@@ -1,0 +1,1 @@
+"""The methods of super_resolution: interpolations, which learn nothing, and networks."""
