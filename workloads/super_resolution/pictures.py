@@ -82,5 +82,6 @@ def _draw_spectra(axes: Any, views: Views, place: int) -> None:
         images = torch.where(views.mask[here] > 0, getattr(views, name)[here], views.fine[here])
         power = radial_spectrum(images)[0, 1:].numpy()
         axes.loglog(np.arange(1, len(power) + 1), power, style, linewidth=1.2, label=name)
-    axes.axvline(min(views.coarse.shape[-2:]) / 2, color="grey", linewidth=0.8)
-    axes.set_title("power by waves an image; grey: the coarse grid's last", fontsize=8)
+    axes.axvline(min(views.coarse.shape[-2:]) / 2, color="grey", linewidth=0.8, label="coarse grid's last")
+    axes.minorticks_off()
+    axes.set_title("power by waves an image", fontsize=9)

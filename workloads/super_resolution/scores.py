@@ -72,8 +72,8 @@ def radial_spectrum(images: Tensor) -> Tensor:
     columns = torch.fft.rfftfreq(width, 1 / side, dtype=torch.float64)
     ring = (rows[:, None] ** 2 + columns**2).sqrt().round().long().to(images.device).flatten()
     kept = ring <= side // 2
-    spectrum = power.new_zeros(len(images), side // 2 + 1)
-    return spectrum.index_add(1, ring[kept], power.flatten(1)[:, kept])
+    spectrum: Tensor = power.new_zeros(len(images), side // 2 + 1)
+    return spectrum.index_add_(1, ring[kept], power.flatten(1)[:, kept])
 
 
 def box_error(made: Tensor, truth: Tensor, scale: int, mask: Tensor | None) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import fft
 
 from workloads.super_resolution.making.flow import Flow, draw_vorticity
@@ -44,11 +45,12 @@ def test_halving_the_step_changes_a_step_of_fourth_order_by_a_sixteenth() -> Non
     flow = Flow(32, 0.01)
     start = fft.rfft2(draw_vorticity(32, np.random.default_rng(2), peak=3.0))
 
-    def after(steps: int) -> np.ndarray:
+    def after(steps: int) -> NDArray[np.float64]:
         modes = start
         for _ in range(steps):
             modes = flow.step(modes, 0.4 / steps)
-        return fft.irfft2(modes)
+        vorticity: NDArray[np.float64] = fft.irfft2(modes)
+        return vorticity
 
     exact = after(64)
     errors = [np.abs(after(steps) - exact).max() for steps in (4, 8)]

@@ -57,12 +57,12 @@ class FieldsDataset(ConsolidatedDataset):
     """What fields made here are: "simulated" or "invented"."""
     MASKED: ClassVar[bool] = False
     """Whether values may be missing."""
-    SHARED = (
+    SHARED: ClassVar[tuple[str, ...]] = (
         "source", "version", "split", "seed", "scale", "degradation", "evaluation_scales", "patch", "stride",
         "evaluation_patch",
     )  # fmt: skip
     """Settings that all data depend on."""
-    MADE_OF = ()
+    MADE_OF: ClassVar[tuple[str, ...]] = ()
     """Settings that data made here alone depend on, besides."""
 
     @property

@@ -54,7 +54,7 @@ class ClimateDataset(FieldsDataset):
         for done, (name, field) in enumerate(zip(FILES, fields, strict=True), 1):
             with h5py.File(published / name, "w", locking=False) as file:
                 stored = file.create_dataset(KEY, data=np.nan_to_num(field, nan=FILL)[None], track_times=False)
-                stored.attrs.update(_FillValue=np.float32([FILL]), units=np.bytes_("degree_C"))
+                stored.attrs.update(_FillValue=np.array([FILL], np.float32), units=np.bytes_("degree_C"))
             progress(done, len(FILES))
 
     def read(self, path: Path) -> Fields:
@@ -68,7 +68,8 @@ class ClimateDataset(FieldsDataset):
         expected = (1, *(self.made_shape[1:] if self.is_stand_in else SHAPE))
         if field.shape != expected:
             raise DatasetError(f"{path}: {KEY!r} has shape {field.shape}; expected {expected}")
-        return field[0]
+        month: Fields = field[0]
+        return month
 
     def regions(self, published: Path, part: str) -> Iterator[Region]:
         """The part's stripes of all months."""

@@ -108,4 +108,5 @@ def make_micrograph(key: tuple[int, ...], pixels: int) -> NDArray[np.uint8]:
     pixel_size = random.uniform(0.12, 0.2)
     atoms = draw_specimen((pixels + 2 * MARGIN) * pixel_size, random)
     image = clean_image(atoms, pixels, pixel_size, random.uniform(30, 80), random.uniform(5, 25))
-    return np.rint(WHITE * image).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(WHITE * image).astype(np.uint8)
+    return levels

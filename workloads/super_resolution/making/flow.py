@@ -99,4 +99,5 @@ def draw_vorticity(points: int, random: np.random.Generator, peak: float = 6.0) 
     energy = 1 / (1 + (length / peak) ** 4)
     modes = fft.rfft2(random.standard_normal((points, points))) * length * np.sqrt(energy) * flow.kept
     vorticity: Floats = fft.irfft2(modes, s=(points, points))
-    return vorticity * np.sqrt(0.5 / flow.energy(vorticity))
+    vorticity *= np.sqrt(0.5 / flow.energy(vorticity))
+    return vorticity

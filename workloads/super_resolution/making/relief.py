@@ -20,7 +20,8 @@ def make_relief(rows: int, columns: int, random: np.random.Generator) -> NDArray
     ridges = 1 - np.abs(fractal_noise(rows, columns, EXPONENT, random))
     land = 1 / (1 + np.exp(-4 * continents))
     heights = FLOOR * (1 - land) + land * (200 + 0.5 * HEIGHT * np.maximum(ridges, 0) ** 2) + 300 * rough * (0.4 + land)
-    return np.rint(heights).astype(np.float32)
+    metres: NDArray[np.float32] = np.rint(heights).astype(np.float32)
+    return metres
 
 
 def fractal_noise(rows: int, columns: int, exponent: float, random: np.random.Generator) -> NDArray[np.float64]:

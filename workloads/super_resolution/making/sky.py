@@ -30,7 +30,8 @@ def make_sky(rows: int, columns: int, random: np.random.Generator) -> NDArray[np
         light[row, column] += random.pareto(1.0) * 2000 + 500
     light = ndimage.gaussian_filter(light, (BLUR, BLUR, 0))
     seen = SKY + light + random.normal(0, NOISE, light.shape)
-    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+    return levels
 
 
 def add_galaxy(
