@@ -12,7 +12,7 @@ from dataclasses import asdict
 from orchestrator.cli import common
 from orchestrator.cli.parsers import parse, parser_of, program_name
 from orchestrator.cli.verbs import VERBS
-from orchestrator.errors import EXIT_OK, UsageError
+from orchestrator.errors import EXIT_OK, UsageError, nearest
 
 EXAMPLES = """examples:
   {program} benchmark=stemdl nodes=2
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print what is known of the words; without any, the verbs."""
     options = parse("help", arguments)
     words = options.words
+    if options.schema:
+        return print_schema(words)
     if not words or words[0] in VERBS:
         if options.json:
             chosen = {words[0]: VERBS[words[0]]} if words else VERBS
@@ -52,6 +54,27 @@ def general_help() -> str:
 def verb_help(verb: str, words: Sequence[str] = ()) -> str:
     """Return usage, summary and options of a verb, or of its action where ``words`` begin with one."""
     return parser_of(verb, words).format_help()
+
+
+def print_schema(words: Sequence[str]) -> int:
+    """Print the JSON Schema of a kind of file that sites write. Raises UsageError for another word."""
+    from orchestrator.acceptance.schema import SuiteConfig
+    from orchestrator.config.json_schema import file_schema
+    from orchestrator.config.schema_benchmark import BenchmarkConfig
+    from orchestrator.config.schema_machine import ClusterConfig
+    from orchestrator.config.schema_schedule import NotifyConfig, ScheduleConfig
+
+    kinds = {
+        "cluster": (ClusterConfig, "A machine's profile"),
+        "suite": (SuiteConfig, "An acceptance suite"),
+        "benchmark": (BenchmarkConfig, "A benchmark"),
+        "schedule": (ScheduleConfig, "A site's values of schedule"),
+        "notify": (NotifyConfig, "A site's values of notify"),
+    }
+    if len(words) != 1 or words[0] not in kinds:
+        raise UsageError(f"--schema takes one kind of file.{nearest(words[0] if words else '', list(kinds))}")
+    common.print_json(file_schema(*kinds[words[0]]))
+    return EXIT_OK
 
 
 def explain(key: str, as_json: bool) -> int:

@@ -302,6 +302,15 @@ def setup_parser() -> Parser:
     return Parser("setup", "", notes=notes).with_json()
 
 
+def help_parser() -> Parser:
+    """Return the parser of ``help``."""
+    parser = Parser("help", "[VERB|KEY]").with_json()
+    parser.add_argument(
+        "--schema", action="store_true", help="JSON Schema of cluster, suite, benchmark, schedule or notify files"
+    )
+    return parser
+
+
 def completion_parser() -> Parser:
     """Return the parser of ``completion``."""
     parser = Parser("completion", "install|show [bash|zsh|fish]").with_json()
@@ -329,7 +338,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "schedule": schedule_parser,
     "doctor": doctor_parser,
     "setup": setup_parser,
-    "help": lambda: Parser("help", "[VERB|KEY]").with_json(),
+    "help": help_parser,
     "completion": completion_parser,
 }
 """The parser of each verb, and of the actions that have one of their own."""
