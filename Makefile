@@ -21,7 +21,7 @@ $(BIN)/python $(COVERAGE) $(PYTEST) --measures=not --numprocesses=auto --dist=lo
 exit $$missed
 endef
 
-.PHONY: run test setup lint benchmark fuzz clean
+.PHONY: run test setup lint benchmark fuzz docs clean
 
 run: $(READY)
 	$(BIN)/python -m orchestrator $(ARGS)
@@ -35,6 +35,11 @@ benchmark: $(READY)
 	@missed=; for script in tests/benchmarks/*.py; do \
 		echo "$$script"; $(BIN)/python $$script || missed="$$missed $$script"; done; \
 	test -z "$$missed" || { echo "missed their limit, or cannot run here:$$missed"; exit 1; }
+
+# The documentation as a site that opens from disk: build/site/index.html.
+docs: $(READY)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt mkdocs
+	$(BIN)/python docs/build.py
 
 # Hostile values for every key of the schema, for long: make fuzz FUZZ_ARGS="--inputs 100000 --whole 500"
 fuzz: $(READY)
