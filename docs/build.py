@@ -78,6 +78,7 @@ def build(site: Path) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         pages = Path(scratch, "pages")
         collect_pages(pages)
+        shutil.copyfile(ROOT / "docs" / "site.css", pages / "docs" / "site.css")
         for name, render in REFERENCE.items():
             (pages / "reference").mkdir(exist_ok=True)
             (pages / "reference" / f"{name}.md").write_text(render(), encoding="utf-8")

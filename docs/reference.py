@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import os
 import re
@@ -42,7 +43,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def code(text: str) -> str:
     """Return text as code; nothing for nothing."""
-    return f"`{text}`" if text else ""
+    return f"<code>{html.escape(text).replace('|', '&#124;')}</code>" if text else ""
 
 
 def key_rows(keys: Sequence[Explanation]) -> list[list[str]]:

@@ -91,9 +91,11 @@ def heartbeat_text(status: RunStatus) -> str:
 
 
 def seconds_left(heartbeat: Heartbeat) -> float | None:
-    """Return how long the epochs that are planned still take, at the pace of all steps so far; None before it shows."""
+    """Return how long the epochs that are planned still take, at the pace of all steps so far; None before it shows and
+    once they are done.
+    """
     done, planned = heartbeat["step"], heartbeat["epochs"] * heartbeat["steps_per_epoch"]
-    if not 0 < done <= planned or heartbeat["elapsed_s"] <= 0:
+    if not 0 < done < planned or heartbeat["elapsed_s"] <= 0:
         return None
     return (planned - done) * heartbeat["elapsed_s"] / done
 

@@ -95,4 +95,5 @@ def test_the_live_view_says_how_long_it_will_still_take() -> None:
     assert seconds_left({**beat, "time": 0.0, "elapsed_s": 50.0}) == pytest.approx(150)
     assert seconds_left({**beat, "time": 0.0, "elapsed_s": 0.0}) is None
     assert seconds_left({**beat, "time": 0.0, "elapsed_s": 50.0, "step": 0}) is None
+    assert seconds_left({**beat, "time": 0.0, "elapsed_s": 50.0, "step": 100}) is None
     assert [duration_text(seconds) for seconds in (45, 150, 12_000)] == ["45 s", "2 min", "3 h 20 min"]
