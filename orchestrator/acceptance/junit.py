@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
 from orchestrator.acceptance.findings import UNMEASURABLE
 from orchestrator.acceptance.presentation import bounds_text, check_title, named_text, value_text
-
-FORBIDDEN = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
-"""Control characters that XML 1.0 forbids."""
+from orchestrator.report.xml_text import add_element, document_text, remove_forbidden
 
 
 def render_junit(document: VerdictDocument) -> str:
@@ -37,8 +35,7 @@ def render_junit(document: VerdictDocument) -> str:
             add_element(properties, "property", name=name, value=str(document.get(name)))
         for check in members:
             add_case(group, document, check)
-    ElementTree.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+    return document_text(root)
 
 
 def count_attributes(checks: Sequence[CheckEntry]) -> dict[str, str]:
@@ -66,14 +63,3 @@ def add_case(group: ElementTree.Element, document: VerdictDocument, check: Check
         add_element(case, "failure", message=message, type=check["concerns"]).text = remove_forbidden(check["why"])
     lines = [text, f"basis: {check['basis']}", check["why"], named_text(check)]
     add_element(case, "system-out").text = remove_forbidden("\n".join(line for line in lines if line))
-
-
-def add_element(parent: ElementTree.Element | None, tag: str, **attributes: str) -> ElementTree.Element:
-    """Return a new element, appended to ``parent`` unless that is None."""
-    values = {name: remove_forbidden(value) for name, value in attributes.items()}
-    return ElementTree.Element(tag, values) if parent is None else ElementTree.SubElement(parent, tag, values)
-
-
-def remove_forbidden(text: str) -> str:
-    """Return the text without the characters that XML forbids."""
-    return text.translate(FORBIDDEN)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from orchestrator.cli import common
-from orchestrator.cli.parsers import COMMAND, CONFIG_DIR, PARSERS, WORDS, parse, parser_of
+from orchestrator.cli.parsers import COMMAND, PARSERS, WORDS, parse, parser_of
 from orchestrator.cli.verbs import DATA_ACTIONS, SCHEDULE_ACTIONS, STORE_ACTIONS, VERBS, split_verb
+from orchestrator.config.paths import site_folder
 from orchestrator.errors import EXIT_OK, UsageError, nearest
 
 SHELLS = {
@@ -139,7 +140,8 @@ def values_of(key: str, before: Sequence[str]) -> list[str]:
 
     named = [word.partition("=")[2] for word in before if word.startswith("benchmark=")]
     benchmarks = [name for name in named if name in families.benchmarks()] or families.benchmarks()
-    site = Path(os.environ[CONFIG_DIR]) if os.environ.get(CONFIG_DIR) else None
+    found_site = site_folder()
+    site = Path(found_site) if found_site else None
     found: dict[str, Callable[[], Sequence[str]]] = {
         "benchmark": families.benchmarks,
         "dataset": lambda: [option for name in benchmarks for option in families.DATASETS.options(name)],

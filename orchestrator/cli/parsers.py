@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from orchestrator.cli.verbs import DATA_ACTIONS, SCHEDULE_ACTIONS, STORE_ACTIONS, VERBS
+from orchestrator.config.paths import CONFIG_DIR, IN_HOME, site_folder
 from orchestrator.errors import UsageError, nearest
 from orchestrator.report.formats import FORMATS
 from orchestrator.report.tables.rows import rows_text
@@ -18,8 +18,6 @@ from orchestrator.report.tables.rows import rows_text
 COMMAND = "sciml-orchestrator"
 """The console command that an installation brings."""
 MODULE = "python -m orchestrator"
-CONFIG_DIR = "ORCHESTRATOR_CONFIG_DIR"
-"""The variable that stands for --config-dir."""
 
 WORDS = "words"
 """Where the words of a command line are that are no options: names, actions and KEY=VALUE."""
@@ -116,8 +114,8 @@ class Parser(argparse.ArgumentParser):
     def with_site(self) -> Parser:
         """Add --config-dir; return this parser."""
         self.add_argument(
-            "--config-dir", "-cd", dest="config_dir", metavar="DIR", default=os.environ.get(CONFIG_DIR),
-            help=f"a site's own profiles, recipes and suites (also: ${CONFIG_DIR})",
+            "--config-dir", "-cd", dest="config_dir", metavar="DIR", default=site_folder(),
+            help=f"a site's own profiles, recipes and suites (else: ${CONFIG_DIR}, or {IN_HOME} in ~/.config)",
         )  # fmt: skip
         return self
 

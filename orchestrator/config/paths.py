@@ -28,8 +28,25 @@ EXPANDED_LATER = (
     "notify.webhook.url_file",
 )
 """Keys of paths that are each node's, or the notifying host's own: expanded there, by the same rule."""
+CONFIG_DIR = "ORCHESTRATOR_CONFIG_DIR"
+IN_HOME = "sciml-orchestrator"
 DATABASE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def site_folder() -> str | None:
+    """Return the site's folder of configurations where no --config-dir names one: that of the variable CONFIG_DIR, else
+    IN_HOME below ``$XDG_CONFIG_HOME`` or ``~/.config``, if it is there.
+    """
+    named = os.environ.get(CONFIG_DIR)
+    if named:
+        return named
+    try:
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", IN_HOME)
+        return str(home) if home.is_dir() else None
+    except (RuntimeError, OSError):
+        # No home, or one that may not be looked into.
+        return None
 
 
 def expand_path(key: str, text: str) -> str:

@@ -51,6 +51,7 @@ FORMATS = {
     "terminal": Format("text", "terminal", "tables for people (the default)"),
     "json": Format("text", "json", "the document of report.schema.json"),
     "markdown": Format("text", "markdown", "for a ticket or a pull request"),
+    "junit": Format("text", "junit", "JUnit XML, which CI systems show: a test case for each run"),
     "prometheus": Format("text", "prometheus", "for the textfile collector of a node exporter"),
     "csv": Format(
         "either",

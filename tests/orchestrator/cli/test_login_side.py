@@ -16,6 +16,7 @@ from orchestrator.__main__ import main
 from orchestrator.campaign.log import FILE, Changes, logged
 from orchestrator.campaign.state import RunStatus
 from orchestrator.cli.common import Options, with_own_cluster
+from orchestrator.cli.parsers import parse
 from orchestrator.cli.run import compose_configurations, repeating_command
 from orchestrator.errors import UsageError
 from orchestrator.launch.slurm.commands import query_slurm
@@ -44,6 +45,19 @@ def test_on_a_login_node_the_profile_that_holds_there_is_taken_and_said(site: Pa
         assert main(["plan", "benchmark=stemdl", "--config-dir", str(site), "--json"]) == 0
     (run,) = json.loads(out.getvalue())["runs"]
     assert run["cluster"] == "alpine" and f"cluster=alpine, whose profile holds on {HOST}" in err.getvalue()
+
+
+def test_a_sites_folder_is_the_one_named_else_that_of_the_shell_else_that_in_ones_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("ORCHESTRATOR_CONFIG_DIR", raising=False)
+    assert parse("plan", []).config_dir is None
+    (tmp_path / "sciml-orchestrator").mkdir()
+    assert parse("plan", []).config_dir == str(tmp_path / "sciml-orchestrator")
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG_DIR", "/shared/config")
+    assert parse("plan", []).config_dir == "/shared/config"
+    assert parse("plan", ["--config-dir", "site"]).config_dir == "site"
 
 
 def test_a_cluster_that_is_named_wins_and_two_that_hold_are_refused(site: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,21 @@ def test_every_run_is_in_it_by_name_with_why_it_failed(name: str, report: Report
     for record in report.records:
         assert record.run["run"] in text.replace("\\", "")
     assert "ValueError" in text
+
+
+def test_junit_tells_a_run_that_failed_from_one_that_missed_its_target(tmp_path: Path) -> None:
+    records = [
+        stored_run(tmp_path / "runs", name="good"),
+        stored_run(tmp_path / "runs", name="short", evaluations=0),
+        failed_run(tmp_path / "runs", name="broken", cause="out of memory"),
+    ]
+    (suite,) = ElementTree.fromstring(put("junit", [report_of(records)], tmp_path / "out"))
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "3", "failures": "1", "errors": "1"
+    }  # fmt: skip
+    told = {case.get("name"): next((part.tag, part.get("message")) for part in case) for case in suite}
+    assert told["good"] == ("system-out", None) and told["broken"] == ("error", "out of memory")
+    assert told["short"][0] == "failure"
 
 
 @pytest.mark.parametrize("name", LOCAL)
