@@ -27,5 +27,7 @@ class DatasetOptions(config.DatasetOptions):
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()
+        if self.source == "real":
+            raise ValueError("source is 'real', but nothing is published of turbulence; its fields are simulated here")
         if self.points < max(self.patch, self.evaluation_patch):
             raise ValueError(f"points is {self.points}; patches cannot be larger than the field")
