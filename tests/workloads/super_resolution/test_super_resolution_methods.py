@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from workloads.super_resolution.boundaries import BoundaryConvolution, lagrange_weights
 from workloads.super_resolution.config import BOUNDARIES, DatasetOptions
+from workloads.super_resolution.datasets import turbulence_config
 from workloads.super_resolution.methods.edsr import EdsrNetwork
 from workloads.super_resolution.methods.espcn import build_espcn
 from workloads.super_resolution.methods.srcnn import build_srcnn
@@ -154,3 +155,12 @@ def test_what_does_not_fit_is_named_before_anything_is_made(changed: dict[str, o
     DatasetOptions(**OPTIONS)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=words):
         DatasetOptions(**{**OPTIONS, **changed})  # type: ignore[arg-type]
+
+
+def test_turbulence_cannot_be_had_as_real_data_or_in_patches_larger_than_its_fields() -> None:
+    flows = {"points": 32, "flows": 1, "evaluation_flows": 1, "times": 1, "interval": 0.1, "viscosity": 0.1}
+    turbulence_config.DatasetOptions(**OPTIONS, **flows)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="source is 'real', but nothing is published of turbulence"):
+        turbulence_config.DatasetOptions(**{**OPTIONS, "source": "real"}, **flows)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="points is 8"):
+        turbulence_config.DatasetOptions(**OPTIONS, **{**flows, "points": 8})  # type: ignore[arg-type]
