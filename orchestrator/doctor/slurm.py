@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.doctor.findings import PROBE, Finding, packages_of, promises_of
 from orchestrator.installation.mpi import find_mpi
 from orchestrator.launch.causes import read_tail
-from orchestrator.launch.environment import for_other_nodes
-from orchestrator.launch.job import PROJECT, rank_environment
+from orchestrator.launch.job import rank_environment
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.launch.output import last_line
-from orchestrator.launch.slurm.commands import Answer, query_slurm
+from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.launch.slurm.identity import JobId
 from orchestrator.launch.slurm.nodes import NodeState
-from orchestrator.launch.slurm.parameters import setup_lines
+from orchestrator.launch.slurm.parameters import cluster_named, setup_lines
 from orchestrator.launch.slurm.partitions import count_of, refuse_impossible
-from orchestrator.launch.slurm.scheduler import sbatch_complaint
+from orchestrator.launch.slurm.scheduler import SlurmScheduler, sbatch_complaint
 from orchestrator.records.choices import COMMUNICATORS
 from orchestrator.records.settings import ClusterSettings, Configuration
 
 CORE_COUNTS = r"\d+\|\d+\|\d+"
 """Sockets, cores of a socket, threads of a core."""
+SUBMIT_SECONDS = 60.0
 JOB_SECONDS = 120
 """How long to wait for the job, most of it perhaps in the queue."""
+LOOK_SECONDS = 1.0
 
 
 def examine(config: Configuration, results: Path) -> list[Finding]:
@@ -61,7 +62,8 @@ def examine_partition(cluster: ClusterSettings, nodes: Sequence[int]) -> Finding
     if refused is not None:
         what, _, remedy = refused.partition("; ")
         return Finding("partition", "error", what, remedy)
-    answer = query_slurm(["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])])
+    words = ["sinfo", "--noheader", "--format=%R|%a|%D|%T", *(["--partition", name] if name else [])]
+    answer = query_slurm(words, cluster=cluster_named(cluster))
     rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 3]
     up = sum(count_of(row[2]) or 0 for row in rows if row[1] == "up" and NodeState.parse(row[3]).in_service)
     detail = f"{name or 'the default one'}, {up} of {sum(count_of(row[2]) or 0 for row in rows)} nodes in service"
@@ -72,7 +74,8 @@ def examine_cores(cluster: ClusterSettings) -> Finding:
     """Compare the cores of the partition's nodes, as Slurm has them, with the profile. Threads of a core count once."""
     subject, said, partition = "cores of nodes", cluster["cores_per_node"], cluster["slurm"]["partition"]
     named = ["--partition", partition] if partition else []
-    answer = query_slurm(["sinfo", "--noheader", "--Node", "--format=%X|%Y|%Z", *named])
+    words = ["sinfo", "--noheader", "--Node", "--format=%X|%Y|%Z", *named]
+    answer = query_slurm(words, cluster=cluster_named(cluster))
     nodes = [tuple(map(int, line.split("|"))) for line in answer.out.split() if re.fullmatch(CORE_COUNTS, line)]
     if not nodes:
         return Finding(subject, "ok", "Slurm does not tell")
@@ -155,15 +158,17 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
         lines += step_lines(cluster, comm, folder)
         script = folder / "script.sh"
         script.write_text("\n".join([*lines, ""]), encoding="utf-8")
-        options = ["--wait", "--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor", "--parsable"]
+        options = ["--time=1", "--nodes=1", "--ntasks=1", "--job-name=orchestrator-doctor"]
+        options += [f"--clusters={elsewhere}"] if (elsewhere := cluster_named(cluster)) else []
         named = ("partition", "account", "qos", "reservation", "constraint", "gres", "gpus_per_node", "exclude")
         options += [f"--{key.replace('_', '-')}={slurm[key]}" for key in named if slurm[key] is not None]
-        answer = run_test_job([*options, f"--output={folder}/log", str(script)])
-        if answer is None:
+        answer = query_slurm(["sbatch", *options, f"--output={folder}/log", str(script)], SUBMIT_SECONDS)
+        job = JobId.submitted(answer.out) if answer.ok else None
+        if job is None:
+            return [Finding("job", "error", sbatch_complaint(answer), "correct the keys of cluster.slurm")]
+        if not ends_in_time(job):
             remedy = "look at squeue; a full machine is no fault"
             return [Finding("job", "warning", f"did not end within {JOB_SECONDS} s; cancelled", remedy)]
-        if not answer.out.strip():
-            return [Finding("job", "error", sbatch_complaint(answer), "correct the keys of cluster.slurm")]
         log = folder / "log"
         try:
             found = json.loads((folder / "found.json").read_text(encoding="utf-8").strip().splitlines()[-1])
@@ -174,26 +179,17 @@ def examine_job(cluster: ClusterSettings, comm: str, results: Path) -> list[Find
             )
             return [Finding("job", "error", said, remedy)]
         step = examine_step(cluster, folder)
-    detail = f"job {answer.out.split()[0]} ran and wrote into {existing}"
+    detail = f"job {job} ran and wrote into {existing}"
     where = "on a node: "
     return [Finding("job", "ok", detail), step, *packages_of(found, comm, where), *promises_of(found, cluster, where)]
 
 
-def run_test_job(options: list[str]) -> Answer | None:
-    """Run sbatch and wait for the job's end; return None, after cancelling the job, if that takes too long."""
-    with subprocess.Popen(
-        ["sbatch", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        env={**for_other_nodes(os.environ), "PYTHONPATH": str(PROJECT)},
-    ) as process:
-        try:
-            out, err = process.communicate(timeout=JOB_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, _ = process.communicate()
-            query_slurm(["scancel", *out.split()[:1]])
-            return None
-    return Answer("sbatch", process.returncode, out, err)
+def ends_in_time(job: JobId) -> bool:
+    """Wait for the job's end; cancel it, and return False, if that takes too long."""
+    deadline = time.monotonic() + JOB_SECONDS
+    while SlurmScheduler().may_live(str(job)):
+        if time.monotonic() > deadline:
+            query_slurm(["scancel", job.name], cluster=job.cluster)
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True

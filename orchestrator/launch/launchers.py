@@ -107,6 +107,9 @@ class Mpirun(Launcher):
         lost = re.search(r"lost (?:contact|connection) with (?:daemon|node)[^.]*", text)
         if lost:
             return lost[0]
+        away = re.search(r"lost communication with a remote daemon\. .*? Remote daemon *: \S+ on node (\S+)", text)
+        if away:
+            return f"lost contact with node {away[1]}"
         advice = find_advice(stderr)
         return f"Open MPI: {advice}" if advice else None
 

@@ -56,7 +56,9 @@ def find_memory_end(text: str) -> str | None:
 def find_rank_end(text: str) -> tuple[str, str] | None:
     """Return the first rank that srun says has ended, as "rank 1 on n1", and how: "Killed"."""
     found = re.search(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)", text)
-    return (f"rank {found[2]} on {found[1]}", found[3].strip()) if found else None
+    if not found:
+        return None
+    return f"rank{'' if found[2].isdigit() else 's'} {found[2]} on {found[1]}", found[3].strip()
 
 
 def find_node_failure(text: str) -> str | None:
@@ -78,8 +80,9 @@ def find_advice(text: str) -> str | None:
     troubles = [found[0] for pattern in OPEN_MPI_TROUBLES if (found := re.search(pattern, " ".join(text.split())))]
     if troubles:
         return "; ".join(troubles)
-    for box in DASHES.split(text)[1::2]:
-        words = " ".join(box.split())
+    boxes = [" ".join(box.split()) for box in DASHES.split(text)[1::2]]
+    # A warning, which most runs go on after, comes first and is the cause only where nothing else is said.
+    for words in sorted(boxes, key=lambda box: box.startswith("WARNING")):
         if not words or OPEN_MPI_ENDS.search(words):
             continue
         first, *more = re.split(r"(?<=[.!]) (?=[A-Z])", words)

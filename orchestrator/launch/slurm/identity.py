@@ -13,6 +13,8 @@ LONGEST_ARRAY = 4_000_001
 """Slurm's own limit of an array's indices (MaxArraySize)."""
 CLUSTER_VARIABLE = "ORCHESTRATOR_SLURM_CLUSTER"
 """The cluster that a job was sent to by name, as its own processes know it."""
+SUBMITTED = re.compile(r"^Submitted batch job (\d+)(?: on cluster (\S+))?\s*$", re.MULTILINE)
+"""How sbatch answers."""
 TASKS = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]")
 """Several pending tasks in one line: "17_[2,4-6%2]"."""
 
@@ -44,6 +46,14 @@ class JobId:
         name, _, cluster = text.partition("@")
         number, _, task = name.partition("_")
         return cls(number, int(task) if task.isdigit() else None, cluster or None)
+
+    @classmethod
+    def submitted(cls, text: str) -> JobId | None:
+        """Return the id in sbatch's answer; None without one. A site's wrapper may print other lines, with other
+        numbers.
+        """
+        found = SUBMITTED.findall(text)
+        return cls(found[-1][0], None, found[-1][1] or None) if found else None
 
     @classmethod
     def own(cls, environment: Mapping[str, str]) -> JobId | None:

@@ -15,10 +15,8 @@ from orchestrator.launch.slurm.parameters import Batch, comment_of, sbatch_param
 from orchestrator.records import write_text
 
 SUBMIT_SECONDS = 180.0
-SUBMITTED = re.compile(r"^Submitted batch job (\d+)(?: on cluster (\S+))?\s*$", re.MULTILINE)
-"""How sbatch answers."""
 NO_NUMBER = "ended well and told no job's number"
-"""What is said of an answer without that line: the job may be there all the same."""
+"""What is said of such an answer: the job may be there all the same."""
 
 
 class BatchExecutor(SlurmExecutor):
@@ -48,13 +46,11 @@ def submit_script(batch: Batch) -> Answer:
     if not answer.ok:
         script.unlink()
         return answer
-    # A site's wrapper of sbatch may print other lines, with other numbers.
-    submitted = SUBMITTED.findall(answer.out)
-    if not submitted:
+    job = JobId.submitted(answer.out)
+    if job is None:
         return Answer(answer.command, None, "", f"sbatch {NO_NUMBER}: {' '.join(answer.out.split())[:200]}")
-    number, cluster = submitted[-1]
-    script.rename(batch.logs / f"{number}_submission.sh")
-    return Answer(answer.command, answer.code, str(JobId(number, None, cluster or None)), answer.err)
+    script.rename(batch.logs / f"{job.number}_submission.sh")
+    return Answer(answer.command, answer.code, str(job), answer.err)
 
 
 def batch_script(batch: Batch) -> str:

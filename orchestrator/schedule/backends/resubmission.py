@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.launch.slurm.commands import query_slurm
+from orchestrator.launch.slurm.states import meaning_of
 from orchestrator.schedule.backends.base import COMMAND_SECONDS, BackEnd, BackEndError, Unit
 from orchestrator.schedule.backends.crontabs import job_options
 from orchestrator.schedule.definition import Schedule
@@ -104,6 +105,9 @@ def query_jobs(schedule: Schedule) -> list[Job]:
     )
     found = []
     for line in lines.splitlines():
-        number, state, begin, comment = (word.strip() for word in line.split("\x1f"))
-        found.append(Job(number, state != "PENDING", begin, comment.rpartition(":")[2]))
+        words = [word.strip() for word in line.split("\x1f")]
+        if len(words) == 4:
+            number, state, begin, comment = words
+            runs = meaning_of(state).state not in ("pending", "preempted-requeued")
+            found.append(Job(number, runs, begin, comment.rpartition(":")[2]))
     return found

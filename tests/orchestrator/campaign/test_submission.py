@@ -21,6 +21,7 @@ from orchestrator.campaign.preflight import check_limits
 from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import compose_configurations
+from orchestrator.doctor import slurm as doctor
 from orchestrator.errors import UsageError
 from orchestrator.launch.base import Run, SchedulerBusy, SubmissionError, SubmissionUnsure
 from orchestrator.launch.enter import claim_attempt, refuse_foreign
@@ -457,6 +458,23 @@ def test_a_cluster_that_nobody_named_is_refused_and_the_job_cancelled_there(comm
     with pytest.raises(SubmissionError, match=r"sent job 7 to cluster other.*additional\.clusters=other"):
         SlurmScheduler().submit([run])
     assert calls(log, "scancel") == ["scancel --clusters=other 7"]
+
+
+def test_doctors_job_goes_to_the_named_cluster_and_is_cancelled_there_if_it_does_not_end(
+    commands: Commands, make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = commands(
+        sbatch='echo "job 1 of 1"; echo "Submitted batch job 7 on cluster genius"',
+        squeue="echo PENDING",
+        scancel="true",
+    )
+    ((_, manifest),) = make("+cluster.slurm.additional.clusters=genius")
+    monkeypatch.setattr(doctor, "JOB_SECONDS", 0)
+    monkeypatch.setattr(doctor, "LOOK_SECONDS", 0.01)
+    (finding,) = doctor.examine_job(manifest.config["cluster"], "mpi", tmp_path)
+    assert (finding.state, finding.subject) == ("warning", "job") and "cancelled" in finding.detail
+    assert "--clusters=genius" in calls(log, "sbatch")[0]
+    assert calls(log, "scancel") == ["scancel --clusters=genius 7"]
 
 
 @pytest.mark.parametrize("named", ["a,b", "all"])

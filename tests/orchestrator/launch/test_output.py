@@ -48,11 +48,34 @@ ENDED = """\
 prterun has exited due to process rank 1 with PID 0 on node n1 calling "abort".
 --------------------------------------------------------------------------
 """
+WARNED = """\
+--------------------------------------------------------------------------
+WARNING: No preset parameters were found for the device that Open MPI
+detected:
+
+  Local host: n1
+--------------------------------------------------------------------------
+"""
+LOST_DAEMON = """\
+--------------------------------------------------------------------------
+PRTE has lost communication with a remote daemon.
+
+  HNP daemon   : [prterun-n1-7@0,0] on node n1
+  Remote daemon: [prterun-n1-7@0,2] on node n3
+
+This is usually due to either a failure of the TCP network
+connection to the node, or possibly an internal failure of
+the daemon itself.
+--------------------------------------------------------------------------
+"""
 
 
 @pytest.mark.parametrize(
     ("printed", "begins"),
     [
+        (WARNED + NO_INTERFACE, "Open MPI: No network interfaces were found"),
+        (WARNED, "Open MPI: WARNING: No preset parameters were found for the device"),
+        (LOST_DAEMON, "lost contact with node n3"),
         (NO_INTERFACE, "Open MPI: No network interfaces were found for out-of-band communications. We require at"),
         (OVERLOAD, "Open MPI: A request was made to bind to that would result in binding more processes than cpus"),
         (ENDED + NO_INTERFACE, "Open MPI: No network interfaces were found"),

@@ -15,6 +15,7 @@ from schedules import schedule_in
 from orchestrator.errors import UsageError
 from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose_back_end
 from orchestrator.schedule.backends.crontabs import replace_block
+from orchestrator.schedule.backends.resubmission import query_jobs
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.installation import install_schedule, remove_schedule
 
@@ -175,3 +176,13 @@ def test_the_timer_passes_systemd_analyze_verify(tmp_path: Path, systemctl: None
     assert re.search(
         r"daemon-reload\n--user enable --now orchestrator-\S+\.timer", (tmp_path / "systemctl.log").read_text()
     )
+
+
+def test_a_sweeps_job_that_is_held_or_put_back_waits_and_other_lines_are_none(tmp_path: Path, commands: Path) -> None:
+    schedule = schedule_in(tmp_path, via="slurm", slurm=SLURM)
+    states = ["PENDING", "REQUEUE_HOLD", "CONFIGURING", "SPECIAL_EXIT", "RUNNING", "SUSPENDED", "COMPLETING"]
+    rows = [f"{number}\x1f{state}\x1fN/A\x1forchestrator-schedule:abc" for number, state in enumerate(states)]
+    squeue = commands / "squeue"
+    squeue.write_text("#!/bin/sh\ncat <<END\n" + "\n".join(["a site's greeting", *rows]) + "\nEND\n")
+    squeue.chmod(0o755)
+    assert [job.runs for job in query_jobs(schedule)] == [False] * 4 + [True] * 3
