@@ -41,7 +41,7 @@ docs: $(READY)
 	@$(BIN)/python -m pip install --quiet -c constraints.txt mkdocs
 	$(BIN)/python docs/build.py
 
-# Hostile values for every key of the schema, for long: make fuzz FUZZ_ARGS="--inputs 100000 --whole 500"
+# Hostile values for every key of the schema, for long: make fuzz FUZZ_ARGS="--inputs 100000 --suites 3000 --seed 7"
 fuzz: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python tests/fuzzing.py $(FUZZ_ARGS)
 

@@ -99,7 +99,7 @@ class SuiteConfig:
     """An acceptance suite."""
 
     name: str = MISSING
-    """Name of the suite."""
+    """Name of the suite: that of its file, which is taken if none is given."""
     summary: str = ""
     """What it is for, in a line."""
     clusters: list[str] = field(default_factory=list)
