@@ -67,13 +67,12 @@ def find_installed(words: Sequence[str], options: argparse.Namespace) -> Schedul
     """
     from orchestrator.schedule.definition import installed_schedules
 
-    given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
+    pairs = (word.removeprefix("schedule.").partition("=") for word in words)
+    given = {key: value for key, _, value in pairs}
     results = Path(expand_path("results", given.get("results", "results"))).resolve()
     unknown = set(given) - {"results", "name", "cluster", "suite"}
     if unknown:
-        raise UsageError(
-            f"An installed schedule is meant by cluster=, suite=, name= and results=, not {min(unknown)}=."
-        )
+        raise UsageError(f"An installed schedule is meant by cluster=, suite=, name= and results=, not {min(unknown)}.")
     known = installed_schedules(results)
     meant = [
         schedule for schedule in known

@@ -86,8 +86,18 @@ def read_override(parser: WordParser, word: str, schema: type, benchmarks: Seque
         refuse_deletion(key, schema)
     if override.is_delete() or (isinstance(override._value, Sweep) and not isinstance(override._value, ChoiceSweep)):
         return word
+    if key in GROUPS and None in values_of(override):
+        raise UsageError(
+            f"{key}=null: it names one of several; leave it out for the usual one, or give a name.", key=key
+        )
     hint = str if key in GROUPS or "/" in key or override.package else hint_at(schema, key, benchmarks)
     return f"{override.get_key_element()}={settled_text(override, hint, key)}"
+
+
+def values_of(override: Override) -> list[Any]:
+    """Return the value of an override, or the values of its sweep."""
+    value = override._value
+    return value.list if isinstance(value, ChoiceSweep) else [value]
 
 
 def settled_text(override: Override, hint: Any, key: str) -> str:

@@ -137,6 +137,11 @@ def test_doctor_validates_as_run_does() -> None:
         ["accept", "verify", "/proc/self"],
         ["accept", "propose", "suite=ci", "cluster=local", "campaigns=a", "lower=nan"],
         ["schedule", "run", "/proc/self"],
+        ["schedule", "run", "~"],
+        ["plan", "benchmark=null"],
+        ["plan", "benchmark=stemdl", "recipe=null"],
+        ["doctor", "cluster=null"],
+        ["plan", "benchmark=stemdl", "cluster=local,null", "-m"],
     ],
 )
 def test_a_name_that_nothing_has_is_no_traceback(words: list[str], tmp_path: Path) -> None:
