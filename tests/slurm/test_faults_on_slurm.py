@@ -81,7 +81,7 @@ def test_a_task_of_an_array_that_is_put_back_into_the_queue_leaves_the_others_al
 
 
 def test_the_time_limit_leaves_a_checkpoint_and_a_timeout(start: Start) -> None:
-    running = start("cluster.limits.time_min=1", "cluster.limits.warning_s=15", "cluster.limits.max_attempts=1")
+    running = start("cluster.limits.time_min=1", "cluster.limits.warning_s=30", "cluster.limits.max_attempts=1")
     running.wait_for_step(3)
     running.strike(lambda: None)
     answer = running.verdict("time limit (1 min) reached, the last attempt", within=100)
@@ -92,7 +92,7 @@ def test_the_time_limit_leaves_a_checkpoint_and_a_timeout(start: Start) -> None:
 
 @pytest.mark.usefixtures("healed")
 def test_a_node_whose_slurmd_dies_is_lost_and_the_run_goes_on_elsewhere(start: Start) -> None:
-    running = start(epochs=110)
+    running = start(epochs=75)
     running.wait_for_step(40)
     running.strike(lambda: testcluster("fail", nodes_of(running.job)[-1], "daemon"))
     running.wait_for_step(41, attempt=2)
@@ -131,7 +131,7 @@ def test_both_central_daemons_away_for_a_minute_cost_no_run_and_are_said_to_be_t
     start: Start,
 ) -> None:
     running = start("nodes=1", "comm=mpi", "repeats=2", "cluster.limits.max_jobs=1", epochs=20)
-    running.wait_for_step(3, run=0)
+    running.wait_for_step(3)
 
     def take_away() -> None:
         for daemon in ("slurmctld", "slurmdbd"):
