@@ -22,7 +22,6 @@ def check_suite_values(accept: AcceptSettings) -> None:
     """
     check_values(accept, AcceptConfig)
     refuse_unsafe_texts(accept)
-    is_name("name", accept["name"], NAME)
     if accept["nodes"] is not None:
         node_counts(accept["nodes"])
     for name in accept["suite"]["workloads"]:

@@ -86,12 +86,26 @@ def read_override(parser: WordParser, word: str, schema: type, benchmarks: Seque
         refuse_deletion(key, schema)
     if override.is_delete() or (isinstance(override._value, Sweep) and not isinstance(override._value, ChoiceSweep)):
         return word
-    if key in GROUPS and None in values_of(override):
-        raise UsageError(
-            f"{key}=null: it names one of several; leave it out for the usual one, or give a name.", key=key
-        )
+    if key in GROUPS:
+        refuse_no_choice(override, key)
     hint = str if key in GROUPS or "/" in key or override.package else hint_at(schema, key, benchmarks)
     return f"{override.get_key_element()}={settled_text(override, hint, key)}"
+
+
+LONGEST_CHOICE = 200
+"""Bytes of a name of a group's file, which file systems limit to 255 with its ending."""
+
+
+def refuse_no_choice(override: Override, key: str) -> None:
+    """Raise UsageError for a choice of a group that can be no file's name."""
+    for value in values_of(override):
+        if value is None:
+            raise UsageError(
+                f"{key}=null: it names one of several; leave it out for the usual one, or give a name.", key=key
+            )
+        text = unquoted(value)
+        if isinstance(text, str) and len(text.encode(errors="replace")) > LONGEST_CHOICE:
+            raise UsageError(f"{key}={text[:40]}…: there is none of so long a name; give one that `list` has.", key=key)
 
 
 def values_of(override: Override) -> list[Any]:

@@ -142,6 +142,8 @@ def test_doctor_validates_as_run_does() -> None:
         ["plan", "benchmark=stemdl", "recipe=null"],
         ["doctor", "cluster=null"],
         ["plan", "benchmark=stemdl", "cluster=local,null", "-m"],
+        ["plan", "benchmark=stemdl", f"scale={'a' * 300}"],
+        ["plan", "benchmark=stemdl", f"dataset='{'a/' * 3000}'"],
     ],
 )
 def test_a_name_that_nothing_has_is_no_traceback(words: list[str], tmp_path: Path) -> None:
