@@ -35,7 +35,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator import __main__ as program
 from orchestrator.config.compose import SCHEDULE, check_values, compose_documents
-from orchestrator.config.keys import hint_at, schema_keys
+from orchestrator.config.keys import GROUPS, hint_at, schema_keys
 from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.site import SiteSource
@@ -226,7 +226,7 @@ def lines_of(key: str, size: int) -> int:
 
 PROFILE = "name: own\nscheduler: slurm\nlauncher: srun\n"
 PROGRAM_ROUTES: dict[str, Callable[[str, str, Path], list[str]]] = {
-    "plan": lambda key, word, site: ["plan", "benchmark=stemdl", "cluster=a100x8", f"++{key}={word}", "--json"],
+    "plan": lambda key, word, site: ["plan", "benchmark=stemdl", "cluster=a100x8", typed_word(key, word), "--json"],
     "site folder": lambda key, word, site: [
         "plan", "benchmark=stemdl", "cluster=own", "--config-dir", write_profile(site, key, word),
         "--json",
@@ -236,13 +236,18 @@ PROGRAM_ROUTES: dict[str, Callable[[str, str, Path], list[str]]] = {
     ],
     "schedule": lambda key, word, site: [
         "schedule", "show", "cluster=local", "suite=s", "sweep=benchmark=stemdl", "when=0 2 * * SUN", "via=cron",
-        f"++{key}={word}", "--json",
+        typed_word(key, word), "--json",
     ],
     "scheduled sweep": lambda key, word, site: [
-        "schedule", "show", "cluster=local", f"sweep=benchmark=stemdl ++{key}={word}", "when=0 2 * * SUN", "via=cron",
-        "--json",
+        "schedule", "show", "cluster=local", f"sweep=benchmark=stemdl {typed_word(key, word)}", "when=0 2 * * SUN",
+        "via=cron", "--json",
     ],
 }  # fmt: skip
+
+
+def typed_word(key: str, word: str) -> str:
+    """Return a word of a command line: that of a group chooses a file."""
+    return f"{key}={word}" if key in GROUPS else f"++{key}={word}"
 
 
 def write_profile(site: Path, key: str, word: str) -> str:
@@ -256,7 +261,10 @@ def write_profile(site: Path, key: str, word: str) -> str:
 
 def write_suite(site: Path, key: str, word: str) -> str:
     """Write a suite with one workload that is given the key; return the folder."""
-    suite = {"workloads": {"w": {"benchmark": "stemdl", "overrides": [f"++{key}={word}"]}}, "phases": [{"name": "p"}]}
+    suite = {
+        "workloads": {"w": {"benchmark": "stemdl", "overrides": [typed_word(key, word)]}},
+        "phases": [{"name": "p"}],
+    }
     path = site / "acceptance" / "own.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(suite), encoding="utf-8", errors="surrogateescape")
@@ -317,9 +325,10 @@ def hold_promises(
         def through_program(key: str, word: str, route: str) -> None:
             try_program(key, word, route, count)
 
+        choices = st.sampled_from(sorted([*LEAVES, *GROUPS]))
         kinds: tuple[tuple[int, Callable[[str, str, str], None], Any, Sequence[str]], ...] = (
             (suites, in_suite, suite_keys, SUITE_ROUTES),
-            (whole, through_program, keys, sorted(PROGRAM_ROUTES)),
+            (whole, through_program, choices, sorted(PROGRAM_ROUTES)),
             (inputs, one, keys, ROUTES),
         )
         number = begin or 0

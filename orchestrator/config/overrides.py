@@ -103,6 +103,12 @@ def refuse_no_choice(override: Override, key: str) -> None:
             raise UsageError(
                 f"{key}=null: it names one of several; leave it out for the usual one, or give a name.", key=key
             )
+        if isinstance(value, list):
+            raise UsageError(
+                f"{key}: one file is laid over the other, which is no machine's or method's; give one name, "
+                f"or for one campaign over several {key}=A,B -m.",
+                key=key,
+            )
         text = unquoted(value)
         if isinstance(text, str) and len(text.encode(errors="replace")) > LONGEST_CHOICE:
             raise UsageError(f"{key}={text[:40]}…: there is none of so long a name; give one that `list` has.", key=key)

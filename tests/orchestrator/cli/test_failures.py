@@ -143,6 +143,7 @@ def test_doctor_validates_as_run_does() -> None:
         ["doctor", "cluster=null"],
         ["plan", "benchmark=stemdl", "cluster=local,null", "-m"],
         ["plan", "benchmark=stemdl", f"scale={'a' * 300}"],
+        ["plan", "benchmark=stemdl", "cluster=[local,cpu]"],
         ["plan", "benchmark=stemdl", f"dataset='{'a/' * 3000}'"],
     ],
 )
