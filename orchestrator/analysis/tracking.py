@@ -92,12 +92,10 @@ class Follower:
     """The state while sets are followed, one after the other, all series at once."""
 
     def __init__(self, sets: Sets, begins: Whole, minimum: Floats, window: int) -> None:
-        self.sets, self.begins, self.minimum, self.window = sets, begins, minimum, window
-        self.centres = np.nan_to_num(sets.centres)
+        self.begins, self.minimum, self.window = begins, minimum, window
+        self.load(sets)
+        self.renewed = begins == 0
         series, length = self.centres.shape
-        self.last = length - 1 - np.argmax(sets.counts[:, ::-1] > 0, axis=1)
-        self.freedom = np.cumsum((sets.counts - 1).clip(0), axis=1)
-        self.squares = np.cumsum(sets.squares, axis=1)
         self.base = np.zeros((series, length), bool)
         self.segment = np.zeros((series, length), bool)
         self.state = np.zeros(series, np.int8)
@@ -108,22 +106,32 @@ class Follower:
             nothing.copy(), nothing.copy(), np.zeros(series, np.int64), np.zeros(series, np.int64), np.ones(series),
         )  # fmt: skip
 
+    def load(self, sets: Sets) -> None:
+        """Take the sets that are followed. Those already followed are to be the same as before."""
+        self.sets, self.centres = sets, np.nan_to_num(sets.centres)
+        self.last = sets.counts.shape[1] - 1 - np.argmax(sets.counts[:, ::-1] > 0, axis=1)
+        self.freedom = np.cumsum((sets.counts - 1).clip(0), axis=1)
+        self.squares = np.cumsum(sets.squares, axis=1)
+
     def run(self) -> Tracks:
         """Follow all sets."""
-        renewed = self.begins == 0
         for now in range(self.centres.shape[1]):
-            present = self.sets.counts[:, now] > 0
-            # An accepted change begins a base; what came before it has one of its own.
-            renewing = present & (self.begins <= now) & ~renewed
-            renewed |= renewing
-            self.base[renewing], self.segment[renewing] = False, False
-            self.tracks.since[renewing] = GONE
-            starting = present & ~self.base.any(axis=1)
-            self.begin_base(starting, now)
-            if (present & ~starting).any():
-                self.compare(np.flatnonzero(present & ~starting), now)
-            self.tracks.states[present, now] = np.where(starting, NEW, self.state)[present]
+            self.follow(now)
         return self.tracks
+
+    def follow(self, now: int) -> None:
+        """Follow one set of all series, the one after that which was followed before."""
+        present = self.sets.counts[:, now] > 0
+        # An accepted change begins a base; what came before it has one of its own.
+        renewing = present & (self.begins <= now) & ~self.renewed
+        self.renewed |= renewing
+        self.base[renewing], self.segment[renewing] = False, False
+        self.tracks.since[renewing] = GONE
+        starting = present & ~self.base.any(axis=1)
+        self.begin_base(starting, now)
+        if (present & ~starting).any():
+            self.compare(np.flatnonzero(present & ~starting), now)
+        self.tracks.states[present, now] = np.where(starting, NEW, self.state)[present]
 
     def begin_base(self, rows: Flags, now: int) -> None:
         """Make the newest set of the series ``rows`` the first of a base: nothing is compared with it."""

@@ -14,11 +14,11 @@ import sys
 import numpy as np
 from parts.simulated import NOISES, Noise
 
-from orchestrator.analysis.intervals import summary
+from orchestrator.analysis.intervals import summaries, summary
 from orchestrator.analysis.scaling import efficiencies
 
 REPEATS = (2, 3, 4, 5, 7, 10, 20)
-PAIRS = ((2, 2), (3, 3), (3, 5), (5, 5), (5, 20), (10, 10), (20, 20))
+PAIRS = ((2, 2), (2, 20), (3, 3), (3, 5), (3, 20), (20, 3), (5, 5), (5, 20), (10, 10), (20, 20))
 LEAST, MOST, LEAST_OTHER = 93.5, 96.5, 92.0
 DAY_COUNTS = (3, 5, 10)
 
@@ -26,7 +26,7 @@ DAY_COUNTS = (3, 5, 10)
 def throughput_coverage(random: np.random.Generator, noise: Noise, n: int, spread: float, trials: int) -> float:
     """Return the percentage of intervals that hold the geometric mean of all runs."""
     values = np.exp(spread * noise(random, (trials, n)))
-    ends = [summary(row).interval or (1.0, 0.0) for row in values]
+    ends = [found.interval or (1.0, 0.0) for found in summaries(values.tolist())]
     return 100 * float(np.mean([low <= 1 <= high for low, high in ends]))
 
 
