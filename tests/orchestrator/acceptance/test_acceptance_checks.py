@@ -214,6 +214,14 @@ def test_a_nodes_processors_are_metered_once_for_all_of_its_ranks_and_accelerato
     assert operations_per_joule(reading, None) == [], "of one accelerator nothing is known"
 
 
+@pytest.mark.parametrize(
+    ("target", "reached", "outcome"), [(0.8, True, "pass"), (0.8, False, "fail"), (None, False, "not measurable")]
+)
+def test_runs_are_held_to_the_target_that_they_have(target: float | None, reached: bool, outcome: str) -> None:
+    quality: Any = {"metric": "f1", "value": 0.9, "target": target, "reached": reached, "basis": "b"}
+    assert only(check("quality"), run(quality=quality)).outcome == outcome
+
+
 def test_bandwidths_are_nccl_tests() -> None:
     """Its documentation's factor for allreduce, 2(n − 1)/n: 1 for two ranks, near 2 for many."""
     assert bus_bandwidth(1e-3, 10**6, 2) == pytest.approx(1e9)
