@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import print_document
 from orchestrator.cli.parsers import parse, program_name
 from orchestrator.cli.verbs import VERBS
-from orchestrator.config.paths import expand_path, expand_store
+from orchestrator.config.paths import expand_path, expand_store, usual_folder
 from orchestrator.errors import (
     EXIT_FAILED,
     EXIT_INFRASTRUCTURE,
@@ -254,7 +254,7 @@ def campaign_options(known: argparse.Namespace, verb: str, further: Sequence[str
         raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {sorted(unknown)[0]}=.")
     return CampaignOptions(
         [word for word in known.words if "=" not in word],
-        Path(expand_path("results", settings.get("results", "results"))).resolve(),
+        Path(expand_path("results", settings.get("results", usual_folder("results")))).resolve(),
         expand_store(settings["store.url"]) if "store.url" in settings else None,
         known.json,
         {key: settings[key] for key in further if key in settings},

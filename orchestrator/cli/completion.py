@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from orchestrator.cli import common
 from orchestrator.cli.parsers import COMMAND, PARSERS, WORDS, parse, parser_of
 from orchestrator.cli.verbs import DATA_ACTIONS, SCHEDULE_ACTIONS, STORE_ACTIONS, VERBS, split_verb
-from orchestrator.config.paths import site_folder
+from orchestrator.config.paths import site_folder, usual_folder
 from orchestrator.errors import EXIT_OK, UsageError, nearest
 
 SHELLS = {
@@ -122,7 +122,7 @@ def words_after(verb: str, before: Sequence[str], prefix: str) -> list[str]:
 def campaigns(before: Sequence[str]) -> list[str]:
     """Return the names of the campaigns in the results folder, which a word before may name."""
     given = [word.partition("=")[2] for word in before if word.startswith("results=")]
-    return sorted(path.name for path in common.folders_in(Path(given[-1] if given else "results")))
+    return sorted(path.name for path in common.folders_in(Path(given[-1] if given else usual_folder("results"))))
 
 
 def keys() -> list[str]:

@@ -9,7 +9,7 @@ from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
 from orchestrator.config.catalogue import KINDS, Catalogue, Choice, DataSet, catalogue
 from orchestrator.config.families import benchmarks
-from orchestrator.config.paths import expand_path
+from orchestrator.config.paths import expand_path, usual_folder
 from orchestrator.errors import EXIT_OK, UsageError, nearest
 from orchestrator.report.tables.rows import rows_text
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     site = Path(options.config_dir) if options.config_dir else None
     if site is not None and not site.is_dir():
         raise UsageError(f"--config-dir {options.config_dir}: there is no such folder; name one that there is.")
-    data = Path(expand_path(DATA, settings.get(DATA, "data"))).resolve()
+    data = Path(expand_path(DATA, settings.get(DATA, usual_folder("data")))).resolve()
     found = catalogue(site, data, settings.get("benchmark"))
     if not found["benchmarks"]:
         name = settings["benchmark"]

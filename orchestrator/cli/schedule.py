@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
 from orchestrator.cli.verbs import SCHEDULE_ACTIONS
-from orchestrator.config.paths import expand_path
+from orchestrator.config.paths import expand_path, usual_folder
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ def run_due_sweep(places: Sequence[str], words: Sequence[str], options: argparse
     return outcome.code
 
 
+def results_of(given: Mapping[str, str]) -> Path:
+    """Return the results folder that the arguments name, or the usual one."""
+    return Path(expand_path("results", given.get("results", usual_folder("results")))).resolve()
+
+
 def find_installed(words: Sequence[str], options: argparse.Namespace) -> Schedule:
     """Return the installed schedule that the arguments name, by name, or by cluster and suite. Raises UsageError unless
     exactly one fits.
@@ -69,7 +74,7 @@ def find_installed(words: Sequence[str], options: argparse.Namespace) -> Schedul
 
     pairs = (word.removeprefix("schedule.").partition("=") for word in words)
     given = {key: value for key, _, value in pairs}
-    results = Path(expand_path("results", given.get("results", "results"))).resolve()
+    results = results_of(given)
     unknown = set(given) - {"results", "name", "cluster", "suite"}
     if unknown:
         raise UsageError(f"An installed schedule is meant by cluster=, suite=, name= and results=, not {min(unknown)}.")
@@ -96,9 +101,7 @@ def show_schedule(words: Sequence[str], options: argparse.Namespace) -> int:
 
     given = {word.partition("=")[0].removeprefix("schedule.") for word in words}
     if "when" not in given:
-        results = Path(
-            expand_path("results", dict(word.split("=", 1) for word in words).get("results", "results"))
-        ).resolve()
+        results = results_of(dict(word.split("=", 1) for word in words))
         if given <= {"results"}:
             documents = [describe_schedule(schedule, "") for schedule in installed_schedules(results)]
             if options.json:
@@ -150,7 +153,7 @@ def remove(words: Sequence[str], options: argparse.Namespace) -> int:
     except UsageError:
         given = dict(word.removeprefix("schedule.").split("=", 1) for word in words)
         name = given.get("name") or "-".join(given.get(key, "") for key in ("suite", "cluster"))
-        left = remove_lost_schedule(Path(expand_path("results", given.get("results", "results"))).resolve(), name)
+        left = remove_lost_schedule(results_of(given), name)
         if not left:
             raise
         if options.json:

@@ -29,9 +29,18 @@ EXPANDED_LATER = (
 )
 """Keys of paths that are each node's, or the notifying host's own: expanded there, by the same rule."""
 CONFIG_DIR = "ORCHESTRATOR_CONFIG_DIR"
+HOME_FOLDER = "ORCHESTRATOR_HOME"
 IN_HOME = "sciml-orchestrator"
 DATABASE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def usual_folder(name: str) -> str:
+    """Return where results or data are kept if nothing says so: in the folder of the variable HOME_FOLDER, else in a
+    folder of that name below the one where the command is given.
+    """
+    home = os.environ.get(HOME_FOLDER)
+    return str(Path(home, name)) if home else name
 
 
 def site_folder() -> str | None:

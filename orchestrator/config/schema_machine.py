@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.config.defaults import MISSING
+from orchestrator.config.paths import usual_folder
 
 
 @dataclass
 class PathsConfig:
     """Where things are kept; ``~`` and ``$VARIABLE`` are what they are in a shell."""
 
-    results: str = "results"
+    results: str = field(default_factory=lambda: usual_folder("results"))
     """Folder of campaigns, runs and the store; a relative path is taken from where the command is given."""
-    data: str = "data"
+    data: str = field(default_factory=lambda: usual_folder("data"))
     """Folder of data sets; a relative path is taken from where the command is given."""
     scratch: str | None = None
     """Folder on each node's own disk, such as "/local/$USER", where runs keep a copy of the data; null: no copy."""

@@ -15,7 +15,7 @@ from stored import stored_run
 from orchestrator.__main__ import main
 from orchestrator.campaign.log import FILE, Changes, logged
 from orchestrator.campaign.state import RunStatus
-from orchestrator.cli.common import Options, with_own_cluster
+from orchestrator.cli.common import Options, parse_campaigns, with_own_cluster
 from orchestrator.cli.parsers import parse
 from orchestrator.cli.run import compose_configurations, repeating_command
 from orchestrator.errors import UsageError
@@ -58,6 +58,18 @@ def test_a_sites_folder_is_the_one_named_else_that_of_the_shell_else_that_in_one
     monkeypatch.setenv("ORCHESTRATOR_CONFIG_DIR", "/shared/config")
     assert parse("plan", []).config_dir == "/shared/config"
     assert parse("plan", ["--config-dir", "site"]).config_dir == "site"
+
+
+def test_one_variable_says_where_results_and_data_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["benchmark=stemdl", "cluster=local"]
+    assert parse_campaigns([], "status").results == tmp_path / "results"
+    monkeypatch.setenv("ORCHESTRATOR_HOME", "/shared/bench")
+    assert parse_campaigns([], "status").results == Path("/shared/bench/results")
+    assert compose_configurations(Options(words))[0]["results"] == "/shared/bench/results"
+    assert compose_configurations(Options(words))[0]["cluster"]["paths"]["data"] == "/shared/bench/data"
+    (config,) = compose_configurations(Options([*words, "cluster.paths.data=/local/data"]))
+    assert config["cluster"]["paths"]["data"] == "/local/data"
 
 
 def test_a_cluster_that_is_named_wins_and_two_that_hold_are_refused(site: Path) -> None:
