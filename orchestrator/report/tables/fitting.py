@@ -78,6 +78,8 @@ def plain(console: Console, cell: object) -> str:
 
 def fits(table: Table, console: Console) -> bool:
     """Whether every column has room for its longest word, and no ellipsis cuts one."""
+    if console.width >= UNLIMITED:
+        return True
     unlimited = console.options.update(max_width=UNLIMITED)
     if Measurement.get(console, unlimited, table).minimum > console.width:
         return False
