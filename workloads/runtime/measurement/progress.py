@@ -33,6 +33,13 @@ CLOCK_SECONDS = 1.0
 """How long one such wait is: as much of a standstill may go uncounted."""
 
 
+def main_thread_seconds() -> float:
+    """How long the main thread has computed so far, s."""
+    ident = threading.main_thread().ident
+    assert ident is not None
+    return time.clock_gettime(time.pthread_getcpuclockid(ident))
+
+
 def finite_or_none(value: float | None) -> float | None:
     """The number, None if it is none: JSON has no word for that, and the thread that writes it must not die."""
     return value if value is not None and math.isfinite(value) else None
@@ -134,14 +141,16 @@ class SignsOfLife:
     def watch_clock(self) -> None:
         """Count time in which this process stood still: a thread that does nothing but wait was late by it.
 
-        A thread of its own, as the one that writes is also late after a slow disk, which stops no work.
+        A thread of its own, as the one that writes is also late after a slow disk, which stops no work. It is late,
+        too, after a call that keeps Python's lock for long. Then the main thread has computed for longer than one wait,
+        which it cannot have in a wait that a standstill made long.
         """
         stopped = False
         while not stopped:
-            before = time.monotonic()
+            before, computed = time.monotonic(), main_thread_seconds()
             stopped = self.stopped.wait(self.clock_s)
-            late = time.monotonic() - before - self.clock_s
-            self.progress.stood_still_s += late if late > self.late_s else 0.0
+            late, computed = time.monotonic() - before - self.clock_s, main_thread_seconds() - computed
+            self.progress.stood_still_s += late if late > self.late_s and computed < 1.5 * self.clock_s else 0.0
 
     def look(self) -> None:
         """Whether this rank may and should go on.

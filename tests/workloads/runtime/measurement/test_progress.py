@@ -21,6 +21,21 @@ class SlowlyWritten(SignsOfLife):
         super().write()
 
 
+def test_a_call_that_keeps_pythons_lock_is_no_standstill(tmp_path: Path) -> None:
+    attempt = AttemptDirectory(tmp_path / "attempt-1")
+    attempt.path.mkdir()
+    progress = Progress()
+    signs = SignsOfLife(attempt, progress, rank=1, ranks=2)
+    signs.clock_s, signs.late_s = 0.02, 0.1
+    signs.start()
+    began = time.monotonic()
+    sum(range(20_000_000))
+    assert time.monotonic() - began > 0.15, "the call is long enough for this machine"
+    time.sleep(0.1)
+    signs.stop()
+    assert progress.stood_still_s == 0.0
+
+
 @pytest.mark.parametrize("signs_of_life", [SignsOfLife, SlowlyWritten])
 def test_time_in_which_a_rank_stood_still_is_counted_and_a_slow_disk_is_not(
     signs_of_life: type[SignsOfLife], tmp_path: Path
