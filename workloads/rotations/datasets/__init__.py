@@ -1,0 +1,1 @@
+"""The data sets of rotations: one YAML and, where it needs code, one module each."""
