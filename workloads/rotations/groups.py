@@ -130,7 +130,8 @@ class GroupConvolution(nn.Module):
             filters = torch.einsum("oighk,gkrc->ogihrc", weight[:, :, group.relative()], basis)
         outputs = len(weight)
         found = functional.conv2d(maps.flatten(1, 2), filters.flatten(0, 1).flatten(1, 2), padding=self.size // 2)
-        return found.unflatten(1, (outputs, group.order)) + self.bias[:, None, None, None]
+        next_maps: Tensor = found.unflatten(1, (outputs, group.order)) + self.bias[:, None, None, None]
+        return next_maps
 
 
 class GroupNetwork(nn.Module):

@@ -37,7 +37,7 @@ def draw_circle(path: Path, view: View) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 5.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.3))[0]
     _draw_accuracy(left, view.metrics)
     panels = right.subplots(2, -(-len(view.images) // 2), squeeze=False).ravel()
     right.suptitle("what is answered when the image in the middle is turned by so much", fontsize=10)

@@ -153,7 +153,8 @@ def one_of_each(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     for digit in np.unique(labels):
         same = labels == digit
         place[same] = np.arange(same.sum())
-    return place % ONE_OF == ONE_OF - 1
+    apart: NDArray[np.bool_] = place % ONE_OF == ONE_OF - 1
+    return apart
 
 
 def read_table(published: Path) -> Digits:
