@@ -9,6 +9,8 @@
 What benchmark.yaml itself describes is the data set of the benchmark's own name and the method "reference". A family
 that has no such thing names one of its files instead, as ``dataset_name:`` and ``method:``, or "???" where one must be
 chosen.
+
+A target that was confirmed for one pair alone stands under ``targets:`` in benchmark.yaml, by recipe, data set, method.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from orchestrator.config.schema_benchmark import BenchmarkConfig
+from orchestrator.config.schema_benchmark import BenchmarkConfig, QualityConfig
 from orchestrator.config.schema_machine import ClusterConfig
 from orchestrator.config.words import settle_mapping
 from orchestrator.config.yaml_words import read_tree
@@ -33,6 +35,7 @@ FILE_HINTS: Mapping[str, Any] = {
     **get_type_hints(BenchmarkConfig),
     "recipes": dict[str, BenchmarkConfig],
     "pairs": dict[str, list[str]],
+    "targets": dict[str, dict[str, dict[str, QualityConfig]]],
 }
 """The types of a benchmark's, data set's or method's file."""
 

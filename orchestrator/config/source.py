@@ -72,12 +72,12 @@ def default_option(axis: Axis, benchmark: str) -> str | None:
 
 
 def without_recipes(content: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of itself; ``recipes`` and ``published`` are laid over it last, ``pairs`` are read before."""
-    return {key: value for key, value in content.items() if key not in ("recipes", "published", "pairs")}
+    """What a file says of itself; the other keys are laid over it last, and ``pairs`` are read before."""
+    return {key: value for key, value in content.items() if key not in ("recipes", "targets", "published", "pairs")}
 
 
 def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str, Any]:
-    """What a data set and a method say of a recipe, and the published values of all three files.
+    """What a data set and a method say of a recipe, the pair's own target, and the published values of all three files.
 
     Raises ConfigLoadError where none of them has the recipe.
     """
@@ -94,13 +94,14 @@ def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str,
             f"benchmark {benchmark} has no recipe '{recipe}' for dataset={names[DATASETS.key]} and "
             f"method={names[METHODS.key]}."
         )
+    target = (base.get("targets") or {}).get(recipe, {}).get(names[DATASETS.key], {}).get(names[METHODS.key])
     # An entry is of the data set and the method in whose file it stands, unless it says otherwise.
     published = [
         {DATASETS.group: names[DATASETS.key], METHODS.group: names[METHODS.key], **entry}
         for part in (base, *parts)
         for entry in part.get("published") or []
     ]
-    return merged([*having, {"published": published} if published else {}])
+    return merged([*having, {"quality": target} if target else {}, {"published": published} if published else {}])
 
 
 def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ training: {epochs: 1}
 quality: {metric: accuracy, target: 0.5, basis: chosen}
 published: [{metric: accuracy, value: 0.7, source: a paper, dataset: apples, method: plain}]
 pairs: {some: [apples/clever, pears/plain]}
+targets: {small: {apples: {clever: {target: 0.8, basis: three seeds}}}}
 recipes:
   small: {training: {epochs: 2, batch_size: 4}}
 """
@@ -134,6 +135,17 @@ def test_a_sweep_over_data_sets_methods_and_seeds_is_one_run_each_under_its_own_
     }  # fmt: skip
     # What the ranks are told of the model does not depend on what a report shows beside it.
     assert not {"published", "download", "dataset_name", "method"} & set(runs[0].spec.settings)
+
+
+def test_a_target_that_was_confirmed_for_a_pair_holds_for_no_other(family: Path) -> None:
+    configs = compose_all(["benchmark=family", "dataset=apples,pears", "method=clever,plain"], True)
+    targets = {
+        (config["benchmark"]["dataset_name"], config["benchmark"]["method"]): config["benchmark"]["quality"]["target"]
+        for config in configs
+    }
+    assert targets.pop(("apples", "clever")) == 0.8 and set(targets.values()) == {0.5}
+    (quick,) = compose_all(["benchmark=family", "dataset=apples", "method=clever", "recipe=quick"], False)
+    assert quick["benchmark"]["quality"]["basis"] == "chosen"
 
 
 def test_a_list_of_pairs_is_a_run_for_each_pair_and_seed_and_no_other(family: Path) -> None:
