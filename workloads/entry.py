@@ -111,9 +111,10 @@ class Rank:
 
         whole_node = holds_whole_node(cluster, os.environ)
         metering = energy.Metering(energy.accelerator_of(device), place.local_rank == 0, whole_node)
-        called, stood_still = moment(), self.progress.stood_still_s
+        # Where a rank stood still before, as it imported from a slow file system, nothing was measured.
+        called, self.progress.stood_still_s = moment(), 0.0
         measured = procedure.run()
-        stood_still = self.progress.stood_still_s - stood_still
+        stood_still = self.progress.stood_still_s
         longest_stop = max(float(text) for text in communicator.gather_text(repr(stood_still)) or ["0"])
 
         self.progress.enter("collect")

@@ -42,7 +42,7 @@ class HeartbeatFacts(TypedDict):
 
 class Heartbeat(HeartbeatFacts, total=False):
     """A heartbeat. ``unit`` is what ``samples_per_s`` counts; absent in early versions, which counted samples.
-    ``stood_still_s`` is how long rank 0 stood still so far in this attempt, s.
+    ``stood_still_s`` is how long rank 0 stood still so far in what this attempt measures, s.
     """
 
     unit: str

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,18 @@ class SlowlyWritten(SignsOfLife):
         super().write()
 
 
-def test_a_call_that_keeps_pythons_lock_is_no_standstill(tmp_path: Path) -> None:
+def compute() -> None:
+    """Keep Python's lock for a while, in one call."""
+    sum(range(30_000_000))
+
+
+def wait_for_a_disk() -> None:
+    """The same, without computing."""
+    ctypes.PyDLL(None).usleep(600_000)
+
+
+@pytest.mark.parametrize("keep", [compute, wait_for_a_disk])
+def test_a_call_that_keeps_pythons_lock_is_no_standstill(keep: Callable[[], None], tmp_path: Path) -> None:
     attempt = AttemptDirectory(tmp_path / "attempt-1")
     attempt.path.mkdir()
     progress = Progress()
@@ -29,11 +42,34 @@ def test_a_call_that_keeps_pythons_lock_is_no_standstill(tmp_path: Path) -> None
     signs.clock_s, signs.late_s = 0.02, 0.1
     signs.start()
     began = time.monotonic()
-    sum(range(20_000_000))
+    keep()
     assert time.monotonic() - began > 0.15, "the call is long enough for this machine"
     time.sleep(0.1)
     signs.stop()
     assert progress.stood_still_s == 0.0
+
+
+def test_a_process_that_runs_for_a_part_of_the_time_does_not_stand_still(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    attempt = AttemptDirectory(tmp_path / "attempt-1")
+    attempt.path.mkdir()
+    child = os.fork()
+    if child == 0:
+        progress = Progress()
+        signs = SignsOfLife(attempt, progress, rank=1, ranks=2)
+        signs.clock_s, signs.late_s = 0.05, 0.4
+        signs.start()
+        for _ in range(2):
+            compute()
+        told.write_text(f"{progress.stood_still_s}")
+        os._exit(0)
+    # As a node at a fifth of its speed: the lock is kept for longer than a wait may be late.
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(0.08)
+        os.kill(child, signal.SIGCONT)
+        time.sleep(0.02)
+    assert float(told.read_text()) == 0.0
 
 
 @pytest.mark.parametrize("signs_of_life", [SignsOfLife, SlowlyWritten])
