@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from parts import ours
-from parts.turns import CLOCK, PROJECT, Side, end_on_signal, ratios, summary, take_rounds
+from parts.loops import Comparison, compare_with_loop, loop_options, set_clock
+from parts.turns import Side, end_on_signal, ratios, summary, take_rounds
 from published_loops import processor
 
+PUBLISHED = "parts.published_disentanglement"
 BATCH, WARM_UP = 64, 3
 # Whole batches: 3,584 images of xyc, 1,024 of arrow.
 XYC = ["dataset=xyc", "benchmark.dataset.split=held_out", "benchmark.dataset.evaluation_images=61"]
@@ -33,7 +33,6 @@ WORDS = {
     "beta_vae": [*BURGESS, "benchmark.model.beta=4.0", "benchmark.training.optimizer.learning_rate=0.0005"],
     "factor_vae": BURGESS,
 }
-LIMIT = 1.5
 EFFICIENCY = {"dae": 0.93, "beta_vae": 0.93, "factor_vae": 0.85}
 
 
@@ -56,54 +55,9 @@ def write_images(method: str, consolidated: Path, path: Path) -> None:
 
 def compare_speed(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """Both sides of one method."""
-    words = words_of(method, options.recipe)
-    consolidated = ours.ensure_data(words, options.data)
-    sides: list[Side] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_images(method, consolidated, folder / "images.npz")
-        program = [
-            "-m", "parts.published_disentanglement", "--folder", name, "--method", method, "--batch", str(BATCH),
-            "--data", str(folder / "images.npz"), "--threads", str(options.threads),
-        ]  # fmt: skip
-        paths = f"{PROJECT}:{PROJECT / 'tests' / 'benchmarks'}"
-        environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(options.threads)}
-        try:
-            sides.append(Side("published", folder, [sys.executable, *program], 1, environment, WARM_UP))
-            sides.append(ours.start("ours", folder, words, options.data, threads=options.threads, warm_up=WARM_UP))
-            steps = dict.fromkeys(("published", "ours"), options.steps)
-            disturbed = take_rounds(sides, options.rounds, steps)
-        finally:
-            for side in sides:
-                side.end()
-        losses = {side.name: np.load(folder / f"{side.name}-0-losses.npy").ravel() for side in sides}
-    published, fast = sides
-    found = ratios(published, fast)
-    data_share = statistics.median(fast.median(number, 2) / fast.median(number) for number in range(options.rounds))
-    return {
-        "benchmark": f"disentanglement_loops/{method}",
-        "ratio": round(statistics.median(found), 2),
-        "limit": LIMIT,
-        "met": statistics.median(found) >= LIMIT,
-        "range": [round(min(found), 2), round(max(found), 2)],
-        "samples_per_s": {side.name: round(BATCH / summary([side])["step_s"][side.name], 1) for side in sides},
-        "loss": compare_losses(losses),
-        "data_share": round(data_share, 4) if options.clock == "wall" else None,
-        "recipe": options.recipe,
-        "batch": BATCH,
-        "threads": options.threads,
-        "clock": options.clock,
-        "processor": processor(),
-        "rounds": options.rounds,
-        "disturbed": disturbed,
-    }
-
-
-def compare_losses(losses: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
-    """Both sides' mean loss over the last quarter of the steps that both have taken, and the steps."""
-    steps = min(len(found) for found in losses.values())
-    window = slice(steps - steps // 4, steps)
-    return {"steps": steps} | {name: round(float(found[window].mean()), 4) for name, found in losses.items()}
+    words, write = words_of(method, options.recipe), partial(write_images, method)
+    asked = Comparison("disentanglement_loops", method, words, PUBLISHED, BATCH, WARM_UP, write)
+    return compare_with_loop(asked, options)
 
 
 def compare_ranks(method: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -138,21 +92,11 @@ def compare_ranks(method: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Compare the methods asked for, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", type=lambda text: text.split(","))
-    parser.add_argument("--recipe", default="fast")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="of a round")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser = loop_options(__doc__, steps=20)
     parser.add_argument("--efficiency", action="store_true")
     parser.add_argument("--comm", default="horovod")
-    parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where data are kept")
     options = parser.parse_args()
-    if options.clock == "cpu":
-        # Threads that wait for each other take processor time too.
-        options.threads = 1
-        os.environ[CLOCK] = "cpu"
+    set_clock(options)
     end_on_signal()
     compare, methods = (compare_ranks, EFFICIENCY) if options.efficiency else (compare_speed, ("dae", "beta_vae"))
     for method in options.methods or methods:

@@ -9,22 +9,16 @@ take turns (``parts/turns.py``); the plain loops are in our words (``parts/publi
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import statistics
-import sys
-import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from disentanglement_loops import compare_losses
-from parts import ours
-from parts.turns import CLOCK, PROJECT, Side, end_on_signal, ratios, summary, take_rounds
-from published_loops import processor
+from parts.loops import Comparison, compare_with_loop, loop_options, set_clock
+from parts.turns import end_on_signal
 
-BATCH, WARM_UP, SCALE, LIMIT = 16, 2, 4, 1.5
+PUBLISHED = "parts.published_super_resolution"
+BATCH, WARM_UP, SCALE = 16, 2, 4
 # 80 patches of an invented planet: five whole batches.
 DATA = [f"benchmark.dataset.{word}" for word in ("source=stand-in", "preset=loops", "rows=769", "columns=1152")]
 METHODS = ("srcnn", "edsr")
@@ -49,65 +43,16 @@ def write_patches(method: str, consolidated: Path, path: Path) -> None:
     np.savez(path, coarse=coarse, fine=arrays["target"])
 
 
-def compare_speed(method: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Both sides of one method."""
-    words = words_of(method, options.recipe)
-    consolidated = ours.ensure_data(words, options.data)
-    sides: list[Side] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_patches(method, consolidated, folder / "patches.npz")
-        program = [
-            "-m", "parts.published_super_resolution", "--folder", name, "--method", method, "--batch", str(BATCH),
-            "--data", str(folder / "patches.npz"), "--threads", str(options.threads),
-        ]  # fmt: skip
-        paths = f"{PROJECT}:{PROJECT / 'tests' / 'benchmarks'}"
-        environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(options.threads)}
-        try:
-            sides.append(Side("published", folder, [sys.executable, *program], 1, environment, WARM_UP))
-            sides.append(ours.start("ours", folder, words, options.data, threads=options.threads, warm_up=WARM_UP))
-            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(("published", "ours"), options.steps))
-        finally:
-            for side in sides:
-                side.end()
-        losses = {side.name: np.load(folder / f"{side.name}-0-losses.npy").ravel() for side in sides}
-    found = ratios(*sides)
-    return {
-        "benchmark": f"super_resolution_loops/{method}",
-        "ratio": round(statistics.median(found), 2),
-        "limit": LIMIT,
-        "met": statistics.median(found) >= LIMIT,
-        "range": [round(min(found), 2), round(max(found), 2)],
-        "samples_per_s": {side.name: round(BATCH / summary([side])["step_s"][side.name], 1) for side in sides},
-        "loss": compare_losses(losses),
-        "recipe": options.recipe,
-        "batch": BATCH,
-        "threads": options.threads,
-        "clock": options.clock,
-        "processor": processor(),
-        "rounds": options.rounds,
-        "disturbed": disturbed,
-    }
-
-
 def main() -> None:
     """Compare the methods asked for, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", type=lambda text: text.split(","), default=METHODS)
-    parser.add_argument("--recipe", default="fast")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=5, help="of a round")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
-    parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where data are kept")
-    options = parser.parse_args()
-    if options.clock == "cpu":
-        # Threads that wait for each other take processor time too.
-        options.threads = 1
-        os.environ[CLOCK] = "cpu"
+    options = loop_options(__doc__, steps=5).parse_args()
+    set_clock(options)
     end_on_signal()
-    for method in options.methods:
-        print(json.dumps(compare_speed(method, options)), flush=True)
+    for method in options.methods or METHODS:
+        words = words_of(method, options.recipe)
+        write = partial(write_patches, method)
+        asked = Comparison("super_resolution_loops", method, words, PUBLISHED, BATCH, WARM_UP, write)
+        print(json.dumps(compare_with_loop(asked, options)), flush=True)
 
 
 if __name__ == "__main__":
