@@ -27,7 +27,7 @@ else:
 
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE = "core"
-OF_ROOMS = {"orchestrator": (CORE, "parquet"), "workloads": (CORE, "ranks", "mlperf")}
+OF_ROOMS = {"orchestrator": (CORE, "parquet", "tensorboard"), "workloads": (CORE, "ranks", "mlperf")}
 """Where what each tree imports may be declared."""
 WITHOUT_IMPORT = {
     "plotly": "its JavaScript file is copied into pages",
@@ -73,8 +73,9 @@ def test_every_import_has_its_dependency_where_that_side_is_installed(top: str) 
 
 
 def test_every_dependency_has_its_import() -> None:
-    for extra, tops in ((CORE, ("orchestrator",)), ("ranks", ("workloads",)), ("mlperf", ("workloads",)),
-                        ("parquet", ("orchestrator",)), ("postgresql", ())):  # fmt: skip
+    tops_of = {CORE: ("orchestrator",), "ranks": ("workloads",), "mlperf": ("workloads",),
+               "parquet": ("orchestrator",), "tensorboard": ("orchestrator",), "postgresql": ()}  # fmt: skip
+    for extra, tops in tops_of.items():
         used = set().union(*(imported(top) for top in tops)) | {canonicalize_name(name) for name in WITHOUT_IMPORT}
         # A backport is for Pythons that lack it.
         assert declared()[extra] - used - {"typing-extensions"} == set(), extra

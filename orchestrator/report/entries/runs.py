@@ -176,3 +176,8 @@ def reached_target(run: RunEntry) -> bool:
 def had_target(run: RunEntry) -> bool:
     """Whether there was a quality to reach. Of what others measured it is known only whether they reached theirs."""
     return run["quality"]["target"] is not None or run["quality"]["reached"] is None
+
+
+def devices_slowed(run: RunEntry) -> int:
+    """Return how many devices heat or a power limit slowed while the run was measured."""
+    return len({(entry["host"], entry["what"]) for entry in run["energy"]["slowed"]})

@@ -61,5 +61,6 @@ FORMATS = {
     "parquet": Format("folder", "parquet", "runs.parquet, ranks.parquet and matrix.parquet, the same in columns"),
     "html": Format("folder", "html", "pages with plots that open from disk"),
     "mllog": Format("folder", "mllog", "logs laid out as MLPerf HPC submissions are"),
+    "tensorboard": Format("folder", "tensorboard", "event files: losses by step, quality by epoch, throughputs"),
     "mlflow": Format("address", "mlflow", "runs of an MLflow tracking server, given by its URL"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.records import STEP_TIMES, unit_of
 from orchestrator.report.entries.matrix import MeanEntry
+from orchestrator.report.entries.runs import devices_slowed
 from orchestrator.report.entries.values import values_of
 from orchestrator.report.formats import Report
 
@@ -17,10 +18,10 @@ RUN = {
     "dataset_split": str, "dataset_version": str, "dataset_checksum": str, "throughput": float,
     "throughput_cold": float, "throughput_warm": float, "metric": str, "quality": float, "target": float,
     "time_to_accuracy_s": float, "config_hash": str, "git_commit": str, "git_dirty": bool, "directory": str,
-    "throughput_unit": str,
+    "throughput_unit": str, "energy_j": float, "samples_per_j": float, "devices_slowed": int,
 }  # fmt: skip
 """Columns of a run with their types. Times are in seconds (``created`` and ``ended`` since the epoch), throughputs in
-``throughput_unit``.
+``throughput_unit``, energies in J.
 """
 
 RANK = {
@@ -66,8 +67,13 @@ def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
 def run_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
     """Yield the values of RUN's columns."""
     for report in reports:
+        entries = {entry["directory"]: entry for entry in report.document["runs"]}
         for record in report.records:
-            values = {**record.run, "throughput_unit": unit_of(record.run)}
+            entry = entries[record.run["directory"]]
+            values = {
+                **record.run, "throughput_unit": unit_of(record.run), "devices_slowed": devices_slowed(entry),
+                "samples_per_j": entry["energy"]["samples_per_j"],
+            }  # fmt: skip
             yield [values.get(name) for name in RUN]
 
 

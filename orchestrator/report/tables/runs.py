@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +12,7 @@ from rich.table import Table
 
 from orchestrator.analysis.statistics import three_numbers
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import AchievedEntry, RunEntry
+from orchestrator.report.entries.runs import AchievedEntry, RunEntry, devices_slowed
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
@@ -19,10 +21,19 @@ from orchestrator.report.tables.text import accuracy_time_text, dataset_text
 from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
-WRAPPED = ("per rank", "quality", "time to accuracy")
+WRAPPED = ("per rank", "quality", "time to accuracy", "devices slowed by")
 """Columns of the runs whose texts may take several lines."""
 SPARE = ("per rank", "cold", "warm", "ranks", "nodes")
 """Columns of the runs that a narrow terminal does without."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of runs, and what it shows of a run."""
+
+    heading: str
+    justify: Literal["left", "right"]
+    cell: Callable[[RunEntry], str]
 
 
 def number_text(value: float | None, digits: int = 1) -> str:
@@ -47,39 +58,59 @@ def state_text(run: RunEntry) -> str:
     return f"[{colour}]{run['state']}[/{colour}]"
 
 
+def samples_per_joule(run: RunEntry) -> str:
+    """Return the work that a joule bought, a dash where nobody counted."""
+    found = run["energy"]["samples_per_j"]
+    return "–" if found is None else f"{found:.3g}"
+
+
+def slowed_text(run: RunEntry) -> str:
+    """Return how many devices were slowed by heat or a power limit, with which; a dash for none."""
+    causes = ", ".join(dict.fromkeys(entry["by"] for entry in run["energy"]["slowed"]))
+    return f"{devices_slowed(run)}: {causes}" if causes else "–"
+
+
+def quality_text(run: RunEntry) -> str:
+    """Return the quality with its metric, and the target if there is one."""
+    quality = run["quality"]
+    target = "" if quality["target"] is None else f" (target {number_text(quality['target'], 3)})"
+    return "–" if quality["value"] is None else f"{quality['metric']} {number_text(quality['value'], 3)}{target}"
+
+
+def run_columns(runs: Sequence[RunEntry]) -> list[Column]:
+    """Return the columns of the table of runs. What no run has measured of energy has none."""
+    rate = RateColumn.of(run["throughput"]["unit"] for run in runs)
+    columns = [
+        Column("run", "left", lambda run: escape(run["run"])),
+        Column("state", "left", state_text),
+        Column("nodes", "right", lambda run: str(run["nodes"])),
+        Column("ranks", "right", lambda run: str(run["ranks"])),
+        Column(
+            rate.heading,
+            "right",
+            lambda run: rate.cell(number_text(run["throughput"]["run"]), run["throughput"]["unit"]),
+        ),
+        Column("cold", "right", lambda run: number_text(run["throughput"]["cold"])),
+        Column("warm", "right", lambda run: number_text(run["throughput"]["warm"])),
+        Column("per rank", "left", lambda run: spread_text(run["throughput"]["per_rank"])),
+        Column("quality", "left", quality_text),
+        Column("time to accuracy", "right", accuracy_time_text),
+    ]
+    if any(run["energy"]["samples_per_j"] is not None for run in runs):
+        columns.append(Column(per_joule(rate.unit) if rate.unit else "work/J", "right", samples_per_joule))
+    if any(run["energy"]["slowed"] for run in runs):
+        columns.append(Column("devices slowed by", "left", slowed_text))
+    return columns
+
+
 def print_report(document: ReportDocument, console: Console) -> None:
     """Print the runs, their details, the scaling, the projection and the slow hosts."""
-    rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
+    columns = run_columns(document["runs"])
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
-    for heading, justify in (
-        ("run", "left"),
-        ("state", "left"),
-        ("nodes", "right"),
-        ("ranks", "right"),
-        (rate.heading, "right"),
-        ("cold", "right"),
-        ("warm", "right"),
-        ("per rank", "left"),
-        ("quality", "left"),
-        ("time to accuracy", "right"),
-    ):
-        table.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED)  # type: ignore[arg-type]
+    for column in columns:
+        table.add_column(column.heading, justify=column.justify, no_wrap=column.heading not in WRAPPED)
     for run in document["runs"]:
-        throughput, quality = run["throughput"], run["quality"]
-        target = "" if quality["target"] is None else f" (target {number_text(quality['target'], 3)})"
-        reached = "–" if quality["value"] is None else f"{quality['metric']} {number_text(quality['value'], 3)}{target}"
-        table.add_row(
-            escape(run["run"]),
-            state_text(run),
-            str(run["nodes"]),
-            str(run["ranks"]),
-            rate.cell(number_text(throughput["run"]), throughput["unit"]),
-            number_text(throughput["cold"]),
-            number_text(throughput["warm"]),
-            spread_text(throughput["per_rank"]),
-            reached,
-            accuracy_time_text(run),
-        )
+        table.add_row(*(column.cell(run) for column in columns))
     print_fitting(table, SPARE, console)
     for run in document["runs"]:
         print_details(run, console)

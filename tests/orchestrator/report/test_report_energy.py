@@ -12,7 +12,7 @@ from stored import stored_run
 from orchestrator.report.document import report_document
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.html.plots.scaling import plot_energy
-from orchestrator.report.tables.runs import energy_scopes, energy_text
+from orchestrator.report.tables.runs import energy_scopes, energy_text, run_columns
 
 SHARED = "the whole node is counted, and others may have run on it"
 
@@ -56,6 +56,26 @@ def test_a_table_over_scales_says_of_what_its_joules_are(tmp_path: Path) -> None
     mixed = [*runs, reported(tmp_path / "shared", 1280.0, SHARED)]
     assert energy_scopes(mixed).endswith(f"/J, and of package (rapl); {SHARED}, 0.5 samples/J")
     assert energy_scopes([reported(tmp_path / "without", None)]) == ""
+
+
+def table_of(*runs: RunEntry) -> list[list[str]]:
+    """The headings of the table of runs, then the cells of each."""
+    columns = run_columns(runs)
+    return [[column.heading for column in columns], *([column.cell(run) for column in columns] for run in runs)]
+
+
+def test_the_table_of_runs_has_what_a_joule_bought_and_which_devices_were_slowed_where_that_was_measured(
+    tmp_path: Path,
+) -> None:
+    counted, uncounted = (reported(tmp_path / str(joules), joules) for joules in (1600.0, None))
+    assert not {"samples/J", "devices slowed by"} & set(table_of(uncounted)[0])
+    headings, *rows = table_of(counted, uncounted)
+    assert headings[-1] == "samples/J" and [row[-1] for row in rows] == ["0.4", "–"]
+    counted["energy"]["slowed"] = [
+        {"host": "node0", "what": "GPU 0", "by": by, "share": 0.2} for by in ("heat", "its power limit")
+    ]
+    headings, *rows = table_of(counted, uncounted)
+    assert headings[-1] == "devices slowed by" and [row[-1] for row in rows] == ["1: heat, its power limit", "–"]
 
 
 def test_the_plot_says_it_too(tmp_path: Path) -> None:

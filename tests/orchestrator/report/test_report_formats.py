@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from commands import Command
@@ -93,7 +95,21 @@ def text_of(path: Path) -> str:
         import pyarrow.parquet
 
         return json.dumps(pyarrow.parquet.read_table(path).to_pylist(), ensure_ascii=False)
+    if ".tfevents." in path.name:
+        return "\n".join(map(str, events_of(path)))
     return path.read_text(encoding="utf-8", errors="replace")
+
+
+def events_of(path: Path) -> list[Any]:
+    """The events of a file of TensorBoard's: each with its length before it, and sums before and after (TFRecord)."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    content, events = path.read_bytes(), []
+    while content:
+        end = 12 + int.from_bytes(content[:8], "little")
+        events.append(Event.FromString(content[12:end]))
+        content = content[end + 4 :]
+    return events
 
 
 # --- what all have in common ------------------------------------------------------------------------------------------
@@ -188,6 +204,27 @@ def test_csv_says_nothing_that_a_spreadsheet_would_run(tmp_path: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["run"].startswith("'=")
     assert row["cause"].startswith("'@")
+
+
+def test_tensorboard_has_each_steps_loss_and_each_epochs_quality_at_their_times(tmp_path: Path) -> None:
+    record = stored_run(tmp_path / "runs")
+    attempt = Path(record.run["directory"]) / "attempt-1"
+    with h5py.File(attempt / "telemetry.h5", "r+") as file:
+        total = file["step/total"][()]
+        file["step/loss"] = np.stack([np.linspace(2, 1, 40), np.linspace(4, 3, 40)]).astype(np.float32)
+    put("tensorboard", [report_of([record])], tmp_path / "out")
+    (path,) = (tmp_path / "out" / "weekly" / record.run["run"]).iterdir()
+    drawn: dict[str, list[Any]] = {}
+    for event in events_of(path):
+        for value in event.summary.value:
+            drawn.setdefault(value.tag, []).append((event.step, event.wall_time, value.simple_value))
+    steps, times, losses = zip(*drawn["loss"], strict=True)
+    assert steps == tuple(range(1, 41)) and losses[0] == 3.0 and losses[-1] == 2.0
+    assert np.allclose(times, record.run["created"] + np.cumsum(total.mean(axis=0)))
+    assert [(step, pytest.approx(value)) for step, _, value in drawn["quality/macro_f1"]] == [
+        (row["epoch"], row["value"]) for row in record.evaluations
+    ]
+    assert drawn["run/throughput"][0][2] == record.run["throughput"]
 
 
 def test_parquet_has_the_types_of_the_columns(report: Report, tmp_path: Path) -> None:

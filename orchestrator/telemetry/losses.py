@@ -1,0 +1,54 @@
+"""Reads the course of a run's losses from its telemetry, in blocks of ranks, so that a large file stays on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.records import step_dataset
+from orchestrator.telemetry.file import BLOCK_BYTES, DAMAGE
+
+LOSS = "step/loss"
+
+
+@dataclass(frozen=True)
+class LossCourse:
+    """The mean over ranks of each step's loss, (S,), by player: "/NAME", or "" of a method that has one.
+
+    ``seconds`` is when each step was done, (S,), since the first began, on the mean rank.
+    """
+
+    first_step: int
+    seconds: npt.NDArray[np.float64]
+    losses: dict[str, npt.NDArray[np.float64]]
+
+
+def read_losses(path: Path) -> LossCourse | None:
+    """Return the losses; None if the file is missing or damaged, or has none."""
+    if not path.is_file():
+        return None
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            node = file.get(LOSS)
+            several = isinstance(node, h5py.Group)
+            names = {f"/{name}": f"{LOSS}/{name}" for name in node} if several else {"": LOSS} if node else {}
+            if not names or not file[step_dataset("total")].shape[0]:
+                return None
+            losses = {name: mean_over_ranks(file[dataset]) for name, dataset in names.items()}
+            seconds = np.cumsum(mean_over_ranks(file[step_dataset("total")]))
+            return LossCourse(int(file.attrs.get("first_step", 0)), seconds, losses)
+    except DAMAGE:
+        return None
+
+
+def mean_over_ranks(dataset: Any) -> npt.NDArray[np.float64]:
+    """Return the mean of an (R, S) dataset over its ranks, (S,)."""
+    ranks, steps = dataset.shape
+    block = max(1, BLOCK_BYTES // max(1, dataset.dtype.itemsize * steps))
+    parts = (dataset[start : start + block].sum(axis=0, dtype=np.float64) for start in range(0, ranks, block))
+    return np.asarray(sum(parts, np.zeros(steps)) / ranks)
