@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from orchestrator.records import AttemptDirectory, Claim, Failure, Heartbeat, Result, RunDirectory, read_record_if_whole
-from orchestrator.telemetry.file import DAMAGE, read_telemetry
-from orchestrator.telemetry.throughput import throughput_of
 
 
 class Steps(TypedDict):
@@ -100,6 +98,10 @@ def stood_still_seconds(directory: RunDirectory, result: Result) -> float:
 
 def measured_steps(attempt: AttemptDirectory) -> Steps:
     """Return the steps in the attempt's telemetry."""
+    # Reports know attempts from the store, and need no h5py.
+    from orchestrator.telemetry.file import DAMAGE, read_telemetry
+    from orchestrator.telemetry.throughput import throughput_of
+
     try:
         telemetry = read_telemetry(attempt.telemetry)
         rate = throughput_of(telemetry.sums).run if telemetry.sums.steps else None

@@ -82,7 +82,7 @@ def stderr_console(quiet: bool = False) -> Console:
     """Return the console for progress and messages; a quiet one shows none."""
     from rich.console import Console
 
-    return Console(stderr=True, quiet=quiet)
+    return Console(stderr=True, quiet=quiet, emoji=False)
 
 
 def stdout_console() -> Console:
@@ -93,9 +93,9 @@ def stdout_console() -> Console:
 
     wide = None if sys.stdout.isatty() else UNLIMITED
     columns = os.environ.get("COLUMNS", "")
-    return Console(
-        width=int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < UNLIMITED else wide
-    )
+    given = int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < UNLIMITED else wide
+    # Without emoji: what a program printed may hold ":x:".
+    return Console(width=given, emoji=False)
 
 
 def print_json(document: Mapping[str, object]) -> None:

@@ -88,13 +88,13 @@ def write_reports(form: Format, reports: Sequence[Report], output: str | None) -
 
 def parse_question(ranks: str | None, settings: Mapping[str, str]) -> Question | None:
     """Return the question of ``--project 8,64,512 [algorithm=NAME] [cores=N]``. Raises UsageError."""
-    from orchestrator.analysis.projection import ALGORITHMS
-    from orchestrator.report.projections import Question
-
     if ranks is None:
         if settings:
             raise UsageError(f"{next(iter(settings))}= goes with --project RANKS.")
         return None
+    from orchestrator.analysis.projection import ALGORITHMS
+    from orchestrator.report.projections import Question
+
     what = "numbers of ranks with commas between them, as in --project 8,64,512"
     counts = [common.parse_whole("--project ", word, MOST_RANKS, what) for word in ranks.split(",")]
     algorithm, cores = settings.get("algorithm"), settings.get("cores")

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
-from orchestrator.config.keys import is_text, known_keys, unknown_key
+from orchestrator.config.keys import is_text, known_keys, unknown_key, unknown_keys
 from orchestrator.config.overrides import read_overrides
 from orchestrator.config.pairs import expand_pairs
 from orchestrator.config.paths import expand_paths
@@ -130,8 +130,9 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     resolved = {str(key): value for key, value in container.items()}
-    # A key appended with "+" passes Hydra; laid over the schema it does not.
-    OmegaConf.merge(OmegaConf.structured(SCHEMAS[primary]), resolved)
+    # A key appended with "+" passes Hydra.
+    for key in unknown_keys(resolved, SCHEMAS[primary]):
+        raise UsageError(unknown_key(key, SCHEMAS[primary], named_benchmarks(overrides)))
     check_values(resolved, SCHEMAS[primary])
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -77,6 +77,21 @@ def known_keys(schema: type, benchmarks: Sequence[str] = ()) -> list[str]:
         for name in option_hints(benchmark, section)
     ]
     return [*schema_keys(schema), *own]
+
+
+def unknown_keys(value: object, hint: Any, key: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a JSON value that the dataclasses of its type lack."""
+    if isinstance(value, Mapping):
+        known = next((field_types(kind) for kind in alternatives(hint) if is_dataclass(kind)), None)
+        for name, below in value.items():
+            whole = f"{key}.{name}" if key else str(name)
+            if known is not None and name not in known:
+                yield whole
+            else:
+                yield from unknown_keys(below, hint_below(hint, str(name)), whole)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from unknown_keys(item, hint_below(hint, str(number)), f"{key}.{number}")
 
 
 def unknown_key(key: str, schema: type, benchmarks: Sequence[str] = ()) -> str:

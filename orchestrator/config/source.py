@@ -63,11 +63,12 @@ def all_options(group: str) -> list[str]:
 
 def default_option(axis: Axis, benchmark: str) -> str | None:
     """What DEFAULT stands for; None where a site's own benchmark has nothing to choose. Raises UsageError."""
-    loader = GlobalHydra.instance().config_loader()
-    options = sorted(set(loader.get_group_options(f"{axis.folder}/{benchmark}")) - {DEFAULT})
     if benchmark in benchmarks():
         # What a site adds does not change what a command without it means.
         options = axis.options(benchmark)
+    else:
+        loader = GlobalHydra.instance().config_loader()
+        options = sorted(set(loader.get_group_options(f"{axis.folder}/{benchmark}")) - {DEFAULT})
     return axis.default(benchmark, options) if options else None
 
 

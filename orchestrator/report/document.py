@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devices, energy_rates
 from orchestrator.analysis.losses import step_shares
@@ -15,12 +15,14 @@ from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import AchievedEntry, EnergyEntry, RankTimes, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.placement import recorded_placement
-from orchestrator.report.projections import Question, projection_entries
 from orchestrator.report.recipes import recipe_entries
 from orchestrator.report.scales import law_entries, measured_run, scale_entries, scaling_entries, split_entry, split_of
 from orchestrator.report.slow import rank_spread_entries, slow_host_entries, straggler_entries
 from orchestrator.store.entries import HostHistoryRow, RankRow, RunRow, StoredManifest, columns_of
 from orchestrator.store.store import RunRecord
+
+if TYPE_CHECKING:
+    from orchestrator.report.projections import Question
 
 SCHEMA: Final = "orchestrator.report/1"
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
@@ -55,6 +57,8 @@ def report_document(
         "slow_hosts": slow_host_entries(ordered, fleet),
     }
     if question:
+        from orchestrator.report.projections import projection_entries
+
         document["projection"] = projection_entries(series, ordered, question)
     return document
 

@@ -17,7 +17,7 @@ def render(reports: Sequence[Report]) -> str:
     from orchestrator.report.tables.runs import print_report
 
     stream = io.StringIO()
-    console = Console(file=stream, width=WIDTH, no_color=True)
+    console = Console(file=stream, width=WIDTH, no_color=True, emoji=False)
     for report in reports:
         print_report(report.document, console)
     return stream.getvalue()
