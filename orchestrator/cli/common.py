@@ -53,10 +53,22 @@ def parse_options(arguments: Sequence[str], verb: str) -> Options:
         if "=" not in word and not word.startswith("~"):
             if word in VERBS:
                 raise UsageError(f"'{word}' is a verb, and comes first: write {program_name()} {word} KEY=VALUE….")
-            raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{nearest(word, list(VERBS))}")
+            raise UsageError(f"'{word}' is neither a verb nor KEY=VALUE.{meant(word)}")
     given = vars(known)
     overrides = with_own_cluster(given.pop("words"), known.config_dir)
     return Options(overrides, **given)
+
+
+def meant(word: str) -> str:
+    """Return what a word may mean that is neither a verb nor KEY=VALUE: the name of something, or one of the verbs."""
+    from orchestrator.config.families import benchmarks, clusters
+
+    for key, names in (("benchmark", benchmarks()), ("cluster", clusters())):
+        if word in names:
+            return f" There is a {key} of that name: write {key}={word}."
+    if word == "version":
+        return f" Did you mean {program_name()} --version?"
+    return nearest(word, list(VERBS))
 
 
 def with_own_cluster(overrides: list[str], config_dir: str | None) -> list[str]:

@@ -7,9 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.cli import common
+from orchestrator.cli.output import counted
 from orchestrator.config.compose import compose_all
 from orchestrator.config.families import benchmarks
 from orchestrator.config.validate import validate
+from orchestrator.doctor.findings import Finding
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "error": "[red]error[/red]"}
@@ -40,9 +42,19 @@ def main(arguments: Sequence[str]) -> int:
             "found",
             "what to do",
             title=escape(f"cluster {config['cluster']['name']}"),
+            title_justify="left",
             show_edge=False,
         )
         for item in findings:
             table.add_row(item.subject, MARKS[item.state], escape(item.detail), escape(item.remedy))
         print_fitting(table, (), common.stdout_console())
+        print(conclusion(findings))
     return EXIT_FAILED if any(item.state == "error" for item in findings) else EXIT_OK
+
+
+def conclusion(findings: Sequence[Finding]) -> str:
+    """Return in one line whether a run would fail here."""
+    errors, warnings = (sum(item.state == state for item in findings) for state in ("error", "warning"))
+    if errors:
+        return f"{counted(errors, 'finding')} would make a run fail"
+    return "nothing would make a run fail" + (f"; {counted(warnings, 'warning')}" if warnings else "")

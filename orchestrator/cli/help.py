@@ -13,6 +13,7 @@ from orchestrator.cli import common
 from orchestrator.cli.parsers import parse, parser_of, program_name
 from orchestrator.cli.verbs import VERBS
 from orchestrator.errors import EXIT_OK, UsageError, nearest
+from orchestrator.report.tables.rows import rows_text
 
 EXAMPLES = """examples:
   {program} benchmark=stemdl nodes=2
@@ -45,9 +46,8 @@ def general_help() -> str:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version of this program")
-    verbs = parser.add_subparsers(title="verbs (each explains itself: VERB --help)", metavar="VERB")
-    for name, summary in VERBS.items():
-        verbs.add_parser(name, help=summary)
+    rows = rows_text([*VERBS.items()], shutil.get_terminal_size().columns, indent="  ")
+    parser.add_argument_group("verbs (each explains itself: VERB --help)", rows)
     return parser.format_help()
 
 

@@ -71,6 +71,11 @@ def stdout_is_unicode() -> bool:
     return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
 
 
+def counted(number: int, what: str) -> str:
+    """Return "1 run", "2 runs"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def print_document(document: Mapping[str, object]) -> None:
     """Print the command's one document to stdout."""
     print(json_text(document, ascii_only=not stdout_is_unicode()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 from orchestrator.cli.verbs import DATA_ACTIONS, SCHEDULE_ACTIONS, STORE_ACTIONS, VERBS
 from orchestrator.config.paths import CONFIG_DIR, IN_HOME, site_folder
-from orchestrator.errors import UsageError, nearest
+from orchestrator.errors import UsageError
 from orchestrator.report.formats import FORMATS
 from orchestrator.report.tables.rows import rows_text
 
@@ -59,7 +60,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"{program_name()} {verb}".rstrip(),
             usage=" ".join(filter(None, (program_name(), verb, words, "[options]"))),
-            description=f"{summary[:1].upper()}{summary[1:]}.",
+            description=f"{summary[:1].upper()}{summary[1:].removesuffix('…').rstrip(', ')}.",
             epilog=notes,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -86,9 +87,22 @@ class Parser(argparse.ArgumentParser):
             show_log()
         unknown = [word for word in rest if word.startswith("-")]
         if unknown:
-            given = unknown[0].partition("=")[0]
-            raise UsageError(f"There is no option {given} of {self.verb}.{nearest(given, self.options)}")
+            raise UsageError(
+                f"There is no option {unknown[0].partition('=')[0]} of {self.verb}.{self.hint(unknown[0])}"
+            )
         return known
+
+    def hint(self, word: str) -> str:
+        """Return what may be meant by an option that there is not: an option, a verb, or a key, which has no dashes."""
+        name, _, value = word.lstrip("-").partition("=")
+        if name in VERBS:
+            return f" {name} is a verb: write {program_name()} {name}."
+        if name in {row[0].partition("=")[0].partition(",")[0] for row in CHOICE_KEYS}:
+            return f" A key has no dashes: write {name}={value or 'VALUE'}."
+        options = {option.lstrip("-"): option for option in self.options if option.startswith("--")}
+        close = difflib.get_close_matches(name, options, n=1, cutoff=0.6) if len(name) > 1 else []
+        meant = f" Did you mean {options[close[0]]}?" if close else ""
+        return f"{meant} There are: {', '.join(sorted(self.options))}."
 
     @property
     def options(self) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
+from orchestrator.cli.output import counted
 from orchestrator.cli.run import compose_configurations
 from orchestrator.errors import EXIT_OK
 from orchestrator.plan import PlannedRun, plan_warnings
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             }
         )
         return EXIT_OK
-    count = f"{len(campaign.runs)} run{'s' if len(campaign.runs) > 1 else ''}"
+    count = counted(len(campaign.runs), "run")
     print(f"campaign {campaign.name}: {count} into {campaign.folder}, in the order of their start")
     printed: dict[str, str] = {}
     drawn: dict[str, str] = {}
@@ -65,8 +66,8 @@ def main(arguments: Sequence[str]) -> int:
         spec = run.spec
         batch = global_batch(spec.settings["training"], spec.ranks)
         print(
-            f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {spec.ranks} ranks, {spec.threads_per_rank} threads "
-            f"each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
+            f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {counted(spec.ranks, 'rank')}, "
+            f"{counted(spec.threads_per_rank, 'thread')} each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
         )
         print_placement(run, drawn)
         if scripts[spec.run] in printed:

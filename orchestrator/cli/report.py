@@ -13,6 +13,7 @@ from orchestrator.config.validate import MOST_RANKS
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records import write_text
 from orchestrator.report.formats import FORMATS, Format, Report
+from orchestrator.report.tables.rows import rows_text
 
 if TYPE_CHECKING:
     from orchestrator.report.projections import Question
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 PROJECTION_KEYS = ("algorithm", "cores")
+WIDTH = 120
+"""Columns of a list in an error, which may go to a file."""
 FLEET_WEEKS = 8
 """How many weeks back hosts are searched for repeated slowness."""
 
@@ -56,7 +59,7 @@ def parse_format(ours: argparse.Namespace) -> Format:
         ours.format = "json"
     ours.format = ours.format or ("html" if ours.history and ours.output else "terminal")
     if ours.format not in FORMATS:
-        known = "\n".join(f"  {name:10} {form.summary}" for name, form in FORMATS.items())
+        known = rows_text([(name, form.summary) for name, form in FORMATS.items()], WIDTH, indent="  ")
         raise UsageError(f"There is no format '{ours.format}'.{nearest(ours.format, list(FORMATS))}\n{known}")
     if ours.history and ours.format not in ("terminal", "json", "markdown", "html"):
         raise UsageError(f"--history is written as terminal, json, markdown or html, not {ours.format}.")

@@ -68,13 +68,15 @@ def examine_cores(config: Configuration) -> Finding:
     detail = f"{cores} usable" + (f" of {len(topology.cores)}" if cores < len(topology.cores) else "")
     detail = "; ".join([detail, *topology.limits])
     if here and said and said > cores:
-        return Finding("cores", "warning", f"{detail}; the profile says {said}", "correct cluster.cores_per_node")
+        return Finding(
+            "usable cores", "warning", f"{detail}; the profile says {said}", "correct cluster.cores_per_node"
+        )
     held = held_cores(topology) if here else []
     if held:
         numbers = format_cpus(threads_of(held))
         remedy = "wait for their end: runs that share cores slow each other down"
-        return Finding("cores", "warning", f"{detail}; runs under way hold {len(held)} ({numbers})", remedy)
-    return Finding("cores", "ok", detail)
+        return Finding("usable cores", "warning", f"{detail}; runs under way hold {len(held)} ({numbers})", remedy)
+    return Finding("usable cores", "ok", detail)
 
 
 def examine_mpi() -> Finding:

@@ -45,7 +45,9 @@ PACKAGES: Mapping[str, Package] = {
     "torch": Package("run `python -m orchestrator setup` to install it", "__import__('torch').__version__"),
     "mpi4py": Package(
         "run `python -m orchestrator setup` to install it",
-        "__import__('mpi4py.MPI', fromlist=['MPI']).Get_library_version().splitlines()[0].strip('\\0 ')",
+        # Open MPI's banner goes on with who built it.
+        "__import__('mpi4py.MPI', fromlist=['MPI']).Get_library_version().splitlines()[0].strip('\\0 ')"
+        ".partition(', package:')[0]",
     ),
     "horovod": Package(
         "run `python -m orchestrator setup` to build it",

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 LEAST_WIDTH = 40
-WIDEST_HEAD = 26
+WIDEST_HEAD = 28
 """A word that is longer has a line of its own."""
 
 

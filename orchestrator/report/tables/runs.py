@@ -17,7 +17,7 @@ from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.modes import print_comparison, print_inference
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
-from orchestrator.report.tables.text import accuracy_time_text, dataset_text
+from orchestrator.report.tables.text import accuracy_time_text, dataset_text, quality_text
 from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
@@ -68,13 +68,6 @@ def slowed_text(run: RunEntry) -> str:
     """Return how many devices were slowed by heat or a power limit, with which; a dash for none."""
     causes = ", ".join(dict.fromkeys(entry["by"] for entry in run["energy"]["slowed"]))
     return f"{devices_slowed(run)}: {causes}" if causes else "–"
-
-
-def quality_text(run: RunEntry) -> str:
-    """Return the quality with its metric, and the target if there is one."""
-    quality = run["quality"]
-    target = "" if quality["target"] is None else f" (target {number_text(quality['target'], 3)})"
-    return "–" if quality["value"] is None else f"{quality['metric']} {number_text(quality['value'], 3)}{target}"
 
 
 def run_columns(runs: Sequence[RunEntry]) -> list[Column]:

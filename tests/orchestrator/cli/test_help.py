@@ -86,6 +86,11 @@ def test_the_version_is_the_programs_own(told: Told) -> None:
         (["help", "cluster.limits.time_mn"], "Did you mean cluster.limits.time_min?"),
         (["benchmark=stemdl", "plan"], "comes first"),
         (["list", "clsters"], "Did you mean clusters?"),
+        (["benchmark=stemdl", "--nodes=2"], "A key has no dashes: write nodes=2."),
+        (["--list"], "list is a verb"),
+        (["stemdl"], "write benchmark=stemdl"),
+        (["plan", "local"], "write cluster=local"),
+        (["version"], "--version?"),
     ],
 )
 def test_what_is_mistyped_is_told_with_what_may_be_meant(words: list[str], hint: str) -> None:
