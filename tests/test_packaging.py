@@ -29,10 +29,7 @@ DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"
 CORE = "core"
 OF_ROOMS = {"orchestrator": (CORE, "parquet", "tensorboard"), "workloads": (CORE, "ranks", "mlperf")}
 """Where what each tree imports may be declared."""
-WITHOUT_IMPORT = {
-    "plotly": "its JavaScript file is copied into pages",
-    "psycopg": "SQLAlchemy imports it where a store's URL says so",
-}
+WITHOUT_IMPORT = {"psycopg": "SQLAlchemy imports it where a store's URL says so"}
 NOT_DECLARED = {
     "amdsmi": "comes with AMD's driver, in its version",
     "horovod": "built by `setup` for the torch and MPI that are there",
@@ -82,7 +79,7 @@ def test_every_dependency_has_its_import() -> None:
 
 
 def test_what_only_reports_needs_neither_torch_nor_an_mpi() -> None:
-    assert not declared()[CORE] & (declared()["ranks"] | {"torch", "mpi4py", "matplotlib", "pandas"})
+    assert not declared()[CORE] & (declared()["ranks"] | {"torch", "mpi4py", "matplotlib", "pandas", "plotly"})
 
 
 def test_every_package_that_is_declared_is_pinned() -> None:
@@ -121,6 +118,8 @@ def test_at_the_top_of_site_packages_there_is_nothing_but_our_own_name(wheel: Pa
     assert inside == {"orchestrator", "workloads", "cluster_profiles", "slurm", "constraints.txt"}
     ours = [path for path in tracked_files() if path.startswith(("orchestrator/", "workloads/", "cluster_profiles/"))]
     assert {f"sciml_orchestrator/{path}" for path in ours} - set(paths) == set(), "files that the wheel lacks"
+    assets = {"plotly.min.js", "plotly-LICENSE.txt", "report.css", "report.js"}
+    assert {f"sciml_orchestrator/orchestrator/report/html/assets/{name}" for name in assets} - set(paths) == set()
 
 
 def test_the_wheel_works_outside_of_any_checkout(wheel: Path, tmp_path: Path) -> None:

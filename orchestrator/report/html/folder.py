@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UsageError
+from orchestrator.report.html.library import ASSETS, PROGRAM, copy_library
 from orchestrator.report.html.plots.figure import Plot
 from orchestrator.report.tables.text import csv_cell, short
 
@@ -63,23 +63,12 @@ class Folder:
         try:
             for name in ("assets", "data"):
                 (path / name).mkdir(parents=True, exist_ok=True)
-            for asset in (HERE / "assets").iterdir():
+            for asset in ASSETS.iterdir():
                 shutil.copyfile(asset, path / "assets" / asset.name)
-            self.copy_library()
+            if not (ASSETS / PROGRAM).exists() and not copy_library(path / "assets"):
+                raise UsageError("the HTML report needs plotly: pip install plotly")
         except OSError as error:
             raise UsageError(f"-o {path}: cannot be written ({error.strerror}); name a folder that can") from error
-
-    def copy_library(self) -> None:
-        """Copy plotly.js and its licence from the Python package that contains them."""
-        found = find_spec("plotly")
-        if found is None or found.origin is None:
-            raise UsageError("the HTML report needs plotly: pip install plotly")
-        shutil.copyfile(
-            Path(found.origin).parent / "package_data" / "plotly.min.js", self.path / "assets" / "plotly.min.js"
-        )
-        licences = [file for file in metadata.files("plotly") or () if file.name == "LICENSE.txt"]
-        for licence in licences[:1]:
-            shutil.copyfile(str(licence.locate()), self.path / "assets" / "plotly-LICENSE.txt")
 
     def page(self, name: str, template: str, plots: Sequence[Plot], **values: Any) -> Path:
         """Write a page and the CSV files of its plots; return the page's path."""
