@@ -81,6 +81,8 @@ def write_log(record: RunRecord) -> None:
 
 def put(name: str, reports: Sequence[Report], folder: Path) -> str:
     """All that a form has to say, as one text: what it prints, or its files one after another."""
+    if name == "tensorboard":
+        pytest.importorskip("tensorboardX", reason="the extra `tensorboard` brings it")
     form = FORMATS[name]
     if form.place == "text":
         return form.function("render")(reports)
