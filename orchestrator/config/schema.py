@@ -75,8 +75,8 @@ class OrchestratorConfig:
     """Runs of each node count; wins over ``scale.repeats``."""
     comm: str = "horovod"
     """What averages gradients: horovod, mpi (mpi4py) or torch (torch.distributed)."""
-    mode: str = "training"
-    """What is measured: training, inference, probe or noop, if the benchmark has it."""
+    mode: str = "${benchmark.modes.0}"
+    """What is measured: training, inference, probe or noop, if the benchmark has it; the first that it has, else."""
     seed: int = 1
     """Seed of the first run of each node count; run number r after it has ``seed`` + r."""
     campaign: str | None = None

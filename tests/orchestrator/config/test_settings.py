@@ -63,3 +63,9 @@ def test_the_settings_have_the_keys_and_the_types_of_the_schema(composed_from: t
 def test_what_is_composed_is_what_the_settings_say(benchmark: str) -> None:
     (config,) = compose_all([f"benchmark={benchmark}"], multirun=False)
     check_value(config, Configuration, "")
+
+
+@pytest.mark.parametrize(("benchmark", "mode"), [("stemdl", "training"), ("probe", "probe"), ("noop", "noop")])
+def test_a_benchmark_does_the_first_thing_that_it_can_where_no_mode_is_named(benchmark: str, mode: str) -> None:
+    (config,) = compose_all([f"benchmark={benchmark}"], False)
+    assert config["mode"] == mode
