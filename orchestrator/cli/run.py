@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,8 +59,17 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.report.tables.live import LiveView
 
     console = common.stderr_console(options.quiet)
+    if on_login_node(options.overrides):
+        remedy = "name its profile, cluster=NAME (`list clusters`), if the ranks belong on its nodes"
+        console.print(f"[yellow]warning: Slurm is here, and the ranks start on this machine: {remedy}[/yellow]")
     outcome = conduct(configs, LiveView(console), detach=options.detach, command=repeating_command(options))
     return report_outcome(outcome, console, options.json)
+
+
+def on_login_node(overrides: Sequence[str]) -> bool:
+    """Whether this machine submits to Slurm, is none of its nodes' jobs, and no cluster was named or found."""
+    named = any(word.lstrip("+").startswith("cluster=") for word in overrides)
+    return not named and shutil.which("sbatch") is not None and "SLURM_JOB_ID" not in os.environ
 
 
 def repeating_command(options: common.Options) -> str:

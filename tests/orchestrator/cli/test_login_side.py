@@ -17,7 +17,7 @@ from orchestrator.campaign.log import FILE, Changes, logged
 from orchestrator.campaign.state import RunStatus
 from orchestrator.cli.common import Options, parse_campaigns, with_own_cluster
 from orchestrator.cli.parsers import parse
-from orchestrator.cli.run import compose_configurations, repeating_command
+from orchestrator.cli.run import compose_configurations, on_login_node, repeating_command
 from orchestrator.errors import UsageError
 from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.report.document import report_document
@@ -70,6 +70,17 @@ def test_one_variable_says_where_results_and_data_are_kept(tmp_path: Path, monke
     assert compose_configurations(Options(words))[0]["cluster"]["paths"]["data"] == "/shared/bench/data"
     (config,) = compose_configurations(Options([*words, "cluster.paths.data=/local/data"]))
     assert config["cluster"]["paths"]["data"] == "/local/data"
+
+
+def test_training_on_a_login_node_is_not_begun_unsaid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert not on_login_node(["benchmark=stemdl"]), "no Slurm here"
+    (tmp_path / "sbatch").touch(mode=0o755)
+    assert on_login_node(["benchmark=stemdl"])
+    assert not on_login_node(["benchmark=stemdl", "cluster=local"]), "it was asked for"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert not on_login_node(["benchmark=stemdl"]), "a job may start ranks on its node"
 
 
 def test_a_cluster_that_is_named_wins_and_two_that_hold_are_refused(site: Path) -> None:
