@@ -154,7 +154,7 @@ def check_values(resolved: Mapping[str, Any], schema: type) -> None:
     try:
         check_value(resolved, schema, "")
     except ValueError as error:
-        raise UsageError(f"{error}.") from error
+        raise UsageError(f"{error}.", key=str(error).partition(" ")[0]) from error
 
 
 def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:
@@ -216,6 +216,9 @@ def explain(
         if key in known_keys(schema, benchmarks):
             return f"{key}: that name is not in it yet; write +{key}=VALUE to add it."
         return unknown_key(key, schema, benchmarks)
+    if absent := re.search(r"Interpolation key '([^']+)' not found", text):
+        taker = full[1] if (full := re.search(r"full_key: (\S+)", text)) else "another key"
+        return f"{absent[1]}= has no value, which {taker} takes; set one of both."
     # Hydra says which override failed, its cause says why.
     reasons = [str(cause).splitlines()[0] for cause in (error, error.__cause__) if cause is not None and str(cause)]
     whole = ": ".join(dict.fromkeys(reasons)).removeprefix("Error merging override ") or type(error).__name__

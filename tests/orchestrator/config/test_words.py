@@ -150,7 +150,7 @@ def test_no_shipped_file_has_a_text_that_reads_like_a_number() -> None:
         ("hydra.run.dir=x", "Hydra's own keys have no effect here"),
         ("cluster@place=local", "no configuration key 'cluster@place'"),
         ("defaults=[]", "no configuration key 'defaults'"),
-        ("benchmark.better='${seed}'", "benchmark.better: "),
+        ("benchmark.better='${seed}'", "benchmark.better is 1, not an object"),
         ("=x", "''"),
     ],
 )
