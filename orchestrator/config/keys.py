@@ -82,7 +82,9 @@ def known_keys(schema: type, benchmarks: Sequence[str] = ()) -> list[str]:
 def unknown_keys(value: object, hint: Any, key: str = "") -> Iterator[str]:
     """Yield the dotted keys of a JSON value that the dataclasses of its type lack."""
     if isinstance(value, Mapping):
-        known = next((field_types(kind) for kind in alternatives(hint) if is_dataclass(kind)), None)
+        known = next(
+            (field_types(kind) for kind in alternatives(hint) if isinstance(kind, type) and is_dataclass(kind)), None
+        )
         for name, below in value.items():
             whole = f"{key}.{name}" if key else str(name)
             if known is not None and name not in known:
