@@ -78,13 +78,18 @@ def build(site: Path) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         pages = Path(scratch, "pages")
         collect_pages(pages)
-        shutil.copyfile(ROOT / "docs" / "site.css", pages / "docs" / "site.css")
+        for name in ("site.css", "search_from_disk.js"):
+            shutil.copyfile(ROOT / "docs" / name, pages / "docs" / name)
         for name, render in REFERENCE.items():
             (pages / "reference").mkdir(exist_ok=True)
             (pages / "reference" / f"{name}.md").write_text(render(), encoding="utf-8")
         configuration = write_configuration(Path(scratch), pages, site)
         command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(configuration)]
-        return subprocess.run(command).returncode
+        code = subprocess.run(command).returncode
+    if not code:
+        index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
+        (site / "search" / "search_index.js").write_text(f"var searchIndex = {index};\n", encoding="utf-8")
+    return code
 
 
 if __name__ == "__main__":

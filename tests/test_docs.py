@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, DRIVER, MISSING, chromium
 from commands import PROJECT
 from test_readme import TAUGHT, TRIES, run_report
 
@@ -57,6 +58,19 @@ def test_nobody_who_reads_it_asks_another_host(site: Path) -> None:
         path for path in site.rglob("*.css") if re.search(r"url\((?:https?:)?//", path.read_text(errors="replace"))
     ]
     assert styles == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
+def test_search_finds_pages_where_the_site_opens_from_disk(site: Path, tmp_path: Path) -> None:
+    with chromium(tmp_path) as browser:
+        browser.driver.get(f"{(site / 'search.html').as_uri()}?q=horovod")
+        browser.wait("document.querySelector('#mkdocs-search-results article')")
+        found = browser.script(
+            "return [...document.querySelectorAll('#mkdocs-search-results a')].map(link => link.href)"
+        )
+    pages = [Path(link.removeprefix("file://").partition("#")[0]) for link in found]
+    assert site / "reference" / "verbs.html" in pages and all(page.is_file() for page in pages)
 
 
 def test_the_walk_goes_from_profile_to_schedule() -> None:

@@ -37,7 +37,7 @@ CHOICE_KEYS = (
     ("recipe=NAME", "size and settings: small (default), reference, …"),
     ("cluster=NAME", "the machine (default: the profile whose hosts: has this one, else local)"),
     ("scale=NAME", "single, weak (constant batch a rank) or strong (constant global batch)"),
-    ("nodes=4, nodes=[1,2]", "a node count, or several"),
+    ("nodes=4 or [1,2]", "a node count, or several"),
     ("repeats=N", "runs of each node count"),
     ("comm=NAME", "horovod, mpi or torch"),
     ("mode=NAME", "training, inference or probe"),
