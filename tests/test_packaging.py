@@ -97,11 +97,23 @@ def tracked_files() -> list[str]:
     return [path for path in paths if (PROJECT / path).is_file()]
 
 
+@cache
+def copied_by_images() -> set[str]:
+    """Files and folders of the tree that both recipes copy: a working tree also holds environments and results."""
+    container = PROJECT / "examples" / "container"
+    lines = (container / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    definition = (container / "sciml.def").read_text(encoding="utf-8")
+    files = definition.partition("%files\n")[2].partition("\n%")[0].split("\n")
+    assert [line.split()[0] for line in files if line.strip()] == copied
+    return set(copied)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy, since building leaves what it made in the tree."""
+    """The wheel of a copy, since building leaves what it made in the tree: of what the recipes of images copy."""
     folder = tmp_path_factory.mktemp("wheel")
-    for path in tracked_files():
+    for path in (path for path in tracked_files() if path.partition("/")[0] in copied_by_images()):
         (folder / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / path, folder / "tree" / path)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
