@@ -25,10 +25,11 @@ from orchestrator.acceptance.schema import AcceptConfig
 from orchestrator.acceptance.verdict import verdict_document
 from orchestrator.config.compose import compose_all
 from orchestrator.config.overrides import quote_text
-from orchestrator.config.safety import CONTROL, texts
+from orchestrator.config.safety import texts
 from orchestrator.config.words import alternatives
 from orchestrator.errors import UsageError
 from orchestrator.records import write_json
+from orchestrator.records.control import CONTROL
 from orchestrator.records.settings import Configuration
 
 SUITE_ROUTES = ("suite file", "suite file, quoted", "accept", "accept, quoted")

@@ -42,6 +42,8 @@ def stored_run(
             file[f"step/{part}"] = (share * total).astype(np.float32)
         file["step/samples"] = np.full((ranks, STEPS), 8, np.int32)
         file["step/epoch"] = np.repeat(np.arange(STEPS // 10), 10)[None, :].repeat(ranks, 0)
+    names = {"campaign": changes.get("campaign", campaign), "run": changes.get("run", run)}
+    (directory / "manifest.json").write_text(json.dumps({"spec": names}))
     rows: list[RankRow] = [
         {
             "rank": rank, "host": host, "device": "cpu", "node": rank // 2, "local_rank": rank % 2,

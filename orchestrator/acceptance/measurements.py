@@ -13,7 +13,8 @@ from orchestrator.campaign.attempts import stood_still_seconds
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
 from orchestrator.launch.manifests import read_manifest
-from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory, unit_of
+from orchestrator.records import NodeInventory, QualityResult, RecordError, RunDirectory, State, unit_of
+from orchestrator.records.checking import PlainName
 from orchestrator.records.settings import Settings
 from orchestrator.telemetry.file import DAMAGE, read_group
 
@@ -28,9 +29,9 @@ class Entry:
 
     workload: str
     phase: str
-    campaign: str
-    run: str
-    state: str
+    campaign: PlainName
+    run: PlainName
+    state: State
     cause: str | None
 
     @property

@@ -11,6 +11,7 @@ from orchestrator.acceptance.entries import CheckEntry, PhaseEntry, VerdictDocum
 from orchestrator.acceptance.findings import FAIL, PASS, UNDECIDED, UNMEASURABLE
 from orchestrator.acceptance.measurements import Measurement, read_measurements
 from orchestrator.acceptance.node_checks import add_by_host, pairs_of
+from orchestrator.acceptance.page_facts import phase_remark, record_pairs
 from orchestrator.acceptance.presentation import (
     CLASSES,
     bounds_text,
@@ -32,8 +33,10 @@ MOST_NODES = 64
 """Nodes in the plots of nodes and pairs. On larger machines the failed ones are shown, then the first of the others."""
 
 
-def write_page(record: Record, document: VerdictDocument) -> Path:
-    """Write index.html and the data of its plots into the record; return its path. Raises UsageError."""
+def write_page(record: Record, document: VerdictDocument, output: Path | None = None) -> Path:
+    """Write index.html and the data of its plots into the record, or another folder; return its path. Made again of
+    the same record it is the same. Raises UsageError, RecordError.
+    """
     runs = read_measurements(record.path, record.session().entries)
     probes = [run for run in runs if run.probe is not None]
     drawn = [plot for plot in all_plots(document, probes) if plot]
@@ -43,15 +46,16 @@ def write_page(record: Record, document: VerdictDocument) -> Path:
     phases = [phase_entry(phase, document["checks"]) for phase in document["phases"]]
     contents = [(f"phase-{place + 1}", phase["name"].capitalize()) for place, phase in enumerate(document["phases"])]
     contents += [(plot.key, plot.title) for plot in drawn] + [(table.key, table.title) for table in tables]
-    return Folder(record.path).page(
+    return Folder(output or record.path).page(
         "index", "acceptance.html", drawn,
         title=f"Acceptance of {document['cluster']}: {document['outcome']}",
         facts=[f"suite {document['suite']}", document["name"], time_text(document["started"])],
         answer=verdict_headline(document),
         tiles_of=tile_entries(document), reasons=reason_entries(document),
-        contents=[*contents, ("record", "Record")],
+        contents=[*contents, ("record", "Record"), ("signatures", "Signatures")],
+        written=time_text(document["ended"]),
         phases=phases, tables=tables,
-        record=[("campaigns", ", ".join(document["campaigns"])), ("nodes", ", ".join(document["nodes"]))],
+        record=record_pairs(record, document, inventory),
     )  # fmt: skip
 
 
@@ -94,7 +98,10 @@ def phase_entry(phase: PhaseEntry, checks: Sequence[CheckEntry]) -> dict[str, ob
         }
         for check in checks if check["phase"] == phase["name"]
     ]  # fmt: skip
-    return {**phase, "tone": CLASSES[phase["outcome"]], "checks": shown}
+    remark = (
+        phase_remark([check["outcome"] for check in checks if check["phase"] == phase["name"]]) if phase["ran"] else ""
+    )
+    return {**phase, "tone": CLASSES[phase["outcome"]], "checks": shown, "remark": remark}
 
 
 def all_plots(document: VerdictDocument, probes: Sequence[Measurement]) -> list[Plot | None]:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
 from orchestrator.acceptance.findings import FAIL, OUTCOMES, PASS, UNDECIDED, UNMEASURABLE
+from orchestrator.report.html.plots.figure import count_text
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, with_interval
 
@@ -61,13 +62,19 @@ def check_line(check: CheckEntry) -> str:
     return text + (f" ({escape(check['why'])})" if check["why"] else "")
 
 
+def places_text(document: VerdictDocument) -> str:
+    """Return how many nodes a verdict is of, and how many hosts these are where several are one."""
+    hosts, nodes = len(document["nodes"]), max((check["nodes"] or 0 for check in document["checks"]), default=0)
+    return count_text(hosts, "node") if nodes <= hosts else f"{count_text(nodes, 'node')} ({count_text(hosts, 'host')})"
+
+
 def verdict_headline(document: VerdictDocument) -> str:
     """Return the verdict in one or two sentences."""
     counts = document["counts"]
     parts = [f"{counts[name]} {name}" for name in OUTCOMES if counts[name]]
     text = f"{document['outcome'].upper()}: {document['suite']} on {document['cluster']}, {', '.join(parts)}"
     seconds = document["ended"] - document["started"]
-    text += f", {document['runs']} runs on {len(document['nodes'])} nodes in {seconds / 60:.1f} min."
+    text += f", {count_text(document['runs'], 'run')} on {places_text(document)} in {seconds / 60:.1f} min."
     # Intervals are of the repeats alone: what is particular to a day is in all of them.
     text += " This session only: all runs are of one day." if document["days"] == 1 else ""
     for what, names in (("nodes", document["faulty"]["nodes"]), ("links", document["faulty"]["links"])):

@@ -11,13 +11,15 @@ SHA256SUMS                                of every other file, as ``sha256sum --
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from orchestrator import __version__
 from orchestrator.acceptance.entries import LeftOut
-from orchestrator.acceptance.findings import Check
+from orchestrator.acceptance.findings import Check, reference_of
 from orchestrator.acceptance.measurements import Entry
 from orchestrator.acceptance.suite import Suite
 from orchestrator.acceptance.suite_entries import SuiteDocument
@@ -31,7 +33,11 @@ from orchestrator.records import (
     write_json,
     write_text,
 )
+from orchestrator.records.checking import Moment
+from orchestrator.records.files import open_plain
+from orchestrator.records.spec import known_fields
 
+INVENTORY = "inventory.json"
 SUITE_SCHEMA = "orchestrator.acceptance-suite/1"
 RUNS_SCHEMA = "orchestrator.acceptance-runs/1"
 SUMS = "SHA256SUMS"
@@ -46,8 +52,8 @@ class Session:
     were left out. ``started`` and ``ended`` are seconds since the epoch.
     """
 
-    started: float
-    ended: float = 0.0
+    started: Moment
+    ended: Moment = 0.0
     entries: list[Entry] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     stopped_after: str | None = None
@@ -70,6 +76,7 @@ class Record:
         """Write suite.json, without secrets."""
         document = {
             "schema": SUITE_SCHEMA,
+            "version": __version__,
             "name": suite.name,
             "record": self.path.name,
             "summary": suite.settings["summary"],
@@ -91,8 +98,11 @@ class Record:
         """Read the checks of suite.json. Raises RecordError."""
         found = self.suite()["checks"]
         try:
-            return [Check.from_dict(values) for values in found]
-        except RecordError as error:
+            checks = [Check.from_dict(values) for values in found]
+            for bound in (bound for check in checks for bound in check.bounds.values()):
+                reference_of(bound)
+            return checks
+        except ValueError as error:
             raise RecordError(f"{self.path / 'suite.json'} is not of this version: {error}") from error
 
     def write_session(self, session: Session) -> None:
@@ -101,59 +111,52 @@ class Record:
 
     def session(self) -> Session:
         """Read runs.json. Raises RecordError."""
-        values = {name: value for name, value in read_json(self.path / "runs.json").items() if name != "schema"}
         try:
-            return Session(**{**values, "entries": [Entry(**entry) for entry in values["entries"]]})
-        except (KeyError, TypeError) as error:
+            values = known_fields(Session, read_json(self.path / "runs.json"))
+            return Session(**{**values, "entries": [Entry(**known_fields(Entry, one)) for one in values["entries"]]})
+        except RecordError as error:
             raise RecordError(f"{self.path / 'runs.json'} is not of this version: {error}") from error
 
     def copy_run(self, directory: RunDirectory, entry: Entry) -> None:
         """Copy a run's manifest, measurements and logs into the record, without its checkpoints."""
         target = RunDirectory(self.path / entry.folder)
         target.path.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(directory.manifest, target.manifest)
+        copy_plain(directory.manifest, target.manifest)
         for attempt in directory.attempts():
             kept = target.attempt(attempt.number).path
             kept.mkdir(exist_ok=True)
             for name in KEPT:
                 if (attempt.path / name).is_file():
-                    shutil.copyfile(attempt.path / name, kept / name)
+                    copy_plain(attempt.path / name, kept / name)
 
     def seal(self) -> None:
         """Write the checksums of all files."""
         write_text(self.path / SUMS, "".join(f"{digest}  {name}\n" for name, digest in checksums_of(self.path).items()))
 
-    def broken_seals(self) -> list[str]:
-        """Return one line for each file that differs from its checksum. Raises RecordError."""
-        try:
-            text = (self.path / SUMS).read_text(encoding="utf-8")
-        except OSError as error:
-            raise RecordError(f"{self.path / SUMS} cannot be read: {error.strerror}") from error
-        lines = (line.split("  ", 1) for line in text.splitlines() if line)
-        stated = {words[1]: words[0] for words in lines if len(words) == 2}
-        found = checksums_of(self.path)
-        broken = [f"{name}: changed" for name in stated if name in found and found[name] != stated[name]]
-        broken += [f"{name}: missing" for name in stated if name not in found]
-        return broken + [f"{name}: not in {SUMS}" for name in found if name not in stated]
-
 
 def checksums_of(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file in a folder but SHA256SUMS itself, sorted by name."""
+    """Return the SHA-256 of every plain file in a folder but SHA256SUMS itself and its signatures, sorted by name."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != SUMS:
+        if path.is_file() and not path.is_symlink() and not name.startswith(SUMS):
             found[name] = file_digest(path)
     return found
 
 
 def file_digest(path: Path) -> str:
-    """Return a file's SHA-256."""
+    """Return a plain file's SHA-256. Raises RecordError."""
     whole = hashlib.sha256()
-    with path.open("rb") as file:
+    with os.fdopen(open_plain(path), "rb") as file:
         while block := file.read(1 << 20):
             whole.update(block)
     return whole.hexdigest()
+
+
+def copy_plain(source: Path, target: Path) -> None:
+    """Copy a plain file. Raises RecordError, OSError."""
+    with os.fdopen(open_plain(source), "rb") as reading, target.open("wb") as writing:
+        shutil.copyfileobj(reading, writing)
 
 
 def inventory_of(
@@ -163,5 +166,6 @@ def inventory_of(
     found: dict[str, NodeInventory] = {}
     for hosts, by_node in inventories:
         for number, facts in by_node.items():
-            found[hosts[int(number)]] = facts
+            if number.isascii() and number.isdigit() and int(number) < len(hosts):
+                found[hosts[int(number)]] = facts
     return dict(sorted(found.items()))

@@ -96,6 +96,7 @@ class MachineProfile(TypedDict, total=False):
     """What is used of the resolved profile: its name, and the facts of one accelerator."""
 
     name: str
+    description: str
     accelerator: dict[str, float | str | None]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,14 @@ from orchestrator.records import (
     RecordError,
     Result,
     RunDirectory,
+    State,
     batch_of,
     processors_text,
     read_record,
     read_record_if_whole,
     throughput_unit,
 )
+from orchestrator.store.checking import as_failed, trouble_of
 from orchestrator.store.entries import PhaseRow
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.store import RunRecord, Store, manifest_text
@@ -46,7 +48,14 @@ class CollectError(OrchestratorError):
 
 
 def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:
-    """Return the record of a run in any state. Damaged telemetry makes it a failed run."""
+    """Return the record of a run in any state. What is damaged of its files makes it a failed run."""
+    record = read_run_files(directory, manifest, status)
+    why = trouble_of(record)
+    return as_failed(record, f"{directory.path}: {why}") if why else record
+
+
+def read_run_files(directory: RunDirectory, manifest: Manifest, status: RunStatus) -> RunRecord:
+    """Return what the files of a run say. Damaged telemetry makes it a failed run."""
     spec = manifest.spec
     record = RunRecord(
         {
@@ -66,7 +75,7 @@ def collect_run(directory: RunDirectory, manifest: Manifest, status: RunStatus) 
             "global_batch": batch_of(asdict(spec)),
             "repeat": spec.repeat,
             "seed": spec.seed,
-            "state": status.state,
+            "state": cast(State, status.state),
             "attempts": manifest.attempts,
             "cause": status.cause,
             "created": manifest.created,

@@ -20,7 +20,7 @@ from orchestrator.config.redaction import redact
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
-from orchestrator.launch.manifests import read_manifest
+from orchestrator.launch.manifests import Manifests
 from orchestrator.launch.pace import Pace
 from orchestrator.plan import Campaign
 from orchestrator.records import (
@@ -28,6 +28,7 @@ from orchestrator.records import (
     Failure,
     Manifest,
     Provenance,
+    RecordError,
     RunDirectory,
     failure_record,
     is_end_state,
@@ -36,6 +37,7 @@ from orchestrator.records import (
     read_record_if_whole,
     write_json,
 )
+from orchestrator.records.files import make_private
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
@@ -69,7 +71,7 @@ def create(campaign: Campaign, provenance: Provenance) -> Runs:
             raise UsageError(exists_already(campaign))
         if shutil.disk_usage(existing).free < LEAST_FREE_BYTES:
             raise UsageError(f"{existing} has less than 64 MiB left; free some or set results=FOLDER elsewhere.")
-        staged.mkdir(parents=True, mode=0o700)
+        make_private(staged)
         if staged.stat().st_mode & 0o022:
             raise UsageError(
                 f"the file system of {campaign.results} gives every folder to everybody (mode "
@@ -110,21 +112,70 @@ def exists_already(campaign: Campaign) -> str:
     return f"{campaign.folder} exists already; choose another campaign=NAME, or `resume {campaign.name}`."
 
 
-def load(folder: Path) -> Runs:
+@dataclass
+class Loaded:
+    """The runs of a campaign's folder, in their order. ``damaged``: why others cannot be read, by their names."""
+
+    runs: Runs
+    damaged: dict[str, str]
+
+    @property
+    def scheduler(self) -> str:
+        """The name of the scheduler that has the runs. Raises UsageError without any run that can be read."""
+        return self.whole()[0][1].scheduler
+
+    def whole(self) -> Runs:
+        """Return the runs that can be read, of which there is one at least. Raises UsageError."""
+        if not self.runs:
+            raise UsageError(f"No run of it can be read: {'; '.join(self.damaged.values())}.")
+        return self.runs
+
+    def lost(self) -> list[RunStatus]:
+        """Return the statuses of the runs that cannot be read."""
+        return [RunStatus(run, "failed", cause, damaged=True) for run, cause in self.damaged.items()]
+
+
+def load(folder: Path) -> Loaded:
     """Return the runs of a campaign's folder, or the one run of a run's folder. Raises UsageError if there is none."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give a campaign's folder or name.")
     refuse_foreign(folder)
-    paths = [folder] if (folder / "manifest.json").exists() else sorted(folder.iterdir())
-    runs = []
-    for path in paths:
+    found = Loaded([], {})
+    names: set[str] = set()
+    manifests = Manifests()
+    for path in [folder] if is_there(folder / "manifest.json") else sorted(folder.iterdir()):
         directory = RunDirectory(path)
-        if directory.manifest.exists():
-            refuse_foreign(path)
-            runs.append((directory, read_manifest(directory)))
-    if not runs:
+        if not is_there(directory.manifest):
+            continue
+        try:
+            manifest = read_run(directory, manifests)
+            if manifest.spec.run in names:
+                raise RecordError(f"{directory.manifest} has the name of another run, {manifest.spec.run}")
+        except (RecordError, OSError) as error:
+            found.damaged[path.name] = str(error)
+        else:
+            names.add(manifest.spec.run)
+            found.runs.append((directory, manifest))
+    if not found.runs and not found.damaged:
         raise UsageError(f"{folder} holds no run: no manifest.json in it or in its folders; give a campaign's folder.")
-    return sorted(runs, key=lambda run: run[1].order)
+    found.runs.sort(key=lambda run: run[1].order)
+    return found
+
+
+def read_run(directory: RunDirectory, manifests: Manifests) -> Manifest:
+    """Return the manifest of a run that this user may go on with. Raises RecordError, OSError."""
+    if directory.path.is_symlink():
+        raise RecordError(f"{directory.path} is a link, which is not followed")
+    refuse_foreign(directory.path)
+    return manifests.read(directory)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name, a broken link too, or it cannot be told for want of rights."""
+    try:
+        return os.path.lexists(path) or (not os.access(path.parent, os.X_OK) and path.parent.is_dir())
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -215,7 +266,8 @@ class Retry:
     def takes(self, run: Run, status: RunStatus) -> bool:
         """Whether an ended run goes on with another attempt, which is then written down."""
         directory, manifest = run
-        over = status.state == "completed" or (status.state == "cancelled" and not self.first)
+        # What cannot be read may be the result of days: who wants another one takes it away.
+        over = status.damaged or status.state == "completed" or (status.state == "cancelled" and not self.first)
         most = manifest.config["cluster"]["limits"]["max_attempts"]
         if not self.active or over or not 0 < manifest.attempts <= min(self.newest[status.run], most - 1):
             return False
@@ -289,7 +341,7 @@ def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunS
                 manifest.attempts = max(1, manifest.attempts)
                 directory.write_manifest(manifest)
                 attempt = directory.attempt(manifest.attempts)
-                attempt.path.mkdir(mode=0o700, exist_ok=True)
+                attempt.make()
                 write_json(attempt.failure, failure_record("cancelled", "cancelled before it was submitted"))
     flying = [run for run, status in zip(runs, statuses, strict=True) if not status.final]
     scheduler.cancel(flying)

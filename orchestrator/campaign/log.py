@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator.campaign.state import RunStatus
 from orchestrator.config.redaction import hide
+from orchestrator.records.files import open_own
 
 FILE = "orchestrator.log"
 LOGGER = logging.getLogger("orchestrator")
@@ -49,17 +50,18 @@ def handle(handler: logging.Handler) -> None:
 def logged(folder: Path) -> Iterator[None]:
     """Append to the campaign's log within the context, if this user may write there."""
     try:
-        handler = logging.FileHandler(folder / FILE, encoding="utf-8", errors="backslashreplace")
+        file = os.fdopen(open_own(folder / FILE, append=True), "a", encoding="utf-8", errors="backslashreplace")
     except OSError:
         yield
         return
+    handler = logging.StreamHandler(file)
     handle(handler)
     LOGGER.info("%s, as %s", " ".join(sys.argv), os.uname().nodename)
     try:
         yield
     finally:
         LOGGER.removeHandler(handler)
-        handler.close()
+        file.close()
 
 
 class Changes:

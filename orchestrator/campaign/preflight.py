@@ -29,7 +29,7 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     check_promises(configs, console)
     warn_of_crowding(campaign, console)
     for words in plan_warnings(campaign):
-        console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
+        console.print(f"warning: {words}", style="yellow", markup=False, soft_wrap=True)
     prepared: set[str] = set()
     for run in campaign.runs:
         key = repr([run.spec.settings.get("dataset_class"), run.spec.settings["dataset"]])
@@ -76,7 +76,7 @@ def check_promises(configs: Sequence[Configuration], console: Console) -> None:
             raise UsageError(sentence(cluster, "this machine", wrong))
         for odd in differences(compared, "warning"):
             words = sentence(cluster, "this machine", odd)
-            console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
+            console.print(f"warning: {words}", style="yellow", markup=False, soft_wrap=True)
 
 
 def warn_of_crowding(campaign: Campaign, console: Console) -> None:
@@ -86,7 +86,7 @@ def warn_of_crowding(campaign: Campaign, console: Console) -> None:
         return
     topology = read_topology()
     for words in crowding(campaign, cluster["cores_per_node"] or topology.usable_cores, len(held_cores(topology))):
-        console.print(f"[yellow]warning: {words}[/yellow]", soft_wrap=True)
+        console.print(f"warning: {words}", style="yellow", markup=False, soft_wrap=True)
 
 
 def crowding(campaign: Campaign, cores: int, held: int) -> list[str]:

@@ -50,6 +50,8 @@ class RunStatus:
     """For how long this process has seen its job wait for what never comes by itself; None if it does not."""
     resubmit: bool = False
     """Whether the orchestrator has to submit its next attempt."""
+    damaged: bool = False
+    """Whether its files cannot be read: what became of it is not known, and nothing takes their place."""
     unsettled: bool = False
     """Whether some seconds more will tell more than this process has seen so far."""
 
@@ -60,7 +62,20 @@ class RunStatus:
 
 
 def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
-    """Return one run's status. A result or failure file of the deciding attempt outweighs the scheduler."""
+    """Return one run's status. What cannot be read of it is its own trouble, and no other run's."""
+    try:
+        return judge_files(scheduler, run, job)
+    except (RecordError, OSError) as error:
+        manifest = run[1]
+        status = RunStatus(manifest.spec.run, "failed", str(error), attempts=manifest.attempts, damaged=True)
+        status.ranks = manifest.spec.ranks
+        return status
+
+
+def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus:
+    """Return one run's status. A result or failure file of the deciding attempt outweighs the scheduler. Raises
+    RecordError, OSError.
+    """
     directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
@@ -77,7 +92,7 @@ def judge_run(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStatus
         failure, complete = find_record(attempt.failure, Failure), is_complete(attempt, job)
     except RecordError as error:
         if job is None or job.state in FINAL_STATES:
-            status.state, status.cause = "failed", str(error)
+            status.state, status.cause, status.damaged = "failed", str(error), True
             return status
         # Nobody will write it again, but a shared file system may yet show it whole.
         failure, complete = None, False

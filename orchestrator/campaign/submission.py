@@ -50,7 +50,7 @@ def submit_together(scheduler: Scheduler, runs: Sequence[Run]) -> None:
         manifest.attempts += 1
         manifest.job_id, manifest.submitted = None, None
         manifest.asked, manifest.asked_on = now(), socket.gethostname()
-        directory.attempt(manifest.attempts).path.mkdir(mode=0o700, exist_ok=True)
+        directory.attempt(manifest.attempts).make()
     scheduler.mark(runs)
     for directory, manifest in runs:
         directory.write_manifest(manifest)

@@ -1,6 +1,7 @@
 """``python -m orchestrator accept suite=NAME cluster=NAME``: run an acceptance suite and give the verdict.
 
-``accept verify FOLDER`` checks a record; ``accept propose suite=NAME campaigns=A,B`` makes references from runs.
+``accept verify FOLDER`` checks a record, and ``accept sign FOLDER`` signs it; ``accept propose suite=NAME
+campaigns=A,B`` makes references from runs.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from orchestrator.cli.output import stdout_is_unicode
 from orchestrator.cli.parsers import parse
 from orchestrator.config.validate import NAME
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
+from orchestrator.records.files import make_private
 
 if TYPE_CHECKING:
+    from orchestrator.acceptance.entries import VerdictDocument
     from orchestrator.acceptance.record import Record
+    from orchestrator.acceptance.verification import Verification
 
 
 VERDICT = "verdict.json"
@@ -29,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     words = list(arguments)
     if words[:1] == ["verify"]:
         return verify_record(words[1:])
+    if words[:1] == ["sign"]:
+        return sign_record(words[1:])
     if words[:1] == ["propose"]:
         return print_proposal(words[1:])
     return run_acceptance(words)
@@ -48,13 +54,14 @@ def run_acceptance(arguments: Sequence[str]) -> int:
         raise UsageError(f"name={name!r}: names are up to 100 letters, digits, '.', '_' and '-'.")
     record = Record(results / "acceptance" / name)
     try:
-        record.path.mkdir(parents=True, mode=0o700)
+        make_private(record.path.parent)
+        record.path.mkdir(mode=0o700)
     except FileExistsError as error:
         raise UsageError(f"{record.path} exists already; choose another name=NAME.") from error
     except OSError as error:
         raise UsageError(f"{record.path} cannot be made ({error.strerror}); set results=FOLDER elsewhere.") from error
     console = common.stderr_console()
-    console.print(f"record: {record.path}", highlight=False, soft_wrap=True)
+    console.print(f"record: {record.path}", highlight=False, markup=False, soft_wrap=True)
     try:
         Acceptance(suite, record, console).run_suite()
     except UsageError:
@@ -69,17 +76,9 @@ def run_acceptance(arguments: Sequence[str]) -> int:
 
 def write_verdict(record: Record, as_json: bool) -> int:
     """Write the verdict in all its forms, seal the record and print the verdict; return its exit code."""
-    from orchestrator.acceptance.junit import render_junit
-    from orchestrator.acceptance.page import write_page
     from orchestrator.acceptance.presentation import print_verdict
-    from orchestrator.acceptance.verdict import verdict_document
-    from orchestrator.records import write_json, write_text
 
-    document = verdict_document(record)
-    write_json(record.path / VERDICT, document)
-    write_text(record.path / "verdict.xml", render_junit(document))
-    page = write_page(record, document)
-    record.seal()
+    document, page = write_forms(record)
     if as_json:
         common.print_json({**document, "record": str(record.path)})
     else:
@@ -88,44 +87,98 @@ def write_verdict(record: Record, as_json: bool) -> int:
     return document["exit_code"]
 
 
+def write_forms(record: Record) -> tuple[VerdictDocument, Path]:
+    """Write the verdict as document, JUnit XML and page, and seal the record; return the document and the page."""
+    from orchestrator.acceptance.junit import render_junit
+    from orchestrator.acceptance.page import write_page
+    from orchestrator.acceptance.verdict import verdict_document
+    from orchestrator.records import write_json, write_text
+
+    document = verdict_document(record)
+    write_json(record.path / VERDICT, document)
+    write_text(record.path / "verdict.xml", render_junit(document))
+    page = write_page(record, document)
+    record.seal()
+    return document, page
+
+
 def verify_record(arguments: Sequence[str]) -> int:
-    """Check that a record is as it was sealed and that its runs give the stored verdict: 0, or 1 with the
-    differences.
+    """Check that a record is as it was sealed, that all that follows from its runs does, and who has signed it: 0, or 1
+    with the differences.
     """
     options = parse("accept verify", arguments)
     if len(options.words) != 1:
         raise UsageError("Give an acceptance record's folder: accept verify FOLDER.")
     from orchestrator.acceptance.record import SUMS, Record
-    from orchestrator.acceptance.verdict import document_differences, verdict_document
-    from orchestrator.records import RecordError, read_json
+    from orchestrator.acceptance.verification import is_sound, verify
 
-    folder = Path(options.words[0])
+    folder, signers = Path(options.words[0]), Path(options.signers) if options.signers else None
     record = Record(folder)
     if not any((record.path / name).is_file() for name in (VERDICT, SUMS)):
         raise UsageError(f"{folder} is no acceptance record: there is no {VERDICT} in it; give a record's folder.")
-    try:
-        broken = record.broken_seals()
-        changed = document_differences(read_json(record.path / VERDICT), verdict_document(record))
-    except RecordError as error:
-        broken, changed = [str(error)], []
-    document = {
-        "schema": "orchestrator.verification/1",
-        "record": str(record.path),
-        "files": {"intact": not broken, "differences": broken},
-        "verdict": {"same": not changed, "differences": changed},
-    }
+    if signers and not signers.is_file():
+        raise UsageError(f"--signers {signers}: there is no such file; give one as ssh-keygen's ALLOWED SIGNERS.")
+    found = verify(record, signers)
     if options.json:
-        common.print_json(document)
+        common.print_json({"schema": "orchestrator.verification/1", "record": str(record.path), **found})
     else:
-        console = common.stdout_console()
-        console.print(f"{record.path}: files {'as sealed' if not broken else f'differ from {SUMS}:'}", soft_wrap=True)
-        for line in broken:
-            console.print(f"  {line}", style="red", markup=False, soft_wrap=True, highlight=False)
-        same = "recomputed from the telemetry is the same" if not changed else "recomputed from the telemetry differs:"
-        console.print(f"verdict {same}", highlight=False)
-        for line in changed:
-            console.print(f"  {line}", style="red", markup=False, soft_wrap=True, highlight=False)
-    return EXIT_FAILED if broken or changed else EXIT_OK
+        print_verification(record, found)
+    return EXIT_OK if is_sound(found, signers) else EXIT_FAILED
+
+
+def print_verification(record: Record, found: Verification) -> None:
+    """Print what was found of a record."""
+    from orchestrator.acceptance.record import SUMS
+
+    console = common.stdout_console()
+
+    def tell(line: str, style: str | None = None) -> None:
+        console.print(line, style=style, markup=False, soft_wrap=True, highlight=False)
+
+    verdict, forms = found["verdict"], found["forms"]
+    recomputed = "recomputed from the telemetry is the same" if verdict["same"] else "is not confirmed:"
+    remade = "verdict.xml, inventory.json" + ("" if "why" in forms else ", index.html and its data")
+    parts = (
+        (f"{record.path}: files {'as sealed' if found['files']['intact'] else f'differ from {SUMS}:'}", found["files"]),
+        (f"verdict {recomputed}", verdict),
+        (f"{remade}, made again, are the same" if forms["same"] else "what follows from the verdict differs:", forms),
+    )
+    for line, part in parts:
+        tell(line)
+        for difference in part["differences"]:
+            tell(f"  {difference}", "red")
+    if "why" in forms and forms["same"]:
+        tell(f"  {forms['why']}", "yellow")
+    tell(f"taken as they are: {found['taken_as_they_are']}")
+    for signature in found["signatures"]:
+        words = f"signed by {signature['signer']}" if signature["valid"] else f"signature {signature['why']}"
+        tell(f"{signature['file']}: {words}", "green" if signature["valid"] else "yellow")
+    if not found["signatures"]:
+        tell("not signed: one who changes a record can seal it again (accept sign FOLDER --key FILE)")
+
+
+def sign_record(arguments: Sequence[str]) -> int:
+    """Sign a record that is as it was sealed, with an SSH key; return the exit code."""
+    options = parse("accept sign", arguments)
+    if len(options.words) != 1 or not options.key:
+        raise UsageError("Give an acceptance record's folder and a key: accept sign FOLDER --key ~/.ssh/id_ed25519.")
+    from orchestrator.acceptance.record import SUMS, Record
+    from orchestrator.acceptance.signatures import sign
+    from orchestrator.acceptance.verification import verify
+
+    record = Record(Path(options.words[0]))
+    if not (record.path / SUMS).is_file():
+        raise UsageError(f"{record.path} is no acceptance record: there is no {SUMS} in it; give a record's folder.")
+    found = verify(record, None)
+    if not (found["files"]["intact"] and found["verdict"]["same"] and found["forms"]["same"]):
+        print(f"{record.path} is not as it was sealed, and is not signed: `accept verify` says what differs")
+        return EXIT_FAILED
+    path = sign(record.path / SUMS, Path(options.key).expanduser())
+    if options.json:
+        common.print_json({"schema": "orchestrator.signature/1", "record": str(record.path), "file": path.name})
+    else:
+        print(path)
+    return EXIT_OK
 
 
 def print_proposal(arguments: Sequence[str]) -> int:

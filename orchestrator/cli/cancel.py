@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
-from orchestrator.errors import EXIT_INFRASTRUCTURE, EXIT_OK, UsageError
+from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.campaign.state import RunStatus
@@ -35,12 +35,14 @@ def main(arguments: Sequence[str]) -> int:
     code = EXIT_OK
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
-        runs = campaigns.load(folder)
-        chosen = scheduler(runs[0][1].scheduler)
+        loaded = campaigns.load(folder)
+        runs, chosen = loaded.whole(), scheduler(loaded.scheduler)
         if asks and not agreed(folder, query_statuses(chosen, runs)):
             continue
         with logged(folder):
             statuses = campaigns.cancel(chosen, runs)
+        common.tell_damaged(loaded.damaged)
+        code = EXIT_FAILED if loaded.damaged else code
         store = common.open_store(common.campaign_store_url(options.store, runs[0][1].config, folder.parent))
         for (directory, manifest), status in zip(runs, statuses, strict=True):
             collect(store, directory, manifest, status)

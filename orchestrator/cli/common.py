@@ -92,22 +92,22 @@ def with_own_cluster(overrides: list[str], config_dir: str | None) -> list[str]:
 
 def stderr_console(quiet: bool = False) -> Console:
     """Return the console for progress and messages; a quiet one shows none."""
-    from rich.console import Console
+    from orchestrator.report.tables.console import PlainConsole
 
-    return Console(stderr=True, quiet=quiet, emoji=False)
+    file = getattr(sys.stderr, "drawn", sys.stderr)
+    return PlainConsole(file=file, stderr=True, quiet=quiet, emoji=False)
 
 
 def stdout_console() -> Console:
     """Return the console for results. On a pipe a table is as wide as it needs to be whole."""
-    from rich.console import Console
-
+    from orchestrator.report.tables.console import PlainConsole
     from orchestrator.report.tables.fitting import UNLIMITED
 
     wide = None if sys.stdout.isatty() else UNLIMITED
     columns = os.environ.get("COLUMNS", "")
     given = int(columns) if columns.isascii() and columns.isdigit() and 0 < int(columns) < UNLIMITED else wide
     # Without emoji: what a program printed may hold ":x:".
-    return Console(width=given, emoji=False)
+    return PlainConsole(file=getattr(sys.stdout, "drawn", sys.stdout), width=given, emoji=False)
 
 
 def print_json(document: Mapping[str, object]) -> None:
@@ -135,11 +135,11 @@ def campaign_store_url(given: str | None, config: Configuration, results: Path) 
     return url
 
 
-def open_store(url: str) -> Store:
-    """Return the store. Raises StoreError."""
+def open_store(url: str, create: bool = True) -> Store:
+    """Return the store, which is made if there is none and ``create``. Raises StoreError."""
     from orchestrator.store.store import Store
 
-    return Store(url)
+    return Store(url, create)
 
 
 def worst_exit_code(entries: Iterable[RunEntry]) -> int:
@@ -179,8 +179,9 @@ def missed_target(entry: RunEntry) -> bool:
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
     """Return the folders of the named campaigns (by name or path), or of the newest one. Raises UsageError."""
     if not names:
-        found = [path for path in folders_in(results) if holds_run(path)]
-        if not found:
+        # Of many the newest is mostly a campaign's: whether the others are need not be known.
+        newest = next((path for path in newest_first(results) if holds_run(path)), None)
+        if newest is None:
             closed = [path.name for path in folders_in(results) if not os.access(path, os.R_OK | os.X_OK)]
             if closed or (is_folder(results) and not os.access(results, os.R_OK | os.X_OK)):
                 raise ClosedFolders(
@@ -188,7 +189,7 @@ def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:
                     "there are another's: ask their owner, or give a campaign's folder or results=FOLDER."
                 )
             raise UsageError(f"There is no campaign in {results}; give a campaign's folder or results=FOLDER.")
-        return [max(found, key=lambda path: path.stat().st_mtime)]
+        return [newest]
     folders = []
     for name in names:
         folder = Path(name) if is_folder(Path(name)) else results / name
@@ -224,12 +225,36 @@ def folders_in(results: Path) -> list[Path]:
         return []
 
 
+def newest_first(results: Path) -> list[Path]:
+    """Return the folders that may be campaigns' in a results folder, those that changed last first."""
+    try:
+        with os.scandir(results) as entries:
+            found = [(changed_at(entry), entry.path) for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return []
+    return [Path(path) for changed, path in sorted((one for one in found if one[0] is not None), reverse=True)]
+
+
+def changed_at(entry: os.DirEntry[str]) -> float | None:
+    """Return when a folder changed last, s since the epoch; None of what is no folder."""
+    try:
+        return entry.stat().st_mtime if entry.is_dir() else None
+    except OSError:
+        return None
+
+
 def holds_run(folder: Path) -> bool:
     """Whether a folder is a campaign's, as far as this user may look."""
     try:
         return any(folder.glob("*/manifest.json"))
     except OSError:
         return False
+
+
+def tell_damaged(damaged: Mapping[str, str]) -> None:
+    """Say which runs cannot be read, and why."""
+    for name, cause in damaged.items():
+        print(f"{name} cannot be read, and is left as it is: {cause}", file=sys.stderr)
 
 
 def parse_whole(key: str, text: str, most: int, what: str) -> int:
@@ -281,7 +306,7 @@ def existing_store(options: CampaignOptions) -> Store:
         raise UsageError(
             f"There is no store in {options.results}; run something first, or give results= or store.url=."
         )
-    store = open_store(options.store or default_url(options.results))
+    store = open_store(options.store or default_url(options.results), create=False)
     if store.count() == 0:
         raise UsageError("The store is empty.")
     return store

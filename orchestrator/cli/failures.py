@@ -11,8 +11,8 @@ from typing import Final, Literal, TypedDict
 
 from orchestrator.cli.output import print_document
 from orchestrator.config.redaction import hide
-from orchestrator.config.safety import CONTROL
 from orchestrator.errors import EXIT_DEFECT, OrchestratorError, UsageError
+from orchestrator.records.control import spell_control
 
 SCHEMA: Final = "orchestrator.error/1"
 
@@ -86,4 +86,4 @@ def wants_json(words: Sequence[str]) -> bool:
 
 def plain(text: str) -> str:
     """Return a message without secrets, with control characters spelt out, so that a terminal does nothing by them."""
-    return CONTROL.sub(lambda found: found[0] if found[0] == "\n" else ascii(found[0])[1:-1], hide(text))
+    return spell_control(hide(text))

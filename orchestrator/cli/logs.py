@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(options.campaigns) > 2:
         raise UsageError("logs takes a campaign and a run of it: logs [CAMPAIGN] [RUN].")
     folder, name = find_folder(options)
-    runs = choose_runs(campaigns.load(folder), name)
+    runs = choose_runs(campaigns.load(folder).whole(), name)
     found = [logs_of(run, known) for run in runs]
     if options.json:
         common.print_json({"schema": "orchestrator.logs/1", "runs": found})

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.records.control import spell_control
 from orchestrator.report.json_text import json_text
 
 PLAIN = {
@@ -49,9 +50,39 @@ class Unbroken(io.FileIO):
             return len(data)
 
 
+class PlainStream(io.TextIOWrapper):
+    """Text on its way to a terminal or pipe: control characters in it, which others may have put there, are spelt out.
+
+    Only ``drawn`` lets them through, for tables in colour, whose texts PlainConsole has spelt.
+    """
+
+    def write(self, text: str) -> int:
+        """Write the text; return how many characters there were."""
+        return super().write(spell_control(text))
+
+    @property
+    def drawn(self) -> Drawn:
+        """The same stream for what draws."""
+        return Drawn(self)
+
+
+class Drawn:
+    """A stream whose control characters reach the terminal."""
+
+    def __init__(self, stream: PlainStream) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text as it is."""
+        return io.TextIOWrapper.write(self.stream, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 def print_in_any_locale() -> None:
-    """Change stdout and stderr so that printing never ends a verb: characters that the locale lacks are spelt out, and
-    what a reader does not wait for is dropped.
+    """Change stdout and stderr so that printing never ends a verb: characters that the locale lacks are spelt out, as
+    are control characters, and what a reader does not wait for is dropped.
     """
     codecs.register_error(HANDLER, spell)
     for name in ("stdout", "stderr"):
@@ -61,7 +92,7 @@ def print_in_any_locale() -> None:
             stream.flush()
             raw = Unbroken(stream.fileno(), "w", closefd=False)
             lines = stream.line_buffering or stream.write_through or name == "stderr"
-            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, HANDLER, line_buffering=lines))
+            setattr(sys, name, PlainStream(io.BufferedWriter(raw), stream.encoding, HANDLER, line_buffering=lines))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
 

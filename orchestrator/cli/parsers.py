@@ -253,8 +253,8 @@ def accept_parser() -> Parser:
     """Return the parser of ``accept``."""
     parser = Parser(
         "accept", "suite=NAME cluster=NAME [KEY=VALUE…]",
-        notes="Exit code 0 only if the machine is accepted. `accept verify FOLDER` checks a\nrecord, `accept propose "
-        "suite=NAME campaigns=A,B` makes references of runs.",
+        notes="Exit code 0 only if the machine is accepted. `accept verify FOLDER` checks a\nrecord, `accept sign "
+        "FOLDER --key FILE` signs one, and `accept propose suite=NAME\ncampaigns=A,B` makes references of runs.",
     )  # fmt: skip
     parser.explain(
         "keys",
@@ -270,7 +270,17 @@ def accept_parser() -> Parser:
 
 def accept_verify_parser() -> Parser:
     """Return the parser of ``accept verify``."""
-    return Parser("accept verify", "FOLDER", "check that a record is as it was sealed").with_json()
+    summary = "check that a record is as it was sealed, that its verdict follows, and who signed it"
+    parser = Parser("accept verify", "FOLDER", summary).with_json()
+    parser.add_argument("--signers", metavar="FILE", help="whose signatures count, as ssh-keygen's ALLOWED SIGNERS")
+    return parser
+
+
+def accept_sign_parser() -> Parser:
+    """Return the parser of ``accept sign``."""
+    parser = Parser("accept sign", "FOLDER", "sign a record with an SSH key").with_json()
+    parser.add_argument("--key", metavar="FILE", help="private key, or a public one whose private half an agent has")
+    return parser
 
 
 def accept_propose_parser() -> Parser:
@@ -345,6 +355,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "store": store_parser,
     "accept": accept_parser,
     "accept verify": accept_verify_parser,
+    "accept sign": accept_sign_parser,
     "accept propose": accept_propose_parser,
     "data": data_parser,
     "schedule": schedule_parser,

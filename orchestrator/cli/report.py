@@ -11,7 +11,7 @@ from orchestrator.cli import common, history
 from orchestrator.cli.parsers import parse
 from orchestrator.config.validate import MOST_RANKS
 from orchestrator.errors import UsageError, nearest
-from orchestrator.records import write_text
+from orchestrator.records.files import write_output
 from orchestrator.report.formats import FORMATS, Format, Report
 from orchestrator.report.tables.rows import rows_text
 
@@ -75,11 +75,11 @@ def write_reports(form: Format, reports: Sequence[Report], output: str | None) -
     try:
         if form.place == "address":
             print(form.function("write")(reports, output))
-        elif output is None:
+        elif output is None or (output == "-" and form.renders):
             print(form.function("render")(reports), end="")
         elif form.place == "text":
             Path(output).resolve().parent.mkdir(parents=True, exist_ok=True)
-            write_text(Path(output), form.function("render")(reports))
+            write_output(Path(output), form.function("render")(reports))
             print(output)
         else:
             print(form.function("write")(reports, Path(output)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
+from orchestrator.errors import EXIT_FAILED, EXIT_OK
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,10 +24,13 @@ def main(arguments: Sequence[str]) -> int:
     console = common.stderr_console(known.quiet)
     folder = common.campaign_folders(options.campaigns, options.results)[0]
     with campaigns.attended(folder):
-        runs = campaigns.load(folder)
+        loaded = campaigns.load(folder)
+        runs = loaded.whole()
+        common.tell_damaged(loaded.damaged)
         config = runs[0][1].config
         store = common.open_store(common.campaign_store_url(options.store, config, folder.parent))
         store.refuse_read_only()
         chosen = scheduler(runs[0][1].scheduler)
         outcome = attend(chosen, runs, config, store, LiveView(console), retry=True)
-    return report_outcome(outcome, console, options.json)
+    code = report_outcome(outcome, console, options.json)
+    return code or (EXIT_FAILED if loaded.damaged else EXIT_OK)

@@ -84,13 +84,15 @@ def repeating_command(options: common.Options) -> str:
 
 def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
     """Report a campaign's outcome; return the exit code."""
+    from rich.markup import escape
+
     from orchestrator.cli.report import show_report
 
     silent = outcome.detached and not as_json
     code = EXIT_OK if silent else show_report(outcome.campaign, outcome.records, as_json)
     for trouble in outcome.troubles:
         again = f"`python -m orchestrator collect {outcome.campaign}` tries again"
-        console.print(f"[red]{trouble}[/red]; nothing is lost: {again}")
+        console.print(f"[red]{escape(trouble)}[/red]; nothing is lost: {escape(again)}")
     if outcome.detached:
         code = EXIT_OK
     return code or (EXIT_FAILED if outcome.interrupted else EXIT_NOT_NOW if outcome.troubles else EXIT_OK)

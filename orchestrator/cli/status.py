@@ -23,8 +23,10 @@ def main(arguments: Sequence[str]) -> int:
 
     documents = []
     for folder in common.campaign_folders(options.campaigns, options.results):
-        runs = campaigns.load(folder)
-        statuses = query_statuses(scheduler(runs[0][1].scheduler), runs, LOOK_FOR_SECONDS)
+        loaded = campaigns.load(folder)
+        statuses = loaded.lost()
+        if loaded.runs:
+            statuses += query_statuses(scheduler(loaded.scheduler), loaded.runs, LOOK_FOR_SECONDS)
         documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
         if not options.json:
             print(folder.name)

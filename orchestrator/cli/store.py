@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK, UsageError
+from orchestrator.records.files import make_private
 
 USAGE = (
     "store export|import FILE.parquet|FILE.sqlite|URL, store import FOLDER|result_N.txt (MLPerf logs), store info, "
@@ -33,29 +34,36 @@ def main(arguments: Sequence[str]) -> int:
             f"There is no {places[0]} to import; give a FILE.parquet, a FILE.sqlite or a FOLDER of MLPerf logs."
         )
     if options.store is None:
-        options.results.mkdir(parents=True, exist_ok=True)
-    store = common.open_store(options.store or default_url(options.results))
+        make_private(options.results)
+    store = common.open_store(options.store or default_url(options.results), create=action == "import")
     document: dict[str, object] = {"schema": "orchestrator.store/1", "store": repr(store.engine.url), "action": action}
+    place = places[0] if action == "import" else "://"
+    logs = "://" not in place and (Path(place).is_dir() or place.endswith(".txt"))
     if action == "export":
         parquet = transfer.is_parquet(places[0])
         target = None if parquet else common.open_store(transfer.url_of(places[0]))
-        count = transfer.copy_store(store, target) if target else transfer.write_parquet(store, Path(places[0]))
+        if target:
+            count, left_out = transfer.copy_store(store, target)
+        else:
+            count, left_out = transfer.write_parquet(store, Path(places[0])), {}
     elif action == "import" and transfer.is_parquet(places[0]):
-        count = sum(store.put_all(batch) for batch in transfer.read_parquet(Path(places[0])))
-    elif action == "import" and ("://" not in places[0]) and (Path(places[0]).is_dir() or places[0].endswith(".txt")):
+        count, left_out = transfer.put_whole(transfer.read_parquet(Path(places[0])), store)
+    elif logs:
         from orchestrator.store.mllog import read_logs
 
         records, skipped = read_logs(Path(places[0]))
-        for path, why in skipped.items():
-            print(f"skipped {path}: {why}", file=sys.stderr)
-        if not records:
-            raise UsageError(f"There is no MLPerf log (result_*.txt) in {places[0]} that can be imported.")
-        count = store.put_all(records)
-        document["skipped"] = skipped
+        count, left_out = transfer.put_whole([records], store)
+        left_out = {**skipped, **left_out}
     elif action == "import":
-        count = transfer.copy_store(common.open_store(transfer.url_of(places[0])), store)
+        count, left_out = transfer.copy_store(common.open_store(transfer.url_of(places[0]), create=False), store)
     else:
-        count = store.count()
+        count, left_out = store.count(), {}
+    for name, why in left_out.items():
+        print(f"skipped {name}: {why}", file=sys.stderr)
+    if logs and not count:
+        raise UsageError(f"There is no MLPerf log (result_*.txt) in {places[0]} that can be imported.")
+    if left_out or logs:
+        document["skipped"] = left_out
     document |= {"runs": count, "version": store.version, "migrated_from": store.migrated_from}
     if places:
         document["place"] = hide(places[0])

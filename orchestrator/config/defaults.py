@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import Field, fields, is_dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 MISSING: Any = "???"
@@ -16,14 +17,21 @@ def completed(given: Mapping[str, Any], schema: type) -> dict[str, Any]:
 
     Keys without a value of their own in the schema (one has to be given, or is another key's) stay missing.
     """
-    found = dict(given)
+    found, hints = dict(given), hints_of(schema)
     for item in fields(schema):
-        hint = get_type_hints(schema)[item.name]
+        hint = hints[item.name]
         if is_dataclass(hint):
-            found[item.name] = completed(given.get(item.name) or {}, hint)  # type: ignore[arg-type]
+            within = given.get(item.name)
+            found[item.name] = completed(within if isinstance(within, Mapping) else {}, hint)  # type: ignore[arg-type]
         elif item.name not in found and has_value(default_of(item)):
             found[item.name] = default_of(item)
     return found
+
+
+@cache
+def hints_of(schema: type) -> dict[str, Any]:
+    """Return the types of a schema's fields."""
+    return get_type_hints(schema)
 
 
 def default_of(item: Field[Any]) -> Any:

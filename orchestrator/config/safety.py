@@ -13,9 +13,8 @@ from orchestrator.config.owned import refuse_owned, refuse_owned_words
 from orchestrator.config.redaction import holds_secret, is_secret_name
 from orchestrator.errors import UsageError
 from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.control import CONTROL
 
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, line ends of any alphabet, and bytes of a command line that are no text."""
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")
 """Characters of partitions, constraints, node lists and other values of sbatch."""
 OPTION = re.compile(r"[a-z][a-z0-9-]*")

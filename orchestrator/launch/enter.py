@@ -41,7 +41,7 @@ CLAIM_SECONDS = 10.0
 
 def claim_attempt(attempt: AttemptDirectory, job: str) -> str:
     """Claim the attempt for this job; return the job that has it, which may be another one."""
-    attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    attempt.make()
     staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
     mine: Claim = {"schema": CLAIM_SCHEMA, "job": job, "host": host_name(), "pid": os.getpid(), "started": now()}
     write_json(staged, mine)

@@ -17,6 +17,7 @@ from orchestrator.launch.environment import LOCAL_JOB, without_foreign
 from orchestrator.launch.job import PROJECT, planned_binding, rank_command
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Claim, Manifest, Process, RunDirectory, host_name, read_record_if_whole, write_json
+from orchestrator.records.files import make_own, open_own
 from orchestrator.records.settings import ClusterSettings
 
 _PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
@@ -29,13 +30,13 @@ def start_process(folder: Path, words: Sequence[str]) -> str:
     Raises OSError.
     """
     job_id = uuid.uuid4().hex[:12]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_own(folder)
     environment = {
         **without_foreign(os.environ),
         LOCAL_JOB: job_id,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
     }
-    with (folder / f"{job_id}.log").open("ab") as output:
+    with os.fdopen(open_own(folder / f"{job_id}.log", append=True), "ab") as output:
         process = subprocess.Popen(
             words,
             env=environment,

@@ -52,6 +52,7 @@ from orchestrator.records import (
     why_unwritable,
     write_json,
 )
+from orchestrator.records.files import open_own
 from orchestrator.records.settings import LimitsSettings
 
 POLL_SECONDS = 0.05
@@ -141,7 +142,10 @@ class Supervisor:
         """Start the launcher in a process group of its own, which ends when this process ends."""
         self.reserve_file.write_bytes(bytes(RESERVE_BYTES))
         environment = for_steps({**os.environ, **command.environment})
-        with self.attempt.stdout.open("ab") as stdout, self.attempt.stderr.open("ab") as stderr:
+        with (
+            os.fdopen(open_own(self.attempt.stdout, append=True), "ab") as stdout,
+            os.fdopen(open_own(self.attempt.stderr, append=True), "ab") as stderr,
+        ):
             self.process = subprocess.Popen(
                 command.words,
                 env=environment,
@@ -377,5 +381,5 @@ def supervise(path: str, attempt_number: int) -> bool:
     directory = RunDirectory(Path(path))
     manifest = read_manifest(directory)
     attempt = directory.attempt(attempt_number)
-    attempt.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    attempt.make()
     return Supervisor(directory, attempt, manifest).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict, TypeGuard, get_args
 
+from orchestrator.records.checking import Amount, Count, Moment, Positive
 from orchestrator.records.signs import host_name, now
 
 FAILURE_SCHEMA: Final = "orchestrator.failure/1"
@@ -29,8 +30,8 @@ class Claim(TypedDict):
     schema: Literal["orchestrator.claim/1"]
     job: str
     host: str
-    pid: int
-    started: float
+    pid: Positive
+    started: Moment
 
 
 class Ended(TypedDict):
@@ -38,7 +39,7 @@ class Ended(TypedDict):
 
     schema: Literal["orchestrator.claim/1"]
     job: str
-    ended: float
+    ended: Moment
 
 
 class FailureFacts(TypedDict):
@@ -48,7 +49,7 @@ class FailureFacts(TypedDict):
     state: EndState
     cause: str
     host: str
-    ended: float
+    ended: Moment
 
 
 class Failure(FailureFacts, total=False):
@@ -62,24 +63,24 @@ class StopRequest(TypedDict):
 
     schema: Literal["orchestrator.stop/1"]
     reason: str
-    time: float
+    time: Moment
 
 
 class Stopped(TypedDict):
     """The ranks did, after ``total_steps`` and ``elapsed_s`` of training in all attempts."""
 
     schema: Literal["orchestrator.stop/1"]
-    total_steps: int
-    elapsed_s: float
-    ended: float
+    total_steps: Count
+    elapsed_s: Amount
+    ended: Moment
 
 
 class RankErrorFacts(TypedDict):
     """The exception that a rank died of. ``communication``: it is what a rank sees when another one is gone."""
 
-    rank: int
+    rank: Count
     host: str
-    time: float
+    time: Moment
     kind: str
     message: str
     communication: bool
@@ -89,14 +90,14 @@ class RankError(RankErrorFacts, total=False):
     """An error of a rank. ``trace`` tells where in the program it was raised, ``step`` after how many steps."""
 
     trace: str
-    step: int
+    step: Count
 
 
 class Process(TypedDict):
     """The process of a job that the local scheduler started: its id, and when the system says that it began."""
 
-    pid: int
-    started: float | None
+    pid: Positive
+    started: Amount | None
 
 
 def is_end_state(state: str) -> TypeGuard[EndState]:

@@ -11,7 +11,11 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -25,6 +29,11 @@ MOST_BYTES = 64 * 2**20
 
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What file systems answer that cannot be told to write to their disk, as some in user space."""
+
+
+NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EMLINK)
+"""What opening a link or a pipe without a reader answers where neither is followed or waited for."""
+NOT_PLAIN = "is not a plain file"
 
 
 class MissingRecordError(RecordError):
@@ -45,13 +54,81 @@ def write_text(path: Path, text: str) -> None:
     """Write a file by rename. Raises OSError, leaving any earlier file as it was."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        with os.fdopen(open_own(staged), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             settle(file)
         staged.replace(path)
     except OSError:
         staged.unlink(missing_ok=True)
         raise
+
+
+def open_own(path: Path, append: bool = False) -> int:
+    """Open a file that this program makes, for writing, empty unless ``append``; return its descriptor.
+
+    Whoever made the folder may have put a link or a pipe in the file's place: neither is followed or waited for.
+    Raises OSError.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_APPEND if append else 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            raise OSError(error.errno, NOT_PLAIN, str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, NOT_PLAIN, str(path))
+    if not append:
+        os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """Yield where to write what a person wants at a place: at the end of the context it stands there, whole.
+
+    A file is replaced by rename, that which a link leads to where there is one. What is no file, such as a terminal or
+    a pipe, is written to. Raises OSError, leaving any earlier file as it was.
+    """
+    place = path.resolve()
+    if place.exists() and not place.is_file() and not place.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            staged = Path(folder) / "written"
+            yield staged
+            with staged.open("rb") as source, place.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        return
+    staged = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    staged.unlink(missing_ok=True)
+    try:
+        yield staged
+        staged.replace(place)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a text where a person wants it (see output_file). Raises OSError."""
+    with output_file(path) as staged:
+        write_text(staged, text)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone. Raises OSError.
+
+    Of folders that are there already the rights stay: whoever wants others to read results gives them those.
+    """
+    for path in [*reversed(folder.parents), folder]:
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_own(folder: Path) -> None:
+    """Make a folder in one of ours, or find it there; a link in its place is not followed. Raises OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "is a link, which is not followed", str(folder))
 
 
 def settle(file: IO[Any]) -> None:
@@ -80,29 +157,51 @@ def why_unwritable(folder: Path) -> str | None:
     return f"{folder} cannot be written ({'its file system is read-only' if read_only else 'its mode forbids it'})"
 
 
-def read_plain(path: Path) -> bytes:
-    """The content of a plain file of at most MOST_BYTES; raises RecordError naming the file.
+def open_plain(path: Path) -> int:
+    """Open a plain file for reading; return its descriptor. Raises RecordError naming the file.
 
-    A pipe or a device in its place is refused before it can be waited for.
+    A link, a pipe or a device in its place is refused before it can be followed or waited for.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingRecordError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise RecordError(f"{path} is not a plain file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
-    finally:
+        if isinstance(error, OSError) and error.errno in NO_FILE:
+            raise RecordError(f"{path} {NOT_PLAIN}") from error
+        raise RecordError(f"{path} cannot be read: {reason_of(error)}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-    if len(content) > MOST_BYTES:
-        raise RecordError(f"{path} is longer than {MOST_BYTES} bytes, which no record is")
+        raise RecordError(f"{path} {NOT_PLAIN}")
+    return descriptor
+
+
+def read_plain(path: Path, most: int | None = None) -> bytes:
+    """The content of a plain file of at most ``most`` bytes (as a rule MOST_BYTES). Raises RecordError naming it."""
+    most = MOST_BYTES if most is None else most
+    try:
+        with os.fdopen(open_plain(path), "rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {reason_of(error)}") from error
+    if len(content) > most:
+        raise RecordError(f"{path} is longer than {most} bytes, which no record is")
     return content
+
+
+def read_end(path: Path, most: int) -> bytes:
+    """The last ``most`` bytes of a plain file, of any size; raises RecordError naming the file."""
+    try:
+        with os.fdopen(open_plain(path), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+            return file.read(most)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """An error in words, without the file's name, which is told already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
@@ -112,15 +211,64 @@ def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
     """
     try:
         content = read_plain(path).decode("utf-8", undecodable)
-        document = json.loads(content, parse_constant=refuse_constant, parse_float=read_finite)
-    except RecordError:
-        raise
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    return parse_json(content, str(path))
+
+
+def parse_json(text: str, where: str) -> dict[str, Any]:
+    """The object that a text is; raises RecordError naming ``where`` it is from."""
+    try:
+        document = json.loads(text, parse_constant=refuse_constant, parse_float=read_finite)
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits or lists nested as deep are errors of these kinds too.
-        raise RecordError(f"{path} cannot be read: {error}") from error
+        raise RecordError(f"{where} cannot be read: {error}") from error
     if not isinstance(document, dict):
-        raise RecordError(f"{path} holds {type(document).__name__}, not an object")
+        raise RecordError(f"{where} holds {type(document).__name__}, not an object")
+    if "\\ud" in text.lower():
+        refuse_half_characters(document, where)
     return document
+
+
+def read_sharing(path: Path, blocks: Sequence[tuple[str, ...]], shared: dict[str, Any]) -> dict[str, Any]:
+    """The object in a JSON file, of which some objects are the same in many files, as the configuration is in all
+    manifests of a campaign: ``shared`` keeps each by its text, so that it is parsed once and is one object.
+
+    ``blocks`` are the places of those objects. Where a file is not laid out as ``write_json`` does, they are read with
+    the rest. Raises RecordError naming the file.
+    """
+    text = read_plain(path).decode("utf-8", "surrogateescape")
+    found: list[tuple[tuple[str, ...], str]] = []
+    for place in blocks:
+        indent = " " * len(place)
+        head = f'\n{indent}"{place[-1]}": {{\n'
+        begin = text.find(head)
+        end = text.find(f"\n{indent}}}", begin)
+        if begin < 0 or end < 0:
+            continue
+        begin += len(head) - 2
+        end += len(indent) + 2
+        found.append((place, text[begin:end]))
+        text = f"{text[:begin]}null{text[end:]}"
+    document = parse_json(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), str(path))
+    for place, block in found:
+        if block not in shared:
+            shared[block] = parse_json(block, str(path))
+        node = document
+        for key in place[:-1]:
+            node = node.get(key)  # type: ignore[assignment]
+            if not isinstance(node, dict):
+                raise RecordError(f"{path} cannot be read: {key} is not an object")
+        node[place[-1]] = shared[block]
+    return document
+
+
+def refuse_half_characters(document: Any, where: str) -> None:
+    """Raise RecordError for a text that holds half of a character, which JSON can write and UTF-8 cannot."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{where} cannot be read: it holds half of a character") from error
 
 
 def refuse_constant(name: str) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.records.checking import RecordError
-from orchestrator.records.files import read_json, read_record_if_whole, write_json
+from orchestrator.records.files import make_own, read_json, read_record_if_whole, write_json
 from orchestrator.records.result import Result
 from orchestrator.records.spec import Manifest
 
@@ -54,12 +55,15 @@ class RunDirectory:
 
     def attempts(self) -> list[AttemptDirectory]:
         """All attempts that were started, in order."""
-        found = [path for path in self.path.glob("attempt-*") if path.name[8:].isdigit()]
+        found = [path for path in self.path.glob("attempt-*") if is_number(path.name[8:]) and not path.is_symlink()]
         return [AttemptDirectory(path) for path in sorted(found, key=lambda path: int(path.name[8:]))]
 
     def read_manifest(self) -> Manifest:
         """The manifest; raises RecordError if it is missing or not one."""
-        values = read_json(self.manifest)
+        return self.parse_manifest(read_json(self.manifest))
+
+    def parse_manifest(self, values: dict[str, Any]) -> Manifest:
+        """The manifest in a JSON document; raises RecordError if it is not one."""
         try:
             return Manifest.from_dict(values)
         except RecordError as error:
@@ -75,6 +79,16 @@ class AttemptDirectory:
     """The files of one start of a run."""
 
     path: Path
+
+    def make(self) -> None:
+        """Make its folder, which may be there. Raises OSError, also for a link in its place.
+
+        Links in it go: whoever made the folder would have what ranks write there written elsewhere.
+        """
+        make_own(self.path)
+        for path in self.path.iterdir():
+            if path.is_symlink():
+                path.unlink()
 
     @property
     def number(self) -> int:
@@ -172,3 +186,8 @@ class AttemptDirectory:
     def stderr(self) -> Path:
         """Standard error of the ranks and their launcher."""
         return self.path / "stderr.txt"
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is the number of an attempt."""
+    return text.isascii() and text.isdigit() and len(text) < 10

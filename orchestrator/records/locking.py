@@ -15,8 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.records.checking import RecordError
+from orchestrator.records.files import open_own, read_plain
 from orchestrator.records.signs import host_name
 
+MOST_HOLDER = 1000
+"""Bytes that who holds a lock is told in."""
 LOOK_SECONDS = 0.5
 """How often a waiting process tries again."""
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -50,15 +54,15 @@ class OneAtATime:
             self.lock.acquire(timeout=0)
         except Timeout:
             return False
-        with suppress(OSError):
-            self.named.write_text(f"process {os.getpid()} on {host_name()}", encoding="utf-8")
+        with suppress(OSError), os.fdopen(open_own(self.named), "w", encoding="utf-8") as file:
+            file.write(f"process {os.getpid()} on {host_name()}")
         return True
 
     def holder(self) -> str:
         """Who has it, as that process has written it down."""
         try:
-            return self.named.read_text(encoding="utf-8", errors="replace") or "another process"
-        except OSError:
+            return read_plain(self.named, MOST_HOLDER).decode("utf-8", "replace") or "another process"
+        except RecordError:
             return "another process"
 
     def release(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, TypedDict
 
+from orchestrator.records.checking import Amount, Count, Moment, PlainName, Positive, Whole
 from orchestrator.records.inventory import NodeInventory
 from orchestrator.records.promise import ComparedNodes
 
@@ -40,7 +41,7 @@ class NodeEnergy(TypedDict):
     """Energy that one node's meters counted, J; null if it has none."""
 
     host: str
-    j: float | None
+    j: Amount | None
 
 
 class MeterEnergy(TypedDict):
@@ -48,8 +49,8 @@ class MeterEnergy(TypedDict):
 
     scope: str
     source: str
-    count: int
-    j: float | None
+    count: Count
+    j: Amount | None
 
 
 class SlowedFacts(TypedDict):
@@ -74,7 +75,7 @@ class Account(TypedDict):
 
     schema: Literal["orchestrator.account/1"]
     job: str
-    j: float
+    j: Amount
     source: str
     others: str | None
 
@@ -85,10 +86,10 @@ class EnergyFacts(TypedDict):
     ``to_accuracy_j`` is the same up to the evaluation that reached the target; ``period_s`` is between two readings.
     """
 
-    j: float | None
-    to_accuracy_j: float | None
-    seconds: float
-    period_s: float
+    j: Amount | None
+    to_accuracy_j: Amount | None
+    seconds: Amount
+    period_s: Amount
     source: str | None
     reason: str | None
     nodes: list[NodeEnergy]
@@ -128,13 +129,13 @@ class Processors(ProcessorFacts, total=False):
 class WorldFacts(TypedDict):
     """The host, device and cores of each rank."""
 
-    ranks: int
-    nodes: int
+    ranks: Positive
+    nodes: Positive
     hosts: list[str]
     devices: list[str]
     cores: list[str]
     comm: str
-    threads_per_rank: int
+    threads_per_rank: Positive
 
 
 Layout: TypeAlias = list[list[str]]
@@ -151,7 +152,7 @@ class World(WorldFacts, total=False):
 
     processors: list[Processors]
     layouts: list[Layout]
-    layout_of_rank: list[int]
+    layout_of_rank: list[Count]
     unbound: str | None
     usable_cores: int
     promise: list[ComparedNodes]
@@ -172,9 +173,9 @@ def processors_text(world: Mapping[str, Any]) -> str | None:
 class StepWorkResult(TypedDict):
     """What one rank does in one optimiser step on ``samples``: operations, and bytes read and written."""
 
-    samples: int
-    flop: int
-    bytes: int
+    samples: Positive
+    flop: Whole
+    bytes: Whole
 
 
 class TrainingResult(TypedDict, total=False):
@@ -183,13 +184,13 @@ class TrainingResult(TypedDict, total=False):
     ``unit`` is that of ``samples`` and of throughput: "samples" unless the data set counts tokens or points.
     """
 
-    epochs: int
-    steps: int
-    samples: int
+    epochs: Count
+    steps: Count
+    samples: Whole
     unit: str
-    elapsed_s: float
-    redone_s: float
-    global_batch: int
+    elapsed_s: Amount
+    redone_s: Amount
+    global_batch: Positive
     learning_rate: float
     learning_rate_scaling: str
     precision: str
@@ -215,8 +216,8 @@ class Weights(TypedDict):
 class LoadTime(TypedDict):
     """Seconds from nothing to the model on the device."""
 
-    slowest: float
-    per_rank: list[float]
+    slowest: Amount
+    per_rank: list[Amount]
 
 
 class Latency(TypedDict):
@@ -224,11 +225,11 @@ class Latency(TypedDict):
 
     batch_size: int
     n: int
-    mean: float
-    p50: float
-    p90: float
-    p99: float
-    max: float
+    mean: Amount
+    p50: Amount
+    p90: Amount
+    p99: Amount
+    max: Amount
 
 
 class Latencies(TypedDict):
@@ -242,8 +243,8 @@ class BatchThroughput(TypedDict):
     """Samples a second out of memory in batches of that size; ``samples_per_s`` is the sum over the ranks."""
 
     batch_size: int
-    samples_per_s: float
-    per_rank: list[float]
+    samples_per_s: Amount
+    per_rank: list[Amount]
 
 
 class EndToEnd(TypedDict):
@@ -279,7 +280,7 @@ class Measured(TypedDict):
 
     stopped: Literal["target", "epochs", "steps"] | None
     quality: QualityResult
-    time_to_accuracy_s: float | None
+    time_to_accuracy_s: Amount | None
 
 
 class Procedures(TypedDict, total=False):
@@ -298,12 +299,12 @@ class ResultFacts(ProcedureResult):
     """Keys that every version has written."""
 
     schema: Literal["orchestrator.result/1"]
-    run: str
-    campaign: str
+    run: PlainName
+    campaign: PlainName
     mode: str
     state: Literal["completed"]
-    pictures: list[str]
-    ended: float
+    pictures: list[PlainName]
+    ended: Moment
     world: World
     dataset: Data
     warnings: list[str]
@@ -317,7 +318,7 @@ class Result(ResultFacts, total=False):
     """
 
     energy: Energy | None
-    stood_still_s: float
+    stood_still_s: Amount
 
 
 class CollectedResult(Result, total=False):

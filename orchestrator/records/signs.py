@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from orchestrator.records.checking import Amount, Count, Moment, RecordError, Whole
+from orchestrator.records.files import read_plain
+
 ALIVE_SLOT_BYTES = 64
 """Size of a rank's slot in the liveness file: JSON, padded with spaces and ended by a newline."""
 
@@ -23,21 +26,21 @@ class HeartbeatFacts(TypedDict):
     spent again because no checkpoint held it. ``quality`` is null before the first evaluation.
     """
 
-    time: float
-    started: float
+    time: Moment
+    started: Moment
     phase: str
-    epoch: int
-    epochs: int
-    step: int
-    steps_per_epoch: int
-    samples_per_s: float
+    epoch: Count
+    epochs: Count
+    step: Count
+    steps_per_epoch: Count
+    samples_per_s: Amount
     metric: str
     quality: float | None
     target: float | None
-    progress: int
-    elapsed_s: float
-    redone_s: float
-    first_step: int
+    progress: Whole
+    elapsed_s: Amount
+    redone_s: Amount
+    first_step: Count
 
 
 class Heartbeat(HeartbeatFacts, total=False):
@@ -46,7 +49,7 @@ class Heartbeat(HeartbeatFacts, total=False):
     """
 
     unit: str
-    stood_still_s: float
+    stood_still_s: Amount
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class AliveSlot:
 def read_alive(path: Path) -> dict[int, AliveSlot]:
     """The ranks' newest slots; ranks that have not written yet are absent."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = read_plain(path)
+    except RecordError:
         return {}
     slots = {}
     for rank in range(len(content) // ALIVE_SLOT_BYTES):
@@ -78,7 +81,7 @@ def read_alive(path: Path) -> dict[int, AliveSlot]:
         try:
             written, pid, phase, step, waiting = json.loads(raw)
             slots[rank] = AliveSlot(rank, float(written), int(pid), str(phase), int(step), bool(waiting))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
     return slots
 

@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, TypedDict, cast
 
-from orchestrator.records.checking import AS_COMPOSED, RecordError, check_value
+from orchestrator.records.checking import (
+    AS_COMPOSED,
+    Amount,
+    Count,
+    Moment,
+    PlainName,
+    Positive,
+    Range,
+    RecordError,
+    Whole,
+    check_value,
+)
 from orchestrator.records.result import Processors
 from orchestrator.records.settings import Configuration, Settings, TrainingSettings
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
+MOST_ATTEMPTS = 100_000
 ONLY_METHOD = "reference"
 """The method of a benchmark that has no other."""
 
@@ -59,23 +71,23 @@ class RunSpec:
     ``dataset`` and ``method`` are those chosen of the benchmark; a benchmark that has one data set names it as itself.
     """
 
-    campaign: str
-    run: str
-    benchmark: str
-    cluster: str
-    nodes: int
-    ranks_per_node: int
-    threads_per_rank: int
-    repeat: int
-    seed: int
+    campaign: PlainName
+    run: PlainName
+    benchmark: PlainName
+    cluster: PlainName
+    nodes: Positive
+    ranks_per_node: Positive
+    threads_per_rank: Positive
+    repeat: Count
+    seed: Whole
     comm: str
     mode: str
     recipe: str
     scale: str
     settings: Annotated[Settings, AS_COMPOSED]
     data_folder: str
-    silence_s: float
-    startup_silence_s: float
+    silence_s: Amount
+    startup_silence_s: Amount
     scratch_folder: str | None = None
     dataset: str = ""
     method: str = ONLY_METHOD
@@ -131,18 +143,18 @@ class Manifest:
     config: Annotated[Configuration, AS_COMPOSED]
     config_hash: str
     provenance: Provenance
-    created: float
-    submitted: float | None = None
+    created: Moment
+    submitted: Moment | None = None
     job_id: str | None = None
     scheduler: str = "local"
-    attempts: int = 0
+    attempts: Annotated[int, Range(0, MOST_ATTEMPTS)] = 0
     attempt_jobs: list[str] = field(default_factory=list)
-    order: int = 0
-    planned: int | None = None
-    asked: float | None = None
+    order: Count = 0
+    planned: Count | None = None
+    asked: Moment | None = None
     tag: str | None = None
     label: str | None = None
-    task: int | None = None
+    task: Count | None = None
     failed_nodes: list[str] = field(default_factory=list)
     asked_on: str | None = None
 

@@ -10,7 +10,7 @@ from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devic
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
-from orchestrator.records import PHASES, CollectedResult, State, unit_of
+from orchestrator.records import PHASES, CollectedResult, unit_of
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import AchievedEntry, EnergyEntry, RankTimes, RunEntry
 from orchestrator.report.matrix import matrix_entries
@@ -92,7 +92,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "repeat": run["repeat"],
         "seed": run["seed"],
         "order": manifest.get("order"),
-        "state": cast(State, run["state"]),
+        "state": run["state"],
         "attempts": run["attempts"],
         "attempt_history": history,
         "lost_s": lost(history),

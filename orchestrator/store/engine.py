@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,32 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def file_of(engine: Engine) -> Path | None:
+    """Return the file of a SQLite store; None for any other store, and for one in memory."""
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database == ":memory:" or database.startswith("file:"):
+        return None
+    return Path(database).absolute()
+
+
+def prepare_file(engine: Engine, create: bool) -> None:
+    """Make the file of a SQLite store, for this user alone, if it is missing and ``create``. Raises StoreError if it
+    is missing otherwise, and for what is no plain file.
+    """
+    path = file_of(engine)
+    if path is None:
+        return
+    name = engine.url.render_as_string()
+    if path.exists() and not path.is_file():
+        raise StoreError(f"the store {name} cannot be opened: {path} is not a plain file; correct store.url")
+    if path.exists() or not path.parent.is_dir():
+        return
+    if not create:
+        raise StoreError(f"there is no store {name}: {path} does not exist; give results=FOLDER or another store.url")
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
 def refuse_without_locks(url: URL) -> None:
     """Raise StoreError where SQLite's file would lie on a file system without locks: SQLite takes the refusal for
     another process's lock, waits a minute for it and blames it.
@@ -97,11 +124,8 @@ def refuse_read_only(engine: Engine) -> None:
             if connection.exec_driver_sql("SELECT has_table_privilege('run', 'INSERT')").scalar():
                 return
         raise StoreError(f"the store {name} may not be written by {engine.url.username}; ask for INSERT on its tables")
-    database = engine.url.database
-    if not database or database == ":memory:" or database.startswith("file:"):
-        return
-    file = Path(database).absolute()
-    for path in (file, file.parent):
+    file = file_of(engine)
+    for path in (file, file.parent) if file else ():
         if path.exists() and not os.access(path, os.W_OK):
             raise StoreError(
                 f"the store {name} cannot be written: {path} may not be by {user_name()}; "

@@ -8,10 +8,12 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from orchestrator.records import Provenance
+from orchestrator.records import Provenance, State
+from orchestrator.records.checking import Amount, Count, Moment, Positive, Range, Whole
 from orchestrator.records.settings import Configuration
+from orchestrator.records.spec import MOST_ATTEMPTS
 from orchestrator.records.typed import NotRequired, TypedDict
 
 Measure = Literal[
@@ -64,17 +66,17 @@ class RunRow(TypedDict, total=False):
     method: str
     recipe: str
     scale: str
-    nodes: int
-    ranks: int
-    threads_per_rank: int | None
-    global_batch: int | None
-    repeat: int
-    seed: int
-    state: str
-    finality: int
-    attempts: int
-    created: float
-    ended: float | None
+    nodes: Positive
+    ranks: Positive
+    threads_per_rank: Positive | None
+    global_batch: Whole | None
+    repeat: Count
+    seed: Whole
+    state: State
+    finality: Count
+    attempts: Annotated[int, Range(0, MOST_ATTEMPTS)]
+    created: Moment
+    ended: Moment | None
     config_hash: str
     git_commit: str | None
     git_dirty: bool | None
@@ -85,16 +87,16 @@ class RunRow(TypedDict, total=False):
     dataset_version: str | None
     dataset_checksum: str | None
     throughput_unit: str
-    throughput: float | None
-    throughput_cold: float | None
-    throughput_warm: float | None
-    critical_s: float | None
+    throughput: Amount | None
+    throughput_cold: Amount | None
+    throughput_warm: Amount | None
+    critical_s: Amount | None
     metric: str | None
     quality: float | None
     target: float | None
-    time_to_accuracy_s: float | None
-    energy_j: float | None
-    energy_to_accuracy_j: float | None
+    time_to_accuracy_s: Amount | None
+    energy_j: Amount | None
+    energy_to_accuracy_j: Amount | None
     processors: str | None
     cause: str | None
     directory: str
@@ -106,7 +108,7 @@ class RunRow(TypedDict, total=False):
 class StoredSpec(TypedDict, total=False):
     """What is read of a stored run's specification (records.RunSpec)."""
 
-    threads_per_rank: int
+    threads_per_rank: Positive
 
 
 class StoredManifest(TypedDict, total=False):
@@ -117,10 +119,10 @@ class StoredManifest(TypedDict, total=False):
     spec: StoredSpec
     config: Configuration
     provenance: Provenance
-    created: float
+    created: Moment
     job_id: str | None
-    order: int
-    planned: int | None
+    order: Count
+    planned: Count | None
     history: list[Any]
 
 
@@ -139,11 +141,11 @@ class Measures(TypedDict):
     The store's column of ``waiting_s`` is named ``communicate_s``, as in version 0.1.
     """
 
-    throughput: NotRequired[float | None]
-    total_s: NotRequired[float | None]
-    data_s: NotRequired[float | None]
-    compute_s: NotRequired[float | None]
-    waiting_s: NotRequired[float | None]
+    throughput: NotRequired[Amount | None]
+    total_s: NotRequired[Amount | None]
+    data_s: NotRequired[Amount | None]
+    compute_s: NotRequired[Amount | None]
+    waiting_s: NotRequired[Amount | None]
 
 
 class RankRow(Measures):
@@ -160,7 +162,7 @@ class HostRow(Measures):
     """One host of a run: how many ranks it had, the sum of their throughputs and the means of their times."""
 
     host: str
-    ranks: int
+    ranks: Positive
 
 
 class HostHistoryRow(HostRow):
@@ -172,8 +174,8 @@ class HostHistoryRow(HostRow):
     cluster: str
     comm: str
     recipe: str
-    nodes: int
-    created: float
+    nodes: Positive
+    created: Moment
 
 
 class BaseChange(TypedDict):
@@ -183,9 +185,9 @@ class BaseChange(TypedDict):
 
     series: str
     metric: str
-    since: float
+    since: Moment
     change: float | None
-    accepted: float
+    accepted: Moment
     accepted_by: str
     why: str
 
@@ -193,9 +195,9 @@ class BaseChange(TypedDict):
 class EvaluationRow(TypedDict):
     """One evaluation: seconds from the first touch of training data, and the value of the target's metric."""
 
-    number: int
-    seconds: float
-    epoch: int
+    number: Count
+    seconds: Amount
+    epoch: Count
     value: float | None
 
 
@@ -203,7 +205,7 @@ class PhaseRow(TypedDict):
     """Seconds of one phase on its slowest rank."""
 
     name: str
-    seconds: float
+    seconds: Amount
 
 
 def columns_of(row: Mapping[str, object], names: Iterable[str]) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Inspector, bindparam, delete, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.records import ONLY_METHOD, SAMPLES, batch_of, processors_text, throughput_unit
@@ -99,12 +99,58 @@ STEPS: dict[int, Callable[[Connection], None]] = {
 """The function that leads from a version, 2 or later, to the next."""
 
 
+APPLICATION_ID = 0x5C100001
+"""What SQLite keeps in a file's head to say which program's it is; 0 in stores of versions that did not set it."""
+OURS = frozenset({"run", "rank", "rank_summary", "host", "evaluation", "phase", "base_change", "schema_version"})
+IN_EVERY_VERSION = frozenset(
+    {"id", "campaign", "run", "benchmark", "cluster", "state", "created", "throughput", "manifest", "result"}
+)
+"""Columns of a run since the first version."""
+
+
 def version_of(connection: Connection) -> int:
-    """Return the version of the schema in the database; 0 if it is empty."""
-    names = set(inspect(connection).get_table_names())
-    if tables.schema_version.name in names:
-        return int(connection.execute(select(tables.schema_version.c.version)).scalar_one_or_none() or 0)
-    return 1 if {"run", "rank", "evaluation", "phase"} <= names else 0
+    """Return the version of the schema in the database; 0 if it is empty. Raises ForeignStoreError for a database of
+    another program.
+    """
+    found = inspect(connection)
+    names = set(found.get_table_names())
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite and signed(connection) not in (0, APPLICATION_ID):
+        raise ForeignStoreError("its application id says so")
+    # A server's schema may hold other tables than ours; a file does not.
+    if others := sorted(names - OURS if sqlite else ()):
+        raise ForeignStoreError(f"it has a table {others[0]}")
+    if not names & OURS:
+        return 0
+    missing = IN_EVERY_VERSION - {column["name"] for column in found.get_columns("run")} if "run" in names else {"run"}
+    if missing:
+        raise ForeignStoreError(f"it has no {sorted(missing)[0]} of runs")
+    if tables.schema_version.name not in names:
+        return 1
+    versions = connection.execute(text(f"SELECT version FROM {tables.schema_version.name}")).scalars().all()
+    if len(versions) != 1 or type(versions[0]) is not int or versions[0] < 1:
+        raise ForeignStoreError("it does not say which version of a store it is")
+    if versions[0] == tables.VERSION:
+        refuse_other_columns(found)
+    return versions[0]
+
+
+def refuse_other_columns(found: Inspector) -> None:
+    """Raise ForeignStoreError unless all tables of this version have their columns."""
+    for table in tables.metadata.sorted_tables:
+        there = {column["name"] for column in found.get_columns(table.name)} if found.has_table(table.name) else set()
+        missing = [column.name for column in table.columns if column.name not in there]
+        if missing:
+            raise ForeignStoreError(f"its table {table.name} lacks {missing[0]}")
+
+
+def signed(connection: Connection) -> int:
+    """Return the application id of a SQLite file."""
+    return int(connection.exec_driver_sql("PRAGMA application_id").scalar() or 0)
+
+
+class ForeignStoreError(Exception):
+    """The database is another program's, or damaged: why."""
 
 
 def is_current(engine: Engine, version: int) -> bool:
@@ -117,16 +163,21 @@ def is_current(engine: Engine, version: int) -> bool:
     return version == tables.VERSION
 
 
-def migrate(engine: Engine) -> tuple[int, int]:
-    """Make the schema or bring it up to date, in one transaction; return its version before and after.
+def migrate(engine: Engine, create: bool = True) -> tuple[int, int]:
+    """Make the schema in an empty database, if ``create``, or bring it up to date, in one transaction; return its
+    version before and after.
 
-    A current store is only read, so users without rights to alter it can use it. Raises StoreError.
+    A current store is only read, so users without rights to alter it can use it, and so is a database that is not
+    ours. Raises StoreError.
     """
+    name = engine.url.render_as_string()
     try:
         with engine.connect() as connection:
             found = version_of(connection)
         if is_current(engine, found):
             return found, found
+        if found == 0 and not create:
+            raise StoreError(f"there is no store in {name}, which is empty: run or collect something first")
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
@@ -134,8 +185,14 @@ def migrate(engine: Engine) -> tuple[int, int]:
             if not is_current(engine, found):
                 upgrade_schema(connection, found)
             return found, tables.VERSION
+    except ForeignStoreError as error:
+        raise StoreError(
+            f"{name} is another program's database, or damaged ({error}), and is left as it is; correct store.url"
+        ) from error
     except SQLAlchemyError as error:
         raise store_error(engine, error, "opened") from error
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise StoreError(f"{name} cannot be brought up to date: a row of it is damaged ({error})") from error
 
 
 def upgrade_schema(connection: Connection, found: int) -> None:
@@ -149,6 +206,8 @@ def upgrade_schema(connection: Connection, found: int) -> None:
             STEPS[version](connection)
     connection.execute(delete(tables.schema_version))
     connection.execute(insert(tables.schema_version), {"version": tables.VERSION})
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
 
 
 def rebuild_tables(connection: Connection) -> None:

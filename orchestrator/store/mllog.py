@@ -114,7 +114,7 @@ def run_of_log(path: Path, events: Events) -> RunRecord:
     stated = {"metric": metric, "higher_is_better": QUALITY[metric]} if metric else {}
     campaign = name_of(f"mlperf-{organisation}-{system}-{benchmark}")
     config = {
-        "benchmark": {"name": benchmark, "quality": stated}, "nodes": nodes, "ruleset": rules,
+        "benchmark": {"name": benchmark, "quality": stated}, "nodes": [nodes], "ruleset": rules,
         "division": events.value("submission_division"), "global_batch_size": events.value("global_batch_size"),
     }  # fmt: skip
     return RunRecord(

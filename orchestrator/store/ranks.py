@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.records import STEP_TIMES, stored_name
+from orchestrator.records.control import spell_control
 from orchestrator.store.entries import HostRow, RankRow
 
 TEXTS = ("host", "device")
@@ -132,15 +133,22 @@ class RankTable(Sequence[RankRow]):
     def unpack(cls, packed: bytes) -> RankTable:
         """Return the table that ``pack`` packed. Raises ValueError for anything else."""
         line, _, rest = bytes(packed).partition(b"\n")
-        head = json.loads(line)
-        ranks, deflated = int(head["ranks"]), int(head["deflated"])
         try:
-            places = np.frombuffer(zlib.decompress(rest[:deflated]), "<i4").reshape(len(TEXTS + WHOLE_NUMBERS), ranks)
-        except zlib.error as error:
+            head = json.loads(line)
+            ranks, deflated = int(head["ranks"]), int(head["deflated"])
+            columns = len(TEXTS + WHOLE_NUMBERS)
+            # As much as there should be and a byte more: what is longer is refused without being unpacked.
+            unpacked = zlib.decompressobj().decompress(rest[:deflated], 4 * columns * ranks + 1)
+            places = np.frombuffer(unpacked, "<i4").reshape(columns, ranks)
+            values = np.frombuffer(rest, "<f4", offset=deflated).reshape(len(MEASURES), ranks)
+            texts = {name: [str(text) for text in head["texts"][name]] for name in TEXTS}
+            for number, name in enumerate(TEXTS):
+                if ranks and not 0 <= int(places[number].min()) <= int(places[number].max()) < len(texts[name]):
+                    raise ValueError(f"a {name} has no name")
+        except (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"packed ranks are damaged: {error}") from error
-        values = np.frombuffer(rest, "<f4", offset=deflated).reshape(len(MEASURES), ranks)
         return cls(
-            {name: (list(head["texts"][name]), places[number]) for number, name in enumerate(TEXTS)},
+            {name: (texts[name], places[number]) for number, name in enumerate(TEXTS)},
             {name: places[len(TEXTS) + number] for number, name in enumerate(WHOLE_NUMBERS)},
             dict(zip(MEASURES, values, strict=True)),
         )
@@ -154,7 +162,7 @@ def factorize(texts: Sequence[str | bytes] | npt.NDArray[Any]) -> tuple[list[str
     numbers: dict[str | bytes, int] = {}
     codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in values[starts]), np.int32, len(starts))
     lengths = np.diff(np.concatenate([starts, [len(values)]]))
-    names = [text.decode() if isinstance(text, bytes) else str(text) for text in numbers]
+    names = [spell_control(text.decode() if isinstance(text, bytes) else str(text)) for text in numbers]
     return names, np.repeat(codes, lengths)
 
 

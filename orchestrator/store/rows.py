@@ -11,6 +11,7 @@ from typing import cast
 from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, insert, select, update
 
 from orchestrator.records import FINAL_STATES, ONLY_METHOD, CollectedResult, unit_of
+from orchestrator.records.control import spell_control
 from orchestrator.store import tables
 from orchestrator.store.entries import KEY, EvaluationRow, HostRow, PhaseRow, RankRow, RunRow, StoredManifest
 from orchestrator.store.ranks import RankTable, stored_row
@@ -71,8 +72,14 @@ def row_of(record: RunRecord) -> RunRow:
     run["method"] = run.get("method") or ONLY_METHOD
     run["throughput_unit"] = unit_of(run)
     run["series"] = hash_series([run.get(name) for name in KEY])
-    found = {column.name: run.get(column.name) for column in tables.runs.columns if column.name != "id"}
+    found = {column.name: storable(column.name, run) for column in tables.runs.columns if column.name != "id"}
     return cast(RunRow, found)
+
+
+def storable(name: str, run: Mapping[str, object]) -> object:
+    """Return the value of a column: texts without control characters, of which databases refuse some."""
+    value = run.get(name)
+    return spell_control(value) if isinstance(value, str) else value
 
 
 def hash_series(key: Sequence[object]) -> str:

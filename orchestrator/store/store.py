@@ -14,14 +14,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
-from orchestrator.store.engine import StoreError, open_engine, refuse_read_only, store_error
+from orchestrator.store.checking import as_failed, right_rows, trouble_of
+from orchestrator.store.engine import StoreError, open_engine, prepare_file, refuse_read_only, store_error
 from orchestrator.store.entries import KEY, BaseChange, HistoryRow, HostHistoryRow, RunRow, columns_of
 from orchestrator.store.migrations import migrate
-from orchestrator.store.ranks import RankTable, row_of_stored
+from orchestrator.store.ranks import STORED_MEASURES, RankTable
 from orchestrator.store.rows import BATCH, RunRecord, put_records
 
 __all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
 
+STORED_NAMES = {stored: name for name, stored in STORED_MEASURES.items()}
 COLLISIONS = 20
 """How often a transaction is begun again because other collectors inserted the same runs meanwhile."""
 
@@ -32,13 +34,16 @@ def default_url(results: Path) -> str:
 
 
 class Store:
-    """A store, by its SQLAlchemy URL. Opening it makes the schema (see tables.py) or migrates an older one."""
+    """A store, by its SQLAlchemy URL. Opening it migrates an older one, and makes it in an empty database (see
+    tables.py) unless ``create`` is false, as for verbs that only read.
+    """
 
-    def __init__(self, url: str) -> None:
-        """Raises StoreError, also for a schema newer than this program's."""
+    def __init__(self, url: str, create: bool = True) -> None:
+        """Raises StoreError, also for a schema newer than this program's and for another program's database."""
         self.url = url
         self.engine: Engine = open_engine(url)
-        self.migrated_from, self.version = migrate(self.engine)
+        prepare_file(self.engine, create)
+        self.migrated_from, self.version = migrate(self.engine, create)
 
     def refuse_read_only(self) -> None:
         """Raise StoreError unless this user may write runs. It waits for no lock."""
@@ -56,6 +61,10 @@ class Store:
         A stored row with more attempts is kept, and so is one with as many attempts and a better known end. A copy of a
         run's folder made before the end therefore never undoes the end. Raises StoreError.
         """
+        for record in records:
+            if why := trouble_of(record):
+                name = f"{record.run.get('campaign')}/{record.run.get('run')}"
+                raise StoreError(f"{name} is not stored, since it is no run of this program's: {why}")
         for attempt in range(COLLISIONS):
             try:
                 with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
@@ -101,15 +110,16 @@ class Store:
         """Return all accepted changes of base, by the moment since when they hold."""
         table = tables.base_changes
         with self.reading() as connection:
-            found = connection.execute(select(table).order_by(table.c.since, table.c.accepted)).mappings()
-            return [cast(BaseChange, dict(row)) for row in found]
+            found = connection.execute(select(table).order_by(table.c.since, table.c.accepted)).all()
+        names = [column.name for column in table.columns]
+        return [cast(BaseChange, dict(zip(names, row, strict=True))) for row in right_rows(found, names, BaseChange)]
 
     def campaigns(self) -> list[str]:
         """Names of the campaigns, newest first."""
         runs = tables.runs
         query = select(runs.c.campaign).group_by(runs.c.campaign).order_by(func.max(runs.c.created).desc())
         with self.reading() as connection:
-            return list(connection.execute(query).scalars())
+            return [name for name in connection.execute(query).scalars() if isinstance(name, str)]
 
     def campaign(self, name: str) -> list[RunRecord]:
         """Return all runs of a campaign, ordered by benchmark, recipe, communicator, node count and repeat."""
@@ -119,13 +129,16 @@ class Store:
         with self.reading() as connection:
             return fetch_records(connection, select(runs).where(runs.c.campaign == name).order_by(*order))
 
-    def records(self) -> Iterator[list[RunRecord]]:
-        """Yield all runs in batches, in the order of their insertion."""
+    def records(self, damaged: bool = False) -> Iterator[list[RunRecord]]:
+        """Yield all runs in batches, in the order of their insertion; those that are ``damaged`` as they are, if asked
+        for, else as failed ones.
+        """
         runs = tables.runs
         last = 0
         while True:
             with self.reading() as connection:
-                batch = fetch_records(connection, select(runs).where(runs.c.id > last).order_by(runs.c.id).limit(BATCH))
+                query = select(runs).where(runs.c.id > last).order_by(runs.c.id).limit(BATCH)
+                batch = fetch_records(connection, query, damaged)
             if not batch:
                 return
             last = batch[-1].run["id"]
@@ -159,16 +172,17 @@ class Store:
             query = query.where(runs.c.campaign.in_(list(campaigns)))
         weeks: dict[int, str] = {}
         with self.reading() as connection:
-            rows = [cast(HistoryRow, dict(zip(columns, row, strict=True))) for row in connection.execute(query)]
+            found = right_rows(connection.execute(query).all(), columns, RunRow)
+            rows = [cast(HistoryRow, dict(zip(columns, row, strict=True))) for row in found]
             keys = series_keys(connection) if "key" in columns else {}
         for row in rows:
             if keys:
-                row["key"] = keys[cast(str, row["key"])]
+                row["key"] = keys.get(cast(str, row["key"]), ())
             day = int(row["created"] // 86400)
             if day not in weeks:
                 weeks[day] = iso_week(row["created"])
             row["week"] = weeks[day]
-        return rows
+        return [row for row in rows if row.get("key") != ()]
 
     def host_history(
         self,
@@ -188,8 +202,10 @@ class Store:
         query = select(*(runs.c[name] for name in names), *own).join(hosts, hosts.c.run_id == runs.c.id)
         query = narrow_query(query, benchmark, cluster, since, until, ("completed",))
         with self.reading() as connection:
-            found = connection.execute(query.order_by(runs.c.created, runs.c.id)).mappings()
-            return [cast(HostHistoryRow, row_of_stored(dict(row))) for row in found]
+            found = connection.execute(query.order_by(runs.c.created, runs.c.id)).all()
+        columns = [STORED_NAMES.get(column.name, column.name) for column in query.selected_columns]
+        whole = right_rows(found, columns, HostHistoryRow)
+        return [cast(HostHistoryRow, dict(zip(columns, row, strict=True))) for row in whole]
 
 
 def series_keys(connection: Connection) -> dict[str, tuple[object, ...]]:
@@ -197,7 +213,8 @@ def series_keys(connection: Connection) -> dict[str, tuple[object, ...]]:
     runs = tables.runs
     firsts = select(func.min(runs.c.id)).group_by(runs.c.series)
     query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(runs.c.id.in_(firsts))
-    return {found: tuple(values) for found, *values in connection.execute(query)}
+    found = connection.execute(query).all()
+    return {series: tuple(values) for series, *values in right_rows(found, ["series", *KEY], RunRow)}
 
 
 def narrow_query(
@@ -221,8 +238,10 @@ def narrow_query(
     return query if states is None else query.where(runs.c.state.in_(list(states)))
 
 
-def fetch_records(connection: Connection, query: Select[Any]) -> list[RunRecord]:
-    """Return the whole records of the runs that a query selects."""
+def fetch_records(connection: Connection, query: Select[Any], damaged: bool = False) -> list[RunRecord]:
+    """Return the whole records of the runs that a query selects; those that are damaged as failed ones, unless wanted
+    as they are.
+    """
     found = [cast(RunRow, dict(row)) for row in connection.execute(query).mappings()]
     numbers = [row["id"] for row in found]
     packed, evaluations, phases = (
@@ -231,8 +250,15 @@ def fetch_records(connection: Connection, query: Select[Any]) -> list[RunRecord]
     records = []
     for row in found:
         number = row["id"]
-        ranks = RankTable.unpack(packed[number][0]["packed"]) if number in packed else []
-        records.append(RunRecord(row, ranks, evaluations.get(number, []), phases.get(number, [])))
+        record = RunRecord(row, [], evaluations.get(number, []), phases.get(number, []))
+        try:
+            if number in packed:
+                record.ranks = RankTable.unpack(packed[number][0]["packed"])
+            why = trouble_of(record)
+        except (ValueError, TypeError) as error:
+            why = str(error)
+        bad = why and not damaged
+        records.append(as_failed(record, f"its row in the store is damaged: {why}") if bad else record)
     return records
 
 

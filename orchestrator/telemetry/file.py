@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.records import DATASETS, STEP_TIMES, step_dataset, telemetry_trouble
+from orchestrator.records import DATASETS, STEP_TIMES, RecordError, step_dataset, telemetry_trouble
+from orchestrator.records.files import NOT_PLAIN, open_plain
 from orchestrator.telemetry.steps import BlockSums, StepDistribution, StepSums, add_up_blocks, step_distribution
 
 BLOCK_BYTES = 4 * 2**20
@@ -32,11 +34,11 @@ SAMPLED_RANKS = 64
 
 MOST_STEPS = 2**26
 """Steps of an attempt that are read: half a year of three a second, some gigabytes while they are summed."""
-MOST_SMALL_BYTES = 2**30
-"""Size of all datasets together that have no value for each step."""
+LEAST_UNPACKED, MOST_RATIO = 2**26, 16
+"""Bytes that any file may unpack to, and how many times its size a larger one may: ranks write theirs unpacked."""
 
-DAMAGE = (OSError, KeyError, ValueError, RuntimeError)
-"""What reading a damaged file raises: h5py has all of these."""
+DAMAGE = (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, ArithmeticError, MemoryError)
+"""What reading a damaged file raises: h5py and NumPy have all of these."""
 
 Block: TypeAlias = "dict[str, npt.NDArray[Any]]"
 """(k, S) arrays of k ranks by the names of their datasets."""
@@ -111,10 +113,9 @@ def chunk_places(dataset: h5py.Dataset) -> tuple[npt.NDArray[np.int64] | None, i
 
 def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
     """Return the file with its steps summed. Raises OSError, or ValueError if its layout is not that of telemetry."""
-    if not path.is_file():
-        raise OSError("it is not there" if not path.exists() else "it is not a plain file")
-    with h5py.File(path, "r", locking=False) as file, path.open("rb", buffering=0) as raw:
+    with open_telemetry(path) as (file, raw):
         refuse_foreign_layout(file, ranks_expected)
+        refuse_blown_up(file, raw)
         small, first_step = small_datasets(file), int(file.attrs.get("first_step", 0))
         names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}
         steps = {part: Rows(file, name, raw.fileno()) for part, name in names.items()}
@@ -131,10 +132,53 @@ def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
     return Telemetry(small, sums, distribution, first_step)
 
 
+@contextmanager
+def open_telemetry(path: Path) -> Iterator[tuple[h5py.File, IO[bytes]]]:
+    """Open a plain file. Raises what DAMAGE lists."""
+    if not os.path.lexists(path):
+        raise OSError("it is not there")
+    try:
+        descriptor = open_plain(path)
+    except RecordError as error:
+        raise OSError("it is not a plain file" if NOT_PLAIN in str(error) else str(error)) from error
+    with os.fdopen(descriptor, "rb", buffering=0) as raw, h5py.File(path, "r", locking=False) as file:
+        yield file, raw
+
+
+def refuse_blown_up(file: h5py.File, raw: IO[bytes]) -> None:
+    """Raise ValueError for datasets that are kept elsewhere, or that unpack to far more than the file's size."""
+    unpacked, most = 0, max(LEAST_UNPACKED, MOST_RATIO * os.fstat(raw.fileno()).st_size)
+
+    def add(name: str, node: Any) -> None:
+        nonlocal unpacked
+        if isinstance(node, h5py.Dataset):
+            plain_dataset(file, name)
+            unpacked += node.nbytes
+            if unpacked > most:
+                raise ValueError(
+                    f"{name} is longer than what ranks measure: the file unpacks to more than {most} bytes"
+                )
+
+    file.visititems(add)
+
+
+def plain_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """Return a dataset of the file's own, None if there is none. Raises ValueError for one that is kept elsewhere."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink | None):
+        raise ValueError(f"{name} is a link to another place")
+    node = file.get(name)
+    if not isinstance(node, h5py.Dataset):
+        return None
+    if node.is_virtual or node.external:
+        raise ValueError(f"{name} is kept in another file")
+    return node
+
+
 def read_group(path: Path, group: str) -> dict[str, npt.NDArray[np.float64]]:
     """What a mode measures beyond the steps, (R, …) by its name in the group. Raises what DAMAGE lists."""
     start = f"{group}/"
-    with h5py.File(path, "r", locking=False) as file:
+    with open_telemetry(path) as (file, raw):
+        refuse_blown_up(file, raw)
         found = small_datasets(file)
     measures = {name.removeprefix(start): values for name, values in found.items() if name.startswith(start)}
     if not measures:
@@ -146,12 +190,8 @@ def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
     """Raise ValueError, with the reason, unless the file has the datasets of telemetry."""
     found = {}
     for name in DATASETS:
-        if not isinstance(file.get(name, getlink=True), h5py.HardLink | None):
-            raise ValueError(f"{name} is a link to another place")
-        node = file.get(name)
-        if isinstance(node, h5py.Dataset):
-            if node.is_virtual or node.external:
-                raise ValueError(f"{name} is kept in another file")
+        node = plain_dataset(file, name)
+        if node is not None:
             found[name] = (node.shape, node.dtype.kind)
     trouble = telemetry_trouble(file.attrs.get("schema"), found)
     if trouble:
@@ -179,14 +219,9 @@ def refuse_other_than_numbers(small: Mapping[str, npt.NDArray[Any]], sums: StepS
 def small_datasets(file: h5py.File) -> dict[str, npt.NDArray[Any]]:
     """Return all datasets but those with a value for each step of each rank, by full name; texts are UTF-8 bytes."""
     content: dict[str, npt.NDArray[Any]] = {}
-    left = MOST_SMALL_BYTES
 
     def take(name: str, node: Any) -> None:
-        nonlocal left
         if isinstance(node, h5py.Dataset) and not name.startswith("step/"):
-            left -= node.nbytes
-            if left < 0 or node.is_virtual or node.external:
-                raise ValueError(f"{name} is longer than what ranks measure beside their steps, or in another file")
             content[name] = node[()]
 
     file.visititems(take)

@@ -30,15 +30,13 @@ class ThroughputMap:
 
 def throughput_map(path: Path) -> ThroughputMap | None:
     """Return throughput in at most 64 × 200 blocks; None if the file is missing or damaged."""
-    if not path.is_file():
-        return None
-    import h5py
     import numpy as np
 
-    from orchestrator.telemetry.file import DAMAGE
+    from orchestrator.telemetry.file import DAMAGE, open_telemetry, refuse_blown_up
 
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_telemetry(path) as (file, raw):
+            refuse_blown_up(file, raw)
             total, samples = file["step/total"], file["step/samples"]
             ranks, steps = total.shape
             unit = throughput_unit(str(file.attrs.get("unit", SAMPLES)))

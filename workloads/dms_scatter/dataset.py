@@ -38,6 +38,7 @@ class DmsScatterDataset(ConsolidatedDataset):
     """Patterns of diffuse scattering, each with its phase."""
 
     NAME = "dms_scatter"
+    DESCRIBED_BY = DmsScatterDescription
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "dms_sim": Published(
             "sciml-datasets/ms/dms_sim",

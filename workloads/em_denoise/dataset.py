@@ -34,6 +34,7 @@ class EmDenoiseDataset(ConsolidatedDataset):
     """Pairs of a noisy and a clean micrograph."""
 
     NAME = "em_denoise"
+    DESCRIBED_BY = EmDenoiseDescription
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "em_graphene_sim": Published(
             "sciml-datasets/ms/em_graphene_sim",

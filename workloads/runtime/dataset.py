@@ -15,7 +15,7 @@ from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.building import build_folder
-from workloads.runtime.samples.consolidated import Field, Provenance
+from workloads.runtime.samples.consolidated import Description, Field, Provenance
 
 Progress = Callable[[int, int], None]
 """Is told how many are done, of how many."""
@@ -70,6 +70,8 @@ class ConsolidatedDataset(Dataset):
 
     MADE_OF: ClassVar[tuple[str, ...]]
     """Settings that the data depend on."""
+    DESCRIBED_BY: ClassVar[type[Description]] = Description
+    """What ``dataset.json`` holds, with what the benchmark adds."""
     SPLITS: ClassVar[tuple[str, ...]] = ()
     """Splits that conversion knows; empty: it does not look."""
 
@@ -123,7 +125,9 @@ class ConsolidatedDataset(Dataset):
 
     def verify(self, folder: Path, thorough: bool) -> dict[str, object]:
         """Check it and say what it is; ``thorough`` compares every file's BLAKE3."""
-        return consolidated.verify_dataset(folder, self.settings, self.fields, thorough, self.evaluation_fields)
+        return consolidated.verify_dataset(
+            folder, self.settings, self.fields, thorough, self.evaluation_fields, self.DESCRIBED_BY, self.NAME
+        )
 
     def synthesise(self, folder: Path, progress: Progress, workers: int) -> None:
         """Make the stand-in, once."""

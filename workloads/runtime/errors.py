@@ -10,6 +10,7 @@ import traceback
 
 from orchestrator.records import AttemptDirectory, RankError, host_name, now, write_json
 from orchestrator.records.choices import COMMUNICATORS
+from orchestrator.records.files import make_own
 
 
 class DatasetError(Exception):
@@ -36,7 +37,7 @@ def write_error(attempt: AttemptDirectory, rank: int, error: BaseException, step
     """Leave word of what a rank dies of, and after which step, for whoever looks for the first cause."""
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr, flush=True)
-    attempt.errors.mkdir(exist_ok=True)
+    make_own(attempt.errors)
     record: RankError = {
         "rank": rank,
         "host": host_name(),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
-from workloads.runtime.samples.consolidated import Field
+from workloads.runtime.samples.consolidated import Description, Field
 from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.processes import process_pool
 from workloads.runtime.samples.writer import Writer
@@ -24,10 +24,17 @@ SCENE_PIXEL_BYTES = 120
 """What a pixel takes, as published and converted."""
 
 
+class SlstrCloudDescription(Description, total=False):
+    """``evaluation_scenes`` are the names of those kept for evaluation."""
+
+    evaluation_scenes: list[str]
+
+
 class SlstrCloudDataset(ConsolidatedDataset):
     """Scenes with their cloud masks: patches to train on, whole scenes to evaluate on."""
 
     NAME = "slstr_cloud"
+    DESCRIBED_BY = SlstrCloudDescription
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "cloud_slstr_ds1": Published(
             "sciml-datasets/es/cloud_slstr_ds1", 187_000_000_000, "970 scenes for training, 100 at sea-surface buoys"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import h5py
 
+from orchestrator.records.checking import Range
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
 from workloads.runtime.samples import consolidated
-from workloads.runtime.samples.consolidated import Field
+from workloads.runtime.samples.consolidated import Description, Field
 from workloads.stemdl import published_files, synthesis
 from workloads.stemdl.formats import MATERIAL_TYPE, PROCESSED_SHAPE, SPACE_GROUPS
 from workloads.stemdl.published_files import Consolidation
@@ -25,10 +26,17 @@ FIELDS = {
 """Stacks as processed, 0 to 255; space groups, 1 to 230; what material it is, where known."""
 
 
+class StemdlDescription(Description, total=False):
+    """``classes``: the space groups that there are samples of."""
+
+    classes: list[Annotated[int, Range(1, 230)]]
+
+
 class StemdlDataset(ConsolidatedDataset):
     """Stacks of three diffraction patterns, each with its crystal's space group."""
 
     NAME = "stemdl"
+    DESCRIBED_BY = StemdlDescription
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "stemdl_ds1": Published(
             "sciml-datasets/ms/stemdl_ds1",

@@ -33,6 +33,7 @@ from orchestrator.launch.slurm.parameters import Batch, cluster_named, job_shape
 from orchestrator.launch.slurm.partitions import refuse_impossible
 from orchestrator.plan import PlannedRun
 from orchestrator.records import Manifest, RunDirectory, RunList, write_json
+from orchestrator.records.files import make_own
 from orchestrator.records.settings import ClusterSettings
 
 MOST_AT_ONCE = 1000
@@ -86,7 +87,7 @@ class SlurmScheduler(Scheduler):
         from orchestrator.launch.slurm.script import submit_script
 
         batch = batch_of(runs)
-        batch.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_own(batch.logs)
         if batch.list_of_runs is not None:
             tasks: RunList = {"runs": [[str(directory.path), manifest.attempts] for directory, manifest in runs]}
             write_json(batch.list_of_runs, tasks)

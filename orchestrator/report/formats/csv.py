@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.records import write_text
+from orchestrator.records.files import write_output
 from orchestrator.report.formats import Report
 from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, rank_rows, run_rows
 from orchestrator.report.tables.text import csv_cell
@@ -22,9 +22,9 @@ def render(reports: Sequence[Report]) -> str:
 def write(reports: Sequence[Report], place: Path) -> str:
     """Write the tables of runs and of ranks into a folder; return their paths."""
     place.mkdir(parents=True, exist_ok=True)
-    write_text(place / "runs.csv", csv_text(RUN, run_rows(reports)))
-    write_text(place / "ranks.csv", csv_text(RANK, rank_rows(reports)))
-    write_text(place / "matrix.csv", csv_text(MATRIX, matrix_rows(reports)))
+    write_output(place / "runs.csv", csv_text(RUN, run_rows(reports)))
+    write_output(place / "ranks.csv", csv_text(RANK, rank_rows(reports)))
+    write_output(place / "matrix.csv", csv_text(MATRIX, matrix_rows(reports)))
     return "\n".join(str(place / f"{name}.csv") for name in ("runs", "ranks", "matrix"))
 
 

@@ -9,12 +9,12 @@ from orchestrator.report.formats import Report
 
 
 def write(reports: Sequence[Report], place: Path) -> str:
-    """Write a campaign's pages into the folder. Each of several campaigns gets a folder within it."""
+    """Write a campaign's pages into the folder. Each of several campaigns gets a folder within it, and all of them a
+    start page.
+    """
     from orchestrator.report.html.campaign import write_campaign
-    from orchestrator.report.html.folder import page_name
+    from orchestrator.report.html.start import write_start
 
-    written = []
-    for report in reports:
-        folder = place / page_name(report.campaign) if len(reports) > 1 else place
-        written.append(str(write_campaign(report.document, report.records, folder)))
-    return "\n".join(written)
+    if len(reports) > 1:
+        return str(write_start(reports, place))
+    return "\n".join(str(write_campaign(report.document, report.records, place)) for report in reports)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.records.control import one_line
 from orchestrator.report import matrix
 from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 from orchestrator.report.entries.document import ReportDocument
@@ -32,7 +33,7 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&!])")
 
 def escape_markup(text: Any) -> str:
     """Return the text in one line, without markup, mentions and links."""
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split())).replace("://", ":\u200b//")
+    return SPECIAL.sub(r"\\\1", one_line(str(text))).replace("://", ":\u200b//")
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:

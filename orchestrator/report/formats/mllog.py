@@ -18,9 +18,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.records import choice_words, unit_of, write_json, write_text
+from orchestrator.records import (
+    MissingRecordError,
+    RecordError,
+    check_record,
+    choice_words,
+    read_plain,
+    unit_of,
+)
+from orchestrator.records.checking import Amount
+from orchestrator.records.files import parse_json, write_output
 from orchestrator.records.processors import mlperf_fields
+from orchestrator.records.typed import TypedDict
 from orchestrator.report.formats import Report
+from orchestrator.report.html.folder import page_name
+from orchestrator.report.json_text import json_text
+from orchestrator.report.run_files import own_attempt
 from orchestrator.store.entries import RunRow
 from orchestrator.store.rows import RunRecord
 
@@ -66,15 +79,17 @@ def write(reports: Sequence[Report], place: Path) -> str:
     if not groups:
         raise UsageError(f"no run has an MLPerf log to export: {'; '.join(left_out) or 'there is no run'}")
     for (system, benchmark), records in groups.items():
-        results = place / "results" / system / "strong" / benchmark
+        results = place / "results" / system / "strong" / page_name(benchmark)
         results.mkdir(parents=True, exist_ok=True)
         for number, record in enumerate(records):
-            write_text(results / f"result_{number}.txt", submission_log(record, submitter))
-        code = place / "benchmarks" / benchmark / "implementations" / system
+            write_output(results / f"result_{number}.txt", submission_log(record, submitter))
+        code = place / "benchmarks" / page_name(benchmark) / "implementations" / system
         code.mkdir(parents=True, exist_ok=True)
-        write_json(code / "manifest.json", records[0].manifest)
+        write_output(code / "manifest.json", json_text(records[0].manifest) + "\n")
         (place / "systems").mkdir(exist_ok=True)
-        write_json(place / "systems" / f"{system}.json", system_description(records[0], submitter, system))
+        write_output(
+            place / "systems" / f"{system}.json", json_text(system_description(records[0], submitter, system)) + "\n"
+        )
     stand_in = any(record.run["dataset_source"] != "real" for records in groups.values() for record in records)
     text = README.format(
         submitter=submitter,
@@ -82,13 +97,37 @@ def write(reports: Sequence[Report], place: Path) -> str:
         standin=STANDIN if stand_in else "",
         left_out="\n".join(["\nLeft out:\n", *left_out, ""]) if left_out else "",
     )
-    write_text(place / "README.md", text)
+    write_output(place / "README.md", text)
     return str(place)
 
 
-def log_of(record: RunRecord) -> Path:
-    """Return the path of the log of a run's last attempt."""
-    return Path(record.run["directory"]) / f"attempt-{record.run['attempts']}" / "mllog.txt"
+def log_of(record: RunRecord) -> Path | None:
+    """Return the path of the log of a run's last attempt; None if the folder that its row names is not the run's."""
+    run = record.run
+    attempt = own_attempt(run["directory"], run["campaign"], run["run"], run["attempts"])
+    return attempt.mllog if attempt else None
+
+
+def log_lines(record: RunRecord) -> list[str]:
+    """Return the lines of a run's log, those of MLPerf's format as JSON has them. Raises RecordError."""
+    path = log_of(record)
+    if path is None:
+        raise RecordError(f"{record.run['directory']} is not its folder")
+    lines = []
+    for number, line in enumerate(read_plain(path).decode("utf-8", "replace").splitlines(), start=1):
+        if line.startswith(PREFIX):
+            where = f"{path}, line {number},"
+            event = check_record(parse_json(line[len(PREFIX) :], where), Event, where)
+            line = PREFIX + json.dumps(event)
+        lines.append(line)
+    return lines
+
+
+class Event(TypedDict):
+    """One event of a log, as far as it is read here."""
+
+    key: str
+    time_ms: Amount
 
 
 def reason_left_out(record: RunRecord) -> str | None:
@@ -100,7 +139,13 @@ def reason_left_out(record: RunRecord) -> str | None:
         return f"{run['mode']} is not logged by MLPerf's rules for training"
     if run["attempts"] != 1:
         return f"it took {run['attempts']} attempts, so no log is of the whole run"
-    return None if log_of(record).is_file() else f"{log_of(record)} does not exist: mlperf-logging writes it"
+    try:
+        log_lines(record)
+    except MissingRecordError as error:
+        return f"{error}: mlperf-logging writes it"
+    except RecordError as error:
+        return str(error)
+    return None
 
 
 def system_name(run: RunRow) -> str:
@@ -113,7 +158,7 @@ def system_name(run: RunRow) -> str:
 def submission_log(record: RunRecord, submitter: str) -> str:
     """Return the run's log with the submitter's name, and with the keys that MLCommons Science adds."""
     lines, last = [], 0
-    for line in log_of(record).read_text(encoding="utf-8").splitlines():
+    for line in log_lines(record):
         if line.startswith(PREFIX):
             event = json.loads(line[len(PREFIX) :])
             last = max(last, event["time_ms"])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.records.files import output_file
 from orchestrator.report.formats import Report
 from orchestrator.report.formats.rows import MATRIX, RANK, RUN, matrix_rows, rank_rows, run_rows
 
@@ -32,7 +33,6 @@ def write_table(arrow: Any, path: Path, columns: Mapping[str, type], rows: Itera
     kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string(), bool: arrow.bool_()}
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [arrow.array(column, kinds[kind]) for column, kind in zip(values, columns.values(), strict=True)]
-    staged = path.with_name(f".{path.name}.partial")
-    arrow.parquet.write_table(arrow.Table.from_arrays(arrays, names=list(columns)), staged)
-    staged.replace(path)
+    with output_file(path) as staged:
+        arrow.parquet.write_table(arrow.Table.from_arrays(arrays, names=list(columns)), staged)
     return str(path)

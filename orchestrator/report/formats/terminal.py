@@ -12,12 +12,11 @@ WIDTH = 200
 
 def render(reports: Sequence[Report]) -> str:
     """Return the tables without colours."""
-    from rich.console import Console
-
+    from orchestrator.report.tables.console import PlainConsole
     from orchestrator.report.tables.runs import print_report
 
     stream = io.StringIO()
-    console = Console(file=stream, width=WIDTH, no_color=True, emoji=False)
+    console = PlainConsole(file=stream, width=WIDTH, no_color=True, emoji=False)
     for report in reports:
         print_report(report.document, console)
     return stream.getvalue()

@@ -41,9 +41,14 @@ MOST_TILES = 4
 MOST_SLOW = 50
 
 
-def write_campaign(document: ReportDocument, records: Sequence[RunRecord], output: Path) -> Path:
-    """Write index.html and a page for each run; return the path of index.html. Raises UsageError."""
-    folder = Folder(output)
+def write_campaign(
+    document: ReportDocument, records: Sequence[RunRecord], output: Path, whole: Folder | None = None
+) -> Path:
+    """Write index.html and a page for each run; return the path of index.html. Raises UsageError.
+
+    ``whole`` is the folder of a report of several campaigns, which ``output`` is in.
+    """
+    folder = Folder(output, whole)
     manifests = {record.run["run"]: record.manifest for record in records}
     rate = RateColumn.of(run["throughput"]["unit"] for run in document["runs"])
     runs = [
@@ -62,7 +67,7 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
         contents.insert(1, ("matrix", "Matrix"))
     contents += [("pictures", "Samples")] if pictures else []
     created = [record.run["created"] for record in records]
-    return folder.page(
+    page = folder.page(
         "index", "campaign.html", drawn,
         title=f"Campaign {document['campaign']}",
         facts=campaign_facts(document, manifests, min(created, default=None)),
@@ -70,8 +75,10 @@ def write_campaign(document: ReportDocument, records: Sequence[RunRecord], outpu
         tiles_of=campaign_tiles(document),
         contents=[*contents, ("provenance", "Provenance")],
         runs=runs, rate=rate.heading, matrices=matrices, matrix_note=matrix.NOTE, tables=tables, pictures=pictures,
-        provenance=campaign_provenance(document, manifests),
+        provenance=campaign_provenance(document, manifests), above=whole is not None,
     )  # fmt: skip
+    folder.finish()
+    return page
 
 
 def campaign_plots(document: ReportDocument, maps: Mapping[str, ThroughputMap | None]) -> list[Plot]:

@@ -59,7 +59,8 @@ def write_history(rows: Sequence[HistoryRow], output: Path, accepted: Sequence[B
     rate = RateColumn.of(course.unit for course in found)
     entries = [table_entry(course, where[place_of(course)].key, rate) for course in found]
     entries.sort(key=lambda item: GRAVEST_FIRST.index(item.verdict))
-    return Folder(output).page(
+    folder = Folder(output)
+    page = folder.page(
         "index", "history.html", plots,
         title="History",
         facts=fact_texts(rows, by),
@@ -75,6 +76,8 @@ def write_history(rows: Sequence[HistoryRow], output: Path, accepted: Sequence[B
             "verdict": [verdict for verdict in GRAVEST_FIRST if any(item.verdict == verdict for item in entries)],
         },
     )  # fmt: skip
+    folder.finish()
+    return page
 
 
 def fact_texts(rows: Sequence[HistoryRow], by: str) -> list[str]:

@@ -9,7 +9,7 @@ from orchestrator.records import Processors
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.values import values_of
-from orchestrator.report.tables.text import dataset_text
+from orchestrator.report.tables.text import dataset_text, short
 
 if TYPE_CHECKING:
     from orchestrator.store.entries import StoredManifest
@@ -44,11 +44,25 @@ def run_provenance(run: RunEntry, manifest: StoredManifest) -> list[tuple[str, A
     pairs.append(("hosts", ", ".join(dict.fromkeys(run["hosts"]))))
     pairs += [("processors", processor_words(found)) for found in run["processors"]]
     pairs.append(("data", dataset_text(run["dataset"]) if run["dataset"]["source"] else None))
-    pairs.append(("training", ", ".join(f"{name} {value}" for name, value in run["training"].items())))
+    pairs.append(
+        (
+            "training",
+            ", ".join(f"{name.replace('_', ' ')} {plain_value(value)}" for name, value in run["training"].items()),
+        )
+    )
     pairs.append(("job", manifest.get("job_id")))
     pairs.append(("repeated by", manifest.get("provenance", {}).get("command")))
     pairs += [("code and packages", text) for text in provenance_texts(manifest)]
     return [*pairs, ("folder", run["directory"]), ("config hash", run["config_hash"])]
+
+
+def plain_value(value: object) -> str:
+    """Return a value of a result in words: numbers with four digits, a group in brackets."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{name} {plain_value(item)}' for name, item in value.items())})"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    return short(value) if isinstance(value, (int, float)) else str(value)
 
 
 def provenance_texts(manifest: StoredManifest) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.report.entries.runs import RunEntry, ThroughputEntry
@@ -13,6 +12,7 @@ from orchestrator.report.html.plots import accuracy, times
 from orchestrator.report.html.plots.heat import plot_heat_map
 from orchestrator.report.html.provenance import commit_text, run_provenance
 from orchestrator.report.placement import draw_nodes
+from orchestrator.report.run_files import own_attempt, read_picture
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, quality_text, short
 from orchestrator.report.tables.units import RateColumn
@@ -43,12 +43,13 @@ class RunLine:
 def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredManifest, rate: RateColumn) -> RunLine:
     """Write a run's page; return what the campaign's page shows of the run."""
     name = f"run-{page_name(run['run'])}"
-    attempt = Path(run["directory"]) / f"attempt-{run['attempts']}"
-    content = throughput_map(attempt / "telemetry.h5") if run["attempts"] else None
+    attempt = own_attempt(run["directory"], campaign, run["run"], run["attempts"])
+    content = throughput_map(attempt.telemetry) if attempt else None
     plots = [plot_heat_map(content, "heat", "Throughput by rank")] if content else []
     plots += [plot for plot in (times.plot_run_split(run), times.plot_phases([run])) if plot]
     plots += accuracy.plot_curves([run])
-    picture = folder.copy(attempt / "samples.png", f"data/{name}.png")
+    drawn = read_picture(attempt.pictures) if attempt else None
+    picture = folder.write(f"data/{name}.png", drawn) if drawn else None
     nodes = draw_nodes(run["placement"]) if run["placement"] else []
     tables = [table for table in (promise_table(run),) if table]
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])

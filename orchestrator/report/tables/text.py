@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.records import choice_words
+from orchestrator.records.control import spell_control
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import DatasetEntry, RunEntry, had_target, reached_target
 from orchestrator.report.entries.series import ScalingEntry, Subject
@@ -15,7 +16,10 @@ RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 def csv_cell(value: Any) -> Any:
     """Return the value of a CSV cell. An apostrophe disarms text that a spreadsheet would run as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
+    if not isinstance(value, str):
+        return value
+    text = spell_control(value)
+    return f"'{text}" if text.lstrip().startswith(RISKY) else text
 
 
 def short(value: float | None) -> str:
@@ -70,12 +74,14 @@ def headline(document: ReportDocument) -> str:
     runs = document["runs"]
     done = sum(run["state"] == "completed" for run in runs)
     trained = [run for run in runs if run["state"] == "completed" and run["mode"] == "training"]
-    trained = [run for run in trained if had_target(run)]
+    cut = sum(had_target(run) and run["stopped"] == "steps" for run in trained)
+    trained = [run for run in trained if had_target(run) and (reached_target(run) or run["stopped"] != "steps")]
     reached = sum(map(reached_target, trained))
     planned = document.get("planned", len(runs))
     text = f"{done} of {planned} runs completed"
     text += f" ({planned - len(runs)} not collected yet)" if planned > len(runs) else ""
-    text += f", {reached} reached their quality target." if trained else "."
+    text += f", {reached} reached their quality target" if trained else ""
+    text += f", {cut} ended at max_steps, before a target could be reached." if cut and not trained else "."
     largest: dict[tuple[str, str], ScalingEntry] = {}
     for entry in document["scaling"]:
         if entry["nodes"] > entry["base_nodes"]:

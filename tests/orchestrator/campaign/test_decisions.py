@@ -103,7 +103,7 @@ def test_what_was_cancelled_is_not_submitted_by_a_watcher_that_does_not_know_of_
     runs, machine = make(repeats=4), Machine()
     submission.submit(machine, runs[:1])
     # Another process, with manifests of its own.
-    campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent), seconds=0.2)
+    campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent).runs, seconds=0.2)
     assert machine.sizes == [1]
     assert submission.submit_all(machine, runs[1:]) == ""
     assert machine.sizes == [1], "nothing more"
@@ -117,7 +117,7 @@ def test_an_attempt_that_a_watcher_was_to_submit_is_not_once_it_is_cancelled(mak
     write_json(run[0].attempt(1).failure, failure_record("preempted-requeued", "stopped", "orchestrator"))
     machine.jobs["1_0"] = JobState("completed")
     assert query_statuses(machine, [run])[0].resubmit
-    campaigns.cancel(machine, campaigns.load(run[0].path.parent), seconds=0.2)
+    campaigns.cancel(machine, campaigns.load(run[0].path.parent).runs, seconds=0.2)
     submission.submit_all(machine, [run])
     assert machine.sizes == [1] and query_statuses(machine, [run])[0].state == "cancelled"
 
@@ -134,7 +134,7 @@ def test_cancelling_waits_for_a_submission_that_is_being_made(make: Any) -> None
     submitting = threading.Thread(target=submission.submit, args=(machine, runs[:1]))
     submitting.start()
     time.sleep(0.1)
-    statuses = campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent), seconds=1)
+    statuses = campaigns.cancel(machine, campaigns.load(runs[0][0].path.parent).runs, seconds=1)
     submitting.join()
     assert [status.state for status in statuses] == ["cancelled", "cancelled"]
     assert machine.jobs == {"1_0": JobState("cancelled")}, "what was submitted in the meantime was ended"
@@ -311,7 +311,7 @@ def test_a_campaign_of_an_older_version_has_the_defaults_of_the_keys_that_came_s
         path.chmod(0o700)
         if path.is_dir():
             shutil.chown(path, os.geteuid())
-    for directory, manifest in campaigns.load(folder):
+    for directory, manifest in campaigns.load(folder).runs:
         assert manifest.config["cluster"]["slurm"]["exclude_failed_nodes"] is False
         assert manifest.config["cluster"]["limits"]["max_attempts"] >= 1
         assert manifest.spec.settings["training"]["optimizers"] == {}

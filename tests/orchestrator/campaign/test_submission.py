@@ -389,7 +389,7 @@ def test_an_orchestrator_killed_while_it_plans_leaves_no_campaign_of_fewer_runs(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     with pytest.raises(UsageError, match="There is no campaign"):
         campaign_folders([], tmp_path / "results")
-    assert len(make(repeats=4)) == len(campaigns.load(tmp_path / "results" / "c")) == 4
+    assert len(make(repeats=4)) == len(campaigns.load(tmp_path / "results" / "c").runs) == 4
 
 
 def test_a_campaign_has_one_orchestrator_at_a_time(make: Any) -> None:

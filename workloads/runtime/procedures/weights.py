@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from orchestrator.records.files import settle
+from orchestrator.records.files import make_own, open_own, settle
 from workloads.runtime.procedures.checkpoint import CheckpointError
 from workloads.runtime.procedures.saved import DamagedFileError, read_saved
 
 
 def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
     """Write the model's parameters and buffers, with facts on where they come from, by rename. Raises OSError."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    make_own(path.parent)
     staged = path.with_name(f".{path.name}.partial")
     try:
-        with staged.open("wb") as file:
+        with os.fdopen(open_own(staged), "wb") as file:
             torch.save({"model": model.state_dict(), "facts": dict(facts)}, file)
             settle(file)
         staged.rename(path)

@@ -12,16 +12,25 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, TypeVar, cast
+from typing import Annotated, Literal, TypedDict, TypeVar
 
 import h5py
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from orchestrator.records import RecordError, check_record
+from orchestrator.records import (
+    MissingRecordError,
+    RecordError,
+    check_record,
+    read_json,
+    read_json_if_whole,
+    write_json,
+)
+from orchestrator.records.checking import Count, Matches, PlainName, Range
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.memory import page_aligned
 from workloads.runtime.samples.parallel import map_in_threads
@@ -35,7 +44,8 @@ CONTENTS = ".verified.json"
 PARTS = ("training", "evaluation")
 KEPT_BYTES = 16
 """Fields of at most this many bytes per sample, such as labels, are kept in memory."""
-NEEDED = ("name", "source", "split", "version", "checksum", "training_samples", "evaluation_samples")
+DAMAGE = (OSError, KeyError, ValueError, RuntimeError)
+"""What h5py raises of a damaged file."""
 
 READ_BYTES = 1 << 22
 
@@ -69,25 +79,25 @@ class Provenance:
 
 
 class FileEntry(TypedDict):
-    """One file of a data set: its samples, its size and the BLAKE3 of its content."""
+    """One file of a data set: its samples, its size and the BLAKE3 of its content. It lies in the data set's folder."""
 
-    name: str
-    samples: int
-    bytes: int
-    blake3: str
+    name: PlainName
+    samples: Count
+    bytes: Annotated[int, Range(0, 2**63 - 1)]
+    blake3: Annotated[str, Matches(r"[0-9a-f]{64}", "the 64 digits of a BLAKE3")]
 
 
 class Description(TypedDict):
     """``dataset.json``. ``settings`` are those that the data depend on; benchmarks add what else describes theirs."""
 
-    format: str
+    format: Literal["consolidated/2"]
     name: str
-    source: str
+    source: Literal["real", "stand-in"]
     split: str
     version: str
     seed: int | None
-    training_samples: int
-    evaluation_samples: int
+    training_samples: Count
+    evaluation_samples: Count
     settings: dict[str, object]
     files: list[FileEntry]
     checksum: str
@@ -130,12 +140,8 @@ def _file_stamps(folder: Path, files: Iterable[FileEntry]) -> dict[str, Stamp]:
 
 def record_contents(folder: Path, files: Sequence[FileEntry]) -> None:
     """Note that these files now have their correct BLAKE3. In a read-only folder nothing is noted."""
-    temporary = folder / f"{CONTENTS}.{os.getpid()}.partial"
-    try:
-        temporary.write_text(json.dumps(_file_stamps(folder, files)) + "\n", encoding="utf-8")
-        temporary.replace(folder / CONTENTS)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_json(folder / CONTENTS, _file_stamps(folder, files))
 
 
 def check_contents(
@@ -147,11 +153,8 @@ def check_contents(
     """
     files = read_description(folder)["files"]
     known: dict[str, Stamp] = {}
-    if only_changed and (folder / CONTENTS).is_file():
-        try:
-            known = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        except ValueError:
-            known = {}
+    if only_changed:
+        known = read_json_if_whole(folder / CONTENTS) or {}
     stamps = _file_stamps(folder, files)
     chosen = [file for file in files if not only_changed or known.get(file["name"]) != stamps[file["name"]]]
     total = sum(int(file["bytes"]) for file in chosen)
@@ -182,19 +185,12 @@ def settings_digest(made_of: Mapping[str, object]) -> str:
 def read_description(folder: Path) -> Description:
     """Return the parsed ``dataset.json`` of a folder. Raises DatasetError."""
     path = folder / DESCRIPTION
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist: the data set is not there or was not finished")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}; make the data set again") from error
-    needed = {*NEEDED, "files"}
-    missing = needed - set(document) if isinstance(document, dict) else needed
-    if missing or document.get("format") != FORMAT:
-        raise DatasetError(
-            f"{path} lacks {sorted(missing)} or is not '{FORMAT}'; remove {path.parent} and make the data set again"
-        )
-    return cast(Description, document)
+        return check_record(read_json(path), Description, str(path))
+    except MissingRecordError as error:
+        raise DatasetError(f"{path} does not exist: the data set is not there or was not finished") from error
+    except RecordError as error:
+        raise DatasetError(f"{error}; remove {folder} and make the data set again") from error
 
 
 def read_description_of(folder: Path, kind: type[D]) -> D:
@@ -211,17 +207,21 @@ def verify_dataset(
     fields: Mapping[str, Field],
     thorough: bool,
     evaluation_fields: Mapping[str, Field] | None = None,
+    kind: type[Description] = Description,
+    name: str | None = None,
 ) -> dict[str, object]:
-    """Check a data set and return its description. ``thorough`` compares every file's BLAKE3, otherwise sizes and
-    headers.
+    """Check a data set and return its description, which is of a ``kind`` and of the benchmark ``name``. ``thorough``
+    compares every file's BLAKE3, otherwise sizes and headers.
 
     Returns ``dataset.json`` without its files and settings. Raises DatasetError that names file and key.
     """
-    description = read_description(folder)
+    description = read_description_of(folder, kind)
     stated: Mapping[str, object] = description
-    for key in ("source", "split", "version"):
-        if str(settings[key]) != str(stated[key]):
-            raise DatasetError(f"{folder}: '{key}' is {stated[key]!r}; expected {settings[key]!r}")
+    expected_facts = {key: str(settings[key]) for key in ("source", "split", "version")}
+    for key, fact in {**expected_facts, **({"name": name} if name else {})}.items():
+        if fact != stated[key]:
+            raise DatasetError(f"{folder}: '{key}' is {stated[key]!r}; expected {fact!r}")
+    refuse_other_counts(folder, description)
     for file in description["files"]:
         path = folder / file["name"]
         if not path.is_file():
@@ -239,19 +239,36 @@ def verify_dataset(
     return {key: value for key, value in description.items() if key not in ("files", "settings", "format", "seed")}
 
 
+def refuse_other_counts(folder: Path, description: Description) -> None:
+    """Raise DatasetError unless the files, each named once, hold as many samples of each part as are stated."""
+    names = [file["name"] for file in description["files"]]
+    if len(set(names)) < len(names):
+        raise DatasetError(f"{folder / DESCRIPTION}: a file is named twice; make the data set again")
+    for part, stated in (
+        ("training", description["training_samples"]),
+        ("evaluation", description["evaluation_samples"]),
+    ):
+        found = sum(file["samples"] for file in description["files"] if file["name"].startswith(f"{part}-"))
+        if found != stated:
+            raise DatasetError(
+                f"{folder / DESCRIPTION}: {part}_samples is {stated}, its files have {found}; make the data set again"
+            )
+
+
 def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
     """Raise DatasetError unless this is an HDF5 file with all fields in the right shape and type."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             for key, field in fields.items():
-                dataset, shape = file.get(key), (samples, *field.shape)
-                if not isinstance(dataset, h5py.Dataset):
+                shape = (samples, *field.shape)
+                dataset = file.get(key) if isinstance(file.get(key, getlink=True), h5py.HardLink) else None
+                if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
                     raise DatasetError(f"{path} has no dataset '{key}'; expected one of shape {shape}")
                 if dataset.shape != shape:
                     raise DatasetError(f"{path}: '{key}' has shape {dataset.shape}; expected {shape}")
                 if dataset.dtype != np.dtype(field.dtype):
                     raise DatasetError(f"{path}: '{key}' has dtype {dataset.dtype}; expected {field.dtype}")
-    except OSError as error:
+    except DAMAGE as error:
         raise DatasetError(f"{path} is not a whole HDF5 file: {error}; make or copy it again") from error
 
 
@@ -311,7 +328,7 @@ class _Shard:
         self.samples = samples
         try:
             self._file = h5py.File(path, "r", locking=False)
-        except OSError as error:
+        except DAMAGE as error:
             raise DatasetError(f"{path} is not a whole HDF5 file: {error}; make or copy it again") from error
         self._descriptor = os.open(path, os.O_RDONLY)
         self.columns: dict[str, Rows] = {}

@@ -18,7 +18,7 @@ from typing import TypedDict
 
 from blake3 import blake3
 
-from orchestrator.records import one_at_a_time
+from orchestrator.records import RecordError, one_at_a_time, read_plain, write_text
 from orchestrator.records.topology import read_topology
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.building import build_folder
@@ -82,11 +82,11 @@ def stage_dataset(
         lock, checked_for = (target.with_name(f".{target.name}.{kind}") for kind in ("lock", "checked"))
         with one_at_a_time(lock, while_it_works(lock, lambda: progress(0, size)), LOOK_SECONDS):
             report = touch_while_reporting(lock, progress)
-            same_use = bool(use) and checked_for.is_file() and checked_for.read_text(encoding="utf-8") == use
+            same_use = bool(use) and text_of(checked_for) == use
             checked = _check_copy(source, target, same_use, threads, report)
             if checked < 0:
                 copied, checked = _copy_dataset(source, target, threads, report), 0
-            checked_for.write_text(use, encoding="utf-8")
+            write_text(checked_for, use)
     except OSError as error:
         if error.errno in FULL:
             raise DatasetError(
@@ -96,6 +96,14 @@ def stage_dataset(
         raise DatasetError(f"{name} could not be staged to cluster.paths.scratch={scratch}: {error}") from error
     seconds = round(time.monotonic() - begun, 3)
     return {"folder": str(target), "copied_bytes": copied, "checked_bytes": checked, "seconds": seconds}
+
+
+def text_of(path: Path) -> str:
+    """The text in a file, "" if there is none."""
+    try:
+        return read_plain(path).decode("utf-8", "replace")
+    except RecordError:
+        return ""
 
 
 def while_it_works(lock: Path, report: Callable[[], None]) -> Callable[[str], None]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.records.checking import Positive
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples import consolidated
@@ -36,7 +37,7 @@ class FieldsDescription(Description):
     range: float
     unit: str
     degradation: str
-    scale: int
+    scale: Positive
     masked: bool
 
 
@@ -49,6 +50,7 @@ class FieldsDataset(ConsolidatedDataset):
     """
 
     NAME = "super_resolution"
+    DESCRIBED_BY = FieldsDescription
     SET: ClassVar[str]
     """The data set's own name."""
     UNIT: ClassVar[str]

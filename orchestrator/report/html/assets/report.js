@@ -32,9 +32,25 @@ function draw(place) {
     dragmode: touch.matches ? false : "zoom",
     ...layout, xaxis: axis(xaxis), yaxis: axis(yaxis),
   }, { responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
-    toImageButtonOptions: { filename: place.dataset.name, scale: 2 } });
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "sendChartToCloud"], showSendToCloud: false,
+    plotlyServerURL: "about:blank", topojsonURL: "about:blank",
+    toImageButtonOptions: { filename: place.dataset.name, scale: 2 } }).then(() => quiet(place));
 }
+
+// Who has a keyboard alone, or cannot see the plot, has its table: its buttons and scrolling need no stop of the tab key.
+function quiet(place) {
+  for (const button of place.querySelectorAll(".modebar a, .modebar button, .modebar [tabindex]")) button.tabIndex = -1;
+  for (const bar of place.querySelectorAll(".modebar")) bar.setAttribute("aria-hidden", "true");
+}
+for (const table of document.querySelectorAll(".under details")) table.open = false;
+function reachable() {
+  for (const box of document.querySelectorAll(".wide")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  }
+}
+reachable();
+window.addEventListener("resize", reachable);
+document.addEventListener("toggle", reachable, true);
 
 const places = [...document.querySelectorAll(".plot")];
 const seen = new IntersectionObserver(entries => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from orchestrator.report.html.plots.figure import Plot, Plotly, colour, label, style
+from orchestrator.report.html.plots.figure import Plot, Plotly, colour, decade_axis, label, style
 
 OUTCOME_COLOURS = {"pass": "--good", "fail": "--bad", "undecided": "--warn"}
 OUTCOME_SYMBOLS = {"pass": "circle", "fail": "x", "undecided": "diamond"}
@@ -96,8 +96,10 @@ def plot_nodes(ratios: Mapping[str, Mapping[str, Sequence[float]]]) -> Plot | No
 def plot_pairs(
     hosts: Sequence[str], rates: Mapping[tuple[str, str], float], size: int, unit: str, key: str
 ) -> Plot | None:
-    """Plot a map of nodes × nodes: the rate of messages of ``size`` bytes between each pair."""
-    if not rates:
+    """Plot a map of nodes × nodes: the rate of messages of ``size`` bytes between each pair. One pair is no map: the
+    table of the checks has its rate.
+    """
+    if len(rates) < 2:
         return None
     both = {**rates, **{(last, first): value for (first, last), value in rates.items()}}
     values = [[both.get((one, other)) for other in hosts] for one in hosts]
@@ -125,7 +127,7 @@ def plot_messages(rows: Sequence[Sequence[float]], ranks: int) -> Plot | None:
         {"x": sizes, "y": [row[2] for row in rows], "mode": "lines+markers", "name": "algorithm bandwidth", **style(1)},
     ]
     layout = {
-        "xaxis": {"title": {"text": "bytes"}, "type": "log"},
+        "xaxis": {"title": {"text": "bytes, log"}, **decade_axis(sizes)},
         "yaxis": {"title": {"text": "GB/s"}, "rangemode": "tozero"},
     }
     note = f"Medians over the rounds, {ranks} ranks; bus bandwidth = bytes ÷ time · 2(n − 1) ÷ n, as nccl-tests has it."

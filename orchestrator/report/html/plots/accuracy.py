@@ -168,7 +168,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
     for place, entries in enumerate(group_by_task(runs)):
         finished = [entry for entry in entries if entry["run"]["state"] == "completed" and entry["target"] is not None]
         nodes = sorted({entry["nodes"] for entry in finished})
-        if len(nodes) < 2:
+        if len(nodes) < 2 or all(entry["run"]["time_to_accuracy_s"] is None for entry in finished):
             continue
         rows = [
             [entry["run"]["run"], entry["nodes"], entry["run"]["ranks"], entry["run"]["training"].get("global_batch"),

@@ -86,7 +86,9 @@ def decade_axis(values: Iterable[float]) -> Plotly:
     """Return a logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
     found = [value for value in values if value > 0]
     first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
-    ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
+    # Over many decades a tick at each of them, and the axis is as readable as over one.
+    factors = (1, 2, 5) if last - first <= 3 else (1,)
+    ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 

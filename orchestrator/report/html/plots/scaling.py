@@ -160,6 +160,7 @@ def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
     layout = axes("nodes", unit)
     layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
     layout["yaxis"] |= decade_axis(entry["throughput"]["mean"] for entry in chosen)
+    layout["yaxis"]["title"] = {"text": f"{layout['yaxis']['title']['text']}, log"}
     note = "Warm throughput of the whole run, geometric mean of the repeats with its 95 % interval; cold in the table."
     (name,) = RateColumn(unit).names
     columns = [*COLUMNS, name, "low", "high", "n", f"cold_{name}", "failed"]

@@ -9,6 +9,7 @@ from orchestrator.analysis.losses import median_phases
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.series import ScaleEntry, ScalingEntry
 from orchestrator.report.entries.values import values_of
+from orchestrator.report.html.plots.figure import SERIES as COLOURS
 from orchestrator.report.html.plots.figure import Plot, Plotly, colour, count_text, distinguishing_keys, label, name_of
 
 PARTS = {
@@ -47,7 +48,8 @@ def plot_bars(
             "y": [label(name) for name in names],
             "x": list(values),
             "name": label(part),
-            "marker": {"color": colour(number)},
+            # Colours come again after some parts: then hatched.
+            "marker": {"color": colour(number), "pattern": {"shape": "/" if number >= COLOURS else ""}},
             "hovertemplate": f"%{{y}}<br>{label(part)}: %{{x{axis.hover}}}<extra></extra>",
         }
         for number, (part, values) in enumerate(parts.items())
