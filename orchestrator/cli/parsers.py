@@ -254,7 +254,7 @@ def accept_parser() -> Parser:
     parser = Parser(
         "accept", "suite=NAME cluster=NAME [KEY=VALUE…]",
         notes="Exit code 0 only if the machine is accepted. `accept verify FOLDER` checks a\nrecord, `accept sign "
-        "FOLDER --key FILE` signs one, and `accept propose suite=NAME\ncampaigns=A,B` makes references of runs.",
+        "FOLDER --key FILE` signs one, and\n`accept propose suite=NAME campaigns=A,B` makes references of runs.",
     )  # fmt: skip
     parser.explain(
         "keys",
@@ -270,7 +270,7 @@ def accept_parser() -> Parser:
 
 def accept_verify_parser() -> Parser:
     """Return the parser of ``accept verify``."""
-    summary = "check that a record is as it was sealed, that its verdict follows, and who signed it"
+    summary = "check that a record is as it was sealed, and who signed it"
     parser = Parser("accept verify", "FOLDER", summary).with_json()
     parser.add_argument("--signers", metavar="FILE", help="whose signatures count, as ssh-keygen's ALLOWED SIGNERS")
     return parser

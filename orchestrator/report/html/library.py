@@ -18,8 +18,8 @@ SERVER = re.compile(rb"([\"'`])https?://(?!www\.w3\.org/)[^\"'`\s]*")
 
 
 def read_library() -> dict[str, bytes]:
-    """Return plotly.js, without the addresses of servers in it, and its licence, by the names of their files; nothing if
-    there is no package that has them.
+    """Return plotly.js, without the addresses of servers in it, and its licence, by the names of their files. Without a
+    package that has them there is nothing.
     """
     found = find_spec("plotly")
     if found is None or found.origin is None:
