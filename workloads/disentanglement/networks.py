@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from workloads.runtime.task import alone
 
 STRIDE = 16
 """What four layers of stride two need an image's height and width to be a multiple of."""
@@ -113,62 +110,3 @@ def study(image_shape: Sequence[int], latent: int, encoded: int) -> Autoencoder:
 
 NETWORKS: Mapping[str, Callable[[Sequence[int], int, int], Autoencoder]] = {"burgess": burgess, "study": study}
 """Makes each network from the images' shape, the number of codes, and that of the encoder's outputs."""
-
-
-class GlobalBatchNorm(nn.Module):
-    """Batch normalisation over the rows of all ranks (Ioffe and Szegedy 2015, arXiv:1502.03167), of (n, c) or
-    (n, c, h, w): a training is then the same for any number of ranks. A rank that is alone has torch's.
-
-    ``together`` is the step's, see ``share_batches``; momentum and eps are torch's.
-    """
-
-    MOMENTUM, EPS = 0.1, 1e-5
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.together: Callable[[Tensor], Tensor] = alone
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape; in training each channel has mean zero and variance one over the global batch, before weight
-        and bias.
-        """
-        if not self.training:
-            return functional.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.EPS
-            )
-        if self.together is alone and x.numel() > x.shape[1]:
-            return functional.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, True, self.MOMENTUM, self.EPS
-            )
-        dims = [0, *range(2, x.dim())]
-        # In two passes, which on processors take half the time of torch's var_mean and less.
-        wide = x.float()
-        means = wide.mean(dims, keepdim=True)
-        mean, variance = means.flatten(), (wide - means).square().mean(dims)
-        own = torch.cat((mean.new_tensor([x.numel() / x.shape[1]]), mean, variance))
-        counts, of_ranks, variances = self.together(own[None]).split((1, len(mean), len(mean)), dim=1)
-        share = counts / counts.sum()
-        mean_of_all = (share * of_ranks).sum(0)
-        variance_of_all = (share * (variances + (of_ranks - mean_of_all).square())).sum(0)
-        with torch.no_grad():
-            unbiased = counts.sum() / (counts.sum() - 1).clamp_min(1)
-            self.running_mean.lerp_(mean_of_all, self.MOMENTUM)
-            self.running_var.lerp_(variance_of_all * unbiased, self.MOMENTUM)
-        # torch's kernel normalises by this rank's own moments; weight and bias turn that into all ranks'.
-        scale = self.weight * ((variance + self.EPS) / (variance_of_all + self.EPS)).sqrt()
-        shift = self.bias + self.weight * (mean - mean_of_all) / (variance_of_all + self.EPS).sqrt()
-        return functional.batch_norm(x, None, None, scale, shift, training=True, eps=self.EPS)
-
-
-def share_batches(model: nn.Module, together: Callable[[Tensor], Tensor]) -> None:
-    """Have a model's batch normalisations gather their rows by a step's ``together``."""
-    for module in model.modules():
-        if isinstance(module, GlobalBatchNorm):
-            module.together = together

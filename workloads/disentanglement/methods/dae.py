@@ -11,7 +11,7 @@ from torch.nn import functional
 from orchestrator.records import DIVERGED
 from workloads.disentanglement.components import MOST_WEIGHED, singular_values, some_images
 from workloads.disentanglement.methods.dae_network import DisentanglingAutoencoder, euler, neighbour_distances
-from workloads.disentanglement.networks import share_batches
+from workloads.disentanglement.normalisation import share_batches
 from workloads.disentanglement.task import DisentanglementTask
 from workloads.runtime.errors import NonFiniteLossError
 from workloads.runtime.task import Batch, Step

@@ -9,7 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from workloads.disentanglement.networks import Frame, GlobalBatchNorm, smallest
+from workloads.disentanglement.networks import Frame, smallest
+from workloads.disentanglement.normalisation import GlobalBatchNorm
 
 HIDDEN = 64
 """Units between the convolutions and the codes."""

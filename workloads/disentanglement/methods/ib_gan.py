@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from workloads.disentanglement.methods.adversarial import fooled, told_apart
 from workloads.disentanglement.methods.variational import Posterior, divergence
-from workloads.disentanglement.networks import Frame, GlobalBatchNorm, share_batches, smallest
+from workloads.disentanglement.networks import Frame, smallest
+from workloads.disentanglement.normalisation import GlobalBatchNorm, share_batches
 from workloads.disentanglement.task import DisentanglementTask
 from workloads.runtime.task import Batch, Player, Step
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from workloads.disentanglement.methods.adversarial import fooled, told_apart, uniform
-from workloads.disentanglement.networks import Frame, GlobalBatchNorm, share_batches, smallest
+from workloads.disentanglement.networks import Frame, smallest
+from workloads.disentanglement.normalisation import GlobalBatchNorm, share_batches
 from workloads.disentanglement.task import DisentanglementTask
 from workloads.runtime.task import Batch, Player, Step
 
