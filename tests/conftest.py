@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterable
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from verdicts import HEADINGS, VERDICTS, Verdict
 from xdist.scheduler import LoadScopeScheduling
 
 EVERY_BENCHMARK = "test_every_benchmark.py"
-LEFT_OUT = "takes a minute, or repeats with another communicator, data set or method what was shown: THOROUGH=1"
+LEFT_OUT = "takes long for a rare case, or repeats with other parameters what was shown: THOROUGH=1"
 NO_SLURM = "on Debian, as root, `slurm/testcluster up 4 --threaded 1` makes one; `.ci/run` does so by itself"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What compares times runs alone; the rest runs side by side. ``make test`` starts pytest once for each."""
     parser.addoption("--measures", choices=["only", "not"], help="only tests marked `measures`, or all others")
-    parser.addoption("--quick", action="store_true", help="skip tests marked `thorough`")
+    parser.addoption("--quick", action="store_true", help="skip tests marked `thorough`, and of `quick(n)` all but n")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -68,11 +69,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
     if config.getoption("--quick"):
-        for item in items:
-            if item.get_closest_marker("thorough"):
-                item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
+        leave_out(items)
     with_ranks = {item.path for item in items if item.get_closest_marker("ranks")}
     items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path not in with_ranks))
+
+
+def leave_out(items: Iterable[pytest.Item]) -> None:
+    """Skip what is thorough, and what comes after the first n sets of parameters of a test that is marked quick(n)."""
+    sets = Counter[str]()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        sets[name] += 1
+        enough = item.get_closest_marker("quick")
+        if item.get_closest_marker("thorough") or (enough and sets[name] > enough.args[0]):
+            item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
 
 
 @pytest.hookimpl(wrapper=True)

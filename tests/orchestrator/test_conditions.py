@@ -66,7 +66,14 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("odd", CONDITIONS, ids=lambda odd: odd.name)
+ODDEST = [CONDITIONS[0], *CONDITIONS[-2:]]
+"""What most differs from the others: a network, a user, a start."""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [pytest.param(odd, marks=() if odd in ODDEST else pytest.mark.thorough, id=odd.name) for odd in CONDITIONS],
+)
 def test_a_run_ends_well_where(odd: Condition, tmp_path: Path) -> None:
     tools = {*odd.before[:1], *(("unshare", "ip", "mount") if odd.namespaces else ())}
     if missing := sorted(tool for tool in tools if shutil.which(tool) is None):

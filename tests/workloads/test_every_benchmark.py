@@ -74,20 +74,27 @@ class Pair:
 
 
 @pytest.fixture(scope="session")
-def pair_of(data_of: Callable[[Cell], Prepared], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cell], Pair]:
-    """The cell trained on two ranks, once: by command the first of each benchmark, and its others all at once."""
+def pair_of(
+    data_of: Callable[[Cell], Prepared], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Callable[[Cell], Pair]:
+    """The cell trained on two ranks, once: by command the first of each benchmark, and its others all at once. Where
+    tests are to be quick, by command the last benchmark alone.
+    """
+    quick = pytestconfig.getoption("--quick")
+    by_command = FIRST[-1:] if quick else FIRST
+    by_ranks = [cell for cell in (FIRST if quick else TRAINED) if cell not in by_command]
 
     @cache
-    def further_of(benchmark: str) -> Path:
-        folder, cells = tmp_path_factory.mktemp(benchmark), [cell for cell in FURTHER if cell.benchmark == benchmark]
+    def trained_of(benchmark: str) -> Path:
+        folder, cells = tmp_path_factory.mktemp(benchmark), [cell for cell in by_ranks if cell.benchmark == benchmark]
         answer = train_on_ranks(2, "mpi", [data_of(cell) for cell in cells], folder)
         assert answer.returncode == 0, answer.stderr
         return folder
 
     @cache
     def trained(cell: Cell) -> Pair:
-        if cell in FURTHER:
-            folder = further_of(cell.benchmark)
+        if cell not in by_command:
+            folder = trained_of(cell.benchmark)
             return Pair(*read_trained(folder, cell), RunDirectory(folder / f"{cell}"))
         run = only_run(orchestrate(*data_of(cell).words, "nodes=2", "--json", cwd=tmp_path_factory.mktemp(f"{cell}")))
         directory = RunDirectory(Path(run["directory"]))
@@ -133,7 +140,7 @@ def only_run(answer: Answer) -> dict[str, Any]:
     return dict(run)
 
 
-@pytest.mark.parametrize("cell", [*TRAINED, *OTHERS], ids=str)
+@pytest.mark.parametrize("cell", [*EACH_TRAINED, *OTHERS], ids=str)
 def test_its_data_are_made_once_and_are_what_they_say(cell: Cell, data_of: Callable[[Cell], Prepared]) -> None:
     prepared = data_of(cell)
     told = prepared.dataset.verify(prepared.folder, thorough=True)

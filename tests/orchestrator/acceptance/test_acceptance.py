@@ -229,6 +229,7 @@ BOUND = {"value": 10.0, "lower": -0.1, "unit": "GB/s", "basis": "made up"}
         (set_check(3, first=9, limit=3), "2 ≤ first ≤ limit"),
     ],
 )  # fmt: skip
+@pytest.mark.quick(4)
 def test_a_suite_that_cannot_be_right_is_refused_before_any_job(change: object, words: str, tmp_path: Path) -> None:
     assert words.lower() in refused(tmp_path, change).lower()
 
@@ -259,6 +260,7 @@ def test_references_of_another_cluster_and_suites_that_do_not_exist_are_refused(
         ("++nodes=100000000000", "nodes"),
     ],
 )
+@pytest.mark.quick(4)
 def test_what_a_suite_cannot_hold_names_its_key(words: str, key: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         compose_suite(["suite=small", words], suite_file(tmp_path))

@@ -96,6 +96,7 @@ def trained_on(record: Path) -> list[int]:
     return sorted(int(word) for path in record.iterdir() for word in path.read_text().split())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("comm", EACH_COMMUNICATOR)
 def test_a_run_stopped_within_an_epoch_goes_on_bit_for_bit(
     comm: str, recording: list[str], tmp_path: Path, orchestrator: Command
@@ -122,6 +123,7 @@ def test_a_run_stopped_within_an_epoch_goes_on_bit_for_bit(
     assert qualities[0] == qualities[1]
 
 
+@pytest.mark.thorough
 def test_what_no_checkpoint_kept_is_done_again_and_its_time_is_counted(recording: list[str], tmp_path: Path) -> None:
     words = [*recording, "comm=mpi", "benchmark.training.checkpoint_every_epochs=4"]
     process = begin(tmp_path, "killed", words)

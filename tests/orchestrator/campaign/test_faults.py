@@ -112,6 +112,7 @@ def test_a_killed_rank_ends_the_run_within_seconds(
     assert (stored(orchestrator)["state"], stored(orchestrator)["attempts"]) == ("failed", 1)
 
 
+@pytest.mark.thorough
 def test_one_failed_scale_of_a_sweep_does_not_lose_the_others(
     start: Start, tiny: list[str], orchestrator: Command
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_campaign_of_the_same_name_is_refused(campaign: Any, orchestrator: Com
     assert "exists already" in answer.err
 
 
+@pytest.mark.thorough
 def test_four_ranks_share_two_cores_and_say_so(orchestrator: Command, tiny: list[str]) -> None:
     answer = orchestrator(*tiny, "nodes=2", "cluster.ranks_per_node=2", "benchmark.training.max_steps=4", "--json")
     assert answer.code == 0

@@ -94,6 +94,7 @@ def test_runs_of_different_node_counts_are_not(commands: Commands, make: Any) ->
     assert len(calls(log, "sbatch")) == 3
 
 
+@pytest.mark.thorough
 def test_watching_500_jobs_costs_one_query_an_interval(commands: Commands, make: Any) -> None:
     runs = make(repeats=500)
     commands(sbatch=ARRAY)

@@ -48,6 +48,7 @@ from commands import Command, environment
         (["status"], "no campaign"),
     ],
 )
+@pytest.mark.quick(6)
 def test_what_is_wrong_is_refused_with_the_nearest_right_thing(
     orchestrator: Command, tmp_path: Path, words: list[str], expected: str
 ) -> None:

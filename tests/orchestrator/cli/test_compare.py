@@ -73,6 +73,7 @@ def test_a_comparison_can_be_put_under_a_change_as_markdown(tmp_path: Path, monk
     assert len(rows) == 2 and all("🔴 slower by" in row and row.count(" | ") == 6 for row in rows)
 
 
+@pytest.mark.thorough
 def test_a_change_of_microcode_between_two_weeks_is_named(tmp_path: Path, orchestrator: Command) -> None:
     """Processors with other microcode are as fast as others: that is what a person looks for behind a change."""
     store = store_of(tmp_path)

@@ -61,6 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.quick(6)
 def test_a_wrong_name_is_a_line_for_people_and_a_document_for_programs(verb: str) -> None:
     code, out, err = ended(verb, *WRONG[verb])
     assert (code, out) == (EXIT_USAGE, "") and err.startswith("error: ")
@@ -147,6 +148,7 @@ def test_doctor_validates_as_run_does() -> None:
         ["plan", "benchmark=stemdl", f"dataset='{'a/' * 3000}'"],
     ],
 )
+@pytest.mark.quick(5)
 def test_a_name_that_nothing_has_is_no_traceback(words: list[str], tmp_path: Path) -> None:
     with tarfile.open(KEPT) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -48,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (POSIX, ["status", "Grüße–…"], (64,)),
     ],
 )
+@pytest.mark.quick(3)
 def test_every_verb_prints_in_any_locale(
     locale: dict[str, str], words: list[str], codes: tuple[int, ...], folder: Path
 ) -> None:

@@ -49,6 +49,7 @@ def script_of(config: Configuration, folder: Path) -> str:
         ("cluster.launcher_options=['--export=NONE']", "cluster.environment"),
     ],
 )
+@pytest.mark.quick(4)
 def test_an_option_of_the_programs_own_is_refused_with_the_key_to_use(word: str, key: str) -> None:
     with pytest.raises(UsageError, match=r"is set by the program.*" + re.escape(key)):
         composed(word)

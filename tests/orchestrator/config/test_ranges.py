@@ -57,6 +57,7 @@ def test_every_number_of_the_schema_has_a_range_and_every_range_a_key() -> None:
         (f"cluster.paths.data={'a/' * 3000}", "cluster.paths.data"),
     ],
 )
+@pytest.mark.quick(5)
 def test_what_nothing_can_mean_names_its_key(word: str, key: str) -> None:
     with pytest.raises(UsageError) as error:
         compose_configurations(Options(["benchmark=stemdl", word]))

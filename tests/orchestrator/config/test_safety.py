@@ -89,6 +89,7 @@ def test_what_is_refused_is_all_that_redaction_would_change(whole: Any) -> None:
         "benchmark.download.endpoints=['https://u:pw@s3.example.org']",
     ],
 )
+@pytest.mark.quick(4)
 def test_a_secret_in_a_name_or_a_value_is_refused_with_the_way_to_hand_it_over(word: str) -> None:
     (config,) = compose_all(["benchmark=stemdl", "cluster=a100x8", word], False)
     with pytest.raises(UsageError, match=r"looks like a secret.*export") as error:
@@ -127,6 +128,7 @@ def test_a_text_of_any_length_is_read_in_no_time() -> None:
 
 @pytest.mark.parametrize("key", ["suite", "when", "name", "words", "until", "schedule.slurm.partition", "notify.link",
                                  "schedule.slurm.account", "notify.mail.sender"])  # fmt: skip
+@pytest.mark.quick(3)
 def test_no_line_of_a_value_comes_into_a_crontab_or_a_unit(key: str, tmp_path: Path) -> None:
     words = {
         "cluster": "cluster=local",

@@ -31,6 +31,7 @@ def composed(*words: str, site: Path | None = None, multirun: bool = False) -> A
 
 
 @pytest.mark.parametrize("word", RETYPED)
+@pytest.mark.quick(5)
 def test_a_text_on_the_command_line_stays_as_it_was_written(word: str) -> None:
     config = composed(
         f"cluster.slurm.account={word}", f"campaign={word}", f"cluster.modules=[{word},cuda/12]",
@@ -74,6 +75,7 @@ def test_what_is_no_text_is_read_as_ever() -> None:
 
 
 @pytest.mark.parametrize("word", RETYPED)
+@pytest.mark.quick(4)
 def test_so_does_a_text_in_every_file_of_a_sites_folder(word: str, tmp_path: Path) -> None:
     files = {
         "cluster/own.yaml": f"name: own\nscheduler: local\nslurm: {{account: {word}, additional: {{begin: {word}}}}}\n"
@@ -154,6 +156,7 @@ def test_no_shipped_file_has_a_text_that_reads_like_a_number() -> None:
         ("=x", "''"),
     ],
 )
+@pytest.mark.quick(6)
 def test_what_cannot_be_read_is_answered_with_the_key_and_how_to_write_it(word: str, expected: str) -> None:
     with pytest.raises(UsageError) as error:
         compose_all(["benchmark=stemdl", word], multirun="choice" in word)

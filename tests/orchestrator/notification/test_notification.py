@@ -159,6 +159,7 @@ def test_what_is_one_is_taken(groups: dict[str, Any]) -> None:
         channel.check_form()
 
 
+@pytest.mark.thorough
 def test_whatever_a_form_lets_through_and_a_library_raises_leaves_the_message_in_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

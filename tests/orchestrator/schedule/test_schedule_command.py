@@ -45,6 +45,7 @@ SWEEP = "sweep=benchmark=stemdl nodes=[1,2] scale=weak"
         ((*WEEKLY, SWEEP, "store.url=postgresql://watch:s3cret@db/x"), "a schedule keeps no password"),
     ],
 )
+@pytest.mark.quick(4)
 def test_what_is_wrong_is_refused_before_anything_is_installed(
     words: tuple[str, ...], message: str, tmp_path: Path, cron: int, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -160,7 +161,7 @@ def test_crons_daemon_runs_the_sweep_when_its_minute_comes_and_mail_and_webhook_
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("why", ["time limit", "SIGTERM"])
+@pytest.mark.parametrize("why", [pytest.param("time limit", marks=pytest.mark.thorough), "SIGTERM"])
 def test_at_its_end_a_sweep_cancels_what_is_in_flight(
     why: str, orchestrator: Command, tiny: list[str], cron: int, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return address
 
 
+@pytest.mark.quick(1)
 def test_four_processes_lose_and_double_nothing(url: str) -> None:
     here = str(Path(__file__).parent)
     command = [sys.executable, "-c", WRITER, url, here, str(Path(here).parents[1])]

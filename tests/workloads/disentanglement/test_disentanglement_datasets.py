@@ -241,6 +241,7 @@ def only_file(layout: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.quick(3)
 def test_a_truncated_a_foreign_and_a_missing_file_are_named(name: str, published: Made) -> None:
     dataset, layout = published(name)
     path = only_file(layout)

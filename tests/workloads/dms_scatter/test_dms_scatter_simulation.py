@@ -103,6 +103,7 @@ def test_mirrored_lines_of_a_tetragonal_lattice_cross_on_one_straight_line_and_t
     assert abs(monoclinic[0, 1] - monoclinic[1, 1]) >= 2
 
 
+@pytest.mark.thorough
 def test_the_classes_have_the_same_brightness_and_contrast() -> None:
     spread = Spread()
     totals: dict[int, list[list[float]]] = {TETRAGONAL: [], MONOCLINIC: []}

@@ -102,7 +102,14 @@ def test_the_probe_reads_energy_as_training_does_and_no_part_of_a_package_twice(
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize(("comm", "in_place"), [("mpi", "true"), ("mpi", "false"), ("torch", "true")])
+@pytest.mark.parametrize(
+    ("comm", "in_place"),
+    [
+        ("mpi", "true"),
+        pytest.param("mpi", "false", marks=pytest.mark.thorough),
+        pytest.param("torch", "true", marks=pytest.mark.thorough),
+    ],
+)
 def test_three_nodes_are_probed_alone_in_pairs_and_together(comm: str, in_place: str, orchestrator: Command) -> None:
     words = [f"comm={comm}", f"benchmark.probe.in_place={in_place}", "benchmark.probe.at_once=1"]
     answer = orchestrator(*QUICK, *words, "nodes=3", "--json")

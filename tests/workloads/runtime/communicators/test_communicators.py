@@ -21,7 +21,7 @@ from accelerators import needs_accelerator
 from commands import PROJECT
 from conformance.models import Perceptron, samples, seeded
 from conformance_program import ABORT_CODE, CHECKS
-from ranks import EACH_COMMUNICATOR, OTHERS, TIMEOUT_S, USUAL, mpirun
+from ranks import EACH_COMMUNICATOR, TIMEOUT_S, mpirun
 from torch.nn import functional
 from toys import TOYS, train
 
@@ -34,8 +34,7 @@ everywhere = pytest.mark.parametrize(
     ("name", "size"),
     [
         *((name, 2) for name in COMMUNICATORS),
-        (USUAL, 4),
-        *(pytest.param(name, 4, marks=pytest.mark.thorough) for name in OTHERS),
+        *(pytest.param(name, 4, marks=pytest.mark.thorough) for name in COMMUNICATORS),
     ],
 )
 
@@ -289,7 +288,7 @@ with join("horovod") as communicator:
 
 @pytest.mark.ranks
 def test_rows_do_not_wait_for_horovods_cycle() -> None:
-    """A coupled loss gathers rows a dozen times a step: at the local profile's cycle of 5 ms, 80 ms of a step of 25."""
+    """A coupled loss gathers rows a dozen times a step: at a cycle of 5 ms that takes 80 ms of a step of 25."""
     pytest.importorskip("horovod.torch", reason="Horovod is not built (make setup builds it)")
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "HOROVOD_CYCLE_TIME": "500"}
     ended = subprocess.run(
@@ -318,7 +317,7 @@ with join("horovod") as communicator:
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("niceness", ["", "19"])
+@pytest.mark.parametrize("niceness", [pytest.param("", marks=pytest.mark.thorough), "19"])
 def test_a_gradient_of_many_pieces_is_averaged_when_backward_returns_whether_horovods_thread_stands_back_or_not(
     niceness: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,6 +269,7 @@ def test_the_kernels_are_compiled_once(fresh: Path) -> None:
     assert [path.stat().st_mtime_ns for path in fresh.iterdir()] == [built]
 
 
+@pytest.mark.thorough
 def test_ranks_that_compile_at_the_same_time_do_not_disturb_each_other(fresh: Path) -> None:
     program = "from workloads.runtime.kernels import load_kernels; load_kernels()"
     ranks = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]

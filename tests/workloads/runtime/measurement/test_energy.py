@@ -276,6 +276,7 @@ def test_a_device_that_slowed_down_is_a_warning_and_one_at_its_power_limit_is_no
 
 
 @pytest.mark.ranks
+@pytest.mark.thorough
 def test_four_ranks_on_two_nodes_sum_what_one_rank_a_node_read(tmp_path: Path) -> None:
     with counting(zone(tmp_path, "0", "package-0", RANGE - TO_WRAP), watts=5.0):
         ended = mpirun(4, "-c", PROGRAM, str(tmp_path))

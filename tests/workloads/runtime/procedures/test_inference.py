@@ -24,6 +24,7 @@ def test_percentiles_are_latencies_that_were_measured() -> None:
 
 
 @pytest.mark.ranks
+@pytest.mark.thorough
 def test_a_trained_model_scores_on_two_ranks_as_it_did_in_training(orchestrator: Command, tiny: list[str]) -> None:
     trained = orchestrator(*tiny, "campaign=trained", "--json")
     assert trained.code == 0, trained.err
@@ -39,6 +40,7 @@ def test_a_trained_model_scores_on_two_ranks_as_it_did_in_training(orchestrator:
         assert row["samples_per_s"] == pytest.approx(sum(row["per_rank"]))
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_that_is_not_there_is_refused_before_any_job(orchestrator: Command, tiny: list[str]) -> None:
     answer = orchestrator("plan", *tiny, "mode=inference", "benchmark.inference.checkpoint=nothing")
     assert answer.code == 64

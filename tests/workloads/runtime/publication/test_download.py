@@ -129,6 +129,7 @@ def orchestrator_verifies(folder: Path) -> bool:
     return subprocess.run(words, cwd=folder, env=environment(), capture_output=True).returncode == 0
 
 
+@pytest.mark.thorough
 def test_it_ends_when_only_its_parent_is_killed_and_can_be_started_again(
     download: Command, gate: Gate, server: tuple[int, int], tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_it_ends_when_only_its_parent_is_killed_and_can_be_started_again(
     process.communicate()
 
 
+@pytest.mark.thorough
 def test_two_at_once_do_not_write_over_each_other(download: Command, gate: Gate, tmp_path: Path) -> None:
     gate.bytes_per_s = 2e6
     process = begin(gate, tmp_path)
@@ -174,6 +176,7 @@ def test_an_object_spoiled_on_its_way_is_named_and_fetched_from_the_mirror(
     assert f"trying {mirror.address}" in answer.err
 
 
+@pytest.mark.thorough
 def test_an_object_that_changed_on_disk_is_found_by_verify(
     download: Command, orchestrator: Command, tmp_path: Path
 ) -> None:
@@ -190,6 +193,7 @@ def test_an_object_that_changed_on_disk_is_found_by_verify(
     assert orchestrator("data", "em_denoise", "verify", *WORDS).code == 0
 
 
+@pytest.mark.thorough
 def test_a_server_that_breaks_off_is_replaced_by_its_mirror_which_gives_only_the_rest(
     download: Command, gate: Gate, server: tuple[int, int]
 ) -> None:
@@ -202,6 +206,7 @@ def test_a_server_that_breaks_off_is_replaced_by_its_mirror_which_gives_only_the
     assert mirror.total == answer.document["fetched_bytes"] < server[1] - 6_000_000
 
 
+@pytest.mark.thorough
 def test_a_private_object_is_named_with_what_the_server_says(orchestrator: Command, published: Path) -> None:
     with s3_server() as port:
         upload(port, published, PREFIX, private=(f"test/{FILES[0]}",))
@@ -248,6 +253,7 @@ def test_no_byte_is_fetched_where_there_is_no_room_for_all(download: Command, ga
     assert "make room for" in answer.err and str(small_disk) in answer.err
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_meanwhile_stops_it_and_room_lets_it_go_on(
     download: Command, gate: Gate, server: tuple[int, int], small_disk: Path, tmp_path: Path
 ) -> None:
@@ -288,6 +294,7 @@ def test_downloaded_files_convert_and_verify_and_a_damaged_copy_is_named(
     assert damaged.code == 64 and str(path) in damaged.err and "BLAKE3" in damaged.err
 
 
+@pytest.mark.thorough
 def test_a_download_that_was_interrupted_is_not_converted(orchestrator: Command, gate: Gate, tmp_path: Path) -> None:
     gate.bytes_per_s = 4e6
     process = begin(gate, tmp_path)

@@ -27,6 +27,7 @@ def test_one_rank_copies_and_the_others_wait(comm: str, orchestrator: Command, t
     assert json.loads(description.read_text())["checksum"] == run["dataset"]["checksum"]
 
 
+@pytest.mark.thorough
 def test_a_later_run_takes_a_copy_that_is_still_right(orchestrator: Command, tiny: list[str], tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     words = staged("mpi", tiny, scratch)
