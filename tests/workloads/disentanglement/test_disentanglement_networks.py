@@ -116,7 +116,7 @@ def test_batch_norm_of_two_ranks_is_that_of_one_with_both_batches(dtype: torch.d
     expected = normalise(GlobalBatchNorm(5), slice(None))
     with ThreadPoolExecutor(2) as ranks:
         found = list(zip(*ranks.map(on_rank, range(2)), strict=True))
-    rounding = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2e-2, "atol": 3e-2}
+    rtol, atol = (1e-4, 1e-5) if dtype == torch.float32 else (2e-2, 3e-2)
     joined = [torch.cat(pair) for pair in found[:2]] + [sum(pair) for pair in found[2:4]] + [found[4][0], found[5][1]]
     for ours, theirs in zip(joined, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, **rounding)
+        torch.testing.assert_close(ours, theirs, rtol=rtol, atol=atol)
