@@ -61,7 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     console = common.stderr_console(options.quiet)
     if on_login_node(options.overrides):
         remedy = "name its profile, cluster=NAME (`list clusters`), if the ranks belong on its nodes"
-        console.print(f"[yellow]warning: Slurm is here, and the ranks start on this machine: {remedy}[/yellow]")
+        console.print(
+            f"[yellow]warning: Slurm is here, and the ranks start on this machine: {remedy}[/yellow]", soft_wrap=True
+        )
     outcome = conduct(configs, LiveView(console), detach=options.detach, command=repeating_command(options))
     return report_outcome(outcome, console, options.json)
 
