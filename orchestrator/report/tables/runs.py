@@ -21,19 +21,18 @@ from orchestrator.report.tables.text import accuracy_time_text, dataset_text, qu
 from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
-WRAPPED = ("per rank", "quality", "time to accuracy", "devices slowed by")
-"""Columns of the runs whose texts may take several lines."""
 SPARE = ("per rank", "cold", "warm", "ranks", "nodes")
 """Columns of the runs that a narrow terminal does without."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of runs, and what it shows of a run."""
+    """A column of the table of runs, and what it shows of a run. A ``wrapped`` one's texts may take several lines."""
 
     heading: str
     justify: Literal["left", "right"]
     cell: Callable[[RunEntry], str]
+    wrapped: bool = False
 
 
 def number_text(value: float | None, digits: int = 1) -> str:
@@ -70,6 +69,17 @@ def slowed_text(run: RunEntry) -> str:
     return f"{devices_slowed(run)}: {causes}" if causes else "–"
 
 
+def quality_column(runs: Sequence[RunEntry]) -> Column:
+    """Return the column of the qualities: numbers alone, under metric and target, where all runs share both."""
+    found = [run["quality"] for run in runs if run["quality"]["value"] is not None]
+    shared = {(quality["metric"], quality["target"]) for quality in found}
+    if len(shared) != 1:
+        return Column("quality", "left", quality_text, wrapped=True)
+    ((metric, target),) = shared
+    heading = escape(str(metric)) + ("" if target is None else f"\n(target {target:.3g})")
+    return Column(heading, "right", lambda run: number_text(run["quality"]["value"], 3), wrapped=True)
+
+
 def run_columns(runs: Sequence[RunEntry]) -> list[Column]:
     """Return the columns of the table of runs. What no run has measured of energy has none."""
     rate = RateColumn.of(run["throughput"]["unit"] for run in runs)
@@ -85,14 +95,14 @@ def run_columns(runs: Sequence[RunEntry]) -> list[Column]:
         ),
         Column("cold", "right", lambda run: number_text(run["throughput"]["cold"])),
         Column("warm", "right", lambda run: number_text(run["throughput"]["warm"])),
-        Column("per rank", "left", lambda run: spread_text(run["throughput"]["per_rank"])),
-        Column("quality", "left", quality_text),
-        Column("time to accuracy", "right", accuracy_time_text),
+        Column("per rank", "left", lambda run: spread_text(run["throughput"]["per_rank"]), wrapped=True),
+        quality_column(runs),
+        Column("time to\naccuracy", "right", accuracy_time_text),
     ]
     if any(run["energy"]["samples_per_j"] is not None for run in runs):
         columns.append(Column(per_joule(rate.unit) if rate.unit else "work/J", "right", samples_per_joule))
     if any(run["energy"]["slowed"] for run in runs):
-        columns.append(Column("devices slowed by", "left", slowed_text))
+        columns.append(Column("devices slowed by", "left", slowed_text, wrapped=True))
     return columns
 
 
@@ -101,7 +111,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
     columns = run_columns(document["runs"])
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
     for column in columns:
-        table.add_column(column.heading, justify=column.justify, no_wrap=column.heading not in WRAPPED)
+        table.add_column(column.heading, justify=column.justify, no_wrap=not column.wrapped)
     for run in document["runs"]:
         table.add_row(*(column.cell(run) for column in columns))
     print_fitting(table, SPARE, console)

@@ -45,11 +45,12 @@ def test_every_run_is_told_with_its_whole_name_and_its_numbers_at_any_width(
     tables = text[: text.index("  data: ")]
     for run in document["runs"]:
         assert run["run"] in tables
-    assert tables.count("macro_f1") >= len(document["runs"]) and "200.0" in tables
+    assert "macro_f1" in tables and "(target 0.7)" in tables, "once, where all runs share it"
+    assert tables.count("0.750") >= len(document["runs"]) and "200.0" in tables
     assert "┃┃" not in text and "││" not in text, "a column of no width"
     # What is no table is one line for whoever copies it.
     drawn_lines = [line for line in lines if line[:1] in "┃│┏┗┡└╇"]
-    assert all(len(line) <= width for line in drawn_lines)
+    assert all(len(line) <= width and line[-1] in "┃│┓┩┛┘┦" for line in drawn_lines), "borders are whole"
 
 
 def test_a_narrow_terminal_gets_blocks_and_a_wide_one_a_table(document: ReportDocument) -> None:
