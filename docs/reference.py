@@ -162,7 +162,10 @@ def member_lines(kind: ast.ClassDef) -> list[str]:
         elif isinstance(node, ast.AnnAssign):
             text = ast.literal_eval(following.value) if is_text(following) else ""  # type: ignore[union-attr]
             rows.append([code(f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)}"), " ".join(text.split())])
-    return table(("member", "what it is"), rows) if rows else []
+    if any(text for _, text in rows):
+        return table(("member", "what it is"), rows)
+    # The class's own text explains its fields.
+    return table(("member",), [row[:1] for row in rows]) if rows else []
 
 
 def is_text(node: ast.stmt | None) -> bool:
