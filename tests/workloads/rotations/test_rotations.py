@@ -23,8 +23,8 @@ from workloads.rotations.datasets.digits import (
     read_rotated,
     read_table,
 )
-from workloads.rotations.datasets.drawing import draw_chunk
 from workloads.rotations.groups import Group, GroupNetwork, filter_basis
+from workloads.rotations.making.digits import draw_chunk
 from workloads.rotations.methods.rotation_average import Averaged
 from workloads.rotations.quality import TurnedQuality
 from workloads.rotations.samples import WithAngles, angles_of

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.records.checking import Range
-from workloads.rotations.datasets.drawing import draw_digits
+from workloads.rotations.making.digits import draw_digits
 from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
