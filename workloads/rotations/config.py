@@ -8,6 +8,7 @@ from dataclasses import dataclass
 GROUPS = ("C1", "C4", "C8", "C16", "D4", "D8", "D16")
 """Turns, and for D mirror images too, under which a network's layers may be equivariant. C1 is a plain network."""
 SPLITS = ("test", "validation")
+POSES = ("upright", "published")
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Model:
 
 @dataclass
 class DatasetOptions:
-    """``benchmark.dataset`` of every data set."""
+    """``benchmark.dataset`` of every data set; datasets/NAME_config.py adds what a data set has of its own."""
 
     source: str
     """"stand-in" or "real"."""
@@ -43,18 +44,37 @@ class DatasetOptions:
     """The newest version of each source."""
     split: str
     """"test", or "validation", which trains on four fifths of test's training part and judges by the rest of it."""
-    nines: bool
-    """Whether there are nines, which a turned six is."""
     preset: str
     """Names the folder of data made here."""
     seed: int
     """What data made here are drawn by."""
     images: int
-    """How many images are made here, of all ten digits."""
+    """How many images are made here, of all classes."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         require_one_of("split", self.split, SPLITS)
+
+
+@dataclass
+class PosedOptions(DatasetOptions):
+    """``benchmark.dataset`` of what has no upright pose by itself."""
+
+    poses: str
+    """"upright": each image is turned so that its long axis is vertical, its heavier end above; or "published"."""
+    pixels: int
+    """Height and width of the images, to which the published ones are averaged: a divisor of theirs."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        require_one_of("poses", self.poses, POSES)
+
+
+def require_divisor(option: str, value: int, whole: int) -> None:
+    """Raise ValueError unless an option divides a number of pixels."""
+    if value < 1 or whole % value:
+        raise ValueError(f"{option} is {value}; expected a divisor of {whole}")
 
 
 def require_one_of(option: str, value: str, choices: Collection[str]) -> None:

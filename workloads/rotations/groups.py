@@ -135,15 +135,16 @@ class GroupConvolution(nn.Module):
 
 
 class GroupNetwork(nn.Module):
-    """Scores (n, classes) of images (n, 1, h, w) in [0, 1]: group convolutions, the mean over all places and elements
+    """Scores (n, classes) of images (n, c, h, w) in [0, 1]: group convolutions, the mean over all places and elements
     of the last maps, and a linear layer. With C1 it is a plain convolutional network.
     """
 
     def __init__(
-        self, group: Group, fields: list[int], kernels: list[int], halved_after: list[int], classes: int
-    ) -> None:
+        self, group: Group, fields: list[int], kernels: list[int], halved_after: list[int], classes: int,
+        channels: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__()
-        inputs = [1, *fields[:-1]]
+        inputs = [channels, *fields[:-1]]
         self.layers = nn.ModuleList(
             GroupConvolution(group, before, after, size, lifts=number == 0)
             for number, (before, after, size) in enumerate(zip(inputs, fields, kernels, strict=True))

@@ -21,7 +21,7 @@ RIGHT, WRONG = "#0072b2", "#d55e00"
 class View:
     """What is drawn of one model.
 
-    ``metrics`` over the evaluation set; ``images`` (n, h, w) from 0 to 1 with their ``labels`` (n,), and the
+    ``metrics`` over the evaluation set; ``images`` (n, c, h, w) from 0 to 1 with their ``labels`` (n,), and the
     probabilities ``answers`` (angles, n, classes); ``classes``: what each class is called.
     """
 
@@ -68,7 +68,9 @@ def _draw_answers(axes: Any, view: View, number: int) -> None:
     axes.set_xlim(-1.45, 1.45)
     axes.set_ylim(-1.45, 1.45)
     axes.set_aspect("equal")
-    axes.imshow(view.images[number], cmap="gray", extent=(-0.62, 0.62, -0.62, 0.62), vmin=0, vmax=1)
+    axes.imshow(
+        view.images[number].transpose(1, 2, 0).squeeze(), cmap="gray", extent=(-0.62, 0.62, -0.62, 0.62), vmin=0, vmax=1
+    )
     for angle, answers in zip(ANGLES, view.answers[:, number], strict=True):
         best = int(answers.argmax())
         # Zero is at the top, and angles grow against the clock, as images are turned.

