@@ -107,8 +107,8 @@ def ring_basis(group: Group, size: int) -> Tensor:
 
 
 class GroupConvolution(nn.Module):
-    """A convolution from (n, fields, |H|, h, w) to (n, fields, |G|, h, w), H being the group or, for images, one
-    element. The size of images stays.
+    """A convolution from (n, fields · |H|, h, w) to (n, fields · |G|, h, w), H being the group or, for images, one
+    element; a field's elements are neighbours. The size of images stays.
     """
 
     def __init__(self, group: Group, inputs: int, outputs: int, size: int, lifts: bool) -> None:
@@ -128,10 +128,9 @@ class GroupConvolution(nn.Module):
         else:
             # What element g sees of element h's maps depends on g⁻¹h alone.
             filters = torch.einsum("oighk,gkrc->ogihrc", weight[:, :, group.relative()], basis)
-        outputs = len(weight)
-        found = functional.conv2d(maps.flatten(1, 2), filters.flatten(0, 1).flatten(1, 2), padding=self.size // 2)
-        next_maps: Tensor = found.unflatten(1, (outputs, group.order)) + self.bias[:, None, None, None]
-        return next_maps
+        # The bias of a field is that of all its elements; the convolution adds it at no cost.
+        bias = self.bias.repeat_interleave(group.order)
+        return functional.conv2d(maps, filters.flatten(0, 1).flatten(1, 2), bias, padding=self.size // 2)
 
 
 class GroupNetwork(nn.Module):
@@ -149,16 +148,17 @@ class GroupNetwork(nn.Module):
             GroupConvolution(group, before, after, size, lifts=number == 0)
             for number, (before, after, size) in enumerate(zip(inputs, fields, kernels, strict=True))
         )
-        self.halved_after = frozenset(halved_after)
+        self.order, self.halved_after = group.order, frozenset(halved_after)
         self.classify = nn.Linear(fields[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores of each class."""
-        maps = images[:, :, None]
+        maps = images
         for number, layer in enumerate(self.layers, start=1):
-            maps = layer(maps).relu()
+            maps = layer(maps).relu_()
             if number in self.halved_after:
                 # Means of four pixels are the same whichever way an image is turned.
-                maps = functional.avg_pool2d(maps.flatten(1, 2), 2).unflatten(1, maps.shape[1:3])
-        scores: Tensor = self.classify(maps.mean((2, 3, 4)))
+                maps = functional.avg_pool2d(maps, 2)
+        # First over places: what is left to be sorted by element is small.
+        scores: Tensor = self.classify(maps.mean((2, 3)).unflatten(1, (-1, self.order)).mean(2))
         return scores
