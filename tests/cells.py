@@ -71,10 +71,13 @@ def cells() -> list[Cell]:
 
 def methods_of(benchmark: str) -> list[str]:
     """Its methods, first the one that it has where none is named: a floor, which learns nothing, may come first in the
-    alphabet.
+    alphabet. One that needs a package that is not installed is none.
     """
     named = families.METHODS.named(benchmark)
-    return sorted(families.METHODS.options(benchmark), key=lambda method: method != named)
+    found = [
+        method for method in families.METHODS.options(benchmark) if not families.missing_packages(benchmark, method)
+    ]
+    return sorted(found, key=lambda method: method != named)
 
 
 def modes_of(cell: Cell) -> list[str]:

@@ -32,6 +32,7 @@ OF_ROOMS = {"orchestrator": (CORE, "parquet", "tensorboard"), "workloads": (CORE
 WITHOUT_IMPORT = {"psycopg": "SQLAlchemy imports it where a store's URL says so"}
 NOT_DECLARED = {
     "amdsmi": "comes with AMD's driver, in its version",
+    "escnn": "imports lie-learn, whose wheels are for NumPy 1; `needs:` in its method's file says what installs both",
     "horovod": "built by `setup` for the torch and MPI that are there",
 }
 

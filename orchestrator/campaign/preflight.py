@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.campaign.dataset import ensure_dataset
+from orchestrator.config.families import missing_packages
 from orchestrator.errors import UsageError
 from orchestrator.launch.dealing import held_cores
 from orchestrator.launch.machine import compare_this_machine
@@ -24,6 +25,7 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     """Raise UsageError for the first thing that would make a run fail."""
     for config in configs:
         check_communicator(config)
+        check_method(config)
         check_scheduler(config)
     check_limits(configs)
     check_promises(configs, console)
@@ -45,6 +47,15 @@ def check_communicator(config: Configuration) -> None:
     for package in COMMUNICATORS[config["comm"]].needs:
         if importlib.util.find_spec(package) is None:
             raise UsageError(f"comm={config['comm']} needs {package}, which is not installed: {remedy_for(package)}.")
+
+
+def check_method(config: Configuration) -> None:
+    """Raise UsageError unless the packages that the method needs are installed, if ranks run in this installation."""
+    if config["cluster"]["python"] or config["cluster"]["container"]:
+        return
+    benchmark, method = config["benchmark"]["name"], config["benchmark"]["method"]
+    for package, remedy in missing_packages(benchmark, method).items():
+        raise UsageError(f"method={method} of {benchmark} needs {package}, which is not installed: {remedy}.")
 
 
 def check_scheduler(config: Configuration) -> None:

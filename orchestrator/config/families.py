@@ -11,6 +11,8 @@ that has no such thing names one of its files instead, as ``dataset_name:`` and 
 chosen.
 
 A target that was confirmed for one pair alone stands under ``targets:`` in benchmark.yaml, by recipe, data set, method.
+Packages of Python that a method needs beyond what all runs need stand under ``needs:`` in its file, each with what
+installs it.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ FILE_HINTS: Mapping[str, Any] = {
     **get_type_hints(BenchmarkConfig),
     "recipes": dict[str, BenchmarkConfig],
     "pairs": dict[str, list[str]],
+    "needs": dict[str, str],
     "targets": dict[str, dict[str, dict[str, QualityConfig]]],
 }
 """The types of a benchmark's, data set's or method's file."""
@@ -106,6 +109,12 @@ def read_cluster(name: str) -> dict[str, Any]:
 def benchmarks() -> list[str]:
     """Names of the benchmarks shipped."""
     return sorted(path.parent.name for path in (ROOT / "workloads").glob("*/benchmark.yaml"))
+
+
+def missing_packages(benchmark: str, method: str) -> dict[str, str]:
+    """The packages that a shipped method needs and that are not installed here, each with what installs it."""
+    needed = METHODS.content(benchmark, method).get("needs") or {} if benchmark in benchmarks() else {}
+    return {package: str(remedy) for package, remedy in needed.items() if not has_module(package)}
 
 
 def clusters() -> list[str]:

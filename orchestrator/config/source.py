@@ -73,8 +73,11 @@ def default_option(axis: Axis, benchmark: str) -> str | None:
 
 
 def without_recipes(content: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of itself; the other keys are laid over it last, and ``pairs`` are read before."""
-    return {key: value for key, value in content.items() if key not in ("recipes", "targets", "published", "pairs")}
+    """What a file says of itself; the other keys are laid over it last, ``pairs`` are read before, and ``needs`` when
+    runs are about to be submitted.
+    """
+    others = ("recipes", "targets", "published", "pairs", "needs")
+    return {key: value for key, value in content.items() if key not in others}
 
 
 def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.campaign.preflight import check_method
 from orchestrator.config import families
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
 from orchestrator.plan import Site, plan
-from orchestrator.records.settings import BenchmarkSettings
+from orchestrator.records.settings import BenchmarkSettings, Configuration
 
 BENCHMARK = """
 name: family
@@ -89,6 +90,19 @@ def test_published_values_of_all_files_are_told_each_of_its_data_set_and_method(
 def test_what_there_is_not_is_refused_with_what_there_is(family: Path, words: list[str], expected: str) -> None:
     with pytest.raises(UsageError, match=expected.replace("?", r"\?")):
         composed(*words)
+
+
+def test_a_method_whose_packages_are_missing_is_refused_with_what_installs_them(family: Path) -> None:
+    """Unless ranks run in another installation, of which nothing is known here."""
+    (family / "methods" / "clever.yaml").write_text("needs: {no_such_package: pip install it, numpy: never}")
+    families.read_family_file.cache_clear()
+    (config,) = compose_all(["benchmark=family", "dataset=apples", "method=clever"], False)
+    with pytest.raises(UsageError, match=r"method=clever of family needs no_such_package.*: pip install it"):
+        check_method(config)
+    elsewhere: Configuration = {**config, "cluster": {**config["cluster"], "python": "/opt/python"}}
+    check_method(elsewhere)
+    (plain,) = compose_all(["benchmark=family", "dataset=apples", "method=plain"], False)
+    check_method(plain)
 
 
 def test_benchmark_yaml_says_what_is_meant_where_none_is_named(family: Path) -> None:
