@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from parts import ours
-from parts.loops import Comparison, compare_with_loop, loop_options, set_clock
-from parts.turns import Side, end_on_signal, ratios, summary, take_rounds
-from published_loops import processor
+from parts.loops import Comparison, Ranks, compare_two_ranks, compare_with_loop, loop_options, set_clock
+from parts.turns import end_on_signal
 
 PUBLISHED = "parts.published_disentanglement"
 BATCH, WARM_UP = 64, 3
@@ -62,40 +58,13 @@ def compare_speed(method: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def compare_ranks(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """One rank, and two that train together."""
-    words = words_of(method, options.recipe)
-    ours.ensure_data(words, options.data)
-    sides: list[Side] = []
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            for side, ranks, comm in (("one", 1, "alone"), ("together", 2, options.comm)):
-                sides.append(ours.start(side, Path(name), words, options.data, ranks, 1, comm, WARM_UP))
-            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(("one", "together"), options.steps))
-        finally:
-            for started in sides:
-                started.end()
-    efficiency = ratios(*sides)
-    return {
-        "benchmark": f"disentanglement_efficiency/{method}",
-        "efficiency": round(statistics.median(efficiency), 3),
-        "limit": EFFICIENCY[method],
-        "met": statistics.median(efficiency) >= EFFICIENCY[method],
-        "range": [round(min(efficiency), 3), round(max(efficiency), 3)],
-        **summary(sides),
-        "comm": options.comm,
-        "recipe": options.recipe,
-        "batch_per_rank": BATCH,
-        "processor": processor(),
-        "rounds": options.rounds,
-        "disturbed": disturbed,
-    }
+    asked = Ranks("disentanglement_efficiency", method, words_of(method, options.recipe), BATCH, WARM_UP)
+    return compare_two_ranks(asked, EFFICIENCY[method], options)
 
 
 def main() -> None:
     """Compare the methods asked for, one after the other."""
-    parser = loop_options(__doc__, steps=20)
-    parser.add_argument("--efficiency", action="store_true")
-    parser.add_argument("--comm", default="horovod")
-    options = parser.parse_args()
+    options = loop_options(__doc__, steps=20).parse_args()
     set_clock(options)
     end_on_signal()
     compare, methods = (compare_ranks, EFFICIENCY) if options.efficiency else (compare_speed, ("dae", "beta_vae"))

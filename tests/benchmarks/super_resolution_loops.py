@@ -2,9 +2,10 @@
 
 ``python tests/benchmarks/super_resolution_loops.py`` prints one line of JSON a method: samples/s of both sides and
 their ratio, the median over the rounds, and both sides' losses after equally many samples. Both have the published
-network for one channel, patches of 96 x 96 fine cells at x4, batches of 16, Adam and the same number of threads, and
-take turns (``parts/turns.py``); the plain loops are in our words (``parts/published_super_resolution.py``). With
-``--clock cpu`` processor time at one thread is compared, for a machine that others work on too.
+network for one channel, patches of 96 x 96 fine cells at x4, batches of 16, Adam and the same number of threads,
+and take turns (``parts/turns.py``); the plain loops are in our words (``parts/published_super_resolution.py``).
+With ``--clock cpu`` processor time at one thread is compared, for a machine that others work on too.
+``--efficiency`` has two ranks on two cores beside one instead.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from parts.loops import Comparison, compare_with_loop, loop_options, set_clock
+from parts.loops import Comparison, Ranks, compare_two_ranks, compare_with_loop, loop_options, set_clock
 from parts.turns import end_on_signal
 
 PUBLISHED = "parts.published_super_resolution"
 BATCH, WARM_UP, SCALE = 16, 2, 4
-# 80 patches of an invented planet: five whole batches.
-DATA = [f"benchmark.dataset.{word}" for word in ("source=stand-in", "preset=loops", "rows=769", "columns=1152")]
+# 160 patches of an invented planet: five whole batches of two ranks.
+DATA = [f"benchmark.dataset.{word}" for word in ("source=stand-in", "preset=loops", "rows=1537", "columns=1152")]
+EFFICIENCY = 0.93
 METHODS = ("srcnn", "edsr")
 
 
@@ -45,13 +47,21 @@ def write_patches(method: str, consolidated: Path, path: Path) -> None:
 
 def main() -> None:
     """Compare the methods asked for, one after the other."""
-    options = loop_options(__doc__, steps=5).parse_args()
+    parser = loop_options(__doc__, steps=5)
+    parser.add_argument("--last-rate", default="1e-5", help="of the last layer in srcnn's plain loop; ours has 1e-4")
+    parser.add_argument("--seed", help="of the plain loop's weights; left out: the published one. Ours has 1")
+    options = parser.parse_args()
     set_clock(options)
     end_on_signal()
     for method in options.methods or METHODS:
         words = words_of(method, options.recipe)
+        if options.efficiency:
+            ranks = Ranks("super_resolution_efficiency", method, words, BATCH, WARM_UP)
+            print(json.dumps(compare_two_ranks(ranks, EFFICIENCY, options)), flush=True)
+            continue
         write = partial(write_patches, method)
-        asked = Comparison("super_resolution_loops", method, words, PUBLISHED, BATCH, WARM_UP, write)
+        told = ("--last-rate", options.last_rate, *(("--seed", options.seed) if options.seed else ()))
+        asked = Comparison("super_resolution_loops", method, words, PUBLISHED, BATCH, WARM_UP, write, told)
         print(json.dumps(compare_with_loop(asked, options)), flush=True)
 
 

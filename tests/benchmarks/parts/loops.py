@@ -24,8 +24,8 @@ LIMIT = 1.5
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared. ``program`` is the published loop's module; ``write(consolidated, path)`` writes our training
-    arrays as that loop has them in memory.
+    """What is compared. ``program`` is the published loop's module, ``options`` what it is told besides;
+    ``write(consolidated, path)`` writes our training arrays as that loop has them in memory.
     """
 
     name: str
@@ -35,6 +35,18 @@ class Comparison:
     batch: int
     warm_up: int
     write: Callable[[Path, Path], None]
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """A method whose training on two ranks is compared with that on one."""
+
+    name: str
+    method: str
+    words: list[str]
+    batch: int
+    warm_up: int
 
 
 def loop_options(description: str | None, steps: int) -> argparse.ArgumentParser:
@@ -46,6 +58,8 @@ def loop_options(description: str | None, steps: int) -> argparse.ArgumentParser
     parser.add_argument("--steps", type=int, default=steps, help="of a round")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--efficiency", action="store_true", help="two ranks on two cores beside one, instead")
+    parser.add_argument("--comm", default="horovod", help="of two ranks")
     parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where data are kept")
     return parser
 
@@ -69,7 +83,7 @@ def compare_with_loop(asked: Comparison, options: argparse.Namespace) -> dict[st
         asked.write(consolidated, folder / "arrays.npz")
         program = [
             "-m", asked.program, "--folder", name, "--method", asked.method, "--batch", str(asked.batch),
-            "--data", str(folder / "arrays.npz"), "--threads", str(options.threads),
+            "--data", str(folder / "arrays.npz"), "--threads", str(options.threads), *asked.options,
         ]  # fmt: skip
         paths = f"{PROJECT}:{PROJECT / 'tests' / 'benchmarks'}"
         environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(options.threads)}
@@ -98,6 +112,42 @@ def compare_with_loop(asked: Comparison, options: argparse.Namespace) -> dict[st
         "batch": asked.batch,
         "threads": options.threads,
         "clock": options.clock,
+        "processor": processor(),
+        "rounds": options.rounds,
+        "disturbed": disturbed,
+    }
+
+
+def compare_two_ranks(asked: Ranks, limit: float, options: argparse.Namespace) -> dict[str, Any]:
+    """One rank, and two that train together, in turns: T(2) ÷ (2 T(1)), T in samples/s, and the share of waiting for
+    data.
+    """
+    from published_loops import processor
+
+    ours.ensure_data(asked.words, options.data)
+    sides: list[Side] = []
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            for side, ranks, comm in (("one", 1, "alone"), ("together", 2, options.comm)):
+                sides.append(ours.start(side, Path(name), asked.words, options.data, ranks, 1, comm, asked.warm_up))
+            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(("one", "together"), options.steps))
+        finally:
+            for started in sides:
+                started.end()
+    efficiency = ratios(*sides)
+    together = sides[1]
+    shares = [together.median(number, 2) / together.median(number) for number in range(options.rounds)]
+    return {
+        "benchmark": f"{asked.name}/{asked.method}",
+        "efficiency": round(statistics.median(efficiency), 3),
+        "limit": limit,
+        "met": statistics.median(efficiency) >= limit,
+        "range": [round(min(efficiency), 3), round(max(efficiency), 3)],
+        **summary(sides),
+        "data_share": round(statistics.median(shares), 4) if options.clock == "wall" else None,
+        "comm": options.comm,
+        "recipe": options.recipe,
+        "batch_per_rank": asked.batch,
         "processor": processor(),
         "rounds": options.rounds,
         "disturbed": disturbed,

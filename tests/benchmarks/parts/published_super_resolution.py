@@ -96,23 +96,23 @@ def train(model: nn.Module, loss_of: nn.Module, groups: Any, data: Path, turns: 
     return losses
 
 
-def srcnn(data: Path, turns: Turns, batch: int) -> list[float]:
-    """Published: train.py, Adam 0.0001, the last layer 0.00001, mean squared error."""
-    torch.manual_seed(123)
+def srcnn(data: Path, turns: Turns, batch: int, last_rate: float, seed: int | None) -> list[float]:
+    """Published: train.py, Adam 0.0001, the last layer 0.00001, mean squared error; seed 123."""
+    torch.manual_seed(123 if seed is None else seed)
     model = PublishedSrcnn()
-    slow = {"params": model.conv3.parameters(), "lr": 1e-5}
+    slow = {"params": model.conv3.parameters(), "lr": last_rate}
     groups = [{"params": model.conv1.parameters()}, {"params": model.conv2.parameters()}, slow]
     return train(model, nn.MSELoss(), groups, data, turns, batch)
 
 
-def edsr(data: Path, turns: Turns, batch: int) -> list[float]:
+def edsr(data: Path, turns: Turns, batch: int, last_rate: float, seed: int | None) -> list[float]:
     """Published: the trainer, Adam 0.0001, mean absolute error."""
-    torch.manual_seed(1)
+    torch.manual_seed(1 if seed is None else seed)
     model = PublishedEdsr()
     return train(model, nn.L1Loss(), model.parameters(), data, turns, batch)
 
 
-LOOPS: dict[str, Callable[[Path, Turns, int], list[float]]] = {"srcnn": srcnn, "edsr": edsr}
+LOOPS: dict[str, Callable[[Path, Turns, int, float, int | None], list[float]]] = {"srcnn": srcnn, "edsr": edsr}
 
 
 def main() -> None:
@@ -123,10 +123,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--last-rate", type=float, default=1e-5, help="of srcnn's last layer")
+    parser.add_argument("--seed", type=int, help="of the weights; left out: the published one")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     turns = Turns("published", options.folder, 0)
-    losses = LOOPS[options.method](options.data, turns, options.batch)
+    losses = LOOPS[options.method](options.data, turns, options.batch, options.last_rate, options.seed)
     np.save(options.folder / "published-0-losses.npy", losses)
 
 
