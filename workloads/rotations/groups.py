@@ -20,6 +20,10 @@ RING_WIDTH = 0.6
 """Standard deviation of a ring across, pixels (Weiler et al. 2018)."""
 
 
+LAYOUT = torch.channels_last
+"""How filters, and so all maps, lie in memory: on processors pooling takes a third of the time then."""
+
+
 @dataclass(frozen=True)
 class Group:
     """C_N, the N turns of a circle, or D_N, these and their mirror images. An element is (k, m): mirrored if m, then
@@ -130,7 +134,8 @@ class GroupConvolution(nn.Module):
             filters = torch.einsum("oighk,gkrc->ogihrc", weight[:, :, group.relative()], basis)
         # The bias of a field is that of all its elements; the convolution adds it at no cost.
         bias = self.bias.repeat_interleave(group.order)
-        return functional.conv2d(maps, filters.flatten(0, 1).flatten(1, 2), bias, padding=self.size // 2)
+        kernels = filters.flatten(0, 1).flatten(1, 2).contiguous(memory_format=LAYOUT)
+        return functional.conv2d(maps, kernels, bias, padding=self.size // 2)
 
 
 class GroupNetwork(nn.Module):
