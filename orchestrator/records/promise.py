@@ -117,6 +117,11 @@ def compare_memory(cluster: ClusterSettings, node: NodeInventory) -> list[Compar
     return [row("memory", text, f"{found:g} GiB", few or many, remedy=remedy)]
 
 
+def count_accelerators(promised: int, model: str | None) -> str:
+    """What a profile says of a node: "2 accelerators a node (NVIDIA H100)"."""
+    return f"{promised} accelerator{'' if promised == 1 else 's'} a node" + (f" ({model})" if model else "")
+
+
 def compare_accelerators(
     cluster: ClusterSettings, found: Sequence[AcceleratorInventory] | None, used: int | None
 ) -> list[Compared]:
@@ -132,7 +137,7 @@ def compare_accelerators(
         text, promise = f"{len(there)} ({names})" if there else "none", "no accelerator" if wrong else None
         return [row("accelerators", promise, text, wrong, remedy="set cluster.accelerators_per_node")]
     model = stated["model"]
-    text = f"{promised} accelerators a node" + (f" ({model})" if model else "")
+    text = count_accelerators(promised, model)
     told = f"{len(there)}" + "".join(f"; one does not answer: {error}" for error in silent)
     wanted = promised if used is None else min(promised, used)
     if len(there) > promised and not SCHEDULERS[cluster["scheduler"]].here:

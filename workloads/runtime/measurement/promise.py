@@ -20,7 +20,7 @@ from orchestrator.records import (
     sentence,
 )
 from orchestrator.records.choices import SCHEDULERS
-from orchestrator.records.promise import TAKE_ANOTHER
+from orchestrator.records.promise import TAKE_ANOTHER, count_accelerators
 from orchestrator.records.settings import ClusterSettings
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.node import describe_node, hiding_variables
@@ -86,7 +86,7 @@ def refuse_fewer(cluster: ClusterSettings, host: str, ranks: Sequence[Found]) ->
     promised = int(cluster["accelerators_per_node"])
     devices = {rank.device for rank in ranks} - {"cpu"}
     model = cluster["accelerator"]["model"]
-    what = f"cluster={cluster['name']} promises {promised} accelerators a node" + (f" ({model})" if model else "")
+    what = f"cluster={cluster['name']} promises {count_accelerators(promised, model)}"
     hidden = dict.fromkeys(word for rank in ranks for word in rank.hidden)
     remedy = f"{', '.join(hidden)} may hide them; {TAKE_ANOTHER}" if hidden else TAKE_ANOTHER
     without = sum(rank.device == "cpu" for rank in ranks)

@@ -52,7 +52,7 @@ def warnings_of(*arguments: Any) -> list[str]:
 
 def test_processors_in_an_accelerators_history_are_refused() -> None:
     with pytest.raises(
-        PromiseError, match=r"promises 1 accelerators a node \(NVIDIA H100\), and 1 of 1 ranks on n1 find"
+        PromiseError, match=r"promises 1 accelerator a node \(NVIDIA H100\), and 1 of 1 ranks on n1 find"
     ):
         compare_machine(profile(1, "NVIDIA H100"), 1, ranks("cpu"))
 
@@ -103,7 +103,7 @@ def test_a_machine_as_promised_is_no_news_and_is_told_once_for_hosts_alike() -> 
         (profile(memory_gib_per_node=512), ranks("cpu", memory=440.0), "512 GiB of memory a node, n1 has 440 GiB"),
         (profile(cores_per_node=32), ranks("cpu"), "32 cores a node, n1 has 64: correct cluster.cores_per_node, or"),
         (profile(memory_gib_per_node=256), ranks("cpu"), "256 GiB of memory a node, n1 has 503.4 GiB: correct"),
-        (profile(1), ranks(f"{H100} a", f"{H100} b"), "1 accelerators a node, n1 has 2: correct"),
+        (profile(1), ranks(f"{H100} a", f"{H100} b"), "1 accelerator a node, n1 has 2: correct"),
         (profile(interface="ib0"), ranks("cpu"), "interface ib0, n1 has eth0, hsn0: nodes are reached by another"),
         (profile(), ranks(f"{H100} a"), f"no accelerator, n1 has 1 ({H100})"),
         (profile(1, accelerator={"peak_bf16_tflops": 312}),
@@ -187,7 +187,7 @@ def test_doctor_says_the_same() -> None:
     found = {finding.subject: (finding.state, finding.detail) for finding in without if finding.state != "ok"}
     assert found == {
         "on a node: cores": ("warning", "8; the profile promises 16 cores a node"),
-        "on a node: accelerators": ("error", "0; the profile promises 1 accelerators a node"),
+        "on a node: accelerators": ("error", "0; the profile promises 1 accelerator a node"),
     }
     assert promises_of({"node": "!ModuleNotFoundError: No module named 'torch'"}, profile(1)) == []
     (unseen,) = promises_of({"node": "!ModuleNotFoundError: No module named 'workloads'"}, profile(1), "on a node: ")
@@ -250,7 +250,7 @@ def test_a_run_on_processors_under_an_accelerators_profile_ends_with_one_sentenc
     if torch.cuda.is_available():
         pytest.skip("this machine has what the profile promises")
     words = [*tiny, "cluster=h100x1", "recipe=small", "nodes=1"]
-    promise = "cluster=h100x1 promises 1 accelerators a node (NVIDIA H100 SXM5 80 GB)"
+    promise = "cluster=h100x1 promises 1 accelerator a node (NVIDIA H100 SXM5 80 GB)"
     plan = orchestrator("plan", *words)
     assert plan.code == 0 and f"error: {promise}, this machine has 0: take the profile" in plan.out
     refused = orchestrator(*words)
