@@ -44,7 +44,6 @@ ROUNDING = 1e-3
 A_ROW = 0.02
 """What a score of a few hundred binned rows changes by when some of them come into the next bin."""
 EACH_TRAINED = [*FIRST, *(pytest.param(cell, marks=pytest.mark.thorough) for cell in FURTHER)]
-BY_COMMAND = [*(pytest.param(cell, marks=pytest.mark.thorough) for cell in FIRST[:-1]), FIRST[-1]]
 QUICK = [
     f"benchmark.inference.{word}"
     for word in ("warm_up=1", "latency_samples=3", "batch_sizes=[1,2]", "seconds_per_batch_size=0.05", "passes=1")
@@ -228,7 +227,8 @@ def test_a_trained_model_shows_what_it_does_in_a_picture(cell: Cell, pair_of: Ca
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("cell", BY_COMMAND, ids=str)
+@pytest.mark.thorough
+@pytest.mark.parametrize("cell", FIRST, ids=str)
 def test_inference_on_one_two_and_four_ranks_finds_the_quality_that_training_found(
     cell: Cell, data_of: Callable[[Cell], Prepared], pair_of: Callable[[Cell], Pair], tmp_path: Path
 ) -> None:

@@ -46,6 +46,8 @@ FIVE_STEPS = [
     "count_work=false",
 ]  # fmt: skip
 WORLDS = {"1 rank": ("comm=mpi", "nodes=1"), "2 ranks": ("comm=mpi,horovod,torch", "nodes=2", "-m")}
+QUICKEST = ("em_denoise", "stemdl")
+"""Those that take seconds."""
 
 
 def words_for(benchmark: str, world: str) -> list[str]:
@@ -77,7 +79,10 @@ def machine() -> dict[str, str]:
 
 @pytest.mark.ranks
 @pytest.mark.parametrize("world", ["1 rank", pytest.param("2 ranks", marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("benchmark", SMALLEST)
+@pytest.mark.parametrize(
+    "benchmark",
+    [pytest.param(name, marks=() if name in QUICKEST else pytest.mark.thorough) for name in SMALLEST],
+)
 def test_a_benchmark_trains_as_recorded_under_every_communicator(
     orchestrator: Command, benchmark: str, world: str
 ) -> None:
