@@ -13,8 +13,9 @@ from workloads.runtime.communicators import Communicator
 
 pytestmark = [pytest.mark.ranks, pytest.mark.thorough]
 
-COUPLED = [Cell("disentanglement", "xyc", method) for method in ("dae", "beta_tc_vae", "dip_vae_ii", "factor_vae")]
-"""By minima and neighbours, by densities, by a covariance, and by shuffling."""
+METHODS = ("dae", "beta_tc_vae", "dip_vae_ii", "factor_vae", "info_gan", "ib_gan")
+COUPLED = [Cell("disentanglement", "xyc", method) for method in METHODS]
+"""By minima and neighbours, by densities, by a covariance, by shuffling, and by batch norm of a generator."""
 
 
 @pytest.fixture(scope="module")
