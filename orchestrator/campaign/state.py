@@ -83,6 +83,9 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     manifest.attempts = status.attempts = directory.deciding_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
     status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
+    if job is None and (end := end_by_files(attempt)) is not None:
+        status.state, status.cause = end
+        return status
     observed = observe(attempt)
     patience = 3 * alive_period(manifest.spec.ranks) + 2
     seen, unknown = observed.signs.seen_alive(patience), observed.signs.unknown(patience)
@@ -131,6 +134,31 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
             status.cause = f"job {manifest.job_id} {gone}; {reason}, so that nothing could be written down there"
     status.unsettled = status.unsettled and not status.final
     return status
+
+
+def end_by_files(attempt: AttemptDirectory) -> tuple[str, str | None] | None:
+    """Return how an attempt has ended for good, and the cause, where its files tell so whatever its scheduler says: it
+    failed, or its supervisor confirmed its result. None where they do not. Raises RecordError for damaged ones.
+    """
+    failure = find_record(attempt.failure, Failure)
+    if failure is not None:
+        return None if "requeue" in failure else (failure["state"], failure["cause"])
+    if not attempt.ended.exists() or find_record(attempt.result, Result) is None:
+        return None
+    return "completed", None
+
+
+def ended_statuses(scheduler: Scheduler, runs: Sequence[Run]) -> dict[int, RunStatus]:
+    """Return the statuses of the runs that have ended for good, by their places: their scheduler need not be asked."""
+    found = {}
+    for place, run in enumerate(runs):
+        directory, manifest = run
+        attempt = directory.attempt(manifest.attempts)
+        if manifest.attempts and (attempt.ended.exists() or attempt.failure.exists()):
+            status = judge_run(scheduler, run, None)
+            if status.final and status.state != "lost" and not status.damaged:
+                found[place] = status
+    return found
 
 
 def await_next_attempt(
@@ -208,9 +236,12 @@ def query_statuses(scheduler: Scheduler, runs: Sequence[Run], patience_s: float 
     """
     deadline = time.monotonic() + patience_s
     while True:
-        recover(scheduler, runs)
-        states = scheduler.states(runs)
-        found = [judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in runs]
+        ended = ended_statuses(scheduler, runs)
+        others = [run for place, run in enumerate(runs) if place not in ended]
+        recover(scheduler, others)
+        states = scheduler.states(others) if others else {}
+        judged = iter([judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in others])
+        found = [ended[place] if place in ended else next(judged) for place in range(len(runs))]
         if time.monotonic() >= deadline or not any(status.unsettled for status in found):
             return found
         time.sleep(LOOK_SECONDS)

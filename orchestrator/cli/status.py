@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from orchestrator.cli import common
 from orchestrator.errors import EXIT_OK
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         statuses = loaded.lost()
         if loaded.runs:
             statuses += query_statuses(scheduler(loaded.scheduler), loaded.runs, LOOK_FOR_SECONDS)
-        documents.append({"campaign": folder.name, "runs": [asdict(status) for status in statuses]})
+        documents.append({"campaign": folder.name, "runs": [dict(vars(status)) for status in statuses]})
         if not options.json:
             print(folder.name)
             print_fitting(progress_table(statuses), (), common.stdout_console())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -74,69 +74,147 @@ def check_record(document: object, kind: type[T], where: str, whole: bool = True
 
 def check_value(value: object, hint: Any, key: str, whole: bool = True) -> None:
     """Raise ValueError, naming ``key``, unless the JSON value is of the type that ``hint`` stands for."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if is_typeddict(hint) or is_dataclass(hint):
-        check_keys(value, hint, key, whole)
-    elif origin is Annotated and AS_COMPOSED in arguments:
-        require(isinstance(value, dict), value, "an object", key)
-    elif origin is Annotated:
-        check_value(value, arguments[0], key, whole)
-        for limit in arguments[1:]:
-            require(not (right := limit.refuses(value)), value, right, key)
-    elif origin in (Union, UnionType):
-        check_alternatives(value, arguments, key, whole)
-    elif origin is Literal:
-        require(value in arguments and type(value) is not bool, value, " or ".join(map(repr, arguments)), key)
-    elif origin in (list, tuple):  # JSON has no tuples: an endless one of one type is a list
-        require(isinstance(value, list), value, "a list", key)
-        for number, item in enumerate(cast("list[object]", value)):
-            check_value(item, arguments[0], f"{key}[{number}]", whole)
-    elif origin in (dict, Mapping):
-        require(isinstance(value, dict), value, "an object", key)
-        for name, item in cast("dict[str, object]", value).items():
-            check_value(item, arguments[1], f"{key}.{name}", whole)
-    elif hint is float:
-        known = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(known and math.isfinite(cast(float, value)), value, "a number", key)
-    elif hint is int:
-        require(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", key)
-    elif hint is not Any and hint is not object:
-        require(isinstance(value, hint), value, WORDS[hint], key)
+    try:
+        check_of(hint, whole)(value)
+    except Mismatch as error:
+        raise ValueError(error.told(key)) from None
 
 
+class Mismatch(Exception):
+    """A value that is not of its type. ``place``: the keys and numbers that lead to it, outermost first."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.place: list[str] = []
+
+    def told(self, key: str) -> str:
+        """Return it in words, below ``key``."""
+        return f"{(key + ''.join(self.place)).removeprefix('.') or 'the document'} {self.words}"
+
+
+Check: TypeAlias = Callable[[Any], None]
+"""Raises Mismatch for a value that is not of a type. Thousands of records are read at a time: a type is looked at once,
+and keys are told only of what is wrong.
+"""
 WORDS = {str: "a text", bool: "true or false", NoneType: "null"}
 
 
-def check_keys(value: object, kind: Any, key: str, whole: bool) -> None:
-    """Check an object by the keys of a TypedDict, or by the fields of a dataclass, which may have defaults."""
-    require(isinstance(value, dict), value, "an object", key)
-    document = cast("Mapping[str, object]", value)
-    hints, required = keys_of(kind)
-    for name in sorted(required - set(document)) if whole else ():
-        raise ValueError(f"{name_of(key, name)} is missing")
-    for name, hint in hints.items():
-        if name in document:
-            check_value(document[name], hint, name_of(key, name), whole)
+def other(value: object, expected: str) -> Mismatch:
+    """Return the error for a value where something else was expected."""
+    return Mismatch(f"is {quote_value(value)}, not {expected}")
 
 
-def check_alternatives(value: object, kinds: tuple[Any, ...], key: str, whole: bool) -> None:
-    """Check a value that may be of several types; of null or one other, the other one's complaint is the useful one."""
-    if value is None and NoneType in kinds:
-        return
-    others = [kind for kind in kinds if kind is not NoneType]
-    complaint = None
-    for kind in others:
+@cache
+def check_of(hint: Any, whole: bool) -> Check:
+    """Return the check of a type."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if is_typeddict(hint) or is_dataclass(hint):
+        return check_of_keys(hint, whole)
+    if origin is Annotated:
+        within = check_of(dict[str, object] if AS_COMPOSED in arguments else arguments[0], whole)
+        return check_of_limits(within, [limit for limit in arguments[1:] if limit != AS_COMPOSED])
+    if origin in (Union, UnionType):
+        return check_of_alternatives(arguments, whole)
+    if origin is Literal:
+        words = " or ".join(map(repr, arguments))
+        return check_by(lambda value: value in arguments and type(value) is not bool, words)
+    if origin in (list, tuple):  # JSON has no tuples: an endless one of one type is a list
+        return check_of_items(list, "a list", check_of(arguments[0], whole))
+    if origin in (dict, Mapping):
+        return check_of_items(dict, "an object", check_of(arguments[1], whole))
+    if hint is float:
+        return check_by(lambda value: type(value) in (float, int) and math.isfinite(value), "a number")
+    if hint is int:
+        return check_by(lambda value: isinstance(value, int) and type(value) is not bool, "a whole number")
+    if hint is Any or hint is object:
+        return lambda value: None
+    return check_by(lambda value: isinstance(value, hint), WORDS[hint])
+
+
+def check_by(holds: Callable[[Any], bool], words: str) -> Check:
+    """Return a check by a condition, and what it is in words. An integer may be too great for a condition on floats."""
+
+    def check(value: Any) -> None:
         try:
-            return check_value(value, kind, key, whole)
-        except ValueError as error:
-            complaint = complaint or error
-    raise complaint or ValueError(f"{key} is {quote_value(value)}")
+            if holds(value):
+                return
+        except (TypeError, OverflowError):
+            pass
+        raise other(value, words)
+
+    return check
 
 
-def require(holds: bool, value: object, expected: str, key: str) -> None:
-    """Raise ValueError unless it holds."""
-    if not holds:
-        raise ValueError(f"{key or 'the document'} is {quote_value(value)}, not {expected}")
+def check_of_limits(within: Check, limits: Sequence[Any]) -> Check:
+    """Return a check of a type whose values are limited."""
+
+    def check(value: Any) -> None:
+        within(value)
+        for limit in limits:
+            if right := limit.refuses(value):
+                raise other(value, right)
+
+    return check
+
+
+def check_of_items(kind: type, words: str, each: Check) -> Check:
+    """Return a check of a list or an object whose values are of one type."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, kind):
+            raise other(value, words)
+        for place, item in value.items() if kind is dict else enumerate(value):
+            try:
+                each(item)
+            except Mismatch as error:
+                error.place.insert(0, f".{place}" if kind is dict else f"[{place}]")
+                raise
+
+    return check
+
+
+def check_of_keys(kind: Any, whole: bool) -> Check:
+    """Return a check of an object by the keys of a TypedDict or the fields of a dataclass, which may have defaults."""
+    hints, required = keys_of(kind)
+    checks = [(name, check_of(hint, whole)) for name, hint in hints.items()]
+    needed = sorted(required) if whole else []
+
+    def check(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise other(value, "an object")
+        for name in needed:
+            if name not in value:
+                missing = Mismatch("is missing")
+                missing.place.append(f".{name}")
+                raise missing
+        for name, each in checks:
+            if name in value:
+                try:
+                    each(value[name])
+                except Mismatch as error:
+                    error.place.insert(0, f".{name}")
+                    raise
+
+    return check
+
+
+def check_of_alternatives(kinds: Sequence[Any], whole: bool) -> Check:
+    """Return a check of several types; of null or one other, the other one's complaint is the useful one."""
+    nullable = NoneType in kinds
+    others = [check_of(kind, whole) for kind in kinds if kind is not NoneType]
+
+    def check(value: Any) -> None:
+        if value is None and nullable:
+            return
+        complaint: Mismatch | None = None
+        for each in others:
+            try:
+                return each(value)
+            except Mismatch as error:
+                complaint = complaint or error
+        raise complaint or other(value, "any of its types")
+
+    return check
 
 
 def quote_value(value: object) -> str:
@@ -148,11 +226,6 @@ def quote_value(value: object) -> str:
     except ValueError:  # an integer of more digits than Python writes
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def name_of(key: str, name: str) -> str:
-    """The full name of a key within another."""
-    return f"{key}.{name}" if key else name
 
 
 @cache
