@@ -115,6 +115,7 @@ class Mutation:
     file: str
     what: str
     make: Callable[[Path], None]
+    weight: float = 1.0
 
 
 @dataclass
@@ -208,12 +209,13 @@ def of_json(path: Path, name: str) -> Iterator[Mutation]:
     """Mutations of a JSON file, by its fields."""
     document = json.loads(path.read_text())
     for place in leaves(document):
-        # Of the configuration, which was checked when it was composed, some.
         where = ".".join(map(str, place))
-        yield Mutation(name, f"{where} is missing", partial(write_removed, document=document, place=place))
+        # A configuration has some hundred keys, which are all read alike.
+        weight = 0.05 if {"config", "configs", "settings"} & set(place) else 1.0
+        yield Mutation(name, f"{where} is missing", partial(write_removed, document=document, place=place), weight)
         for value in VALUES:
             said = f"{where}={str(value)[:30]!a}"
-            yield Mutation(name, said, partial(write_replaced, document=document, place=place, value=value))
+            yield Mutation(name, said, partial(write_replaced, document=document, place=place, value=value), weight)
 
 
 def write_removed(path: Path, document: Any, place: tuple[Any, ...]) -> None:
@@ -614,7 +616,7 @@ def hold_promises(share: float, seed: int = 0, progress: bool = False, every_ver
             called = Path(file.name) if "data/" not in group.pattern else Path("data", file.name.split("-")[0])
             label = f"record: {called}" if "accept/" in group.pattern else str(called)
             mutations = [one for kind in group.kinds for one in kind(original, label)]
-            chosen = [one for one in mutations if drawn.random() < share] or mutations[:1]
+            chosen = [one for one in mutations if drawn.random() < share * one.weight] or mutations[:1]
             for mutation in chosen:
                 verbs = group.verbs(place)
                 for verb in verbs if every_verb else [drawn.choice(verbs)]:

@@ -5,6 +5,7 @@ that who installs the wheel does without that package's 60 MB. Standard library 
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ SERVER = re.compile(rb"([\"'`])https?://(?!www\.w3\.org/)[^\"'`\s]*")
 """Addresses in the program's texts: of clouds that take figures, of maps and of fonts. Namespaces are none."""
 
 
+@cache
 def read_library() -> dict[str, bytes]:
     """Return plotly.js, without the addresses of servers in it, and its licence, by the names of their files. Without a
     package that has them there is nothing.

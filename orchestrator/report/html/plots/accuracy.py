@@ -90,6 +90,12 @@ def dataset_text(entry: Training) -> str:
     return f"{name}, {source} data" if split is None else f"{name}, {source} data, {split} split"
 
 
+def subject_of(entry: Training) -> str:
+    """Return benchmark and data set for a title: plots of two data sets have two titles."""
+    name = str(entry["dataset"][0])
+    return str(entry["benchmark"]) if name == entry["benchmark"] else f"{entry['benchmark']}, {name}"
+
+
 def line_name(entry: Training, named: Sequence[str]) -> str:
     """Return a legend's text: the differing keys, and the nodes."""
     words = name_of(entry, [name for name in named if name != "nodes"])
@@ -115,7 +121,7 @@ def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
         note = f"{dataset_text(entries[0])}. Time counts from the first touch of training data, evaluation included."
         layout = axes("seconds", metric)
         layout["xaxis"]["rangemode"] = "tozero"
-        title = f"{entries[0]['benchmark']}: {metric} against time"
+        title = f"{subject_of(entries[0])}: {metric} against time"
         columns = ["run", "nodes", "epoch", "seconds", metric]
         plots.append(Plot(f"accuracy-{place}", title, note, traces, layout, columns, rows))
     return plots
@@ -191,7 +197,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
             "three repeats of which at most one missed. The ideal is the smallest scale's mean ÷ the times more nodes; "
             "a larger global batch that needs more epochs shows here while throughput looks perfect."
         )
-        title = f"{entries[0]['benchmark']}: time to {entries[0]['metric']} {entries[0]['target']:g} by scale"
+        title = f"{subject_of(entries[0])}: time to {entries[0]['metric']} {entries[0]['target']:g} by scale"
         columns = ["run", "nodes", "ranks", "global_batch", "epochs", "time_to_accuracy_s"]
         plots.append(Plot(f"tta-{place}", title, note, traces, layout, columns, rows))
     return plots
