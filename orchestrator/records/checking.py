@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -163,7 +163,8 @@ def check_of_items(kind: type, words: str, each: Check) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, kind):
             raise other(value, words)
-        for place, item in value.items() if kind is dict else enumerate(value):
+        items: Iterable[tuple[object, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+        for place, item in items:
             try:
                 each(item)
             except Mismatch as error:

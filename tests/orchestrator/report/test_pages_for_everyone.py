@@ -161,7 +161,7 @@ HOSTILE = (
 
 def hostile_report(folder: Path, text: str) -> Report:
     """A campaign of that name whose benchmark's, machine's and hosts' names and causes are the same."""
-    names = {"recipe": text, "cluster": text, "metric": text, "dataset_name": text}
+    names: dict[str, Any] = {"recipe": text, "cluster": text, "metric": text, "dataset_name": text}
     records = [stored_run(folder, text, text, **names), failed_run(folder, campaign=text, name=f"{text}-", cause=text)]
     records[0].ranks = [{**rank, "host": text} for rank in records[0].ranks]
     return Report(text, report_document(text, records), records)
