@@ -167,24 +167,24 @@ def node_table(inventory: Mapping[str, NodeInventory]) -> Table:
     """Return the table of the nodes' hardware and software."""
     rows = []
     for host, facts in inventory.items():
-        cpu = facts["processor"]
+        cpu, firmware = facts.get("processor", {}), facts.get("firmware", {})
         chips = [
             f"{one['name']} ({one.get('driver') or 'driver unknown'})"
             if "name" in one
-            else f"no answer: {one['error']}"
-            for one in facts["accelerators"]
+            else f"no answer: {one.get('error') or 'for no reason that is known'}"
+            for one in facts.get("accelerators", [])
         ]
         links = [
             " ".join(
                 text for text in (one.get("name"), one.get("driver"), one.get("rate"), one.get("firmware")) if text
             )
-            for one in facts["network"]
+            for one in facts.get("network", [])
         ]
         rows.append(
             [
-                host, f"{cpu['model']}, {cpu['cores']} cores", f"{short(facts['memory_gib'])} GiB",
-                "; ".join(dict.fromkeys(chips)) or "none", "; ".join(links), facts["kernel"], facts["mpi"],
-                facts["firmware"]["bios"], facts["firmware"]["microcode"],
+                host, f"{cpu.get('model') or 'unknown'}, {short(cpu.get('cores'))} cores",
+                f"{short(facts.get('memory_gib'))} GiB", "; ".join(dict.fromkeys(chips)) or "none", "; ".join(links),
+                facts.get("kernel"), facts.get("mpi"), firmware.get("bios"), firmware.get("microcode"),
             ]
         )  # fmt: skip
     columns = ["node", "processor", "memory", "accelerators", "network", "kernel", "mpi", "bios", "microcode"]

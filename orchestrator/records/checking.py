@@ -163,7 +163,9 @@ def check_of_items(kind: type, words: str, each: Check) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, kind):
             raise other(value, words)
-        items: Iterable[tuple[object, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+        items: Iterable[tuple[object, Any]] = (
+            value.items() if isinstance(value, dict) else enumerate(cast("list[Any]", value))
+        )
         for place, item in items:
             try:
                 each(item)
