@@ -28,7 +28,7 @@ ASSIGNED = re.compile(r"(?<![\w-])(?P<head>(?P<dashes>-{0,2})(?P<name>\w[\w-]*)=
 SPOKEN = re.compile(
     r"\b(?:Bearer|Basic) +[\w.~+/=-]{6,}"
     r"|\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|xox[abeprs]-[\w-]{10,})"
-    r"|\b(?:sk-[\w-]{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}[\w.-]*)"
+    r"|\b(?:sk-[\w-]{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35})|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}[\w.-]*"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|\bhooks\.slack\.com/services/\S+"
 )
 """Texts that are a secret by their form: HTTP's authorisation, tokens of well-known services, private keys."""

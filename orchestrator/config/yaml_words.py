@@ -11,6 +11,9 @@ import yaml
 from orchestrator.config.words import Word
 from orchestrator.errors import UsageError
 
+MOST_BYTES, MOST_VALUES = 2**22, 200_000
+"""Size of a file, and how many keys and values it may hold: the largest that is shipped has a hundredth of either."""
+
 
 class WordLoader(yaml.SafeLoader):
     """Keeps of numbers and truth values how they were written. A date is a text, and 1e-3 a number, as in YAML 1.2."""
@@ -53,7 +56,7 @@ def read_tree(path: Path) -> dict[Any, Any]:
     Raises UsageError naming file and line.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=WordLoader)
+        document = load_bounded(read_text(path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
@@ -65,3 +68,49 @@ def read_tree(path: Path) -> dict[Any, Any]:
     if not isinstance(document, dict):
         raise UsageError(f"{path} must hold a mapping of keys to values, not {type(document).__name__}")
     return document
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file that a person wrote. Raises OSError, and ValueError for what is none of theirs."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not a plain file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+    return content.decode("utf-8")
+
+
+def load_bounded(text: str) -> Any:
+    """Return what a text of YAML holds. Raises yaml.YAMLError, also where its anchors multiply to more than
+    MOST_VALUES.
+    """
+    loader = WordLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        refuse_multiplied(node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def refuse_multiplied(top: yaml.Node) -> None:
+    """Raise yaml.YAMLError if there are too many values below a node, each alias counted as all that it stands for, or
+    if it is a part of itself.
+    """
+    counts: dict[int, int] = {}
+
+    def count(node: yaml.Node) -> int:
+        if id(node) not in counts:
+            counts[id(node)] = MOST_VALUES + 1
+            parts = node.value if isinstance(node, yaml.CollectionNode) else []
+            inner = (item for part in parts for item in (part if isinstance(part, tuple) else (part,)))
+            counts[id(node)] = 1 + sum(count(item) for item in inner)
+        return counts[id(node)]
+
+    if count(top) > MOST_VALUES:
+        raise yaml.composer.ComposerError(
+            None, None, f"its anchors make more than {MOST_VALUES} values of it", top.start_mark
+        )

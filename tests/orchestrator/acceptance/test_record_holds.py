@@ -51,6 +51,11 @@ def write_line(path: Path, line: str) -> None:
     path.write_text(path.read_text() + line)
 
 
+def lead_away(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
 TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a changed byte": (lambda r: write_line(r / "runs.json", " "), "runs.json: changed"),
     "a missing file": (lambda r: (r / RUN / "attempt-1/stdout.txt").unlink(), "stdout.txt: missing"),
@@ -64,10 +69,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a junk line": (lambda r: write_line(r / SUMS, "# nothing to see\n"), "is no checksum of a file"),
     "a line that leads outside": (lambda r: write_line(r / SUMS, f"{'0' * 64}  ../../etc/passwd\n"), "missing"),
     "telemetry of another file": (
-        lambda r: (
-            (r / RUN / "attempt-1/telemetry.h5").unlink(),
-            (r / RUN / "attempt-1/telemetry.h5").symlink_to("/etc/hostname"),
-        ),
+        lambda r: lead_away(r / RUN / "attempt-1/telemetry.h5"),
         "telemetry.h5: is a link",
     ),
     "no checksums": (lambda r: (r / SUMS).unlink(), "SHA256SUMS cannot be read"),
