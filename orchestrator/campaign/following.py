@@ -141,7 +141,6 @@ def load(folder: Path) -> Loaded:
         raise UsageError(f"{folder} is not a folder; give a campaign's folder or name.")
     refuse_foreign(folder)
     found = Loaded([], {})
-    names: set[str] = set()
     manifests = Manifests()
     for path in [folder] if is_there(folder / "manifest.json") else sorted(folder.iterdir()):
         directory = RunDirectory(path)
@@ -149,12 +148,11 @@ def load(folder: Path) -> Loaded:
             continue
         try:
             manifest = read_run(directory, manifests)
-            if manifest.spec.run in names:
-                raise RecordError(f"{directory.manifest} has the name of another run, {manifest.spec.run}")
+            if path != folder and manifest.spec.run != path.name:
+                raise RecordError(f"{directory.manifest} is that of another run, {manifest.spec.run}")
         except (RecordError, OSError) as error:
             found.damaged[path.name] = str(error)
         else:
-            names.add(manifest.spec.run)
             found.runs.append((directory, manifest))
     if not found.runs and not found.damaged:
         raise UsageError(f"{folder} holds no run: no manifest.json in it or in its folders; give a campaign's folder.")

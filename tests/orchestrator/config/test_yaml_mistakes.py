@@ -24,7 +24,7 @@ BOMB = "a: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: 1\n".encode("utf-16"), "utf-8"), (b"a: *nowhere\n", "line 1: found undefined alias"),
         (b"a: !!python/object/apply:os.system [touch x]\n", "line 1: could not determine a constructor"),
         (BOMB.encode(), "its anchors make more than"), (b"a: &a [*a]\n", "its anchors make more than"),
-        (b"[" * 5000, "cannot be read"), (b"- 1\n", "must hold a mapping"),
+        (b"[" * 1500, "cannot be read"), (b"- 1\n", "must hold a mapping"),
         (b"a: 1" + b" " * MOST_BYTES, "is longer than"),
     ],
 )  # fmt: skip

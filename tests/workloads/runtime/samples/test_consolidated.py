@@ -1,11 +1,23 @@
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples.consolidated import ConsolidatedSet, Field, Provenance, read_description, verify_dataset
+from workloads.runtime.samples.consolidated import (
+    ConsolidatedSet,
+    Field,
+    Provenance,
+    check_shard,
+    read_description,
+    verify_dataset,
+)
+from workloads.runtime.samples.staging import stage_dataset
 from workloads.runtime.samples.writer import Writer
 
 FIELDS = {"image": Field((2, 33), "float32"), "mask": Field((7,), "uint8"), "label": Field((), "int64")}
@@ -76,3 +88,66 @@ def test_too_few_or_too_many_samples_leave_nothing_behind(tmp_path: Path, given:
     ):
         writer.append("training", samples(given))
     assert list((tmp_path / "new").iterdir()) == []
+
+
+DESCRIBED: list[tuple[str, object]] = [
+    ("name", None), ("name", "another"), ("source", "unknown"), ("seed", "one"), ("training_samples", -1),
+    ("training_samples", None), ("training_samples", 12), ("evaluation_samples", "3"), ("settings", None),
+    ("files", None), ("files", [{}]), ("format", "consolidated/3"), ("checksum", 3), ("version", None), ("split", []),
+]  # fmt: skip
+
+
+def described(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "dataset.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(("key", "value"), DESCRIBED, ids=str)
+def test_a_description_is_checked_against_its_type_and_against_what_is_there(
+    folder: Path, key: str, value: object
+) -> None:
+    described(folder, lambda document: document.update({key: value}))
+    with pytest.raises(DatasetError, match=r"dataset\.json|is 'another'|is 'unknown'"):
+        verify_dataset(folder, SETTINGS, FIELDS, thorough=False, name="thing")
+
+
+@pytest.mark.parametrize("name", ["../../precious.h5", "/precious.h5", "..", "a/b.h5", "x\x00y", ""])
+def test_names_of_files_lead_nowhere(folder: Path, tmp_path: Path, name: str) -> None:
+    described(folder, lambda document: document["files"][0].update(name=name))
+    precious = tmp_path / "precious.h5"
+    precious.write_bytes(b"precious")
+    with pytest.raises(DatasetError, match="leads nowhere"):
+        verify_dataset(folder, SETTINGS, FIELDS, thorough=True)
+    with pytest.raises(DatasetError, match="leads nowhere"):
+        stage_dataset(folder, tmp_path / "scratch", "set", lambda done, total: None)
+    with pytest.raises(DatasetError, match="leads nowhere"):
+        ConsolidatedSet(folder, "training")
+    assert precious.read_bytes() == b"precious"
+
+
+def test_a_file_that_is_named_twice_is_refused(folder: Path) -> None:
+    described(folder, lambda document: document["files"].append(document["files"][0]))
+    with pytest.raises(DatasetError, match="named twice"):
+        verify_dataset(folder, SETTINGS, FIELDS, thorough=False)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 10**5, '{"a": NaN}'])
+def test_a_description_that_is_none_is_one_error(folder: Path, text: str) -> None:
+    (folder / "dataset.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"dataset\.json"):
+        verify_dataset(folder, SETTINGS, FIELDS, thorough=False)
+    (folder / "dataset.json").unlink()
+    os.mkfifo(folder / "dataset.json")
+    with pytest.raises(DatasetError, match="not a plain file"):
+        read_description(folder)
+
+
+def test_a_field_that_is_kept_elsewhere_is_none(folder: Path) -> None:
+    path = folder / "training-00000-of-00002.h5"
+    with h5py.File(path, "r+") as file:
+        del file["label"]
+        file["label"] = h5py.ExternalLink("/dev/zero", "label")
+    with pytest.raises(DatasetError, match="has no dataset 'label'"):
+        check_shard(path, 6, FIELDS)
