@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?= benchmark=stemdl nodes=2
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
+MUTATION_ARGS ?= --one-verb
 COVERAGE ?=
 # Anything but nothing: tests that repeat with another communicator, data set or method what was shown, too.
 THOROUGH ?=
@@ -45,8 +46,10 @@ docs: $(READY)
 	$(BIN)/python docs/build.py
 
 # Hostile values for every key of the schema, for long: make fuzz FUZZ_ARGS="--inputs 100000 --suites 3000 --seed 7"
+# Then damaged and hostile files before every verb that reads them: MUTATION_ARGS="--share 0.1 --one-verb --seed 7"
 fuzz: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python tests/fuzzing.py $(FUZZ_ARGS)
+	PYTHONPATH=.:tests $(BIN)/python tests/mutations.py $(MUTATION_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check --fix .
