@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class View:
     images: NDArray[np.floating]
     labels: NDArray[np.integer]
     answers: NDArray[np.floating]
-    classes: Sequence[object]
+    classes: Sequence[str]
 
 
 def draw_circle(path: Path, view: View) -> None:
@@ -40,11 +41,15 @@ def draw_circle(path: Path, view: View) -> None:
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.3))[0]
     _draw_accuracy(left, view.metrics)
     panels = right.subplots(2, -(-len(view.images) // 2), squeeze=False).ravel()
-    right.suptitle("what is answered when the image in the middle is turned by so much", fontsize=10)
+    right.suptitle("what is answered when the image in the middle, as it is seen, is turned by so much", fontsize=10)
+    marks = marks_of(view.classes)
+    if any(mark != name for mark, name in zip(marks, view.classes, strict=True)):
+        named = [f"{mark}: {name}" for mark, name in zip(marks, view.classes, strict=True)]
+        right.supxlabel("   ".join(named), fontsize=9)
     for number, axes in enumerate(panels):
         axes.set_axis_off()
         if number < len(view.images):
-            _draw_answers(axes, view, number)
+            _draw_answers(axes, view, number, marks)
     figure.savefig(path, dpi=90)
 
 
@@ -63,8 +68,15 @@ def _draw_accuracy(panel: Any, metrics: Mapping[str, float]) -> None:
     panel.supxlabel(f"{said}\n{more}", fontsize=9)
 
 
-def _draw_answers(axes: Any, view: View, number: int) -> None:
-    """An image, and around it at each angle the class that is answered and its probability."""
+def marks_of(classes: Sequence[str]) -> list[str]:
+    """What each class is written as around an image: its name, or a letter where names are long."""
+    if all(len(name) < 2 for name in classes):
+        return list(classes)
+    return [string.ascii_letters[number % len(string.ascii_letters)] for number in range(len(classes))]
+
+
+def _draw_answers(axes: Any, view: View, number: int, marks: Sequence[str]) -> None:
+    """An image, and around it at each angle the class that is answered; the surer, the larger."""
     axes.set_xlim(-1.45, 1.45)
     axes.set_ylim(-1.45, 1.45)
     axes.set_aspect("equal")
@@ -77,8 +89,8 @@ def _draw_answers(axes: Any, view: View, number: int) -> None:
         across, up = -np.sin(np.radians(angle)), np.cos(np.radians(angle))
         right = best == view.labels[number]
         axes.text(
-            1.15 * across, 1.15 * up, str(view.classes[best]), ha="center", va="center",
+            1.15 * across, 1.15 * up, marks[best], ha="center", va="center",
             fontsize=7 + 6 * float(answers[best]), color=RIGHT if right else WRONG,
             fontweight="normal" if right else "bold",
         )  # fmt: skip
-    axes.set_title(f"a {view.classes[int(view.labels[number])]}", fontsize=9)
+    axes.set_title(view.classes[int(view.labels[number])], fontsize=9)

@@ -132,7 +132,7 @@ class RotationsTask(Task):
             answers = answers_around(model, to_images(shown)).cpu().numpy()
         view = View(
             metrics=metrics,
-            images=to_images(shown).cpu().numpy(),
+            images=see_disc(to_images(shown)).cpu().numpy(),
             labels=shown["label"].cpu().numpy(),
             answers=answers,
             classes=self.classes,

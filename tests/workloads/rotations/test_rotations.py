@@ -21,6 +21,7 @@ from workloads.rotations.groups import Group, GroupNetwork, filter_basis
 from workloads.rotations.making.digits import draw_digit
 from workloads.rotations.making.each import draw_chunk
 from workloads.rotations.methods.rotation_average import Averaged
+from workloads.rotations.pictures import marks_of
 from workloads.rotations.quality import TurnedQuality
 from workloads.rotations.samples import WithAngles, angles_of
 from workloads.rotations.task import Disc
@@ -122,6 +123,11 @@ def test_metrics_are_those_of_scikit_learn_at_each_angle_and_of_their_definition
     of_classes = [found[f"accuracy_of_class_{number}"] for number in range(3)]
     expected = np.mean([balanced_accuracy_score(labels, row) for row in best])
     assert np.mean(of_classes) == pytest.approx(expected)
+
+
+def test_classes_of_long_names_are_letters_around_an_image() -> None:
+    assert marks_of(["0", "1", "2"]) == ["0", "1", "2"]
+    assert marks_of(["FR I", "FR II"]) == ["a", "b"]
 
 
 class Numbers(SampleSet):
