@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,14 @@ def orchestrate(*words: str, cwd: Path, timeout: float = 300) -> Answer:
         env=environment(),
     )
     return Answer(answer.returncode, answer.stdout, answer.stderr)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive that is kept here."""
+    with tarfile.open(archive) as tar:
+        # Pythons before 3.10.12 and 3.11.4 have no filters.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10, every: float = 0.05) -> bool:

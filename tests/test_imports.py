@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
+from commands import unpack
 
 KEPT = Path(__file__).resolve().parent / "recorded" / "version-0.1.tar.gz"
 HEAVY = {"hydra", "omegaconf", "antlr4", "torch", "mpi4py", "horovod", "plotly"}
@@ -22,8 +22,7 @@ def loaded_by(program: str, folder: Path) -> set[str]:
 def test_a_verb_on_campaigns_that_exist_loads_neither_hydra_nor_what_ranks_compute_with(
     tmp_path: Path, verb: str
 ) -> None:
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     program = f"from orchestrator.__main__ import main\nassert main(['{verb}', 'version-0.1']) in (0, 2)"
     assert not loaded_by(program, tmp_path) & HEAVY
 

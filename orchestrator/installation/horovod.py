@@ -220,9 +220,16 @@ def fetch_source(folder: Path) -> Path:
     archive = folder / f"horovod-{HOROVOD_VERSION}.tar.gz"
     if not archive.exists():
         raise BuildError("the source could not be downloaded: " + (answer.stderr.strip().splitlines() or ["?"])[-1])
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    unpack_source(archive, folder)
     return folder / f"horovod-{HOROVOD_VERSION}"
+
+
+def unpack_source(archive: Path, folder: Path) -> None:
+    """Unpack a source archive, whose members stay within the folder."""
+    with tarfile.open(archive) as tar:
+        # Pythons before 3.10.12 and 3.11.4, such as Debian 12's, have no filters.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
 
 
 def first_error(log: Path) -> str:

@@ -48,7 +48,8 @@ def main() -> int:
     """Print the figures; 1 if a limit is missed."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(RECORDED) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(folder)
         for command in COMMANDS.values():
             run_timed(command, folder)
         rounds = [{name: run_timed(command, folder) for name, command in COMMANDS.items()} for _ in range(ROUNDS)]

@@ -7,12 +7,11 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
 import pytest
-from commands import PROJECT
+from commands import PROJECT, unpack
 
 from orchestrator.launch.enter import claim_attempt, create_exclusively
 from orchestrator.records import AttemptDirectory
@@ -56,8 +55,7 @@ except UsageError as error:
 
 
 def test_a_store_without_locks_is_refused_at_once_with_the_remedy(plain: dict[str, str], tmp_path: Path) -> None:
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     begun = time.monotonic()
     ended = run(plain, tmp_path, "-m", "orchestrator", "report", "version-0.1")
     assert time.monotonic() - begun < 30
@@ -95,8 +93,7 @@ def test_a_whole_run_does_without_locks_and_links_but_for_its_store(plain: dict[
 
 
 def test_telemetry_is_read_without_locks(plain: dict[str, str], tmp_path: Path) -> None:
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     program = """
 from pathlib import Path
 from orchestrator.telemetry.file import read_telemetry

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tarfile
 from pathlib import Path
 
 import jsonschema
 import pytest
-from commands import Command
+from commands import Command, unpack
 
 from orchestrator.report.document import SCHEMA_FILE
 
@@ -19,8 +18,7 @@ KEPT = Path(__file__).resolve().parents[1] / "recorded" / "version-0.1.tar.gz"
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """A campaign of em_denoise on one and two ranks, and the store with it."""
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     return tmp_path / "results"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import pytest
+from commands import unpack
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
@@ -27,8 +27,7 @@ KEPT = Path(__file__).resolve().parents[2] / "recorded" / "version-0.1.tar.gz"
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     """A training of em_denoise on two ranks that completed, as version 0.1 left it."""
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     return RunDirectory(tmp_path / "results" / "version-0.1" / "em_denoise-small-mpi-n2-r0")
 
 

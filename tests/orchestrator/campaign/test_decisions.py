@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import unpack
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import submission
@@ -85,8 +85,7 @@ def make(tmp_path: Path) -> Callable[..., list[Run]]:
 
 def result_of(tmp_path: Path) -> Any:
     """A whole result, of the campaign that version 0.1 left."""
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path / "kept", filter="data")
+    unpack(KEPT, tmp_path / "kept")
     return read_json(next((tmp_path / "kept").rglob("result.json")))
 
 
@@ -297,8 +296,7 @@ def test_a_damaged_result_is_none(make: Any) -> None:
 
 
 def test_a_campaign_of_an_older_version_has_the_defaults_of_the_keys_that_came_since(tmp_path: Path) -> None:
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     folder = tmp_path / "results" / "version-0.1"
     for path in folder.glob("*/manifest.json"):
         document = json.loads(path.read_text())

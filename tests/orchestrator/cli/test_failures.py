@@ -8,12 +8,11 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import PROJECT, environment
+from commands import PROJECT, environment, unpack
 
 from orchestrator import __main__ as program
 from orchestrator.cli import common, status
@@ -150,8 +149,7 @@ def test_doctor_validates_as_run_does() -> None:
 )
 @pytest.mark.quick(5)
 def test_a_name_that_nothing_has_is_no_traceback(words: list[str], tmp_path: Path) -> None:
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     code, _, err = ended(*words)
     assert code == EXIT_USAGE, err
     assert err.startswith("error: ") and "Traceback" not in err

@@ -8,12 +8,11 @@ import os
 import pty
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import PROJECT
+from commands import PROJECT, unpack
 
 from orchestrator.cli.output import HANDLER, Unbroken, print_in_any_locale
 from orchestrator.launch.causes import describe, read_errors
@@ -31,8 +30,7 @@ POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a campaign was run."""
     place = tmp_path_factory.mktemp("locale")
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(place, filter="data")
+    unpack(KEPT, place)
     return place
 
 

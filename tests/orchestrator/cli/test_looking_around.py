@@ -7,12 +7,11 @@ import io
 import json
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import PROJECT
+from commands import PROJECT, unpack
 
 from orchestrator.__main__ import main
 from orchestrator.config import families
@@ -85,8 +84,7 @@ def test_a_sites_own_machines_and_suites_are_listed_before_ours_of_the_same_name
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """A campaign of two runs that have ended."""
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(KEPT, tmp_path)
     return tmp_path / "results" / CAMPAIGN
 
 

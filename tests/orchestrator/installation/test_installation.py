@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+import tarfile
 from importlib import metadata
 from pathlib import Path
 
@@ -120,6 +121,19 @@ def test_an_interrupted_build_goes_on_with_what_it_had_compiled(
     assert horovod.prepared_source(tmp_path) == source
     assert sorted(path.name for path in source.iterdir()) == ["adapted", "half.o"]
     assert [path.name for path in tmp_path.iterdir()] == ["source"], "nothing is left of getting it"
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_the_source_is_unpacked_by_pythons_with_and_without_filters_of_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool
+) -> None:
+    (tmp_path / "setup.py").touch()
+    with tarfile.open(tmp_path / "source.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "setup.py", "horovod/setup.py")
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    horovod.unpack_source(tmp_path / "source.tar.gz", tmp_path / "here")
+    assert (tmp_path / "here" / "horovod" / "setup.py").is_file()
 
 
 def test_packages_of_the_ranks_that_are_missing_or_too_old_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
