@@ -45,6 +45,8 @@ class SteerableNetwork(nn.Module):
 
         self.order, self.halved_after = group.order, frozenset(halved_after)
         self.classify = nn.Linear(fields[-1], classes)
+        # escnn's layers begin with the buffers that they keep in evaluation.
+        self.train()
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores of each class."""
