@@ -104,6 +104,7 @@ class Place:
             "accept",
             "data",
             "out",
+            "out.parquet",
             "scratch",
         }
 

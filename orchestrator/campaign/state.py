@@ -82,10 +82,10 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
         return status
     manifest.attempts = status.attempts = directory.deciding_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
-    status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     if job is None and (end := end_by_files(attempt)) is not None:
         status.state, status.cause = end
         return status
+    status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     observed = observe(attempt)
     patience = 3 * alive_period(manifest.spec.ranks) + 2
     seen, unknown = observed.signs.seen_alive(patience), observed.signs.unknown(patience)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from orchestrator.config.defaults import completed
@@ -25,11 +24,13 @@ class Manifests:
 
     def read(self, directory: RunDirectory) -> Manifest:
         """Return the manifest of a run. Raises RecordError if there is none, or one of another schema."""
-        manifest = directory.parse_manifest(read_sharing(directory.manifest, SHARED, self.parsed))
-        where = str(directory.manifest)
-        config = self.complete(manifest.config, OrchestratorConfig, Configuration, where)
-        settings = self.complete(manifest.spec.settings, BenchmarkConfig, Settings, where)
-        return replace(manifest, config=config, spec=replace(manifest.spec, settings=settings))
+        values, where = read_sharing(directory.manifest, SHARED, self.parsed), str(directory.manifest)
+        if isinstance(values.get("config"), dict):
+            values["config"] = self.complete(values["config"], OrchestratorConfig, Configuration, where)
+        spec = values.get("spec")
+        if isinstance(spec, dict) and isinstance(spec.get("settings"), dict):
+            spec["settings"] = self.complete(spec["settings"], BenchmarkConfig, Settings, where)
+        return directory.parse_manifest(values)
 
     def complete(self, given: Any, schema: type, kind: type, where: str) -> Any:
         """Return a configuration with all keys of this version and no others, checked. Raises RecordError."""

@@ -122,7 +122,7 @@ def read_parquet(path: Path) -> Iterator[list[RunRecord]]:
                 record = RunRecord(row, [], evaluations or [], phases or [])
                 try:
                     record.ranks = RankTable.of_rows(cast(RankRow, row_of_stored(rank)) for rank in ranks or [])
-                except (ValueError, TypeError, KeyError, OverflowError):
+                except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
                     # The record says so: it has not the ranks that the run has.
                     record.ranks = RankTable.of_rows([]) if row.get("ranks") else []
                 records.append(record)

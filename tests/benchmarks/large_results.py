@@ -40,8 +40,8 @@ def grow(campaign: Path, runs: int) -> None:
         (folder / "manifest.json").write_text(manifest.replace("stemdl-small-mpi-n1-r0", name))
 
 
-def timed(words: list[str], folder: Path) -> tuple[float, float]:
-    """Run the command; return its seconds and its largest memory, MB."""
+def timed(words: list[str], folder: Path) -> tuple[float, float, float]:
+    """Run the command; return its seconds, those of processors, and its largest memory, MB."""
     begun = time.perf_counter()
     with (folder / "out.txt").open("w") as out:
         child = subprocess.Popen(
@@ -51,7 +51,7 @@ def timed(words: list[str], folder: Path) -> tuple[float, float]:
     seconds = time.perf_counter() - begun
     if code:
         raise SystemExit(f"{words} ended with {os.waitstatus_to_exitcode(code)}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> int:
@@ -66,19 +66,20 @@ def main() -> int:
         results = folder / "results"
         results.mkdir()
         grow(made_campaign(results, "large", runs=2), options.runs)
-        found = [timed(["status", "large", f"results={results}", "--json"], folder) for _ in range(ROUNDS)]
-        seconds, megabytes = (min(values) for values in zip(*found, strict=True))
+        found = [timed(["status", "large", f"results={results}"], folder) for _ in range(ROUNDS)]
+        seconds, processor, megabytes = (min(values) for values in zip(*found, strict=True))
         missed |= seconds > LIMIT_S or megabytes > LIMIT_MB
-        print(json.dumps({"benchmark": "status of a campaign", "runs": options.runs, "s": round(seconds, 2),
-                          "limit_s": LIMIT_S, "mb": round(megabytes), "limit_mb": LIMIT_MB, "n": ROUNDS}))  # fmt: skip
+        facts = {"s": round(seconds, 2), "processor_s": round(processor, 2), "limit_s": LIMIT_S, "mb": round(megabytes)}
+        facts |= {"limit_mb": LIMIT_MB, "n": ROUNDS}
+        print(json.dumps({"benchmark": "status of a campaign", "runs": options.runs, **facts}))
         many = folder / "many"
         many.mkdir()
         made_campaign(many, "newest", runs=2)
         for number in range(options.campaigns):
             (many / f"c{number}").mkdir()
         os.utime(many / "newest")
-        begun = [timed(["status", f"results={many}", "--json"], folder) for _ in range(ROUNDS)]
-        seconds = min(seconds for seconds, _ in begun)
+        begun = [timed(["status", f"results={many}"], folder) for _ in range(ROUNDS)]
+        seconds = min(seconds for seconds, _, _ in begun)
         missed |= seconds > NEWEST_LIMIT_S
         print(json.dumps({"benchmark": "status without a name", "campaigns": options.campaigns,
                           "s": round(seconds, 2), "limit_s": NEWEST_LIMIT_S, "n": ROUNDS}))  # fmt: skip
