@@ -14,6 +14,7 @@ import pytest
 from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 from made import made_campaign
 from pages import all_pages
+from quick import some_quick
 from stored import failed_run, stored_run
 
 from orchestrator.report.document import report_document
@@ -76,7 +77,7 @@ def test_axe_core_finds_no_violation(
     assert violations(browser) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_quick(KINDS, "campaign", "acceptance"))
 def test_a_page_complains_of_nothing_asks_no_server_and_fits_a_phone(
     browser: Browser, pages: dict[str, Path], kind: str
 ) -> None:
@@ -92,7 +93,7 @@ def test_a_page_complains_of_nothing_asks_no_server_and_fits_a_phone(
     assert beyond == []
 
 
-@pytest.mark.parametrize("kind", ("campaign", "matrix"))
+@pytest.mark.parametrize("kind", some_quick(("campaign", "matrix"), "campaign"))
 def test_few_stops_of_the_tab_key_are_before_the_runs(browser: Browser, pages: dict[str, Path], kind: str) -> None:
     browser.device(**SCREENS["desktop"])  # type: ignore[arg-type]
     browser.open(pages[kind])
@@ -106,7 +107,7 @@ def test_few_stops_of_the_tab_key_are_before_the_runs(browser: Browser, pages: d
     assert browser.script("return [...document.querySelectorAll('.plot *')].every(item => item.tabIndex < 0)")
 
 
-@pytest.mark.parametrize("kind", ("campaign", "acceptance"))
+@pytest.mark.parametrize("kind", some_quick(("campaign", "acceptance"), "campaign"))
 def test_without_javascript_every_plots_table_is_in_sight_and_no_box_is_blank(
     browser: Browser, pages: dict[str, Path], kind: str
 ) -> None:
@@ -167,6 +168,7 @@ def hostile_report(folder: Path, text: str) -> Report:
     return Report(text, report_document(text, records), records)
 
 
+@pytest.mark.thorough
 def test_a_campaign_of_hostile_names_hosts_and_causes_is_shown_and_nothing_of_it_runs(
     browser: Browser, tmp_path: Path
 ) -> None:
