@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from orchestrator.config.redaction import hide
 from orchestrator.doctor.findings import PROBE, Finding, accelerators_of, packages_of, promises_of
 from orchestrator.doctor.search_path import describe_foreign, foreign_packages
 from orchestrator.installation.mpi import find_mpi
@@ -125,13 +126,14 @@ def examine_folder(subject: str, folder: Path) -> Finding:
 
 
 def examine_store(url: str) -> Finding:
-    """Check whether the store opens. A SQLite file that does not exist yet is not made."""
+    """Check whether the store opens. One that does not exist yet is not made."""
+    from orchestrator.store.engine import NoStoreError
     from orchestrator.store.store import Store, StoreError
 
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return Finding("store", "ok", f"{url}, will be made")
     try:
-        store = Store(url)
+        store = Store(url, create=False)
         return Finding("store", "ok", f"{store.engine.url!r}, {store.count()} runs")
+    except NoStoreError:
+        return Finding("store", "ok", f"{hide(url)}, will be made")
     except StoreError as error:
         return Finding("store", "error", str(error), "correct store.url, or ask for rights to the database")

@@ -33,6 +33,10 @@ class StoreError(OrchestratorError):
     """
 
 
+class NoStoreError(StoreError):
+    """There is no store yet, and nobody asked to make one."""
+
+
 class StoreAddressError(StoreError):
     """``store.url`` is not the address of a database that can be opened."""
 
@@ -88,7 +92,7 @@ def prepare_file(engine: Engine, create: bool) -> None:
     if path.exists() or not path.parent.is_dir():
         return
     if not create:
-        raise StoreError(f"there is no store {name}: {path} does not exist; give results=FOLDER or another store.url")
+        raise NoStoreError(f"there is no store {name}: {path} does not exist; give results=FOLDER or another store.url")
     with suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 

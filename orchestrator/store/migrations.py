@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.records import ONLY_METHOD, SAMPLES, batch_of, processors_text, throughput_unit
 from orchestrator.store import tables
-from orchestrator.store.engine import StoreError, store_error
+from orchestrator.store.engine import NoStoreError, StoreError, store_error
 from orchestrator.store.entries import KEY
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord, hash_series, put_records
@@ -177,7 +177,7 @@ def migrate(engine: Engine, create: bool = True) -> tuple[int, int]:
         if is_current(engine, found):
             return found, found
         if found == 0 and not create:
-            raise StoreError(f"there is no store in {name}, which is empty: run or collect something first")
+            raise NoStoreError(f"there is no store in {name}, which is empty: run or collect something first")
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from stored import failed_run, stored_run
 
+from orchestrator.doctor.installation import examine_store
 from orchestrator.report.document import report_document
 from orchestrator.store import tables
 from orchestrator.store.checking import right_rows, trouble_of
@@ -202,3 +203,12 @@ def test_control_characters_do_not_enter_a_store(tmp_path: Path) -> None:
 
 def test_every_column_of_a_run_is_checked() -> None:
     assert {column.name for column in tables.runs.columns} == set(RunRow.__annotations__)
+
+
+def test_doctor_looks_at_a_store_without_making_one(tmp_path: Path, store: Store) -> None:
+    for make in (lambda path: None, lambda path: path.touch()):
+        path = tmp_path / "other.sqlite"
+        make(path)
+        assert examine_store(f"sqlite:///{path}").state == "ok"
+        assert not path.exists() or path.read_bytes() == b""
+    assert "3 runs" in examine_store(store.url).detail
