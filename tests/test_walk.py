@@ -55,7 +55,7 @@ def test_from_a_profile_to_a_machine_that_is_accepted_and_watched(machine: Path)
     (planned,) = done("plan", *TRAINED, "nodes=2", "--json").document["runs"]
     assert planned["ranks"] == 2 and not (machine / "results").exists()
 
-    done(*TRAINED, "scale=weak", "nodes=[1,2]", "repeats=1", "campaign=scaling")
+    done(*TRAINED, "scale=weak", "nodes=[1,2]", "repeats=2", "campaign=scaling")
     assert "em_denoise" in done("logs", "scaling").out
     done("report", "scaling", "--format", "html", "-o", "report")
     assert "em_denoise" in (machine / "report" / "index.html").read_text()
