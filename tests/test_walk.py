@@ -20,14 +20,15 @@ summary: Does it train, and as fast as it did
 clusters: [mine]
 workloads:
   speed:
-    {benchmark: em_denoise, recipe: tiny, comm: mpi, nodes: [1], repeats: 2, overrides: [benchmark.quality.target=-100]}
+    {benchmark: em_denoise, recipe: tiny, comm: mpi, nodes: [1], repeats: 2, overrides: [OVERRIDES]}
 phases:
   - name: performance
     checks:
       - {check: completed, workload: speed}
       - {check: reference, workload: speed, quantity: throughput, first: 2, limit: 2}
 """
-TRAINED = ("benchmark=em_denoise", "recipe=tiny", "comm=mpi", "cluster=mine", "benchmark.quality.target=-100")
+QUICK = ("benchmark.quality.target=-100", "benchmark.pictures=false", "benchmark.count_work=false")
+TRAINED = ("benchmark=em_denoise", "recipe=tiny", "comm=mpi", "cluster=mine", *QUICK)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("cluster/mine.yaml", PROFILE), ("acceptance/look.yaml", SUITE)):
         path = tmp_path / "site" / name
         path.parent.mkdir(parents=True)
-        path.write_text(text.replace("PLACE", str(tmp_path)))
+        path.write_text(text.replace("PLACE", str(tmp_path)).replace("OVERRIDES", ", ".join(QUICK)))
     monkeypatch.setenv("ORCHESTRATOR_CONFIG_DIR", str(tmp_path / "site"))
     return tmp_path
 
@@ -55,7 +56,7 @@ def test_from_a_profile_to_a_machine_that_is_accepted_and_watched(machine: Path)
     (planned,) = done("plan", *TRAINED, "nodes=2", "--json").document["runs"]
     assert planned["ranks"] == 2 and not (machine / "results").exists()
 
-    done(*TRAINED, "scale=weak", "nodes=[1,2]", "repeats=2", "campaign=scaling")
+    done(*TRAINED, "nodes=1", "repeats=2", "campaign=scaling")
     assert "em_denoise" in done("logs", "scaling").out
     done("report", "scaling", "--format", "html", "-o", "report")
     assert "em_denoise" in (machine / "report" / "index.html").read_text()
