@@ -89,12 +89,13 @@ def prepare_file(engine: Engine, create: bool) -> None:
     name = engine.url.render_as_string()
     if path.exists() and not path.is_file():
         raise StoreError(f"the store {name} cannot be opened: {path} is not a plain file; correct store.url")
-    if path.exists() or not path.parent.is_dir():
+    if path.exists():
         return
     if not create:
         raise NoStoreError(f"there is no store {name}: {path} does not exist; give results=FOLDER or another store.url")
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    if path.parent.is_dir():
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def refuse_without_locks(url: URL) -> None:

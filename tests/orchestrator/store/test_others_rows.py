@@ -211,4 +211,6 @@ def test_doctor_looks_at_a_store_without_making_one(tmp_path: Path, store: Store
         make(path)
         assert examine_store(f"sqlite:///{path}").state == "ok"
         assert not path.exists() or path.read_bytes() == b""
+    away = tmp_path / "no" / "folder" / "store.sqlite"
+    assert examine_store(f"sqlite:///{away}").detail.endswith("will be made") and not away.parent.exists()
     assert "3 runs" in examine_store(store.url).detail
