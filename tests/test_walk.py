@@ -67,7 +67,7 @@ def test_from_a_profile_to_a_machine_that_is_accepted_and_watched(machine: Path)
     (machine / "references.yaml").write_text(proposed)
     done("accept", "suite=look", "cluster=mine", "references=references.yaml", "name=first")
     record = machine / "results" / "acceptance" / "first"
-    assert json.loads((record / "verdict.json").read_text())["verdict"] == "accepted"
+    assert json.loads((record / "verdict.json").read_text())["outcome"] == "pass"
     done("accept", "verify", str(record))
 
     shown = done("schedule", "show", "cluster=mine", "suite=look", "when=0 2 * * SUN", "via=systemd").out
