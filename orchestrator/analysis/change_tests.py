@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from orchestrator.analysis import special
 from orchestrator.analysis.moderation import moderate_variances
+from orchestrator.analysis.neighbours import TRIMMED, lost_variance, mean_variance, neighbours_alike
 from orchestrator.analysis.sets import Floats
 from orchestrator.analysis.statistics import MAD_TO_SIGMA
 
@@ -25,14 +26,16 @@ FASTER_PENALTY = 4
 LONGEST, WEIGHT = 10, 0.2
 """Sets that the long comparison weighs, and the newest one's weight."""
 FEWEST = 5
-"""Sets of the base that the long comparison leaves to compare with."""
+"""Sets of a base that show how far they scatter."""
+LEAST_REFERENCE = 5
+"""Sets of the base that the long comparison leaves to compare with: a mean of fewer is itself off by as much as what is
+sought, where sets are alike."""
 FAMILY = 6
 """Fewest series that learn a spread from each other."""
 LEAST_TAILS, MOST_TAIL, MOST_RATIO, NEWTON = 40, 3.0, 50.0, 12
 """Sets that show the tails of a family's noise, the most that these may count for, and limits of the inversion."""
-MANY, REFINED, LEAST_PAIRS = 25, 3, 20
-"""Sets of a base that show how alike neighbours are without the newest, and how often what that does to their mean is
-allowed for, and the fewest pairs of neighbours that show anything."""
+MANY = 25
+"""Sets of a base that show how alike neighbours are without the newest, of too few series to be trimmed."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Changes:
 
     ``base`` is the mean of the base's newest ``sets``, ``reference`` that of those before the newest LONGEST.
     ``deviation`` is the standard deviation of one set about its level, ``alike`` how many sets are as much as one that
-    is independent of its neighbours.
+    is independent of its neighbours, by ``correlation`` (neighbours.py).
     """
 
     base: Floats
@@ -57,6 +60,7 @@ class Changes:
     p_set: Floats
     p_long: Floats
     alike: float
+    correlation: Floats
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def measure_changes(family: Family, window: int) -> Changes:
     sets = compared.sum(axis=1)
     mean = np.sum(centres * compared, axis=1) / sets
     # The long comparison weighs the newest sets, the one in question among them, against those before them.
-    length = np.clip(total + 1 - FEWEST, 1, LONGEST)
+    length = np.clip(total + 1 - LEAST_REFERENCE, 1, LONGEST)
     length = np.where(steady, length, 1)
     before = base & (ranks >= length[:, None]) & (ranks < (length + window)[:, None])
     count = before.sum(axis=1)
@@ -101,16 +105,16 @@ def measure_changes(family: Family, window: int) -> Changes:
     within = family.squares / np.maximum(family.freedom, 1)
     within, within_freedom = moderate_variances(within, family.freedom.astype(np.float64))
     between, between_freedom = moderate_variances(between, (count - 1).astype(np.float64))
-    # Few sets hardly show how alike neighbours are: then the newest ones, a change of which would look alike, help too.
-    few = bool(np.mean(total) < MANY)
+    # A change of the newest sets would look alike. Of many series those that change are trimmed; few sets hardly show
+    # anything without the newest.
+    with_newest = len(total) >= TRIMMED or bool(np.mean(total) < MANY)
     about_mean = np.where(compared, centres - mean[:, None], 0.0)
-    correlation = neighbours_alike(about_mean, compared) if few else neighbours_alike(deviations, before)
-    between = between * lost_variance(correlation, count)
+    alike = neighbours_alike(*((about_mean, compared) if with_newest else (deviations, before)))
+    between = between * lost_variance(alike.expected, count)
     by_set = newest - mean
     between, between_freedom = learn_from_family(by_set / np.sqrt(1 + 1 / sets), between, between_freedom, count)
     from_values = within * (own + np.sum(inverse * compared, axis=1) / sets**2)
-    alike = 1 + 2 * float(correlation.sum())
-    from_sets = between * (1 + alike / sets)
+    from_sets = between * (1 + mean_variance(alike.expected, sets))
     by_sets = (between_freedom > 0) & ((from_sets >= from_values) | (within_freedom == 0))
     any_known = by_sets | (within_freedom > 0)
     set_error = np.sqrt(np.where(by_sets, from_sets, np.where(any_known, from_values, np.inf)))
@@ -119,24 +123,16 @@ def measure_changes(family: Family, window: int) -> Changes:
     weights = np.where(base & (ranks < length[:, None]), WEIGHT * (1 - WEIGHT) ** ranks, 0.0)
     weight = weights.sum(axis=1) + WEIGHT
     by_long = (np.sum(weights * centres, axis=1) + WEIGHT * newest) / weight - reference
-    inflation = ewma_variances(correlation)[length]
-    long_error = deviation * np.sqrt(inflation + alike / count)
+    inflation = ewma_variances(alike.cautious)[length]
+    long_error = deviation * np.sqrt(inflation + mean_variance(alike.cautious, count))
     skewness, kurtosis = tails_of(deviations, before, between)
     p_set = chance_of(by_set, set_error, chosen, skewness, kurtosis)
     damping = ewma_shares()[LONGEST, 0]
     p_long = chance_of(by_long, long_error, chosen, skewness * damping**0.5, kurtosis * damping)
     return Changes(
         mean, sets, reference, by_set, by_long, set_error, long_error, deviation, chosen, by_sets, p_set,
-        np.where(length > 1, p_long, 1.0), alike,
+        np.where(length > 1, p_long, 1.0), alike.sets, alike.cautious,
     )  # fmt: skip
-
-
-def lost_variance(correlation: Floats, count: Whole) -> Floats:
-    """Return by how much the variance about a mean of ``count`` sets is too small: neighbouring sets are alike."""
-    lags = np.arange(1, len(correlation) + 1)
-    n = np.maximum(count, 2)[:, None]
-    alike = 1 + 2 * np.sum(np.clip(1 - lags / n, 0, None) * correlation, axis=1)
-    return np.asarray(1 / np.maximum(1 - (alike - 1) / (n[:, 0] - 1), 0.2))
 
 
 def learn_from_family(changes: Floats, between: Floats, freedom: Floats, count: Whole) -> tuple[Floats, Floats]:
@@ -194,32 +190,10 @@ def newest_ranks(flags: Flags) -> Whole:
     return np.asarray(np.cumsum(flags[:, ::-1], axis=1)[:, ::-1])
 
 
-def neighbours_alike(deviations: Floats, known: Flags) -> Floats:
-    """Return the correlations of sets that are 1 … LONGEST − 1 places apart, of all series together; none is negative.
-
-    A mean of few sets makes its own deviations negatively correlated, by its squared error; that is added.
-    """
-    count = known.sum(axis=1)
-    variances = np.sum(deviations**2, axis=1) / np.maximum(count - 1, 1)
-    scaled = deviations / np.sqrt(np.where(variances > 0, variances, 1.0))[:, None]
-    lags = range(1, min(LONGEST, deviations.shape[1]))
-    pairs = [int(np.sum(known[:, lag:] & known[:, :-lag])) for lag in lags]
-    sums = [float(np.sum(scaled[:, lag:] * scaled[:, :-lag])) for lag in lags]
-    # A few pairs show nothing but their own chance.
-    shown = [total / number if number >= LEAST_PAIRS else -np.inf for total, number in zip(sums, pairs, strict=True)]
-    found = np.asarray(shown)
-    result, bias = np.zeros(LONGEST - 1), float(np.mean(1 / np.maximum(count, 1)))
-    for _ in range(REFINED):
-        error = bias * (1 + 2 * float(result.sum()))
-        # Chance alone correlates distant sets of few series; what is real falls off.
-        result[: len(found)] = np.minimum.accumulate(np.clip(found + error, 0.0, 1.0))
-    return result
-
-
 def ewma_variances(correlation: Floats) -> Floats:
     """Return the variance of an EWMA of 0 … LONGEST sets, in the variance of one."""
     shares = ewma_shares()
-    return np.asarray(shares[:, 0] + 2 * shares[:, 1:] @ correlation)
+    return np.asarray(shares[:, 0] + 2 * shares[:, 1:] @ correlation[: LONGEST - 1])
 
 
 @cache

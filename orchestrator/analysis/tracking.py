@@ -6,9 +6,10 @@ sets against those before them (EWMA: Roberts 1959), which finds a small one tha
 how alike neighbouring sets are, since weeks of a machine are rarely independent. All series of a set form one family:
 Holm's procedure (1979) keeps the probability of any false alarm in it below ALPHA.
 
-A change that is found stays open, and its sets do not become the base, until it is gone (the newest sets are nearer to
-the base than to the changed level) or somebody accepted it. While it is open, a further change is sought against the
-changed level: it grows, or what became faster becomes slower again.
+A change that is found stays open, and its sets do not become the base, until it is gone or somebody accepted it. It is
+gone when the newest sets are nearer to the base than to the changed level, or when all sets since then together no
+longer show it. While it is open, a further change is sought against the changed level: it grows, or what became faster
+becomes slower again.
 
 tests/benchmarks/history_rates.py measures what is found and what is found falsely.
 """
@@ -32,6 +33,7 @@ from orchestrator.analysis.change_tests import (
     measure_changes,
     newest_ranks,
 )
+from orchestrator.analysis.neighbours import mean_variance
 from orchestrator.analysis.sets import Floats, Sets
 
 ALPHA = 0.01
@@ -46,6 +48,10 @@ LEAST_LONG = 0.01
 CLOSING, MOST_CLOSING = 1.5, 4
 """A change is gone when so few sets are nearer to the base than to it that half of it is CLOSING errors of their mean;
 MOST_CLOSING sets at most."""
+
+DOUBTFUL = 0.02
+"""Probability of any false change among the series, above which an open one is withdrawn. It is greater than ALPHA, so
+that a change that is just found does not come and go."""
 
 NEW, STEADY, SLOWER, FASTER, DRIFTING = range(5)
 """States of a series: without a base, as before, or changed; DRIFTING is a slow-down by little and little."""
@@ -147,7 +153,7 @@ class Follower:
         """Compare the newest set of the series ``rows`` with their bases, and open, change or close what is found."""
         steady = self.state[rows] == STEADY
         found = measure_changes(self.family_of(rows, now), self.window)
-        # An alarm among weeks that are alike stands as long as they are: it may come as much more rarely.
+        # An alarm among sets that are alike stands as long as they are: it may come as much more rarely.
         chance = np.minimum(found.p_set / SET_SHARE, found.p_long / LONG_SHARE) * found.alike
         adjusted = adjust_by_holm(np.minimum(chance, 1.0))
         by_set = found.p_set / SET_SHARE <= found.p_long / LONG_SHARE
@@ -211,9 +217,10 @@ class Follower:
         recent = float(np.sign(shift)) * (float(self.centres[row, newest].mean()) - base)
         near = max(float(self.minimum[row]), 3 * deviation / sets**0.5)
         if len(newest) == sets and recent < abs(shift) / 2 and recent <= near:
-            self.segment[row] = False
-            self.base[row, newest] = True
-            self.state[row], tracks.since[row] = STEADY, GONE
+            self.close_change(row, newest)
+            return
+        if self.is_doubtful(row, now, found, place, family):
+            self.close_change(row, [now])
             return
         further = float(self.centres[row, now]) - (base + shift)
         error = deviation * (1 + 1 / len(members)) ** 0.5
@@ -232,6 +239,23 @@ class Follower:
             self.state[row] = SLOWER
         elif self.state[row] in (SLOWER, DRIFTING) and level > reference:
             self.state[row] = FASTER
+
+    def close_change(self, row: int, newest: list[int]) -> None:
+        """End an open change; the ``newest`` sets belong to the base again."""
+        self.segment[row] = False
+        self.base[row, newest] = True
+        self.state[row], self.tracks.since[row] = STEADY, GONE
+
+    def is_doubtful(self, row: int, now: int, found: Changes, place: int, family: int) -> bool:
+        """Whether all sets since an open change, the newest included, show it no longer: their mean may differ from the
+        base's by chance. Sets that are alike stay away from the base for a while, and come back only slowly.
+        """
+        members = [*np.flatnonzero(self.segment[row, :now]), now]
+        shift = float(self.centres[row, members].mean() - found.base[place])
+        counts = np.asarray([len(members), max(1, int(found.sets[place]))])
+        error = float(found.deviation[place]) * float(np.sqrt(mean_variance(found.correlation, counts).sum()))
+        chance = float(2 * special.stdtr(found.freedom[place], -abs(shift) / error)) if error else 0.0
+        return chance * family / SET_SHARE > DOUBTFUL
 
     def note_levels(self, rows: Whole, now: int, found: Changes) -> None:
         """Keep what is known of the series after a set, which is the newest of some of them."""
