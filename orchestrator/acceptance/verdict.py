@@ -19,11 +19,13 @@ from orchestrator.acceptance.findings import (
     Finding,
     unmeasurable_finding,
 )
-from orchestrator.acceptance.kinds import evaluate_checks
+from orchestrator.acceptance.kinds import KINDS, evaluate_checks
 from orchestrator.acceptance.measurements import Measurement, read_measurements
+from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.record import Record, Session
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.errors import EXIT_FAILED, EXIT_INFRASTRUCTURE, EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_WRONG_ANSWER
+from orchestrator.records import RecordError
 
 SCHEMA: Final = "orchestrator.verdict/1"
 SCHEMA_FILE = Path(__file__).with_name("verdict.schema.json")
@@ -80,9 +82,19 @@ def facts_of(suite: MachineFacts) -> MachineFacts:
     return {"nodes": suite["nodes"], "cluster": suite["cluster"]}
 
 
+def refuse_unknown(checks: Sequence[Check]) -> None:
+    """Raise RecordError for a check of a kind, or of a quantity, that there is not."""
+    for check in checks:
+        if check.check not in KINDS:
+            raise RecordError(f"suite.json: there is no check {check.check!a}")
+        if check.quantity is not None and check.quantity not in QUANTITIES:
+            raise RecordError(f"suite.json: there is no quantity {check.quantity!a}")
+
+
 def verdict_document(record: Record) -> VerdictDocument:
     """Return the verdict of a record's folder as a document. Raises RecordError."""
     suite, session, checks = record.suite(), record.session(), record.checks()
+    refuse_unknown(checks)
     runs = read_measurements(record.path, session.entries)
     found = all_findings(checks, runs, facts_of(suite), session)
     entries = [finding.to_entry() for finding in found]

@@ -212,3 +212,10 @@ def test_what_is_not_as_it_was_sealed_is_not_signed(record: Path, key: Path) -> 
 def test_texts_are_the_same_but_for_the_last_digits_of_numbers() -> None:
     assert same_text("a 0.123456 b", "a 0.123457 b") and not same_text("a 0.12 b", "a 0.13 b")
     assert not same_text("3 runs", "4 runs") and not same_text("fail 1.0", "pass 1.0")
+
+
+@pytest.mark.parametrize(("key", "value"), [("check", "fine"), ("quantity", "../x"), ("bounds", {"*": {"value": 1.0}})])
+def test_a_check_that_there_is_not_is_one_line(record: Path, key: str, value: object) -> None:
+    change_json(record / "suite.json", lambda document: document["checks"][2].update({key: value}))  # type: ignore[index]
+    found = checked(record)
+    assert not is_sound(found, None) and "suite.json" in found["verdict"]["differences"][0]
