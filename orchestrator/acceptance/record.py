@@ -101,6 +101,9 @@ class Record:
             checks = [Check.from_dict(values) for values in found]
             for bound in (bound for check in checks for bound in check.bounds.values()):
                 reference_of(bound)
+            for check in checks:
+                # Raises ValueError for repeats that cannot be.
+                _ = check.looks
             return checks
         except ValueError as error:
             raise RecordError(f"{self.path / 'suite.json'} is not of this version: {error}") from error

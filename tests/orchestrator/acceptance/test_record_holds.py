@@ -214,7 +214,9 @@ def test_texts_are_the_same_but_for_the_last_digits_of_numbers() -> None:
     assert not same_text("3 runs", "4 runs") and not same_text("fail 1.0", "pass 1.0")
 
 
-@pytest.mark.parametrize(("key", "value"), [("check", "fine"), ("quantity", "../x"), ("bounds", {"*": {"value": 1.0}})])
+@pytest.mark.parametrize(
+    ("key", "value"), [("check", "fine"), ("quantity", "../x"), ("limit", 0), ("bounds", {"*": 1.0})]
+)
 def test_a_check_that_there_is_not_is_one_line(record: Path, key: str, value: object) -> None:
     change_json(record / "suite.json", lambda document: document["checks"][2].update({key: value}))  # type: ignore[index]
     found = checked(record)
