@@ -122,7 +122,7 @@ def print_report(document: ReportDocument, console: Console) -> None:
     print_matrices(document["matrix"], console)
     print_scales(document["scales"], console)
     if any(entry["energy_to_accuracy_j"] for entry in document["scales"]):
-        console.print(f"  {energy_scopes(document['runs'])}", soft_wrap=True, highlight=False)
+        console.print(f"  {energy_scopes(document['runs'])}", markup=False, soft_wrap=True, highlight=False)
     print_scaling(document["scaling"], document["laws"], console)
     print_projection(document.get("projection", []), console)
     print_slow(document, console)
@@ -144,11 +144,11 @@ def print_details(run: RunEntry, console: Console) -> None:
     console.print(f"  data: {escape(dataset_text(dataset))}", soft_wrap=True, highlight=False)
     if hosts:
         console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
-    console.print(f"  phases, s: {phases}", soft_wrap=True, highlight=False)
+    console.print(f"  phases, s: {phases}", markup=False, soft_wrap=True, highlight=False)
     if run["achieved"]:
-        console.print(f"  {achieved_text(run['achieved'])}", soft_wrap=True, highlight=False)
+        console.print(f"  {achieved_text(run['achieved'])}", markup=False, soft_wrap=True, highlight=False)
     if energy := energy_text(run):
-        console.print(f"  energy: {energy}", soft_wrap=True, highlight=False)
+        console.print(f"  energy: {energy}", markup=False, soft_wrap=True, highlight=False)
     print_attempts(run, console)
     for warning in run["warnings"]:
         console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)

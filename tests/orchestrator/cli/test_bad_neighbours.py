@@ -164,3 +164,11 @@ def test_no_form_of_a_report_has_control_characters_or_formulas_of_others(result
         code, out, err = ended("report", "c", "--format", form)
         assert code == 1 and not set("\x1b\x07\x9b\u202e") & set(out), err
         assert form != "csv" or ("=cmd" in out) == ("'=cmd" in out)
+
+
+def test_texts_of_a_result_that_look_like_markup_are_shown_as_they_are(results: Path) -> None:
+    for name in ("account", "result"):
+        path = results / "c" / FIRST / "attempt-1" / f"{name}.json"
+        path.write_text(path.read_text().replace('"slurm"', '"[red]x[/nothing]"').replace('"rapl"', '"[/nothing]"'))
+    assert ended("collect", "c")[0] == 0
+    assert ended("report", "c")[0] == 1
