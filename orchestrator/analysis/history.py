@@ -84,6 +84,8 @@ class Judged:
     def text(self) -> str:
         """The verdict for people: "slower by 7 % [5, 9] since 2026-W07, open"."""
         text = str(self.comparison)
+        if self.verdict == ACKNOWLEDGED:
+            text = f"{ACKNOWLEDGED}, {text}"
         if self.since is not None and not self.new:
             end = "offered as the new base" if self.comparison.verdict == "faster" else "open"
             text += f" since {self.since}, {end}"

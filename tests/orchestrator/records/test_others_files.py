@@ -55,7 +55,12 @@ def log(path: Path) -> None:
     [
         ("record.json", lambda path: os.close(open_own(path))),
         ("record.json", lambda path: os.close(open_own(path, append=True))),
-        (f".record.json.{os.getpid()}.partial", lambda path: write_text(path.with_name("record.json"), "x")),
+        pytest.param(
+            f".record.json.{os.getpid()}.partial",
+            lambda path: write_text(path.with_name("record.json"), "x"),
+            # Workers of the suite must agree on a test's name.
+            id="the partial file of this process",
+        ),
         (".attended", lock),
         (".attended.holder", lambda path: lock(path.with_name(".attended"))),
         ("orchestrator.log", log),

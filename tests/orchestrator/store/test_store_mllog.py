@@ -77,7 +77,7 @@ def test_a_submission_becomes_runs_with_its_own_score(tmp_path: Path, orchestrat
     shown = orchestrator("report", campaign)
     assert shown.code == 0 and "111.7 (5 of 5)" in shown.out
     # What a log does not tell is left out rather than told to be None, or a rate of warm epochs.
-    assert "data: deepcam, real\n" in shown.out and "eval_accuracy 0.700 │          105.0 s │" in shown.out
+    assert "data: deepcam, real\n" in shown.out and "eval_accuracy ┃" in shown.out and "0.700 │  105.0 s │" in shown.out
     assert not [word for word in ("None", "target –", "samples/s, warm", "hosts:") if word in shown.out]
     (matrix,) = orchestrator("report", campaign, "--json").document["matrix"]
     assert [(item["name"], item["better"]) for item in matrix["metrics"]] == [("eval_accuracy", "higher")]

