@@ -130,7 +130,7 @@ def test_three_nodes_are_probed_alone_in_pairs_and_together(comm: str, in_place:
 
 
 def test_a_probe_is_not_trained_and_training_is_not_probed(orchestrator: Command) -> None:
-    answer = orchestrator("benchmark=probe")
+    answer = orchestrator("benchmark=probe", "mode=training")
     assert (answer.code, "set mode=probe" in answer.err) == (64, True)
     answer = orchestrator("benchmark=stemdl", "mode=probe")
     assert (answer.code, "set mode=training" in answer.err) == (64, True)

@@ -88,7 +88,7 @@ def read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise DatasetError(f"{path} does not exist, nor {packed.name} beside it")
     try:
         source = path if path.is_file() else io.BytesIO(gzip.decompress(packed.read_bytes()))
-        with h5py.File(source, "r") as file:
+        with h5py.File(source, "r", locking=False) as file:
             return file["images"][()], file["labels"][()]
     except (OSError, EOFError, KeyError, AttributeError, TypeError, zlib.error) as error:
         raise DatasetError(f"{path} is not a whole file of GalaxyMNIST: {error}; get it again") from error
