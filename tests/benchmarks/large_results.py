@@ -17,7 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+# The project before its tests, among which a folder has the name of one of its packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from commands import environment
 from made import made_campaign
