@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -142,16 +143,16 @@ def load(folder: Path) -> Loaded:
     refuse_foreign(folder)
     found = Loaded([], {})
     manifests = Manifests()
-    for path in [folder] if is_there(folder / "manifest.json") else sorted(folder.iterdir()):
-        directory = RunDirectory(path)
-        if not is_there(directory.manifest):
-            continue
+    alone = is_there(folder / "manifest.json")
+    for name in [""] if alone else sorted(path.name for path in folder.iterdir()):
+        directory = RunDirectory(folder / name)
         try:
             manifest = read_run(directory, manifests)
-            if path != folder and manifest.spec.run != path.name:
+            if not alone and manifest.spec.run != name:
                 raise RecordError(f"{directory.manifest} is that of another run, {manifest.spec.run}")
         except (RecordError, OSError) as error:
-            found.damaged[path.name] = str(error)
+            if is_there(directory.manifest):
+                found.damaged[directory.path.name] = str(error)
         else:
             found.runs.append((directory, manifest))
     if not found.runs and not found.damaged:
@@ -162,9 +163,10 @@ def load(folder: Path) -> Loaded:
 
 def read_run(directory: RunDirectory, manifests: Manifests) -> Manifest:
     """Return the manifest of a run that this user may go on with. Raises RecordError, OSError."""
-    if directory.path.is_symlink():
+    found = directory.path.lstat()
+    if stat.S_ISLNK(found.st_mode):
         raise RecordError(f"{directory.path} is a link, which is not followed")
-    refuse_foreign(directory.path)
+    refuse_foreign(directory.path, found)
     return manifests.read(directory)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.campaign.observing import Observed, observe
@@ -76,15 +77,15 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     """Return one run's status. A result or failure file of the deciding attempt outweighs the scheduler. Raises
     RecordError, OSError.
     """
+    status = ended_status(run) if job is None else None
+    if status is not None:
+        return status
     directory, manifest = run
     status = RunStatus(manifest.spec.run, "planned", attempts=manifest.attempts, ranks=manifest.spec.ranks)
     if manifest.attempts == 0:
         return status
     manifest.attempts = status.attempts = directory.deciding_attempt(manifest.attempts)
     attempt = directory.attempt(manifest.attempts)
-    if job is None and (end := end_by_files(attempt)) is not None:
-        status.state, status.cause = end
-        return status
     status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     observed = observe(attempt)
     patience = 3 * alive_period(manifest.spec.ranks) + 2
@@ -136,27 +137,34 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     return status
 
 
-def end_by_files(attempt: AttemptDirectory) -> tuple[str, str | None] | None:
-    """Return how an attempt has ended for good, and the cause, where its files tell so whatever its scheduler says: it
-    failed, or its supervisor confirmed its result. None where they do not. Raises RecordError for damaged ones.
+def ended_status(run: Run) -> RunStatus | None:
+    """Return the status of a run whose files tell, whatever its scheduler says, how its deciding attempt ended: it
+    failed, or its supervisor confirmed its result. None where they do not. Raises RecordError, OSError.
     """
-    failure = find_record(attempt.failure, Failure)
-    if failure is not None:
-        return None if "requeue" in failure else (failure["state"], failure["cause"])
-    if not attempt.ended.exists() or find_record(attempt.result, Result) is None:
+    directory, manifest = run
+    if manifest.attempts == 0:
         return None
-    return "completed", None
+    number = directory.deciding_attempt(manifest.attempts)
+    attempt = directory.attempt(number)
+    failure = find_record(attempt.failure, Failure)
+    state, cause = "completed", None
+    if failure is not None:
+        if "requeue" in failure:
+            return None
+        state, cause = failure["state"], failure["cause"]
+    elif not attempt.ended.exists() or find_record(attempt.result, Result) is None:
+        return None
+    manifest.attempts = number
+    return RunStatus(manifest.spec.run, state, cause, attempts=number, ranks=manifest.spec.ranks)
 
 
-def ended_statuses(scheduler: Scheduler, runs: Sequence[Run]) -> dict[int, RunStatus]:
+def ended_statuses(runs: Sequence[Run]) -> dict[int, RunStatus]:
     """Return the statuses of the runs that have ended for good, by their places: their scheduler need not be asked."""
     found = {}
     for place, run in enumerate(runs):
-        directory, manifest = run
-        attempt = directory.attempt(manifest.attempts)
-        if manifest.attempts and (attempt.ended.exists() or attempt.failure.exists()):
-            status = judge_run(scheduler, run, None)
-            if status.final and status.state != "lost" and not status.damaged:
+        with suppress(RecordError, OSError):
+            status = ended_status(run)
+            if status is not None and status.final and status.state != "lost":
                 found[place] = status
     return found
 
@@ -236,7 +244,7 @@ def query_statuses(scheduler: Scheduler, runs: Sequence[Run], patience_s: float 
     """
     deadline = time.monotonic() + patience_s
     while True:
-        ended = ended_statuses(scheduler, runs)
+        ended = ended_statuses(runs)
         others = [run for place, run in enumerate(runs) if place not in ended]
         recover(scheduler, others)
         states = scheduler.states(others) if others else {}

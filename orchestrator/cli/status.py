@@ -26,8 +26,9 @@ def main(arguments: Sequence[str]) -> int:
         statuses = loaded.lost()
         if loaded.runs:
             statuses += query_statuses(scheduler(loaded.scheduler), loaded.runs, LOOK_FOR_SECONDS)
-        documents.append({"campaign": folder.name, "runs": [dict(vars(status)) for status in statuses]})
-        if not options.json:
+        if options.json:
+            documents.append({"campaign": folder.name, "runs": [dict(vars(status)) for status in statuses]})
+        else:
             print(folder.name)
             print_fitting(progress_table(statuses), (), common.stdout_console())
     if options.json:

@@ -82,9 +82,12 @@ def read_claim(path: Path) -> Claim:
             time.sleep(0.1)
 
 
-def refuse_foreign(path: Path) -> None:
-    """Raise RecordError unless the folder is ours and nobody else may write to it, since its content is executed."""
-    found = path.stat()
+def refuse_foreign(path: Path, found: os.stat_result | None = None) -> None:
+    """Raise RecordError unless the folder is ours and nobody else may write to it, since its content is executed.
+
+    ``found`` is what the system says of it, where that is known already.
+    """
+    found = found or path.stat()
     if found.st_uid != os.geteuid():
         raise RecordError(f"{path} belongs to user {found.st_uid}: only its owner may use it, not user {os.geteuid()}")
     if found.st_mode & 0o022:

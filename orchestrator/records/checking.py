@@ -26,9 +26,15 @@ class Range:
     low: float
     high: float
 
-    def refuses(self, value: Any) -> str:
-        """Return what would be right instead of a value; "" for one that is."""
-        return "" if self.low <= value <= self.high else f"a number from {self.low:g} to {self.high:g}"
+    @property
+    def words(self) -> str:
+        """Return what a value should be."""
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def test(self) -> Callable[[Any], object]:
+        """Return what is true of a value that is right."""
+        low, high = self.low, self.high
+        return lambda value: low <= value <= high
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,9 @@ class Matches:
     pattern: str
     words: str
 
-    def refuses(self, value: Any) -> str:
-        """Return what would be right instead of a value; "" for one that is."""
-        return "" if re.fullmatch(self.pattern, value) else self.words
+    def test(self) -> Callable[[Any], object]:
+        """Return what is true of a value that is right."""
+        return re.compile(self.pattern).fullmatch
 
 
 Count: TypeAlias = Annotated[int, Range(0, 2**31 - 1)]
@@ -96,7 +102,50 @@ Check: TypeAlias = Callable[[Any], None]
 """Raises Mismatch for a value that is not of a type. Thousands of records are read at a time: a type is looked at once,
 and keys are told only of what is wrong.
 """
-WORDS = {str: "a text", bool: "true or false", NoneType: "null"}
+
+
+def check_anything(value: Any) -> None:
+    """Raise nothing."""
+
+
+def check_text(value: Any) -> None:
+    """Raise Mismatch unless it is a text."""
+    if not isinstance(value, str):
+        raise other(value, "a text")
+
+
+def check_whole_number(value: Any) -> None:
+    """Raise Mismatch unless it is a whole number; truth is none."""
+    if not isinstance(value, int) or type(value) is bool:
+        raise other(value, "a whole number")
+
+
+def check_number(value: Any) -> None:
+    """Raise Mismatch unless it is a finite number that a float can be."""
+    try:
+        if type(value) in (float, int) and math.isfinite(value):
+            return
+    except OverflowError:
+        pass
+    raise other(value, "a number")
+
+
+def check_truth(value: Any) -> None:
+    """Raise Mismatch unless it is true or false."""
+    if not isinstance(value, bool):
+        raise other(value, "true or false")
+
+
+def check_null(value: Any) -> None:
+    """Raise Mismatch unless it is null."""
+    if value is not None:
+        raise other(value, "null")
+
+
+SIMPLE: Mapping[Any, Check] = {
+    Any: check_anything, object: check_anything, str: check_text, int: check_whole_number, float: check_number,
+    bool: check_truth, NoneType: check_null,
+}  # fmt: skip
 
 
 def other(value: object, expected: str) -> Mismatch:
@@ -116,43 +165,35 @@ def check_of(hint: Any, whole: bool) -> Check:
     if origin in (Union, UnionType):
         return check_of_alternatives(arguments, whole)
     if origin is Literal:
-        words = " or ".join(map(repr, arguments))
-        return check_by(lambda value: value in arguments and type(value) is not bool, words)
+        return check_of_choices(arguments)
     if origin in (list, tuple):  # JSON has no tuples: an endless one of one type is a list
         return check_of_items(list, "a list", check_of(arguments[0], whole))
     if origin in (dict, Mapping):
         return check_of_items(dict, "an object", check_of(arguments[1], whole))
-    if hint is float:
-        return check_by(lambda value: type(value) in (float, int) and math.isfinite(value), "a number")
-    if hint is int:
-        return check_by(lambda value: isinstance(value, int) and type(value) is not bool, "a whole number")
-    if hint is Any or hint is object:
-        return lambda value: None
-    return check_by(lambda value: isinstance(value, hint), WORDS[hint])
+    return SIMPLE[hint]
 
 
-def check_by(holds: Callable[[Any], bool], words: str) -> Check:
-    """Return a check by a condition, and what it is in words. An integer may be too great for a condition on floats."""
+def check_of_choices(choices: Sequence[Any]) -> Check:
+    """Return a check of a value that is one of some."""
 
     def check(value: Any) -> None:
-        try:
-            if holds(value):
-                return
-        except (TypeError, OverflowError):
-            pass
-        raise other(value, words)
+        if value not in choices or type(value) is bool:
+            raise other(value, " or ".join(map(repr, choices)))
 
     return check
 
 
 def check_of_limits(within: Check, limits: Sequence[Any]) -> Check:
     """Return a check of a type whose values are limited."""
+    tests = [(limit.test(), limit.words) for limit in limits]
+    if not tests:
+        return within
 
     def check(value: Any) -> None:
         within(value)
-        for limit in limits:
-            if right := limit.refuses(value):
-                raise other(value, right)
+        for holds, words in tests:
+            if not holds(value):
+                raise other(value, words)
 
     return check
 
@@ -163,6 +204,8 @@ def check_of_items(kind: type, words: str, each: Check) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, kind):
             raise other(value, words)
+        if each is check_anything:
+            return
         items: Iterable[tuple[object, Any]] = (
             value.items() if isinstance(value, dict) else enumerate(cast("list[Any]", value))
         )
@@ -180,16 +223,15 @@ def check_of_keys(kind: Any, whole: bool) -> Check:
     """Return a check of an object by the keys of a TypedDict or the fields of a dataclass, which may have defaults."""
     hints, required = keys_of(kind)
     checks = [(name, check_of(hint, whole)) for name, hint in hints.items()]
-    needed = sorted(required) if whole else []
+    needed = required if whole else frozenset()
 
     def check(value: Any) -> None:
         if not isinstance(value, dict):
             raise other(value, "an object")
-        for name in needed:
-            if name not in value:
-                missing = Mismatch("is missing")
-                missing.place.append(f".{name}")
-                raise missing
+        if not needed <= value.keys():
+            missing = Mismatch("is missing")
+            missing.place.append(f".{min(needed - value.keys())}")
+            raise missing
         for name, each in checks:
             if name in value:
                 try:

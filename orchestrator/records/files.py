@@ -26,6 +26,7 @@ T = TypeVar("T")
 MOST_BYTES = 64 * 2**20
 """Size of a record that is read: the result of 100,000 ranks is less than half of that."""
 
+READ_BYTES = 2**16
 
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What file systems answer that cannot be told to write to their disk, as some in user space."""
@@ -179,11 +180,19 @@ def open_plain(path: Path) -> int:
 def read_plain(path: Path, most: int | None = None) -> bytes:
     """The content of a plain file of at most ``most`` bytes (as a rule MOST_BYTES). Raises RecordError naming it."""
     most = MOST_BYTES if most is None else most
+    descriptor = open_plain(path)
     try:
-        with os.fdopen(open_plain(path), "rb") as file:
-            content = file.read(most + 1)
+        # Without a file object, whose buffer of the greatest size costs more than reading a small file.
+        content = os.read(descriptor, min(os.fstat(descriptor).st_size, most) + 1)
+        parts = [content]
+        while content and sum(map(len, parts)) <= most:
+            content = os.read(descriptor, READ_BYTES)
+            parts.append(content)
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {reason_of(error)}") from error
+    finally:
+        os.close(descriptor)
+    content = b"".join(parts)
     if len(content) > most:
         raise RecordError(f"{path} is longer than {most} bytes, which no record is")
     return content
@@ -219,13 +228,13 @@ def read_json(path: Path, undecodable: str = "strict") -> dict[str, Any]:
 def parse_json(text: str, where: str) -> dict[str, Any]:
     """The object that a text is; raises RecordError naming ``where`` it is from."""
     try:
-        document = json.loads(text, parse_constant=refuse_constant, parse_float=read_finite)
+        document = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits or lists nested as deep are errors of these kinds too.
         raise RecordError(f"{where} cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise RecordError(f"{where} holds {type(document).__name__}, not an object")
-    if "\\ud" in text.lower():
+    if "\\ud" in text or "\\uD" in text:
         refuse_half_characters(document, where)
     return document
 
@@ -250,7 +259,9 @@ def read_sharing(path: Path, blocks: Sequence[tuple[str, ...]], shared: dict[str
         end += len(indent) + 2
         found.append((place, text[begin:end]))
         text = f"{text[:begin]}null{text[end:]}"
-    document = parse_json(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), str(path))
+    if not text.isascii():
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    document = parse_json(text, str(path))
     for place, block in found:
         if block not in shared:
             shared[block] = parse_json(block, str(path))
@@ -282,6 +293,9 @@ def read_finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{text} is too great a number")
     return value
+
+
+DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=read_finite)
 
 
 def read_record(path: Path, kind: type[T], undecodable: str = "strict") -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, TypedDict, cast
 
 from orchestrator.records.checking import (
@@ -168,7 +168,8 @@ class Manifest:
         if values.get("schema", MANIFEST_SCHEMA) != MANIFEST_SCHEMA:
             raise RecordError(f"schema is {values['schema']!r}, not {MANIFEST_SCHEMA!r}")
         known = known_fields(cls, values)
-        return cls(**{**known, "spec": RunSpec.from_dict(values["spec"])})
+        # Checked with the rest already.
+        return cls(**{**known, "spec": RunSpec(**fields_of(RunSpec, values["spec"]))})
 
 
 def known_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,4 +178,9 @@ def known_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
         check_value(values, kind, "")
     except ValueError as error:
         raise RecordError(str(error)) from error
-    return {item.name: values[item.name] for item in fields(kind) if item.name in values}
+    return fields_of(kind, values)
+
+
+def fields_of(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the dataclass's fields."""
+    return {name: values[name] for name in kind.__dataclass_fields__ if name in values}  # type: ignore[attr-defined]
