@@ -1,0 +1,73 @@
+"""What can be set of every method and data set of operators. Imports no compute library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass
+class Model:
+    """``benchmark.model`` of every method."""
+
+    widths: list[int]
+    """Widths of the layers of branch and trunk, the last of which is how many products make a value."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths is {self.widths}; each layer needs one unit at least")
+
+
+@dataclass
+class DatasetOptions:
+    """``benchmark.dataset`` of every data set; datasets/NAME_config.py adds what a data set has of its own."""
+
+    source: str
+    """"stand-in", or "real": files of others' solutions."""
+    version: str
+    """Of the data from ``source``."""
+    versions: dict[str, str]
+    """The newest version of each source."""
+    split: str
+    """"functions": quality is measured on functions that are not trained on."""
+    preset: str
+    """Names the folder of the data made here."""
+    seed: int
+    """What the functions are drawn by. The points are drawn by the run's seed."""
+    functions: int
+    """Functions to train on."""
+    evaluation_functions: int
+    """Functions that quality is measured on."""
+    grid: list[int]
+    """Points of the reference solutions along each coordinate."""
+    points: int
+    """Points inside the domain that the equation is to hold at."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        require_one_of("source", self.source, ("stand-in", "real"))
+        require_one_of("split", self.split, ("functions",))
+        for option in ("functions", "evaluation_functions", "points"):
+            require_positive(option, getattr(self, option))
+        if len(self.grid) != 2 or min(self.grid) < 5:
+            raise ValueError(f"grid is {self.grid}; expected two numbers of points, 5 at least")
+
+
+def require_one_of(option: str, value: object, choices: Collection[object]) -> None:
+    """Raise ValueError unless an option has one of the values that it may have."""
+    if value not in choices:
+        raise ValueError(f"{option} is {value!r}; expected one of {', '.join(map(str, choices))}")
+
+
+def require_positive(option: str, value: float) -> None:
+    """Raise ValueError unless an option is a number above zero."""
+    if not value > 0 or not math.isfinite(value):
+        raise ValueError(f"{option} is {value}; expected a number above 0")
+
+
+def require_at_least(option: str, value: int, least: int) -> None:
+    """Raise ValueError for an option that is too small."""
+    if value < least:
+        raise ValueError(f"{option} is {value}; expected {least} at least")

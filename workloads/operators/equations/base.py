@@ -1,0 +1,36 @@
+"""What must hold of a network's field: an equation, and what a network is made to fulfil by its form."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from workloads.operators.derivatives import Derivatives
+
+
+class Equation(ABC):
+    """One partial differential equation with its conditions. Fields have the problem's OUTPUTS."""
+
+    FEATURES: ClassVar[int] = 2
+    """What a point becomes for the network."""
+
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        """``parameters`` are the problem's."""
+        self.parameters = dict(parameters)
+
+    @abstractmethod
+    def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
+        """What is zero where the equations hold, (n, R) each, of n functions' fields at R points. ``source`` (n, R) is
+        the functions' values there, where the equation has any.
+        """
+
+    def features(self, points: Tensor) -> Tensor:
+        """What the network sees (P, FEATURES) of points (P, 2)."""
+        return points
+
+    def envelope(self, points: Tensor) -> Tensor | None:
+        """What a network's outputs are multiplied by at points, (P, outputs), so that conditions hold by themselves."""
+        return None

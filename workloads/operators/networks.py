@@ -1,0 +1,68 @@
+"""DeepONet (Lu et al. 2021, doi:10.1038/s42256-021-00302-5): fields as products of what two networks find."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from workloads.operators.equations.base import Equation
+
+
+def build_mlp(widths: Sequence[int]) -> nn.Sequential:
+    """Linear layers of these widths with tanh between them; Glorot's normal weights, biases zero."""
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        linear = nn.Linear(before, after)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+class BranchAndTrunk(nn.Module):
+    """One output: what the branch finds in a function, times what the trunk finds at a point, and a bias."""
+
+    def __init__(self, branch: Sequence[int], trunk: Sequence[int]) -> None:
+        super().__init__()
+        self.branch, self.trunk = build_mlp(branch), build_mlp(trunk)
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def weights(self, sensors: Tensor) -> Tensor:
+        """What the branch finds, (n, w)."""
+        found: Tensor = self.branch(sensors)
+        return found
+
+    def modes(self, features: Tensor) -> Tensor:
+        """What the trunk finds, (P, w)."""
+        return torch.tanh(self.trunk(features))
+
+
+class DeepONet(nn.Module):
+    """A pair of networks for each output. The equation says what they see of a point, and what multiplies them."""
+
+    def __init__(self, equation: Equation, sensors: int, outputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.equation = equation
+        pairs = [BranchAndTrunk([sensors, *widths], [equation.FEATURES, *widths]) for _ in range(outputs)]
+        self.outputs: Sequence[BranchAndTrunk] = nn.ModuleList(pairs)  # type: ignore[assignment]
+
+    def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """Fields (n, P, outputs) of functions (n, S) at points (P, d) that they share."""
+        features = self.equation.features(points)
+        found = [torch.addmm(pair.bias, pair.weights(sensors), pair.modes(features).T) for pair in self.outputs]
+        return self.framed(found, points)
+
+    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """Fields (N, outputs) of functions (N, S), each at its own one of the points (N, d)."""
+        features = self.equation.features(points)
+        found = [(pair.weights(sensors) * pair.modes(features)).sum(1) + pair.bias for pair in self.outputs]
+        return self.framed(found, points)
+
+    def framed(self, found: Sequence[Tensor], points: Tensor) -> Tensor:
+        """The outputs side by side, times the equation's envelope."""
+        fields = torch.stack(list(found), dim=-1)
+        envelope = self.equation.envelope(points)
+        return fields if envelope is None else fields * envelope
