@@ -1,0 +1,101 @@
+"""The networks of surrogates: their parameters, what they compute, which grids they take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from workloads.surrogates.methods.fno import FnoNetwork, FnoShape
+from workloads.surrogates.methods.mlp import MlpNetwork
+from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights
+from workloads.surrogates.networks import RollOut, coordinates
+
+PUBLISHED = FnoShape(modes=[24, 12], width=32, layers=4, lifting=0, projection=128, channel_mlp=0, padding=0.1)
+"""Of darcy."""
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_fno_has_the_published_number_of_parameters_and_stores_real_numbers_alone() -> None:
+    network = FnoNetwork(1, 1, PUBLISHED, False)
+    assert parameters(network) == 2_368_001
+    assert not any(parameter.is_complex() for parameter in network.parameters())
+
+
+def by_fourier_transforms(fields: Tensor, weights: Tensor, modes: list[int]) -> Tensor:
+    """A spectral convolution (n, c, x, y) as it is defined; the weights (rows, columns, c, d) are complex."""
+    rows, columns = modes[0] // 2, modes[1]
+    spectrum = torch.fft.rfft2(fields)
+    kept = torch.zeros(len(fields), weights.shape[3], *spectrum.shape[2:], dtype=spectrum.dtype)
+    kept[:, :, :rows, :columns] = torch.einsum("ncij,ijcd->ndij", spectrum[:, :, :rows, :columns], weights[rows:])
+    kept[:, :, -rows:, :columns] = torch.einsum("ncij,ijcd->ndij", spectrum[:, :, -rows:, :columns], weights[:rows])
+    found: Tensor = torch.fft.irfft2(kept, s=fields.shape[2:])
+    return found
+
+
+@pytest.mark.parametrize("points", [(8, 8), (9, 11), (12, 8)])
+def test_products_with_small_matrices_are_the_fourier_transforms(points: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    modes = [6, 5 if points[1] == 8 else 4]
+    mixing = SpectralWeights(3, 2, modes[0] * modes[1]).double()
+    fields = torch.randn(2, 3, *points, dtype=torch.float64)
+    found = SpectralConvolution(modes, mixing)(fields.permute(3, 2, 0, 1).contiguous()).permute(2, 3, 1, 0)
+    stored = mixing.weight.view(modes[1], modes[0], 3, 2, 2)
+    weights = torch.complex(stored[..., 0, :], stored[..., 1, :]).transpose(0, 1)
+    torch.testing.assert_close(found, by_fourier_transforms(fields, weights, modes), atol=1e-12, rtol=1e-10)
+
+
+def test_a_line_has_its_modes_too() -> None:
+    torch.manual_seed(1)
+    mixing = SpectralWeights(3, 2, 4).double()
+    fields = torch.randn(2, 3, 10, dtype=torch.float64)
+    found = SpectralConvolution([4], mixing)(fields.permute(2, 0, 1).contiguous()).permute(1, 2, 0)
+    stored = mixing.weight.view(4, 3, 2, 2)
+    weights = torch.complex(stored[..., 0, :], stored[..., 1, :])
+    spectrum = torch.fft.rfft(fields)
+    kept = torch.zeros(2, 2, 6, dtype=spectrum.dtype)
+    kept[:, :, :4] = torch.einsum("nci,icd->ndi", spectrum[:, :, :4], weights)
+    torch.testing.assert_close(found, torch.fft.irfft(kept, n=10), atol=1e-12, rtol=1e-10)
+
+
+def test_fno_sees_a_smooth_function_alike_on_every_grid_and_refuses_one_too_coarse() -> None:
+    torch.manual_seed(1)
+    shape = FnoShape(modes=[4, 3], width=8, layers=1, lifting=0, projection=0, channel_mlp=4, padding=0.0)
+    network = FnoNetwork(1, 1, shape, True).double()
+
+    def wave(points: int) -> Tensor:
+        x, y = coordinates((points, points), True, torch.zeros((), dtype=torch.float64))
+        return (torch.sin(2 * torch.pi * x) * torch.cos(2 * torch.pi * y))[None, None]
+
+    # The network's own coordinates jump at the edge of a periodic domain: they are taken out here.
+    with torch.no_grad():
+        lift = network.lift
+        assert isinstance(lift, nn.Linear)
+        lift.weight[:, 1:] = 0
+        torch.testing.assert_close(network(wave(32))[..., ::2, ::2], network(wave(16)))
+    with pytest.raises(ValueError, match=r"a grid of 3 x 8 points cannot hold benchmark.model.modes=\[4, 3\]"):
+        network(torch.zeros(1, 1, 3, 8, dtype=torch.float64))
+
+
+def test_mlp_refuses_a_grid_that_it_was_not_built_for() -> None:
+    network = MlpNetwork((1, 4, 4), (2, 4, 4), [8], nn.GELU())
+    assert network(torch.zeros(3, 1, 4, 4)).shape == (3, 2, 4, 4)
+    with pytest.raises(ValueError, match=r"built for fields \(1, 4, 4\), and takes none \(1, 5, 5\)"):
+        network(torch.zeros(3, 1, 5, 5))
+
+
+class Sum(nn.Module):
+    """The next frame is the sum of those before."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames.sum(1, keepdim=True)
+
+
+def test_a_roll_out_makes_each_frame_of_those_before() -> None:
+    made = RollOut(Sum(), 4)(torch.tensor([[1.0, 1.0]])[..., None])
+    assert made.flatten().tolist() == [2, 3, 5, 8]
+    assert np.prod(made.shape) == 4

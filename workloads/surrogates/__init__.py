@@ -1,0 +1,1 @@
+"""surrogates: networks in place of simulations, measured against the solvers that they replace."""

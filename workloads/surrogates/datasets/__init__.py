@@ -1,0 +1,1 @@
+"""Data sets of surrogates, a file each."""

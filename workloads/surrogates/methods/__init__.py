@@ -1,0 +1,1 @@
+"""Methods of surrogates, a file each."""

@@ -1,0 +1,51 @@
+"""What stands around every method's network: units, coordinates, and steps in time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Surrogate(nn.Module):
+    """A network that sees standardised inputs and whose outputs are standardised targets.
+
+    ``means`` and ``deviations`` are of the inputs and of the targets, over the training part: evaluation uses no
+    others.
+    """
+
+    def __init__(self, network: nn.Module, means: list[float], deviations: list[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.means, self.deviations = means, deviations
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Targets of inputs, both in the stored unit."""
+        standard = (inputs - self.means[0]) / self.deviations[0]
+        made: Tensor = self.network(standard) * self.deviations[1] + self.means[1]
+        return made
+
+
+class RollOut(nn.Module):
+    """Steps in time by a network that makes the next frame (n, 1, …) of the last ones (n, c, …): (n, steps, …)."""
+
+    def __init__(self, network: nn.Module, steps: int) -> None:
+        super().__init__()
+        self.network, self.steps = network, steps
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """The frames that follow, each made of those before, whether given or made."""
+        made = []
+        for _ in range(self.steps):
+            following = self.network(frames)
+            made.append(following)
+            frames = torch.cat((frames[:, 1:], following), 1)
+        return torch.cat(made, 1)
+
+
+def coordinates(points: tuple[int, ...], periodic: bool, like: Tensor) -> Tensor:
+    """Positions of a grid's points on [0, 1] along each axis, (axes, *points): 1 is among them unless it is 0 again."""
+    each = [
+        torch.linspace(0, (count - 1) / count if periodic else 1, count, dtype=like.dtype, device=like.device)
+        for count in points
+    ]
+    return torch.stack(torch.meshgrid(*each, indexing="ij"))

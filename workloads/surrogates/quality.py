@@ -1,0 +1,68 @@
+"""How good a surrogate's fields are over a whole evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from workloads.runtime.task import Arrays, Batch, Quality
+from workloads.surrogates import scores
+
+MOST_STEPS = 10
+"""Steps of a roll-out that have a metric each."""
+
+
+class FieldQuality(Quality):
+    """Scores of each sample as rows: they come together in the samples' order, so that means are the same for any
+    number of ranks. ``suffix`` says on which grid, "" or "_31".
+    """
+
+    def __init__(
+        self, predict: Callable[[nn.Module, Tensor], Tensor], suffix: str, periodic: bool, rolls: int, conserves: bool
+    ) -> None:
+        self.predict, self.suffix = predict, suffix
+        self.periodic, self.rolls, self.conserves = periodic, rolls, conserves
+
+    @property
+    def names(self) -> list[str]:
+        """The scores' names, in the order of a row."""
+        names = ["relative_l2", "h1", "nrmse", "vrmse", "maximum", *(["drift"] if self.conserves else [])]
+        return names + [f"step{step + 1}/relative_l2" for step in self.steps]
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of a roll-out that have a metric, the last among them."""
+        if not self.rolls:
+            return []
+        return sorted({int(step) for step in np.linspace(0, self.rolls - 1, min(self.rolls, MOST_STEPS)).round()})
+
+    def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Keep a batch's scores."""
+        truth = batch[f"target{self.suffix}"].double()
+        made = self.predict(model, batch[f"input{self.suffix}"]).double()
+        columns = [
+            scores.relative_l2(made, truth),
+            scores.relative_h1(made, truth, self.periodic),
+            scores.nrmse(made, truth),
+            scores.vrmse(made, truth),
+            scores.maximum(made, truth),
+        ]
+        if self.conserves:
+            columns.append(scores.drift(made, truth))
+        by_step = scores.channel_errors(made, truth)
+        columns += [by_step[:, step] for step in self.steps]
+        return {"scores": torch.stack(columns, 1)}
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        """Nothing: all is kept as rows."""
+        return np.zeros(0)
+
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """Means over samples; of "maximum" the largest."""
+        columns = dict(zip(self.names, rows["scores"].T, strict=True))
+        return {name: float(each.max() if name == "maximum" else each.mean()) for name, each in columns.items()}

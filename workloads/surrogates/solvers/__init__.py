@@ -1,0 +1,1 @@
+"""The simulations that surrogates replace. Without torch, which processes that only make data need not load."""

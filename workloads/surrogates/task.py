@@ -1,0 +1,101 @@
+"""What all methods of surrogates for fields share: their data, their quality, and what they answer."""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
+from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
+from workloads.surrogates import scores
+from workloads.surrogates.datasets.base import FieldsDescription
+from workloads.surrogates.networks import RollOut, Surrogate
+from workloads.surrogates.quality import FieldQuality
+
+
+class FieldTask(Task):
+    """Fields (n, c, *points) to fields (n, d, *points)."""
+
+    any_grid = True
+    """Whether the network takes grids that it was not trained on."""
+
+    @functools.cached_property
+    def description(self) -> FieldsDescription:
+        """What is known of the fields."""
+        return read_description_of(self.folder, FieldsDescription)
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """Points along each axis of what is trained on."""
+        return tuple(self.description["target_shape"][1:])
+
+    @functools.cached_property
+    def training_set(self) -> SampleSet:
+        """The samples to train on."""
+        return ConsolidatedSet(self.folder, "training", ("input", "target"))
+
+    @functools.cached_property
+    def evaluation_set(self) -> SampleSet:
+        """The samples that quality is measured on, on the grid that is trained on."""
+        return ConsolidatedSet(self.folder, "evaluation", ("input", "target"))
+
+    @functools.cached_property
+    def evaluation_sets(self) -> Mapping[str, SampleSet]:
+        """The grid that is trained on as "", and others as "n31" and so on."""
+        others = self.settings["dataset"]["evaluation_grids"] if self.any_grid else []
+        names = {f"n{points}": (f"input_{points}", f"target_{points}") for points in others if points != self.points[0]}
+        sets = {name: ConsolidatedSet(self.folder, "evaluation", fields) for name, fields in names.items()}
+        return {"": self.evaluation_set, **sets}
+
+    @abstractmethod
+    def network(self, inputs: int, outputs: int) -> nn.Module:
+        """The method's network, from ``inputs`` channels to ``outputs``, both standardised."""
+
+    def build_model(self) -> nn.Module:
+        """The network in the stored unit; step by step where there is time."""
+        facts = self.description
+        inputs, outputs, rolls = facts["input_shape"][0], facts["target_shape"][0], facts["rolls"]
+        network = RollOut(self.network(inputs, 1), rolls) if rolls else self.network(inputs, outputs)
+        return Surrogate(network, facts["means"], facts["deviations"])
+
+    def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
+        """Mean over samples of each one's relative error."""
+        made, truth = model(batch["input"]).float(), batch["target"]
+        if self.settings["model"]["loss"] == "h1":
+            return scores.relative_h1(made, truth, self.description["periodic"]).mean()
+        return scores.relative_l2(made, truth).mean()
+
+    def new_quality(self) -> Quality:
+        """On the grid that is trained on."""
+        return self.quality_of("")
+
+    def quality_of(self, evaluation_set: str) -> Quality:
+        """On the grid of an evaluation set."""
+        facts = self.description
+        suffix = f"_{evaluation_set[1:]}" if evaluation_set else ""
+        return FieldQuality(self.made_of, suffix, facts["periodic"], facts["rolls"], facts["conserves"])
+
+    def made_of(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """Fields of inputs, float32."""
+        made: Tensor = model(inputs)
+        return made.float()
+
+    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The target's fields (n, d, *points), in the stored unit."""
+        return self.made_of(model, batch["input"])
+
+    def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
+        """A few samples of the evaluation set: inputs, truths, what was made of them, errors, spectra."""
+        from workloads.surrogates.pictures import PICTURED, Views, draw_fields
+
+        chosen = np.unique(np.linspace(0, len(self.evaluation_set) - 1, PICTURED).round().astype(np.int64))
+        batch = to_device(self.evaluation_set.read(chosen), device)
+        with torch.inference_mode():
+            made = self.predict(model, batch).cpu()
+        draw_fields(path, Views(batch["input"].cpu(), made, batch["target"].cpu()), self.description)
