@@ -1,0 +1,1 @@
+"""Language models of scientific texts: molecules, crystals, proteins."""

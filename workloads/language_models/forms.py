@@ -1,0 +1,30 @@
+"""What each data set's texts are written with, and what tells whether one is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from workloads.language_models.grammar.smiles import is_molecule
+from workloads.language_models.vocabulary import Characters, Vocabulary
+
+Verdicts = Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Form:
+    """``judge`` gives a text's verdict by test; a text that passes all is valid."""
+
+    vocabulary: Vocabulary
+    judge: Callable[[str], Verdicts]
+
+
+def judge_molecule(text: str) -> Verdicts:
+    """Whether it is a molecule."""
+    return {"molecule": is_molecule(text)}
+
+
+FORMS: Mapping[str, Form] = {
+    "molecules": Form(Characters("#()-123456=BCFHNOS[]clnors"), judge_molecule),
+}
+"""By data set."""

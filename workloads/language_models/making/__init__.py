@@ -1,0 +1,1 @@
+"""Texts that are made here, in the form of the published ones."""

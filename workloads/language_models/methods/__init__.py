@@ -1,0 +1,1 @@
+"""The methods of language_models: one file of settings each, and a task."""

@@ -1,0 +1,30 @@
+"""gpt: nanoGPT's network on rows that whole documents share, none of which attends to another."""
+
+from __future__ import annotations
+
+from workloads.language_models.methods.gpt_network import Gpt, Shape
+from workloads.language_models.task import LanguageTask
+
+
+class GptTask(LanguageTask):
+    """A decoder of ``model`` settings."""
+
+    @property
+    def context(self) -> int | None:
+        """Tokens of a row."""
+        return int(self.options["context"])
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the network."""
+        options = self.options
+        return Shape(
+            len(self.form.vocabulary.tokens), options["context"], options["layers"], options["heads"], options["width"]
+        )
+
+    def build_model(self) -> Gpt:
+        """The network."""
+        return Gpt(
+            self.shape, self.options["dropout"], self.form.vocabulary.start, True, self.options["recomputes"],
+            self.vocabulary_digest,
+        )  # fmt: skip

@@ -1,0 +1,35 @@
+"""What can be set of gpt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.language_models import config
+
+
+@dataclass
+class Model(config.Model):
+    """``benchmark.model``."""
+
+    layers: int
+    """Blocks, one after the other."""
+    heads: int
+    """Of each block's attention, which share its width."""
+    width: int
+    """Numbers that stand for a token."""
+    context: int
+    """Tokens of a row, which holds as many whole documents as it has room for."""
+    dropout: float
+    """Of what each half of a block adds, of the embeddings, and of attention."""
+    recomputes: bool
+    """Whether blocks are computed again in the backward pass: less memory for a third more arithmetic."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        for option in ("layers", "heads", "width", "context"):
+            config.require_at_least(option, getattr(self, option), 1)
+        if self.width % self.heads:
+            raise ValueError(f"width is {self.width}; expected a multiple of heads, {self.heads}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; expected 0 or more, and less than 1")

@@ -1,0 +1,96 @@
+"""Draws what a language model does: texts that it wrote with their verdicts, and its losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from workloads.language_models.forms import Form
+from workloads.language_models.generation import cut_at_end
+from workloads.language_models.quality import losses_of
+from workloads.language_models.rows import NOTHING
+from workloads.runtime.task import Batch
+
+VALID, INVALID = "#0072b2", "#d55e00"
+"""Told apart also by those who see no red or green; the verdicts are written, too."""
+WIDEST, TALLEST = 60, 24
+"""Characters of a line, and lines of all texts."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What is drawn: texts with their ``verdicts`` ("valid", or what they fail), the mean loss by place in a document
+    (p,), nats, and the perplexity at each evaluation, by seconds.
+    """
+
+    texts: Sequence[str]
+    verdicts: Sequence[str]
+    losses: NDArray[np.floating]
+    curve: Sequence[tuple[float, float]]
+
+
+def view_of(
+    model: nn.Module, batch: Batch, written: NDArray[np.integer], form: Form,
+    history: Sequence[tuple[float, dict[str, float]]],
+) -> View:  # fmt: skip
+    """From held-out rows, and the tokens of texts that were written (n, t)."""
+    vocabulary = form.vocabulary
+    texts, verdicts = [], []
+    for row in written:
+        whole = cut_at_end(row, vocabulary.stop)
+        texts.append(vocabulary.decode((row if whole is None else whole).tolist()))
+        failed = ["no end"] if whole is None else [test for test, passed in form.judge(texts[-1]).items() if not passed]
+        verdicts.append("not: " + ", ".join(failed) if failed else "valid")
+    losses, tokens = losses_of(model, batch).cpu().numpy(), batch["tokens"].cpu().numpy()
+    own = batch["targets"].cpu().numpy() != NOTHING
+    places = np.arange(tokens.shape[1])
+    places = places - np.maximum.accumulate(np.where(tokens == vocabulary.start, places, 0), axis=1)
+    counts = np.bincount(places[own])
+    by_place = np.bincount(places[own], losses[own].astype(np.float64)) / np.maximum(counts, 1)
+    return View(texts, verdicts, by_place[counts > 0], [(at, metrics["perplexity"]) for at, metrics in history])
+
+
+def draw_texts(path: Path, view: View) -> None:
+    """Write a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 5.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+    _write_texts(left.subplots(), view)
+    place, curve = right.subplots(2, 1)
+    place.plot(np.arange(len(view.losses)), view.losses, color=VALID)
+    place.set_xlabel("tokens of the document before it")
+    place.set_ylabel("mean loss of a token, nats")
+    place.set_title("held-out texts", fontsize=10)
+    if view.curve:
+        curve.plot(*zip(*view.curve, strict=True), color=VALID, marker="o", markersize=4)
+        curve.set_yscale("log")
+    curve.set_xlabel("seconds of training")
+    curve.set_ylabel("perplexity of held-out texts")
+    figure.savefig(path, dpi=90)
+
+
+def _write_texts(axes: Any, view: View) -> None:
+    """Each text in lines of one width, its verdict behind; as many as there is room for."""
+    axes.set_axis_off()
+    axes.set_title("texts that the model wrote", fontsize=10)
+    line = 0
+    for text, verdict in zip(view.texts, view.verdicts, strict=True):
+        shown = [part[at : at + WIDEST] for part in text.split("\n") for at in range(0, max(1, len(part)), WIDEST)]
+        if line and line + len(shown) > TALLEST:
+            break
+        color = VALID if verdict == "valid" else INVALID
+        for number, part in enumerate(shown[: TALLEST - line]):
+            last = number == len(shown) - 1
+            said = f"{part}   ({verdict})" if last else part
+            axes.text(
+                0, 1 - (line + 0.5) / TALLEST, said, family="monospace", fontsize=7, color=color,
+                parse_math=False, transform=axes.transAxes, va="center",
+            )  # fmt: skip
+            line += 1

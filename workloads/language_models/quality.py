@@ -1,0 +1,107 @@
+"""How well a model knows texts that it was not trained on, and how good those are that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.language_models.forms import Form
+from workloads.language_models.generation import Writing, cut_at_end
+from workloads.language_models.models import LanguageModel
+from workloads.language_models.rows import NOTHING
+from workloads.runtime.task import Arrays, Batch, Quality
+
+STEP = 2.0**-20
+"""In which a row's losses are added: sums over many millions of rows are exact, so that ranks may add in any order."""
+AMONG = (1_000, 10_000)
+"""Valid texts among which MOSES counts different ones."""
+
+
+def losses_of(model: nn.Module, batch: Batch) -> Tensor:
+    """The negative logarithm of the probability of each target (n, w), float32; 0 where there is none."""
+    scores, targets = model(batch["tokens"]), batch["targets"]
+    found = functional.cross_entropy(
+        scores.float().flatten(0, 1), targets.flatten(), ignore_index=NOTHING, reduction="none"
+    )
+    return found.view(targets.shape)
+
+
+class TextQuality(Quality):
+    """The losses of all tokens of the held-out texts."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros(3)
+
+    def update(self, model: nn.Module, batch: Batch) -> None:
+        """Add the rows of a batch."""
+        nats = losses_of(model, batch).double().sum(1).cpu().numpy()
+        self._sums += (
+            np.rint(nats / STEP).sum() * STEP, int((batch["targets"] != NOTHING).sum()), int(batch["characters"].sum()),
+        )  # fmt: skip
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        """Nats, tokens and characters so far."""
+        return self._sums.copy()
+
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """``perplexity`` of a token, and ``bits_per_character``; the end of a line is a character."""
+        nats, tokens, characters = counts.tolist()
+        return {
+            "perplexity": float(np.exp(nats / max(1.0, tokens))),
+            "bits_per_character": nats / np.log(2) / max(1.0, characters),
+        }
+
+
+class GeneratedQuality(Quality):
+    """Texts that the model writes. ``is_known`` tells which of some texts are among those it was trained on."""
+
+    def __init__(self, writing: Writing, form: Form, is_known: Callable[[Sequence[str]], Sequence[bool]]) -> None:
+        self._writing, self._form, self._is_known = writing, form, is_known
+
+    def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Keep the tokens of the texts that a batch of requests asks for, (n, longest) int32.
+
+        In float32: what is drawn depends on little differences.
+        """
+        assert isinstance(model, LanguageModel)
+        uniform = batch["uniform"]
+        with torch.autocast(uniform.device.type, enabled=False):
+            tokens = self._writing.write(model, uniform)
+        return {"text": functional.pad(tokens, (0, uniform.shape[1] - tokens.shape[1])).int()}
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        """Nothing: all is kept as rows."""
+        return np.zeros(0)
+
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """``valid``: the share of texts that come to an end and pass every test, and of each test by its name.
+
+        Of the valid ones: ``unique``, the share of different strings, also among the first thousand and ten thousand
+        where there are so many; ``novel``, the share of these that were not trained on.
+        """
+        vocabulary = self._form.vocabulary
+        ended = [cut_at_end(row, vocabulary.stop) for row in rows["text"]]
+        texts = [None if row is None else vocabulary.decode(row.tolist()) for row in ended]
+        verdicts = [{} if text is None else dict(self._form.judge(text)) for text in texts]
+        tests = dict.fromkeys(test for verdict in verdicts for test in verdict)
+        found = {
+            "ended": float(np.mean([text is not None for text in texts])),
+            **{test: float(np.mean([verdict.get(test, False) for verdict in verdicts])) for test in tests},
+        }
+        valid = [
+            text for text, verdict in zip(texts, verdicts, strict=True) if text is not None and all(verdict.values())
+        ]
+        found["valid"] = len(valid) / len(texts)
+        if valid:
+            different = list(dict.fromkeys(valid))
+            found["unique"] = len(different) / len(valid)
+            found |= {f"unique_at_{k}": len(set(valid[:k])) / k for k in AMONG if len(valid) >= k}
+            found["novel"] = 1 - float(np.mean(self._is_known(different)))
+        return found
