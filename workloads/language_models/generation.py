@@ -70,8 +70,8 @@ class Writing:
             least = sharpened.topk(self.top_k, dim=1).values[:, -1:]
             sharpened = sharpened.masked_fill(sharpened < least, -torch.inf)
         reached = sharpened.softmax(1).double().cumsum(1)
-        # The last one's sum is not always 1.
-        return (reached < uniform[:, None] * reached[:, -1:]).sum(1).clamp_max(scores.shape[1] - 1)
+        # Of probability 0 none is drawn, not even by the number 0; the last one's sum is not always 1.
+        return (reached <= uniform[:, None] * reached[:, -1:]).sum(1).clamp_max(scores.shape[1] - 1)
 
     def has_ended(self, tokens: Tensor) -> Tensor:
         """Whether the newest tokens of each text (n, t) stop it, (n,)."""
@@ -83,6 +83,8 @@ class Writing:
 
 def cut_at_end(tokens: npt.NDArray[np.integer], stop: tuple[int, ...]) -> npt.NDArray[np.integer] | None:
     """A text (t,) up to what stops it, without that; None if nothing does."""
-    windows = np.lib.stride_tricks.sliding_window_view(tokens[1:], len(stop)) if len(tokens) > len(stop) else []
-    ends = np.flatnonzero((np.asarray(windows) == stop).all(1)) if len(windows) else []
-    return tokens[: 1 + int(ends[0])] if len(ends) else None
+    stops = np.ones(max(0, len(tokens) - len(stop) + 1), bool)
+    for place, token in enumerate(stop):
+        stops &= tokens[place : place + len(stops)] == token
+    ends = np.flatnonzero(stops)
+    return tokens[: int(ends[0])] if len(ends) else None

@@ -61,7 +61,7 @@ def draw_texts(path: Path, view: View) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 5.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.25, 1))[0]
     _write_texts(left.subplots(), view)
     place, curve = right.subplots(2, 1)
     place.plot(np.arange(len(view.losses)), view.losses, color=VALID)

@@ -35,7 +35,7 @@ class TextQuality(Quality):
     """The losses of all tokens of the held-out texts."""
 
     def __init__(self) -> None:
-        self._sums = np.zeros(3)
+        self._sums: npt.NDArray[np.float64] = np.zeros(3)
 
     def update(self, model: nn.Module, batch: Batch) -> None:
         """Add the rows of a batch."""
@@ -47,7 +47,8 @@ class TextQuality(Quality):
     @property
     def counts(self) -> npt.NDArray[np.float64]:
         """Nats, tokens and characters so far."""
-        return self._sums.copy()
+        sums: npt.NDArray[np.float64] = self._sums.copy()
+        return sums
 
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """``perplexity`` of a token, and ``bits_per_character``; the end of a line is a character."""

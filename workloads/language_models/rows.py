@@ -22,7 +22,8 @@ CHUNK = 1 << 16
 def sums_of(tokens: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint64]:
     """The products of rows of tokens (n, t) with odd random numbers, modulo 2⁶⁴ (n,)."""
     weights = np.random.default_rng(0).integers(1 << 63, size=tokens.shape[1], dtype=np.uint64) * np.uint64(2)
-    return tokens.astype(np.uint64) @ (weights + np.uint64(1))
+    sums: npt.NDArray[np.uint64] = tokens.astype(np.uint64) @ (weights + np.uint64(1))
+    return sums
 
 
 class Documents:
@@ -66,7 +67,8 @@ class Documents:
         places = np.searchsorted(self._sums, sums, sorter=order).clip(max=len(order) - 1)
         alike = order[places]
         fits = (lengths <= self.longest) & (self.lengths[alike] == lengths)
-        return (fits & (self.read(alike) == padded[:, : self.longest]).all(1)).tolist()
+        found: list[bool] = (fits & (self.read(alike) == padded[:, : self.longest]).all(1)).tolist()
+        return found
 
 
 @dataclass(frozen=True)

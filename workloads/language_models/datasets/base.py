@@ -236,7 +236,7 @@ class TextsDataset(ConsolidatedDataset):
 
     def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read and tokenised; counts of what is there. Raises DatasetError."""
-        found = {}
+        found: dict[str, int] = {}
         for name, part in self.parts_of(published).items():
             tokenised = self.tokenise(part, 1)
             found |= {f"{name}_documents": len(part.texts), f"{name}_tokens": int(tokenised.lengths.sum())}

@@ -68,10 +68,9 @@ def read_atoms(smiles: str) -> list[Atom]:
     branches: list[int] = []
     last, bond, end, before = -1, None, 0, "("
     for match in TOKEN.finditer(smiles):
-        token, begin, end_before = match.group(), match.start(), end
-        end = match.end()
-        if begin != end_before:
+        if match.start() != end:
             break
+        token, end = match.group(), match.end()
         if token in BONDS:
             if bond is not None or last < 0:
                 raise NoMoleculeError(f"a bond {token} that begins at no atom")

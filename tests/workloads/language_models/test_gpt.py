@@ -1,0 +1,160 @@
+"""gpt: its size, documents that do not see each other, and texts that it writes with a cache and without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from workloads.language_models.forms import FORMS
+from workloads.language_models.generation import Requests, Writing, cut_at_end
+from workloads.language_models.methods.gpt_network import Gpt, Shape
+from workloads.language_models.models import LanguageModel
+from workloads.language_models.quality import GeneratedQuality, TextQuality
+from workloads.language_models.rows import NOTHING
+
+VOCABULARY = FORMS["molecules"].vocabulary
+SMALL = Shape(30, 32, 2, 2, 16)
+
+
+def network(shape: Shape = SMALL, packed: bool = True, recomputes: bool = False) -> Gpt:
+    torch.manual_seed(1)
+    model = Gpt(shape, 0.0, VOCABULARY.start, packed, recomputes, torch.zeros(32, dtype=torch.uint8))
+    # Far from uniform, so that what is drawn depends on what came before.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(12)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("shape", "millions"),
+    [
+        (SMALL, None),
+        (Shape(371, 1024, 8, 8, 512), 25.9),
+        (Shape(371, 2048, 16, 16, 1024), 203.8),
+        (Shape(50304, 1024, 12, 12, 768), 124.4),
+    ],
+    ids=["tests'", "CrystaLLM's small one", "its large one", "GPT-2's"],
+)
+def test_it_has_as_many_parameters_as_the_published_networks(shape: Shape, millions: float | None) -> None:
+    with torch.device("meta"):
+        model = Gpt(shape, 0.1, 0, True, False, torch.zeros(32, dtype=torch.uint8, device="cpu"))
+    assert sum(parameter.numel() for parameter in model.parameters()) == shape.parameters
+    assert millions is None or shape.parameters / 1e6 == pytest.approx(millions, abs=0.06)
+    assert shape.computing == shape.parameters - shape.context * shape.width
+
+
+def packed_row() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    drawn = torch.Generator().manual_seed(1)
+    documents = [
+        torch.cat((torch.tensor([VOCABULARY.start]), torch.randint(0, 26, (count,), generator=drawn)))
+        for count in (7, 11, 4)
+    ]
+    return torch.cat(documents)[None], documents
+
+
+@pytest.mark.parametrize("recomputes", [False, True])
+def test_a_document_is_scored_in_a_row_as_it_is_alone(recomputes: bool) -> None:
+    model = network(recomputes=recomputes).train(recomputes)
+    row, documents = packed_row()
+    alone = torch.cat([model(document[None])[0] for document in documents])
+    torch.testing.assert_close(model(row)[0], alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(network(packed=False)(row)[0], alone, atol=0.1)
+
+
+def test_blocks_that_are_computed_again_have_the_same_gradients() -> None:
+    row, _ = packed_row()
+    gradients = []
+    for recomputes in (False, True):
+        model = network(recomputes=recomputes).train()
+        model(row).square().mean().backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def write(model: LanguageModel, numbers: list[int], prompt: str = "", **changes: Any) -> list[list[int]]:
+    tokens, _ = VOCABULARY.encode_all([prompt])
+    known = torch.from_numpy(tokens[:-1].astype(np.int64))
+    uniform = torch.from_numpy(Requests(100, 24, 5).read(np.array(numbers))["uniform"])
+    with torch.inference_mode():
+        return Writing(VOCABULARY, known, **changes).write(model, uniform).tolist()
+
+
+def without_cache(model: LanguageModel, number: int, prompt: str, top_k: int | None) -> list[int]:
+    tokens = torch.from_numpy(VOCABULARY.encode_all([prompt])[0][:-1].astype(np.int64))[None]
+    uniform = torch.from_numpy(Requests(100, 24, 5).read(np.array([number]))["uniform"])
+    writing = Writing(VOCABULARY, tokens[0], top_k=top_k)
+    while tokens.shape[1] < 24 and not bool(writing.has_ended(tokens)):
+        new = writing.draw(model(tokens)[:, -1], uniform[:, tokens.shape[1]])
+        tokens = torch.cat((tokens, new[:, None]), dim=1)
+    found: list[int] = tokens[0].tolist()
+    return found
+
+
+@pytest.mark.parametrize(("prompt", "top_k"), [("", None), ("c1ccccc1", 5)])
+def test_the_cache_changes_no_text(prompt: str, top_k: int | None) -> None:
+    # Packed, the token that starts a document would hide what stands before it.
+    model = network(packed=False)
+    written = write(model, [0, 1, 2, 3], prompt, top_k=top_k)
+    for number, text in enumerate(written):
+        expected = without_cache(model, number, prompt, top_k)
+        assert text[: len(expected)] == expected
+    assert len({tuple(text) for text in written}) == 4
+
+
+def test_texts_are_the_same_however_they_are_shared_out() -> None:
+    model = network()
+    together = write(model, list(range(9)))
+    for parts in ([[0, 1, 2, 3], [4, 5, 6, 7, 8]], [[number] for number in range(9)]):
+        apart = [text for part in parts for text in write(model, part)]
+        for one, other in zip(together, apart, strict=True):
+            ends = [cut_at_end(np.array(text), VOCABULARY.stop) for text in (one, other)]
+            assert np.array_equal(one if ends[0] is None else ends[0], other if ends[1] is None else ends[1])
+
+
+def test_the_likeliest_token_is_taken_at_top_k_1_or_little_temperature() -> None:
+    scores, uniform = torch.tensor([[0.0, 2.0, 1.0]]).expand(50, -1), torch.arange(50) / 50
+    drawn = Writing(VOCABULARY, torch.tensor([0])).draw(scores, uniform)
+    assert torch.bincount(drawn).tolist() == pytest.approx((50 * scores[0].softmax(0)).tolist(), abs=1)
+    assert set(Writing(VOCABULARY, torch.tensor([0]), top_k=1).draw(scores, uniform).tolist()) == {1}
+    assert set(Writing(VOCABULARY, torch.tensor([0]), top_k=2).draw(scores, uniform).tolist()) == {1, 2}
+    assert set(Writing(VOCABULARY, torch.tensor([0]), 0.01).draw(scores, uniform).tolist()) == {1}
+
+
+def test_a_model_of_another_vocabulary_is_refused() -> None:
+    state = network().state_dict()
+    other = Gpt(SMALL, 0.0, VOCABULARY.start, True, False, torch.ones(32, dtype=torch.uint8))
+    with pytest.raises(RuntimeError, match="vocabulary is another one"):
+        other.load_state_dict(state)
+
+
+class Uniform(torch.nn.Module):
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(*tokens.shape, 30)
+
+
+def test_perplexity_is_over_tokens_and_bits_are_over_characters() -> None:
+    quality = TextQuality()
+    targets = torch.tensor([[1, 2, 3, NOTHING], [4, NOTHING, NOTHING, NOTHING]])
+    quality.update(
+        Uniform(), {"tokens": torch.zeros_like(targets), "targets": targets, "characters": torch.tensor([6, 2])}
+    )
+    found = quality.compute(quality.counts, {})
+    assert found == pytest.approx({"perplexity": 30, "bits_per_character": 4 * np.log2(30) / 8}, rel=1e-5)
+
+
+def test_what_is_written_is_judged_as_moses_does() -> None:
+    quality = GeneratedQuality(
+        Writing(VOCABULARY, torch.tensor([0])), FORMS["molecules"], lambda texts: [text == "CO" for text in texts]
+    )
+    texts = ["CO", "CN", "CO", "C(", "CO", "CF", "CC(C)(C)(C)C"]
+    tokens = np.zeros((8, 20), np.int32)
+    for row, text in zip(tokens, texts, strict=False):
+        row[: len(text) + 2] = VOCABULARY.encode_all([text])[0]
+    found = quality.compute(np.zeros(0), {"text": tokens})
+    assert found == pytest.approx({"ended": 7 / 8, "molecule": 5 / 8, "valid": 5 / 8, "unique": 3 / 5, "novel": 2 / 3})

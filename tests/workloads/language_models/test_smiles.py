@@ -1,0 +1,74 @@
+"""What is a molecule: by grammar, rings, aromatic bonds and valences."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from workloads.language_models.grammar.smiles import NoMoleculeError, check_molecule, is_molecule
+from workloads.language_models.making.molecules import KEPT_APART, RINGS, write_molecules
+
+PUBLISHED = [
+    "CC1C2CCC(C2)C1CN(CCO)C(=O)c1ccc(Cl)cc1", "COc1ccccc1OC(=O)c1ccccc1OC(C)=O",
+    "CCCS(=O)c1ccc2[nH]c(=NC(=O)OC)[nH]c2c1", "COc1ccc(-c2cc(=O)c3c(O)c(OC)c(OC)cc3o2)cc1O",
+    "CCOC(=O)c1ncn2c1CN(C)C(=O)c1cc(F)ccc1-2", "N#Cc1cn2ccsc2n1", "[H]C(=O)c1ccccc1", "O=S(=O)(Nc1nccs1)c1ccc(Br)cc1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("smiles", PUBLISHED)
+def test_a_published_molecule_is_one(smiles: str) -> None:
+    check_molecule(smiles)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "why"),
+    [
+        ("", "ends within"),
+        ("CC(", "ends within"),
+        ("CC(C", "ends within"),
+        ("C1CC", "ends within"),
+        ("CC=", "ends within"),
+        ("=CC", "begins at no atom"),
+        ("C==C", "begins at no atom"),
+        ("C()C", "cannot stand there"),
+        ("(C)C", "cannot stand there"),
+        ("CC)C", "cannot stand there"),
+        ("CXC", "'X' is no part"),
+        ("CrC", "'r' is no part"),
+        ("C11", "one or two atoms"),
+        ("C1C1", "one or two atoms"),
+        ("C=1CCC-1", "another bond"),
+        ("C(1)CC1", "follows no atom"),
+        ("[nX]", "is no atom"),
+        ("CC(C)(C)(C)C", "C has 5 bonds of 4"),
+        ("C=O=C", "O has 4 bonds of 2"),
+        ("CFC", "F has 2 bonds of 1"),
+        ("CN(C)(C)C", "N has 4 bonds of 3"),
+        ("cC", "in no ring"),
+        ("c1cccc1", "no Kekulé structure"),
+        ("c1ccc[nH]1C", "N has"),
+        ("c1ccccc1(C)C", "no Kekulé structure"),
+        ("C1=CC=CC=C1#N", "C has 6 bonds"),
+    ],
+)
+def test_what_is_no_molecule_is_refused_with_its_reason(smiles: str, why: str) -> None:
+    with pytest.raises(NoMoleculeError, match=why):
+        check_molecule(smiles)
+
+
+@pytest.mark.parametrize(
+    "smiles", ["c1ccccc1", "c1cc[nH]c1", "c1ccoc1", "c1ccc2ccccc2c1", "O=c1cc[nH]cc1", "[O-]C", "S(=O)(=O)(O)O"]
+)
+def test_what_is_one_by_a_kekule_structure_a_charge_or_a_high_valence_is_taken(smiles: str) -> None:
+    check_molecule(smiles)
+
+
+def test_what_is_made_here_is_molecules_and_hardly_any_with_a_character_lost() -> None:
+    made = write_molecules(1, "a test", 150)
+    assert len(set(made)) == 150 and all(map(is_molecule, made)) and write_molecules(1, "a test", 20) == made[:20]
+    assert all(map(is_molecule, write_molecules(1, "a test", 50, KEPT_APART))) and not set(RINGS) & set(KEPT_APART)
+    drawing = random.Random(1)
+    damaged = [text.replace(drawing.choice([c for c in text if c in "()123"] or ["C"]), "", 1) for text in made]
+    marked = [text for text, before in zip(damaged, made, strict=True) if any(c in before for c in "()123")]
+    assert sum(map(is_molecule, marked)) < 0.1 * len(marked)
