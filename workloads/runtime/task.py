@@ -30,6 +30,11 @@ def alone(rows: Tensor) -> Tensor:
     return rows
 
 
+def own_sums(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The sums over all ranks, where this rank is the only one."""
+    return sums
+
+
 @dataclass(frozen=True)
 class Step:
     """Where training is when a loss is asked for. ``Step()`` is the first step of a rank that is alone.
@@ -40,11 +45,15 @@ class Step:
     for losses that are no mean over items, such as a covariance over the batch. They then come out the same for any
     number of ranks. Every rank calls it equally often, in the same order. With ``accumulate`` the rows are those of one
     micro-batch.
+
+    ``add_up`` gives the sums over all ranks of numbers that each has of its rows, any shape, in one message and without
+    gradients: for moments of the global batch.
     """
 
     number: int = 0
     of: int = 1
     together: Callable[[Tensor], Tensor] = alone
+    add_up: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] = own_sums
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
@@ -68,13 +70,23 @@ def test_images_of_any_size_come_back_in_their_size(shape: tuple[int, ...]) -> N
     assert info_gan.Judge(shape, 3)(images)[1].shape == (2, 3)
 
 
-@pytest.mark.parametrize("shape", [(12, 5), (6, 5, 4, 3)], ids=["vectors", "images"])
-def test_batch_norm_of_a_rank_that_is_alone_is_that_of_torch(shape: tuple[int, ...]) -> None:
-    ours = GlobalBatchNorm(5)
-    theirs = nn.BatchNorm1d(5) if len(shape) == 2 else nn.BatchNorm2d(5)
+def as_stored(values: Tensor, last: bool) -> Tensor:
+    """The values with channels last in memory or not."""
+    return values.contiguous(memory_format=torch.channels_last) if last else values
+
+
+@pytest.mark.parametrize(
+    ("shape", "last"),
+    [((12, 5), False), ((6, 5, 4, 3), False), ((6, 3, 4, 5), False), ((6, 3, 4, 5), True), ((6, 1, 4, 5), True)],
+    ids=["vectors", "images", "few channels", "few channels, last", "one channel"],
+)
+def test_batch_norm_of_a_rank_that_is_alone_is_that_of_torch(shape: tuple[int, ...], last: bool) -> None:
+    ours = GlobalBatchNorm(shape[1])
+    theirs = nn.BatchNorm1d(shape[1]) if len(shape) == 2 else nn.BatchNorm2d(shape[1])
     for norm in (ours, theirs):
         nn.init.uniform_(norm.weight, 0.5, 1.5, generator=torch.Generator().manual_seed(1))
-    x, weights = 3 * torch.randn(shape) + 1, torch.randn(shape)
+        nn.init.uniform_(norm.bias, 0.5, 1.5, generator=torch.Generator().manual_seed(2))
+    x, weights = as_stored(3 * torch.randn(shape) + 1, last), torch.randn(shape)
     found = []
     for norm in (ours, theirs):
         inputs = x.clone().requires_grad_()
@@ -88,32 +100,37 @@ def test_batch_norm_of_a_rank_that_is_alone_is_that_of_torch(shape: tuple[int, .
     torch.testing.assert_close(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_batch_norm_of_two_ranks_is_that_of_one_with_both_batches(dtype: torch.dtype) -> None:
-    whole = (torch.randn(7, 5, 4, 3) * torch.arange(1.0, 8)[:, None, None, None]).to(dtype)
+@pytest.mark.parametrize(
+    ("dtype", "channels", "last"),
+    [(torch.float32, 5, False), (torch.bfloat16, 5, False), (torch.float32, 3, True), (torch.float32, 2, True)],
+)
+def test_batch_norm_of_two_ranks_is_that_of_one_with_both_batches(
+    dtype: torch.dtype, channels: int, last: bool
+) -> None:
+    whole = (torch.randn(7, channels, 4, 3) * torch.arange(1.0, 8)[:, None, None, None]).to(dtype)
     weights, parts = torch.randn(whole.shape), ((0, 5), (5, 7))
-    meet, given = threading.Barrier(2), [torch.zeros(0)] * 2
+    meet, given = threading.Barrier(2), [np.zeros(0)] * 2
 
     def normalise(norm: GlobalBatchNorm, rows: slice) -> tuple[Tensor, ...]:
-        inputs = whole[rows].clone().requires_grad_()
+        inputs = as_stored(whole[rows].clone(), last).requires_grad_()
         outputs = norm(inputs)
         (outputs * weights[rows]).sum().backward()
         assert inputs.grad is not None and norm.weight.grad is not None and norm.bias.grad is not None
         return outputs, inputs.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var
 
     def on_rank(rank: int) -> tuple[Tensor, ...]:
-        def together(rows: Tensor) -> Tensor:
-            given[rank] = rows
+        def add_up(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            given[rank] = sums
             meet.wait(timeout=60)
-            both = torch.cat(given)
+            both: npt.NDArray[np.float64] = given[0] + given[1]
             meet.wait(timeout=60)
             return both
 
-        norm = GlobalBatchNorm(5)
-        norm.together = together
+        norm = GlobalBatchNorm(channels)
+        norm.add_up = add_up
         return normalise(norm, slice(*parts[rank]))
 
-    expected = normalise(GlobalBatchNorm(5), slice(None))
+    expected = normalise(GlobalBatchNorm(channels), slice(None))
     with ThreadPoolExecutor(2) as ranks:
         found = list(zip(*ranks.map(on_rank, range(2)), strict=True))
     rtol, atol = (1e-4, 1e-5) if dtype == torch.float32 else (2e-2, 3e-2)

@@ -45,7 +45,7 @@ class Dae(DisentanglementTask):
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """Cross-entropy of pixels as Bernoulli variables, mean over pixels and images, nat."""
         network, images = cast(DisentanglingAutoencoder, model), self.to_images(batch)
-        share_batches(network, step.together)
+        share_batches(network, step.add_up)
         codes = network.encoder(images).float()
         of_all = step.together(codes)
         least, span = network.stretch.measure(of_all)

@@ -112,7 +112,7 @@ class IbGan(DisentanglementTask):
 
     def make(self, model: nn.Module, batch: Batch, step: Step) -> tuple[Tensor, Posterior, Tensor]:
         """The numbers (n, m) that images are made of, their codes, and the images in [-1, 1], a batch of them."""
-        share_batches(model, step.together)
+        share_batches(model, step.add_up)
         numbers, noise = batch["noise"].split((self.source, self.latent), dim=1)
         mean, log_variance = self.side(model).representation(numbers).float().chunk(2, dim=1)
         posterior = Posterior(mean, log_variance, mean + noise * (0.5 * log_variance).exp())

@@ -102,7 +102,7 @@ class InfoGan(DisentanglementTask):
 
     def make(self, model: nn.Module, batch: Batch, step: Step) -> tuple[Tensor, Tensor]:
         """As many images (n, c, h, w) as the batch has, and the codes (n, d) that they are made of."""
-        share_batches(model, step.together)
+        share_batches(model, step.add_up)
         drawn = uniform(batch["noise"])
         return cast(nn.ModuleDict, model)["generator"](drawn).float(), drawn[:, : self.latent]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ class Communicator(ABC):
     """What its messages travel through, and parts of the ranks can be grouped by."""
     rank: int
     size: int
-    seconds_with_rows: float = 0.0
-    """Seconds that ``gather_rows`` and its gradients have taken so far, waiting for other ranks included."""
+    seconds_in_steps: float = 0.0
+    """Seconds that ``sum_in_step`` has taken so far, waiting for other ranks included."""
 
     @abstractmethod
     def reducer(
@@ -190,6 +191,13 @@ class Communicator(ABC):
     def sum_meanwhile(self, array: Array) -> Array:
         """``sum``, which may be called while a reducer's messages are under way: their order need not agree."""
         return self.sum(array)
+
+    def sum_in_step(self, array: Array) -> Array:
+        """``sum_meanwhile``, of what a loss needs of all ranks; the time it takes is counted."""
+        begin = time.perf_counter()
+        summed = self.sum_meanwhile(array)
+        self.seconds_in_steps += time.perf_counter() - begin
+        return summed
 
     def gather_rows(self, rows: Tensor) -> Tensor:
         """The rows of all ranks (N, …), in order of the ranks, from this rank's (n, …): on every rank, with gradients

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ class RowExchange:
         self.communicator = communicator
         counts = np.zeros(communicator.size, np.int64)
         counts[communicator.rank] = count
-        counts = self._sum(counts)
+        counts = communicator.sum_in_step(counts)
         self.total = int(counts.sum())
         start = int(counts[: communicator.rank].sum())
         self.own = slice(start, start + count)
@@ -40,13 +39,9 @@ class RowExchange:
         carried = torch.float32 if tensor.is_floating_point() else torch.int64
         if tensor.dtype == torch.float64:
             carried = torch.float64
-        return torch.from_numpy(self._sum(tensor.to("cpu", carried).contiguous().numpy())).to(tensor)
-
-    def _sum(self, array: Any) -> Any:
-        begin = time.perf_counter()
-        summed = self.communicator.sum_meanwhile(array)
-        self.communicator.seconds_with_rows += time.perf_counter() - begin
-        return summed
+        return torch.from_numpy(self.communicator.sum_in_step(tensor.to("cpu", carried).contiguous().numpy())).to(
+            tensor
+        )
 
 
 class Gather(torch.autograd.Function):

@@ -22,7 +22,7 @@ from workloads.runtime.procedures.optimization import LearningRate, batch_scalin
 from workloads.runtime.procedures.players import Mover, Share, in_turn, make_movers
 from workloads.runtime.samples.loader import BatchesOfStep
 from workloads.runtime.samples.sampler import MicroBatch, Sampler
-from workloads.runtime.task import Batch, Step, Task, alone
+from workloads.runtime.task import Batch, Step, Task
 
 LOSS_CHECK_STEPS = 20
 """On an accelerator the loss is looked at so often: each look waits for the device."""
@@ -127,7 +127,7 @@ class Stepper:
 
         Raises NonFiniteLossError.
         """
-        rows_before, self.waited = self.communicator.seconds_with_rows, 0.0
+        rows_before, self.waited = self.communicator.seconds_in_steps, 0.0
         taken = BatchesOfStep(batches, self.repeats)
         self.movers[-1].reducer.flag_raised = stop
         for mover, rate, losses in zip(in_turn(self.movers), self.rates, self.losses, strict=True):
@@ -141,7 +141,7 @@ class Stepper:
         if self.device.type == "cuda":
             # The device works on after these calls return; a step ends when its work does.
             torch.cuda.synchronize(self.device)
-        self.waited += self.communicator.seconds_with_rows - rows_before
+        self.waited += self.communicator.seconds_in_steps - rows_before
         self.waited_for_data = taken.waited
         self.steps += 1
 
@@ -169,9 +169,15 @@ class Stepper:
 
     def describe_step(self, position: Position, part: MicroBatch) -> Step:
         """What a loss is told. The sample that a rank without any computes on is none of the batch's rows."""
-        own = slice(None) if part.samples else slice(0)
-        together = (lambda rows: self.communicator.gather_rows(rows[own])) if self.communicator.size > 1 else alone
-        return Step(position.total_steps, self.last_step, together)
+        if self.communicator.size == 1:
+            return Step(position.total_steps, self.last_step)
+        own, counts = (slice(None), 1) if part.samples else (slice(0), 0)
+        return Step(
+            position.total_steps,
+            self.last_step,
+            together=lambda rows: self.communicator.gather_rows(rows[own]),
+            add_up=lambda sums: self.communicator.sum_in_step(counts * sums),
+        )
 
     def check(self, mover: Mover, position: Position, loss: Tensor) -> None:
         """Raise NonFiniteLossError for a loss that is no number: on the CPU at every step, else now and then."""
