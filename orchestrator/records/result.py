@@ -171,7 +171,9 @@ def processors_text(world: Mapping[str, Any]) -> str | None:
 
 
 class StepWorkResult(TypedDict):
-    """What one rank does in one optimiser step on ``samples``: operations, and bytes read and written."""
+    """What one rank does in one optimiser step on ``samples``: operations, and bytes read and written. These
+    samples are in the unit of throughput.
+    """
 
     samples: Positive
     flop: Whole

@@ -55,6 +55,29 @@ class DatasetOptions:
             raise ValueError(f"grid is {self.grid}; expected two numbers of points, 5 at least")
 
 
+@dataclass
+class PeriodicOptions(DatasetOptions):
+    """``benchmark.dataset`` of flows on a circle."""
+
+    boundary_points: int
+    """Points on the edge of the square of place and time, where the equation is to hold, too."""
+    nodes: int
+    """Equidistant initial values, which the network sees and the conditions ask for."""
+    resolution: int
+    """Points of the reference solver; the grid's along x divide it."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        require_at_least("boundary_points", self.boundary_points, 1)
+        require_at_least("nodes", self.nodes, 8)
+        if self.source == "stand-in" and (self.resolution < self.nodes or self.resolution % self.grid[0]):
+            raise ValueError(
+                f"resolution is {self.resolution}; expected a multiple of the grid's {self.grid[0]} points along x, "
+                f"and no fewer than the {self.nodes} nodes"
+            )
+
+
 def require_one_of(option: str, value: object, choices: Collection[object]) -> None:
     """Raise ValueError unless an option has one of the values that it may have."""
     if value not in choices:

@@ -62,8 +62,10 @@ def draw_fields(path: Path, views: Views, facts: OperatorDescription, problem: P
                 figure.colorbar(drawn, ax=panel, shrink=0.9)
     seconds = [at for at, _ in views.history]
     for panel, name in zip(axes[-1], ("relative_l2", "relative_l2_worst", "residual", "condition"), strict=True):
-        panel.plot(seconds, [metrics[name] for _, metrics in views.history], "o-", markersize=3)
-        panel.set_yscale("log")
+        values = [metrics[name] for _, metrics in views.history]
+        panel.plot(seconds, values, "o-", markersize=3)
+        # What fields fulfil by their form is missed by nothing.
+        panel.set_yscale("log" if any(values) else "linear")
         panel.set_title(name, fontsize=9)
         panel.set_xlabel("training, s", fontsize=8)
     figure.savefig(path, dpi=90)

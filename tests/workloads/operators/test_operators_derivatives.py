@@ -16,9 +16,13 @@ from workloads.operators.problems import PROBLEMS
 
 WAYS: tuple[type[Derivatives], ...] = (ZeroCoordinateShift, FunctionLoop, DataVectorised)
 PARAMETERS: Mapping[str, Mapping[str, float]] = {
+    "burgers": {"viscosity": 0.02, "nodes": 8, "resolution": 16},
     "diffusion_reaction": {"diffusion": 0.1, "reaction": 0.5, "length_scale": 0.2, "nodes": 21, "sensors": 7},
+    "kdv": {"dispersion": 0.02, "nodes": 8, "resolution": 16},
+    "plate": {"rigidity": 0.5, "modes": 2},
+    "stokes": {"viscosity": 0.1, "length_scale": 0.2, "nodes": 21, "sensors": 7},
 }
-COUNTS = {"points": 11, "boundary_points": 5, "initial_points": 4}
+COUNTS = {"points": 11, "boundary_points": 16, "initial_points": 4}
 
 
 class Polynomial(nn.Module):

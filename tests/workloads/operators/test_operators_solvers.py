@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
+from workloads.operators.derivatives import ZeroCoordinateShift
+from workloads.operators.equations import plate
 from workloads.operators.problems.diffusion_reaction import DiffusionReaction
-from workloads.operators.problems.spaces import GaussianField, Values
+from workloads.operators.problems.periodic import Burgers
+from workloads.operators.problems.plate import Plate
+from workloads.operators.problems.spaces import GaussianField, PeriodicField, SineSeries, Values
+from workloads.operators.problems.stokes import Stokes
+from workloads.operators.solvers.cavity import solve_cavity
+from workloads.operators.solvers.periodic import solve_periodic
 from workloads.operators.solvers.reaction import solve_reaction
 
 
@@ -56,3 +67,119 @@ def test_gaussian_functions_have_their_covariance_and_are_smooth_between_nodes()
     waves = [np.sin(7 * each.nodes) @ each.basis(between) for each in (space, finer)]
     np.testing.assert_allclose(waves[0], np.sin(7 * between), atol=1e-6)
     np.testing.assert_allclose(waves[0], waves[1], atol=1e-6)
+
+
+def cole_hopf(x: Values, t: Values, viscosity: float) -> Values:
+    """A decaying wave of Burgers' equation, (x, t): -2 ν φ_x / φ of the heat φ = 1.5 + exp(-4 π² ν t) cos 2 π x."""
+    decay, angle = np.exp(-4 * np.pi**2 * viscosity * t), 2 * np.pi * x[:, None]
+    wave: Values = 4 * np.pi * viscosity * decay * np.sin(angle) / (1.5 + decay * np.cos(angle))
+    return wave
+
+
+def test_a_wave_wears_off_as_cole_and_hopf_have_it_and_to_fourth_order() -> None:
+    x, t = np.arange(64) / 64, np.linspace(0, 1, 6)
+    exact = cole_hopf(x, t, 0.05)
+    errors = [
+        np.abs(solve_periodic(exact[None, :, 0], lambda waves: 0.05 * waves**2, t, 64, steps)[0] - exact).max()
+        for steps in (6, 12, None)
+    ]
+    assert 12 < errors[0] / errors[1] < 20 and errors[2] < 1e-6
+
+
+def test_a_soliton_goes_round_and_nothing_of_it_is_lost() -> None:
+    x, t, speed, dispersion = np.arange(128) / 128, np.linspace(0, 1, 5), 0.8, 0.001
+
+    def soliton(time: float) -> Values:
+        distance = (x - speed * time) % 1 - 0.5
+        wave: Values = 3 * speed / np.cosh(np.sqrt(speed / (4 * dispersion)) * distance) ** 2
+        return wave
+
+    found = solve_periodic(soliton(0)[None], lambda waves: -dispersion * waves**3, t, 128)[0]
+    np.testing.assert_allclose(found, np.stack([soliton(time) for time in t], axis=1), atol=2e-3)
+    assert np.ptp(found.mean(0)) < 1e-12 and np.ptp(np.square(found).mean(0)) < 1e-5
+
+
+def test_steps_that_would_be_unstable_are_refused_with_how_many_are_not() -> None:
+    initial = PeriodicField(64).draw(2, np.random.default_rng(1))
+    with pytest.raises(ValueError, match=r"1 steps of 0.5 are unstable .* take (\d+) at least") as refused:
+        solve_periodic(initial, lambda waves: 0.01 * waves**2, np.linspace(0, 1, 3), 64, 1)
+    enough = int(str(refused.value).split("take ")[1].split()[0])
+    found = solve_periodic(initial, lambda waves: 0.01 * waves**2, np.linspace(0, 1, 3), 64, enough)
+    assert np.abs(found).max() < 2 * np.abs(initial).max()
+
+
+def test_initial_values_have_their_covariance_and_are_waves_between_nodes() -> None:
+    space = PeriodicField(32)
+    functions = space.draw(4000, np.random.default_rng(2))
+    waves = np.arange(1, 16)
+    variance = (2 * 625 / ((2 * np.pi * waves) ** 2 + 25) ** 2).sum()
+    assert functions.mean(1) == pytest.approx(0, abs=1e-12) and functions.var() == pytest.approx(variance, rel=0.05)
+    np.testing.assert_allclose(functions @ space.basis(np.arange(32) / 32), functions, atol=1e-12)
+    wave = np.cos(6 * np.pi * np.arange(32) / 32)
+    np.testing.assert_allclose(wave @ space.basis(np.array([0.013, 0.77])), np.cos(6 * np.pi * np.array([0.013, 0.77])))
+
+
+def test_a_grid_of_time_and_place_is_where_it_says() -> None:
+    problem = Burgers({"viscosity": 0.05, "nodes": 32, "resolution": 64})
+    axes = problem.axes((16, 5))
+    exact = cole_hopf(np.arange(32) / 32, axes[1], 0.05)
+    found = problem.solve(exact[None, :, 0], axes)
+    np.testing.assert_allclose(found[0, 0], exact[::2], atol=1e-6)
+    with pytest.raises(ValueError, match="the grid's 12 points of x have to divide it"):
+        problem.solve(exact[None, :, 0], problem.axes((12, 5)))
+
+
+class Deflection(nn.Module):
+    """The plate's exact solutions as a network would have them."""
+
+    def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
+        numbers = torch.pi * torch.arange(1, 4, dtype=torch.float64)
+        x, y = (torch.sin(numbers[:, None] * points[:, place]) for place in (0, 1))
+        stiffness = (0.5 * (numbers[:, None] ** 2 + numbers**2) ** 2).flatten()
+        return ((sensors / stiffness) @ (x[:, None] * y).flatten(0, 1))[..., None]
+
+
+def test_the_plates_solution_fulfils_the_equation() -> None:
+    problem, random = Plate({"rigidity": 0.5, "modes": 3}), np.random.default_rng(1)
+    functions, collocation = problem.space.draw(2, random), problem.collocate({"points": 7}, random)
+    sensors, points = torch.from_numpy(functions), torch.from_numpy(collocation.points)
+    field = ZeroCoordinateShift(Deflection(), sensors, points, 7)  # type: ignore[arg-type]
+    source = torch.from_numpy(functions @ SineSeries(3).basis(collocation.points) / 0.5)
+    (residual,) = plate.Plate(problem.parameters).residuals(field, source)
+    assert float(residual.detach().abs().max()) < 1e-9 * float(source.abs().max())
+    axes = problem.axes((4, 5))
+    grid = torch.cartesian_prod(*(torch.from_numpy(axis) for axis in axes))
+    solved = problem.solve(functions, axes).reshape(2, -1)
+    np.testing.assert_allclose(solved, Deflection()(sensors, grid)[..., 0].numpy(), atol=1e-12)
+
+
+def test_slow_flow_is_solved_to_second_order_and_nothing_gets_lost() -> None:
+    def lid(places: Values) -> Values:
+        return (16 * (places * (1 - places)) ** 2)[None]
+
+    flows = [solve_cavity(lid, 9, 0.5, finer) for finer in (2, 4, 8)]
+    for output in (0, 1):
+        errors = [np.abs(coarse - fine)[:, output].max() for coarse, fine in itertools.pairwise(flows)]
+        assert 3 < errors[0] / errors[1] < 5
+    u, v, p = flows[-1][0]
+    np.testing.assert_allclose(u[:, -1], lid(np.linspace(0, 1, 9))[0], atol=1e-12)
+    assert all(np.abs(edge).max() < 1e-12 for edge in (u[0], u[-1], u[:, 0], v[0], v[-1], v[:, 0], v[:, -1]))
+    # As much flows to the right above as to the left below, and the pressure is as much too high as too low.
+    across = solve_cavity(lid, 33, 0.5)[0, 0]
+    np.testing.assert_allclose(np.trapezoid(across, dx=1 / 32, axis=1), 0, atol=2e-3)
+    np.testing.assert_allclose(p + p[::-1], 0, atol=1e-9)
+    # Without inertia twice the viscosity is twice the pressure of the same flow.
+    again = solve_cavity(lid, 9, 1.0, 8)[0]
+    np.testing.assert_allclose(again[:2], flows[-1][0, :2], atol=1e-10)
+    np.testing.assert_allclose(again[2], 2 * p, atol=1e-9)
+
+
+def test_points_of_the_lid_come_last_and_ask_for_its_velocity() -> None:
+    problem = Stokes({"viscosity": 0.01, "length_scale": 0.2, "nodes": 21, "sensors": 9})
+    collocation = problem.collocate({"points": 5, "boundary_points": 40}, np.random.default_rng(1))
+    lid = collocation.points[collocation.conditions["lid"]]
+    assert len(lid) and (lid[:, 1] == 1).all() and not (collocation.points[: -len(lid), 1] == 1).any()
+    still = problem.giving(collocation).apply(np.zeros((1, 21), np.float32))
+    np.testing.assert_allclose(still[0], lid[:, 0] * (1 - lid[:, 0]), atol=1e-6)
+    faster = problem.giving(collocation).apply(np.ones((1, 21), np.float32))
+    np.testing.assert_allclose(faster, 1.1 * still, atol=1e-6)

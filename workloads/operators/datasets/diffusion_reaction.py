@@ -6,6 +6,6 @@ from workloads.operators.datasets.base import OperatorDataset
 
 
 class DiffusionReactionDataset(OperatorDataset):
-    """Sources and solutions, made here; a file of others in the same layout is read as ``source=real``."""
+    """Functions and solutions, made here; a file of others in the same layout is read as ``source=real``."""
 
     SET = "diffusion_reaction"

@@ -96,3 +96,11 @@ class Problem(ABC):
 def uniform_points(count: int, random: np.random.Generator) -> Values:
     """Points (count, 2) anywhere in the unit square."""
     return random.random((count, 2))
+
+
+def boundary_points(count: int, random: np.random.Generator) -> Values:
+    """Points (count, 2) anywhere on the edge of the unit square."""
+    along, side = random.random(count), random.integers(0, 4, count)
+    fixed = side % 2.0
+    points = np.where((side < 2)[:, None], np.stack([along, fixed], axis=1), np.stack([fixed, along], axis=1))
+    return points

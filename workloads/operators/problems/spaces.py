@@ -48,3 +48,48 @@ class GaussianField(FunctionSpace):
         """The splines of unit vectors at ``points`` (P,)."""
         splines: Values = CubicSpline(self.nodes, np.eye(self.size))(points).T
         return splines
+
+
+class PeriodicField(FunctionSpace):
+    """Gaussian processes on a circle of length 1 with mean 0 and the covariance 625 (-Δ + 25)^-2, as values at nodes
+    j / m: the initial values of the neural operators' Burgers data (Li et al. 2021, arXiv:2010.08895).
+    """
+
+    def __init__(self, nodes: int) -> None:
+        self.size = nodes
+
+    def draw(self, count: int, random: np.random.Generator) -> Values:
+        """As Fourier series; the constant is left out, so that the mean over the circle is 0."""
+        waves = np.arange(1, (self.size - 1) // 2 + 1)
+        deviations = 25 / ((2 * np.pi * waves) ** 2 + 25)
+        parts = random.standard_normal((2, count, len(waves))) * deviations / np.sqrt(2)
+        spectrum = np.zeros((count, self.size // 2 + 1), np.complex128)
+        spectrum[:, 1 : len(waves) + 1] = parts[0] + 1j * parts[1]
+        values: Values = np.fft.irfft(spectrum * self.size, self.size)
+        return values
+
+    def basis(self, points: Values) -> Values:
+        """The trigonometric polynomials of unit vectors at ``points`` (P,)."""
+        spectrum = np.fft.rfft(np.eye(self.size)) / self.size
+        waves = np.arange(spectrum.shape[1])
+        weights = np.where((waves == 0) | (2 * waves == self.size), 1.0, 2.0)
+        values: Values = ((weights * spectrum) @ np.exp(2j * np.pi * np.outer(waves, points))).real
+        return values
+
+
+class SineSeries(FunctionSpace):
+    """Sums of a_mn sin(m π x) sin(n π y), m and n up to ``modes``, as their coefficients, which are standard normal."""
+
+    def __init__(self, modes: int) -> None:
+        self.size, self.modes = modes**2, modes
+
+    def draw(self, count: int, random: np.random.Generator) -> Values:
+        """The coefficients."""
+        return random.standard_normal((count, self.size))
+
+    def basis(self, points: Values) -> Values:
+        """The products of sines at ``points`` (P, 2)."""
+        numbers = np.pi * np.arange(1, self.modes + 1)
+        x, y = (np.sin(numbers[:, None] * points[:, place]) for place in (0, 1))
+        values: Values = (x[:, None] * y).reshape(self.size, -1)
+        return values

@@ -23,7 +23,7 @@ from workloads.runtime.task import Step, Task
 
 @dataclass(frozen=True)
 class StepWork:
-    """What one rank does in one optimiser step on ``samples``.
+    """What one rank does in one optimiser step on ``samples``, in the unit of the training set, as throughput is.
 
     ``flop``: operations of its matrix products and convolutions, forwards and backwards, an addition and a
     multiplication each counted, as torch's own counter has them (``torch.utils.flop_counter``); what is done element by
@@ -109,4 +109,5 @@ def step_work(task: Task, settings: TrainingSettings, samples: int, device: torc
         step()  # the optimiser's state is made by its first
         with FlopCounterMode(display=False) as counter, MemoryTraffic() as traffic:
             step()
-    return StepWork(samples, int(counter.get_total_flops()), traffic.bytes)
+    items = int(task.training_set.items(np.arange(samples) % len(task.training_set)).sum())
+    return StepWork(items, int(counter.get_total_flops()), traffic.bytes)

@@ -75,6 +75,18 @@ def test_a_layer_counts_thrice_but_for_the_first_whose_input_wants_no_gradient(p
     assert (work.samples, work.flop) == (8, 2 * 8 * (2 * 30 * 20 + 3 * 20 * 5))
 
 
+def test_work_is_told_of_as_many_items_as_throughput_counts() -> None:
+    class Tokens(Numbers):
+        def items(self, indices: Any) -> Any:
+            return 10 + indices
+
+    task = Sums((30,), lambda: nn.Linear(30, 20, bias=False))
+    plain = step_work(task, SETTINGS, 3, CPU)
+    task.samples = Tokens((30,))
+    work = step_work(task, SETTINGS, 3, CPU)
+    assert (work.samples, work.flop) == (10 + 11 + 12, plain.flop)
+
+
 def test_a_convolution_counts_every_product_at_every_place() -> None:
     task = Sums((3, 12, 12), lambda: nn.Conv2d(3, 7, 5, bias=False))
     assert step_work(task, SETTINGS, 4, CPU).flop == 2 * (2 * 4 * 7 * 3 * 5 * 5 * 8 * 8)

@@ -1,0 +1,11 @@
+"""kdv: what becomes of a velocity that breaks into solitons."""
+
+from __future__ import annotations
+
+from workloads.operators.datasets.base import OperatorDataset
+
+
+class KdvDataset(OperatorDataset):
+    """Functions and solutions, made here; a file of others in the same layout is read as ``source=real``."""
+
+    SET = "kdv"

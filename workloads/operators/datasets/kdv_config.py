@@ -1,0 +1,20 @@
+"""What can be set of kdv."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.operators import config
+
+
+@dataclass
+class DatasetOptions(config.PeriodicOptions):
+    """``benchmark.dataset``."""
+
+    dispersion: float
+    """ε of the equation."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        config.require_positive("dispersion", self.dispersion)
