@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,7 +25,7 @@ from workloads.surrogates.solvers.errors import SolverError
 CHUNK = 16
 """Samples that are simulated, or read, at once."""
 ONE_OF = 5
-"""Of the published training samples "validation" keeps the last part of so many apart."""
+"""Of the training samples "validation" keeps the last part of so many apart."""
 Floats = NDArray[np.float32]
 
 
@@ -79,7 +78,9 @@ class FieldsDataset(ConsolidatedDataset):
     """Whether opposite sides of the domain are one."""
     CONSERVES: ClassVar[bool] = False
     """Whether the mean over the domain stays the same."""
-    SHARED: ClassVar[tuple[str, ...]] = ("source", "version", "split", "grid", "evaluation_grids")
+    SHARED: ClassVar[tuple[str, ...]] = (
+        "source", "version", "split", "grid", "evaluation_grids", "samples", "evaluation_samples",
+    )  # fmt: skip
     """Settings that all data depend on."""
     MADE_OF: ClassVar[tuple[str, ...]] = ()
     """Settings that data made here alone depend on, besides."""
@@ -87,7 +88,7 @@ class FieldsDataset(ConsolidatedDataset):
     @property
     def made_of(self) -> dict[str, object]:
         """All settings that the data depend on."""
-        own = ("seed", "samples", "evaluation_samples", "solver_grid", *self.MADE_OF)
+        own = ("seed", "solver_grid", *self.MADE_OF)
         return {key: self.settings[key] for key in (*self.SHARED, *(own if self.is_stand_in else ()))}
 
     @property
@@ -142,7 +143,7 @@ class FieldsDataset(ConsolidatedDataset):
 
     @property
     def part_sizes(self) -> dict[str, int]:
-        """Samples made here, by published part."""
+        """Samples of the published parts that are taken: the first ones of training, the last ones of evaluation."""
         return {"training": int(self.settings["samples"]), "evaluation": int(self.settings["evaluation_samples"])}
 
     @property
@@ -169,7 +170,7 @@ class FieldsDataset(ConsolidatedDataset):
 
     @abstractmethod
     def published_file(self, part: str) -> str:
-        """Name of the file of a part, as it is made here."""
+        """Name of a part's file, as it is made here; both parts may be in one, training first."""
 
     @abstractmethod
     def open_pair(self, published: Path, part: str) -> tuple[Variable, Variable]:
@@ -183,44 +184,56 @@ class FieldsDataset(ConsolidatedDataset):
 
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
         """Simulate both parts, in threads: what takes time is Fourier transforms, which hold no lock."""
-        seed, total, done = int(self.settings["seed"]), sum(self.part_sizes.values()), 0
+        sizes: dict[str, int] = {}
         for part, samples in self.part_sizes.items():
-            shapes = {name: (samples, *shape) for name, shape in self.published_shapes.items()}
-            firsts = range(0, samples, CHUNK)
-            with MatlabWriter(published / self.published_file(part), shapes, {"seed": seed}) as writer:
-                for first, made in zip(firsts, map_in_threads(partial(self.draw, part), firsts, workers), strict=True):
-                    writer.write(first, made)
-                    done += min(CHUNK, samples - first)
+            sizes[self.published_file(part)] = sizes.get(self.published_file(part), 0) + samples
+        done, total = 0, sum(sizes.values())
+        for number, (name, samples) in enumerate(sizes.items()):
+            shapes = {key: (samples, *shape) for key, shape in self.published_shapes.items()}
+            spans = [(number, first, min(CHUNK, samples - first)) for first in range(0, samples, CHUNK)]
+            with MatlabWriter(published / name, shapes, {"seed": int(self.settings["seed"])}) as writer:
+                for span, made in zip(spans, map_in_threads(self.draw, spans, workers), strict=True):
+                    writer.write(span[1], made)
+                    done += span[2]
                     progress(done, total)
 
-    def draw(self, part: str, first: int) -> dict[str, NDArray[np.float64]]:
-        """The CHUNK samples of a part from ``first`` on, which depend on nothing else. Raises DatasetError."""
-        random = np.random.default_rng([int(self.settings["seed"]), PARTS.index(part), first])
+    def draw(self, span: tuple[int, int, int]) -> dict[str, NDArray[np.float64]]:
+        """Samples by the number of their file, of the first one in it, and how many: they depend on nothing else.
+        Raises DatasetError.
+        """
+        number, first, count = span
         try:
-            return self.simulate(random, min(CHUNK, self.part_sizes[part] - first))
+            return self.simulate(np.random.default_rng([int(self.settings["seed"]), number, first]), count)
         except SolverError as error:
             raise DatasetError(f"{self.SET} cannot be simulated: {error}") from error
 
     def sources(self, published: Path) -> dict[str, Source]:
-        """The pairs of both parts: of "test" as published, of "validation" all from the training files."""
-        found = {}
-        for part in PARTS:
-            inputs, targets = self.open_pair(published, part if self.settings["split"] == "test" else "training")
-            count = min(inputs.shape[0], targets.shape[0])
-            if inputs.shape[0] != targets.shape[0]:
-                raise DatasetError(
-                    f"{inputs.path}: {inputs.key!r} has {inputs.shape[0]} samples, {targets.key!r} {targets.shape[0]}"
-                )
-            kept = (0, count)
-            if self.settings["split"] == "validation":
-                apart = count - count // ONE_OF
-                kept = (0, apart) if part == "training" else (apart, count)
-            found[part] = Source(inputs, targets, *kept)
-        return found
+        """The pairs of both parts: of "test" as published, of "validation" all from the training part."""
+        if self.settings["split"] == "test":
+            return {part: self.source(published, part) for part in PARTS}
+        whole = self.source(published, "training")
+        apart = whole.stop - len(whole) // ONE_OF
+        return {"training": replace(whole, stop=apart), "evaluation": replace(whole, first=apart)}
+
+    def source(self, published: Path, part: str) -> Source:
+        """The pairs of a published part that are taken. Raises DatasetError."""
+        inputs, targets = self.open_pair(published, part)
+        count, taken = inputs.shape[0], self.part_sizes[part]
+        if targets.shape[0] != count:
+            raise DatasetError(
+                f"{inputs.path}: {inputs.key!r} has {count} samples, {targets.key!r} has {targets.shape[0]}"
+            )
+        option = "samples" if part == "training" else "evaluation_samples"
+        if taken > count:
+            raise DatasetError(f"{inputs.path} has {count} samples, dataset.{option} is {taken}; take fewer")
+        first = count - taken if part == "evaluation" else 0
+        return Source(inputs, targets, first, first + taken)
 
     def read(self, source: Source, first: int, stop: int) -> tuple[Floats, Floats]:
         """Pairs (n, c, *points) on the finest grid. Raises DatasetError."""
-        inputs, targets = self.to_channels(source.inputs.rows(first, stop), source.targets.rows(first, stop))
+        found = source.inputs.rows(first, stop)
+        same = source.targets is source.inputs
+        inputs, targets = self.to_channels(found, found if same else source.targets.rows(first, stop))
         for values, variable, count in zip(
             (inputs, targets), (source.inputs, source.targets), self.channels, strict=True
         ):

@@ -12,6 +12,9 @@ from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralW
 from workloads.surrogates.networks import coordinates
 from workloads.surrogates.task import FieldTask
 
+PUBLISHED = {"burgers": (16, 64), "darcy": (12, 32), "navier_stokes": (12, 20)}
+"""Frequencies and channels of Li et al. 2021, by data set."""
+
 
 @dataclass(frozen=True)
 class FnoShape:
@@ -118,13 +121,15 @@ class Fno(FieldTask):
         """What the ``model`` settings say."""
         options = self.settings["model"]
         axes = len(self.points)
-        columns, rows = int(options["modes"]), int(options["rows"]) or 2 * int(options["modes"])
+        modes, width = PUBLISHED[self.description["set"]]
+        columns = int(options["modes"] or modes)
+        rows = int(options["rows"] or 2 * columns)
         return FnoShape(
             modes=[*[rows] * (axes - 1), columns],
-            width=int(options["width"]),
+            width=int(options["width"] or width),
             layers=int(options["layers"]),
             lifting=int(options["lifting"]),
             projection=int(options["projection"]),
             channel_mlp=int(options["channel_mlp"]),
-            padding=float(options["padding"]),
+            padding=0.0 if self.description["periodic"] else float(options["padding"]),
         )

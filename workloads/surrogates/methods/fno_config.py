@@ -12,12 +12,14 @@ from workloads.surrogates.config import require_more
 class Model(config.Model):
     """``benchmark.model``."""
 
-    modes: int
-    """Frequencies that are kept along the last axis, 0 among them."""
-    rows: int
-    """Frequencies that are kept along the axis before, negative ones among them: an even number; 0: twice ``modes``."""
-    width: int
-    """Channels between the layers."""
+    modes: int | None
+    """Frequencies that are kept along the last axis, 0 among them; null: as published for the data set."""
+    rows: int | None
+    """Frequencies that are kept along the axis before, negative ones among them: an even number; null: twice
+    ``modes``.
+    """
+    width: int | None
+    """Channels between the layers; null: as published for the data set."""
     layers: int
     """Fourier layers."""
     lifting: int
@@ -27,14 +29,15 @@ class Model(config.Model):
     channel_mlp: int
     """Channels of the hidden layer behind each Fourier layer; 0: nothing is there, as published."""
     padding: float
-    """Zeros beyond each axis's end, of its points: for fields that are not periodic."""
+    """Zeros beyond each axis's end, of its points, where fields are not periodic."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()
-        for option in ("modes", "width", "layers"):
-            require_more(option, getattr(self, option), 1)
-        for option in ("rows", "lifting", "projection", "channel_mlp", "padding"):
+        for option in ("modes", "rows", "width", "layers"):
+            if getattr(self, option) is not None:
+                require_more(option, getattr(self, option), 1)
+        for option in ("lifting", "projection", "channel_mlp", "padding"):
             require_more(option, getattr(self, option), 0)
-        if self.rows % 2:
+        if self.rows is not None and self.rows % 2:
             raise ValueError(f"rows is {self.rows}; expected an even number")

@@ -1,0 +1,35 @@
+"""What can be set of navier_stokes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workloads.surrogates import config
+from workloads.surrogates.config import require_more, require_positive
+
+
+@dataclass
+class DatasetOptions(config.DatasetOptions):
+    """``benchmark.dataset``."""
+
+    viscosity: float
+    """Of data made here, in sides of the square squared a second."""
+    time_step: float
+    """Of the solver, s, at most."""
+    given: int
+    """Frames that the surrogate is given."""
+    seconds: int
+    """Frames of each sample, one a second: those given, and those that follow."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        require_positive("viscosity", self.viscosity)
+        require_positive("time_step", self.time_step)
+        require_more("given", self.given, 1)
+        require_more("seconds", self.seconds, self.given + 1)
+        finest = max(self.grid, *self.evaluation_grids, 0)
+        if self.source == "stand-in" and self.solver_grid % finest:
+            raise ValueError(
+                f"solver_grid is {self.solver_grid}; expected a multiple of {finest}, the finest grid kept"
+            )
