@@ -63,7 +63,7 @@ class Harmful:
         ({"coeff": FIELDS[0], "sol": FIELDS}, r"has shape \(9, 9\); expected 3 dimensions"),
         ({"coeff": FIELDS, "sol": np.where(FIELDS > 2, np.nan, FIELDS)}, "'sol' has values that are not finite"),
         ({"coeff": FIELDS, "sol": FIELDS[:, :5, :5]}, "the same for inputs and targets"),
-        ({"coeff": FIELDS, "sol": FIELDS[:4]}, "'coeff' has 5 samples, 'sol' 4"),
+        ({"coeff": FIELDS, "sol": FIELDS[:4]}, "'coeff' has 5 samples, 'sol' has 4"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:

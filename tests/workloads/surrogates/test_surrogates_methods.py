@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from workloads.surrogates.methods.deeponet import DeeponetNetwork
 from workloads.surrogates.methods.fno import FnoNetwork, FnoShape
 from workloads.surrogates.methods.mlp import MlpNetwork
 from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights
+from workloads.surrogates.methods.tfno import TuckerWeights, tucker_ranks
+from workloads.surrogates.methods.unet import UnetNetwork
 from workloads.surrogates.networks import RollOut, coordinates
 
 PUBLISHED = FnoShape(modes=[24, 12], width=32, layers=4, lifting=0, projection=128, channel_mlp=0, padding=0.1)
@@ -99,3 +104,58 @@ def test_a_roll_out_makes_each_frame_of_those_before() -> None:
     made = RollOut(Sum(), 4)(torch.tensor([[1.0, 1.0]])[..., None])
     assert made.flatten().tolist() == [2, 3, 5, 8]
     assert np.prod(made.shape) == 4
+
+
+def test_fno_has_as_many_parameters_as_neuraloperators_example() -> None:
+    example = FnoShape(modes=[8, 5], width=24, layers=4, lifting=48, projection=48, channel_mlp=12, padding=0.0)
+    assert parameters(FnoNetwork(1, 1, example, False)) == 191_881
+    small = replace(example, modes=[16, 9])
+    assert parameters(FnoNetwork(1, 1, small, False)) == 671_113
+
+
+def test_tuckers_form_keeps_its_share_of_the_weights_and_their_variance() -> None:
+    torch.manual_seed(1)
+    weights = TuckerWeights([24, 12], 32, 0.1)
+    whole = 288 * 32 * 32 * 2
+    assert 0.08 * whole < parameters(weights) <= 0.1 * whole
+    made = weights()
+    assert made.shape == (288, 32, 64)
+    assert made.var().item() == pytest.approx(1 / 64, rel=0.35)
+    assert tucker_ranks((12, 24, 32, 32), 1.0) < (12, 24, 32, 32)
+
+
+def test_tuckers_form_is_the_product_of_its_parts() -> None:
+    torch.manual_seed(1)
+    weights = TuckerWeights([4, 3], 5, 0.5).double()
+    core, *factors = (torch.view_as_complex(each.detach().contiguous()) for each in (weights.core, *weights.factors))
+    expected = torch.einsum("abcd,ia,jb,kc,ld->ijkl", core, *factors).reshape(12, 5, 5)
+    torch.testing.assert_close(weights(), torch.cat((expected.real, expected.imag), 2))
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_unet_moves_with_a_periodic_field_and_takes_any_grid_that_can_be_halved(periodic: bool) -> None:
+    torch.manual_seed(1)
+    network = UnetNetwork(2, 1, 1, 4, 2, periodic).double()
+    assert network(torch.zeros(1, 1, 7, 9, dtype=torch.float64)).shape == (1, 1, 7, 9)
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    with torch.no_grad():
+        first.weight[:, 1:] = 0
+    field = torch.randn(1, 1, 8, 8, dtype=torch.float64)
+    moved = network(field.roll(4, -1)).roll(-4, -1)
+    assert torch.allclose(moved, network(field)) is periodic
+    with pytest.raises(ValueError, match=r"a grid of \(3, 8\) points cannot be halved .*depth=2 times"):
+        network(torch.zeros(1, 1, 3, 8, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_deeponet_sees_a_function_at_its_sensors_on_whatever_grid_it_comes(periodic: bool) -> None:
+    torch.manual_seed(1)
+    network = DeeponetNetwork(1, 2, (8, 8), [6], 3, periodic).double()
+
+    def straight(points: int) -> Tensor:
+        x, y = coordinates((points, points), periodic, torch.zeros((), dtype=torch.float64))
+        return (torch.minimum(x, 1 - x) + 2 * torch.minimum(y, 1 - y) if periodic else x + 2 * y)[None, None]
+
+    fine = 16 if periodic else 15
+    torch.testing.assert_close(network(straight(fine))[..., ::2, ::2], network(straight(8)))
+    assert network(straight(fine)).shape == (1, 2, fine, fine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,25 +63,30 @@ class FourierBlock(nn.Module):
         return made
 
 
-class FnoNetwork(nn.Module):
-    """Fields (n, c, *points) on any grid that can hold the modes."""
+def dense_weights(shape: FnoShape) -> nn.Module:
+    """A weight for each pair of channels in each mode."""
+    return SpectralWeights(shape.width, shape.width, math.prod(shape.modes))
 
-    def __init__(self, inputs: int, outputs: int, shape: FnoShape, periodic: bool) -> None:
+
+class FnoNetwork(nn.Module):
+    """Fields (n, c, *points) on any grid that can hold the modes. ``weights`` makes what mixes channels in a block."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        shape: FnoShape,
+        periodic: bool,
+        weights: Callable[[FnoShape], nn.Module] = dense_weights,
+    ) -> None:
         super().__init__()
         self.periodic, self.padding = periodic, shape.padding
         self.modes = shape.modes
         self.lift = two_layers(inputs + len(shape.modes), shape.lifting, shape.width)
         self.blocks = nn.Sequential(
-            *(FourierBlock(shape, self.weights(shape), layer == shape.layers - 1) for layer in range(shape.layers))
+            *(FourierBlock(shape, weights(shape), layer == shape.layers - 1) for layer in range(shape.layers))
         )
         self.project = two_layers(shape.width, shape.projection, outputs)
-
-    def weights(self, shape: FnoShape) -> nn.Module:
-        """What mixes the channels of a block's modes."""
-        count = 1
-        for along in shape.modes:
-            count *= along
-        return SpectralWeights(shape.width, shape.width, count)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Fields of the target's channels on the same grid."""
