@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mutated import Place, inside, make_kept
@@ -164,9 +165,13 @@ GROUPS = (
 )
 
 
-def hold_promises(share: float, seed: int = 0, progress: bool = False, every_verb: bool = True) -> Counts:
-    """Try a share of all mutations, each with every verb or with one that is drawn; return the counts."""
-    counts, drawn = Counts(), random.Random(seed)
+def hold_promises(
+    share: float, seed: int = 0, every_verb: bool = True, only: str = "", tell: Callable[[str], object] = str
+) -> Counts:
+    """Try a share of all mutations of the files whose label has ``only`` in it, each with every verb or with one that
+    is drawn; ``tell`` what is broken, and how far it is; return the counts.
+    """
+    counts = Counts()
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         kept = make_kept(top)
@@ -177,6 +182,9 @@ def hold_promises(share: float, seed: int = 0, progress: bool = False, every_ver
             file = original.relative_to(kept)
             called = Path(file.name) if "data/" not in group.pattern else Path("data", file.name.split("-")[0])
             label = f"record: {called}" if "accept/" in group.pattern else str(called)
+            if only not in label:
+                continue
+            drawn = random.Random(f"{seed} {label}")
             mutations = [one for kind in group.kinds for one in kind(original, label)]
             chosen = [one for one in mutations if drawn.random() < share * one.weight] or mutations[:1]
             for mutation in chosen:
@@ -187,9 +195,9 @@ def hold_promises(share: float, seed: int = 0, progress: bool = False, every_ver
                         mutation.make(place.folder / file)
                     if broken := call(verb, place, counts):
                         counts.broken.append(f"{broken} | {verb.name}, {mutation.file}: {mutation.what}")
+                        tell(counts.broken[-1])
                 counts.files[mutation.file] += 1
-            if progress:
-                print(f"{label}: {len(chosen)} of {len(mutations)}, {len(counts.broken)} broken", flush=True)
+            tell(f"{label}: {len(chosen)} of {len(mutations)}, {len(counts.broken)} broken")
     return counts
 
 
@@ -206,9 +214,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--share", type=float, default=1.0, help="of all mutations")
     parser.add_argument("--one-verb", action="store_true", help="each mutation before one verb that is drawn")
+    parser.add_argument("--only", default="", metavar="TEXT", help="files whose label has it, such as runs.json")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    counts = hold_promises(options.share, options.seed, progress=True, every_verb=not options.one_verb)
+    tell = partial(print, flush=True)
+    counts = hold_promises(options.share, options.seed, not options.one_verb, options.only, tell)
     print("\n".join([*counts.broken, counts.text()]))
     return int(bool(counts.broken))
 
