@@ -127,7 +127,7 @@ def plot_messages(rows: Sequence[Sequence[float]], ranks: int) -> Plot | None:
         {"x": sizes, "y": [row[2] for row in rows], "mode": "lines+markers", "name": "algorithm bandwidth", **style(1)},
     ]
     layout = {
-        "xaxis": {"title": {"text": "bytes, log"}, **decade_axis(sizes)},
+        "xaxis": decade_axis("bytes", sizes),
         "yaxis": {"title": {"text": "GB/s"}, "rangemode": "tozero"},
     }
     note = f"Medians over the rounds, {ranks} ranks; bus bandwidth = bytes ÷ time · 2(n − 1) ÷ n, as nccl-tests has it."

@@ -190,7 +190,7 @@ def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
             name = name_of(scales[0][0], named) or str(scales[0][0]["benchmark"])
             traces += time_traces(scales, number, name)
         layout = axes("nodes", "seconds to the target")
-        layout["xaxis"] |= node_axis(nodes)
+        layout["xaxis"] = node_axis("nodes", nodes)
         layout["yaxis"] |= {"rangemode": "tozero"}
         note = (
             "Every repeat that reached the target, and their mean without the fastest and the slowest, which needs "

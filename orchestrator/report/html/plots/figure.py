@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 SERIES = 6
 """Number of line colours in the style sheet, which has a set for light and one for dark backgrounds."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+HATCHES = ("", "/", "x", ".")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
@@ -53,6 +54,11 @@ def style(number: int, size: int = 8) -> Plotly:
     return {"line": {"color": colour(number), "dash": DASHES[number // SERIES % len(DASHES)]}, "marker": marker}
 
 
+def fill(number: int) -> Plotly:
+    """Return colour and hatching of a bar's part: colours come again after some parts, then hatched."""
+    return {"color": colour(number), "pattern": {"shape": HATCHES[number // SERIES % len(HATCHES)]}}
+
+
 def reference_line(x: Sequence[Any], y: Sequence[Any], name: str, dash: str = "dash") -> Plotly:
     """Return the trace of an ideal or a target: grey, dashed, without markers."""
     line = {"color": "--faint", "dash": dash, "width": 1.5}
@@ -76,20 +82,31 @@ def axes(x: str, y: str, **more: Any) -> Plotly:
     return {"xaxis": {"title": {"text": label(x)}}, "yaxis": {"title": {"text": label(y)}}, **more}
 
 
-def node_axis(nodes: Iterable[int]) -> Plotly:
+def logarithmic_axis(title: str, ticks: Sequence[float]) -> Plotly:
+    """Return a logarithmic axis, which says that it is one, with ticks at some values."""
+    texts = [f"{tick:.12g}" for tick in ticks]
+    return {"type": "log", "title": {"text": label(f"{title}, log")}, "tickvals": list(ticks), "ticktext": texts}
+
+
+def node_axis(title: str, nodes: Iterable[int]) -> Plotly:
     """Return a logarithmic axis with a tick at every scale that was run."""
-    ticks = sorted(set(nodes))
-    return {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks], "minor": {"ticks": ""}}
+    return {**logarithmic_axis(title, sorted(set(nodes))), "minor": {"ticks": ""}}
 
 
-def decade_axis(values: Iterable[float]) -> Plotly:
-    """Return a logarithmic axis with ticks at 1, 2 and 5 times the powers of ten around the values."""
+def decade_axis(title: str, values: Iterable[float]) -> Plotly:
+    """Return a logarithmic axis with ticks at 1, 2 and 5 times the powers of ten, from one below the values to one
+    above them: however close those are, there are two labels to read a point between.
+    """
     found = [value for value in values if value > 0]
-    first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
+    low, high = min(found), max(found)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     # Over many decades a tick at each of them, and the axis is as readable as over one.
     factors = (1, 2, 5) if last - first <= 3 else (1,)
-    ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
-    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    ticks = [factor * 10.0**power for power in range(first - 1, last + 2) for factor in factors]
+    begin = max(tick for tick in ticks if tick < low)
+    end = min(tick for tick in ticks if tick > high)
+    shown = [tick for tick in ticks if begin <= tick <= end]
+    return {**logarithmic_axis(title, shown), "range": [math.log10(begin), math.log10(end)]}
 
 
 def distinguishing_keys(entries: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ def plot_projection(entries: Sequence[ProjectionEntry]) -> Plot | None:
         for number, entry in enumerate(chosen)
     ]
     layout = axes("ranks", "projected efficiency")
-    layout["xaxis"] |= node_axis(point["ranks"] for entry in chosen for point in entry["points"])
+    layout["xaxis"] = node_axis("ranks", (point["ranks"] for entry in chosen for point in entry["points"]))
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
     errors = [abs(item["error"]) for entry in chosen for item in entry["check"]]
     note = "Not measured: the data-parallel step simulated from the measured steps and the profile's network. "

@@ -77,7 +77,7 @@ def plot_efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], m
         alike = [law for law in laws if law["mode"] == mode and values_of(law, KEY) == values_of(points[0], KEY)]
         traces += [law_trace(law, name, number) for law in alike if law["rms"] is not None]
     layout = axes("nodes", "efficiency")
-    layout["xaxis"] |= node_axis(nodes)
+    layout["xaxis"] = node_axis("nodes", nodes)
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
     bases = ", ".join(count_text(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
     note = (
@@ -158,9 +158,8 @@ def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
             }
         )
     layout = axes("nodes", unit)
-    layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
-    layout["yaxis"] |= decade_axis(entry["throughput"]["mean"] for entry in chosen)
-    layout["yaxis"]["title"] = {"text": f"{layout['yaxis']['title']['text']}, log"}
+    layout["xaxis"] = node_axis("nodes", (entry["nodes"] for entry in chosen))
+    layout["yaxis"] = decade_axis(unit, (entry["throughput"]["mean"] for entry in chosen))
     note = "Warm throughput of the whole run, geometric mean of the repeats with its 95 % interval; cold in the table."
     (name,) = RateColumn(unit).names
     columns = [*COLUMNS, name, "low", "high", "n", f"cold_{name}", "failed"]
@@ -203,7 +202,7 @@ def plot_energy(scales: Sequence[ScaleEntry], scopes: str = "") -> Plot | None:
             }
         )
     layout = axes("nodes", "J to the target")
-    layout["xaxis"] |= node_axis(entry["nodes"] for entry in chosen)
+    layout["xaxis"] = node_axis("nodes", (entry["nodes"] for entry in chosen))
     layout["yaxis"] |= {"rangemode": "tozero"}
     note = "What the nodes' meters counted until the target was reached, geometric mean of the repeats that reached it."
     note += f" {scopes}." if scopes else ""

@@ -9,8 +9,7 @@ from orchestrator.analysis.losses import median_phases
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.series import ScaleEntry, ScalingEntry
 from orchestrator.report.entries.values import values_of
-from orchestrator.report.html.plots.figure import SERIES as COLOURS
-from orchestrator.report.html.plots.figure import Plot, Plotly, colour, count_text, distinguishing_keys, label, name_of
+from orchestrator.report.html.plots.figure import Plot, Plotly, count_text, distinguishing_keys, fill, label, name_of
 
 PARTS = {
     "compute": "compute",
@@ -48,8 +47,7 @@ def plot_bars(
             "y": [label(name) for name in names],
             "x": list(values),
             "name": label(part),
-            # Colours come again after some parts: then hatched.
-            "marker": {"color": colour(number), "pattern": {"shape": "/" if number >= COLOURS else ""}},
+            "marker": fill(number),
             "hovertemplate": f"%{{y}}<br>{label(part)}: %{{x{axis.hover}}}<extra></extra>",
         }
         for number, (part, values) in enumerate(parts.items())
