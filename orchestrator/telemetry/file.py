@@ -7,6 +7,7 @@ together. Any other layout is read through HDF5.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +35,10 @@ SAMPLED_RANKS = 64
 
 MOST_STEPS = 2**26
 """Steps of an attempt that are read: half a year of three a second, some gigabytes while they are summed."""
-LEAST_UNPACKED, MOST_RATIO = 2**26, 16
-"""Bytes that any file may unpack to, and how many times its size a larger one may: ranks write theirs unpacked."""
+LEAST_UNPACKED = 2**26
+"""Bytes that any file may unpack to. A larger one unpacks to its own size at most: ranks write theirs unpacked."""
+TEXT_LENGTH_BYTES = 4
+"""Of the place of a text in a file, those that come first, little-endian, and hold its length."""
 
 DAMAGE = (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, ArithmeticError, MemoryError)
 """What reading a damaged file raises: h5py and NumPy have all of these."""
@@ -116,7 +119,7 @@ def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
     with open_telemetry(path) as (file, raw):
         refuse_foreign_layout(file, ranks_expected)
         refuse_blown_up(file, raw)
-        small, first_step = small_datasets(file), int(file.attrs.get("first_step", 0))
+        small, first_step = small_datasets(file), int(attribute(file, "first_step") or 0)
         names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}
         steps = {part: Rows(file, name, raw.fileno()) for part, name in names.items()}
         ranks, count = steps["total"].shape
@@ -145,21 +148,68 @@ def open_telemetry(path: Path) -> Iterator[tuple[h5py.File, IO[bytes]]]:
         yield file, raw
 
 
+@contextmanager
+def bounded_telemetry(path: Path) -> Iterator[h5py.File]:
+    """Open a plain file that is read in memory of about its size. Raises what DAMAGE lists."""
+    with open_telemetry(path) as (file, raw):
+        refuse_blown_up(file, raw)
+        yield file
+
+
 def refuse_blown_up(file: h5py.File, raw: IO[bytes]) -> None:
-    """Raise ValueError for datasets that are kept elsewhere, or that unpack to far more than the file's size."""
-    unpacked, most = 0, max(LEAST_UNPACKED, MOST_RATIO * os.fstat(raw.fileno()).st_size)
+    """Raise ValueError for datasets that are kept elsewhere, and where reading them would take more bytes than are in
+    the file: packed zeros, chunks far beyond the data, values that were never written, one text named many times.
+    """
+    size = os.fstat(raw.fileno()).st_size
+    unpacked, most = 0, max(LEAST_UNPACKED, size)
 
     def add(name: str, node: Any) -> None:
         nonlocal unpacked
         if isinstance(node, h5py.Dataset):
             plain_dataset(file, name)
-            unpacked += node.nbytes
+            if node.dtype.hasobject and h5py.check_string_dtype(node.dtype) is None:
+                raise ValueError(f"{name} holds neither numbers nor texts")
+            unpacked += unpacked_bytes(node) + (text_bytes(node, raw, size) if node.dtype.hasobject else 0)
             if unpacked > most:
                 raise ValueError(
                     f"{name} is longer than what ranks measure: the file unpacks to more than {most} bytes"
                 )
 
     file.visititems(add)
+
+
+def unpacked_bytes(dataset: h5py.Dataset) -> int:
+    """Return the bytes of the values that are read with a dataset, whole chunks; of texts those of their places."""
+    shape, chunks = dataset.shape or (), dataset.chunks or dataset.shape or ()
+    lengths = [-(-length // chunk) * chunk if chunk else 0 for length, chunk in zip(shape, chunks, strict=True)]
+    return math.prod(lengths) * dataset.dtype.itemsize
+
+
+def text_bytes(dataset: h5py.Dataset, raw: IO[bytes], size: int) -> int:
+    """Return the bytes of a dataset's texts, which stand elsewhere in the file, of ``size`` bytes: many places may name
+    the same one.
+    """
+    offset, count = dataset.id.get_offset(), dataset.size or 0
+    if not count:
+        return 0
+    if offset is None:
+        # In chunks, as ranks do not write them: each text may be as long as the file.
+        return count * size
+    places = os.pread(raw.fileno(), dataset.id.get_storage_size(), offset)
+    width = len(places) // count
+    if width < TEXT_LENGTH_BYTES or len(places) % count:
+        raise ValueError("the file ends within a dataset")
+    table = np.frombuffer(places, np.uint8).reshape(count, width)[:, :TEXT_LENGTH_BYTES]
+    return int(np.ascontiguousarray(table).view("<u4").sum(dtype=np.int64))
+
+
+def attribute(file: h5py.File, name: str) -> Any:
+    """Return an attribute of the file, None if there is none. Raises ValueError for one of several values."""
+    if name not in file.attrs:
+        return None
+    if file.attrs.get_id(name).shape != ():
+        raise ValueError(f"its {name} is not one value")
+    return file.attrs[name]
 
 
 def plain_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
@@ -177,8 +227,7 @@ def plain_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
 def read_group(path: Path, group: str) -> dict[str, npt.NDArray[np.float64]]:
     """What a mode measures beyond the steps, (R, …) by its name in the group. Raises what DAMAGE lists."""
     start = f"{group}/"
-    with open_telemetry(path) as (file, raw):
-        refuse_blown_up(file, raw)
+    with bounded_telemetry(path) as file:
         found = small_datasets(file)
     measures = {name.removeprefix(start): values for name, values in found.items() if name.startswith(start)}
     if not measures:
@@ -193,7 +242,7 @@ def refuse_foreign_layout(file: h5py.File, ranks_expected: int | None) -> None:
         node = plain_dataset(file, name)
         if node is not None:
             found[name] = (node.shape, node.dtype.kind)
-    trouble = telemetry_trouble(file.attrs.get("schema"), found)
+    trouble = telemetry_trouble(attribute(file, "schema"), found)
     if trouble:
         raise ValueError(trouble)
     ranks, steps = found[step_dataset("total")][0]

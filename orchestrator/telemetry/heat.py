@@ -32,14 +32,13 @@ def throughput_map(path: Path) -> ThroughputMap | None:
     """Return throughput in at most 64 × 200 blocks; None if the file is missing or damaged."""
     import numpy as np
 
-    from orchestrator.telemetry.file import DAMAGE, open_telemetry, refuse_blown_up
+    from orchestrator.telemetry.file import DAMAGE, attribute, bounded_telemetry
 
     try:
-        with open_telemetry(path) as (file, raw):
-            refuse_blown_up(file, raw)
+        with bounded_telemetry(path) as file:
             total, samples = file["step/total"], file["step/samples"]
             ranks, steps = total.shape
-            unit = throughput_unit(str(file.attrs.get("unit", SAMPLES)))
+            unit = throughput_unit(str(attribute(file, "unit") or SAMPLES))
             if not ranks or not steps:
                 return None
             rows = np.unique(np.linspace(0, ranks, min(ranks, MOST_RANKS) + 1).astype(int))

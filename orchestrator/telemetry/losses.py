@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.records import step_dataset
-from orchestrator.telemetry.file import BLOCK_BYTES, DAMAGE
+from orchestrator.records.checking import PLAIN_NAME
+from orchestrator.telemetry.file import BLOCK_BYTES, DAMAGE, attribute, bounded_telemetry
 
 LOSS = "step/loss"
 
@@ -30,20 +32,24 @@ class LossCourse:
 
 def read_losses(path: Path) -> LossCourse | None:
     """Return the losses; None if the file is missing or damaged, or has none."""
-    if not path.is_file():
-        return None
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            node = file.get(LOSS)
-            several = isinstance(node, h5py.Group)
-            names = {f"/{name}": f"{LOSS}/{name}" for name in node} if several else {"": LOSS} if node else {}
-            if not names or not file[step_dataset("total")].shape[0]:
+        with bounded_telemetry(path) as file:
+            names, steps = loss_names(file), file[step_dataset("total")].shape
+            if not names or not steps[0] or any(file[dataset].shape != steps for dataset in names.values()):
                 return None
             losses = {name: mean_over_ranks(file[dataset]) for name, dataset in names.items()}
             seconds = np.cumsum(mean_over_ranks(file[step_dataset("total")]))
-            return LossCourse(int(file.attrs.get("first_step", 0)), seconds, losses)
+            return LossCourse(int(attribute(file, "first_step") or 0), seconds, losses)
     except DAMAGE:
         return None
+
+
+def loss_names(file: h5py.File) -> dict[str, str]:
+    """Return the datasets of losses by player, "" of a method that has one. Names that nobody can read are left out."""
+    node = file.get(LOSS)
+    if isinstance(node, h5py.Group):
+        return {f"/{name}": f"{LOSS}/{name}" for name in node if re.fullmatch(PLAIN_NAME, name)}
+    return {"": LOSS} if node else {}
 
 
 def mean_over_ranks(dataset: Any) -> npt.NDArray[np.float64]:

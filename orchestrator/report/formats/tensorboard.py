@@ -6,7 +6,6 @@ PLACE/CAMPAIGN/RUN/events.out.tfevents.SECONDS.sciml-orchestrator        tensorb
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from typing import Any
 from orchestrator.errors import UsageError
 from orchestrator.report.formats import Report
 from orchestrator.report.formats.rows import RUN, run_rows
+from orchestrator.report.run_files import own_attempt
 from orchestrator.store.rows import RunRecord
 from orchestrator.telemetry.losses import read_losses
 
+SUFFIX = ".sciml-orchestrator"
 THROUGHPUTS = ("throughput", "throughput_cold", "throughput_warm", "time_to_accuracy_s", "energy_j")
 
 
@@ -33,11 +34,12 @@ def write(reports: Sequence[Report], place: Path) -> str:
     for report in reports:
         for record, row in zip(report.records, run_rows([report]), strict=True):
             folder = place / file_name(report.campaign) / file_name(record.run["run"])
-            # A second export replaces the first: TensorBoard would draw both.
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            # A second export replaces the first, since TensorBoard would draw both; what else is there stays.
+            for earlier in folder.glob(f"events.out.tfevents.*{SUFFIX}"):
+                earlier.unlink()
             created = record.run["created"]
-            writer = RecordWriter(str(folder / f"events.out.tfevents.{int(created)}.sciml-orchestrator"))
+            writer = RecordWriter(str(folder / f"events.out.tfevents.{int(created)}{SUFFIX}"))
             table = "\n".join(f"{name}: {value}  " for name, value in zip(RUN, row, strict=True) if value is not None)
             writer.write(Event(wall_time=created, file_version="brain.Event:2").SerializeToString())
             writer.write(Event(wall_time=created, summary=text("run", table)).SerializeToString())
@@ -57,7 +59,8 @@ def scalars(record: RunRecord) -> Iterator[tuple[str, float, int, float]]:
     """Yield tag, value, step and time (s since 1970): losses by step, quality by epoch, and what a run has once."""
     run: Any = record.run
     created = run["created"]
-    course = read_losses(Path(run["directory"]) / f"attempt-{run['attempts']}" / "telemetry.h5")
+    attempt = own_attempt(run["directory"], run["campaign"], run["run"], run["attempts"])
+    course = read_losses(attempt.telemetry) if attempt else None
     if course:
         for player, losses in course.losses.items():
             for number, (value, seconds) in enumerate(zip(losses.tolist(), course.seconds.tolist(), strict=True), 1):

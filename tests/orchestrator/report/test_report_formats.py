@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +227,40 @@ def test_tensorboard_has_each_steps_loss_and_each_epochs_quality_at_their_times(
     assert list(epochs) == [row["epoch"] for row in record.evaluations]
     assert list(values) == pytest.approx([row["value"] for row in record.evaluations])
     assert drawn["run/throughput"][0][2] == record.run["throughput"]
+
+
+def name_another_folder(record: RunRecord, other: RunRecord) -> None:
+    record.run["directory"] = other.run["directory"]
+
+
+def link_telemetry(record: RunRecord, other: RunRecord) -> None:
+    telemetry = Path(record.run["directory"]) / "attempt-1" / "telemetry.h5"
+    telemetry.unlink()
+    telemetry.symlink_to(Path(other.run["directory"]) / "attempt-1" / "telemetry.h5")
+
+
+def cut_losses(record: RunRecord, other: RunRecord) -> None:
+    with h5py.File(Path(record.run["directory"]) / "attempt-1" / "telemetry.h5", "r+") as file:
+        file["step/loss"] = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize("change", [name_another_folder, link_telemetry, cut_losses])
+def test_tensorboard_has_no_losses_of_other_files_than_a_runs_own_whole_one(
+    change: Callable[[RunRecord, RunRecord], None], tmp_path: Path
+) -> None:
+    record, other = stored_run(tmp_path / "runs"), stored_run(tmp_path / "runs", name="other")
+    with h5py.File(Path(other.run["directory"]) / "attempt-1" / "telemetry.h5", "r+") as file:
+        file["step/loss"] = np.ones((2, 40), np.float32)
+    change(record, other)
+    kept = tmp_path / "out" / "weekly" / record.run["run"] / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("somebody's")
+    for _ in range(2):
+        put("tensorboard", [report_of([record])], tmp_path / "out")
+    (path,) = kept.parent.glob("events*")
+    tags = {value.tag for event in events_of(path) for value in event.summary.value}
+    assert "run/throughput" in tags and "loss" not in tags
+    assert kept.read_text() == "somebody's"
 
 
 def test_parquet_has_the_types_of_the_columns(report: Report, tmp_path: Path) -> None:

@@ -96,6 +96,24 @@ def fill_up(file: h5py.File) -> None:
     file.create_dataset("power/watts", (2, 10**10), np.float32, chunks=(1, 4096))
 
 
+def pack_zeros(file: h5py.File) -> None:
+    file.create_dataset("power/watts", (2, 2**25), np.float32, data=np.zeros((2, 2**25), np.float32),
+                        chunks=(1, 2**20), compression="gzip", compression_opts=1)  # fmt: skip
+
+
+def take_huge_chunks(file: h5py.File) -> None:
+    """Ten numbers, for which a chunk of 256 MB of zeros has to be unpacked."""
+    file.create_dataset("power/watts", (2, 5), np.float32, maxshape=(None, None), chunks=(1, 2**26), compression="gzip")
+
+
+def hold_lists(file: h5py.File) -> None:
+    file.create_dataset("power/watts", (2,), h5py.vlen_dtype(np.float32))
+
+
+def repeat_attribute(file: h5py.File) -> None:
+    file.attrs["schema"] = np.full(3, TELEMETRY_SCHEMA, h5py.string_dtype())
+
+
 @pytest.mark.parametrize(
     ("change", "trouble"),
     [
@@ -108,6 +126,10 @@ def fill_up(file: h5py.File) -> None:
         (keep_elsewhere, "step/epoch is kept in another file"),
         (claim_years, "it is of 1000000000000 steps"),
         (fill_up, "power/watts is longer than what ranks measure"),
+        (pack_zeros, "power/watts is longer than what ranks measure: the file unpacks to more than 67108864 bytes"),
+        (take_huge_chunks, "power/watts is longer than what ranks measure"),
+        (hold_lists, "power/watts holds neither numbers nor texts"),
+        (repeat_attribute, "its schema is not one value"),
         (renew, "its schema is 'orchestrator.telemetry/2', not 'orchestrator.telemetry/1'"),
     ],
 )
@@ -118,6 +140,28 @@ def test_a_file_of_another_layout_is_refused_with_what_is_wrong(
         change(file)
     with pytest.raises(ValueError, match=trouble):
         read_telemetry(path)
+
+
+def test_one_text_that_is_named_for_all_ranks_is_refused_before_it_is_read(path: Path) -> None:
+    """A file of a megabyte would become a gigabyte."""
+    with h5py.File(path, "r+") as file:
+        hosts = file.create_dataset("names", data=np.array(["x" * 2**20, *["y"] * 999], h5py.string_dtype()))
+        offset, width = hosts.id.get_offset(), hosts.id.get_storage_size() // 1000
+    assert read_telemetry(path).small["names"][0] == b"x" * 2**20
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 1000 * width] = content[offset : offset + width] * 1000
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="names is longer than what ranks measure"):
+        read_telemetry(path)
+
+
+def test_a_small_file_that_another_tool_has_packed_is_read(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        for name in [*map(step_dataset, STEP_TIMES), "rank/host"]:
+            values, kind = file[name][()], file[name].dtype
+            del file[name]
+            file.create_dataset(name, data=values, dtype=kind, chunks=True, compression="gzip", shuffle=True)
+    assert read_telemetry(path).sums.seconds["total"].tolist() == [5, 5]
 
 
 def test_a_file_of_another_number_of_ranks_is_refused(path: Path) -> None:
