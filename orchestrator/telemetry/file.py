@@ -182,7 +182,7 @@ def unpacked_bytes(dataset: h5py.Dataset) -> int:
     """Return the bytes of the values that are read with a dataset, whole chunks; of texts those of their places."""
     shape, chunks = dataset.shape or (), dataset.chunks or dataset.shape or ()
     lengths = [-(-length // chunk) * chunk if chunk else 0 for length, chunk in zip(shape, chunks, strict=True)]
-    return math.prod(lengths) * dataset.dtype.itemsize
+    return math.prod(lengths) * int(dataset.dtype.itemsize)
 
 
 def text_bytes(dataset: h5py.Dataset, raw: IO[bytes], size: int) -> int:
