@@ -10,7 +10,8 @@ What benchmark.yaml itself describes is the data set of the benchmark's own name
 that has no such thing names one of its files instead, as ``dataset_name:`` and ``method:``, or "???" where one must be
 chosen.
 
-A target that was confirmed for one pair alone stands under ``targets:`` in benchmark.yaml, by recipe, data set, method.
+A target that was confirmed for one pair alone stands under ``targets:`` in benchmark.yaml, by recipe, data set, method;
+with ``source``, it holds for data of that source alone.
 Packages of Python that a method needs beyond what all runs need stand under ``needs:`` in its file, each with what
 installs it.
 """
@@ -33,12 +34,22 @@ from orchestrator.errors import UsageError
 from orchestrator.records import ONLY_METHOD
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class PairTarget(QualityConfig):
+    """What counts as good of one data set and one method."""
+
+    source: str = ""
+    """The benchmark's ``dataset.source`` that it was confirmed on, where that has several."""
+
+
 FILE_HINTS: Mapping[str, Any] = {
     **get_type_hints(BenchmarkConfig),
     "recipes": dict[str, BenchmarkConfig],
     "pairs": dict[str, list[str]],
     "needs": dict[str, str],
-    "targets": dict[str, dict[str, dict[str, QualityConfig]]],
+    "targets": dict[str, dict[str, dict[str, PairTarget]]],
 }
 """The types of a benchmark's, data set's or method's file."""
 

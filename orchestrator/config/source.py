@@ -11,6 +11,8 @@ What is given on the command line still wins over all of them.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -19,7 +21,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from orchestrator.config.families import (
     AXES,
@@ -98,14 +100,37 @@ def variant(benchmark: str, dataset: str, method: str, recipe: str) -> dict[str,
             f"benchmark {benchmark} has no recipe '{recipe}' for dataset={names[DATASETS.key]} and "
             f"method={names[METHODS.key]}."
         )
-    target = (base.get("targets") or {}).get(recipe, {}).get(names[DATASETS.key], {}).get(names[METHODS.key])
+    target = (base.get("targets") or {}).get(recipe, {}).get(names[DATASETS.key], {}).get(names[METHODS.key]) or {}
     # An entry is of the data set and the method in whose file it stands, unless it says otherwise.
     published = [
         {DATASETS.group: names[DATASETS.key], METHODS.group: names[METHODS.key], **entry}
         for part in (base, *parts)
         for entry in part.get("published") or []
     ]
-    return merged([*having, {"quality": target} if target else {}, {"published": published} if published else {}])
+    quality = {"quality": of_source(target, base["quality"])} if target else {}
+    return merged([*having, quality, {"published": published} if published else {}])
+
+
+def of_source(target: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
+    """A pair's target; one that was confirmed on a ``source`` holds where the data come from there, and the benchmark's
+    own elsewhere. Which they come from is known when the command line is.
+    """
+    values = {key: value for key, value in target.items() if key != "source"}
+    if "source" not in target:
+        return values
+    return {
+        key: f"${{where_source_is:{json.dumps([target['source'], value, otherwise.get(key)])}}}"
+        for key, value in values.items()
+    }
+
+
+def where_source_is(choice: Sequence[Any], *, _root_: DictConfig) -> Any:
+    """The second of (source, value, other value) where the benchmark's data come from that source, else the third."""
+    source, value, otherwise = choice
+    return value if OmegaConf.select(_root_, "benchmark.dataset.source") == source else otherwise
+
+
+OmegaConf.register_new_resolver("where_source_is", where_source_is, replace=True)
 
 
 def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ NOTE = (
 
 NOTHING = "–"
 """The text of a field that nothing is known for."""
+MOST_PRECISE = 1e-6
+"""A deviation below this share of its mean is one of last digits, which nobody wants to read of the mean."""
 
 
 class StatedQuality(TypedDict, total=False):
@@ -258,7 +260,7 @@ def cost_text(cell: CellEntry | None, cost: str, usual: int | None) -> str:
 
 def mean_text(found: MeanEntry | None, usual: int | None) -> str:
     """ "0.823 ± 0.012 (3)": the deviation with two digits, the mean as precise as that, and of how many runs unless it
-    is the ``usual`` number.
+    is the ``usual`` number. Of runs that part in last digits alone: "0.7443 ± 2e-16".
     """
     if found is None:
         return NOTHING
@@ -267,6 +269,8 @@ def mean_text(found: MeanEntry | None, usual: int | None) -> str:
     if not deviation:
         return short(found["mean"]) + (" ± 0" if deviation == 0 else "") + count
     digits = max(0, 1 - floor(log10(float(f"{deviation:.1e}"))))
+    if deviation < MOST_PRECISE * abs(found["mean"]):
+        return f"{short(found['mean'])} ± {deviation:.1g}{count}"
     return f"{found['mean']:.{digits}f} ± {deviation:.{digits}f}{count}"
 
 

@@ -25,7 +25,10 @@ training: {epochs: 1}
 quality: {metric: accuracy, target: 0.5, basis: chosen}
 published: [{metric: accuracy, value: 0.7, source: a paper, dataset: apples, method: plain}]
 pairs: {some: [apples/clever, pears/plain]}
-targets: {small: {apples: {clever: {target: 0.8, basis: three seeds}}}}
+targets:
+  small:
+    apples: {clever: {target: 0.8, basis: three seeds}}
+    pears: {clever: {target: 0.9, source: real, basis: "real ones, three seeds: \\"held\\" out"}}
 recipes:
   small: {training: {epochs: 2, batch_size: 4}}
 """
@@ -160,6 +163,18 @@ def test_a_target_that_was_confirmed_for_a_pair_holds_for_no_other(family: Path)
     assert targets.pop(("apples", "clever")) == 0.8 and set(targets.values()) == {0.5}
     (quick,) = compose_all(["benchmark=family", "dataset=apples", "method=clever", "recipe=quick"], False)
     assert quick["benchmark"]["quality"]["basis"] == "chosen"
+
+
+def test_a_target_that_was_confirmed_on_real_data_judges_no_stand_in(family: Path) -> None:
+    words = ["benchmark=family", "dataset=pears", "method=clever"]
+
+    def quality_of(*more: str) -> tuple[float | None, str]:
+        (config,) = compose_all([*words, *more], False)
+        return config["benchmark"]["quality"]["target"], config["benchmark"]["quality"]["basis"]
+
+    assert quality_of() == (0.5, "chosen")
+    assert quality_of("benchmark.dataset.source=real") == (0.9, 'real ones, three seeds: "held" out')
+    assert quality_of("benchmark.quality.target=0.7")[0] == 0.7
 
 
 def test_a_list_of_pairs_is_a_run_for_each_pair_and_seed_and_no_other(family: Path) -> None:

@@ -18,7 +18,7 @@ from stored import failed_run, stored_run
 from orchestrator.cli.common import missed_target, worst_exit_code
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
-from orchestrator.report.matrix import grid_of, sources_of
+from orchestrator.report.matrix import grid_of, mean_text, sources_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.text import accuracy_time_text, headline
@@ -109,6 +109,16 @@ def test_where_cells_differ_in_their_number_of_runs_each_says_its_own(tmp_path: 
     assert fields["accuracy ≥ 0.7"] == ["0.910 ± 0.010 (3)", "0.710 ± 0.010 (3)", "–"]
     times = [line for line in grid_of(matrix) if line.quantity.startswith("time")][1]
     assert [field.text for field in times.fields] == ["11.50 ± 0.71 (2/3)", "11 (1/2)", "–"]
+
+
+@pytest.mark.parametrize(
+    ("deviation", "expected"),
+    [(0.0071, "0.7443 ± 0.0071"), (1.6e-16, "0.7443 ± 2e-16"), (0.0, "0.7443 ± 0"), (None, "0.7443")],
+)
+def test_a_mean_has_the_digits_that_its_deviation_leaves_and_no_rounding_error(
+    deviation: float | None, expected: str
+) -> None:
+    assert mean_text({"mean": 0.74431818181818199, "deviation": deviation, "n": 3}, 3) == expected
 
 
 def test_seeds_are_repeats_of_a_cell_and_a_failed_one_is_counted(tmp_path: Path) -> None:
