@@ -17,6 +17,7 @@ from stored import failed_run, stored_run
 
 from orchestrator.cli.common import missed_target, worst_exit_code
 from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.report.entries.matrix import MeanEntry
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.report.matrix import grid_of, mean_text, sources_of
 from orchestrator.report.tables.matrix import print_matrices
@@ -118,7 +119,7 @@ def test_where_cells_differ_in_their_number_of_runs_each_says_its_own(tmp_path: 
 def test_a_mean_has_the_digits_that_its_deviation_leaves_and_no_rounding_error(
     deviation: float | None, expected: str
 ) -> None:
-    assert mean_text({"mean": 0.74431818181818199, "deviation": deviation, "n": 3}, 3) == expected
+    assert mean_text(MeanEntry(mean=0.74431818181818199, deviation=deviation, interval=None, n=3), 3) == expected
 
 
 def test_seeds_are_repeats_of_a_cell_and_a_failed_one_is_counted(tmp_path: Path) -> None:
