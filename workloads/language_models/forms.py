@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from workloads.language_models.grammar.crystals import judge_crystal
 from workloads.language_models.grammar.smiles import is_molecule
-from workloads.language_models.vocabulary import Characters, Vocabulary
+from workloads.language_models.vocabulary import Characters, CrystalTokens, Vocabulary
 
 Verdicts = Mapping[str, bool]
 
@@ -19,6 +20,11 @@ class Form:
     judge: Callable[[str], Verdicts]
 
 
+def judge_nothing(text: str) -> Verdicts:
+    """No test: nothing in a protein's letters tells whether it is one."""
+    return {}
+
+
 def judge_molecule(text: str) -> Verdicts:
     """Whether it is a molecule."""
     return {"molecule": is_molecule(text)}
@@ -26,5 +32,7 @@ def judge_molecule(text: str) -> Verdicts:
 
 FORMS: Mapping[str, Form] = {
     "molecules": Form(Characters("#()-123456=BCFHNOS[]clnors"), judge_molecule),
+    "crystals": Form(CrystalTokens(), judge_crystal),
+    "proteins": Form(Characters("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), judge_nothing),
 }
-"""By data set."""
+"""By data set. Proteins have the letters of IUPAC, unknown (X) and ambiguous ones (B, J, Z) included."""

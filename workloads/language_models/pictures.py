@@ -70,7 +70,6 @@ def draw_texts(path: Path, view: View) -> None:
     place.set_title("held-out texts", fontsize=10)
     if view.curve:
         curve.plot(*zip(*view.curve, strict=True), color=VALID, marker="o", markersize=4)
-        curve.set_yscale("log")
     curve.set_xlabel("seconds of training")
     curve.set_ylabel("perplexity of held-out texts")
     figure.savefig(path, dpi=90)

@@ -28,6 +28,8 @@ from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_dev
 
 GENERATED = "generated"
 """The evaluation set of texts that the model writes."""
+SHOWN = 12
+"""Texts of a picture, at most."""
 PLAN, TEXTS = 1, 2
 """What numbers of the run's seed are drawn for."""
 
@@ -109,12 +111,11 @@ class LanguageTask(Task):
         """How texts are written. Raises DatasetError for a prompt that is none."""
         vocabulary, prompt = self.form.vocabulary, str(self.options["prompt"])
         try:
-            tokens, _ = vocabulary.encode_all([prompt])
+            known = vocabulary.begin(prompt)
         except UnknownTokenError as error:
             raise DatasetError(
                 f"benchmark.model.prompt: {error.what!r} is not in the vocabulary of {self.description['set']}"
             ) from error
-        known = tokens[: len(tokens) - len(vocabulary.stop)]
         if len(known) >= self.longest_text:
             raise DatasetError(
                 f"benchmark.model.prompt has {len(known)} tokens; a text has at most {self.longest_text}"
@@ -173,7 +174,7 @@ class LanguageTask(Task):
         some = np.linspace(0, len(held_out) - 1, min(len(held_out), 64)).round().astype(np.int64)
         with torch.inference_mode():
             batch = to_device(held_out.read(some), device)
-            requests = Requests(12, self.longest_text, self.seed + TEXTS)
+            requests = Requests(SHOWN, self.longest_text, self.seed + TEXTS)
             uniform = to_device(requests.read(np.arange(len(requests))), device)["uniform"]
             written = self.writing.write(model, uniform).cpu().numpy()
             view = view_of(model, batch, written, self.form, self.history)

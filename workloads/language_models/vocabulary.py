@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from workloads.language_models.grammar.crystals import data_lines, elements
+
 Tokens = npt.NDArray[np.uint16]
 Lengths = npt.NDArray[np.int64]
 BYTES = 256
+START, GROUP = "data_", "_symmetry_space_group_name_H-M"
+WORDS = (
+    "_cell_length_b", "_atom_site_occupancy", "_atom_site_attached_hydrogens", "_cell_length_a", "_cell_angle_beta",
+    "_symmetry_equiv_pos_as_xyz", "_cell_angle_gamma", "_atom_site_fract_x", GROUP, "_symmetry_Int_Tables_number",
+    "_chemical_formula_structural", "_chemical_name_systematic", "_atom_site_fract_y",
+    "_atom_site_symmetry_multiplicity", "_chemical_formula_sum", "_atom_site_label", "_atom_site_type_symbol",
+    "_cell_length_c", "_atom_site_B_iso_or_equiv", "_symmetry_equiv_pos_site_id", "_cell_volume", "_atom_site_fract_z",
+    "_cell_angle_alpha", "_cell_formula_units_Z", "loop_", START, "_atom_type_symbol", "_atom_type_electronegativity",
+    "_atom_type_radius", "_atom_type_ionic_radius", "_atom_type_oxidation_number",
+)  # fmt: skip
+"""Of CIF and of CrystaLLM, in its order."""
 
 
 class UnknownTokenError(ValueError):
@@ -21,24 +35,28 @@ class UnknownTokenError(ValueError):
         self.document, self.what = document, what
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(ABC):
     """All ``tokens`` by their number, the token that every document starts with, and those that stop it, in a row.
 
     ``silent`` tokens, such as "<bos>", stand for no character.
     """
 
-    tokens: tuple[str, ...]
-    start: int
-    stop: tuple[int, ...]
-    silent: frozenset[int] = frozenset()
+    def __init__(
+        self, tokens: Sequence[str], start: int, stop: tuple[int, ...], silent: frozenset[int] = frozenset()
+    ) -> None:
+        self.tokens, self.start, self.stop, self.silent = tuple(tokens), start, stop, silent
 
+    @abstractmethod
     def encode_all(self, texts: Sequence[str]) -> tuple[Tokens, Lengths]:
         """The tokens of all texts end to end (t,), start and stop included, and how many each has (n,).
 
         Raises UnknownTokenError.
         """
-        raise NotImplementedError
+
+    def begin(self, prompt: str) -> Tokens:
+        """The tokens (p,) of a text that begins with a prompt and goes on. Raises UnknownTokenError."""
+        tokens, _ = self.encode_all([prompt])
+        return tokens[: len(tokens) - len(self.stop)]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, without what is silent."""
@@ -76,3 +94,51 @@ class Characters(Vocabulary):
             place = int(unknown[0] - (ends[document] - lengths[document]) - 1)
             raise UnknownTokenError(document, texts[document][place])
         return tokens, lengths
+
+
+class CrystalTokens(Vocabulary):
+    """CrystaLLM's 371 tokens, by its numbers: 89 elements, digits, words of CIF, signs, 227 space groups, <unk>.
+
+    A space group's token ends in "_sg", and stands for the symbol without it. A document is its lines and an
+    empty one; of several blanks one is left. Documents with what is no token are refused, so that <unk> has no use.
+    """
+
+    def __init__(self) -> None:
+        groups = [symbol for line in data_lines("space_groups.txt") for symbol in line]
+        tokens = (*elements(), *"0123456789", *WORDS, *"xyz.()+-/', \n", *(f"{group}_sg" for group in groups), "<unk>")
+        newline, first = tokens.index("\n"), tokens.index(START)
+        super().__init__(tokens, first, (newline, newline))
+        starts: dict[str, list[str]] = {}
+        for token in sorted(tokens[:-1], key=len, reverse=True):
+            starts.setdefault(token[0], []).append(re.escape(token))
+        # The longest token that fits, as CrystaLLM has it; by first characters, so that few are tried.
+        self._pattern = re.compile("|".join(f"(?:{'|'.join(same)})" for same in starts.values()))
+        self._stated = re.compile(rf"({GROUP} *({'|'.join(map(re.escape, sorted(groups, key=len, reverse=True)))}))\n")
+        self._numbers = {token: number for number, token in enumerate(tokens)}
+
+    def encode_all(self, texts: Sequence[str]) -> tuple[Tokens, Lengths]:
+        """One text after the other."""
+        found = [self.encode(text.rstrip("\n") + "\n\n", number) for number, text in enumerate(texts)]
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        return np.fromiter((token for tokens in found for token in tokens), np.uint16, int(lengths.sum())), lengths
+
+    def encode(self, text: str, document: int = 0) -> list[int]:
+        """The tokens of a text as it stands. Raises UnknownTokenError."""
+        marked = re.sub(r"[ \t]+", " ", self._stated.sub(r"\1_sg\n", text))
+        words: list[str] = self._pattern.findall(marked)
+        if sum(map(len, words)) != len(marked):
+            end = 0
+            for match in self._pattern.finditer(marked):
+                if match.start() != end:
+                    break
+                end = match.end()
+            raise UnknownTokenError(document, marked[end:].split()[0] if marked[end:].split() else marked[end])
+        return [self._numbers[word] for word in words]
+
+    def begin(self, prompt: str) -> Tokens:
+        """A composition such as "Na4Cl4\\n", and what may come after it."""
+        return np.array(self.encode(START + prompt), np.uint16)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens."""
+        return "".join(self.tokens[token].removesuffix("_sg") for token in tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +23,10 @@ CHUNK = 1 << 16
 """Documents that are written at once."""
 ONE_OF = 20
 """Of the training texts every twentieth is that of "validation"."""
+
+
+LEAST_MADE = 8
+"""Texts that are made at least to measure quality on."""
 
 
 class TextsDescription(Description):
@@ -45,15 +49,17 @@ class TextsDescription(Description):
 
 @dataclass(frozen=True)
 class Part:
-    """Texts, and the file that each is from with the number of its first line there."""
+    """Texts, the file that they are from, and where each is there: the number of its line, or of another ``unit``."""
 
     texts: Sequence[str]
     path: Path
     lines: Sequence[int]
+    unit: str = "line"
 
     def chosen(self, which: npt.NDArray[np.int64]) -> Part:
         """Some of them."""
-        return Part([self.texts[i] for i in which.tolist()], self.path, [self.lines[i] for i in which.tolist()])
+        chosen = which.tolist()
+        return replace(self, texts=[self.texts[i] for i in chosen], lines=[self.lines[i] for i in chosen])
 
     def at_most(self, count: int | None) -> Part:
         """So many of them, evenly from all."""
@@ -63,7 +69,7 @@ class Part:
 
     def place_of(self, document: int) -> str:
         """Where a document is, for an error."""
-        return f"{self.path}, line {self.lines[document]}"
+        return f"{self.path}, {self.unit} {self.lines[document]}"
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ class TextsDataset(ConsolidatedDataset):
     @property
     def evaluation_made(self) -> int:
         """Texts that are made to measure quality on."""
-        return max(1, int(self.settings["documents"]) // 10)
+        return max(LEAST_MADE, int(self.settings["documents"]) // 10)
 
     @property
     def stand_in_counts(self) -> tuple[int, int]:

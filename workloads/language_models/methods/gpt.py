@@ -5,21 +5,24 @@ from __future__ import annotations
 from workloads.language_models.methods.gpt_network import Gpt, Shape
 from workloads.language_models.task import LanguageTask
 
+LEAST_CONTEXT = 256
+"""Tokens of a row where none are asked for and documents are short."""
+
 
 class GptTask(LanguageTask):
     """A decoder of ``model`` settings."""
 
     @property
-    def context(self) -> int | None:
+    def context(self) -> int:
         """Tokens of a row."""
-        return int(self.options["context"])
+        return int(self.options["context"] or max(LEAST_CONTEXT, self.description["longest"] - 1))
 
     @property
     def shape(self) -> Shape:
         """Sizes of the network."""
         options = self.options
         return Shape(
-            len(self.form.vocabulary.tokens), options["context"], options["layers"], options["heads"], options["width"]
+            len(self.form.vocabulary.tokens), self.context, options["layers"], options["heads"], options["width"]
         )
 
     def build_model(self) -> Gpt:

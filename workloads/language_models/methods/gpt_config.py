@@ -17,8 +17,9 @@ class Model(config.Model):
     """Of each block's attention, which share its width."""
     width: int
     """Numbers that stand for a token."""
-    context: int
-    """Tokens of a row, which holds as many whole documents as it has room for."""
+    context: int | None
+    """Tokens of a row, which holds as many whole documents as it has room for; null: 256, or those of the longest
+    document where it has more."""
     dropout: float
     """Of what each half of a block adds, of the embeddings, and of attention."""
     recomputes: bool
@@ -27,8 +28,10 @@ class Model(config.Model):
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()
-        for option in ("layers", "heads", "width", "context"):
+        for option in ("layers", "heads", "width"):
             config.require_at_least(option, getattr(self, option), 1)
+        if self.context is not None:
+            config.require_at_least("context", self.context, 1)
         if self.width % self.heads:
             raise ValueError(f"width is {self.width}; expected a multiple of heads, {self.heads}")
         if not 0 <= self.dropout < 1:
