@@ -51,18 +51,48 @@ class DeepONet(nn.Module):
 
     def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
         """Fields (n, P, outputs) of functions (n, S) at points (P, d) that they share."""
+        return self.combined(self.weigh(sensors), points)
+
+    def weigh(self, sensors: Tensor) -> Tensor:
+        """What the branches find, side by side (n, outputs · w)."""
+        return torch.cat([pair.weights(sensors) for pair in self.outputs], dim=1)
+
+    def combined(self, weights: Tensor, points: Tensor) -> Tensor:
+        """Fields (n, P, outputs) with these weights (n, outputs · w) of what the trunks find at points (P, d)."""
         features = self.equation.features(points)
-        found = [torch.addmm(pair.bias, pair.weights(sensors), pair.modes(features).T) for pair in self.outputs]
-        return self.framed(found, points)
+        parts = weights.chunk(len(self.outputs), dim=1)
+        found = [
+            torch.addmm(pair.bias, part, pair.modes(features).T) for pair, part in zip(self.outputs, parts, strict=True)
+        ]
+        return framed(self.equation, found, points)
 
     def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
         """Fields (N, outputs) of functions (N, S), each at its own one of the points (N, d)."""
         features = self.equation.features(points)
         found = [(pair.weights(sensors) * pair.modes(features)).sum(1) + pair.bias for pair in self.outputs]
-        return self.framed(found, points)
+        return framed(self.equation, found, points)
 
-    def framed(self, found: Sequence[Tensor], points: Tensor) -> Tensor:
-        """The outputs side by side, times the equation's envelope."""
-        fields = torch.stack(list(found), dim=-1)
-        envelope = self.equation.envelope(points)
-        return fields if envelope is None else fields * envelope
+
+class OneField(nn.Module):
+    """A plain network of a point's features: the field of one function, whatever function is asked for."""
+
+    def __init__(self, equation: Equation, outputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.equation = equation
+        self.network = build_mlp([equation.FEATURES, *widths, outputs])
+
+    def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """The same field (n, P, outputs) at points (P, d) for all functions (n, S)."""
+        return self.aligned(sensors, points).expand(len(sensors), -1, -1)
+
+    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """The field (N, outputs) at points (N, d)."""
+        found = self.network(self.equation.features(points))
+        return framed(self.equation, found.unbind(1), points)
+
+
+def framed(equation: Equation, found: Sequence[Tensor], points: Tensor) -> Tensor:
+    """Outputs side by side in a last dimension, times the equation's envelope at the points."""
+    fields = torch.stack(list(found), dim=-1)
+    envelope = equation.envelope(points)
+    return fields if envelope is None else fields * envelope

@@ -65,13 +65,16 @@ class OperatorTask(Task):
     @functools.cached_property
     def training_set(self) -> SampleSet:
         """Functions without their solutions."""
-        return CollocatedSet(ConsolidatedSet(self.folder, "training", ("function",)), self.problem, self.collocation)
+        return self.collocated("training", "function")
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:
         """Other functions, with their solutions."""
-        functions = ConsolidatedSet(self.folder, "evaluation", ("function", "solution"))
-        return CollocatedSet(functions, self.problem, self.collocation)
+        return self.collocated("evaluation", "function", "solution")
+
+    def collocated(self, part: str, *fields: str) -> CollocatedSet:
+        """A part's functions with the points."""
+        return CollocatedSet(ConsolidatedSet(self.folder, part, fields), self.problem, self.collocation)
 
     def build_model(self) -> nn.Module:
         """A DeepONet."""
@@ -87,10 +90,13 @@ class OperatorTask(Task):
         """What the equation and the conditions miss for each function, (n,) each: means of squares over points, added
         up over equations and over conditions.
         """
-        # Each function has a copy of the same points.
-        field = way(model, batch["sensors"], batch["points"][0], self.collocation.residual)  # type: ignore[arg-type]
+        field = self.derive(way, model, batch)
         residuals = self.equation.residuals(field, batch.get("source"))
         return torch.stack([each.square().mean(1) for each in residuals]).sum(0), self.condition(field, batch)
+
+    def derive(self, way: type[Derivatives], model: nn.Module, batch: Batch) -> Derivatives:
+        """The fields of a batch's functions at the points, of which each function has a copy, with derivatives."""
+        return way(model, batch["sensors"], batch["points"][0], self.collocation.residual)  # type: ignore[arg-type]
 
     def condition(self, field: Derivatives, batch: Batch) -> Tensor:
         """What the conditions miss for each function, (n,). They are about the first output."""
@@ -117,10 +123,14 @@ class OperatorTask(Task):
 
     def predict(self, model: nn.Module, batch: Batch) -> Tensor:
         """The fields on the grid, (n, outputs, n1, n2)."""
-        sensors = batch["sensors"]
         first, second = (len(axis) for axis in self.description["axes"])
-        fields: Tensor = model(sensors, self.grid.to(sensors))
+        fields = self.fields(model, batch)
         return fields.movedim(2, 1).reshape(len(fields), -1, first, second)
+
+    def fields(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The same point by point, (n, n1 · n2, outputs)."""
+        found: Tensor = model(batch["sensors"], self.grid.to(batch["sensors"]))
+        return found
 
     def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
         """A few functions of the evaluation set: what is given, the solution, the field and its error."""

@@ -60,11 +60,14 @@ class Turns:
         self._report: list[tuple[float, float, float]] = []
         self._clock = time.process_time if cpu_clock() else time.perf_counter
         self._begun = 0.0
+        self._resident: int | None = None
         (folder / f"{side}-{member}.pid").write_text(str(os.getpid()))
 
     def begin(self) -> bool:
         """Return when a step may be taken; False if there will be no more."""
         if not self._left:
+            if self._resident is None:
+                self._resident = forget_peak()
             self._number, self._report = next(self._turns), []
             asked = self.folder / f"{self.side}-turn-{self._number}"
             while not asked.exists():
@@ -78,8 +81,23 @@ class Turns:
         self._report.append((self._clock() - self._begun, waited, data))
         self._left -= 1
         if not self._left:
+            assert self._resident is not None
+            grown = peak_bytes() - self._resident
+            write_whole(self.folder / f"{self.side}-{self.member}-memory", str(grown))
             report = self.folder / f"{self.side}-turn-{self._number}-{self.member}.json"
             write_whole(report, json.dumps(self._report))
+
+
+def forget_peak() -> int:
+    """Count the most memory that this process has had from here on (proc(5), clear_refs); bytes it has now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had, bytes."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 # --- in the process that compares ---------------------------------------------------------------------------------
@@ -181,6 +199,10 @@ class Side:
     def median(self, number: int, column: int = 0) -> float:
         """Of one round: step time (column 0), or the part of it spent waiting (1) or for data (2), s."""
         return statistics.median(step[column] for step in self.steps[number])
+
+    def memory(self) -> int:
+        """The most memory, bytes, that a process has had so far beyond what it had before its first step."""
+        return max(int((self.folder / f"{self.name}-{member}-memory").read_text()) for member in range(self.members))
 
     def end(self) -> None:
         """Let the processes end in order; by force if that fails."""

@@ -1,0 +1,137 @@
+"""What operators refuse: settings that make no sense, and files of others that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from orchestrator.config.compose import compose_all
+from orchestrator.errors import UsageError
+from workloads.operators import config
+from workloads.operators.datasets import burgers_config, diffusion_reaction_config, plate_config, stokes_config
+from workloads.operators.datasets.base import OperatorDataset
+from workloads.operators.datasets.burgers import BurgersDataset
+from workloads.operators.datasets.plate import PlateDataset
+from workloads.operators.methods import pinn_config
+from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet
+
+COMMON: dict[str, Any] = {
+    "source": "real", "version": "1", "versions": {}, "split": "functions", "preset": "tiny", "seed": 1, "functions": 3,
+    "evaluation_functions": 2, "grid": [6, 7], "points": 5,
+}  # fmt: skip
+PLATE = {**COMMON, "rigidity": 0.01, "modes": 2}
+BURGERS = {**COMMON, "boundary_points": 4, "viscosity": 0.1, "nodes": 12, "resolution": 24}
+STOKES = {
+    **COMMON, "grid": [6, 6], "boundary_points": 16, "viscosity": 1.0, "length_scale": 0.2, "nodes": 9, "sensors": 5
+}  # fmt: skip
+REACTION = {**STOKES, "initial_points": 4, "diffusion": 0.1, "reaction": 0.1}
+del REACTION["viscosity"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (burgers_config.DatasetOptions, {**BURGERS, "viscosity": 0.0}, "viscosity is 0.0; expected a number above 0"),
+        (burgers_config.DatasetOptions, {**BURGERS, "viscosity": -1.0}, "viscosity is -1.0; expected"),
+        (
+            burgers_config.DatasetOptions,
+            {**BURGERS, "source": "stand-in", "resolution": 20},
+            "resolution is 20; expected a multiple of the grid's 6 points",
+        ),
+        (stokes_config.DatasetOptions, {**STOKES, "grid": [6, 7]}, "grid is .*; the cavity's has as many points"),
+        (plate_config.DatasetOptions, {**PLATE, "grid": [20]}, "grid is .*; expected two numbers of points"),
+        (plate_config.DatasetOptions, {**PLATE, "modes": 0}, "modes is 0; expected 1 at least"),
+        (plate_config.DatasetOptions, {**PLATE, "functions": 0}, "functions is 0; expected a number above 0"),
+        (diffusion_reaction_config.DatasetOptions, {**REACTION, "reaction": float("nan")}, "reaction is nan"),
+        (diffusion_reaction_config.DatasetOptions, {**REACTION, "length_scale": 0.0}, "length_scale is 0.0"),
+        (config.Model, {"widths": []}, "widths is .*; each layer needs one unit at least"),
+        (pinn_config.Model, {"widths": [8], "tiles": 0}, "tiles is 0; expected 1 at least"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(kind: type[Any], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**settings)
+
+
+def test_they_are_refused_before_anything_is_submitted() -> None:
+    with pytest.raises(UsageError, match=r"benchmark\.dataset\.viscosity.* expected a number above 0"):
+        compose_all(["benchmark=operators", "dataset=burgers", "benchmark.dataset.viscosity=0"], False)
+
+
+def write_plate(path: Path, **changed: Any) -> None:
+    """A published file of five plates, with arrays that are otherwise."""
+    dataset = PlateDataset(PLATE)
+    functions = dataset.problem.space.draw(5, np.random.default_rng(1))
+    axes = dataset.problem.axes(dataset.grid)
+    arrays = {"functions": functions, "solutions": dataset.problem.solve(functions, axes), "x": axes[0], "y": axes[1]}
+    with h5py.File(path / "plate.h5", "w") as file:
+        for name, values in {**arrays, **changed}.items():
+            file[name] = values
+
+
+def test_a_file_of_others_is_read_and_its_last_functions_are_those_of_the_evaluation(tmp_path: Path) -> None:
+    write_plate(tmp_path)
+    dataset = PlateDataset(PLATE)
+    assert dataset.check_published(tmp_path) == {"functions": 5}
+    dataset.convert(tmp_path, tmp_path / "made")
+    told = dataset.verify(tmp_path / "made", thorough=True)
+    assert (told["set"], told["source"], told["evaluation_samples"]) == ("plate", "real", 2)
+    with h5py.File(tmp_path / "plate.h5") as file:
+        functions = file["functions"][()].astype(np.float32)
+    found = [ConsolidatedSet(tmp_path / "made", part) for part in ("training", "evaluation")]
+    np.testing.assert_array_equal(found[0].read(np.arange(3))["function"], functions[:3])
+    np.testing.assert_array_equal(found[1].read(np.arange(2))["function"], functions[3:])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"solutions": np.full((5, 1, 6, 7), np.nan)}, "'solutions' has 210 values that are not finite"),
+        ({"functions": np.ones((5, 4), np.complex128)}, "'functions' holds complex numbers; expected real numbers"),
+        ({"functions": np.ones((5, 3))}, r"'functions' has shape \(5, 3\); expected \(5, 4\)"),
+        ({"x": np.linspace(0, 1.5, 6)}, "'x' runs from 0 to 1.5, out of the domain from 0 to 1"),
+        ({"y": np.linspace(1, 0, 7)}, "'y' has to be one row of rising coordinates"),
+        ({"y": np.linspace(0, 1, 8)}, r"'solutions' has shape \(5, 1, 6, 7\); expected \(5, 1, 6, 8\)"),
+        (
+            {"x": np.linspace(0, 1, 5), "solutions": np.ones((5, 1, 5, 7))},
+            r"its grid is \(5, 7\); set benchmark.dataset.grid to that",
+        ),
+        (
+            {"functions": np.ones((4, 4)), "solutions": np.ones((4, 1, 6, 7))},
+            "has 4 functions, and 5 are asked for",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_the_name_of_its_array(
+    changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    write_plate(tmp_path, **changed)
+    with pytest.raises(DatasetError, match=message):
+        PlateDataset(PLATE).convert(tmp_path, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_file_that_lacks_an_array_or_is_none_is_refused(tmp_path: Path) -> None:
+    dataset: OperatorDataset = PlateDataset(PLATE)
+    with pytest.raises(DatasetError, match=r"plate.h5 is no whole file of functions and solutions"):
+        dataset.check_published(tmp_path)
+    (tmp_path / "burgers_pino.mat").write_bytes(b"nothing" * 30)
+    with pytest.raises(DatasetError, match=r"burgers_pino.mat is no whole MATLAB file"):
+        BurgersDataset(BURGERS).check_published(tmp_path)
+
+
+def test_the_published_file_of_burgers_has_times_before_places(tmp_path: Path) -> None:
+    settings = {**BURGERS, "grid": [12, 7]}
+    dataset = BurgersDataset(settings)
+    output = np.random.default_rng(1).normal(size=(5, 7, 12))
+    savemat(tmp_path / "burgers_pino.mat", {"input": output[:, 0], "output": output})
+    dataset.convert(tmp_path, tmp_path / "made")
+    found = ConsolidatedSet(tmp_path / "made", "evaluation").read(np.arange(2))
+    np.testing.assert_array_equal(found["solution"][:, 0], output[3:].astype(np.float32).swapaxes(1, 2))
+    assert dataset.verify(tmp_path / "made", thorough=False)["set"] == "burgers"

@@ -1,0 +1,103 @@
+"""What the methods of operators add: points dealt to tiles, weights on a hyperplane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from workloads.operators.derivatives import FunctionLoop, ZeroCoordinateShift
+from workloads.operators.equations import EQUATIONS
+from workloads.operators.methods.hyperplane import Hyperplane
+from workloads.operators.methods.pinn import Pinn, TileSet, dealt
+from workloads.operators.networks import DeepONet, OneField
+from workloads.operators.problems import PROBLEMS
+from workloads.operators.samples import CollocatedSet
+from workloads.runtime.samples.sampleset import Arrays, SampleSet
+from workloads.runtime.task import Step, to_device
+
+PARAMETERS = {
+    "diffusion_reaction": {"diffusion": 0.1, "reaction": 0.5, "length_scale": 0.2, "nodes": 21, "sensors": 7},
+    "plate": {"rigidity": 0.5, "modes": 2},
+    "stokes": {"viscosity": 0.1, "length_scale": 0.2, "nodes": 21, "sensors": 7},
+}
+COUNTS = {"points": 23, "boundary_points": 16, "initial_points": 5}
+
+
+class Functions(SampleSet):
+    """Functions in memory."""
+
+    def __init__(self, functions: Any) -> None:
+        self.functions = functions.astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.functions)
+
+    def read(self, indices: Any, out: Arrays | None = None) -> Arrays:
+        return {"function": self.functions[indices]}
+
+
+def task_of(kind: type[Any], name: str, **options: Any) -> Any:
+    """A task whose data are in memory, with three functions."""
+    settings: Any = {"model": {"widths": [9, 8], **options}}
+    task = kind(settings, Path())
+    problem = PROBLEMS[name](PARAMETERS[name])
+    task.problem, task.equation = problem, EQUATIONS[name](PARAMETERS[name])
+    task.collocation = problem.collocate(COUNTS, np.random.default_rng(1))
+    functions = Functions(problem.space.draw(3, np.random.default_rng(2)))
+    task.collocated = lambda part, *fields: CollocatedSet(functions, problem, task.collocation)
+    torch.manual_seed(3)
+    return task
+
+
+def test_points_are_dealt_so_that_means_stay() -> None:
+    values = np.random.default_rng(1).normal(size=11)
+    places, weights = dealt(np.arange(11), 4)
+    assert places.shape == weights.shape == (4, 3) and set(places[weights > 0]) == set(range(11))
+    assert (weights * values[places]).sum(1).mean() == pytest.approx(values.mean())
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_one_function_has_the_loss_that_an_operator_has_of_it(name: str) -> None:
+    task = task_of(Pinn, name, tiles=5)
+    network = task.build_model()
+    assert isinstance(network, OneField) and isinstance(task.training_set, TileSet)
+    tiles = to_device(task.training_set.read(np.arange(5)), torch.device("cpu"))
+    whole = to_device(task.collocated("evaluation").read(np.zeros(1, np.int64)), torch.device("cpu"))
+    residual, condition = task.parts_of_loss(ZeroCoordinateShift, network, whole)
+    torch.testing.assert_close(task.loss(network, tiles, Step()), (residual + condition)[0], rtol=1e-4, atol=1e-6)
+    parts = [task.loss(network, {key: rows[at : at + 1] for key, rows in tiles.items()}, Step()) for at in range(5)]
+    torch.testing.assert_close(torch.stack(parts).mean(), (residual + condition)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["plate", "stokes"])
+def test_weights_on_the_hyperplane_fulfil_linear_equations_in_the_mean(name: str) -> None:
+    task = task_of(Hyperplane, name)
+    network = task.build_model().double()
+    assert isinstance(network, DeepONet)
+    batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+    batch = {key: values.double() for key, values in batch.items()}
+    plain = task.derived(ZeroCoordinateShift, network, network.weigh(batch["sensors"]), batch)
+    means = [each.mean(1) for each in task.equation.residuals(plain, batch.get("source"))]
+    moved = task.derive(ZeroCoordinateShift, network, batch)
+    found = [each.mean(1) for each in task.equation.residuals(moved, batch.get("source"))]
+    assert all(float(each.detach().abs().max()) < 1e-10 for each in found)
+    assert max(float(each.detach().abs().max()) for each in means) > 1e-3
+    task.loss(network, batch, Step()).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_of_other_equations_the_tangent_brings_the_mean_nearer_to_zero() -> None:
+    task = task_of(Hyperplane, "diffusion_reaction")
+    network = task.build_model().double()
+    batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+    batch = {key: values.double() for key, values in batch.items()}
+
+    def mean_of(field: Any) -> float:
+        return float(task.equation.residuals(field, batch["source"])[0].mean(1).abs().max().detach())
+
+    plain = mean_of(FunctionLoop(network, batch["sensors"], batch["points"][0], task.collocation.residual))
+    assert mean_of(task.derive(ZeroCoordinateShift, network, batch)) < 0.2 * plain

@@ -1,0 +1,72 @@
+"""hyperplane: weights of the last layer that fulfil the equation in the mean by construction.
+
+After Leng and Thiyagalingam 2022 (arXiv:2212.00270), who choose the last layer of a network for one function on the
+hyperplane where a linear equation's mean over a batch of points holds. Here the weights of each function, as its branch
+finds them, are moved to the nearest ones of that hyperplane; of equations that are not linear, on to its tangent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from workloads.operators.derivatives import Derivatives, ZeroCoordinateShift
+from workloads.operators.networks import DeepONet
+from workloads.operators.task import OperatorTask
+from workloads.runtime.task import Batch
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Fields of the weights that a network's branches find, in place of functions."""
+
+    network: DeepONet
+
+    def __call__(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """Fields (n, P, outputs) of weights (n, W) at points (P, d)."""
+        return self.network.combined(sensors, points)
+
+    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
+        """Nothing here takes each weight at its own point."""
+        raise NotImplementedError
+
+
+class Hyperplane(OperatorTask):
+    """Derivatives by zero coordinate shift."""
+
+    differentiation = ZeroCoordinateShift
+
+    def derive(self, way: type[Derivatives], model: nn.Module, batch: Batch) -> Derivatives:
+        """Of the fields of the weights that were moved."""
+        assert isinstance(model, DeepONet)
+        return self.derived(way, model, self.moved(way, model, batch), batch)
+
+    def derived(self, way: type[Derivatives], model: DeepONet, weights: Tensor, batch: Batch) -> Derivatives:
+        """Of the fields of weights (n, W)."""
+        return way(Weighted(model), weights, batch["points"][0], self.collocation.residual)
+
+    def moved(self, way: type[Derivatives], model: DeepONet, batch: Batch) -> Tensor:
+        """The weights (n, W) nearest to what the branches find at which the equations' means over the points are zero,
+        to first order. With the derivatives A (E, W) of E means r, they are less Aᵀ (A Aᵀ)⁻¹ r.
+        """
+        weights = model.weigh(batch["sensors"])
+        field = self.derived(way, model, weights, batch)
+        missed = [each.mean(1) for each in self.equation.residuals(field, batch.get("source"))]
+        slopes = [torch.autograd.grad(mean.sum(), weights, create_graph=True)[0] for mean in missed]
+        across = torch.stack(slopes, dim=1)
+        # In double precision: equations may be of sizes that differ by orders of magnitude.
+        gram = (across @ across.mT).double()
+        lengths = torch.linalg.solve(gram, torch.stack(missed, dim=1).double()).to(weights)
+        moved: Tensor = weights - (lengths[:, None] @ across)[:, 0]
+        return moved
+
+    def fields(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Fields on the grid of the weights that were moved, for which derivatives are needed in inference, too."""
+        assert isinstance(model, DeepONet)
+        with torch.inference_mode(False), torch.enable_grad():
+            # What was made in inference mode cannot be differentiated; copies can.
+            copies = {name: tensor.clone() for name, tensor in batch.items()}
+            weights = self.moved(ZeroCoordinateShift, model, copies).detach()
+        return model.combined(weights, self.grid.to(weights))
