@@ -1,7 +1,7 @@
-"""``zcs`` beside DeepXDE's own zero coordinate shift on its example, and beside ``function_loop`` on the published case.
+"""``zcs`` beside DeepXDE's own zero coordinate shift on its example, and beside ``function_loop`` as published.
 
-``python tests/benchmarks/operators_loops.py`` prints one line of JSON a comparison: ms a step of both sides, the ratio of
-their steps (the median over the rounds), and how much memory each took for its steps at most. Both sides of a
+``python tests/benchmarks/operators_loops.py`` prints one line of JSON a comparison: ms a step of both sides, the ratio
+of their steps (the median over the rounds), and how much memory each took for its steps at most. Both sides of a
 comparison have the same network, batches of 50 functions, as many points and threads, and take turns
 (``parts/turns.py``). ``deepxde``: the points of DeepXDE's example (200, 40, 20); needs that package, see
 ``parts/published_operators.py``. ``function_loop``: those of the published code (1,000, 200, 100).

@@ -1,8 +1,8 @@
 """DeepXDE's own zero coordinate shift as a side that takes turns: ``python -m parts.published_operators``.
 
-Its example ``diff_rec_aligned_zcs_pideeponet.py`` in our words, with its own classes, network, points and optimiser, and
-the loop that ``Model.train`` is. Needs the package deepxde (with the backend pytorch), which is none of the project's:
-have it in a folder of its own and name that in PYTHONPATH.
+Its example ``diff_rec_aligned_zcs_pideeponet.py`` in our words, with its own classes, network, points and optimiser,
+and the loop that ``Model.train`` is. Needs the package deepxde (with the backend pytorch), which is none of the
+project's: have it in a folder of its own and name that in PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002 - what DeepXDE draws its functions from
+    # What DeepXDE draws its functions by.
+    np.random.seed(1)
     losses: list[float] = []
     train(build(options.functions, options.batch), Turns("published", options.folder, 0), losses)
     np.save(options.folder / "published-0-losses.npy", losses)
