@@ -60,14 +60,12 @@ class Turns:
         self._report: list[tuple[float, float, float]] = []
         self._clock = time.process_time if cpu_clock() else time.perf_counter
         self._begun = 0.0
-        self._resident: int | None = None
+        self._resident = forget_peak()
         (folder / f"{side}-{member}.pid").write_text(str(os.getpid()))
 
     def begin(self) -> bool:
         """Return when a step may be taken; False if there will be no more."""
         if not self._left:
-            if self._resident is None:
-                self._resident = forget_peak()
             self._number, self._report = next(self._turns), []
             asked = self.folder / f"{self.side}-turn-{self._number}"
             while not asked.exists():
@@ -81,7 +79,6 @@ class Turns:
         self._report.append((self._clock() - self._begun, waited, data))
         self._left -= 1
         if not self._left:
-            assert self._resident is not None
             grown = peak_bytes() - self._resident
             write_whole(self.folder / f"{self.side}-{self.member}-memory", str(grown))
             report = self.folder / f"{self.side}-turn-{self._number}-{self.member}.json"
@@ -201,7 +198,7 @@ class Side:
         return statistics.median(step[column] for step in self.steps[number])
 
     def memory(self) -> int:
-        """The most memory, bytes, that a process has had so far beyond what it had before its first step."""
+        """The most memory, bytes, that a process has had so far beyond what it had when it was ready."""
         return max(int((self.folder / f"{self.name}-{member}-memory").read_text()) for member in range(self.members))
 
     def end(self) -> None:
