@@ -17,7 +17,9 @@ from workloads.language_models.grammar.crystals import (
     elements,
     expected_length,
     judge_crystal,
+    lattice_of,
     operations_of,
+    orbit,
     reduced,
     space_group_of,
 )
@@ -151,6 +153,19 @@ def test_each_test_fails_of_what_it_is_for(old: str, new: str, failed: set[str])
     text = simple()
     assert old in text and all(judge_crystal(text).values())
     assert {test for test, passed in judge_crystal(text.replace(old, new)).items() if not passed} == failed
+
+
+def test_spglib_finds_the_stated_group_of_prototypes() -> None:
+    spglib = pytest.importorskip("spglib", reason="spglib is not installed: pip install spglib")
+    for prototype in PROTOTYPES:
+        crystal = substitute(prototype, {"A": "Ca", "B": "Ti", "C": "Sn", "X": "O"})
+        if crystal is None:
+            continue
+        lattice = lattice_of(crystal.cell)
+        places = [orbit(crystal.group, site.place, lattice) for site in crystal.sites]
+        kinds = np.repeat(np.arange(len(places)), [len(images) for images in places])
+        found = spglib.get_spacegroup((lattice.T, np.concatenate(places), kinds), symprec=0.1)
+        assert found == f"{crystal.group} ({crystal.number})", prototype.name
 
 
 def test_crystals_are_made_by_the_seed_and_differ() -> None:

@@ -1,8 +1,8 @@
 """Whether a SMILES string is a molecule: its grammar, its rings, its aromatic bonds and every atom's valence.
 
-For what MOSES' strings are written with: the elements of ``VALENCES``, no stereochemistry, no dots. It follows what
-RDKit refuses of such strings (it was compared: see README.md), but for nitro groups written with five bonds, which
-RDKit rewrites and this refuses. Grammar: OpenSMILES 1.0.
+For what MOSES' strings are written with: the elements of ``VALENCES``, no stereochemistry, no dots. The grammar is that
+of OpenSMILES 1.0. It follows what RDKit takes and refuses (README.md says how far). It is stricter where RDKit rewrites
+what it reads: nitrogen of five bonds, double and triple bonds that are written within aromatic rings.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def read_atoms(smiles: str) -> list[Atom]:
             else:
                 last = branches.pop()
         elif token.isdigit():
-            if before in "()":
+            if last < 0 or before == "(":
                 raise NoMoleculeError("a ring's number that follows no atom")
             if token in open_rings:
                 other, written = open_rings.pop(token)
@@ -135,8 +135,11 @@ def settle_bonds(atoms: list[Atom]) -> None:
         if atom.aromatic and not any(other in rings[number] for other in atom.bonds):
             raise NoMoleculeError(f"an aromatic {atom.element} is in no ring")
         for other, order in atom.bonds.items():
-            if order is None and not (atom.aromatic and atoms[other].aromatic and other in rings[number]):
+            within = atom.aromatic and atoms[other].aromatic and other in rings[number]
+            if order is None and not within:
                 atom.bonds[other] = 1
+            elif order in (2, 3) and within:
+                raise NoMoleculeError("a double bond is written between aromatic atoms of a ring")
 
 
 def ring_bonds(atoms: list[Atom]) -> dict[int, set[int]]:
@@ -171,7 +174,7 @@ def ring_bonds(atoms: list[Atom]) -> dict[int, set[int]]:
 def set_double_bonds(atoms: list[Atom]) -> None:
     """Give aromatic bonds the orders 1 and 2 (a Kekulé structure). Raises NoMoleculeError if there is none.
 
-    Carbon that has no other double bond, and nitrogen of two neighbours, take part in exactly one double bond.
+    Carbon that has no other double bond, nitrogen of two neighbours and sulphur of three take part in exactly one.
     """
     needing = {number for number, atom in enumerate(atoms) if atom.aromatic and needs_double_bond(atom)}
     free = {
@@ -186,10 +189,16 @@ def set_double_bonds(atoms: list[Atom]) -> None:
 
 
 def needs_double_bond(atom: Atom) -> bool:
-    """Whether an aromatic atom has one of the ring's double bonds."""
-    written = sum(order or 1 for order in atom.bonds.values()) + (atom.hydrogens or 0)
+    """Whether an aromatic atom has one of the ring's double bonds. One with no aromatic bond is as any other."""
+    orders = atom.bonds.values()
+    written = sum(order or 1 for order in orders) + (atom.hydrogens or 0)
+    if None not in orders or 2 in orders:
+        return False
     if atom.element == "C":
-        return written < VALENCES["C"] - atom.electrons and all(order in (1, None) for order in atom.bonds.values())
+        return written < VALENCES["C"] - atom.electrons
+    if atom.element == "S":
+        # Of two, four or six bonds.
+        return written % 2 == 1
     return atom.element == "N" and not atom.electrons and written < VALENCES["N"]
 
 

@@ -1,0 +1,103 @@
+"""What the task makes of settings: rows, prompts, what inference times, and models of other vocabularies."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from workloads.language_models.datasets.molecules import FILES, MoleculesDataset
+from workloads.language_models.methods.char_rnn import CharRnnTask
+from workloads.language_models.methods.gpt import GptTask
+from workloads.language_models.methods.gpt_network import Gpt
+from workloads.language_models.task import GENERATED
+from workloads.runtime.errors import DatasetError
+from workloads.runtime.procedures.checkpoint import CheckpointError
+from workloads.runtime.procedures.weights import load_weights, save_weights
+from workloads.runtime.samples.sampler import micro_batches
+from workloads.runtime.task import Step, to_device
+
+CPU = torch.device("cpu")
+TRAINING, TEST = ["CCO", "c1ccccc1", "CN", "C#N", "CC(=O)O", "CCCC"], ["CCl", "CCO", "C"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few molecules, converted."""
+    published = tmp_path_factory.mktemp("published")
+    for part, lines in {"training": TRAINING, "test": TEST}.items():
+        (published / FILES[part]).write_bytes(gzip.compress("\n".join(["SMILES", *lines, ""]).encode()))
+    made = MoleculesDataset(
+        {
+            "source": "stand-in", "version": "t", "split": "test", "preset": "t", "seed": 1, "documents": 6,
+            "training_documents": None, "evaluation_documents": None, "longest": 12, "longer": "refuse",
+        }
+    )  # fmt: skip
+    made.convert(published, published / "made")
+    return published / "made"
+
+
+def options(**changes: Any) -> Any:
+    model = {
+        "samples": 4, "temperature": 1.0, "top_k": None, "prompt": "", "predicts": "scores", "new_tokens": 5,
+        "layers": 1, "heads": 2, "width": 8, "context": 16, "dropout": 0.0, "recomputes": False, **changes,
+    }  # fmt: skip
+    return {"model": model}
+
+
+def test_rows_that_are_too_short_for_a_document_are_refused(folder: Path) -> None:
+    with pytest.raises(DatasetError, match="context is 8, but documents have up to 12 tokens; set it to 11 or more"):
+        len(GptTask(options(context=8), folder).training_set)
+    assert GptTask(options(context=None), folder).context == 256
+
+
+def test_a_prompt_is_written_on(folder: Path) -> None:
+    task = GptTask(options(prompt="CC("), folder)
+    written = task.writing.write(task.build_model(), torch.rand(3, task.longest_text, dtype=torch.double))
+    texts = [task.form.vocabulary.decode(row) for row in written.tolist()]
+    assert all(text.startswith("CC(") for text in texts)
+    with pytest.raises(DatasetError, match="prompt: 'X' is not in the vocabulary of molecules"):
+        _ = GptTask(options(prompt="CX"), folder).writing
+    with pytest.raises(DatasetError, match="prompt has 13 tokens; a text has at most 12"):
+        _ = GptTask(options(prompt="C" * 12), folder).writing
+
+
+@pytest.mark.parametrize(("predicts", "shape"), [("scores", (1, 16, 30)), ("first_token", (1, 30)), ("text", (1, 6))])
+def test_inference_times_scores_a_first_token_or_a_text(predicts: str, shape: tuple[int, ...], folder: Path) -> None:
+    task = GptTask(options(predicts=predicts), folder)
+    batch = to_device(task.evaluation_set.read(np.zeros(1, np.int64)), CPU)
+    with torch.inference_mode():
+        assert task.predict(task.build_model().eval(), batch).shape == shape
+
+
+def test_texts_are_only_written_where_samples_are_wanted(folder: Path) -> None:
+    assert set(GptTask(options(), folder).evaluation_sets) == {"", GENERATED}
+    assert set(GptTask(options(samples=0), folder).evaluation_sets) == {""}
+
+
+def test_the_loss_is_the_mean_over_all_tokens_however_rows_are_shared_out(folder: Path) -> None:
+    task = CharRnnTask(options(hidden=8), folder)
+    torch.manual_seed(1)
+    model, rows = task.build_model(), np.arange(len(TRAINING))
+    whole = task.loss(model, to_device(task.training_set.read(rows), CPU), Step())
+    parts = []
+    for rank in range(2):
+        for part in micro_batches(rows, rank, 2, 2, task.training_set.items(rows)):
+            batch = to_device(task.training_set.read(part.indices), CPU)
+            parts.append(part.weight * task.loss(model, batch, Step()) / 2)
+    # Of documents of different length: a mean of the parts' means would be another.
+    torch.testing.assert_close(torch.stack(parts).sum(), whole)
+
+
+def test_a_model_of_another_vocabulary_is_not_inferred_with(folder: Path, tmp_path: Path) -> None:
+    task = GptTask(options(), folder)
+    save_weights(tmp_path / "model.pt", task.build_model(), {})
+    load_weights(tmp_path / "model.pt", task.build_model(), CPU)
+    other = Gpt(task.shape, 0.0, 0, True, False, torch.ones(32, dtype=torch.uint8))
+    save_weights(tmp_path / "model.pt", other, {})
+    with pytest.raises(CheckpointError, match="its vocabulary is another one than that of"):
+        load_weights(tmp_path / "model.pt", task.build_model(), CPU)
