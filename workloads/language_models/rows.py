@@ -85,12 +85,29 @@ class Plan:
 
     @staticmethod
     def packed(lengths: Integers, width: int, order: Integers) -> Plan:
-        """As many whole documents in a row as it has room for, in that order; ``lengths`` (n,) are what each needs."""
-        ends = np.concatenate(([0], np.cumsum(lengths[order])))
-        firsts = [0]
-        while firsts[-1] < len(order):
-            firsts.append(int(np.searchsorted(ends, ends[firsts[-1]] + width, "right")) - 1)
-        return Plan(order, np.array(firsts))
+        """Whole documents in as few rows as best fit makes of them; ``lengths`` (n,) are what each needs.
+
+        In that order, each goes into the fullest row that has room for it (Johnson et al. 1974, doi:10.1137/0203025).
+        """
+        rows: list[list[int]] = []
+        # Rows by the room that they have, and as the bits of a number which rooms there are.
+        having: list[list[int]] = [[] for _ in range(width + 1)]
+        rooms = 0
+        for document, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
+            fitting = rooms >> length
+            if fitting:
+                room = length + (fitting & -fitting).bit_length() - 1
+                row = having[room].pop()
+                if not having[room]:
+                    rooms ^= 1 << room
+            else:
+                row, room = len(rows), width
+                rows.append([])
+            rows[row].append(document)
+            having[room - length].append(row)
+            rooms |= 1 << (room - length)
+        firsts = np.cumsum([0, *map(len, rows)])
+        return Plan(np.fromiter((document for row in rows for document in row), np.int64, len(order)), firsts)
 
 
 class Rows(SampleSet):

@@ -52,7 +52,7 @@ def options(**changes: Any) -> Any:
 def test_rows_that_are_too_short_for_a_document_are_refused(folder: Path) -> None:
     with pytest.raises(DatasetError, match="context is 8, but documents have up to 12 tokens; set it to 11 or more"):
         len(GptTask(options(context=8), folder).training_set)
-    assert GptTask(options(context=None), folder).context == 256
+    assert GptTask(options(context=None), folder).context == 128
 
 
 def test_a_prompt_is_written_on(folder: Path) -> None:

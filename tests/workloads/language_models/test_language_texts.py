@@ -160,12 +160,12 @@ def test_rows_hold_whole_documents_and_what_comes_after_each_token(tmp_path: Pat
     assert "".join(MOLECULES.tokens[token][0] for token in again["tokens"][0]) == "<C#N<CC(=O)O<<<<"
 
 
-def test_every_document_is_in_one_row_whatever_the_order(tmp_path: Path) -> None:
-    lengths = np.random.default_rng(1).integers(1, 30, 500)
-    plan = Plan.packed(lengths, 64, np.random.default_rng(2).permutation(500))
-    assert sorted(plan.order.tolist()) == list(range(500)) and plan.firsts[0] == 0 and plan.firsts[-1] == 500
+def test_every_document_is_in_one_row_and_rows_are_full(tmp_path: Path) -> None:
+    lengths = np.random.default_rng(1).integers(10, 60, 2000)
+    plan = Plan.packed(lengths, 64, np.random.default_rng(2).permutation(2000))
+    assert sorted(plan.order.tolist()) == list(range(2000)) and plan.firsts[0] == 0 and plan.firsts[-1] == 2000
     filled = np.add.reduceat(lengths[plan.order], plan.firsts[:-1])
-    assert filled.max() <= 64 and filled[:-1].mean() > 48
+    assert filled.max() <= 64 and filled.mean() > 0.94 * 64
     one_each = rows_of(tmp_path, Plan.one_each(5), 12)
     assert one_each.items(np.arange(5)).tolist() == [4, 9, 3, 4, 8]
 

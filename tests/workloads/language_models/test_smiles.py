@@ -81,9 +81,7 @@ def test_what_is_made_here_is_molecules_and_hardly_any_with_a_character_lost() -
 
 def test_rdkit_thinks_so_too() -> None:
     rdkit = pytest.importorskip("rdkit.Chem", reason="RDKit is not installed: pip install rdkit")
-    from rdkit import RDLogger
-
-    RDLogger.DisableLog("rdApp.*")
+    pytest.importorskip("rdkit.RDLogger").DisableLog("rdApp.*")
     drawing, characters = random.Random(1), "#()-123456=BCFHNOS[]clnors"
     texts = []
     for text in [*PUBLISHED, *write_molecules(1, "a test", 200)]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workloads.language_models.methods.gpt_network import Gpt, Shape
 from workloads.language_models.task import LanguageTask
 
-LEAST_CONTEXT = 256
+LEAST_CONTEXT = 128
 """Tokens of a row where none are asked for and documents are short."""
 
 

@@ -18,7 +18,7 @@ class Model(config.Model):
     width: int
     """Numbers that stand for a token."""
     context: int | None
-    """Tokens of a row, which holds as many whole documents as it has room for; null: 256, or those of the longest
+    """Tokens of a row, which holds as many whole documents as it has room for; null: 128, or those of the longest
     document where it has more."""
     dropout: float
     """Of what each half of a block adds, of the embeddings, and of attention."""
