@@ -2,7 +2,7 @@
 
 For what MOSES' strings are written with: the elements of ``VALENCES``, no stereochemistry, no dots. The grammar is that
 of OpenSMILES 1.0. It follows what RDKit takes and refuses (README.md says how far). It is stricter where RDKit rewrites
-what it reads: nitrogen of five bonds, double and triple bonds that are written within aromatic rings.
+what it reads, such as nitrogen of five bonds, and laxer with double bonds that are written within aromatic rings.
 """
 
 from __future__ import annotations
@@ -135,11 +135,8 @@ def settle_bonds(atoms: list[Atom]) -> None:
         if atom.aromatic and not any(other in rings[number] for other in atom.bonds):
             raise NoMoleculeError(f"an aromatic {atom.element} is in no ring")
         for other, order in atom.bonds.items():
-            within = atom.aromatic and atoms[other].aromatic and other in rings[number]
-            if order is None and not within:
+            if order is None and not (atom.aromatic and atoms[other].aromatic and other in rings[number]):
                 atom.bonds[other] = 1
-            elif order in (2, 3) and within:
-                raise NoMoleculeError("a double bond is written between aromatic atoms of a ring")
 
 
 def ring_bonds(atoms: list[Atom]) -> dict[int, set[int]]:
@@ -192,7 +189,7 @@ def needs_double_bond(atom: Atom) -> bool:
     """Whether an aromatic atom has one of the ring's double bonds. One with no aromatic bond is as any other."""
     orders = atom.bonds.values()
     written = sum(order or 1 for order in orders) + (atom.hydrogens or 0)
-    if None not in orders or 2 in orders:
+    if None not in orders or 2 in orders or 3 in orders:
         return False
     if atom.element == "C":
         return written < VALENCES["C"] - atom.electrons
