@@ -33,7 +33,11 @@ def draw_fields(path: Path, views: Views, facts: OperatorDescription, problem: P
     from matplotlib.figure import Figure
 
     count = len(views.fields)
-    figure = Figure(figsize=(14, 2.8 * (count + 1) + 0.4), layout="constrained")
+    height = 2.8 * (count + 1) + 0.4
+    figure = Figure(figsize=(14, height))
+    # Placed by hand: to have matplotlib find places takes longer than all the rest.
+    edges = {"left": 0.05, "right": 0.98, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
+    figure.subplots_adjust(**edges, hspace=0.45, wspace=0.3)
     axes = figure.subplots(count + 1, 4, squeeze=False)
     made = "solved here" if facts["source"] == "stand-in" else "published"
     figure.suptitle(f"{facts['set']}, {problem.OUTPUTS[0]}; reference solutions {made}", fontsize=11)
@@ -64,8 +68,10 @@ def draw_fields(path: Path, views: Views, facts: OperatorDescription, problem: P
     for panel, name in zip(axes[-1], ("relative_l2", "relative_l2_worst", "residual", "condition"), strict=True):
         values = [metrics[name] for _, metrics in views.history]
         panel.plot(seconds, values, "o-", markersize=3)
-        # What fields fulfil by their form is missed by nothing.
-        panel.set_yscale("log" if any(values) else "linear")
+        if max(values) > 10 * min(values) > 0:
+            panel.set_yscale("log")
+        else:
+            panel.set_ylim(bottom=0)
         panel.set_title(name, fontsize=9)
         panel.set_xlabel("training, s", fontsize=8)
     figure.savefig(path, dpi=90)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.config.schema_benchmark import OptimizerConfig
 from workloads.operators.derivatives import FunctionLoop, ZeroCoordinateShift
 from workloads.operators.equations import EQUATIONS
 from workloads.operators.methods.hyperplane import Hyperplane
 from workloads.operators.methods.pinn import Pinn, TileSet, dealt
+from workloads.operators.methods.zcs import Zcs
 from workloads.operators.networks import DeepONet, OneField
 from workloads.operators.problems import PROBLEMS
 from workloads.operators.samples import CollocatedSet
+from workloads.runtime.communicators.alone import LoneReducer
+from workloads.runtime.procedures.players import Share, make_movers
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 from workloads.runtime.task import Step, to_device
 
@@ -88,6 +94,21 @@ def test_weights_on_the_hyperplane_fulfil_linear_equations_in_the_mean(name: str
     assert max(float(each.detach().abs().max()) for each in means) > 1e-3
     task.loss(network, batch, Step()).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_l_bfgs_goes_down_further_than_adam_in_as_many_steps() -> None:
+    found = {}
+    for name, rate in (("adam", 0.001), ("lbfgs", 1.0)):
+        task = task_of(Zcs, "diffusion_reaction")
+        network = task.build_model()
+        batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+        optimizer = {**asdict(OptimizerConfig()), "name": name, "learning_rate": rate}
+        (mover,) = make_movers(task, network, {"optimizer": optimizer}, LoneReducer)  # type: ignore[typeddict-item]
+        shares = [Share(batch, 1.0, Step(), last=True)]
+        for _ in range(3):
+            mover.move(network, rate, None, nullcontext(), lambda shares=shares: iter(shares))  # type: ignore[misc]
+        found[name] = float(task.loss(network, batch, Step()).detach())
+    assert found["lbfgs"] < 0.5 * found["adam"]
 
 
 def test_of_other_equations_the_tangent_brings_the_mean_nearer_to_zero() -> None:
