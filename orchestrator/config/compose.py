@@ -32,6 +32,7 @@ from orchestrator.config.safety import HANDED_OVER, refuse_secret, texts
 from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.site import SiteSource
+from orchestrator.config.sweeps import Composed, compose_choices
 from orchestrator.config.validate import MOST_RUNS, node_counts
 from orchestrator.config.words import alternatives
 from orchestrator.errors import UsageError, nearest
@@ -88,7 +89,7 @@ def compose_documents(
             choices = [choice for words in expand_pairs(overrides) for choice in choices_of(words, multirun, primary)]
             if len(choices) > 1 and not multirun:
                 raise UsageError("a list of pairs needs -m.")
-            return [compose_one(choice, primary) for choice in choices]
+            return compose_choices(choices, lambda choice: compose_one(choice, primary))
         except (HydraException, OmegaConfBaseException) as error:
             raise UsageError(explain(error, SCHEMAS[primary], named_benchmarks(overrides))) from error
 
@@ -120,11 +121,12 @@ def refuse_endless(parsed: Sequence[Override]) -> None:
             )
 
 
-def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, Any]:
+def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> Composed:
     """Return the resolved configuration for plain overrides, as JSON-like values; ``nodes`` is always a list."""
     config = compose(config_name=primary, overrides=list(overrides))
     refuse_missing(config)
-    for key, text in texts(OmegaConf.to_container(config, resolve=False)):
+    unresolved = list(texts(OmegaConf.to_container(config, resolve=False)))
+    for key, text in unresolved:
         if key not in HANDED_OVER and any(is_secret_name(name) for name in FROM_ENVIRONMENT.findall(text)):
             refuse_secret(key)
     container = OmegaConf.to_container(config, resolve=True)
@@ -136,7 +138,9 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> dict[str, A
     check_values(resolved, SCHEMAS[primary])
     check_options(resolved["benchmark"], SCHEMAS[primary])
     expand_paths(resolved)
-    return resolved | {"nodes": node_counts(resolved["nodes"])}
+    return Composed(
+        resolved | {"nodes": node_counts(resolved["nodes"])}, [text for _, text in unresolved if "${" in text]
+    )
 
 
 def refuse_missing(config: DictConfig) -> None:

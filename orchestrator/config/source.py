@@ -21,7 +21,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from orchestrator.config.families import (
     AXES,
@@ -119,15 +119,15 @@ def of_source(target: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, An
     if "source" not in target:
         return values
     return {
-        key: f"${{where_source_is:{json.dumps([target['source'], value, otherwise.get(key)])}}}"
+        key: f"${{where_source_is:${{..dataset.source}},{json.dumps([target['source'], value, otherwise.get(key)])}}}"
         for key, value in values.items()
     }
 
 
-def where_source_is(choice: Sequence[Any], *, _root_: DictConfig) -> Any:
-    """The second of (source, value, other value) where the benchmark's data come from that source, else the third."""
+def where_source_is(found: str, choice: Sequence[Any]) -> Any:
+    """The second of (source, value, other value) where the source found is the first, else the third."""
     source, value, otherwise = choice
-    return value if OmegaConf.select(_root_, "benchmark.dataset.source") == source else otherwise
+    return value if found == source else otherwise
 
 
 OmegaConf.register_new_resolver("where_source_is", where_source_is, replace=True)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +45,15 @@ def site_search_path() -> str:
 
 def version_of(launcher: Path) -> str:
     """Return the first line of ``mpirun --version``, or "unknown"."""
+    try:
+        return ask_version(launcher, launcher.stat().st_mtime_ns)
+    except OSError:
+        return "unknown"
+
+
+@cache
+def ask_version(launcher: Path, changed_ns: int) -> str:
+    """Ask a launcher for its version, once: a campaign's every run wants to know."""
     environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     try:
         answer = subprocess.run(

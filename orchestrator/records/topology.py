@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 HIP_HIDES = ("HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
@@ -87,8 +88,10 @@ def own_affinity() -> frozenset[int]:
     return frozenset(range(os.cpu_count() or 1))
 
 
+@cache
 def read_cores(system: Path = ROOT / SYSTEM) -> tuple[Core, ...]:
-    """Read the cores from /sys/devices/system, ordered by NUMA domain; none where the kernel tells none.
+    """Read the cores from /sys/devices/system, ordered by NUMA domain; none where the kernel tells none. They stay for
+    as long as a process lives, and are read once.
 
     A core is a set of threads that share it: core numbers repeat between packages, and on Arm within them.
     """
@@ -195,8 +198,10 @@ def format_cpus(numbers: frozenset[int] | tuple[int, ...]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def _control_groups(root: Path) -> Iterator[Path]:
-    """Yield the folders of this process's control groups that may limit its time, and of all groups around them."""
+@cache
+def _control_groups(root: Path) -> tuple[Path, ...]:
+    """The folders of this process's control groups that may limit its time, and of all groups around them."""
+    found: list[Path] = []
     own = [line.split(":", 2) for line in _read(root / "proc/self/cgroup").splitlines() if line.count(":") >= 2]
     for mount, mount_root, version in _mounts(root):
         for _, controllers, path in own:
@@ -204,7 +209,8 @@ def _control_groups(root: Path) -> Iterator[Path]:
                 # In a container the mount may show a group of the host as its root.
                 inner = path[len(mount_root) :] if mount_root != "/" and path.startswith(mount_root) else path
                 folder = mount / inner.strip("/")
-                yield from (folder, *(parent for parent in folder.parents if parent.is_relative_to(mount)))
+                found += [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
+    return tuple(found)
 
 
 def _mounts(root: Path) -> Iterator[tuple[Path, str, int]]:
