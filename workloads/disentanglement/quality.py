@@ -65,7 +65,7 @@ class CodesQuality(Quality):
             chosen = np.linspace(0, len(codes) - 1, min(len(codes), SAMPLES)).round().astype(np.int64)
             device = next(model.parameters()).device
             scores["orthogonality"] = orthogonality(
-                lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device)
+                lambda at: self._coder.decode(model, at), torch.from_numpy(codes[chosen]).to(device), alive
             )
         return scores
 

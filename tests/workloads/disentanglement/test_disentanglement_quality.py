@@ -50,7 +50,8 @@ def test_forests_and_the_decoders_jacobian_wait_for_the_end(forests: bool) -> No
     added = {"orthogonality"}
     if forests:
         added |= {"dci_disentanglement", "dci_completeness", "dci_informativeness", "dci"}
-    assert last.keys() - usual.keys() == added and bool(ticks) == forests
+    # Each score and each code of the Jacobian is a sign of life: on a busy machine one may take a minute.
+    assert last.keys() - usual.keys() == added and len(ticks) >= 9 + 2 + forests
     assert {name: last[name] for name in usual} == usual
     assert last["orthogonality"] == pytest.approx(0.5)
     assert usual["z_diff"] == pytest.approx(1) and usual["dcimig"] == pytest.approx(1)

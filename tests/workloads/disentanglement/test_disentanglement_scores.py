@@ -195,8 +195,8 @@ def test_forests_change_no_other_score_and_the_same_random_numbers_give_the_same
     without = evaluate(codes, factors, drawing(), forests=False)
     ticks: list[None] = []
     whole = evaluate(codes, factors, drawing(), True, lambda: ticks.append(None))
-    # One sign of life for each forest: four numbers of candidates, ten folds, two factors.
-    assert len(ticks) == 80
+    # A sign of life for each of nine scores, and for each forest: four numbers of candidates, ten folds, two factors.
+    assert len(ticks) == 9 + 80
     added = {"dci_disentanglement", "dci_completeness", "dci_informativeness", "dci"}
     assert whole.keys() - without.keys() == added and {name: whole[name] for name in without} == without
 

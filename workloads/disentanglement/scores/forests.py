@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold
 
-from workloads.disentanglement.scores.samples import Codes, Factors, two_parts
+from workloads.disentanglement.scores.samples import Codes, Factors, nothing, two_parts
 
 Values = npt.NDArray[np.float64]
 """A factor of n samples, (n,), scaled to 0 to 1."""
@@ -32,10 +32,6 @@ class Search:
 
 
 PUBLISHED = Search()
-
-
-def nothing() -> None:
-    """Do nothing: the ``alive`` of callers that no watchdog watches."""
 
 
 def dci(

@@ -68,3 +68,7 @@ def two_parts(count: int, random: np.random.Generator) -> tuple[Places, Places]:
     places = random.permutation(count)[:POINTS]
     fitted = 2 * len(places) // 3
     return places[:fitted], places[fitted:]
+
+
+def nothing() -> None:
+    """Do nothing: the ``alive`` of callers that no watchdog watches."""
