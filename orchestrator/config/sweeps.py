@@ -25,7 +25,7 @@ class Composed:
     resolved: dict[str, Any]
     interpolations: list[str] = field(default_factory=list)
 
-    def takes(self, key: str, value: int | float) -> bool:
+    def takes(self, key: str, value: float) -> bool:
         """Whether nothing but this key depends on its number, which is of the type that the key has already."""
         if key.startswith(CHECKED_ELSEWHERE):
             return False
@@ -35,18 +35,16 @@ class Composed:
             return False
         return type(value_at(self.resolved, key)) is type(value)
 
-    def having(self, numbers: Mapping[str, int | float]) -> dict[str, Any]:
+    def having(self, numbers: Mapping[str, float]) -> dict[str, Any]:
         """The same with other numbers. Raises UsageError for one that can mean nothing."""
         whole = copy.deepcopy(self.resolved)
         for key, value in numbers.items():
             *parents, last = key.split(".")
-            node, partial = whole, {last: value}
+            node = whole
             for name in parents:
                 node = node[name]
-            for name in reversed(parents):
-                partial = {name: partial}
-            refuse_senseless(partial)
             node[last] = value
+            refuse_senseless(nested(key, value))
         return whole
 
 
@@ -69,11 +67,17 @@ def compose_choices(
     return found
 
 
-def numbers_of(words: Sequence[str], choice: Sequence[str]) -> dict[str, int | float]:
+def numbers_of(words: Sequence[str], choice: Sequence[str]) -> dict[str, float]:
     """Keys that these words give a number, and no other word of the choice gives anything."""
     keys = [word.partition("=")[0].lstrip("+~") for word in choice]
     matches = [match for match in map(NUMBER.fullmatch, words) if match and keys.count(match["key"]) == 1]
     return {match["key"]: float(match["real"]) if match["real"] else int(match["whole"]) for match in matches}
+
+
+def nested(key: str, value: float) -> dict[str, Any]:
+    """A document that has a value at a dotted key and nothing else."""
+    first, _, rest = key.partition(".")
+    return {first: nested(rest, value) if rest else value}
 
 
 def value_at(document: Mapping[str, Any], key: str) -> Any:
