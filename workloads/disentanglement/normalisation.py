@@ -61,9 +61,12 @@ class GlobalBatchNorm(nn.Module):
 
 
 def is_narrow(x: Tensor) -> bool:
-    """Whether these are images (n, c, h, w) that ``NormaliseNarrow`` is for."""
+    """Whether these are images (n, c, h, w) that ``NormaliseNarrow`` is for: with values, unlike the tensors that a
+    step's arithmetic is counted with.
+    """
     return (
-        x.dim() == 4
+        type(x) is Tensor
+        and x.dim() == 4
         and x.shape[1] in NARROW
         and x.device.type == "cpu"
         and x.dtype == torch.float32

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from workloads.disentanglement.methods import ib_gan, info_gan
 from workloads.disentanglement.methods.dae_network import DisentanglingAutoencoder
@@ -98,6 +99,15 @@ def test_batch_norm_of_a_rank_that_is_alone_is_that_of_torch(shape: tuple[int, .
     ours.eval()
     theirs.eval()
     torch.testing.assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8])
+def test_the_arithmetic_of_batch_norm_is_counted_without_values(channels: int) -> None:
+    with FakeTensorMode():
+        norm = GlobalBatchNorm(channels)
+        images = as_stored(torch.empty(4, channels, 6, 5), True).requires_grad_()
+        norm(images).sum().backward()
+    assert images.grad is not None and images.grad.shape == (4, channels, 6, 5)
 
 
 @pytest.mark.parametrize(
