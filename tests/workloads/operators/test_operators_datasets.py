@@ -16,6 +16,7 @@ from workloads.operators import config
 from workloads.operators.datasets import burgers_config, diffusion_reaction_config, plate_config, stokes_config
 from workloads.operators.datasets.base import OperatorDataset
 from workloads.operators.datasets.burgers import BurgersDataset
+from workloads.operators.datasets.diffusion_reaction import DiffusionReactionDataset
 from workloads.operators.datasets.plate import PlateDataset
 from workloads.operators.methods import pinn_config
 from workloads.runtime.errors import DatasetError
@@ -62,6 +63,13 @@ def test_settings_that_make_no_sense_are_refused(kind: type[Any], settings: dict
 def test_they_are_refused_before_anything_is_submitted() -> None:
     with pytest.raises(UsageError, match=r"benchmark\.dataset\.viscosity.* expected a number above 0"):
         compose_all(["benchmark=operators", "dataset=burgers", "benchmark.dataset.viscosity=0"], False)
+
+
+def test_what_cannot_be_solved_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    settings = {**REACTION, "source": "stand-in", "reaction": 1e5}
+    with pytest.raises(DatasetError, match="diffusion_reaction cannot be solved: the reaction is too fast"):
+        DiffusionReactionDataset(settings).synthesise(tmp_path / "made", lambda done, total: None, 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def write_plate(path: Path, **changed: Any) -> None:
