@@ -35,6 +35,8 @@ CELLS: Sequence[Any] = (
     "\x1b]0;owned\x07x", "=1+1", "{", '{"schema": 1}', "[" * 2000, "9" * 5000, "x" * 100_000,
 )  # fmt: skip
 """What is put into a column of a store."""
+STORED = ("manifest", "result", "step_times")
+"""Columns of a run that hold JSON."""
 
 
 @dataclass
@@ -219,7 +221,17 @@ def of_store(path: Path, name: str) -> Iterator[Mutation]:
     with sqlite3.connect(path) as store:
         found = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         columns = {table: [row[1] for row in store.execute(f'PRAGMA table_info("{table}")')] for (table,) in found}
+        (texts,) = store.execute(f"SELECT {', '.join(STORED)} FROM run WHERE id = 1").fetchall()
+    documents = {name: json.loads(text) for name, text in zip(STORED, texts, strict=True)}
     store.close()
+    for column, document in documents.items():
+        for place in leaves(document):
+            weight = 0.01 if "config" in place else 0.3
+            for value in VALUES:
+                said = f"run.{column}: {'.'.join(map(str, place))}={str(value)[:30]!a}"
+                order = f"UPDATE run SET {column} = ? WHERE id = 1"
+                text = replaced(document, place, value)
+                yield Mutation(name, said, partial(sql, order=order, value=text), weight)
     for table, names in columns.items():
         for column in names:
             for value in CELLS:

@@ -49,6 +49,22 @@ class Matches:
         return re.compile(self.pattern).fullmatch
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Marks, in ``Annotated``, the texts that a value may be, one by one: names of which something is looked up."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Return what a value should be."""
+        return " or ".join(map(repr, self.names))
+
+    def test(self) -> Callable[[Any], object]:
+        """Return what is true of a value that is right."""
+        return self.names.__contains__
+
+
 Count: TypeAlias = Annotated[int, Range(0, 2**31 - 1)]
 Whole: TypeAlias = Annotated[int, Range(0, 2**63 - 1)]
 Positive: TypeAlias = Annotated[int, Range(1, 2**31 - 1)]

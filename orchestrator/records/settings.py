@@ -7,9 +7,17 @@ the standard library alone. ``NotRequired`` keys are those that runs planned by 
 
 # Annotations are evaluated here: as texts, they would hide from TypedDict which keys are NotRequired.
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
+from orchestrator.records import choices
+from orchestrator.records.checking import OneOf
 from orchestrator.records.typed import NotRequired, TypedDict
+
+SchedulerName: TypeAlias = Annotated[str, OneOf(tuple(choices.SCHEDULERS))]
+LauncherName: TypeAlias = Annotated[str, OneOf(tuple(choices.LAUNCHERS))]
+CommunicatorName: TypeAlias = Annotated[str, OneOf(tuple(choices.COMMUNICATORS))]
+ModeName: TypeAlias = Annotated[str, OneOf(tuple(choices.MODES))]
+ScaleName: TypeAlias = Annotated[str, OneOf(tuple(choices.SCALE_MODES))]
 
 
 class OptimizerSettings(TypedDict):
@@ -217,8 +225,8 @@ class ClusterSettings(TypedDict):
     name: str
     description: str
     hosts: NotRequired[list[str]]
-    scheduler: str
-    launcher: str
+    scheduler: SchedulerName
+    launcher: LauncherName
     pmi: str
     launcher_options: list[str]
     ranks_per_node: int
@@ -245,7 +253,7 @@ class ClusterSettings(TypedDict):
 class ScaleSettings(TypedDict):
     """How the node count varies."""
 
-    mode: str
+    mode: ScaleName
     nodes: int | list[int]
     repeats: int
     shuffle: bool
@@ -272,8 +280,8 @@ class Configuration(TypedDict):
     recipe: str
     nodes: list[int]
     repeats: int
-    comm: str
-    mode: str
+    comm: CommunicatorName
+    mode: ModeName
     seed: int
     campaign: str | None
     results: str

@@ -19,7 +19,14 @@ from orchestrator.records.checking import (
     check_value,
 )
 from orchestrator.records.result import Processors
-from orchestrator.records.settings import Configuration, Settings, TrainingSettings
+from orchestrator.records.settings import (
+    CommunicatorName,
+    Configuration,
+    ModeName,
+    SchedulerName,
+    Settings,
+    TrainingSettings,
+)
 
 MANIFEST_SCHEMA = "orchestrator.manifest/1"
 MOST_ATTEMPTS = 100_000
@@ -80,8 +87,8 @@ class RunSpec:
     threads_per_rank: Positive
     repeat: Count
     seed: Whole
-    comm: str
-    mode: str
+    comm: CommunicatorName
+    mode: ModeName
     recipe: str
     scale: str
     settings: Annotated[Settings, AS_COMPOSED]
@@ -146,7 +153,7 @@ class Manifest:
     created: Moment
     submitted: Moment | None = None
     job_id: str | None = None
-    scheduler: str = "local"
+    scheduler: SchedulerName = "local"
     attempts: Annotated[int, Range(0, MOST_ATTEMPTS)] = 0
     attempt_jobs: list[str] = field(default_factory=list)
     order: Count = 0

@@ -39,6 +39,8 @@ DOCUMENTS: Mapping[str, type] = {
 NEEDED = ("campaign", "run", "benchmark", "cluster", "comm", "mode", "recipe", "scale", "nodes", "ranks", "repeat",
           "seed", "state", "attempts", "created", "config_hash", "directory", "manifest")  # fmt: skip
 """Columns without which there is no run."""
+WITHIN: Mapping[str, Sequence[str]] = {"manifest": ("config",)}
+"""Keys without which a document is none, by its column."""
 NEUTRAL: Mapping[type, object] = {int: 1, float: 0.0, bool: False}
 
 
@@ -58,9 +60,9 @@ def refuse_other(record: RunRecord) -> None:
         if run.get(name) is None:
             raise RecordError(f"{name} is missing")
     check_value(run, RunRow, "")
-    for name, kind in DOCUMENTS.items():
-        if text := cast("str | None", run.get(name)):
-            check_record(as_written_now(parse_json(text, name)), kind, name, whole=False)
+    for name in DOCUMENTS:
+        if (text := cast("str | None", run.get(name))) is not None:
+            refuse_document(text, name)
     check_value({"evaluations": record.evaluations, "phases": record.phases}, Evaluations, "")
     table = record.table
     if len(table) not in (0, run["ranks"]):
@@ -69,6 +71,15 @@ def refuse_other(record: RunRecord) -> None:
         # What was not measured is NaN.
         if np.isinf(values).any() or (values < 0).any():
             raise RecordError(f"ranks.{name} holds what is no measurement")
+
+
+def refuse_document(text: str, name: str) -> None:
+    """Raise RecordError for a text that is not the document of a column."""
+    document = as_written_now(parse_json(text, name))
+    check_record(document, DOCUMENTS[name], name, whole=False)
+    for key in WITHIN.get(name, ()):
+        if key not in document:
+            raise RecordError(f"{name}: {key} is missing")
 
 
 def as_written_now(document: dict[str, Any]) -> dict[str, Any]:
@@ -89,15 +100,15 @@ def as_failed(record: RunRecord, why: str) -> RunRecord:
         measured = NoneType in get_args(hints[name]) and name not in ("dataset_name", "git_commit")
         run[name] = None if measured else value if fits(value, hints[name]) else neutral(value, hints[name])
     planned = record.run.get("manifest")
-    if not isinstance(planned, str) or not is_of(planned, StoredManifest):
+    if not isinstance(planned, str) or not is_document(planned, "manifest"):
         planned = json.dumps({"config": {"benchmark": {"name": run["benchmark"]}, "nodes": [run["nodes"]]}})
     return RunRecord(cast(RunRow, {**run, "state": "failed", "cause": why, "manifest": planned, "result": None}))
 
 
-def is_of(text: str, kind: type) -> bool:
-    """Whether a text is the JSON of a type, of which keys may be missing."""
+def is_document(text: str, name: str) -> bool:
+    """Whether a text is the document of a column."""
     try:
-        check_record(as_written_now(parse_json(text, "")), kind, "", whole=False)
+        refuse_document(text, name)
     except RecordError:
         return False
     return True

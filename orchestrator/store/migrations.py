@@ -191,7 +191,7 @@ def migrate(engine: Engine, create: bool = True) -> tuple[int, int]:
         ) from error
     except SQLAlchemyError as error:
         raise store_error(engine, error, "opened") from error
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
         raise StoreError(f"{name} cannot be brought up to date: a row of it is damaged ({error})") from error
 
 

@@ -132,11 +132,15 @@ class RankTable(Sequence[RankRow]):
     @classmethod
     def unpack(cls, packed: bytes) -> RankTable:
         """Return the table that ``pack`` packed. Raises ValueError for anything else."""
+        if not isinstance(packed, bytes | bytearray | memoryview):
+            raise ValueError(f"packed ranks are damaged: they are {type(packed).__name__}, not bytes")
         line, _, rest = bytes(packed).partition(b"\n")
         try:
             head = json.loads(line)
             ranks, deflated = int(head["ranks"]), int(head["deflated"])
             columns = len(TEXTS + WHOLE_NUMBERS)
+            if len(rest) - deflated != 4 * len(MEASURES) * ranks:
+                raise ValueError(f"they are not of {ranks} ranks")
             # As much as there should be and a byte more: what is longer is refused without being unpacked.
             unpacked = zlib.decompressobj().decompress(rest[:deflated], 4 * columns * ranks + 1)
             places = np.frombuffer(unpacked, "<i4").reshape(columns, ranks)

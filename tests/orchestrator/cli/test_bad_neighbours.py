@@ -59,10 +59,15 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "not JSON": lambda run: (run / "manifest.json").write_text("{"),
     "another's name": lambda run: shutil.copy(run.parent / SECOND / "manifest.json", run / "manifest.json"),
     "a name that leads outside": lambda run: rename(run / "manifest.json", "../../x"),
+    "a scheduler that there is not": lambda run: put_in(run / "manifest.json", "scheduler", "/dev/stdin"),
     "a link": link_elsewhere,
     "a pipe": lambda run: ((run / "manifest.json").unlink(), os.mkfifo(run / "manifest.json")),  # type: ignore[func-returns-value]
     "written by others": lambda run: run.chmod(0o777),
 }
+
+
+def put_in(manifest: Path, key: str, value: object) -> None:
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), key: value}))
 
 
 def rename(manifest: Path, name: str) -> None:

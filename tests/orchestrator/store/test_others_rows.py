@@ -96,6 +96,7 @@ BAD: list[dict[str, Any]] = [
     {"created": math.inf}, {"created": -1.0}, {"created": "yesterday"}, {"throughput": -5.0}, {"throughput": math.nan},
     {"nodes": 0}, {"ranks": -1}, {"ranks": 7}, {"seed": 2**70}, {"state": "splendid"}, {"state": None},
     {"manifest": "{"}, {"manifest": "[]"}, {"manifest": '{"planned": -1}'}, {"manifest": '{"config": 3}'},
+    {"manifest": ""}, {"manifest": '{"schema": 1}'}, {"manifest": '{"config": {"comm": "smoke"}}'},
     {"result": '{"training": {"samples": -3}}'}, {"result": '{"world": {"hosts": 3}}'}, {"result": '{"a": NaN}'},
     {"step_times": "[]"}, {"git_dirty": "perhaps"}, {"campaign": None}, {"time_to_accuracy_s": -1.0},
 ]  # fmt: skip
@@ -126,7 +127,8 @@ def test_measures_of_ranks_and_evaluations_are_checked_too(tmp_path: Path) -> No
     ("column", "value"),
     [
         ("created", math.inf), ("created", "x"), ("throughput", -1.0), ("state", "splendid"), ("nodes", "many"),
-        ("ranks", 10**9), ("manifest", "{"), ("result", "[" * 2000), ("step_times", "{}x"), ("campaign", b"\xff"),
+        ("ranks", 10**9), ("manifest", "{"), ("manifest", ""), ("result", "[" * 2000), ("step_times", "{}x"),
+        ("campaign", b"\xff"),
         ("throughput_unit", b"x"), ("quality", "good"), ("dataset_source", "real?"), ("time_to_accuracy_s", math.inf),
     ],
 )  # fmt: skip
@@ -146,9 +148,10 @@ def test_a_bad_row_that_is_there_is_a_failed_run_and_no_other_readers_trouble(
 
 
 @pytest.mark.parametrize(
-    "packed", [b"", b"x", b"\xff\n", b'{"ranks": 1000000000, "texts": {}, "deflated": 9}\n', b"[" * 5000]
+    "packed",
+    [b"", b"x", b"\xff\n", b'{"ranks": 1000000000, "texts": {}, "deflated": 9}\n', b"[" * 5000, 2**62, "x", 1.5],
 )
-def test_packed_ranks_that_are_none_are_a_value_error(store: Store, packed: bytes) -> None:
+def test_packed_ranks_that_are_none_are_a_value_error(store: Store, packed: Any) -> None:
     with pytest.raises(ValueError, match="damaged"):
         RankTable.unpack(packed)
     change(store, "UPDATE rank_summary SET packed = ?", packed)
@@ -159,9 +162,10 @@ def test_a_packed_value_is_not_unpacked_beyond_what_the_ranks_need() -> None:
     import zlib
 
     bomb = zlib.compress(bytes(10**8), 9)
-    head = json.dumps({"ranks": 2, "texts": {"host": ["a"], "device": ["b"]}, "deflated": len(bomb)}).encode()
-    with pytest.raises(ValueError, match="damaged"):
-        RankTable.unpack(head + b"\n" + bomb + bytes(40))
+    for ranks, why in ((2, "buffer size"), (10**7, "not of 10000000 ranks")):
+        head = json.dumps({"ranks": ranks, "texts": {"host": ["a"], "device": ["b"]}, "deflated": len(bomb)}).encode()
+        with pytest.raises(ValueError, match=f"damaged: .*{why}"):
+            RankTable.unpack(head + b"\n" + bomb + bytes(40))
 
 
 def test_what_is_damaged_is_left_out_of_an_import_and_takes_nobodys_place(tmp_path: Path, store: Store) -> None:
