@@ -55,7 +55,7 @@ def judge_completion(check: Check, runs: Runs, facts: MachineFacts) -> list[Find
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
         named, concerns = failed_runs(members)
-        causes = "; ".join(dict.fromkeys(str(run.cause) for run in members if not run.completed))
+        causes = "; ".join(dict.fromkeys(run.cause for run in members if not run.completed and run.cause))
         return make_finding(
             check, nodes, FAIL if len(named) > check.allowed else PASS, value=float(len(named)),
             bounds=(None, float(check.allowed)), unit="failed runs", n=len(members), named=named, why=causes,

@@ -175,6 +175,7 @@ def test_failed_runs_are_named_and_lost_ones_are_the_machines_fault() -> None:
     ended = check("completed")
     assert only(ended, run()).outcome == "pass"
     assert only(ended, run(), run(1, state="failed", cause="rank 1 died")).code == 1
+    assert only(ended, run(), run(1, state="failed", cause=None)).why == ""
     assert only(ended, run(), run(1, state="node-failed")).code == 3
 
 

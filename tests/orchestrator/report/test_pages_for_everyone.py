@@ -91,6 +91,8 @@ def test_a_page_complains_of_nothing_asks_no_server_and_fits_a_phone(
         "cell.getBoundingClientRect().right > 390).map(cell => cell.textContent)"
     )
     assert beyond == []
+    bars = "[...document.querySelectorAll('.plot .scrollbar')].filter(bar => bar.getBoundingClientRect().height > 0)"
+    assert browser.script(f"return {bars}.length") == 0, "a legend's names have to be scrolled to"
 
 
 @pytest.mark.parametrize("kind", some_quick(("campaign", "matrix"), "campaign"))

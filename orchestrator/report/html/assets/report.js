@@ -26,7 +26,9 @@ function draw(place) {
     font: { color: ink, family: "system-ui, sans-serif", size: narrow.matches ? 11 : 13 },
     hoverlabel: { bgcolor: css.getPropertyValue("--raised").trim(), bordercolor: line, font: { color: ink }, align: "left", namelength: -1 },
     margin: { l: 10, r: 10, t: touch.matches ? 10 : 30, b: 10 }, hovermode: "closest",
-    legend: { orientation: "h", xref: "container", x: 0, yref: "container", y: 0, yanchor: "bottom", traceorder: "normal" },
+    // On a phone its names stand below each other, of a single bar higher than half of the plot: none is to be scrolled to.
+    legend: { orientation: "h", xref: "container", x: 0, yref: "container", y: 0, yanchor: "bottom", traceorder: "normal",
+      maxheight: 1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink },
     // A finger that scrolls the page must not zoom the plot.
     dragmode: touch.matches ? false : "zoom",
