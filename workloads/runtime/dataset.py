@@ -169,6 +169,34 @@ class ConsolidatedDataset(Dataset):
         """Write the stand-in in the published layout. Raises DatasetError, OSError, BrokenProcessPool."""
 
 
+class FamilyDataset(ConsolidatedDataset):
+    """One of the data sets of a benchmark that has several: its folder bears its own name."""
+
+    SET: ClassVar[str]
+    """The data set's own name."""
+    SHARED: ClassVar[tuple[str, ...]]
+    """Settings that the data of every set of the benchmark depend on."""
+    OWN: ClassVar[tuple[str, ...]] = ()
+    """Settings of this set's own that all of its data depend on."""
+    MADE_OF: ClassVar[tuple[str, ...]] = ()
+    """Settings that data made here depend on, besides."""
+
+    @property
+    def made_of(self) -> dict[str, object]:
+        """All settings that the data depend on."""
+        named = (*self.SHARED, *self.OWN, *(self.MADE_OF if self.is_stand_in else ()))
+        return {key: self.settings[key] for key in named}
+
+    @property
+    def folder_name(self) -> str:
+        """Such as "rotations/digits-stand-in-drawn-1-small-seed1-ab12cd34"."""
+        settings = self.settings
+        made = str(settings["version"])
+        if self.is_stand_in:
+            made += f"-{settings['preset']}-seed{settings['seed']}"
+        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
+
+
 def dataset_path(settings: Settings) -> str:
     """The "package.module:Class" of a benchmark's data set. Version 0.1 named the module alone, as dataset_module."""
     return str(settings.get("dataset_class") or settings["dataset_module"])

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from orchestrator.records.checking import Positive
 from workloads.rotations.config import SPLITS
 from workloads.rotations.datasets.poses import set_upright
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import Description, Field
 from workloads.runtime.samples.writer import Writer
 
@@ -68,37 +67,17 @@ class Labelled:
         )
 
 
-class ImagesDataset(ConsolidatedDataset):
+class ImagesDataset(FamilyDataset):
     """Samples of an "image" (c, h, w), uint8, and its "label", int64."""
 
     NAME = "rotations"
     DESCRIBED_BY = ImagesDescription
-    SET: ClassVar[str]
-    """The data set's own name."""
     MADE: ClassVar[str]
     """What images made here are."""
     SPLITS = SPLITS
-    SHARED: ClassVar[tuple[str, ...]] = ("source", "version", "split")
-    """Settings that all data depend on."""
-    OWN: ClassVar[tuple[str, ...]] = ("poses", "pixels")
-    """Settings of a data set's own that all of its data depend on."""
-    MADE_OF: ClassVar[tuple[str, ...]] = ("seed", "images")
-    """Settings that data made here depend on, besides."""
-
-    @property
-    def made_of(self) -> dict[str, object]:
-        """All settings that the data depend on."""
-        named = (*self.SHARED, *self.OWN, *(self.MADE_OF if self.is_stand_in else ()))
-        return {key: self.settings[key] for key in named}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "rotations/digits-stand-in-drawn-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
+    SHARED = ("source", "version", "split")
+    OWN = ("poses", "pixels")
+    MADE_OF = ("seed", "images")
 
     @property
     @abstractmethod

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.records.checking import Positive
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import PARTS, Description, Field
 from workloads.runtime.samples.writer import Writer
 from workloads.super_resolution.datasets.regions import Corners, Fields, Region, patches
@@ -41,7 +40,7 @@ class FieldsDescription(Description):
     masked: bool
 
 
-class FieldsDataset(ConsolidatedDataset):
+class FieldsDataset(FamilyDataset):
     """Samples of a "target" (1, p, p), a patch of a fine field, and its "input" (1, p / scale, p / scale), the same
     coarse. Evaluation samples have it at other scales, too, as "x2" and so on. Where values may be missing, "mask"
     (1, p, p) uint8 is 1 where there is one.
@@ -51,36 +50,16 @@ class FieldsDataset(ConsolidatedDataset):
 
     NAME = "super_resolution"
     DESCRIBED_BY = FieldsDescription
-    SET: ClassVar[str]
-    """The data set's own name."""
     UNIT: ClassVar[str]
     """Of its values."""
     MADE: ClassVar[str]
     """What fields made here are: "simulated" or "invented"."""
     MASKED: ClassVar[bool] = False
     """Whether values may be missing."""
-    SHARED: ClassVar[tuple[str, ...]] = (
+    SHARED = (
         "source", "version", "split", "seed", "scale", "degradation", "evaluation_scales", "patch", "stride",
         "evaluation_patch",
     )  # fmt: skip
-    """Settings that all data depend on."""
-    MADE_OF: ClassVar[tuple[str, ...]] = ()
-    """Settings that data made here alone depend on, besides."""
-
-    @property
-    def made_of(self) -> dict[str, object]:
-        """All settings that the data depend on."""
-        named = (*self.SHARED, *self.MADE_OF) if self.is_stand_in else self.SHARED
-        return {key: self.settings[key] for key in named}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "super_resolution/turbulence-stand-in-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
 
     def coarse_names(self, part: str) -> dict[str, int]:
         """The fields that hold a part's coarse images, and their scales."""
