@@ -75,9 +75,9 @@ class ImagesDataset(FamilyDataset):
     MADE: ClassVar[str]
     """What images made here are."""
     SPLITS = SPLITS
-    SHARED = ("source", "version", "split")
-    OWN = ("poses", "pixels")
-    MADE_OF = ("seed", "images")
+    SHARED: ClassVar[tuple[str, ...]] = ("source", "version", "split")
+    OWN: ClassVar[tuple[str, ...]] = ("poses", "pixels")
+    MADE_OF: ClassVar[tuple[str, ...]] = ("seed", "images")
 
     @property
     @abstractmethod

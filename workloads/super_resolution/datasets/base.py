@@ -56,7 +56,7 @@ class FieldsDataset(FamilyDataset):
     """What fields made here are: "simulated" or "invented"."""
     MASKED: ClassVar[bool] = False
     """Whether values may be missing."""
-    SHARED = (
+    SHARED: ClassVar[tuple[str, ...]] = (
         "source", "version", "split", "seed", "scale", "degradation", "evaluation_scales", "patch", "stride",
         "evaluation_patch",
     )  # fmt: skip
