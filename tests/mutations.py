@@ -1,7 +1,7 @@
 """Damaged and hostile files before every verb that reads them, and what is promised of each:
 
-no trace, no hang (10 s), at most 500 MB, nothing written outside, no control character on the terminal, an exit code of
-README's table, and of the runs that are whole everything as before.
+no trace, no hang (10 s of a processor), at most 500 MB, nothing written outside, no control character on the terminal,
+an exit code of README's table, and of the runs that are whole everything as before.
 
 Each file that a campaign, its store, an export, a data set and an acceptance's record consist of is walked by its own
 fields. A verb is called in a forked child, which costs milliseconds where a process costs half a second. ``make fuzz``
@@ -32,7 +32,8 @@ from mutation_verbs import Verb, accept_verbs, campaign_verbs, data_verbs, impor
 
 from orchestrator.errors import EXIT_CODES, EXIT_DEFECT
 
-SECONDS, MEGABYTES = 10.0, 500
+SECONDS, WAITED, MEGABYTES = 10, 60, 500
+"""Of a processor, s; until a call is sure to wait for what never comes, s: other things run here too; of memory, MB."""
 CONTROL = ("\x1b", "\x07", "\x9b", "\u202e")
 
 
@@ -71,13 +72,14 @@ def call(verb: Verb, place: Place, counts: Counts) -> str:
         found, code, usage = os.wait4(child, os.WNOHANG)
         if found:
             status = os.waitstatus_to_exitcode(code)
-        elif time.monotonic() > began + SECONDS:
+        elif time.monotonic() > began + WAITED:
             os.kill(child, signal.SIGKILL)
             os.wait4(child, 0)
-            return "hang: more than 10 s"
+            return f"hang: more than {WAITED} s"
         else:
             time.sleep(0.002)
-    seconds, more = time.monotonic() - began, (usage.ru_maxrss - before_kb()) / 1024 if usage else 0.0
+    assert usage is not None
+    seconds, more = usage.ru_utime + usage.ru_stime, (usage.ru_maxrss - before_kb()) / 1024
     counts.slowest, counts.largest = max(counts.slowest, seconds), max(counts.largest, more)
     counts.codes[status] += 1
     counts.verbs[verb.name] += 1
@@ -86,6 +88,8 @@ def call(verb: Verb, place: Place, counts: Counts) -> str:
     err.unlink()
     if "Traceback" in said or status == EXIT_DEFECT:
         return f"trace: {said.strip().splitlines()[-1][:160] if said.strip() else ''}"
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"hang: more than {SECONDS} s of a processor"
     if status not in EXIT_CODES:
         return f"exit code {status}: {said[-160:]}"
     if more > MEGABYTES:
@@ -115,6 +119,7 @@ def in_child(verb: Verb, place: Place, out: Path, err: Path) -> int:
         )
         most = 4 * 2**30
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         os.chdir(place.folder)
         code = verb.main(verb.words(place))
         sys.stdout.flush()
