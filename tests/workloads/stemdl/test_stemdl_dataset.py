@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import Arrays
 from workloads.stemdl.dataset import StemdlDataset
@@ -260,7 +261,9 @@ def test_an_index_beyond_the_set_is_refused(tiny_folder: Path) -> None:
             samples.read(np.array([wrong]))
 
 
-def test_a_file_cut_while_in_use_is_an_error_not_wrong_data(damaged: Path) -> None:
+def test_a_file_cut_while_in_use_is_an_error_not_wrong_data(damaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a set that is too large to be kept.
+    monkeypatch.setattr(consolidated, "KEPT_WHOLE_BYTES", 0)
     samples = ConsolidatedSet(damaged, "training")
     with (damaged / "training-00000-of-00002.h5").open("r+b") as file:
         file.truncate(500_000)

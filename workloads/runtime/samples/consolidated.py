@@ -44,6 +44,10 @@ CONTENTS = ".verified.json"
 PARTS = ("training", "evaluation")
 KEPT_BYTES = 16
 """Fields of at most this many bytes per sample, such as labels, are kept in memory."""
+KEPT_WHOLE_BYTES = 2**26
+"""So are fields of at most this many bytes in all, which the system would keep anyway: to read a sample each, a thread
+would wait a sample each for the interpreter's lock, which the training that goes on meanwhile holds.
+"""
 DAMAGE = (OSError, KeyError, ValueError, RuntimeError)
 """What h5py raises of a damaged file."""
 
@@ -275,7 +279,7 @@ def check_shard(path: Path, samples: int, fields: Mapping[str, Field]) -> None:
 class ConsolidatedSet(SampleSet):
     """One part ("training" or "evaluation") of a consolidated data set, read in any order.
 
-    Fields are read directly into the caller's memory (see rows.py). Small fields, such as labels, are kept in memory.
+    Fields are read directly into the caller's memory (see rows.py). Small ones are kept in memory.
     """
 
     def __init__(self, folder: Path, part: str, names: Sequence[str] | None = None) -> None:
@@ -291,8 +295,10 @@ class ConsolidatedSet(SampleSet):
         self._kept = {
             key: np.concatenate([shard.columns[key].slab(0, shard.samples) for shard in shards])
             for key, column in shards[0].columns.items()
-            if column.row_bytes <= KEPT_BYTES
+            if column.row_bytes <= KEPT_BYTES or column.row_bytes * len(self) <= KEPT_WHOLE_BYTES
         }
+
+        self._read = [key for key in shards[0].columns if key not in self._kept]
 
     def __len__(self) -> int:
         return len(self._shard_of)
@@ -308,16 +314,16 @@ class ConsolidatedSet(SampleSet):
         result = {key: out[key][:count] for key in like}
         shards, firsts = self._shard_of[indices].tolist(), self._place_in_shard[indices].tolist()
         start = 0
-        for stop in range(1, count + 1):
+        for stop in range(1, count + 1) if self._read else ():
             # One read serves samples that follow each other in a file.
             if stop < count and firsts[stop] == firsts[stop - 1] + 1 and shards[stop] == shards[start]:
                 continue
-            for key, column in self._shards[shards[start]].columns.items():
-                if key not in self._kept:
-                    column.read(firsts[start], result[key][start:stop])
+            for key in self._read:
+                self._shards[shards[start]].columns[key].read(firsts[start], result[key][start:stop])
             start = stop
         for key, values in self._kept.items():
-            result[key][...] = values[indices]
+            # In one call without the interpreter's lock; the indices are known to be there.
+            np.take(values, indices, 0, result[key], "clip")
         return result
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import (
     ConsolidatedSet,
     Field,
@@ -44,8 +45,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+@pytest.mark.parametrize("most", [0, 11 * 7, consolidated.KEPT_WHOLE_BYTES], ids=["read", "some kept", "all kept"])
 @pytest.mark.parametrize("indices", [[0], [10, 5, 6, 6, 0], range(11), []], ids=str)
-def test_every_field_comes_back_in_the_order_asked_for_across_files(folder: Path, indices: Sequence[int]) -> None:
+def test_every_field_comes_back_in_the_order_asked_for_across_files(
+    folder: Path, indices: Sequence[int], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consolidated, "KEPT_WHOLE_BYTES", most)
     wanted = np.array(indices, dtype=np.int64)
     got = ConsolidatedSet(folder, "training").read(wanted)
     for key, array in samples(11).items():
