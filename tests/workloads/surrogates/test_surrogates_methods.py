@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from workloads.surrogates.methods.deeponet import DeeponetNetwork
 from workloads.surrogates.methods.fno import FnoNetwork, FnoShape
 from workloads.surrogates.methods.mlp import MlpNetwork
-from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights
+from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights, Transforms
 from workloads.surrogates.methods.tfno import TuckerWeights, tucker_ranks
 from workloads.surrogates.methods.unet import UnetNetwork
 from workloads.surrogates.networks import RollOut, coordinates
@@ -48,7 +48,8 @@ def test_products_with_small_matrices_are_the_fourier_transforms(points: tuple[i
     modes = [6, 5 if points[1] == 8 else 4]
     mixing = SpectralWeights(3, 2, modes[0] * modes[1]).double()
     fields = torch.randn(2, 3, *points, dtype=torch.float64)
-    found = SpectralConvolution(modes, mixing)(fields.permute(3, 2, 0, 1).contiguous()).permute(2, 3, 1, 0)
+    transforms = Transforms.of(modes, points, fields)
+    found = SpectralConvolution(mixing)(fields.permute(3, 2, 0, 1).contiguous(), transforms).permute(2, 3, 1, 0)
     stored = mixing.weight.view(modes[1], modes[0], 3, 2, 2)
     weights = torch.complex(stored[..., 0, :], stored[..., 1, :]).transpose(0, 1)
     torch.testing.assert_close(found, by_fourier_transforms(fields, weights, modes), atol=1e-12, rtol=1e-10)
@@ -58,7 +59,8 @@ def test_a_line_has_its_modes_too() -> None:
     torch.manual_seed(1)
     mixing = SpectralWeights(3, 2, 4).double()
     fields = torch.randn(2, 3, 10, dtype=torch.float64)
-    found = SpectralConvolution([4], mixing)(fields.permute(2, 0, 1).contiguous()).permute(1, 2, 0)
+    transforms = Transforms.of([4], (10,), fields)
+    found = SpectralConvolution(mixing)(fields.permute(2, 0, 1).contiguous(), transforms).permute(1, 2, 0)
     stored = mixing.weight.view(4, 3, 2, 2)
     weights = torch.complex(stored[..., 0, :], stored[..., 1, :])
     spectrum = torch.fft.rfft(fields)
@@ -159,3 +161,12 @@ def test_deeponet_sees_a_function_at_its_sensors_on_whatever_grid_it_comes(perio
     fine = 16 if periodic else 15
     torch.testing.assert_close(network(straight(fine))[..., ::2, ::2], network(straight(8)))
     assert network(straight(fine)).shape == (1, 2, fine, fine)
+
+
+def test_a_grid_seen_while_gradients_were_off_can_be_trained_on_later() -> None:
+    network = FnoNetwork(1, 1, FnoShape([4, 3], 4, 1, 0, 0, 0, 0.0), True)
+    fields = torch.ones(1, 1, 8, 8)
+    with torch.inference_mode():
+        network(fields)
+    network(fields).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())

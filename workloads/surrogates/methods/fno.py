@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights, require_grid
+from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights, Transforms
 from workloads.surrogates.networks import coordinates
 from workloads.surrogates.task import FieldTask
 
@@ -46,14 +46,14 @@ class FourierBlock(nn.Module):
     def __init__(self, shape: FnoShape, weights: nn.Module, last: bool) -> None:
         super().__init__()
         self.last = last
-        self.spectral = SpectralConvolution(shape.modes, weights)
+        self.spectral = SpectralConvolution(weights)
         self.skip = nn.Linear(shape.width, shape.width)
         self.mlp = two_layers(shape.width, shape.channel_mlp, shape.width) if shape.channel_mlp else None
         self.gate = nn.Parameter(torch.ones(shape.width)) if shape.channel_mlp else None
 
-    def forward(self, fields: Tensor) -> Tensor:
+    def forward(self, fields: Tensor, transforms: Transforms) -> Tensor:
         """Fields (…, n, width)."""
-        made: Tensor = self.spectral(fields) + self.skip(fields)
+        made: Tensor = self.spectral(fields, transforms) + self.skip(fields)
         if not self.last:
             made = functional.gelu(made)
         if self.mlp is not None and self.gate is not None:
@@ -83,22 +83,23 @@ class FnoNetwork(nn.Module):
         self.periodic, self.padding = periodic, shape.padding
         self.modes = shape.modes
         self.lift = two_layers(inputs + len(shape.modes), shape.lifting, shape.width)
-        self.blocks = nn.Sequential(
-            *(FourierBlock(shape, weights(shape), layer == shape.layers - 1) for layer in range(shape.layers))
+        self.blocks = nn.ModuleList(
+            FourierBlock(shape, weights(shape), layer == shape.layers - 1) for layer in range(shape.layers)
         )
         self.project = two_layers(shape.width, shape.projection, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Fields of the target's channels on the same grid."""
         points = tuple(inputs.shape[2:])
-        require_grid(self.modes, points)
         place = coordinates(points, self.periodic, inputs).expand(len(inputs), *(-1,) * (len(points) + 1))
         fields = self.lift(points_first(torch.cat((inputs, place), 1)))
         if self.padding:
             fields = functional.pad(
                 fields, (0, 0, 0, 0, *(end for n in points for end in (0, round(self.padding * n))))
             )
-        fields = self.blocks(fields)
+        transforms = Transforms.of(self.modes, tuple(reversed(fields.shape[:-2])), fields)
+        for block in self.blocks:
+            fields = block(fields, transforms)
         if self.padding:
             fields = fields[tuple(slice(n) for n in reversed(points))]
         made: Tensor = self.project(fields)

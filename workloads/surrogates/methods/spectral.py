@@ -8,8 +8,8 @@ communicator.
 
 from __future__ import annotations
 
-import functools
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -29,32 +29,52 @@ class SpectralWeights(nn.Module):
         return self.weight
 
 
+@dataclass(frozen=True)
+class Transforms:
+    """Matrices from a grid's points to the kept modes and back: along the last axis, and along the one before if there
+    is one.
+    """
+
+    modes: list[int]
+    half: tuple[Tensor, Tensor]
+    full: tuple[Tensor, Tensor] | None
+
+    @classmethod
+    def of(cls, modes: list[int], points: tuple[int, ...], like: Tensor) -> Transforms:
+        """Those for fields (n, c, *points). Raises ValueError for a grid that cannot hold the modes.
+
+        They are made anew for each batch: a matrix that was made while gradients were off, or while only shapes are
+        followed, would be of no use later.
+        """
+        require_grid(modes, points)
+        half = half_transform(points[-1], modes[-1], like.device, like.dtype)
+        full = full_transform(points[0], modes[0], like.device, like.dtype) if len(points) == 2 else None
+        return cls(modes, half, full)
+
+
 class SpectralConvolution(nn.Module):
     """The kept modes of a field, each with its channels mixed.
 
     ``modes`` is [columns] or [rows, columns]: along the last axis the frequencies 0 … columns - 1, and along the one
-    before -rows/2 … rows/2 - 1, as many as there are complex weights. A grid must be able to hold them.
+    before -rows/2 … rows/2 - 1, as many as there are complex weights.
     """
 
-    def __init__(self, modes: list[int], weights: nn.Module) -> None:
+    def __init__(self, weights: nn.Module) -> None:
         super().__init__()
-        self.modes = modes
         self.weights = weights
 
-    def forward(self, fields: Tensor) -> Tensor:
+    def forward(self, fields: Tensor, transforms: Transforms) -> Tensor:
         """Fields (y, x, n, c') or (x, n, c')."""
         *points, count, channels = fields.shape
-        require_grid(self.modes, tuple(reversed(points)))
-        last = self.modes[-1]
-        analysis, synthesis = half_transform(points[0], last, fields.device, fields.dtype)
+        last = transforms.modes[-1]
+        analysis, synthesis = transforms.half
         modes = analysis @ fields.reshape(points[0], -1)
-        if len(points) == 2:
-            forth, back = full_transform(points[1], self.modes[0], fields.device, fields.dtype)
-            modes = forth @ modes.view(last, 2 * points[1], count * channels)
+        if transforms.full is not None:
+            modes = transforms.full[0] @ modes.view(last, 2 * points[1], count * channels)
         mixed = mix_modes(modes.view(-1, 2 * count, channels), self.weights())
         after = mixed.shape[-1]
-        if len(points) == 2:
-            mixed = back @ mixed.view(last, 2 * self.modes[0], count * after)
+        if transforms.full is not None:
+            mixed = transforms.full[1] @ mixed.view(last, 2 * transforms.modes[0], count * after)
         made: Tensor = (synthesis @ mixed.reshape(2 * last, -1)).view(*points, count, after)
         return made
 
@@ -78,7 +98,6 @@ def require_grid(modes: list[int], points: tuple[int, ...]) -> None:
         )
 
 
-@functools.lru_cache(maxsize=64)
 def half_transform(points: int, modes: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Matrices to the modes 0 … modes - 1 of a real field, (2 modes, points), real and imaginary parts in turn, and
     back.
@@ -95,7 +114,6 @@ def half_transform(points: int, modes: int, device: torch.device, dtype: torch.d
     return forth.to(device, dtype), back.contiguous().to(device, dtype)
 
 
-@functools.lru_cache(maxsize=64)
 def full_transform(points: int, modes: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Matrices to the modes -modes/2 … modes/2 - 1 of a complex field, (2 modes, 2 points), and back.
 
