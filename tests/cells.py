@@ -58,14 +58,17 @@ class Cell:
 
 
 def cells() -> list[Cell]:
-    """Each data set of each benchmark with the method that it has where none is named, and each method with one data
-    set.
+    """Each data set of each benchmark with the method that it has where none is named, or the first that takes it, and
+    each other method with one data set.
     """
     found = []
     for name in families.benchmarks():
-        datasets, methods = families.DATASETS.options(name), methods_of(name)
-        found += [Cell(name, dataset, methods[0]) for dataset in datasets]
-        found += [Cell(name, datasets[0], method) for method in methods[1:]]
+        methods = methods_of(name)
+        taken = {method: families.datasets_taken(name, method) for method in methods}
+        for dataset in families.DATASETS.options(name):
+            found.append(Cell(name, dataset, next(method for method in methods if dataset in taken[method])))
+        there = {cell.method for cell in found if cell.benchmark == name}
+        found += [Cell(name, taken[method][0], method) for method in methods if method not in there]
     return found
 
 

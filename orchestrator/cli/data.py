@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from orchestrator.cli import common
 from orchestrator.cli.verbs import DATA_ACTIONS
 from orchestrator.config.compose import compose_all
-from orchestrator.config.families import DATASETS, METHODS, benchmarks, recipes
+from orchestrator.config.families import DATASETS, benchmarks, methods_taking, recipes
 from orchestrator.config.validate import validate
 from orchestrator.errors import EXIT_FAILED, EXIT_OK, UsageError, nearest
 from orchestrator.records import DataAnswer
@@ -84,9 +84,9 @@ def describe_datasets(benchmark: str, options: common.Options) -> DataAnswer:
     found: list[DataAnswer] = []
     recipes_by_settings: dict[str, list[str]] = {}
     ordered = sorted(recipes(benchmark), key=lambda name: (name != "reference", name))
-    # Any method will do: it takes the data as they are.
-    method = METHODS.options(benchmark)[0]
     for dataset, recipe in product(DATASETS.options(benchmark), ordered):
+        # Any method will do that takes the data: it takes them as they are.
+        method = methods_taking(benchmark, dataset)[0]
         chosen = [f"dataset={dataset}", f"method={method}", f"recipe={recipe}"]
         config = compose_dataset_config(benchmark, [*chosen, *options.overrides], options)
         key = repr(config["benchmark"]["dataset"])

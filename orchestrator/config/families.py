@@ -13,7 +13,7 @@ chosen.
 A target that was confirmed for one pair alone stands under ``targets:`` in benchmark.yaml, by recipe, data set, method;
 with ``source``, it holds for data of that source alone.
 Packages of Python that a method needs beyond what all runs need stand under ``needs:`` in its file, each with what
-installs it.
+installs it. A method that cannot do with every data set names those that it can under ``takes:``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ FILE_HINTS: Mapping[str, Any] = {
     "recipes": dict[str, BenchmarkConfig],
     "pairs": dict[str, list[str]],
     "needs": dict[str, str],
+    "takes": list[str],
     "targets": dict[str, dict[str, dict[str, PairTarget]]],
 }
 """The types of a benchmark's, data set's or method's file."""
@@ -126,6 +127,19 @@ def missing_packages(benchmark: str, method: str) -> dict[str, str]:
     """The packages that a shipped method needs and that are not installed here, each with what installs it."""
     needed = METHODS.content(benchmark, method).get("needs") or {} if benchmark in benchmarks() else {}
     return {package: str(remedy) for package, remedy in needed.items() if not has_module(package)}
+
+
+def datasets_taken(benchmark: str, method: str) -> list[str]:
+    """The data sets of a benchmark that a method can do with: all, unless its file says which it ``takes``."""
+    options = DATASETS.options(benchmark)
+    taken = METHODS.content(benchmark, method).get("takes") if benchmark in benchmarks() else None
+    return options if taken is None else [option for option in options if option in taken]
+
+
+def methods_taking(benchmark: str, dataset: str) -> list[str]:
+    """The methods of a benchmark that can do with a data set, first the one that it has where none is named."""
+    options = sorted(METHODS.options(benchmark), key=lambda method: method != METHODS.named(benchmark))
+    return [method for method in options if dataset in datasets_taken(benchmark, method)]
 
 
 def clusters() -> list[str]:

@@ -75,10 +75,10 @@ def default_option(axis: Axis, benchmark: str) -> str | None:
 
 
 def without_recipes(content: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of itself; the other keys are laid over it last, ``pairs`` are read before, and ``needs`` when
-    runs are about to be submitted.
+    """What a file says of itself; the other keys are laid over it last, ``pairs`` are read before, ``takes``
+    when all is composed, and ``needs`` when runs are about to be submitted.
     """
-    others = ("recipes", "targets", "published", "pairs", "needs")
+    others = ("recipes", "targets", "published", "pairs", "needs", "takes")
     return {key: value for key, value in content.items() if key not in others}
 
 

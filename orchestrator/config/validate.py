@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
+from orchestrator.config.families import DATASETS, METHODS, benchmarks, datasets_taken, methods_taking
 from orchestrator.config.ranges import format_number
 from orchestrator.config.safety import refuse_unsafe
 from orchestrator.errors import UsageError, nearest
@@ -162,6 +163,20 @@ def mode_of_benchmark(config: Configuration) -> None:
         )
 
 
+def pair_of_dataset_and_method(config: Configuration) -> None:
+    """Raise UsageError for a data set that the method cannot do with, such as fields for a network of molecules."""
+    benchmark = config["benchmark"]
+    name, dataset, method = benchmark["name"], benchmark["dataset_name"], benchmark["method"]
+    if name not in benchmarks() or dataset not in DATASETS.options(name) or method not in METHODS.options(name):
+        # A site's own choice says nothing of the kind.
+        return
+    if dataset not in (taken := datasets_taken(name, method)):
+        raise UsageError(
+            f"method={method} of benchmark={name} takes dataset={'|'.join(taken)}, not dataset={dataset}, which "
+            f"method={'|'.join(methods_taking(name, dataset))} takes."
+        )
+
+
 def pace_of_queries(config: Configuration) -> None:
     """Raise UsageError unless the shortest pause between queries is at most the longest."""
     limits = config["cluster"]["limits"]
@@ -236,6 +251,7 @@ def processors_of_another_machine(config: Configuration) -> None:
 
 CHECKS: tuple[Callable[[Configuration], None], ...] = (
     mode_of_benchmark,
+    pair_of_dataset_and_method,
     pace_of_queries,
     size_of_runs,
     probe_settings,

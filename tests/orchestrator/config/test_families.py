@@ -9,6 +9,7 @@ import pytest
 from orchestrator.campaign.preflight import check_method
 from orchestrator.config import families
 from orchestrator.config.compose import compose_all
+from orchestrator.config.validate import pair_of_dataset_and_method
 from orchestrator.errors import UsageError
 from orchestrator.plan import Site, plan
 from orchestrator.records.settings import BenchmarkSettings, Configuration
@@ -126,6 +127,21 @@ def test_a_data_set_and_a_method_are_added_to_a_benchmark_of_one_each_by_a_file_
     added = composed("dataset=pears", "method=clever")
     assert (added["dataset_name"], added["dataset"]["size"], added["method"]) == ("pears", 20, "clever")
     assert families.DATASETS.options("family") == ["apples", "family", "pears"]
+
+
+def test_a_method_that_cannot_do_with_every_data_set_is_refused_the_others(family: Path) -> None:
+    path = family / "methods" / "clever.yaml"
+    path.write_text("takes: [pears]\n" + path.read_text())
+    families.read_family_file.cache_clear()
+    for dataset, method in (("pears", "clever"), ("apples", "plain")):
+        pair_of_dataset_and_method(
+            compose_all(["benchmark=family", f"dataset={dataset}", f"method={method}"], False)[0]
+        )
+    (refused,) = compose_all(["benchmark=family", "dataset=apples", "method=clever"], False)
+    with pytest.raises(UsageError, match=r"takes dataset=pears, not dataset=apples, which method=plain takes"):
+        pair_of_dataset_and_method(refused)
+    assert families.methods_taking("family", "apples") == ["plain"]
+    assert families.datasets_taken("family", "plain") == ["apples", "pears"]
 
 
 def test_a_site_adds_a_data_set_and_a_method(family: Path, tmp_path: Path) -> None:
