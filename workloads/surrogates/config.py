@@ -11,7 +11,7 @@ LOSSES = ("relative_l2", "h1")
 
 @dataclass
 class Model:
-    """``benchmark.model`` of every method; methods/NAME_config.py adds what a method has of its own."""
+    """``benchmark.model`` of every method of fields; methods/NAME_config.py adds what a method has of its own."""
 
     loss: str
     """What training lessens: "relative_l2", or "h1", which counts slopes too."""

@@ -1,4 +1,4 @@
-"""Fields as they are, as a surrogate has them, and what is between both; and their spectra."""
+"""What is true, what a surrogate makes of it, and what is between both: of fields, with spectra, and of energies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workloads.surrogates.datasets.base import FieldsDescription
@@ -91,3 +92,24 @@ def _draw_last(axes: Any, views: Views, place: int, rolls: int) -> None:
     axes.minorticks_off()
     axes.legend(fontsize=7)
     _titled(axes, "power by waves along the domain")
+
+
+def draw_energies(
+    path: Path, made: NDArray[np.floating], truth: NDArray[np.floating], sizes: NDArray[np.integer], source: str
+) -> None:
+    """Write a PNG of energies (n,), kcal/mol: those found against the true ones, and errors by the number of atoms."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    figure.suptitle(f"molecules ({source})", fontsize=11)
+    both = [float(min(truth.min(), made.min())), float(max(truth.max(), made.max()))]
+    left.plot(both, both, "k-", linewidth=0.8)
+    left.plot(truth, made, "C1.", markersize=4)
+    left.set_xlabel("true energy, kcal/mol")
+    left.set_ylabel("surrogate's energy, kcal/mol")
+    right.axhline(0, color="k", linewidth=0.8)
+    right.plot(sizes, made - truth, "C3.", markersize=4)
+    right.set_xlabel("atoms")
+    right.set_ylabel("surrogate - truth, kcal/mol")
+    figure.savefig(path, dpi=90)
