@@ -40,10 +40,10 @@ def words_of(recipe: str) -> list[str]:
 def write_pairs(consolidated: Path, path: Path) -> None:
     """Our training fields as the other loop has them in memory: standardised inputs, targets in their unit."""
     from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
-    from workloads.surrogates.datasets.base import FieldsDescription
+    from workloads.surrogates.datasets.pairs import PairsDescription
 
     samples = ConsolidatedSet(consolidated, "training", ("input", "target"))
-    arrays, facts = samples.read(np.arange(len(samples))), read_description_of(consolidated, FieldsDescription)
+    arrays, facts = samples.read(np.arange(len(samples))), read_description_of(consolidated, PairsDescription)
     (mean, output_mean), (deviation, output_deviation) = facts["means"], facts["deviations"]
     inputs = ((arrays["input"] - mean) / deviation).astype(np.float32)
     np.savez(path, inputs=inputs, targets=arrays["target"], unit=[output_mean, output_deviation])

@@ -22,8 +22,8 @@ class Model:
 
 
 @dataclass
-class DatasetOptions:
-    """``benchmark.dataset`` of every data set of fields; datasets/NAME_config.py adds what one has of its own."""
+class PairOptions:
+    """``benchmark.dataset`` of every data set that is made of pairs."""
 
     source: str
     """"stand-in": simulated here; or "real": published files."""
@@ -37,27 +37,48 @@ class DatasetOptions:
     """Names the folder of data made here."""
     seed: int
     """What data made here are drawn by."""
+    samples: int
+    """Samples to train on: the first ones of published files, or as many as are made here."""
+    evaluation_samples: int
+    """Samples to measure quality on: the last ones of published files, or as many as are made here."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        require_one_of("split", self.split, SPLITS)
+        require_more("samples", self.samples, 1)
+        require_more("evaluation_samples", self.evaluation_samples, 1)
+
+
+@dataclass
+class SimulatedOptions(PairOptions):
+    """``benchmark.dataset`` of what no files are published of that are read."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which begins with the option's name."""
+        super().__post_init__()
+        if self.source != "stand-in":
+            raise ValueError(f"source is {self.source!r}, but no files are read of this data set; it is simulated here")
+
+
+@dataclass
+class DatasetOptions(PairOptions):
+    """``benchmark.dataset`` of every data set of fields; datasets/NAME_config.py adds what one has of its own."""
+
     grid: int
     """Points along each axis of what is trained on, of which the finest grid's are a multiple."""
     evaluation_grids: list[int]
     """Further grids that quality is measured on, as ``n31/relative_l2`` and so on."""
     solver_grid: int
     """Points along each axis of what is simulated here."""
-    samples: int
-    """Samples made here to train on."""
-    evaluation_samples: int
-    """Samples made here to measure quality on."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
-        require_one_of("split", self.split, SPLITS)
+        super().__post_init__()
         require_more("grid", self.grid, 4)
         for points in self.evaluation_grids:
             require_more("evaluation_grids", points, 4)
         if self.source == "stand-in":
             require_more("solver_grid", self.solver_grid, max(self.grid, *self.evaluation_grids, 0))
-        require_more("samples", self.samples, 1)
-        require_more("evaluation_samples", self.evaluation_samples, 1)
 
 
 def require_one_of(option: str, value: str, choices: Collection[str]) -> None:

@@ -10,23 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workloads.surrogates.datasets.base import FieldsDescription
+from workloads.surrogates.datasets.pairs import PairsDescription
 from workloads.surrogates.scores import channel_errors, mean_spectrum, relative_l2
 
 PICTURED = 3
 """Samples in a picture, one a row."""
+MARKED = 1000
+"""Numbers in a picture, at most."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """Inputs, what was made of them, and truths: (n, c, *points). Of several channels the last one is shown."""
+    """Inputs, what was made of them, and truths: (n, c, *points). Of several channels the last one is shown. Inputs may
+    be numbers (n, k).
+    """
 
     inputs: Tensor
     made: Tensor
     truth: Tensor
 
 
-def draw_fields(path: Path, views: Views, facts: FieldsDescription) -> None:
+def draw_fields(path: Path, views: Views, facts: PairsDescription) -> None:
     """Write a PNG, a sample a row. Truth and surrogate share one scale of colours; errors have their own."""
     from matplotlib.figure import Figure
 
@@ -55,7 +59,11 @@ def _error_of(views: Views, place: int) -> str:
 def _draw_maps(figure: Any, row: Any, views: Views, place: int) -> None:
     truth, made = views.truth[place, -1].numpy(), views.made[place, -1].numpy()
     limits = {"vmin": float(truth.min()), "vmax": float(truth.max()), "cmap": "viridis", "origin": "lower"}
-    row[0].imshow(views.inputs[place, -1].numpy().T, cmap="cividis", origin="lower")
+    numbers = views.inputs.ndim == 2
+    if numbers:
+        row[0].bar(np.arange(views.inputs.shape[1]), views.inputs[place].numpy())
+    else:
+        row[0].imshow(views.inputs[place, -1].numpy().T, cmap="cividis", origin="lower")
     row[1].imshow(truth.T, **limits)
     drawn = row[2].imshow(made.T, **limits)
     figure.colorbar(drawn, ax=row[2], shrink=0.8)
@@ -64,7 +72,8 @@ def _draw_maps(figure: Any, row: Any, views: Views, place: int) -> None:
     figure.colorbar(drawn, ax=row[3], shrink=0.8)
     for axes, title in zip(row[:4], ("input", "truth", _error_of(views, place), "surrogate - truth"), strict=True):
         _titled(axes, title)
-        axes.set_axis_off()
+        if title != "input" or not numbers:
+            axes.set_axis_off()
 
 
 def _draw_lines(figure: Any, row: Any, views: Views, place: int) -> None:
@@ -94,22 +103,26 @@ def _draw_last(axes: Any, views: Views, place: int, rolls: int) -> None:
     _titled(axes, "power by waves along the domain")
 
 
-def draw_energies(
-    path: Path, made: NDArray[np.floating], truth: NDArray[np.floating], sizes: NDArray[np.integer], source: str
+def draw_values(
+    path: Path,
+    made: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    title: str,
+    by: tuple[str, NDArray[Any]],
 ) -> None:
-    """Write a PNG of energies (n,), kcal/mol: those found against the true ones, and errors by the number of atoms."""
+    """Write a PNG of numbers (n,): those found against true ones, and errors by what has that name and values (n,)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    figure.suptitle(f"molecules ({source})", fontsize=11)
+    figure.suptitle(title, fontsize=11)
     both = [float(min(truth.min(), made.min())), float(max(truth.max(), made.max()))]
     left.plot(both, both, "k-", linewidth=0.8)
     left.plot(truth, made, "C1.", markersize=4)
-    left.set_xlabel("true energy, kcal/mol")
-    left.set_ylabel("surrogate's energy, kcal/mol")
+    left.set_xlabel("truth")
+    left.set_ylabel("surrogate")
     right.axhline(0, color="k", linewidth=0.8)
-    right.plot(sizes, made - truth, "C3.", markersize=4)
-    right.set_xlabel("atoms")
-    right.set_ylabel("surrogate - truth, kcal/mol")
+    right.plot(by[1], made - truth, "C3.", markersize=4)
+    right.set_xlabel(by[0])
+    right.set_ylabel("surrogate - truth")
     figure.savefig(path, dpi=90)

@@ -1,4 +1,4 @@
-"""How good a surrogate's fields are over a whole evaluation set."""
+"""How good a surrogate's answers are over a whole evaluation set: fields, or one number each."""
 
 from __future__ import annotations
 
@@ -66,3 +66,35 @@ class FieldQuality(Quality):
         """Means over samples; of "maximum" the largest."""
         columns = dict(zip(self.names, rows["scores"].T, strict=True))
         return {name: float(each.max() if name == "maximum" else each.mean()) for name, each in columns.items()}
+
+
+class ValueQuality(Quality):
+    """How good answers are that are one number each: both as rows, in the set's order."""
+
+    def __init__(self, predict: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        self.predict = predict
+
+    def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Keep answers and truths."""
+        made = self.predict(model, batch["input"]).double()
+        return {"values": torch.stack((made.flatten(), batch["target"].double().flatten()), 1)}
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64]:
+        """Nothing: all is kept as rows."""
+        return np.zeros(0)
+
+    def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
+        """Norm of the errors over that of the truths, root mean square and mean absolute error, the share of the
+        variance that is explained, and the largest error.
+        """
+        made, truth = rows["values"].T
+        error = made - truth
+        squared, variance = float(np.square(error).mean()), float(np.square(truth - truth.mean()).mean())
+        return {
+            "relative_l2": float(np.sqrt(squared / max(np.square(truth).mean(), scores.SMALLEST))),
+            "rmse": float(np.sqrt(squared)),
+            "mae": float(np.abs(error).mean()),
+            "r2": 1 - squared / max(variance, scores.SMALLEST),
+            "maximum": float(np.abs(error).max()),
+        }

@@ -1,4 +1,4 @@
-"""What all methods of surrogates for fields share: their data, their quality, and what they answer."""
+"""What the methods of surrogates share whose data are pairs: their data, their quality, and what they answer."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from torch import Tensor, nn
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
 from workloads.surrogates import scores
-from workloads.surrogates.datasets.base import FieldsDescription
+from workloads.surrogates.datasets.pairs import PairsDescription
 from workloads.surrogates.networks import RollOut, Surrogate
-from workloads.surrogates.quality import FieldQuality
+from workloads.surrogates.quality import FieldQuality, ValueQuality
 
 
 class FieldTask(Task):
-    """Fields (n, c, *points) to fields (n, d, *points)."""
+    """Fields (n, c, *points) to fields (n, d, *points); or numbers (n, k) to fields, or to one number (n, 1)."""
 
     any_grid = True
     """Whether the network takes grids that it was not trained on."""
 
     @functools.cached_property
-    def description(self) -> FieldsDescription:
+    def description(self) -> PairsDescription:
         """What is known of the fields."""
-        return read_description_of(self.folder, FieldsDescription)
+        return read_description_of(self.folder, PairsDescription)
 
     @property
     def points(self) -> tuple[int, ...]:
-        """Points along each axis of what is trained on."""
+        """Points along each axis of what is trained on; none of a number."""
         return tuple(self.description["target_shape"][1:])
 
     @functools.cached_property
@@ -65,8 +65,10 @@ class FieldTask(Task):
         return Surrogate(network, facts["means"], facts["deviations"])
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
-        """Mean over samples of each one's relative error."""
+        """Mean over samples of each one's relative error; of numbers the squared error, in their deviation's unit."""
         made, truth = model(batch["input"]).float(), batch["target"]
+        if not self.points:
+            return ((made - truth) / self.description["deviations"][1]).square().mean()
         if self.settings["model"]["loss"] == "h1":
             return scores.relative_h1(made, truth, self.description["periodic"]).mean()
         return scores.relative_l2(made, truth).mean()
@@ -77,6 +79,8 @@ class FieldTask(Task):
 
     def quality_of(self, evaluation_set: str) -> Quality:
         """On the grid of an evaluation set."""
+        if not self.points:
+            return ValueQuality(self.made_of)
         facts = self.description
         suffix = f"_{evaluation_set[1:]}" if evaluation_set else ""
         return FieldQuality(self.made_of, suffix, facts["periodic"], facts["rolls"], facts["conserves"])
@@ -91,11 +95,19 @@ class FieldTask(Task):
         return self.made_of(model, batch["input"])
 
     def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
-        """A few samples of the evaluation set: inputs, truths, what was made of them, errors, spectra."""
-        from workloads.surrogates.pictures import PICTURED, Views, draw_fields
+        """A few samples of the evaluation set: inputs, truths, what was made of them, errors, spectra; or many numbers
+        beside true ones.
+        """
+        from workloads.surrogates.pictures import MARKED, PICTURED, Views, draw_fields, draw_values
 
-        chosen = np.unique(np.linspace(0, len(self.evaluation_set) - 1, PICTURED).round().astype(np.int64))
+        last = len(self.evaluation_set) - 1
+        chosen = np.unique(np.linspace(0, last, PICTURED if self.points else MARKED).round().astype(np.int64))
         batch = to_device(self.evaluation_set.read(chosen), device)
         with torch.inference_mode():
             made = self.predict(model, batch).cpu()
-        draw_fields(path, Views(batch["input"].cpu(), made, batch["target"].cpu()), self.description)
+        facts, truth = self.description, batch["target"].cpu()
+        if self.points:
+            draw_fields(path, Views(batch["input"].cpu(), made, truth), facts)
+        else:
+            values = truth[:, 0].numpy()
+            draw_values(path, made[:, 0].numpy(), values, f"{facts['set']} ({facts['made']})", ("true value", values))

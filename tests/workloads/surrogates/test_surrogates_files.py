@@ -90,7 +90,7 @@ def test_a_grid_that_is_no_part_of_the_finest_one_is_refused_with_those_that_are
 
 def test_parts_grids_and_units_are_those_that_the_description_states(tmp_path: Path) -> None:
     from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
-    from workloads.surrogates.datasets.base import FieldsDescription
+    from workloads.surrogates.datasets.pairs import PairsDescription
 
     write_published(tmp_path, coeff=FIELDS, sol=2 * FIELDS)
     dataset = DarcyDataset({**SETTINGS, "split": "validation"})
@@ -100,7 +100,7 @@ def test_parts_grids_and_units_are_those_that_the_description_states(tmp_path: P
     # Every second point of 9 along both axes; the last of five samples is kept apart.
     np.testing.assert_array_equal(training.read(np.arange(4))["target"][:, 0], 2 * FIELDS[:4, ::2, ::2])
     np.testing.assert_array_equal(evaluation.read(np.arange(1))["input_9"][:, 0], FIELDS[4:])
-    facts = read_description_of(tmp_path / "data", FieldsDescription)
+    facts = read_description_of(tmp_path / "data", PairsDescription)
     assert facts["made"] == "published" and facts["input_shape"] == [1, 5, 5]
     assert facts["means"][1] == pytest.approx(2 * FIELDS[:4, ::2, ::2].mean(), rel=1e-5)
     assert facts["deviations"][0] == pytest.approx(FIELDS[:4, ::2, ::2].std(), rel=1e-5)

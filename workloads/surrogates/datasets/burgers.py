@@ -26,7 +26,7 @@ class BurgersDataset(FieldsDataset):
     AXES = 1
     PERIODIC = True
     CONSERVES = True
-    MADE_OF = ("viscosity", "time_step")
+    MADE_OF = (*FieldsDataset.MADE_OF, "viscosity", "time_step")
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "burgers_R10": Published(
             "surrogates/burgers_R10", None, f"{FILE}, of the FNO paper's data",

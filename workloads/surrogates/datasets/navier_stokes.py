@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
-from workloads.surrogates.datasets.base import FieldsDataset, Floats
+from workloads.surrogates.datasets.base import FieldsDataset
+from workloads.surrogates.datasets.pairs import Floats
 from workloads.surrogates.datasets.variables import Variable, open_variable
 from workloads.surrogates.solvers.navier_stokes import NavierStokes, draw_vorticity, published_force
 
@@ -29,7 +30,7 @@ class NavierStokesDataset(FieldsDataset):
     PERIODIC = True
     CONSERVES = True
     SHARED = (*FieldsDataset.SHARED, "given", "seconds")
-    MADE_OF = ("viscosity", "time_step")
+    MADE_OF = (*FieldsDataset.MADE_OF, "viscosity", "time_step")
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         version: Published(f"surrogates/{version}", None, f"{version}.mat, of the FNO paper's data", page=PAGE)
         for version in ("ns_V1e-3_N5000_T50", "ns_V1e-4_N10000_T30", "NavierStokes_V1e-5_N1200_T20")

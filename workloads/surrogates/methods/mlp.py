@@ -1,4 +1,6 @@
-"""mlp: layers that are fully connected, of a field's values on the grid that is trained on, and on no other."""
+"""mlp: layers that are fully connected, of numbers, or of a field's values on the grid that is trained on and no
+other.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from workloads.surrogates.task import FieldTask
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "sigmoid": nn.Sigmoid}
 
 
 class MlpNetwork(nn.Module):
@@ -31,11 +35,13 @@ class MlpNetwork(nn.Module):
 
 
 class Mlp(FieldTask):
-    """With GELU between ``model.layers`` hidden layers of ``model.width``."""
+    """With ``model.layers`` hidden layers of ``model.width``."""
 
     any_grid = False
 
     def network(self, inputs: int, outputs: int) -> nn.Module:
         """By the ``model`` settings."""
-        widths = [int(self.settings["model"]["width"])] * int(self.settings["model"]["layers"])
-        return MlpNetwork((inputs, *self.points), (outputs, *self.points), widths, nn.GELU())
+        options = self.settings["model"]
+        widths = [int(options["width"])] * int(options["layers"])
+        before = (inputs, *self.description["input_shape"][1:])
+        return MlpNetwork(before, (outputs, *self.points), widths, ACTIVATIONS[options["activation"]]())

@@ -175,10 +175,10 @@ class Schnet(Task):
 
     def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:
         """Energies found against true ones, and errors by size."""
-        from workloads.surrogates.pictures import draw_energies
+        from workloads.surrogates.pictures import MARKED, draw_values
 
-        batch = to_device(self.evaluation_set.read(np.arange(min(len(self.evaluation_set), 1000))), device)
+        batch = to_device(self.evaluation_set.read(np.arange(min(len(self.evaluation_set), MARKED))), device)
         with torch.inference_mode():
             made = self.predict(model, batch).cpu().numpy()
-        facts = self.description
-        draw_energies(path, made, batch["energy"].cpu().numpy(), batch["size"].cpu().numpy(), facts["made"])
+        title = f"molecules ({self.description['made']}), energies in kcal/mol"
+        draw_values(path, made, batch["energy"].cpu().numpy(), title, ("atoms", batch["size"].cpu().numpy()))
