@@ -98,6 +98,8 @@ def _draw_last(axes: Any, views: Views, place: int, rolls: int) -> None:
     for name, fields, style in (("truth", views.truth, "k-"), ("surrogate", views.made, "C1--")):
         power = mean_spectrum(fields[here])[1:].numpy()
         axes.loglog(np.arange(1, len(power) + 1), np.maximum(power, 1e-30), style, linewidth=1.2, label=name)
+    ticks = [2**exponent for exponent in range(len(power).bit_length())]
+    axes.set_xticks(ticks, list(map(str, ticks)))
     axes.minorticks_off()
     axes.legend(fontsize=7)
     _titled(axes, "power by waves along the domain")

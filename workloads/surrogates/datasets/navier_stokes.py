@@ -30,7 +30,7 @@ class NavierStokesDataset(FieldsDataset):
     PERIODIC = True
     CONSERVES = True
     SHARED = (*FieldsDataset.SHARED, "given", "seconds")
-    MADE_OF = (*FieldsDataset.MADE_OF, "viscosity", "time_step")
+    MADE_OF = (*FieldsDataset.MADE_OF, "viscosity", "time_step", "amplitude")
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         version: Published(f"surrogates/{version}", None, f"{version}.mat, of the FNO paper's data", page=PAGE)
         for version in ("ns_V1e-3_N5000_T50", "ns_V1e-4_N10000_T30", "NavierStokes_V1e-5_N1200_T20")
@@ -64,7 +64,8 @@ class NavierStokesDataset(FieldsDataset):
         """Draw flows at rest but for small eddies, and push them."""
         points = int(self.settings["solver_grid"])
         solver = NavierStokes(points, float(self.settings["viscosity"]), float(self.settings["time_step"]))
-        vorticity, force = np.stack([draw_vorticity(points, random) for _ in range(count)]), published_force(points)
+        amplitude, force = float(self.settings["amplitude"]), published_force(points)
+        vorticity = np.stack([amplitude * draw_vorticity(points, random) for _ in range(count)])
         every, frames = points // self.finest, []
         for _ in range(int(self.settings["seconds"])):
             vorticity = solver.advance(vorticity, 1.0, force)

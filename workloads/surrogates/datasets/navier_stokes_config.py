@@ -16,6 +16,8 @@ class DatasetOptions(config.DatasetOptions):
     """Of data made here, in sides of the square squared a second."""
     time_step: float
     """Of the solver, s, at most."""
+    amplitude: float
+    """Of the first vorticity of data made here, times what the paper states; its public generator has 7^(3/4)."""
     given: int
     """Frames that the surrogate is given."""
     seconds: int
@@ -26,6 +28,7 @@ class DatasetOptions(config.DatasetOptions):
         super().__post_init__()
         require_positive("viscosity", self.viscosity)
         require_positive("time_step", self.time_step)
+        require_positive("amplitude", self.amplitude)
         require_more("given", self.given, 1)
         require_more("seconds", self.seconds, self.given + 1)
         finest = max(self.grid, *self.evaluation_grids, 0)
