@@ -87,12 +87,13 @@ def drift(made: Tensor, truth: Tensor) -> Tensor:
 def mean_spectrum(fields: Tensor) -> Tensor:
     """Mean power (k,) of the waves around each whole number of periods along the domain, of fields (n, c, *points)."""
     axes = list(range(2, fields.ndim))
-    points = fields.shape[-1]
+    shape = fields.shape[2:]
     power = torch.fft.rfftn(_exact(fields), dim=axes, norm="forward").abs().square().mean((0, 1))
-    frequencies = [torch.fft.fftfreq(points, 1 / points) for _ in axes[:-1]]
-    frequencies.append(torch.fft.rfftfreq(points, 1 / points))
+    frequencies = [torch.fft.fftfreq(points, 1 / points) for points in shape[:-1]]
+    frequencies.append(torch.fft.rfftfreq(shape[-1], 1 / shape[-1]))
     lengths = torch.stack([grid.square() for grid in torch.meshgrid(*frequencies, indexing="ij")]).sum(0).sqrt()
     rings = lengths.round().long().flatten()
-    kept = rings <= points // 2
-    spectrum: Tensor = power.new_zeros(points // 2 + 1)
+    highest = min(shape) // 2
+    kept = rings <= highest
+    spectrum: Tensor = power.new_zeros(highest + 1)
     return spectrum.index_add_(0, rings[kept], power.flatten()[kept])

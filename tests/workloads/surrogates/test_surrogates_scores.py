@@ -67,9 +67,10 @@ def test_drift_is_what_was_lost_of_the_mean() -> None:
 
 def test_a_wave_has_its_power_at_its_number_of_periods() -> None:
     x = torch.arange(32, dtype=torch.float64) / 32
-    field = torch.cos(2 * torch.pi * 5 * x).expand(1, 1, 32, 32)
-    spectrum = scores.mean_spectrum(field)
-    assert len(spectrum) == 17 and int(spectrum.argmax()) == 5
+    wave = torch.cos(2 * torch.pi * 5 * x)
+    for field in (wave.expand(1, 1, 32, 32), wave.expand(1, 1, 48, 32), wave[:, None].expand(1, 1, 32, 48)):
+        spectrum = scores.mean_spectrum(field)
+        assert len(spectrum) == 17 and int(spectrum.argmax()) == 5
 
 
 class Exact(torch.nn.Module):
