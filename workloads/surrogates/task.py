@@ -68,7 +68,8 @@ class FieldTask(Task):
         """Mean over samples of each one's relative error; of numbers the squared error, in their deviation's unit."""
         made, truth = model(batch["input"]).float(), batch["target"]
         if not self.points:
-            return ((made - truth) / self.description["deviations"][1]).square().mean()
+            error: Tensor = (made - truth) / self.description["deviations"][1]
+            return error.square().mean()
         if self.settings["model"]["loss"] == "h1":
             return scores.relative_h1(made, truth, self.description["periodic"]).mean()
         return scores.relative_l2(made, truth).mean()

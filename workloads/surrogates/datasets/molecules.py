@@ -99,7 +99,7 @@ class MoleculesDataset(ConsolidatedDataset):
     def write_published(self, published: Path, progress: Progress, workers: int) -> None:
         """Draw clusters of all sizes from the smallest on."""
         count, smallest = int(self.settings["molecules"]), int(self.settings["smallest"])
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "pos": np.zeros((count, self.most, 3), np.float32), "z": np.zeros((count, self.most), np.uint8),
             "size": np.zeros((count, 1), np.uint8), "y": np.zeros((count, 1), np.float32),
         }  # fmt: skip
