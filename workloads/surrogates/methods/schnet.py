@@ -158,11 +158,10 @@ class Schnet(Task):
         """Mean over atoms of the squared error of each one's share in its molecule's energy, in units of the deviation
         over the training part.
         """
-        size = batch["size"]
-        error = (
-            (model(batch["pos"], batch["z"]).float() - batch["energy"]) / size / self.description["energy_deviation"]
-        )
-        return (size * error.square()).sum() / size.sum()
+        size, deviation = batch["size"], self.description["energy_deviation"]
+        error: Tensor = (model(batch["pos"], batch["z"]).float() - batch["energy"]) / (size * deviation)
+        mean: Tensor = (size * error.square()).sum() / size.sum()
+        return mean
 
     def new_quality(self) -> Quality:
         """No molecule yet."""
