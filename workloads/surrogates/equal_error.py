@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ import torch
 
 from orchestrator.records import RunDirectory, read_json
 from orchestrator.records.settings import Settings
-from workloads.entry import load_attribute
 from workloads.runtime.dataset import dataset_path, load_dataset
 from workloads.runtime.procedures.weights import load_weights
 from workloads.runtime.samples.consolidated import ConsolidatedSet
@@ -149,7 +149,7 @@ def trained_model(run: RunDirectory) -> tuple[FieldTask, torch.nn.Module, float]
     if settings["dataset"]["source"] != "stand-in":
         raise SystemExit(f"{run.path}: its data were not simulated here; there is no solver to compare with")
     dataset = load_dataset(dataset_path(settings), settings["dataset"])
-    task = load_attribute(str(settings["task"]))(settings, Path(spec.data_folder) / dataset.folder_name)
+    task = resolve_name(str(settings["task"]))(settings, Path(spec.data_folder) / dataset.folder_name)
     model = task.build_model()
     load_weights(run.weights, model, torch.device("cpu"))
     result: Any = read_json(run.attempt(run.deciding_attempt(1)).result)
