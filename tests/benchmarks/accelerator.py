@@ -58,6 +58,9 @@ ROWS = (
     Row("disentanglement", ("benchmark.dataset.preset=small",), 200, pair=("shapes3d", "factor_vae")),
     Row("rotations", (), 200, pair=("digits", "group_cnn")),
     Row("super_resolution", (), 100, pair=("topography", "edsr")),
+    Row("surrogates", (), 100, pair=("darcy", "fno")),
+    Row("operators", (), 100, pair=("diffusion_reaction", "zcs")),
+    Row("language_models", (), 100, pair=("molecules", "gpt")),
 )
 RECIPES = ("reference", "fast")
 
