@@ -163,7 +163,7 @@ def put_sweep(
                 "attempts": 1, "cause": None, "created": moment + 1, "ended": moment + 60, "stopped": "steps",
                 "throughput": value, "throughput_warm": value, "throughput_cold": 0.9 * value,
                 "dataset_checksum": "synthetic", "directory": "/synthetic/test/data", "config_hash": "h",
-                "manifest": "{}", **changes,
+                "manifest": json.dumps({"config": {"benchmark": {"name": "stemdl"}, "nodes": [nodes]}}), **changes,
             }  # fmt: skip
             ranks: list[RankRow] = [
                 {

@@ -18,8 +18,8 @@ def record(run: str = "stemdl-small-mpi-n1-r0", **changes: Any) -> RunRecord:
     row = {
         "campaign": "c", "run": run, "benchmark": "stemdl", "cluster": "local", "comm": "mpi", "mode": "training",
         "recipe": "small", "scale": "single", "nodes": 1, "ranks": 2, "repeat": 0, "seed": 1, "state": "completed",
-        "attempts": 1, "cause": None, "created": 1.0, "directory": "/d", "config_hash": "h", "manifest": "{}",
-        **changes,
+        "attempts": 1, "cause": None, "created": 1.0, "directory": "/d", "config_hash": "h",
+        "manifest": '{"config": {}}', **changes,
     }  # fmt: skip
     return RunRecord(
         cast(RunRow, row),
