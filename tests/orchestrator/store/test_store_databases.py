@@ -174,9 +174,9 @@ def test_a_store_of_version_7_learns_of_its_manifests_how_much_work_runs_did(url
         "weak": {"spec": {**spec, "settings": {"training": training}}},
         "strong": {"spec": {**spec, "settings": {"training": {**training, "global_batch_size": 32}}}},
         "probe": {"spec": {**spec, "mode": "probe", "settings": {"training": training}}},
-        "imported": {"config": {}},
+        "imported": {},
     }
-    store.put_all([record(name, manifest=json.dumps(manifest)) for name, manifest in told.items()])
+    store.put_all([record(name, manifest=json.dumps({"config": {}, **manifest})) for name, manifest in told.items()])
     take_back(store, 7)
     found = {row["run"]: (row["global_batch"], row["threads_per_rank"]) for row in Store(url).history(states=None)}
     assert found == {"weak": (256, 3), "strong": (32, 3), "probe": (None, 3), "imported": (None, None)}
