@@ -13,9 +13,8 @@ import numpy.typing as npt
 
 from orchestrator.records.checking import Count
 from workloads.language_models.vocabulary import Lengths, Tokens, UnknownTokenError, Vocabulary
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import Description, Field
 from workloads.runtime.samples.writer import Writer
 
@@ -93,37 +92,18 @@ class Tokenised:
         }  # fmt: skip
 
 
-class TextsDataset(ConsolidatedDataset):
+class TextsDataset(FamilyDataset):
     """Samples of "tokens" (longest,) uint16, their "length" and the "characters" that they stand for, int32."""
 
     NAME = "language_models"
     DESCRIBED_BY = TextsDescription
-    SET: ClassVar[str]
-    """The data set's own name."""
     SPLITS: ClassVar[tuple[str, ...]] = ("test", "validation")
     SHARED: ClassVar[tuple[str, ...]] = (
         "source", "version", "split", "training_documents", "evaluation_documents", "longest", "longer",
     )  # fmt: skip
-    """Settings that all data depend on."""
     MADE_OF: ClassVar[tuple[str, ...]] = ("seed", "documents")
-    """Settings that texts made here depend on, besides."""
     TYPICAL_BYTES = 60.0
     """Of a text made here."""
-
-    @property
-    def made_of(self) -> dict[str, object]:
-        """All settings that the data depend on."""
-        named = (*self.SHARED, *(self.MADE_OF if self.is_stand_in else ()))
-        return {key: self.settings[key] for key in named}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "language_models/molecules-stand-in-written-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
 
     @property
     @abstractmethod

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from workloads.operators.problems import PROBLEMS
 from workloads.operators.problems.base import Problem
 from workloads.operators.problems.spaces import Values
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import DAMAGE, Description, Field
 from workloads.runtime.samples.writer import Writer
 
@@ -31,7 +30,7 @@ class OperatorDescription(Description):
     axes: list[list[float]]
 
 
-class OperatorDataset(ConsolidatedDataset):
+class OperatorDataset(FamilyDataset):
     """Samples of a "function" (m,) and its "solution" (outputs, n1, n2), float32.
 
     Published files hold ``functions`` (N, m), ``solutions`` (N, outputs, n1, n2) and the grid's coordinates, an array
@@ -41,8 +40,6 @@ class OperatorDataset(ConsolidatedDataset):
     NAME = "operators"
     DESCRIBED_BY = OperatorDescription
     SPLITS = ("functions",)
-    SET: ClassVar[str]
-    """The data set's own name."""
     SHARED: ClassVar[tuple[str, ...]] = (
         "source", "version", "split", "seed", "functions", "evaluation_functions", "grid",
     )  # fmt: skip
@@ -57,15 +54,6 @@ class OperatorDataset(ConsolidatedDataset):
     def made_of(self) -> dict[str, object]:
         """All settings that the data depend on."""
         return {name: self.settings[name] for name in (*self.SHARED, *self.problem.PARAMETERS)}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "operators/diffusion_reaction-stand-in-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
 
     @property
     def file(self) -> str:

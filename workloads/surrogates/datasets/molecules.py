@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.records.checking import Positive
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.publication.published import Published
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import DAMAGE, PARTS, Description, Field
 from workloads.runtime.samples.writer import Writer
 from workloads.surrogates.config import SPLITS
@@ -41,7 +40,7 @@ class MoleculesDescription(Description):
     energy_deviation: float
 
 
-class MoleculesDataset(ConsolidatedDataset):
+class MoleculesDataset(FamilyDataset):
     """Samples of positions "pos" (most, 3) float32, atomic numbers "z" (most,) int64, 0 where there is no atom, "size"
     () int64, and "energy" () float32.
 
@@ -49,26 +48,14 @@ class MoleculesDataset(ConsolidatedDataset):
     """
 
     NAME = "surrogates"
+    SET = "molecules"
     DESCRIBED_BY = MoleculesDescription
+    SHARED = ("source", "version", "split", "most")
+    MADE_OF = ("seed", "molecules", "smallest")
     SPLITS = SPLITS
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         "hydronet_ds1": Published("sciml-datasets/ms/hydronet_ds1", None, f"{FILE} is what is read of it")
     }
-
-    @property
-    def made_of(self) -> dict[str, object]:
-        """All settings that the data depend on."""
-        own = ("seed", "molecules", "smallest") if self.is_stand_in else ()
-        return {key: self.settings[key] for key in ("source", "version", "split", "most", *own)}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "surrogates/molecules-stand-in-clusters-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/molecules-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
 
     @property
     def most(self) -> int:

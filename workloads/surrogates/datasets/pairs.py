@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.records.checking import Positive
-from workloads.runtime.dataset import ConsolidatedDataset, Progress, tell_nobody
+from workloads.runtime.dataset import FamilyDataset, Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
-from workloads.runtime.samples import consolidated
 from workloads.runtime.samples.consolidated import PARTS, Description
 from workloads.runtime.samples.parallel import map_in_threads
 from workloads.runtime.samples.writer import Writer
@@ -63,36 +62,18 @@ class Source:
         return self.stop - self.first
 
 
-class PairsDataset(ConsolidatedDataset):
+class PairsDataset(FamilyDataset):
     """Samples of an "input" and its "target", float32; evaluation samples may have more."""
 
     NAME = "surrogates"
     DESCRIBED_BY = PairsDescription
     SPLITS = SPLITS
-    SET: ClassVar[str]
-    """The data set's own name."""
     PERIODIC: ClassVar[bool] = False
     """Whether opposite sides of the domain are one."""
     CONSERVES: ClassVar[bool] = False
     """Whether the mean over the domain stays the same."""
     SHARED: ClassVar[tuple[str, ...]] = ("source", "version", "split", "samples", "evaluation_samples")
-    """Settings that all data depend on."""
     MADE_OF: ClassVar[tuple[str, ...]] = ("seed",)
-    """Settings that data made here alone depend on, besides."""
-
-    @property
-    def made_of(self) -> dict[str, object]:
-        """All settings that the data depend on."""
-        return {key: self.settings[key] for key in (*self.SHARED, *(self.MADE_OF if self.is_stand_in else ()))}
-
-    @property
-    def folder_name(self) -> str:
-        """Such as "surrogates/darcy-stand-in-simulated-1-small-seed1-ab12cd34"."""
-        settings = self.settings
-        made = str(settings["version"])
-        if self.is_stand_in:
-            made += f"-{settings['preset']}-seed{settings['seed']}"
-        return f"{self.NAME}/{self.SET}-{settings['source']}-{made}-{consolidated.settings_digest(self.made_of)}"
 
     @property
     def rolls(self) -> int:
