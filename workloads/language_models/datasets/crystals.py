@@ -19,6 +19,7 @@ from workloads.language_models.making.crystals import write_crystals
 from workloads.language_models.vocabulary import START, Vocabulary
 from workloads.runtime.dataset import Progress
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.publication.packed import unpack
 from workloads.runtime.publication.published import Published
 
 FILES = {"training": "cifs_v1_train.pkl.gz", "validation": "cifs_v1_val.pkl.gz", "test": "cifs_v1_test.pkl.gz"}
@@ -79,7 +80,7 @@ def read_archive(path: Path) -> Part:
         raise DatasetError(f"{path} does not exist; get it from zenodo.org/records/10642388")
     try:
         # Damaged files raise whatever the unpickler comes to.
-        pairs = TextsOnly(io.BytesIO(gzip.decompress(path.read_bytes()))).load()
+        pairs = TextsOnly(io.BytesIO(unpack(path.read_bytes()))).load()
         texts = [lines_of(text) for _, text in pairs]
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} is not a whole archive: {error}; get it again") from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +13,7 @@ from workloads.language_models.making.molecules import KEPT_APART, write_molecul
 from workloads.language_models.vocabulary import Vocabulary
 from workloads.runtime.dataset import Progress
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.publication.packed import read_packed
 from workloads.runtime.publication.published import Published, Wheel
 
 HEADER = "SMILES"
@@ -28,8 +27,6 @@ WHEEL_FILES = {
     "molsets-0.3.1.dist-info/LICENSE": "9a40669143195de51e7d0ccee88f0d6b4f3d1da91c5a091293e26d128a02d042",
 }
 """What is taken of it, with SHA-256: the tables, and under which licence."""
-LARGEST_TABLE = 2**30
-"""Bytes of a table that is read, decompressed."""
 
 
 class MoleculesDataset(TextsDataset):
@@ -77,22 +74,8 @@ class MoleculesDataset(TextsDataset):
 
 def read_table(published: Path, name: str) -> Part:
     """The molecules of a table, or of the wheel that holds it. Raises DatasetError."""
-    path, wheels = published / name, sorted(published.glob(WHEELS))
-    if not path.is_file() and not wheels:
-        raise DatasetError(f"{path} does not exist, nor a wheel {WHEELS} beside it that holds it")
-    try:
-        if path.is_file():
-            packed = path.read_bytes()
-        else:
-            path = wheels[-1]
-            with zipfile.ZipFile(path) as wheel:
-                packed = wheel.read(WITHIN + name)
-        unpacking = zlib.decompressobj(wbits=31)
-        text = unpacking.decompress(packed, LARGEST_TABLE).decode("utf-8", "replace")
-    except (OSError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} is not a whole table of molecules: {error}; get it again") from error
-    if not unpacking.eof:
-        raise DatasetError(f"{path} is not a whole table of molecules: it is cut off; get it again")
+    path, content = read_packed(published, name, "table of molecules", WHEELS, WITHIN + name)
+    text = content.decode("utf-8", "replace")
     header, *molecules = text.splitlines()
     if header != HEADER:
         raise DatasetError(f"{path}: the first line is {header[:40]!r}; expected {HEADER!r}")

