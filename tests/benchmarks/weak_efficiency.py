@@ -10,57 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from parts import ours
-from parts.turns import PROJECT, Side, end_on_signal, ratios, summary, take_rounds
-from published_loops import BATCH, overrides, processor
+from parts.loops import Ranks, compare_two_ranks
+from parts.turns import PROJECT, end_on_signal
+from published_loops import BATCH, overrides
 
 LIMIT = {"em_denoise": 0.93, "slstr_cloud": 0.93, "stemdl": 0.93, "dms_scatter": 0.85}
 STEPS = {"em_denoise": 1, "slstr_cloud": 1, "stemdl": 3, "dms_scatter": 8}
-RANKS = 2
 WARM_UP = 3
-
-
-def compare(benchmark: str, options: argparse.Namespace) -> dict[str, Any]:
-    """One rank, two that train apart, and two that train together."""
-    from workloads.runtime.devices import processor_units
-
-    words = [*overrides(benchmark, options.recipe), *options.overrides]
-    ours.ensure_data(words, options.data)
-    kinds = {"one": (1, "alone"), "apart": (RANKS, "alone"), "together": (RANKS, options.comm)}
-    sides: list[Side] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            for side, (ranks, comm) in kinds.items():
-                sides.append(ours.start(side, folder, words, options.data, ranks, 1, comm, WARM_UP))
-            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(kinds, STEPS[benchmark]))
-        finally:
-            for started in sides:
-                started.end()
-    one, apart, together = sides
-    efficiency, against_apart = ratios(one, together), ratios(apart, together)
-    return {
-        "benchmark": f"weak_efficiency/{benchmark}",
-        "efficiency": round(statistics.median(efficiency), 3),
-        "limit": LIMIT[benchmark],
-        "met": statistics.median(efficiency) >= LIMIT[benchmark],
-        "range": [round(min(efficiency), 3), round(max(efficiency), 3)],
-        "against_two_apart": round(statistics.median(against_apart), 3),
-        **summary(sides),
-        "comm": options.comm,
-        "recipe": options.recipe,
-        "overrides": options.overrides,
-        "batch_per_rank": ours.settings_of(words)["benchmark"]["training"]["batch_size"],
-        "processor": processor(),
-        "bfloat16": processor_units() or "none",
-        "rounds": options.rounds,
-        "disturbed": disturbed,
-    }
 
 
 def main() -> None:
@@ -75,7 +34,12 @@ def main() -> None:
     options = parser.parse_args()
     end_on_signal()
     for benchmark in options.benchmarks:
-        print(json.dumps(compare(benchmark, options)), flush=True)
+        words = [*overrides(benchmark, options.recipe), *options.overrides]
+        batch = ours.settings_of(words)["benchmark"]["training"]["batch_size"]
+        options.steps = STEPS[benchmark]
+        ranks = Ranks("weak_efficiency", benchmark, words, batch, WARM_UP)
+        found = compare_two_ranks(ranks, LIMIT[benchmark], options)
+        print(json.dumps({**found, "overrides": options.overrides}), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parts import ours
-from parts.turns import CLOCK, PROJECT, Side, ratios, summary, take_rounds
+from parts.turns import CLOCK, PROJECT, Side, cpu_clock, ratios, summary, take_rounds
 
 LIMIT = 1.5
 """Times the published loop's speed that ours is asked for."""
@@ -119,23 +119,29 @@ def compare_with_loop(asked: Comparison, options: argparse.Namespace) -> dict[st
 
 
 def compare_two_ranks(asked: Ranks, limit: float, options: argparse.Namespace) -> dict[str, Any]:
-    """One rank, and two that train together, in turns: T(2) ÷ (2 T(1)), T in samples/s, and the share of waiting for
-    data.
+    """One rank, two that train apart, and two that train together, in turns.
+
+    ``efficiency`` is T(2) ÷ (2 T(1)), T in samples/s. ``against_two_apart`` is the same relative to two processes that
+    exchange nothing but meet each other in caches and memory: what is lost to communication alone. ``data_share`` is
+    that of waiting for data in a step.
     """
     from published_loops import processor
 
+    from workloads.runtime.devices import processor_units
+
     ours.ensure_data(asked.words, options.data)
+    kinds = {"one": (1, "alone"), "apart": (2, "alone"), "together": (2, options.comm)}
     sides: list[Side] = []
     with tempfile.TemporaryDirectory() as name:
         try:
-            for side, ranks, comm in (("one", 1, "alone"), ("together", 2, options.comm)):
+            for side, (ranks, comm) in kinds.items():
                 sides.append(ours.start(side, Path(name), asked.words, options.data, ranks, 1, comm, asked.warm_up))
-            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(("one", "together"), options.steps))
+            disturbed = take_rounds(sides, options.rounds, dict.fromkeys(kinds, options.steps))
         finally:
             for started in sides:
                 started.end()
-    efficiency = ratios(*sides)
-    together = sides[1]
+    one, apart, together = sides
+    efficiency = ratios(one, together)
     shares = [together.median(number, 2) / together.median(number) for number in range(options.rounds)]
     return {
         "benchmark": f"{asked.name}/{asked.method}",
@@ -143,12 +149,14 @@ def compare_two_ranks(asked: Ranks, limit: float, options: argparse.Namespace) -
         "limit": limit,
         "met": statistics.median(efficiency) >= limit,
         "range": [round(min(efficiency), 3), round(max(efficiency), 3)],
+        "against_two_apart": round(statistics.median(ratios(apart, together)), 3),
         **summary(sides),
-        "data_share": round(statistics.median(shares), 4) if options.clock == "wall" else None,
+        "data_share": None if cpu_clock() else round(statistics.median(shares), 4),
         "comm": options.comm,
         "recipe": options.recipe,
         "batch_per_rank": asked.batch,
         "processor": processor(),
+        "bfloat16": processor_units() or "none",
         "rounds": options.rounds,
         "disturbed": disturbed,
     }
