@@ -142,10 +142,13 @@ class Trained:
     losses: Losses = field(default_factory=dict)
 
 
-def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: int = 0) -> Trained | None:
+def train(
+    prepared: Prepared, folder: Path, communicator: Communicator, stops: int = 0, draws: bool = False
+) -> Trained | None:
     """Train on this process's rank: on a global batch of the recipe's batch of two ranks, however many there are.
 
-    It is stopped after each of its first ``stops`` steps, and goes on in another attempt. Returns None but on rank 0.
+    It is stopped after each of its first ``stops`` steps, and goes on in another attempt. The picture, which takes
+    longer than the steps, is drawn if asked. Returns None but on rank 0.
     """
     # Counting takes longer than the few steps: once for each cell.
     counts = stops == 0 and communicator.size == 1
@@ -161,7 +164,8 @@ def train(prepared: Prepared, folder: Path, communicator: Communicator, stops: i
     if communicator.rank != 0:
         return None
     assert result is not None
-    procedure.draw(procedure.context.attempt.pictures)
+    if draws:
+        procedure.draw(procedure.context.attempt.pictures)
     return Trained(result, {name: np.concatenate([part[name] for part in losses]) for name in losses[0]})
 
 

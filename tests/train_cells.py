@@ -1,4 +1,4 @@
-"""Trains cells on the ranks that mpirun has started: ``python train_cells.py COMMUNICATOR FOLDER``.
+"""Trains cells on the ranks that mpirun has started: ``python train_cells.py COMMUNICATOR FOLDER [draw]``.
 
 FOLDER/cells.json holds what ``write_cells`` wrote. Rank 0 leaves FOLDER/CELL.json, with each step's losses and the
 quality in the end, and the run's files in FOLDER/CELL.
@@ -27,12 +27,15 @@ SECONDS_A_CELL = 60
 """How much longer each cell may take, on a machine that others use too."""
 
 
-def train_on_ranks(ranks: int, comm: str, cells: Sequence[Prepared], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Train cells on so many ranks, which need not compose what is known here."""
+def train_on_ranks(
+    ranks: int, comm: str, cells: Sequence[Prepared], folder: Path, draws: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Train cells on so many ranks, which need not compose what is known here, and draw their pictures if asked."""
     planned = {str(one.cell): [asdict(one.cell), str(one.root), asdict(one.spec)] for one in cells}
     (folder / CELLS).write_text(json.dumps(planned), encoding="utf-8")
     program = str(PROJECT / "tests" / "train_cells.py")
-    return mpirun_for(TIMEOUT_S + SECONDS_A_CELL * len(cells), ranks, program, comm, str(folder))
+    words = [comm, str(folder), *(["draw"] if draws else [])]
+    return mpirun_for(TIMEOUT_S + SECONDS_A_CELL * len(cells), ranks, program, *words)
 
 
 def read_trained(folder: Path, cell: Cell) -> tuple[Losses, dict[str, float]]:
@@ -43,13 +46,14 @@ def read_trained(folder: Path, cell: Cell) -> tuple[Losses, dict[str, float]]:
 
 def main() -> None:
     """Train one cell after the other."""
-    comm, folder = sys.argv[1], Path(sys.argv[2])
+    comm, folder, draws = sys.argv[1], Path(sys.argv[2]), sys.argv[3:] == ["draw"]
     planned = json.loads((folder / CELLS).read_text(encoding="utf-8"))
     with join(comm) as communicator:
         for name, (cell, root, fields) in planned.items():
             spec = RunSpec.from_dict(fields)
             dataset = load_dataset(spec.settings["dataset_class"], spec.settings["dataset"])
-            trained = train(Prepared(Cell(**cell), Path(root), spec, dataset), folder / name, communicator)
+            prepared = Prepared(Cell(**cell), Path(root), spec, dataset)
+            trained = train(prepared, folder / name, communicator, draws=draws)
             if trained is not None:
                 losses = {player: values.tolist() for player, values in trained.losses.items()}
                 answer = {"losses": losses, "quality": trained.result["quality"]["all"]}

@@ -86,7 +86,7 @@ def pair_of(
     @cache
     def trained_of(benchmark: str) -> Path:
         folder, cells = tmp_path_factory.mktemp(benchmark), [cell for cell in by_ranks if cell.benchmark == benchmark]
-        answer = train_on_ranks(2, "mpi", [data_of(cell) for cell in cells], folder)
+        answer = train_on_ranks(2, "mpi", [data_of(cell) for cell in cells], folder, draws=True)
         assert answer.returncode == 0, answer.stderr
         return folder
 
