@@ -49,7 +49,7 @@ def measure(way: str, sizes: Sizes, steps: int, device: str, cpu_time: bool) -> 
 
         def residuals(self, field: Any, source: Any) -> Any:
             terms = {(0, (order, 0)): 1.0 for order in range(1, sizes["order"] + 1)}
-            return [field.values[..., 0] + field.combine(terms)]
+            return [field.values[0] + field.combine(terms)]
 
     torch.manual_seed(1)
     equation = Plain({})

@@ -13,11 +13,14 @@ class Model:
 
     widths: list[int]
     """Widths of the layers of branch and trunk, the last of which is how many products make a value."""
+    condition_weight: float
+    """What the conditions' part of the loss counts beside the equation's."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths is {self.widths}; each layer needs one unit at least")
+        require_positive("condition_weight", self.condition_weight)
 
 
 @dataclass

@@ -21,22 +21,22 @@ Terms = Mapping[tuple[int, Order], float]
 
 
 class Field(Protocol):
-    """What makes fields of functions."""
+    """What makes fields of functions, output by output: what is differentiated of one does not pass through others."""
 
-    def __call__(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """Fields (n, P, outputs) of functions (n, S) at points (P, d) that they share."""
+    def separate(self, sensors: Tensor, points: Tensor) -> Sequence[Tensor]:
+        """Each output's field (n, P) of functions (n, S) at points (P, d) that they share."""
 
-    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """Fields (N, outputs) of functions (N, S), each at its own one of the points (N, d)."""
+    def aligned(self, sensors: Tensor, points: Tensor) -> Sequence[Tensor]:
+        """Each output's field (N,) of functions (N, S), each at its own one of the points (N, d)."""
 
 
 class Derivatives(ABC):
     """The fields of n functions at P shared points, and derivatives of them at the first R."""
 
-    values: Tensor
-    """The fields at the first R points, (n, R, outputs)."""
-    everywhere: Tensor
-    """The fields at all points, (n, P, outputs)."""
+    values: Sequence[Tensor]
+    """Each output's field at the first R points, (n, R)."""
+    everywhere: Sequence[Tensor]
+    """Each output's field at all points, (n, P)."""
 
     @abstractmethod
     def __init__(self, field: Field, sensors: Tensor, points: Tensor, count: int) -> None:
@@ -56,9 +56,9 @@ class ZeroCoordinateShift(Derivatives):
 
     def __init__(self, field: Field, sensors: Tensor, points: Tensor, count: int) -> None:
         self.shifts = [points.new_zeros(()).requires_grad_() for _ in range(points.shape[1])]
-        self.everywhere = field(sensors, points + torch.stack(self.shifts))
-        self.values = self.everywhere[:, :count]
-        self.weights = torch.ones_like(self.values[..., 0]).requires_grad_()
+        self.everywhere = field.separate(sensors, points + torch.stack(self.shifts))
+        self.values = [each[:, :count] for each in self.everywhere]
+        self.weights = torch.ones_like(self.values[0]).requires_grad_()
         self.sums: dict[tuple[int, Order], Tensor] = {}
         """Derivatives of the weighted sums by the shifts, numbers."""
 
@@ -71,7 +71,7 @@ class ZeroCoordinateShift(Derivatives):
         """The weighted sum's derivative of that order. Those of one order more by each coordinate come together."""
         if (output, order) not in self.sums:
             if not any(order):
-                self.sums[output, order] = (self.values[..., output] * self.weights).sum()
+                self.sums[output, order] = (self.values[output] * self.weights).sum()
             else:
                 lower, _ = lowered(order)
                 higher = torch.autograd.grad(self.sum_of(output, lower), self.shifts, create_graph=True)
@@ -81,9 +81,9 @@ class ZeroCoordinateShift(Derivatives):
 
 
 class Nested:
-    """Derivatives (N,) of values (N, outputs) that depend on points (N, d) row by row."""
+    """Derivatives (N,) of each output's values (N,) that depend on points (N, d) row by row."""
 
-    def __init__(self, values: Tensor, points: Tensor) -> None:
+    def __init__(self, values: Sequence[Tensor], points: Tensor) -> None:
         self.values, self.points = values, points
         self.known: dict[tuple[int, Order], Tensor] = {}
 
@@ -95,7 +95,7 @@ class Nested:
         """The derivative of that order, (N,). Those of one order more by each coordinate come together."""
         if (output, order) not in self.known:
             if not any(order):
-                return self.values[:, output]
+                return self.values[output]
             lower, _ = lowered(order)
             (higher,) = torch.autograd.grad(self.partial(output, lower).sum(), self.points, create_graph=True)
             for coordinate, column in enumerate(higher.unbind(1)):
@@ -109,9 +109,9 @@ class FunctionLoop(Derivatives):
     def __init__(self, field: Field, sensors: Tensor, points: Tensor, count: int) -> None:
         leaf = points.detach().requires_grad_()
         self.count = count
-        self.everywhere = field(sensors, leaf)
-        self.values = self.everywhere[:, :count]
-        self.each = [Nested(values, leaf) for values in self.everywhere]
+        self.everywhere = field.separate(sensors, leaf)
+        self.values = [each[:, :count] for each in self.everywhere]
+        self.each = [Nested(values, leaf) for values in zip(*self.everywhere, strict=True)]
 
     def combine(self, terms: Terms) -> Tensor:
         """Each function's, one below the other."""
@@ -126,8 +126,8 @@ class DataVectorised(Derivatives):
         self.count = count
         leaf = points.detach().repeat(len(sensors), 1).requires_grad_()
         values = field.aligned(sensors.repeat_interleave(len(points), dim=0), leaf)
-        self.everywhere = values.view(*self.shape, -1)
-        self.values = self.everywhere[:, :count]
+        self.everywhere = [each.view(self.shape) for each in values]
+        self.values = [each[:, :count] for each in self.everywhere]
         self.nested = Nested(values, leaf)
 
     def combine(self, terms: Terms) -> Tensor:

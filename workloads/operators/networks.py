@@ -51,14 +51,18 @@ class DeepONet(nn.Module):
 
     def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
         """Fields (n, P, outputs) of functions (n, S) at points (P, d) that they share."""
+        return torch.stack(self.separate(sensors, points), dim=-1)
+
+    def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
+        """The same as a field (n, P) for each output."""
         return self.combined(self.weigh(sensors), points)
 
     def weigh(self, sensors: Tensor) -> Tensor:
         """What the branches find, side by side (n, outputs · w)."""
         return torch.cat([pair.weights(sensors) for pair in self.outputs], dim=1)
 
-    def combined(self, weights: Tensor, points: Tensor) -> Tensor:
-        """Fields (n, P, outputs) with these weights (n, outputs · w) of what the trunks find at points (P, d)."""
+    def combined(self, weights: Tensor, points: Tensor) -> list[Tensor]:
+        """Each output's field (n, P) with these weights (n, outputs · w) of what the trunks find at points (P, d)."""
         features = self.equation.features(points)
         parts = weights.chunk(len(self.outputs), dim=1)
         found = [
@@ -66,8 +70,8 @@ class DeepONet(nn.Module):
         ]
         return framed(self.equation, found, points)
 
-    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """Fields (N, outputs) of functions (N, S), each at its own one of the points (N, d)."""
+    def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
+        """Each output's field (N,) of functions (N, S), each at its own one of the points (N, d)."""
         features = self.equation.features(points)
         found = [(pair.weights(sensors) * pair.modes(features)).sum(1) + pair.bias for pair in self.outputs]
         return framed(self.equation, found, points)
@@ -83,16 +87,19 @@ class OneField(nn.Module):
 
     def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
         """The same field (n, P, outputs) at points (P, d) for all functions (n, S)."""
-        return self.aligned(sensors, points).expand(len(sensors), -1, -1)
+        return torch.stack(self.separate(sensors, points), dim=-1)
 
-    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """The field (N, outputs) at points (N, d)."""
+    def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
+        """The same as a field (n, P) for each output."""
+        return [each.expand(len(sensors), -1) for each in self.aligned(sensors, points)]
+
+    def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
+        """Each output's field (N,) at points (N, d)."""
         found = self.network(self.equation.features(points))
         return framed(self.equation, found.unbind(1), points)
 
 
-def framed(equation: Equation, found: Sequence[Tensor], points: Tensor) -> Tensor:
-    """Outputs side by side in a last dimension, times the equation's envelope at the points."""
-    fields = torch.stack(list(found), dim=-1)
+def framed(equation: Equation, found: Sequence[Tensor], points: Tensor) -> list[Tensor]:
+    """Each output times the equation's envelope at the points."""
     envelope = equation.envelope(points)
-    return fields if envelope is None else fields * envelope
+    return list(found) if envelope is None else [each * factor for each, factor in zip(found, envelope, strict=True)]

@@ -82,9 +82,9 @@ class OperatorTask(Task):
         return DeepONet(self.equation, sensors, len(self.problem.OUTPUTS), list(self.options["widths"]))
 
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
-        """The equation's mean square and the conditions', all with weight 1, over functions and points."""
+        """The equation's mean square and, with their weight, the conditions', over functions and points."""
         residual, condition = self.parts_of_loss(self.differentiation, model, batch)
-        return (residual + condition).mean()
+        return (residual + self.options["condition_weight"] * condition).mean()
 
     def parts_of_loss(self, way: type[Derivatives], model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the equation and the conditions miss for each function, (n,) each: means of squares over points, added
@@ -100,9 +100,10 @@ class OperatorTask(Task):
 
     def condition(self, field: Derivatives, batch: Batch) -> Tensor:
         """What the conditions miss for each function, (n,). They are about the first output."""
-        found, place = field.everywhere.new_zeros(len(field.everywhere)), 0
+        everywhere, place = field.everywhere[0], 0
+        found = everywhere.new_zeros(len(everywhere))
         for points in self.collocation.conditions.values():
-            values = field.everywhere[:, points, 0]
+            values = everywhere[:, points]
             if "given" in batch:
                 values = values - batch["given"][:, place : place + values.shape[1]]
                 place += values.shape[1]

@@ -51,8 +51,13 @@ del REACTION["viscosity"]
         (plate_config.DatasetOptions, {**PLATE, "functions": 0}, "functions is 0; expected a number above 0"),
         (diffusion_reaction_config.DatasetOptions, {**REACTION, "reaction": float("nan")}, "reaction is nan"),
         (diffusion_reaction_config.DatasetOptions, {**REACTION, "length_scale": 0.0}, "length_scale is 0.0"),
-        (config.Model, {"widths": []}, "widths is .*; each layer needs one unit at least"),
-        (pinn_config.Model, {"widths": [8], "tiles": 0}, "tiles is 0; expected 1 at least"),
+        (config.Model, {"widths": [], "condition_weight": 1.0}, "widths is .*; each layer needs one unit at least"),
+        (
+            config.Model,
+            {"widths": [8], "condition_weight": -1.0},
+            "condition_weight is -1.0; expected a number above 0",
+        ),
+        (pinn_config.Model, {"widths": [8], "condition_weight": 1.0, "tiles": 0}, "tiles is 0; expected 1 at least"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(kind: type[Any], settings: dict[str, Any], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from orchestrator.config.schema_benchmark import OptimizerConfig
 from workloads.operators.derivatives import FunctionLoop, ZeroCoordinateShift
@@ -46,12 +48,13 @@ class Functions(SampleSet):
         return {"function": self.functions[indices]}
 
 
-def task_of(kind: type[Any], name: str, **options: Any) -> Any:
-    """A task whose data are in memory, with three functions."""
-    settings: Any = {"model": {"widths": [9, 8], **options}}
+def task_of(kind: type[Any], name: str, changed: Mapping[str, float] = {}, **options: Any) -> Any:
+    """A task whose data are in memory, with three functions; parameters of the problem may be ``changed``."""
+    settings: Any = {"model": {"widths": [9, 8], "condition_weight": 1.0, **options}}
     task = kind(settings, Path())
-    problem = PROBLEMS[name](PARAMETERS[name])
-    task.problem, task.equation = problem, EQUATIONS[name](PARAMETERS[name])
+    parameters = {**PARAMETERS[name], **changed}
+    problem = PROBLEMS[name](parameters)
+    task.problem, task.equation = problem, EQUATIONS[name](parameters)
     task.collocation = problem.collocate(COUNTS, np.random.default_rng(1))
     functions = Functions(problem.space.draw(3, np.random.default_rng(2)))
     task.collocated = lambda part, *fields: CollocatedSet(functions, problem, task.collocation)
@@ -77,6 +80,37 @@ def test_one_function_has_the_loss_that_an_operator_has_of_it(name: str) -> None
     torch.testing.assert_close(task.loss(network, tiles, Step()), (residual + condition)[0], rtol=1e-4, atol=1e-6)
     parts = [task.loss(network, {key: rows[at : at + 1] for key, rows in tiles.items()}, Step()) for at in range(5)]
     torch.testing.assert_close(torch.stack(parts).mean(), (residual + condition)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"), [("diffusion_reaction", {"reaction": 0.0}), ("plate", {}), ("stokes", {})]
+)
+def test_of_linear_equations_the_hyperplane_is_the_published_one(name: str, changed: Mapping[str, float]) -> None:
+    """Leng and Thiyagalingam take w = w_0 + N a with free numbers a, where psi w_0 = -f and psi N = 0. Here psi is made
+    of one mode of the trunk after the other, so that it owes nothing to how weights are moved.
+    """
+    task = task_of(Hyperplane, name, changed)
+    network = task.build_model().double()
+    batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+    batch = {key: values.double() for key, values in batch.items()}
+    branch = network.weigh(batch["sensors"]).detach()
+    count = branch.shape[1]
+
+    def means(weights: Tensor, source: Tensor | None) -> Tensor:
+        field = task.derived(ZeroCoordinateShift, network, weights, batch)
+        return torch.stack([each.mean(1) for each in task.equation.residuals(field, source)]).detach()
+
+    source = batch.get("source")
+    nothing = None if source is None else torch.zeros(count, source.shape[1], dtype=torch.float64)
+    one_by_one = torch.eye(count, dtype=torch.float64)
+    psi = means(one_by_one, nothing) - means(torch.zeros_like(one_by_one), nothing)
+    constant = means(torch.zeros_like(branch), source)
+    first = -(torch.linalg.pinv(psi) @ constant).T
+    free = torch.linalg.svd(psi).Vh[len(psi) :].T
+    published = first + torch.randn(3, free.shape[1], dtype=torch.float64) @ free.T
+    for given, expected in ((published, published), (branch, first + branch @ free @ free.T)):
+        found = task.moved(ZeroCoordinateShift, network, given.clone().requires_grad_(), batch).detach()
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-10 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("name", ["plate", "stokes"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -31,6 +31,6 @@ class Equation(ABC):
         """What the network sees (P, FEATURES) of points (P, 2)."""
         return points
 
-    def envelope(self, points: Tensor) -> Tensor | None:
-        """What a network's outputs are multiplied by at points, (P, outputs), so that conditions hold by themselves."""
+    def envelope(self, points: Tensor) -> Sequence[Tensor] | None:
+        """What each of a network's outputs is multiplied by at points, (P,), so that conditions hold by themselves."""
         return None

@@ -15,4 +15,4 @@ class DiffusionReaction(Equation):
         """One equation."""
         assert source is not None
         linear = field.combine({(0, (0, 1)): 1.0, (0, (2, 0)): -self.parameters["diffusion"]})
-        return [linear + self.parameters["reaction"] * field.values[..., 0].square() - source]
+        return [linear + self.parameters["reaction"] * field.values[0].square() - source]

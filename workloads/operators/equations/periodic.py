@@ -30,7 +30,7 @@ class Burgers(PeriodicEquation):
     def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
         """One equation."""
         linear = field.combine({(0, (0, 1)): 1.0, (0, (2, 0)): -self.parameters["viscosity"]})
-        return [linear + field.values[..., 0] * field.combine({(0, (1, 0)): 1.0})]
+        return [linear + field.values[0] * field.combine({(0, (1, 0)): 1.0})]
 
 
 class KortewegDeVries(PeriodicEquation):
@@ -39,4 +39,4 @@ class KortewegDeVries(PeriodicEquation):
     def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
         """One equation."""
         linear = field.combine({(0, (0, 1)): 1.0, (0, (3, 0)): self.parameters["dispersion"]})
-        return [linear + field.values[..., 0] * field.combine({(0, (1, 0)): 1.0})]
+        return [linear + field.values[0] * field.combine({(0, (1, 0)): 1.0})]

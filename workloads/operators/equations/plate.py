@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -19,6 +20,6 @@ class Plate(Equation):
         assert source is not None
         return [field.combine({(0, (4, 0)): 1.0, (0, (2, 2)): 2.0, (0, (0, 4)): 1.0}) - source]
 
-    def envelope(self, points: Tensor) -> Tensor:
+    def envelope(self, points: Tensor) -> Sequence[Tensor]:
         """sin(π x) sin(π y)."""
-        return torch.sin(math.pi * points).prod(dim=1, keepdim=True)
+        return [torch.sin(math.pi * points).prod(dim=1)]

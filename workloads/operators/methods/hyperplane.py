@@ -1,8 +1,10 @@
 """hyperplane: weights of the last layer that fulfil the equation in the mean by construction.
 
-After Leng and Thiyagalingam 2022 (arXiv:2212.00270), who choose the last layer of a network for one function on the
-hyperplane where a linear equation's mean over a batch of points holds. Here the weights of each function, as its branch
-finds them, are moved to the nearest ones of that hyperplane; of equations that are not linear, on to its tangent.
+After Leng and Thiyagalingam 2022 (arXiv:2212.00270), who choose the last layer's weights w of a network for one
+function on the hyperplane psi . w = -f where a linear equation's mean over a batch of points holds: w = w_0 + N a with
+free numbers a, where psi N = 0. Here the weights of each function, as its branch finds them, are moved to the nearest
+ones of the hyperplane. Of a linear equation it is the same hyperplane, and all of it is reached; the two differ in its
+coordinates alone. Of other equations it is the tangent's, which the paper has not.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ class Weighted:
 
     network: DeepONet
 
-    def __call__(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """Fields (n, P, outputs) of weights (n, W) at points (P, d)."""
+    def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
+        """Each output's field (n, P) of weights (n, W) at points (P, d)."""
         return self.network.combined(sensors, points)
 
-    def aligned(self, sensors: Tensor, points: Tensor) -> Tensor:
+    def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """Nothing here takes each weight at its own point."""
         raise NotImplementedError
 
@@ -41,17 +43,16 @@ class Hyperplane(OperatorTask):
     def derive(self, way: type[Derivatives], model: nn.Module, batch: Batch) -> Derivatives:
         """Of the fields of the weights that were moved."""
         assert isinstance(model, DeepONet)
-        return self.derived(way, model, self.moved(way, model, batch), batch)
+        return self.derived(way, model, self.moved(way, model, model.weigh(batch["sensors"]), batch), batch)
 
     def derived(self, way: type[Derivatives], model: DeepONet, weights: Tensor, batch: Batch) -> Derivatives:
         """Of the fields of weights (n, W)."""
         return way(Weighted(model), weights, batch["points"][0], self.collocation.residual)
 
-    def moved(self, way: type[Derivatives], model: DeepONet, batch: Batch) -> Tensor:
-        """The weights (n, W) nearest to what the branches find at which the equations' means over the points are zero,
-        to first order. With the derivatives A (E, W) of E means r, they are less Aᵀ (A Aᵀ)⁻¹ r.
+    def moved(self, way: type[Derivatives], model: DeepONet, weights: Tensor, batch: Batch) -> Tensor:
+        """The weights (n, W) nearest to the given ones at which the equations' means over the points are zero, to first
+        order. With the derivatives A (E, W) of E means r, they are less Aᵀ (A Aᵀ)⁻¹ r.
         """
-        weights = model.weigh(batch["sensors"])
         field = self.derived(way, model, weights, batch)
         missed = [each.mean(1) for each in self.equation.residuals(field, batch.get("source"))]
         slopes = [torch.autograd.grad(mean.sum(), weights, create_graph=True)[0] for mean in missed]
@@ -68,5 +69,5 @@ class Hyperplane(OperatorTask):
         with torch.inference_mode(False), torch.enable_grad():
             # What was made in inference mode cannot be differentiated; copies can.
             copies = {name: tensor.clone() for name, tensor in batch.items()}
-            weights = self.moved(ZeroCoordinateShift, model, copies).detach()
-        return model.combined(weights, self.grid.to(weights))
+            weights = self.moved(ZeroCoordinateShift, model, model.weigh(copies["sensors"]), copies).detach()
+        return torch.stack(model.combined(weights, self.grid.to(weights)), dim=-1)

@@ -84,14 +84,14 @@ def dealt(numbers: npt.NDArray[np.int64], tiles: int) -> tuple[npt.NDArray[np.in
 
 
 class Pointwise(Derivatives):
-    """Of one field at the points of n tiles, (n, R, 2)."""
+    """Of one function's field at the points of n tiles, (n, R, 2)."""
 
     def __init__(self, field: Field, sensors: Tensor, points: Tensor, count: int) -> None:
         self.shape = points.shape[:2]
         leaf = points.detach().flatten(0, 1).requires_grad_()
         values = field.aligned(sensors, leaf)
         self.nested = Nested(values, leaf)
-        self.values = self.everywhere = values.unflatten(0, self.shape)
+        self.values = self.everywhere = [each.unflatten(0, self.shape) for each in values]
 
     def combine(self, terms: Terms) -> Tensor:
         """By tiles again, (n, R)."""
@@ -126,6 +126,7 @@ class Pinn(OperatorTask):
         loss = torch.stack([(batch["weights"] * each.square()).sum(1) for each in residuals]).sum(0).mean()
         if "edge" not in batch:
             return loss
-        values = model.aligned(batch["edge"], batch["edge"].flatten(0, 1))[:, 0].view(batch["edge"].shape[:2])
+        values = model.aligned(batch["edge"], batch["edge"].flatten(0, 1))[0].view(batch["edge"].shape[:2])
         missed = values - batch["given"] if "given" in batch else values
-        return loss + (batch["edge_weights"] * missed.square()).sum(1).mean()
+        condition = (batch["edge_weights"] * missed.square()).sum(1).mean()
+        return loss + self.options["condition_weight"] * condition
