@@ -15,6 +15,8 @@ class Model:
     """Widths of the layers of branch and trunk, the last of which is how many products make a value."""
     condition_weight: float
     """What the conditions' part of the loss counts beside the equation's."""
+    hard_conditions: bool
+    """Whether conditions hold by the fields' form instead, all of them; false: those that do as published."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
@@ -66,6 +68,10 @@ class PeriodicOptions(DatasetOptions):
     """Points on the edge of the square of place and time, where the equation is to hold, too."""
     nodes: int
     """Equidistant initial values, which the network sees and the conditions ask for."""
+    waves: int
+    """Waves that initial values are made of: fewer are smoother. Of n nodes (n - 1) / 2 at most."""
+    amplitude: float
+    """What the published initial values are multiplied by: less makes the equation less nonlinear."""
     resolution: int
     """Points of the reference solver; the grid's along x divide it."""
 
@@ -74,6 +80,9 @@ class PeriodicOptions(DatasetOptions):
         super().__post_init__()
         require_at_least("boundary_points", self.boundary_points, 1)
         require_at_least("nodes", self.nodes, 8)
+        if not 1 <= self.waves <= (self.nodes - 1) // 2:
+            raise ValueError(f"waves is {self.waves}; {self.nodes} nodes have 1 to {(self.nodes - 1) // 2}")
+        require_positive("amplitude", self.amplitude)
         if self.source == "stand-in" and (self.resolution < self.nodes or self.resolution % self.grid[0]):
             raise ValueError(
                 f"resolution is {self.resolution}; expected a multiple of the grid's {self.grid[0]} points along x, "

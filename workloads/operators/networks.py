@@ -55,30 +55,32 @@ class DeepONet(nn.Module):
 
     def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """The same as a field (n, P) for each output."""
-        return self.combined(self.weigh(sensors), points)
+        return self.combined(self.weigh(sensors), self.equation.given(sensors), points)
 
     def weigh(self, sensors: Tensor) -> Tensor:
         """What the branches find, side by side (n, outputs · w)."""
         return torch.cat([pair.weights(sensors) for pair in self.outputs], dim=1)
 
-    def combined(self, weights: Tensor, points: Tensor) -> list[Tensor]:
-        """Each output's field (n, P) with these weights (n, outputs · w) of what the trunks find at points (P, d)."""
+    def combined(self, weights: Tensor, given: Tensor | None, points: Tensor) -> list[Tensor]:
+        """Each output's field (n, P) with these weights (n, outputs · w) of what the trunks find at points (P, d), and
+        with what the equation knows as ``given``, (n, K).
+        """
         features = self.equation.features(points)
         parts = weights.chunk(len(self.outputs), dim=1)
         found = [
             torch.addmm(pair.bias, part, pair.modes(features).T) for pair, part in zip(self.outputs, parts, strict=True)
         ]
-        return framed(self.equation, found, points)
+        return shared(self.equation, framed(self.equation, found, points), given, points)
 
     def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """Each output's field (N,) of functions (N, S), each at its own one of the points (N, d)."""
         features = self.equation.features(points)
         found = [(pair.weights(sensors) * pair.modes(features)).sum(1) + pair.bias for pair in self.outputs]
-        return framed(self.equation, found, points)
+        return paired(self.equation, framed(self.equation, found, points), self.equation.given(sensors), points)
 
 
 class OneField(nn.Module):
-    """A plain network of a point's features: the field of one function, whatever function is asked for."""
+    """A plain network of a point's features: the field of one function. Of another it knows what is given alone."""
 
     def __init__(self, equation: Equation, outputs: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -86,20 +88,36 @@ class OneField(nn.Module):
         self.network = build_mlp([equation.FEATURES, *widths, outputs])
 
     def forward(self, sensors: Tensor, points: Tensor) -> Tensor:
-        """The same field (n, P, outputs) at points (P, d) for all functions (n, S)."""
+        """Fields (n, P, outputs) at points (P, d) for functions (n, S)."""
         return torch.stack(self.separate(sensors, points), dim=-1)
 
     def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """The same as a field (n, P) for each output."""
-        return [each.expand(len(sensors), -1) for each in self.aligned(sensors, points)]
+        fields = [each.expand(len(sensors), -1) for each in self.found(points)]
+        return shared(self.equation, fields, self.equation.given(sensors), points)
 
     def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """Each output's field (N,) at points (N, d)."""
-        found = self.network(self.equation.features(points))
-        return framed(self.equation, found.unbind(1), points)
+        return paired(self.equation, self.found(points), self.equation.given(sensors), points)
+
+    def found(self, points: Tensor) -> list[Tensor]:
+        """The network's part of it."""
+        return framed(self.equation, self.network(self.equation.features(points)).unbind(1), points)
 
 
 def framed(equation: Equation, found: Sequence[Tensor], points: Tensor) -> list[Tensor]:
     """Each output times the equation's envelope at the points."""
     envelope = equation.envelope(points)
     return list(found) if envelope is None else [each * factor for each, factor in zip(found, envelope, strict=True)]
+
+
+def shared(equation: Equation, fields: Sequence[Tensor], given: Tensor | None, points: Tensor) -> list[Tensor]:
+    """Fields (n, P) at points that functions share, the first with what is ``given`` (n, K) of each."""
+    first, *others = fields
+    return [first if given is None else torch.addmm(first, given, equation.modes(points).T), *others]
+
+
+def paired(equation: Equation, fields: Sequence[Tensor], given: Tensor | None, points: Tensor) -> list[Tensor]:
+    """Fields (N,), each of a function at its own point, the first with what is ``given`` (N, K) of each."""
+    first, *others = fields
+    return [first if given is None else first + (given * equation.modes(points)).sum(1), *others]

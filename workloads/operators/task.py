@@ -48,7 +48,7 @@ class OperatorTask(Task):
     @functools.cached_property
     def equation(self) -> Equation:
         """What must hold."""
-        return EQUATIONS[self.description["set"]](self.description["parameters"])
+        return EQUATIONS[self.description["set"]](self.description["parameters"], self.options["hard_conditions"])
 
     @functools.cached_property
     def collocation(self) -> Collocation:
@@ -84,7 +84,7 @@ class OperatorTask(Task):
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """The equation's mean square and, with their weight, the conditions', over functions and points."""
         residual, condition = self.parts_of_loss(self.differentiation, model, batch)
-        return (residual + self.options["condition_weight"] * condition).mean()
+        return (residual + float(self.options["condition_weight"]) * condition).mean()
 
     def parts_of_loss(self, way: type[Derivatives], model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the equation and the conditions miss for each function, (n,) each: means of squares over points, added

@@ -27,7 +27,15 @@ COMMON: dict[str, Any] = {
     "evaluation_functions": 2, "grid": [6, 7], "points": 5,
 }  # fmt: skip
 PLATE = {**COMMON, "rigidity": 0.01, "modes": 2}
-BURGERS = {**COMMON, "boundary_points": 4, "viscosity": 0.1, "nodes": 12, "resolution": 24}
+BURGERS = {
+    **COMMON,
+    "boundary_points": 4,
+    "viscosity": 0.1,
+    "nodes": 12,
+    "waves": 5,
+    "amplitude": 1.0,
+    "resolution": 24,
+}
 STOKES = {
     **COMMON, "grid": [6, 6], "boundary_points": 16, "viscosity": 1.0, "length_scale": 0.2, "nodes": 9, "sensors": 5
 }  # fmt: skip
@@ -51,13 +59,21 @@ del REACTION["viscosity"]
         (plate_config.DatasetOptions, {**PLATE, "functions": 0}, "functions is 0; expected a number above 0"),
         (diffusion_reaction_config.DatasetOptions, {**REACTION, "reaction": float("nan")}, "reaction is nan"),
         (diffusion_reaction_config.DatasetOptions, {**REACTION, "length_scale": 0.0}, "length_scale is 0.0"),
-        (config.Model, {"widths": [], "condition_weight": 1.0}, "widths is .*; each layer needs one unit at least"),
         (
             config.Model,
-            {"widths": [8], "condition_weight": -1.0},
+            {"widths": [], "condition_weight": 1.0, "hard_conditions": False},
+            "widths is .*; each layer needs one unit at least",
+        ),
+        (
+            config.Model,
+            {"widths": [8], "condition_weight": -1.0, "hard_conditions": False},
             "condition_weight is -1.0; expected a number above 0",
         ),
-        (pinn_config.Model, {"widths": [8], "condition_weight": 1.0, "tiles": 0}, "tiles is 0; expected 1 at least"),
+        (
+            pinn_config.Model,
+            {"widths": [8], "condition_weight": 1.0, "hard_conditions": False, "tiles": 0},
+            "tiles is 0; expected 1 at least",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(kind: type[Any], settings: dict[str, Any], message: str) -> None:

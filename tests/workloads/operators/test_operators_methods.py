@@ -27,7 +27,9 @@ from workloads.runtime.procedures.players import Share, make_movers
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 from workloads.runtime.task import Step, to_device
 
-PARAMETERS = {
+PARAMETERS: Mapping[str, Mapping[str, float]] = {
+    "burgers": {"viscosity": 0.02, "nodes": 8, "waves": 3, "amplitude": 1.0, "resolution": 16},
+    "kdv": {"dispersion": 0.02, "nodes": 8, "waves": 3, "amplitude": 1.0, "resolution": 16},
     "diffusion_reaction": {"diffusion": 0.1, "reaction": 0.5, "length_scale": 0.2, "nodes": 21, "sensors": 7},
     "plate": {"rigidity": 0.5, "modes": 2},
     "stokes": {"viscosity": 0.1, "length_scale": 0.2, "nodes": 21, "sensors": 7},
@@ -50,11 +52,11 @@ class Functions(SampleSet):
 
 def task_of(kind: type[Any], name: str, changed: Mapping[str, float] = {}, **options: Any) -> Any:
     """A task whose data are in memory, with three functions; parameters of the problem may be ``changed``."""
-    settings: Any = {"model": {"widths": [9, 8], "condition_weight": 1.0, **options}}
+    settings: Any = {"model": {"widths": [9, 8], "condition_weight": 1.0, "hard_conditions": False, **options}}
     task = kind(settings, Path())
     parameters = {**PARAMETERS[name], **changed}
     problem = PROBLEMS[name](parameters)
-    task.problem, task.equation = problem, EQUATIONS[name](parameters)
+    task.problem, task.equation = problem, EQUATIONS[name](parameters, settings["model"]["hard_conditions"])
     task.collocation = problem.collocate(COUNTS, np.random.default_rng(1))
     functions = Functions(problem.space.draw(3, np.random.default_rng(2)))
     task.collocated = lambda part, *fields: CollocatedSet(functions, problem, task.collocation)
@@ -111,6 +113,23 @@ def test_of_linear_equations_the_hyperplane_is_the_published_one(name: str, chan
     for given, expected in ((published, published), (branch, first + branch @ free @ free.T)):
         found = task.moved(ZeroCoordinateShift, network, given.clone().requires_grad_(), batch).detach()
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-10 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["burgers", "diffusion_reaction", "kdv", "stokes"])
+@pytest.mark.parametrize("kind", [Zcs, Hyperplane, Pinn])
+def test_hard_conditions_hold_whatever_the_weights(kind: type[Any], name: str) -> None:
+    task = task_of(kind, name, {"sensors": 33} if name == "stokes" else {}, hard_conditions=True, tiles=5)
+    network = task.build_model()
+    batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+    condition = task.condition(task.derive(ZeroCoordinateShift, network, batch), batch).detach()
+    soft = task_of(kind, name, {"sensors": 33} if name == "stokes" else {}, tiles=5)
+    missed = soft.condition(soft.derive(ZeroCoordinateShift, soft.build_model(), batch), batch).detach()
+    # A lid is a sum of waves by least squares, to a thousandth of its speed.
+    assert float(condition.max()) < 1e-7 and float(missed.min()) > 1e-4
+    if kind is Pinn:
+        tiles = to_device(task.training_set.read(np.arange(5)), torch.device("cpu"))
+        residual, condition = task.parts_of_loss(ZeroCoordinateShift, network, batch)
+        torch.testing.assert_close(task.loss(network, tiles, Step()), residual[0] + condition[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["plate", "stokes"])

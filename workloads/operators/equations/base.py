@@ -17,9 +17,11 @@ class Equation(ABC):
     FEATURES: ClassVar[int] = 2
     """What a point becomes for the network."""
 
-    def __init__(self, parameters: Mapping[str, float]) -> None:
-        """``parameters`` are the problem's."""
-        self.parameters = dict(parameters)
+    def __init__(self, parameters: Mapping[str, float], hard: bool = False) -> None:
+        """``parameters`` are the problem's. ``hard``: fields fulfil all conditions by their form; else those alone that
+        do as published.
+        """
+        self.parameters, self.hard = dict(parameters), hard
 
     @abstractmethod
     def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
@@ -34,3 +36,13 @@ class Equation(ABC):
     def envelope(self, points: Tensor) -> Sequence[Tensor] | None:
         """What each of a network's outputs is multiplied by at points, (P,), so that conditions hold by themselves."""
         return None
+
+    def given(self, sensors: Tensor) -> Tensor | None:
+        """What is known of the first output's field for functions (n, S), so that conditions hold by themselves: the
+        field gets these numbers (n, K) times the ``modes``. None: nothing.
+        """
+        return None
+
+    def modes(self, points: Tensor) -> Tensor:
+        """What the ``given`` numbers are multiplied by at points, (P, K)."""
+        raise NotImplementedError

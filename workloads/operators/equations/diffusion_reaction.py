@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from workloads.operators.derivatives import Derivatives
@@ -9,10 +11,15 @@ from workloads.operators.equations.base import Equation
 
 
 class DiffusionReaction(Equation):
-    """Boundary and start are left to the loss."""
+    """Boundary and start are left to the loss, unless conditions are hard."""
 
     def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
         """One equation."""
         assert source is not None
         linear = field.combine({(0, (0, 1)): 1.0, (0, (2, 0)): -self.parameters["diffusion"]})
         return [linear + self.parameters["reaction"] * field.values[0].square() - source]
+
+    def envelope(self, points: Tensor) -> Sequence[Tensor] | None:
+        """4 x (1 - x) t, if conditions are hard."""
+        x, t = points.unbind(1)
+        return [4 * x * (1 - x) * t] if self.hard else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from workloads.operators.equations.base import Equation
 
 class PeriodicEquation(Equation):
     """The network sees x by its first two waves, so that its fields are periodic; what they begin with is left to the
-    loss.
+    loss, unless conditions are hard. Then fields are u(x, 0) + t times what the network finds.
     """
 
     FEATURES = 5
@@ -22,6 +23,26 @@ class PeriodicEquation(Equation):
         """Cosine and sine of 2 π x and of 4 π x, and t."""
         x, t = (2 * math.pi * points[:, 0]), points[:, 1]
         return torch.stack([x.cos(), x.sin(), (2 * x).cos(), (2 * x).sin(), t], dim=1)
+
+    def envelope(self, points: Tensor) -> Sequence[Tensor] | None:
+        """t, if conditions are hard."""
+        return [points[:, 1]] if self.hard else None
+
+    def given(self, sensors: Tensor) -> Tensor | None:
+        """The Fourier coefficients of the initial values: of all cosines, then of all sines."""
+        if not self.hard:
+            return None
+        nodes = torch.arange(sensors.shape[1]).to(sensors) / sensors.shape[1]
+        return sensors @ self.waves(nodes) * (2 / len(nodes))
+
+    def modes(self, points: Tensor) -> Tensor:
+        """The waves, whatever the time."""
+        return self.waves(points[:, 0])
+
+    def waves(self, x: Tensor) -> Tensor:
+        """Cosines and sines at places (P,) of as many waves as the initial values have, (P, 2 · waves)."""
+        angles = 2 * math.pi * x[:, None] * torch.arange(1, int(self.parameters["waves"]) + 1).to(x)
+        return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 class Burgers(PeriodicEquation):

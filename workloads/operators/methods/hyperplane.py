@@ -25,10 +25,12 @@ class Weighted:
     """Fields of the weights that a network's branches find, in place of functions."""
 
     network: DeepONet
+    given: Tensor | None
+    """What the equation knows of their functions, (n, K)."""
 
     def separate(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """Each output's field (n, P) of weights (n, W) at points (P, d)."""
-        return self.network.combined(sensors, points)
+        return self.network.combined(sensors, self.given, points)
 
     def aligned(self, sensors: Tensor, points: Tensor) -> list[Tensor]:
         """Nothing here takes each weight at its own point."""
@@ -47,7 +49,8 @@ class Hyperplane(OperatorTask):
 
     def derived(self, way: type[Derivatives], model: DeepONet, weights: Tensor, batch: Batch) -> Derivatives:
         """Of the fields of weights (n, W)."""
-        return way(Weighted(model), weights, batch["points"][0], self.collocation.residual)
+        field = Weighted(model, self.equation.given(batch["sensors"]))
+        return way(field, weights, batch["points"][0], self.collocation.residual)
 
     def moved(self, way: type[Derivatives], model: DeepONet, weights: Tensor, batch: Batch) -> Tensor:
         """The weights (n, W) nearest to the given ones at which the equations' means over the points are zero, to first
@@ -70,4 +73,5 @@ class Hyperplane(OperatorTask):
             # What was made in inference mode cannot be differentiated; copies can.
             copies = {name: tensor.clone() for name, tensor in batch.items()}
             weights = self.moved(ZeroCoordinateShift, model, model.weigh(copies["sensors"]), copies).detach()
-        return torch.stack(model.combined(weights, self.grid.to(weights)), dim=-1)
+        given = self.equation.given(batch["sensors"])
+        return torch.stack(model.combined(weights, given, self.grid.to(weights)), dim=-1)

@@ -32,8 +32,8 @@ class FirstFunction(SampleSet):
 
 
 class TileSet(SampleSet):
-    """The points of one function, dealt to tiles: "points" (R, 2) of the equation with "weights" (R,) and the "source"
-    (R,), "edge" (K, 2) of the conditions with "edge_weights" (K,) and what is "given" (K,).
+    """The points of one function, "sensors" (S,), dealt to tiles: "points" (R, 2) of the equation with "weights" (R,)
+    and the "source" (R,), "edge" (K, 2) of the conditions with "edge_weights" (K,) and what is "given" (K,).
 
     Weights are such that a weighted sum, averaged over tiles, is the sum over conditions of each one's mean. Where a
     number of points is no multiple of the tiles, the last of a tile may be there once more with weight zero.
@@ -45,7 +45,8 @@ class TileSet(SampleSet):
         """``function`` is a sample of a CollocatedSet."""
         points = function["points"][0]
         places, weights = dealt(np.arange(collocation.residual), tiles)
-        self.arrays: Arrays = {"points": points[places], "weights": weights}
+        sensors = np.repeat(function["sensors"], tiles, axis=0)
+        self.arrays: Arrays = {"sensors": sensors, "points": points[places], "weights": weights}
         if "source" in function:
             self.arrays["source"] = function["source"][0][places]
         self.each = places.shape[1]
@@ -89,7 +90,7 @@ class Pointwise(Derivatives):
     def __init__(self, field: Field, sensors: Tensor, points: Tensor, count: int) -> None:
         self.shape = points.shape[:2]
         leaf = points.detach().flatten(0, 1).requires_grad_()
-        values = field.aligned(sensors, leaf)
+        values = field.aligned(sensors.repeat_interleave(points.shape[1], dim=0), leaf)
         self.nested = Nested(values, leaf)
         self.values = self.everywhere = [each.unflatten(0, self.shape) for each in values]
 
@@ -121,12 +122,14 @@ class Pinn(OperatorTask):
     def loss(self, model: nn.Module, batch: Batch, step: Step) -> Tensor:
         """As for operators, of one function: the same parts, each the mean over its points."""
         assert isinstance(model, OneField)
-        field = Pointwise(model, batch["points"], batch["points"], batch["points"].shape[1])
+        field = Pointwise(model, batch["sensors"], batch["points"], batch["points"].shape[1])
         residuals = self.equation.residuals(field, batch.get("source"))
         loss = torch.stack([(batch["weights"] * each.square()).sum(1) for each in residuals]).sum(0).mean()
         if "edge" not in batch:
             return loss
-        values = model.aligned(batch["edge"], batch["edge"].flatten(0, 1))[0].view(batch["edge"].shape[:2])
+        edge = batch["edge"]
+        sensors = batch["sensors"].repeat_interleave(edge.shape[1], dim=0)
+        values = model.aligned(sensors, edge.flatten(0, 1))[0].view(edge.shape[:2])
         missed = values - batch["given"] if "given" in batch else values
         condition = (batch["edge_weights"] * missed.square()).sum(1).mean()
-        return loss + self.options["condition_weight"] * condition
+        return loss + float(self.options["condition_weight"]) * condition

@@ -24,7 +24,8 @@ class PeriodicFlow(Problem):
     @cached_property
     def space(self) -> PeriodicField:
         """The initial values."""
-        return PeriodicField(int(self.parameters["nodes"]))
+        numbers = self.parameters
+        return PeriodicField(int(numbers["nodes"]), int(numbers["waves"]), numbers["amplitude"])
 
     @cached_property
     def sensing(self) -> Affine:
@@ -66,7 +67,7 @@ class PeriodicFlow(Problem):
 class Burgers(PeriodicFlow):
     """Diffusion keeps shocks smooth."""
 
-    PARAMETERS = ("viscosity", "nodes", "resolution")
+    PARAMETERS = ("viscosity", "nodes", "waves", "amplitude", "resolution")
 
     def symbol(self, waves: Waves) -> Waves:
         """ν (i k)²."""
@@ -76,7 +77,7 @@ class Burgers(PeriodicFlow):
 class KortewegDeVries(PeriodicFlow):
     """Dispersion makes solitons of shocks."""
 
-    PARAMETERS = ("dispersion", "nodes", "resolution")
+    PARAMETERS = ("dispersion", "nodes", "waves", "amplitude", "resolution")
 
     def symbol(self, waves: Waves) -> Waves:
         """-ε (i k)³."""
