@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from workloads.runtime.samples.drawing import normal_numbers
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
-
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class WithNoise(SampleSet):
@@ -33,27 +32,3 @@ class WithNoise(SampleSet):
             return {**found, "noise": noise}
         out["noise"][: len(noise)] = noise
         return {**found, "noise": out["noise"][: len(noise)]}
-
-
-def normal_numbers(seed: int, rows: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.float32]:
-    """Standard normal numbers (n, width) that depend on the seed and each row's number alone.
-
-    Box and Muller's transform of the counters' SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195): a
-    generator of numpy's for each row takes ten times as long.
-    """
-    pairs = -(-width // 2)
-    counters = rows.astype(np.uint64)[:, None] * np.uint64(2 * pairs) + np.arange(1, 2 * pairs + 1, dtype=np.uint64)
-    start = mixed(np.array([seed], np.uint64) * GOLDEN)
-    bits = mixed(np.add(start, counters * GOLDEN, dtype=np.uint64)) >> np.uint64(11)
-    uniform = bits.astype(np.float64) * 2.0**-53
-    radius, angle = np.sqrt(-2 * np.log1p(-uniform[:, :pairs])), 2 * np.pi * uniform[:, pairs:]
-    both = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)), axis=1)
-    return both[:, :width].astype(np.float32)
-
-
-def mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's output of its states."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    output: npt.NDArray[np.uint64] = state ^ (state >> np.uint64(31))
-    return output

@@ -6,12 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from workloads.runtime.samples.drawing import uniform_numbers
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 
-GOLDEN, FIRST, SECOND = (
-    np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-)  # fmt: skip
-"""SplitMix64's constants."""
 OF_NOISE = 1 << 32
 """Added to the seed that noise is drawn by, which then has nothing of the angles'."""
 
@@ -57,16 +54,3 @@ def noise_of(seed: int, numbers: npt.NDArray[np.int64], width: int) -> npt.NDArr
     # Never 0, of which the normal number is none.
     noise: npt.NDArray[np.float32] = ndtri(uniform_numbers(seed + OF_NOISE, counters) + 2.0**-54).astype(np.float32)
     return noise
-
-
-def uniform_numbers(seed: int, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Numbers in [0, 1) by the seed and each number alone: SplitMix64 (Steele, Lea and Flood 2014,
-    doi:10.1145/2660193.2660195) of both. A generator of numpy's for each takes ten times as long.
-    """
-    with np.errstate(over="ignore"):
-        state = (numbers.astype(np.uint64) + np.uint64(1)) * GOLDEN + np.uint64(seed) * SECOND
-        state = (state ^ (state >> np.uint64(30))) * FIRST
-        state = (state ^ (state >> np.uint64(27))) * SECOND
-        state ^= state >> np.uint64(31)
-    uniform: npt.NDArray[np.float64] = (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return uniform

@@ -24,8 +24,9 @@ from workloads.disentanglement.methods.dip_vae import DipVaeI, DipVaeII
 from workloads.disentanglement.methods.factor_vae import shuffled
 from workloads.disentanglement.methods.variational import Posterior, VariationalTask, divergence
 from workloads.disentanglement.networks import burgess
-from workloads.disentanglement.samples import WithNoise, normal_numbers
+from workloads.disentanglement.samples import WithNoise
 from workloads.runtime.errors import DatasetError, NonFiniteLossError
+from workloads.runtime.samples.drawing import normal_numbers
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
 from workloads.runtime.task import Step
 
