@@ -23,6 +23,8 @@ class Network(Model):
     """Whether the network's image is added to the bicubic one. Most published networks make the whole image."""
     standardise: bool
     """Whether each coarse image's mean and deviation are taken out before the network, and put back behind it."""
+    oriented: bool
+    """Whether each patch is trained on in one of a square's eight orientations, drawn anew in every epoch."""
 
 
 @dataclass

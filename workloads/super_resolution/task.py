@@ -17,6 +17,7 @@ from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_dev
 from workloads.super_resolution.datasets.base import FieldsDescription
 from workloads.super_resolution.networks import Enlarger, interpolate
 from workloads.super_resolution.quality import ResolutionQuality
+from workloads.super_resolution.samples import Oriented
 from workloads.super_resolution.scores import valid_mean
 
 INPUT = "input"
@@ -51,7 +52,8 @@ class SuperResolutionTask(Task):
     @functools.cached_property
     def training_set(self) -> SampleSet:
         """The samples to train on."""
-        return self.samples("training", INPUT)
+        samples = self.samples("training", INPUT)
+        return Oriented(samples, self.seed) if self.options.get("oriented") else samples
 
     @functools.cached_property
     def evaluation_set(self) -> SampleSet:

@@ -23,7 +23,8 @@ def mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def unit_interval(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
     """Numbers in [0, 1) of 64 random bits each."""
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    uniform: npt.NDArray[np.float64] = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return uniform
 
 
 def uniform_numbers(seed: int, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
