@@ -42,10 +42,10 @@ class RollOut(nn.Module):
         return torch.cat(made, 1)
 
 
-def coordinates(points: tuple[int, ...], periodic: bool, like: Tensor) -> Tensor:
-    """Positions of a grid's points on [0, 1] along each axis, (axes, *points): 1 is among them unless it is 0 again."""
+def coordinates(points: tuple[int, ...], both_ends: bool, like: Tensor) -> Tensor:
+    """Positions of a grid's points on [0, 1] along each axis, (axes, *points): 1 is among them if both ends are."""
     each = [
-        torch.linspace(0, (count - 1) / count if periodic else 1, count, dtype=like.dtype, device=like.device)
+        torch.linspace(0, 1 if both_ends else (count - 1) / count, count, dtype=like.dtype, device=like.device)
         for count in points
     ]
     return torch.stack(torch.meshgrid(*each, indexing="ij"))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from workloads.runtime.task import Arrays, Batch, Quality
 from workloads.surrogates import scores
+from workloads.surrogates.datasets.pairs import PairsDescription
 
 MOST_STEPS = 10
 """Steps of a roll-out that have a metric each."""
@@ -21,24 +22,20 @@ class FieldQuality(Quality):
     number of ranks. ``suffix`` says on which grid, "" or "_31".
     """
 
-    def __init__(
-        self, predict: Callable[[nn.Module, Tensor], Tensor], suffix: str, periodic: bool, rolls: int, conserves: bool
-    ) -> None:
-        self.predict, self.suffix = predict, suffix
-        self.periodic, self.rolls, self.conserves = periodic, rolls, conserves
+    def __init__(self, predict: Callable[[nn.Module, Tensor], Tensor], suffix: str, facts: PairsDescription) -> None:
+        self.predict, self.suffix, self.facts = predict, suffix, facts
 
     @property
     def names(self) -> list[str]:
         """The scores' names, in the order of a row."""
-        names = ["relative_l2", "h1", "nrmse", "vrmse", "maximum", *(["drift"] if self.conserves else [])]
+        names = ["relative_l2", "h1", "nrmse", "vrmse", "maximum", *(["drift"] if self.facts["conserves"] else [])]
         return names + [f"step{step + 1}/relative_l2" for step in self.steps]
 
     @property
     def steps(self) -> list[int]:
         """The steps of a roll-out that have a metric, the last among them."""
-        if not self.rolls:
-            return []
-        return sorted({int(step) for step in np.linspace(0, self.rolls - 1, min(self.rolls, MOST_STEPS)).round()})
+        rolls = self.facts["rolls"]
+        return sorted({int(step) for step in np.linspace(0, rolls - 1, min(rolls, MOST_STEPS)).round()})
 
     def update(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Keep a batch's scores."""
@@ -46,12 +43,12 @@ class FieldQuality(Quality):
         made = self.predict(model, batch[f"input{self.suffix}"]).double()
         columns = [
             scores.relative_l2(made, truth),
-            scores.relative_h1(made, truth, self.periodic),
+            scores.relative_h1(made, truth, self.facts["periodic"], self.facts["both_ends"]),
             scores.nrmse(made, truth),
             scores.vrmse(made, truth),
             scores.maximum(made, truth),
         ]
-        if self.conserves:
+        if self.facts["conserves"]:
             columns.append(scores.drift(made, truth))
         by_step = scores.channel_errors(made, truth)
         columns += [by_step[:, step] for step in self.steps]

@@ -25,7 +25,7 @@ def relative_l2(made: Tensor, truth: Tensor) -> Tensor:
     return _norms(made - truth) / _norms(truth).clamp_min(SMALLEST)
 
 
-def slopes(fields: Tensor, periodic: bool) -> list[Tensor]:
+def slopes(fields: Tensor, periodic: bool, both_ends: bool) -> list[Tensor]:
     """Derivatives along each axis of a domain of length 1: central differences, one-sided at edges."""
     found = []
     for axis in range(2, fields.ndim):
@@ -34,17 +34,17 @@ def slopes(fields: Tensor, periodic: bool) -> list[Tensor]:
             around = torch.cat((fields.narrow(axis, points - 1, 1), fields, fields.narrow(axis, 0, 1)), axis)
             found.append((around.narrow(axis, 2, points) - around.narrow(axis, 0, points)) * (points / 2))
         else:
-            (slope,) = torch.gradient(fields, spacing=1 / (points - 1), dim=axis)
+            (slope,) = torch.gradient(fields, spacing=1 / (points - both_ends), dim=axis)
             found.append(slope)
     return found
 
 
-def relative_h1(made: Tensor, truth: Tensor, periodic: bool) -> Tensor:
+def relative_h1(made: Tensor, truth: Tensor, periodic: bool, both_ends: bool) -> Tensor:
     """The same with slopes: of sums of squares of values and of all derivatives. A loss, too."""
 
     def norms(fields: Tensor) -> Tensor:
         squares = fields.flatten(1).square().sum(1)
-        return (squares + sum(slope.flatten(1).square().sum(1) for slope in slopes(fields, periodic))).sqrt()
+        return (squares + sum(slope.flatten(1).square().sum(1) for slope in slopes(fields, periodic, both_ends))).sqrt()
 
     return norms(made - truth) / norms(truth).clamp_min(SMALLEST)
 

@@ -71,7 +71,8 @@ class FieldTask(Task):
             error: Tensor = (made - truth) / self.description["deviations"][1]
             return error.square().mean()
         if self.settings["model"]["loss"] == "h1":
-            return scores.relative_h1(made, truth, self.description["periodic"]).mean()
+            facts = self.description
+            return scores.relative_h1(made, truth, facts["periodic"], facts["both_ends"]).mean()
         return scores.relative_l2(made, truth).mean()
 
     def new_quality(self) -> Quality:
@@ -82,9 +83,7 @@ class FieldTask(Task):
         """On the grid of an evaluation set."""
         if not self.points:
             return ValueQuality(self.made_of)
-        facts = self.description
-        suffix = f"_{evaluation_set[1:]}" if evaluation_set else ""
-        return FieldQuality(self.made_of, suffix, facts["periodic"], facts["rolls"], facts["conserves"])
+        return FieldQuality(self.made_of, f"_{evaluation_set[1:]}" if evaluation_set else "", self.description)
 
     def made_of(self, model: nn.Module, inputs: Tensor) -> Tensor:
         """Fields of inputs, float32."""

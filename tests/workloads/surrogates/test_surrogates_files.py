@@ -12,7 +12,12 @@ import torch
 from scipy.io import savemat
 
 from workloads.runtime.errors import DatasetError
+from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
+from workloads.surrogates.datasets.base import FieldsDataset
+from workloads.surrogates.datasets.burgers import BurgersDataset
 from workloads.surrogates.datasets.darcy import MATLAB, DarcyDataset
+from workloads.surrogates.datasets.navier_stokes import NavierStokesDataset
+from workloads.surrogates.datasets.pairs import PairsDescription
 from workloads.surrogates.datasets.variables import MatlabWriter, open_variable
 
 FIELDS = np.random.default_rng(1).normal(size=(5, 9, 9)).astype(np.float32)
@@ -72,6 +77,35 @@ def test_files_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str,
         DarcyDataset(SETTINGS).check_published(tmp_path)
 
 
+KINDS: list[tuple[type[FieldsDataset], str, str]] = [
+    (DarcyDataset, "neuraloperator", "darcy"),
+    (BurgersDataset, "neuraloperator", "burgers"),
+    (NavierStokesDataset, "nsforcing", "nsforcing"),
+]
+
+
+@pytest.mark.parametrize(("kind", "version", "stem"), KINDS)
+def test_of_neuraloperators_files_every_grid_is_a_part_of_the_finest_one(
+    tmp_path: Path, kind: type[FieldsDataset], version: str, stem: str
+) -> None:
+    settings = {**SETTINGS, "version": version, "grid": 4, "evaluation_grids": [8], "given": 10, "seconds": 50}
+    fine = FIELDS[:, :8, :8] if kind.AXES == 2 else FIELDS[:, 0, :8]
+    coarse = fine[(slice(None), *[slice(None, None, 2)] * kind.AXES)]
+    for name, fields in (("train_4", coarse), ("test_8", fine)):
+        # Of Burgers' equation all times are there, the first of which is the input.
+        answers = np.stack((fields, 2 * fields), 1) if kind.AXES == 1 else 2 * fields
+        told = {"x": torch.from_numpy(fields.copy()), "y": torch.from_numpy(answers), "visc": torch.ones(1, 1)}
+        torch.save(told, tmp_path / f"{stem}_{name}.pt")
+    kind(settings).convert(tmp_path, tmp_path / "data")
+    found = {part: ConsolidatedSet(tmp_path / "data", part).read(np.arange(5)) for part in ("training", "evaluation")}
+    for values in (found["training"], found["evaluation"]):
+        np.testing.assert_array_equal(values["input"][:, 0], coarse)
+        np.testing.assert_array_equal(values["target"][:, 0], 2 * coarse)
+    np.testing.assert_array_equal(found["evaluation"]["target_8"][:, 0], 2 * fine)
+    facts = read_description_of(tmp_path / "data", PairsDescription)
+    assert (facts["both_ends"], facts["rolls"]) == (False, 0)
+
+
 def test_a_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"x": Harmful()}, tmp_path / "darcy_train_5.pt")
@@ -89,9 +123,6 @@ def test_a_grid_that_is_no_part_of_the_finest_one_is_refused_with_those_that_are
 
 
 def test_parts_grids_and_units_are_those_that_the_description_states(tmp_path: Path) -> None:
-    from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
-    from workloads.surrogates.datasets.pairs import PairsDescription
-
     write_published(tmp_path, coeff=FIELDS, sol=2 * FIELDS)
     dataset = DarcyDataset({**SETTINGS, "split": "validation"})
     dataset.convert(tmp_path, tmp_path / "data")

@@ -72,10 +72,10 @@ def test_a_line_has_its_modes_too() -> None:
 def test_fno_sees_a_smooth_function_alike_on_every_grid_and_refuses_one_too_coarse() -> None:
     torch.manual_seed(1)
     shape = FnoShape(modes=[4, 3], width=8, layers=1, lifting=0, projection=0, channel_mlp=4, padding=0.0)
-    network = FnoNetwork(1, 1, shape, True).double()
+    network = FnoNetwork(1, 1, shape, both_ends=False).double()
 
     def wave(points: int) -> Tensor:
-        x, y = coordinates((points, points), True, torch.zeros((), dtype=torch.float64))
+        x, y = coordinates((points, points), False, torch.zeros((), dtype=torch.float64))
         return (torch.sin(2 * torch.pi * x) * torch.cos(2 * torch.pi * y))[None, None]
 
     # The network's own coordinates jump at the edge of a periodic domain: they are taken out here.
@@ -137,7 +137,7 @@ def test_tuckers_form_is_the_product_of_its_parts() -> None:
 @pytest.mark.parametrize("periodic", [True, False])
 def test_a_unet_moves_with_a_periodic_field_and_takes_any_grid_that_can_be_halved(periodic: bool) -> None:
     torch.manual_seed(1)
-    network = UnetNetwork(2, 1, 1, 4, 2, periodic).double()
+    network = UnetNetwork(2, 1, 1, 4, 2, periodic, not periodic).double()
     assert network(torch.zeros(1, 1, 7, 9, dtype=torch.float64)).shape == (1, 1, 7, 9)
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():
@@ -149,16 +149,16 @@ def test_a_unet_moves_with_a_periodic_field_and_takes_any_grid_that_can_be_halve
         network(torch.zeros(1, 1, 3, 8, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("periodic", [True, False])
-def test_deeponet_sees_a_function_at_its_sensors_on_whatever_grid_it_comes(periodic: bool) -> None:
+@pytest.mark.parametrize(("periodic", "both_ends"), [(True, False), (False, True), (False, False)])
+def test_deeponet_sees_a_function_at_its_sensors_on_whatever_grid_it_comes(periodic: bool, both_ends: bool) -> None:
     torch.manual_seed(1)
-    network = DeeponetNetwork(1, 2, (8, 8), [6], 3, periodic).double()
+    network = DeeponetNetwork(1, 2, (8, 8), [6], 3, periodic, both_ends).double()
 
     def straight(points: int) -> Tensor:
-        x, y = coordinates((points, points), periodic, torch.zeros((), dtype=torch.float64))
+        x, y = coordinates((points, points), both_ends, torch.zeros((), dtype=torch.float64))
         return (torch.minimum(x, 1 - x) + 2 * torch.minimum(y, 1 - y) if periodic else x + 2 * y)[None, None]
 
-    fine = 16 if periodic else 15
+    fine = 15 if both_ends else 16
     torch.testing.assert_close(network(straight(fine))[..., ::2, ::2], network(straight(8)))
     assert network(straight(fine)).shape == (1, 2, fine, fine)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from workloads.surrogates import scores
+from workloads.surrogates.datasets.pairs import PairsDescription
 from workloads.surrogates.quality import FieldQuality
 
 TRUTH = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 2, 8, 8)))
@@ -19,7 +21,7 @@ def test_relative_errors_do_not_depend_on_the_unit_or_the_grid() -> None:
     for truth in (TRUTH, 1000 * TRUTH, TRUTH.repeat_interleave(2, -1)):
         found = scores.relative_l2(1.1 * truth, truth)
         torch.testing.assert_close(found, torch.full((3,), 0.1, dtype=torch.float64))
-    torch.testing.assert_close(scores.relative_h1(made, TRUTH, True), torch.full((3,), 0.1, dtype=torch.float64))
+    torch.testing.assert_close(scores.relative_h1(made, TRUTH, True, False), torch.full((3,), 0.1, dtype=torch.float64))
 
 
 def test_the_mean_is_taken_over_samples_and_not_over_their_values() -> None:
@@ -43,18 +45,18 @@ def test_nrmse_weighs_every_step_of_a_roll_out_alike() -> None:
     assert scores.maximum(made, truth) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("periodic", [True, False])
-def test_slopes_are_those_of_a_wave(periodic: bool) -> None:
+@pytest.mark.parametrize(("periodic", "both_ends"), [(True, False), (False, True), (False, False)])
+def test_slopes_are_those_of_a_wave(periodic: bool, both_ends: bool) -> None:
     points = 400
-    x = torch.arange(points, dtype=torch.float64) / (points if periodic else points - 1)
+    x = torch.arange(points, dtype=torch.float64) / (points - both_ends)
     wave = torch.sin(2 * torch.pi * x)[None, None]
-    (slope,) = scores.slopes(wave, periodic)
+    (slope,) = scores.slopes(wave, periodic, both_ends)
     inner = slice(1, -1)
     torch.testing.assert_close(
         slope[0, 0][inner], (2 * torch.pi * torch.cos(2 * torch.pi * x))[inner], atol=1e-3, rtol=0
     )
     ripple = wave + 0.01 * torch.sin(40 * torch.pi * x)
-    assert scores.relative_h1(ripple, wave, periodic) > 10 * scores.relative_l2(ripple, wave)
+    assert scores.relative_h1(ripple, wave, periodic, both_ends) > 10 * scores.relative_l2(ripple, wave)
 
 
 def test_drift_is_what_was_lost_of_the_mean() -> None:
@@ -82,7 +84,8 @@ class Exact(torch.nn.Module):
 
 def test_quality_never_looks_at_the_input() -> None:
     truth = TRUTH.float()
-    quality = FieldQuality(lambda model, inputs: inputs * 0 + 1.1 * truth, "_8", True, 2, True)
+    facts = {"periodic": True, "both_ends": False, "rolls": 2, "conserves": True}
+    quality = FieldQuality(lambda model, inputs: inputs * 0 + 1.1 * truth, "_8", cast("PairsDescription", facts))
     found = {}
     for scale in (1.0, 1e6):
         rows = quality.update(Exact(), {"input_8": scale * truth, "target_8": truth})

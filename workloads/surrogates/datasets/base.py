@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import Field
 from workloads.surrogates.datasets.pairs import Floats, PairsDataset, Source
+from workloads.surrogates.datasets.variables import Variable, open_variable
 
 
 class FieldsDataset(PairsDataset):
@@ -25,6 +27,11 @@ class FieldsDataset(PairsDataset):
     def channels(self) -> tuple[int, int]:
         """Of the input and of the target."""
         return 1, 1
+
+    @property
+    def finest(self) -> int:
+        """Points along each axis of the finest grid that is wanted."""
+        return max(self.grid, *self.evaluation_grids, 0)
 
     @property
     def grid(self) -> int:
@@ -62,6 +69,16 @@ class FieldsDataset(PairsDataset):
         """As simulated, and as much again."""
         return 8.0 * sum(self.stand_in_counts) * sum(self.channels) * float(self.settings["solver_grid"]) ** self.AXES
 
+    def open_torch_pair(
+        self, published: Path, stem: str, part: str, dimensions: tuple[int, int]
+    ) -> tuple[Variable, Variable]:
+        """``x`` and ``y`` of neuraloperator's files, one for each part and grid, such as darcy_train_16.pt: of the
+        evaluation that of the finest grid, of whose points the others are a part. Raises DatasetError.
+        """
+        name = f"{stem}_train_{self.grid}.pt" if part == "training" else f"{stem}_test_{self.finest}.pt"
+        inputs, targets = (open_variable(published / name, *each) for each in zip("xy", dimensions, strict=True))
+        return inputs, targets
+
     def to_channels(self, inputs: Floats, targets: Floats) -> tuple[Floats, Floats]:
         """Published samples (n, …) as (n, c, *points)."""
         return inputs[:, None], targets[:, None]
@@ -82,9 +99,9 @@ class FieldsDataset(PairsDataset):
 
     def stride(self, finest: int, points: int) -> int:
         """Every which of the finest grid's points a grid has. Raises DatasetError."""
-        whole, part = (finest, points) if self.PERIODIC else (finest - 1, points - 1)
+        whole, part = (finest - self.both_ends, points - self.both_ends)
         if points > finest or whole % part:
-            fitting = [whole // every + (not self.PERIODIC) for every in range(1, whole // 4) if whole % every == 0]
+            fitting = [whole // every + self.both_ends for every in range(1, whole // 4) if whole % every == 0]
             raise DatasetError(
                 f"dataset.grid or dataset.evaluation_grids has {points}, which is no part of a grid of {finest}; "
                 f"there are {', '.join(map(str, fitting))}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workloads.runtime.publication.published import Published
 from workloads.surrogates.datasets.base import FieldsDataset
+from workloads.surrogates.datasets.pairs import Floats
 from workloads.surrogates.datasets.variables import Variable, open_variable
 from workloads.surrogates.solvers.burgers import Burgers, draw_initial
 
@@ -32,6 +33,11 @@ class BurgersDataset(FieldsDataset):
             "surrogates/burgers_R10", None, f"{FILE}, of the FNO paper's data",
             page="github.com/neuraloperator/neuraloperator",
         ),
+        "neuraloperator": Published(
+            "surrogates/burgers_neuraloperator", 5_600_000,
+            "burgers_train_16.pt and burgers_test_16.pt, of neuralop/data/datasets/data (MIT); viscosity 0.01",
+            page="github.com/neuraloperator/neuraloperator",
+        ),
     }  # fmt: skip
 
     @property
@@ -51,6 +57,12 @@ class BurgersDataset(FieldsDataset):
         before = np.stack([draw_initial(points, random) for _ in range(count)])
         return {"a": before, "u": solver.advance(before, SECONDS)}
 
+    def to_channels(self, inputs: Floats, targets: Floats) -> tuple[Floats, Floats]:
+        """Of several times the last one."""
+        return super().to_channels(inputs, targets[:, -1] if targets.ndim == 3 else targets)
+
     def open_pair(self, published: Path, part: str) -> tuple[Variable, Variable]:
-        """Of the one file."""
+        """Of the one file; or of neuraloperator's, whose ``y`` (n, times, points) begins with ``x``."""
+        if self.settings["version"] == "neuraloperator":
+            return self.open_torch_pair(published, "burgers", part, (2, 3))
         return open_variable(published / FILE, "a", 2), open_variable(published / FILE, "u", 2)

@@ -19,12 +19,12 @@ MATLAB = {
     "evaluation": "piececonst_r421_N1024_smooth2.mat",
 }
 """``coeff`` and ``sol`` (samples, 421, 421)."""
-TORCH = {"training": "darcy_train_{grid}.pt", "evaluation": "darcy_test_{grid}.pt"}
-"""``x`` and ``y`` (samples, grid, grid), a file for each grid: neuraloperator's form."""
 
 
 class DarcyDataset(FieldsDataset):
-    """Permeability 12 or 3 to pressure; edges, where the pressure is 0, are among the points."""
+    """Permeability 12 or 3 to pressure; edges, where the pressure is 0, are among the points. neuraloperator's files
+    have permeability 1 or 0, and no points on the far edges.
+    """
 
     SET = "darcy"
     AXES = 2
@@ -35,11 +35,16 @@ class DarcyDataset(FieldsDataset):
             page="github.com/neuraloperator/neuraloperator",
         ),
         "neuraloperator": Published(
-            "surrogates/neuraloperator", 1_300_000,
-            "darcy_train_16.pt and darcy_test_16.pt, of neuralop/data/datasets/data (MIT)",
+            "surrogates/darcy_neuraloperator", 1_600_000,
+            "darcy_train_16.pt, darcy_test_16.pt and darcy_test_32.pt, of neuralop/data/datasets/data (MIT)",
             page="github.com/neuraloperator/neuraloperator",
         ),
     }  # fmt: skip
+
+    @property
+    def both_ends(self) -> bool:
+        """But of neuraloperator's files."""
+        return bool(self.settings["version"] != "neuraloperator")
 
     @property
     def published_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -58,9 +63,8 @@ class DarcyDataset(FieldsDataset):
         return {"coeff": coefficients, "sol": solve_darcy(coefficients)}
 
     def open_pair(self, published: Path, part: str) -> tuple[Variable, Variable]:
-        """Of the FNO paper's files, or of neuraloperator's for the grid that is trained on."""
-        if self.settings["version"] == "neuraloperator":
-            path = published / TORCH[part].format(grid=self.grid)
-            return open_variable(path, "x", 3), open_variable(path, "y", 3)
+        """Of the FNO paper's files, or of neuraloperator's."""
+        if not self.both_ends:
+            return self.open_torch_pair(published, "darcy", part, (3, 3))
         path = published / MATLAB[part]
         return open_variable(path, "coeff", 3), open_variable(path, "sol", 3)

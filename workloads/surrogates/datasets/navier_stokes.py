@@ -17,12 +17,14 @@ from workloads.surrogates.datasets.variables import Variable, open_variable
 from workloads.surrogates.solvers.navier_stokes import NavierStokes, draw_vorticity, published_force
 
 PAGE = "github.com/neuraloperator/neuraloperator"
+FORCING = "nsforcing"
 
 
 class NavierStokesDataset(FieldsDataset):
     """The first ``given`` frames, one a second, to all that follow; the mean vorticity stays 0.
 
     Published files are named after their ``version``, such as ns_V1e-3_N5000_T50.mat: ``u`` (samples, 64, 64, seconds).
+    ``nsforcing`` is another question: from the force that drives a flow to its vorticity in the end.
     """
 
     SET = "navier_stokes"
@@ -34,22 +36,26 @@ class NavierStokesDataset(FieldsDataset):
     PUBLISHED: ClassVar[Mapping[str, Published]] = {
         version: Published(f"surrogates/{version}", None, f"{version}.mat, of the FNO paper's data", page=PAGE)
         for version in ("ns_V1e-3_N5000_T50", "ns_V1e-4_N10000_T30", "NavierStokes_V1e-5_N1200_T20")
-    }
+    } | {
+        FORCING: Published(
+            "surrogates/nsforcing", None, "nsforcing_train_128.pt, nsforcing_test_128.pt, or of 1024 points",
+            page="zenodo.org/records/12825163",
+        )
+    }  # fmt: skip
 
     @property
     def channels(self) -> tuple[int, int]:
         """Frames that are given, and frames that follow."""
+        if self.settings["version"] == FORCING:
+            return 1, 1
         return int(self.settings["given"]), self.rolls
 
     @property
     def rolls(self) -> int:
         """Frames that follow."""
+        if self.settings["version"] == FORCING:
+            return 0
         return int(self.settings["seconds"]) - int(self.settings["given"])
-
-    @property
-    def finest(self) -> int:
-        """Points along each axis of what is kept of a simulation."""
-        return max(self.grid, *self.evaluation_grids, 0)
 
     @property
     def published_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -73,7 +79,9 @@ class NavierStokesDataset(FieldsDataset):
         return {"u": np.stack(frames, -1)}
 
     def open_pair(self, published: Path, part: str) -> tuple[Variable, Variable]:
-        """One array has both. Raises DatasetError."""
+        """One array has both, but for ``nsforcing``. Raises DatasetError."""
+        if self.settings["version"] == FORCING:
+            return self.open_torch_pair(published, FORCING, part, (3, 3))
         frames = open_variable(published / self.published_file(part), "u", 4)
         if frames.shape[-1] < int(self.settings["seconds"]):
             raise DatasetError(
@@ -83,5 +91,7 @@ class NavierStokesDataset(FieldsDataset):
 
     def to_channels(self, inputs: Floats, targets: Floats) -> tuple[Floats, Floats]:
         """Frames as channels, divided into given and following ones."""
+        if self.settings["version"] == FORCING:
+            return super().to_channels(inputs, targets)
         frames = np.moveaxis(inputs, -1, 1)
         return frames, frames[:, self.channels[0] :]

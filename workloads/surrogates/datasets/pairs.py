@@ -32,7 +32,8 @@ class PairsDescription(Description):
     """``set`` is the data set's own name. ``made`` says where its fields come from: "published" or "simulated".
 
     ``input_shape`` and ``target_shape``: channels, and points along each axis of what is trained on; of numbers that
-    are no field, how many they are. ``periodic``: whether opposite sides are one; else both edges are among the points.
+    are no field, how many they are. ``periodic``: whether opposite sides are one. ``both_ends``: whether both ends of
+    an axis are among its points; else the far one is not, and there are as many points as spaces between them.
     ``means`` and ``deviations`` of the training part: of the input, and of the target. ``rolls``: steps into the
     future, one a channel of the target; 0 where time is no matter. ``conserves``: whether the mean over the domain
     stays the same.
@@ -43,6 +44,7 @@ class PairsDescription(Description):
     input_shape: list[Positive]
     target_shape: list[Positive]
     periodic: bool
+    both_ends: bool
     means: list[float]
     deviations: list[float]
     rolls: int
@@ -74,6 +76,11 @@ class PairsDataset(FamilyDataset):
     """Whether the mean over the domain stays the same."""
     SHARED: ClassVar[tuple[str, ...]] = ("source", "version", "split", "samples", "evaluation_samples")
     MADE_OF: ClassVar[tuple[str, ...]] = ("seed",)
+
+    @property
+    def both_ends(self) -> bool:
+        """Whether both ends of an axis are among its points: on a circle they would be one point, twice."""
+        return not self.PERIODIC
 
     @property
     def rolls(self) -> int:
@@ -200,6 +207,7 @@ class PairsDataset(FamilyDataset):
                 input_shape=list(self.fields["input"].shape),
                 target_shape=list(self.fields["target"].shape),
                 periodic=self.PERIODIC,
+                both_ends=self.both_ends,
                 means=means.tolist(),
                 deviations=deviations.tolist(),
                 rolls=self.rolls,

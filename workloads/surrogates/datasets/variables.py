@@ -6,6 +6,7 @@ Nothing in a file is run: of torch's files only tensors are read.
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def _tensors(path: Path) -> Mapping[str, NDArray[Any]]:
     """The tensors of torch's file, which holds a dictionary of them. Torch is imported here: making data needs none."""
     import torch
 
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    # What is not asked for is not read: files have gigabytes.
+    held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     return {str(name): value.numpy() for name, value in dict(held).items() if isinstance(value, torch.Tensor)}
 
 

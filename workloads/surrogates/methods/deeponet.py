@@ -23,10 +23,11 @@ class DeeponetNetwork(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, sensors: tuple[int, ...], widths: list[int], basis: int, periodic: bool
-    ) -> None:
+        self, inputs: int, outputs: int, sensors: tuple[int, ...], widths: list[int], basis: int, periodic: bool,
+        both_ends: bool,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.sensors, self.periodic = sensors, periodic
+        self.sensors, self.periodic, self.both_ends = sensors, periodic, both_ends
         self.branch = MlpNetwork((inputs, *sensors), (outputs, basis), widths, nn.GELU())
         self.trunk = MlpNetwork((self.features(len(sensors)),), (basis,), widths, nn.GELU())
         self.bias = nn.Parameter(torch.zeros(outputs, 1))
@@ -41,10 +42,11 @@ class DeeponetNetwork(nn.Module):
         points = tuple(inputs.shape[2:])
         if points == self.sensors:
             return inputs
-        if self.periodic:
-            # Both ends are one point: it is put at the end, too, and taken out again.
+        if not self.both_ends:
+            # The far end is put there, and taken out again: on a circle it is the near one, else like its neighbour.
             for axis in range(2, inputs.ndim):
-                inputs = torch.cat((inputs, inputs.narrow(axis, 0, 1)), axis)
+                like = 0 if self.periodic else inputs.shape[axis] - 1
+                inputs = torch.cat((inputs, inputs.narrow(axis, like, 1)), axis)
             size = [count + 1 for count in self.sensors]
             measured = functional.interpolate(inputs, size=size, mode=LINEAR[len(points)], align_corners=True)
             for axis, count in enumerate(self.sensors, start=2):
@@ -55,7 +57,7 @@ class DeeponetNetwork(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Fields of the target's channels on the input's grid."""
         points = tuple(inputs.shape[2:])
-        place = coordinates(points, self.periodic, inputs).flatten(1).T
+        place = coordinates(points, self.both_ends, inputs).flatten(1).T
         if self.periodic:
             place = torch.cat(((2 * torch.pi * place).sin(), (2 * torch.pi * place).cos()), 1)
         made: Tensor = self.branch(self.measure(inputs)) @ self.trunk(place).T * self.scale + self.bias
@@ -67,7 +69,8 @@ class Deeponet(FieldTask):
 
     def network(self, inputs: int, outputs: int) -> nn.Module:
         """By the ``model`` settings."""
-        options = self.settings["model"]
+        options, facts = self.settings["model"], self.description
         widths = [int(options["width"])] * int(options["layers"])
-        periodic = self.description["periodic"]
-        return DeeponetNetwork(inputs, outputs, self.points, widths, int(options["basis"]), periodic)
+        return DeeponetNetwork(
+            inputs, outputs, self.points, widths, int(options["basis"]), facts["periodic"], facts["both_ends"]
+        )

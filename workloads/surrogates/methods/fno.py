@@ -76,11 +76,11 @@ class FnoNetwork(nn.Module):
         inputs: int,
         outputs: int,
         shape: FnoShape,
-        periodic: bool,
+        both_ends: bool,
         weights: Callable[[FnoShape], nn.Module] = dense_weights,
     ) -> None:
         super().__init__()
-        self.periodic, self.padding = periodic, shape.padding
+        self.both_ends, self.padding = both_ends, shape.padding
         self.modes = shape.modes
         self.lift = two_layers(inputs + len(shape.modes), shape.lifting, shape.width)
         self.blocks = nn.ModuleList(
@@ -91,7 +91,7 @@ class FnoNetwork(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Fields of the target's channels on the same grid."""
         points = tuple(inputs.shape[2:])
-        place = coordinates(points, self.periodic, inputs).expand(len(inputs), *(-1,) * (len(points) + 1))
+        place = coordinates(points, self.both_ends, inputs).expand(len(inputs), *(-1,) * (len(points) + 1))
         fields = self.lift(points_first(torch.cat((inputs, place), 1)))
         if self.padding:
             fields = functional.pad(
@@ -122,7 +122,7 @@ class Fno(FieldTask):
 
     def network(self, inputs: int, outputs: int) -> nn.Module:
         """By the ``model`` settings."""
-        return FnoNetwork(inputs, outputs, self.shape, self.description["periodic"])
+        return FnoNetwork(inputs, outputs, self.shape, self.description["both_ends"])
 
     @property
     def shape(self) -> FnoShape:

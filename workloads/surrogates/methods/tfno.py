@@ -65,4 +65,4 @@ class Tfno(Fno):
         def weights(shape: FnoShape) -> nn.Module:
             return TuckerWeights(shape.modes, shape.width, share)
 
-        return FnoNetwork(inputs, outputs, self.shape, self.description["periodic"], weights)
+        return FnoNetwork(inputs, outputs, self.shape, self.description["both_ends"], weights)

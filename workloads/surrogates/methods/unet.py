@@ -30,9 +30,11 @@ class Twice(nn.Sequential):
 class UnetNetwork(nn.Module):
     """Down ``depth`` times to half the points and twice the ``width``, and up again: any grid of 2^depth points."""
 
-    def __init__(self, axes: int, inputs: int, outputs: int, width: int, depth: int, periodic: bool) -> None:
+    def __init__(
+        self, axes: int, inputs: int, outputs: int, width: int, depth: int, periodic: bool, both_ends: bool
+    ) -> None:
         super().__init__()
-        self.axes, self.depth, self.periodic = axes, depth, periodic
+        self.axes, self.depth, self.both_ends = axes, depth, both_ends
         widths = [width * 2**level for level in range(depth + 1)]
         channels = zip([inputs + axes, *widths], widths, strict=False)
         self.down = nn.ModuleList(Twice(axes, before, after, periodic) for before, after in channels)
@@ -44,7 +46,7 @@ class UnetNetwork(nn.Module):
         points = tuple(inputs.shape[2:])
         if min(points) < 2**self.depth:
             raise ValueError(f"a grid of {points} points cannot be halved benchmark.model.depth={self.depth} times")
-        place = coordinates(points, self.periodic, inputs).expand(len(inputs), *(-1,) * (len(points) + 1))
+        place = coordinates(points, self.both_ends, inputs).expand(len(inputs), *(-1,) * (len(points) + 1))
         features, kept = torch.cat((inputs, place), 1), list[Tensor]()
         for level, layers in enumerate(self.down):
             features = layers(POOLS[self.axes](features, 2) if level else features)
@@ -61,8 +63,8 @@ class Unet(FieldTask):
 
     def network(self, inputs: int, outputs: int) -> nn.Module:
         """By the ``model`` settings."""
-        options = self.settings["model"]
+        options, facts = self.settings["model"], self.description
         return UnetNetwork(
             len(self.points), inputs, outputs, int(options["width"]), int(options["depth"]),
-            self.description["periodic"],
+            facts["periodic"], facts["both_ends"],
         )  # fmt: skip
