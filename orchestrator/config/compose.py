@@ -162,7 +162,10 @@ def check_values(resolved: Mapping[str, Any], schema: type) -> None:
 
 
 def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]) -> None:
-    """Raise UsageError for a model or data set option that its dataclass lacks, or that has another type."""
+    """Raise UsageError for a model or data set option that its dataclass lacks, or that has another type, and for a
+    model that cannot do with the data set.
+    """
+    made: dict[str, Any] = {}
     for section, options in families.option_classes(benchmark).items():
         path = f"benchmark.{section}"
         names = [item.name for item in fields(options)]
@@ -177,11 +180,18 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
                 raise UsageError(f"{path}.{name}={value}: a text that reads like a number or truth value: quote it.")
         try:
             # What an option may be beyond its type, its dataclass checks when it is made.
-            OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section])))
+            made[section] = OmegaConf.to_object(
+                OmegaConf.merge(OmegaConf.structured(options), dict(benchmark[section]))
+            )
         except OmegaConfBaseException as error:
             raise UsageError(f"{path}.{error.full_key}: {str(error).splitlines()[0]}") from error
         except ValueError as error:
             raise UsageError(f"{path}.{error}") from error
+    if hasattr(made.get("model"), "check_dataset"):
+        try:
+            made["model"].check_dataset(made["dataset"])
+        except ValueError as error:
+            raise UsageError(f"benchmark.model.{error}") from error
 
 
 def named_benchmarks(overrides: Sequence[str]) -> list[str]:

@@ -157,7 +157,8 @@ def option_classes(benchmark: Mapping[str, Any]) -> dict[str, type[Any]]:
     """The dataclasses of the sections ``model`` and ``dataset`` of a benchmark's configuration, where there are any.
 
     A method's own Model is in methods/METHOD_config.py, a data set's own DatasetOptions in datasets/DATASET_config.py;
-    else both are in the benchmark's config.py.
+    else both are in the benchmark's config.py. A Model with a method ``check_dataset`` is shown the DatasetOptions, and
+    raises ValueError for what it cannot do with.
     """
     folder = f"workloads.{benchmark['name']}"
     places = {

@@ -71,6 +71,16 @@ class DatasetOptions(PairOptions):
     solver_grid: int
     """Points along each axis of what is simulated here."""
 
+    @property
+    def axes(self) -> int:
+        """Of a field."""
+        return 2
+
+    @property
+    def periodic(self) -> bool:
+        """Whether opposite sides of the domain are one; else both ends of an axis are among the points made here."""
+        return False
+
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()
@@ -79,6 +89,16 @@ class DatasetOptions(PairOptions):
             require_more("evaluation_grids", points, 4)
         if self.source == "stand-in":
             require_more("solver_grid", self.solver_grid, max(self.grid, *self.evaluation_grids, 0))
+            ends = int(not self.periodic)
+            for option, points in (
+                ("grid", self.grid),
+                *(("evaluation_grids", each) for each in self.evaluation_grids),
+            ):
+                if (self.solver_grid - ends) % (points - ends):
+                    raise ValueError(
+                        f"{option} has {points}, which is no part of solver_grid, {self.solver_grid}: expected a "
+                        f"divisor of {self.solver_grid - ends}{' and 1 more' * ends}"
+                    )
 
 
 def require_one_of(option: str, value: str, choices: Collection[str]) -> None:

@@ -17,6 +17,16 @@ class DatasetOptions(config.DatasetOptions):
     time_step: float
     """Of the solver, s."""
 
+    @property
+    def axes(self) -> int:
+        """A circle."""
+        return 1
+
+    @property
+    def periodic(self) -> bool:
+        """The domain has no edge."""
+        return True
+
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()

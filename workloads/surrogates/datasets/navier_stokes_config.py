@@ -23,6 +23,11 @@ class DatasetOptions(config.DatasetOptions):
     seconds: int
     """Frames of each sample, one a second: those given, and those that follow."""
 
+    @property
+    def periodic(self) -> bool:
+        """The domain has no edge."""
+        return True
+
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""
         super().__post_init__()
@@ -31,8 +36,3 @@ class DatasetOptions(config.DatasetOptions):
         require_positive("amplitude", self.amplitude)
         require_more("given", self.given, 1)
         require_more("seconds", self.seconds, self.given + 1)
-        finest = max(self.grid, *self.evaluation_grids, 0)
-        if self.source == "stand-in" and self.solver_grid % finest:
-            raise ValueError(
-                f"solver_grid is {self.solver_grid}; expected a multiple of {finest}, the finest grid kept"
-            )

@@ -41,3 +41,17 @@ class Model(config.Model):
             require_more(option, getattr(self, option), 0)
         if self.rows is not None and self.rows % 2:
             raise ValueError(f"rows is {self.rows}; expected an even number")
+
+    def check_dataset(self, dataset: config.DatasetOptions) -> None:
+        """Raises ValueError for a grid that cannot hold the modes. Published modes fit the published grids."""
+        if self.modes is None:
+            return
+        rows = self.rows or 2 * self.modes
+        for points in (dataset.grid, *dataset.evaluation_grids):
+            padded = points if dataset.periodic else points + round(self.padding * points)
+            for option, least in {"modes": 2 * (self.modes - 1), "rows": rows if dataset.axes == 2 else 0}.items():
+                if padded < least:
+                    raise ValueError(
+                        f"{option} asks for {least} points along each axis, and dataset.grid or "
+                        f"dataset.evaluation_grids has {points}; take fewer modes or a finer grid"
+                    )

@@ -22,3 +22,12 @@ class Model(config.Model):
         super().__post_init__()
         require_more("width", self.width, 1)
         require_more("depth", self.depth, 1)
+
+    def check_dataset(self, dataset: config.DatasetOptions) -> None:
+        """Raises ValueError for a grid that cannot be halved so often."""
+        coarsest = min(dataset.grid, *dataset.evaluation_grids, dataset.grid)
+        if coarsest < 2**self.depth:
+            raise ValueError(
+                f"depth is {self.depth}, and a grid of {coarsest} points cannot be halved so often; expected "
+                f"{coarsest.bit_length() - 1} or less"
+            )
