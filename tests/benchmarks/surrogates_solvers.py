@@ -52,7 +52,8 @@ def public_flow(vorticity: Floats, seconds: float) -> Floats:
     modes = torch.fft.rfft2(torch.from_numpy(vorticity).float())
 
     def on_points(found: torch.Tensor) -> torch.Tensor:
-        return torch.fft.irfft2(found, s=(points, points))
+        values: torch.Tensor = torch.fft.irfft2(found, s=(points, points))
+        return values
 
     for _ in range(round(seconds / PUBLIC_STEP)):
         stream = modes * inverse
