@@ -53,3 +53,13 @@ def test_lines_stay_apart_beyond_the_colours_that_there_are_and_without_any() ->
     drawn = [style(number) for number in range(24)]
     assert len({(one["line"]["color"], one["line"]["dash"]) for one in drawn}) == len(drawn)
     assert len({(one["line"]["dash"], one["marker"]["symbol"]) for one in drawn}) == len(drawn)
+
+
+def test_methods_share_a_plot_of_quality_whatever_target_each_has(tmp_path: Path) -> None:
+    document = report_document("c", scaling_campaign(tmp_path))
+    for run, target in zip(document["runs"], [None, 0.6, 0.7], strict=False):
+        run["quality"]["target"] = target
+    plots = [plot for plot in campaign_plots(document, {}) if plot.key.startswith("accuracy-")]
+    assert len(plots) == 1
+    names = [trace["name"] for trace in plots[0].traces]
+    assert {"target 0.6", "target 0.7"} <= set(names)

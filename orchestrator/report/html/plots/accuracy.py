@@ -25,12 +25,12 @@ from orchestrator.report.html.plots.figure import (
 )
 from orchestrator.store.entries import columns_of
 
-TASK = ("benchmark", "cluster", "dataset", "metric", "target")
+TASK = ("benchmark", "cluster", "dataset", "metric")
 LINE = ("method", "scale", "comm", "recipe", "nodes")
 
 
 class Training(TypedDict):
-    """A run with the keys TASK, which runs in one plot share, and LINE, which runs on one line share.
+    """A run with the keys TASK, which runs in one plot share, and LINE, which runs on one line share, and its target.
 
     ``dataset`` is its name, source, split, version and checksum.
     """
@@ -66,13 +66,13 @@ def describe_run(run: RunEntry) -> Training:
     }
 
 
-def group_by_task(runs: Sequence[RunEntry]) -> list[list[Training]]:
-    """Return trainings with evaluations, grouped by TASK."""
+def group_by_task(runs: Sequence[RunEntry], *further: str) -> list[list[Training]]:
+    """Return trainings with evaluations, grouped by TASK and the further keys."""
     found: dict[tuple[object, ...], list[Training]] = {}
     for run in runs:
         if run["evaluations"] and run["mode"] == "training":
             entry = describe_run(run)
-            found.setdefault(columns_of(entry, TASK), []).append(entry)
+            found.setdefault(columns_of(entry, (*TASK, *further)), []).append(entry)
     return list(found.values())
 
 
@@ -104,10 +104,15 @@ def line_name(entry: Training, named: Sequence[str]) -> str:
 
 
 def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
-    """Plot quality against time of every repeat, the median curve and the target, one plot for each task."""
+    """Plot quality against time of every repeat, the median curve and the targets, one plot for each task: methods are
+    seen beside each other, also those that have a target of their own or none.
+    """
     plots = []
     for place, entries in enumerate(group_by_task(runs)):
-        metric, target = str(entries[0]["metric"]), entries[0]["target"]
+        metric, targets = (
+            str(entries[0]["metric"]),
+            {entry["target"] for entry in entries if entry["target"] is not None},
+        )
         named = distinguishing_keys(entries, LINE)
         traces: list[Plotly] = []
         rows: list[list[Any]] = []
@@ -115,9 +120,8 @@ def plot_curves(runs: Sequence[RunEntry]) -> list[Plot]:
             drawn, data = curve_traces(members, number, line_name(members[0], named))
             traces += drawn
             rows += data
-        if target is not None:
-            last = max(float(row[3]) for row in rows)
-            traces.append(reference_line([0, last], [target] * 2, f"target {target:g}"))
+        last = max(float(row[3]) for row in rows)
+        traces += [reference_line([0, last], [target] * 2, f"target {target:g}") for target in sorted(targets)]
         note = f"{dataset_text(entries[0])}. Time counts from the first touch of training data, evaluation included."
         layout = axes("seconds", metric)
         layout["xaxis"]["rangemode"] = "tozero"
@@ -169,9 +173,9 @@ def curve_traces(members: Sequence[Training], number: int, name: str) -> tuple[l
 
 
 def plot_times_to_accuracy(runs: Sequence[RunEntry]) -> list[Plot]:
-    """Plot time to accuracy by scale, one plot for each task that was trained at several scales."""
+    """Plot time to accuracy by scale, one plot for each task and target that was trained at several scales."""
     plots = []
-    for place, entries in enumerate(group_by_task(runs)):
+    for place, entries in enumerate(group_by_task(runs, "target")):
         finished = [entry for entry in entries if entry["run"]["state"] == "completed" and entry["target"] is not None]
         nodes = sorted({entry["nodes"] for entry in finished})
         if len(nodes) < 2 or all(entry["run"]["time_to_accuracy_s"] is None for entry in finished):
