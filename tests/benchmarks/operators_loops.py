@@ -5,7 +5,8 @@ of their steps (the median over the rounds), and how much memory each took for i
 comparison have the same network, batches of 50 functions, as many points and threads, and take turns
 (``parts/turns.py``). ``deepxde``: the points of DeepXDE's example (200, 40, 20); needs that package, see
 ``parts/published_operators.py``. ``function_loop``: those of the published code (1,000, 200, 100).
-With ``--clock cpu`` processor time at one thread is compared, for a machine that others work on too.
+With ``--clock cpu`` processor time at one thread is compared, for a machine that others work on too. ``--efficiency``
+has two ranks of ``zcs`` on two cores, at the published code's points, beside one instead.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from parts import ours
-from parts.loops import loop_options, set_clock
+from parts.loops import Ranks, compare_two_ranks, loop_options, set_clock
 from parts.turns import PROJECT, Side, end_on_signal, ratios, summary, take_rounds
 
-FUNCTIONS, BATCH, WARM_UP = 200, 50, 2
+FUNCTIONS, BATCH, WARM_UP, EFFICIENCY = 200, 50, 2, 0.90
 # Solutions are not looked at, so they are made on a small grid.
 DATA = ["benchmark=operators", "dataset=diffusion_reaction"] + [
     f"benchmark.dataset.{word}" for word in ("preset=loops", f"functions={FUNCTIONS}", "grid=[10,10]")
@@ -92,6 +93,10 @@ def main() -> None:
     options = parser.parse_args()
     set_clock(options)
     end_on_signal()
+    if options.efficiency:
+        ranks = Ranks("operators_efficiency", "zcs", words_of("zcs", options.recipe, []), BATCH, WARM_UP)
+        print(json.dumps(compare_two_ranks(ranks, EFFICIENCY, options)), flush=True)
+        return
     for name in options.methods or LIMITS:
         print(json.dumps(compare(name, options)), flush=True)
 
