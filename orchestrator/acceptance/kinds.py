@@ -90,4 +90,5 @@ def conclude_finding(finding: Finding) -> Finding:
     if finding.outcome != MORE:
         return finding
     why = f"{finding.why}; " if finding.why else ""
-    return replace(finding, outcome=UNDECIDED, why=f"{why}{finding.n} repeats were made and do not decide")
+    further = f": {finding.needed} more may, if they are like these" if finding.needed else ""
+    return replace(finding, outcome=UNDECIDED, why=f"{why}{finding.n} repeats were made and do not decide{further}")

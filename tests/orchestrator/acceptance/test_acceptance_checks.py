@@ -139,6 +139,15 @@ def test_what_straddles_its_bound_asks_for_more_and_is_undecided_at_the_limit() 
     assert only(speed, *[replace(one, throughput=value - 9) for one, value in zip(runs, values, strict=True)]).code == 5
 
 
+def test_too_few_repeats_well_within_their_bounds_say_how_many_more_may_decide() -> None:
+    bound = {"value": 100.0, "lower": -0.5, "upper": None, "unit": "samples/s"}
+    speed = check("reference", quantity="throughput", bound=bound)
+    found = only(speed, run(0, throughput=100.0), run(1, throughput=100.1))
+    assert (found.outcome, found.why) == (
+        "undecided", "2 repeats were made and do not decide: 3 more may, if they are like these"
+    )  # fmt: skip
+
+
 def test_a_reference_of_stand_in_data_does_not_judge_runs_on_real_data() -> None:
     bound = {"value": 100.0, "lower": -0.05, "upper": None, "unit": "samples/s", "source": "stand-in"}
     runs = [run(number, source="real") for number in range(5)]
