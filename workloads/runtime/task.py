@@ -62,12 +62,13 @@ class Player:
 
     ``name`` is its key in ``training.optimizers``, in a checkpoint and in telemetry. ``module`` holds its parameters:
     no other player has them. ``loss(model, batch, step)`` is a scalar, the mean over the batch's items, where ``model``
-    is the whole one.
+    is the whole one. ``undecayed`` are those of its parameters that weight decay leaves alone.
     """
 
     name: str
     module: nn.Module
     loss: Callable[[nn.Module, Batch, Step], Tensor]
+    undecayed: Sequence[nn.Parameter] = ()
 
 
 class Quality(ABC):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from torch import nn
+
 from workloads.language_models.methods.gpt_network import Gpt, Shape
 from workloads.language_models.task import LanguageTask
+from workloads.runtime.task import Player
 
 LEAST_CONTEXT = 128
 """Tokens of a row where none are asked for and documents are short."""
@@ -31,3 +36,8 @@ class GptTask(LanguageTask):
             self.shape, self.options["dropout"], self.form.vocabulary.start, True, self.options["recomputes"],
             self.vocabulary_digest,
         )  # fmt: skip
+
+    def players(self, model: nn.Module) -> Sequence[Player]:
+        """One, whose norms' gains weight decay leaves alone, as in nanoGPT."""
+        gains = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+        return [Player("model", model, self.loss, gains)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, TypeVar
 
@@ -83,8 +83,10 @@ OPTIMIZERS: Mapping[str, Callable[[Parameters, OptimizerSettings, bool], torch.o
 """Makes each optimiser from parameters, settings and whether fused kernels are asked for and to be had."""
 
 
-def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimiser named in ``settings``, over the parameters that want gradients.
+def build_optimizer(
+    model: nn.Module, settings: OptimizerSettings, undecayed: Sequence[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """The optimiser named in ``settings``, over the parameters that want gradients; weight decay leaves some alone.
 
     ``settings["fused"]`` asks for torch's fused kernels, which are then used if it has them for all the parameters;
     ``is_fused`` tells whether it does.
@@ -93,7 +95,12 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
     fused = settings["fused"] and all(
         parameter.device.type in FUSED_DEVICES and parameter.is_floating_point() for parameter in parameters
     )
-    return OPTIMIZERS[settings["name"]](parameters, settings, fused)
+    left_alone = set(map(id, undecayed)) if settings["weight_decay"] else set()
+    if not left_alone:
+        return OPTIMIZERS[settings["name"]](parameters, settings, fused)
+    optimizer = OPTIMIZERS[settings["name"]]([one for one in parameters if id(one) not in left_alone], settings, fused)
+    optimizer.add_param_group({"params": [one for one in parameters if id(one) in left_alone], "weight_decay": 0.0})
+    return optimizer
 
 
 def is_fused(optimizer: torch.optim.Optimizer) -> bool:

@@ -106,7 +106,7 @@ def make_movers(
                 player,
                 settings,
                 [parameter for parameter in player.module.parameters() if parameter.requires_grad],
-                build_optimizer(player.module, settings),
+                build_optimizer(player.module, settings, player.undecayed),
                 new_reducer(player.module),
                 mean,
             )

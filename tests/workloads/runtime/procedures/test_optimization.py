@@ -98,6 +98,21 @@ def test_every_optimiser_takes_a_step_down(name: str, fused: bool) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_weight_decay_leaves_alone_what_is_not_to_decay(decay: float) -> None:
+    model = torch.nn.Linear(2, 2)
+    torch.nn.init.ones_(model.weight)
+    torch.nn.init.ones_(model.bias)
+    settings: Any = {"name": "adamw", "learning_rate": 0.1, "weight_decay": decay, "betas": [0.9, 0.999], "fused": True}
+    optimizer = build_optimizer(model, settings, [model.bias])
+    set_rate(optimizer, 0.2)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert is_fused(optimizer)
+    assert torch.allclose(model.weight, torch.tensor(1 - 0.2 * decay)) and bool((model.bias == 1).all())
+
+
 def test_an_optimiser_that_torch_has_no_fused_kernel_for_does_without() -> None:
     model = torch.nn.Linear(4, 1, dtype=torch.complex64)
     settings: Any = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999], "fused": True}
