@@ -78,6 +78,15 @@ class DatasetOptions:
                 require_at_least(option, value, 1)
 
 
+def require_context(context: int, longest: int) -> None:
+    """Raise ValueError unless a row of ``context`` tokens has room for a document of the ``longest``."""
+    if context < longest - 1:
+        raise ValueError(
+            f"context is {context}, but documents may have {longest} tokens; set it to {longest - 1} or more, or "
+            f"benchmark.dataset.longest to {context + 1} with benchmark.dataset.longer=cut or split"
+        )
+
+
 def require_at_least(option: str, value: int, least: int) -> None:
     """Raise ValueError unless an option is a number that is large enough."""
     if value < least:

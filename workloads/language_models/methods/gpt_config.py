@@ -36,3 +36,8 @@ class Model(config.Model):
             raise ValueError(f"width is {self.width}; expected a multiple of heads, {self.heads}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 or more, and less than 1")
+
+    def check_dataset(self, dataset: config.DatasetOptions) -> None:
+        """Raise ValueError for documents that no row has room for."""
+        if self.context is not None:
+            config.require_context(self.context, dataset.longest)
