@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from workloads.language_models.grammar.crystals import judge_crystal
+from workloads.language_models.grammar.crystals import Crystal, crystal_of, judge_crystal
+from workloads.language_models.grammar.identity import identity_of
 from workloads.language_models.grammar.smiles import is_molecule
 from workloads.language_models.vocabulary import Characters, CrystalTokens, Vocabulary
 
@@ -14,10 +15,14 @@ Verdicts = Mapping[str, bool]
 
 @dataclass(frozen=True)
 class Form:
-    """``judge`` gives a text's verdict by test; a text that passes all is valid."""
+    """``judge`` gives a text's verdict by test; a text that passes all is valid. ``crystal_of`` is what a valid one
+    shows in a picture; None where texts alone are shown. ``identity_of`` is the same for valid texts of one meaning.
+    """
 
     vocabulary: Vocabulary
     judge: Callable[[str], Verdicts]
+    crystal_of: Callable[[str], Crystal] | None = None
+    identity_of: Callable[[str], Hashable] = str
 
 
 def judge_nothing(text: str) -> Verdicts:
@@ -31,8 +36,8 @@ def judge_molecule(text: str) -> Verdicts:
 
 
 FORMS: Mapping[str, Form] = {
-    "molecules": Form(Characters("#()-123456=BCFHNOS[]clnors"), judge_molecule),
-    "crystals": Form(CrystalTokens(), judge_crystal),
+    "molecules": Form(Characters("#()-123456=BCFHNOS[]clnors"), judge_molecule, identity_of=identity_of),
+    "crystals": Form(CrystalTokens(), judge_crystal, crystal_of),
     "proteins": Form(Characters("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), judge_nothing),
 }
 """By data set. Proteins have the letters of IUPAC, unknown (X) and ambiguous ones (B, J, Z) included."""

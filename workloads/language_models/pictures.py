@@ -1,4 +1,4 @@
-"""Draws what a language model does: texts that it wrote with their verdicts, and its losses."""
+"""Draws what a language model does: texts that it wrote with their verdicts, crystals of valid ones, and its losses."""
 
 from __future__ import annotations
 
@@ -11,28 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from workloads.language_models.drawing import draw_crystal
 from workloads.language_models.forms import Form
 from workloads.language_models.generation import cut_at_end
+from workloads.language_models.grammar.crystals import Crystal
 from workloads.language_models.quality import losses_of
 from workloads.language_models.rows import NOTHING
 from workloads.runtime.task import Batch
 
+VALID_TEXT = "valid"
 VALID, INVALID = "#0072b2", "#d55e00"
 """Told apart also by those who see no red or green; the verdicts are written, too."""
 WIDEST, TALLEST = 60, 24
 """Characters of a line, and lines of all texts."""
+CRYSTALS = 4
+"""Crystals, at most."""
 
 
 @dataclass(frozen=True)
 class View:
     """What is drawn: texts with their ``verdicts`` ("valid", or what they fail), the mean loss by place in a document
-    (p,), nats, and the perplexity at each evaluation, by seconds.
+    (p,), nats, and the perplexity at each evaluation, by seconds; ``crystals`` that valid texts describe.
     """
 
     texts: Sequence[str]
     verdicts: Sequence[str]
     losses: NDArray[np.floating]
     curve: Sequence[tuple[float, float]]
+    crystals: Sequence[Crystal] = ()
 
 
 def view_of(
@@ -46,22 +52,27 @@ def view_of(
         whole = cut_at_end(row, vocabulary.stop)
         texts.append(vocabulary.decode((row if whole is None else whole).tolist()))
         failed = ["no end"] if whole is None else [test for test, passed in form.judge(texts[-1]).items() if not passed]
-        verdicts.append("not: " + ", ".join(failed) if failed else "valid")
+        verdicts.append("not: " + ", ".join(failed) if failed else VALID_TEXT)
     losses, tokens = losses_of(model, batch).cpu().numpy(), batch["tokens"].cpu().numpy()
     own = batch["targets"].cpu().numpy() != NOTHING
     places = np.arange(tokens.shape[1])
     places = places - np.maximum.accumulate(np.where(tokens == vocabulary.start, places, 0), axis=1)
     counts = np.bincount(places[own])
     by_place = np.bincount(places[own], losses[own].astype(np.float64)) / np.maximum(counts, 1)
-    return View(texts, verdicts, by_place[counts > 0], [(at, metrics["perplexity"]) for at, metrics in history])
+    valid = [text for text, verdict in zip(texts, verdicts, strict=True) if verdict == VALID_TEXT]
+    crystals = [form.crystal_of(text) for text in valid[:CRYSTALS]] if form.crystal_of else []
+    curve = [(at, metrics["perplexity"]) for at, metrics in history]
+    return View(texts, verdicts, by_place[counts > 0], curve, crystals)
 
 
 def draw_texts(path: Path, view: View) -> None:
     """Write a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 5.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.25, 1))[0]
+    heights = (5.2, 3.6) if view.crystals else (5.2,)
+    figure = Figure(figsize=(13, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    left, right = parts[0].subfigures(1, 2, squeeze=False, width_ratios=(1.25, 1))[0]
     _write_texts(left.subplots(), view)
     place, curve = right.subplots(2, 1)
     place.plot(np.arange(len(view.losses)), view.losses, color=VALID)
@@ -72,6 +83,11 @@ def draw_texts(path: Path, view: View) -> None:
         curve.plot(*zip(*view.curve, strict=True), color=VALID, marker="o", markersize=4)
     curve.set_xlabel("seconds of training")
     curve.set_ylabel("perplexity of held-out texts")
+    if view.crystals:
+        for axes, crystal in zip(parts[1].subplots(1, CRYSTALS), view.crystals, strict=False):
+            draw_crystal(axes, crystal)
+        for axes in parts[1].axes:
+            axes.set_axis_off()
     figure.savefig(path, dpi=90)
 
 
@@ -84,7 +100,7 @@ def _write_texts(axes: Any, view: View) -> None:
         shown = [part[at : at + WIDEST] for part in text.split("\n") for at in range(0, max(1, len(part)), WIDEST)]
         if line and line + len(shown) > TALLEST:
             break
-        color = VALID if verdict == "valid" else INVALID
+        color = VALID if verdict == VALID_TEXT else INVALID
         for number, part in enumerate(shown[: TALLEST - line]):
             last = number == len(shown) - 1
             said = f"{part}   ({verdict})" if last else part

@@ -84,8 +84,8 @@ class GeneratedQuality(Quality):
     def compute(self, counts: npt.NDArray[np.float64], rows: Arrays) -> dict[str, float]:
         """``valid``: the share of texts that come to an end and pass every test, and of each test by its name.
 
-        Of the valid ones: ``unique``, the share of different strings, also among the first thousand and ten thousand
-        where there are so many; ``novel``, the share of these that were not trained on.
+        Of the valid ones: ``unique``, the share of different ones, also among the first thousand and ten thousand where
+        there are so many; ``novel``, the share of different strings that were not trained on.
         """
         vocabulary = self._form.vocabulary
         ended = [cut_at_end(row, vocabulary.stop) for row in rows["text"]]
@@ -101,8 +101,8 @@ class GeneratedQuality(Quality):
         ]
         found["valid"] = len(valid) / len(texts)
         if valid:
-            different = list(dict.fromkeys(valid))
-            found["unique"] = len(different) / len(valid)
-            found |= {f"unique_at_{k}": len(set(valid[:k])) / k for k in AMONG if len(valid) >= k}
-            found["novel"] = 1 - float(np.mean(self._is_known(different)))
+            identities = [self._form.identity_of(text) for text in valid]
+            found["unique"] = len(set(identities)) / len(valid)
+            found |= {f"unique_at_{k}": len(set(identities[:k])) / k for k in AMONG if len(valid) >= k}
+            found["novel"] = 1 - float(np.mean(self._is_known(list(dict.fromkeys(valid)))))
         return found

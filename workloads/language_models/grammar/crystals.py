@@ -1,8 +1,7 @@
 """Whether a CIF text in CrystaLLM's form describes a crystal: its four tests (Antunes et al. 2024,
 doi:10.1038/s41467-024-54639-7), with gemmi's space groups instead of pymatgen's and spglib's.
 
-Bonds are those of nearest neighbours, where CrystaLLM asks CrystalNN; of symmetry is tested that the stated group fits
-cell and sites, not that the crystal has no higher one.
+Bonds are those of nearest neighbours, where CrystaLLM asks CrystalNN.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from pathlib import Path
 import gemmi
 import numpy as np
 from numpy.typing import NDArray
+
+from workloads.language_models.grammar.symmetry import count_symmetries
 
 TOLERANCE = 0.32
 """How much a bond may be shorter or longer than the sum of its radii: CrystaLLM's."""
@@ -65,6 +66,14 @@ class Crystal:
     number: int
     cell: tuple[float, float, float, float, float, float]
     sites: Sequence[Site]
+
+    @property
+    def composition(self) -> Counter[str]:
+        """Atoms of each element in the cell, by the sites' multiplicities."""
+        counts = Counter[str]()
+        for site in self.sites:
+            counts[site.element] += site.multiplicity
+        return counts
 
 
 def data_lines(name: str) -> list[list[str]]:
@@ -188,6 +197,11 @@ def read_crystal(block: gemmi.cif.Block) -> Crystal:
     return Crystal(symbol, number, (a, b, c, alpha, beta, gamma), sites)
 
 
+def crystal_of(text: str) -> Crystal:
+    """The crystal that a text describes. Raises ValueError or RuntimeError for one that describes none."""
+    return read_crystal(gemmi.cif.read_string(text + "\n").sole_block())
+
+
 def judge_crystal(text: str) -> dict[str, bool]:
     """The verdict of each test; of a text that is no CIF, or lacks something, none is passed."""
     verdicts = dict.fromkeys(TESTS, False)
@@ -205,14 +219,20 @@ def judge_crystal(text: str) -> dict[str, bool]:
         return verdicts
     lattice = lattice_of(crystal.cell)
     counts = [len(orbit(crystal.group, site.place, lattice)) for site in crystal.sites]
-    held = Counter[str]()
-    for site in crystal.sites:
-        held[site.element] += site.multiplicity
-    verdicts["multiplicity"] = held == whole and counts == [site.multiplicity for site in crystal.sites]
+    verdicts["multiplicity"] = crystal.composition == whole and counts == [site.multiplicity for site in crystal.sites]
     fits = gemmi.UnitCell(*crystal.cell).is_compatible_with_spacegroup(group, 0.01)
-    verdicts["space_group"] = crystal.number == group.number and bool(fits)
+    verdicts["space_group"] = crystal.number == group.number and bool(fits) and has_no_other_symmetry(crystal)
     verdicts["bonds"] = has_bonds(crystal)
     return verdicts
+
+
+def has_no_other_symmetry(crystal: Crystal) -> bool:
+    """Whether the atoms have the symmetry of the stated group, which their places are made by, and no further one."""
+    lattice, kinds = lattice_of(crystal.cell), dict[str, list[NDArray[np.float64]]]()
+    for site in crystal.sites:
+        kinds.setdefault(site.element, []).append(orbit(crystal.group, site.place, lattice))
+    found = count_symmetries(lattice, [np.concatenate(places) for places in kinds.values()])
+    return found == len(operations_of(crystal.group)[0])
 
 
 def has_bonds(crystal: Crystal) -> bool:

@@ -129,9 +129,7 @@ def substitute(prototype: Prototype, letters: Mapping[str, str]) -> Crystal | No
 
 def write_crystal(crystal: Crystal) -> str:
     """The text in CrystaLLM's form, of one line after the other, with its last line's end."""
-    counts = Counter[str]()
-    for site in crystal.sites:
-        counts[site.element] += site.multiplicity
+    counts = crystal.composition
     known = elements()
     order = sorted(counts, key=lambda symbol: (known[symbol].electronegativity, symbol))
     whole = Counter({symbol: counts[symbol] for symbol in order})
