@@ -5,6 +5,9 @@ checkout of github.com/karpathy/nanoGPT, whose model.py is imported as it is; th
 words: random windows of one stream of tokens, float32 as train.py has it on a processor, clipping, and AdamW in its two
 groups. Both sides take turns step by step in one process of one thread, and are timed by its processor time, in which
 the thread that reads ours counts: so other programs hardly matter.
+
+``--efficiency`` has two ranks on two cores beside one instead, with a network of 10.7 million parameters: that wants a
+machine which nobody else uses, or ``--clock cpu``.
 """
 
 from __future__ import annotations
@@ -25,9 +28,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from parts import ours
-from parts.turns import PROJECT
+from parts.loops import Ranks, compare_two_ranks, loop_options, set_clock
+from parts.turns import end_on_signal
 
-LIMITS = {"training": 1.3, "cache": 5.0, "tokenising_s": 60.0, "data_share": 0.01}
+LIMITS = {"training": 1.3, "cache": 5.0, "tokenising_s": 60.0, "data_share": 0.01, "efficiency": 0.93}
+LARGE = [f"benchmark.model.{word}" for word in ("layers=6", "heads=6", "width=384", "context=128")]
+"""10.7 million parameters."""
+ROWS, WARM_UP, STEPS, ROUND = 16, 2, 120, 8
+"""Of two ranks: rows of a rank's step, and steps before the first round; steps of a comparison, and of a round."""
 MOLECULES = 1_584_663
 """As many as MOSES trains on."""
 
@@ -105,7 +113,13 @@ def compare_training(options: argparse.Namespace) -> dict[str, Any]:
     from workloads.runtime.procedures.training import Trainer
 
     keep_freed_memory()
-    words = ["benchmark=language_models", "dataset=molecules", "method=gpt", "recipe=small", *options.overrides]
+    words = [
+        "benchmark=language_models",
+        "dataset=molecules",
+        "method=gpt",
+        f"recipe={options.recipe}",
+        *options.overrides,
+    ]
     spec, task_class, folder = prepare(words, options.data)
     communicator, device = ours.alone(), torch.device("cpu")
     suited = settle(spec.settings["training"], device, communicator, False)
@@ -229,21 +243,34 @@ def time_tokens(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def compare_ranks(options: argparse.Namespace) -> dict[str, Any]:
+    """Two ranks that train together beside one."""
+    rows = [f"benchmark.training.{word}" for word in (f"batch_size={ROWS}", f"base_batch_size={ROWS}")]
+    words = ["benchmark=language_models", "dataset=molecules", "method=gpt", f"recipe={options.recipe}", *LARGE, *rows]
+    ranks = Ranks("language_efficiency", "gpt", [*words, *options.overrides], ROWS, WARM_UP)
+    return compare_two_ranks(ranks, LIMITS["efficiency"], options)
+
+
 COMPARISONS = {"training": compare_training, "cache": compare_cache, "tokenising": time_tokens}
 
 
 def main() -> None:
     """Each comparison asked for, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = loop_options(__doc__, steps=0)
+    parser.set_defaults(recipe="small")
     parser.add_argument("--checkout", type=Path, default=Path("nanoGPT"), help="of nanoGPT")
     parser.add_argument("--only", choices=COMPARISONS, action="append")
-    parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--warm-up", type=int, default=10)
-    parser.add_argument("--data", type=Path, default=PROJECT / "data", help="where data are kept")
     parser.add_argument("overrides", nargs="*", help="KEY=VALUE for our side's command line")
     options = parser.parse_args()
+    options.steps = options.steps or (ROUND if options.efficiency else STEPS)
     torch.set_num_threads(1)
     options.data.mkdir(parents=True, exist_ok=True)
+    if options.efficiency:
+        set_clock(options)
+        end_on_signal()
+        print(json.dumps(compare_ranks(options)), flush=True)
+        return
     for name in options.only or COMPARISONS:
         print(json.dumps(COMPARISONS[name](options)), flush=True)
 

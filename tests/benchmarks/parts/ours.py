@@ -122,8 +122,8 @@ def train(options: argparse.Namespace) -> None:
     suited = settle(spec.settings["training"], torch.device("cpu"), communicator, task_class.twice_differentiable)
     task = task_class(suited.applied_to(spec.settings), options.data / dataset.folder_name)
     samples, batch = len(task.training_set), spec.settings["training"]["batch_size"] * communicator.size
-    if samples % batch:
-        raise SystemExit(f"{samples} samples in batches of {batch}: the last would be smaller, and its step no step")
+    if samples < batch:
+        raise SystemExit(f"{samples} samples make no batch of {batch}")
     member = int(os.environ["OMPI_COMM_WORLD_RANK"])
     nowhere = options.folder / f"{options.side}-{member}-checkpoint"
     trainer = Trainer(spec, task, suited, communicator, torch.device("cpu"), Progress(), MlperfLog(None), nowhere)
@@ -131,6 +131,9 @@ def train(options: argparse.Namespace) -> None:
     whole_step = trainer.step
 
     def step(*arguments: Any) -> None:
+        if trainer.position.step >= samples // batch:
+            whole_step(*arguments)  # what is left of an epoch is no whole batch, and its step is not counted
+            return
         if not turns.begin():
             raise NoMoreTurns
         whole_step(*arguments)
