@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrator.records.settings import Settings
+from workloads.language_models.config import require_context
 from workloads.language_models.datasets.base import TextsDescription
 from workloads.language_models.forms import FORMS, Form
 from workloads.language_models.generation import Requests, Writing
@@ -75,12 +76,10 @@ class LanguageTask(Task):
         count, start = len(documents), self.form.vocabulary.start
         if self.context is None:
             return Rows(documents, documents.longest - 1, start, Plan.one_each(count))
-        if self.context < documents.longest - 1:
-            raise DatasetError(
-                f"benchmark.model.context is {self.context}, but documents have up to {documents.longest} tokens; set "
-                f"it to {documents.longest - 1} or more, or benchmark.dataset.longest to {self.context + 1} with "
-                "benchmark.dataset.longer=cut or split"
-            )
+        try:
+            require_context(self.context, documents.longest)
+        except ValueError as error:
+            raise DatasetError(f"benchmark.model.{error}") from error
         plan = Plan.packed(documents.lengths - 1, self.context, np.arange(count) if order is None else order)
         return Rows(documents, self.context, start, plan)
 
@@ -123,6 +122,13 @@ class LanguageTask(Task):
         return Writing(
             vocabulary, torch.from_numpy(known.astype(np.int64)), self.options["temperature"], self.options["top_k"]
         )
+
+    @property
+    def predicted(self) -> tuple[str, float]:
+        """Tokens: of a text that is written, a first one, or those of an average row that is scored."""
+        if self.options["predicts"] == "scores":
+            return "tokens", float(np.mean(self.evaluation_set.items(np.arange(len(self.evaluation_set)))))
+        return "tokens", float(self.options["new_tokens"] if self.options["predicts"] == "text" else 1)
 
     @abstractmethod
     def build_model(self) -> LanguageModel:

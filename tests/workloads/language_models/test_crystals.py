@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,17 @@ import numpy as np
 import pytest
 
 from workloads.language_models.datasets.crystals import FILES, CrystalsDataset, lines_of
+from workloads.language_models.drawing import atoms_drawn
 from workloads.language_models.forms import FORMS
 from workloads.language_models.grammar.crystals import (
+    Crystal,
+    Site,
     composition_of,
+    distances_to,
     elements,
     expected_length,
+    has_bonds,
+    has_no_other_symmetry,
     judge_crystal,
     lattice_of,
     operations_of,
@@ -23,7 +31,9 @@ from workloads.language_models.grammar.crystals import (
     reduced,
     space_group_of,
 )
+from workloads.language_models.grammar.symmetry import count_symmetries
 from workloads.language_models.making.crystals import PROTOTYPES, substitute, write_crystal, write_crystals
+from workloads.language_models.pictures import View, draw_texts
 from workloads.language_models.rows import Documents
 from workloads.language_models.vocabulary import UnknownTokenError
 from workloads.runtime.dataset import tell_nobody
@@ -155,17 +165,100 @@ def test_each_test_fails_of_what_it_is_for(old: str, new: str, failed: set[str])
     assert {test for test, passed in judge_crystal(text.replace(old, new)).items() if not passed} == failed
 
 
-def test_spglib_finds_the_stated_group_of_prototypes() -> None:
+def restated(crystal: Crystal, group: str, number: int) -> dict[str, bool]:
+    return judge_crystal(write_crystal(replace(crystal, group=group, number=number)))
+
+
+def test_a_crystal_of_higher_symmetry_than_stated_fails_the_test_of_its_group() -> None:
+    crystal = substitute(SIMPLE, SALT)
+    assert crystal is not None and all(restated(crystal, "Fm-3m", 225).values())
+    lower = restated(crystal, "F-43m", 216)
+    assert {test for test, passed in lower.items() if not passed} == {"space_group"}
+
+
+def test_symmetries_are_those_of_the_atoms_in_any_cell() -> None:
+    cube = np.eye(3) * 4.0
+    assert count_symmetries(cube, [np.zeros((1, 3))]) == 48
+    # Twice the cell has as many, and each with two translations less one; a slanted cell of the same lattice as many.
+    assert count_symmetries(cube * [1, 1, 2], [np.array([[0, 0, 0], [0, 0, 0.5]])]) == 96
+    assert count_symmetries(cube @ np.array([[1, 3, 0], [0, 1, 2], [0, 0, 1]]), [np.zeros((1, 3))]) == 48
+    # Another kind of atom leaves what takes it to itself; a tenth of an ångström is not seen.
+    assert count_symmetries(cube, [np.zeros((1, 3)), np.array([[0, 0, 0.3]])]) == 8
+    assert count_symmetries(cube, [np.zeros((1, 3)), np.array([[0.5, 0.5, 0.51]])]) == 48
+
+
+def drawn_crystal(drawing: random.Random) -> Crystal:
+    """One to three sites, many of them special, in a cell that fits a drawn group."""
+    group = drawing.choice([token[:-3] for token in TOKENS.tokens if token.endswith("_sg")])
+    known = space_group_of(group)
+    assert known is not None
+    a, b, c = (drawing.uniform(4, 8) for _ in "abc")
+    number, slanted = known.number, drawing.uniform(91, 110)
+    angles = (slanted, slanted + 1, slanted + 2) if number < 3 else (90.0, slanted if number < 16 else 90.0, 90.0)
+    if 143 <= number < 195:
+        angles = (90.0, 90.0, 120.0)
+    b, c = b if number < 75 else a, c if number < 195 else a
+    places = [
+        [drawing.choice([0, 0.25, 0.5, 1 / 3, drawing.random()]) for _ in "xyz"] for _ in range(drawing.randint(1, 3))
+    ]
+    sites = [Site(drawing.choice(["Na", "Cl"]), 1, (x, y, z)) for x, y, z in places]
+    return Crystal(group, number, (a, b, c, *angles), sites)
+
+
+def test_spglib_finds_the_stated_group_where_we_do() -> None:
     spglib = pytest.importorskip("spglib", reason="spglib is not installed: pip install spglib")
-    for prototype in PROTOTYPES:
-        crystal = substitute(prototype, {"A": "Ca", "B": "Ti", "C": "Sn", "X": "O"})
-        if crystal is None:
-            continue
+    drawing, verdicts = random.Random(1), []
+    for crystal in [*(drawn_crystal(drawing) for _ in range(80)), *made_crystals()]:
         lattice = lattice_of(crystal.cell)
         places = [orbit(crystal.group, site.place, lattice) for site in crystal.sites]
-        kinds = np.repeat(np.arange(len(places)), [len(images) for images in places])
-        found = spglib.get_spacegroup((lattice.T, np.concatenate(places), kinds), symprec=0.1)
-        assert found == f"{crystal.group} ({crystal.number})", prototype.name
+        kinds = np.repeat([ord(site.element[0]) for site in crystal.sites], [len(images) for images in places])
+        whole = np.concatenate(places)
+        if any(len(distances_to(place, whole, lattice)) < 27 * len(whole) - 1 for place in whole) or len(whole) > 120:
+            continue  # two atoms in one place
+        found = spglib.get_spacegroup((lattice.T, whole, kinds), symprec=0.1)
+        verdicts.append((has_no_other_symmetry(crystal), found == f"{crystal.group} ({crystal.number})"))
+    assert len(verdicts) > 60 and all(ours == theirs for ours, theirs in verdicts)
+    assert {ours for ours, _ in verdicts} == {True, False}
+
+
+def made_crystals() -> list[Crystal]:
+    found = [substitute(prototype, {"A": "Ca", "B": "Ti", "C": "Sn", "X": "O"}) for prototype in PROTOTYPES]
+    return [crystal for crystal in found if crystal is not None]
+
+
+def test_bonds_are_mostly_judged_as_by_crystalnn() -> None:
+    local_env = pytest.importorskip("pymatgen.analysis.local_env", reason="pymatgen is not installed")
+    core, verdicts = pytest.importorskip("pymatgen.core"), []
+    for crystal in made_crystals():
+        if sum(site.multiplicity for site in crystal.sites) > 16:
+            continue  # it takes seconds
+        for scale in (0.6, 1.0, 1.45):
+            a, b, c, *angles = crystal.cell
+            scaled = replace(crystal, cell=(a * scale, b * scale, c * scale, *angles))
+            lattice = lattice_of(scaled.cell)
+            places = [orbit(crystal.group, site.place, lattice) for site in crystal.sites]
+            symbols = [site.element for site, images in zip(crystal.sites, places, strict=True) for _ in images]
+            structure = core.Structure(core.Lattice(lattice.T), symbols, np.concatenate(places))
+            firsts = np.cumsum([0, *map(len, places[:-1])]).tolist()
+            verdicts.append(has_bonds(scaled) == bonds_by(local_env.CrystalNN(), structure, firsts))
+    assert len(verdicts) > 30 and sum(verdicts) > 0.85 * len(verdicts)
+
+
+def bonds_by(finder: Any, structure: Any, atoms: list[int]) -> bool:
+    """CrystaLLM's rule: all bonds that CrystalNN finds of some atoms are within a third of the sum of radii."""
+    found = []
+    for number in atoms:
+        try:
+            neighbours = finder.get_nn_info(structure, number)
+        except ValueError:
+            return False
+        site = structure[number]
+        for near in neighbours:
+            if near["site_index"] != number:
+                other = structure[near["site_index"]]
+                length = site.distance(other, jimage=near["image"])
+                found.append(length / expected_length(site.specie.symbol, other.specie.symbol))
+    return bool(found) and all(0.68 < ratio < 1.32 for ratio in found)
 
 
 def test_crystals_are_made_by_the_seed_and_differ() -> None:
@@ -220,3 +313,15 @@ def test_an_archive_that_is_none_is_refused(content: bytes | None, words: str, t
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(DatasetError, match=words):
         made.convert(tmp_path, tmp_path / "made")
+
+
+def test_a_cell_is_drawn_with_the_atoms_on_its_faces_edges_and_corners(tmp_path: Path) -> None:
+    crystal = FORMS["crystals"].crystal_of
+    assert crystal is not None
+    drawn = atoms_drawn(crystal(simple()))
+    assert [(element, len(places)) for element, places in drawn] == [("Na", 14), ("Cl", 13)]
+    view = View([simple()], ["valid"], np.ones(3), [], [crystal(simple())] * 2)
+    draw_texts(tmp_path / "with.png", view)
+    draw_texts(tmp_path / "without.png", replace(view, crystals=[]))
+    heights = [np.frombuffer((tmp_path / name).read_bytes()[20:24], ">u4")[0] for name in ("with.png", "without.png")]
+    assert heights[0] > 1.5 * heights[1]

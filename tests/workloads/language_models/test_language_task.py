@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.config.compose import compose_all
+from orchestrator.errors import UsageError
 from workloads.language_models.datasets.molecules import FILES, MoleculesDataset
 from workloads.language_models.methods.char_rnn import CharRnnTask
 from workloads.language_models.methods.gpt import GptTask
@@ -50,9 +52,17 @@ def options(**changes: Any) -> Any:
 
 
 def test_rows_that_are_too_short_for_a_document_are_refused(folder: Path) -> None:
-    with pytest.raises(DatasetError, match="context is 8, but documents have up to 12 tokens; set it to 11 or more"):
+    with pytest.raises(DatasetError, match="context is 8, but documents may have 12 tokens; set it to 11 or more"):
         len(GptTask(options(context=8), folder).training_set)
     assert GptTask(options(context=None), folder).context == 128
+
+
+def test_rows_that_are_too_short_are_refused_before_anything_is_submitted() -> None:
+    words = ["benchmark=language_models", "dataset=crystals", "method=gpt", "recipe=small"]
+    with pytest.raises(
+        UsageError, match=r"benchmark\.model\.context is 100, but documents may have 384 tokens; set it"
+    ):
+        compose_all([*words, "benchmark.model.context=100"], False)
 
 
 def test_a_prompt_is_written_on(folder: Path) -> None:
@@ -72,6 +82,14 @@ def test_inference_times_scores_a_first_token_or_a_text(predicts: str, shape: tu
     batch = to_device(task.evaluation_set.read(np.zeros(1, np.int64)), CPU)
     with torch.inference_mode():
         assert task.predict(task.build_model().eval(), batch).shape == shape
+
+
+def test_weight_decay_is_on_matrices_and_leaves_the_gains_of_norms_alone(folder: Path) -> None:
+    task = GptTask(options(), folder)
+    model = task.build_model()
+    (player,) = task.players(model)
+    gains = {name for name, parameter in model.named_parameters() if any(parameter is one for one in player.undecayed)}
+    assert gains == {"blocks.0.before_attention.weight", "blocks.0.before_layers.weight", "norm.weight"}
 
 
 def test_texts_are_only_written_where_samples_are_wanted(folder: Path) -> None:

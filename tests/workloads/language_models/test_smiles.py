@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from workloads.language_models.grammar.identity import identity_of
 from workloads.language_models.grammar.smiles import NoMoleculeError, check_molecule, is_molecule
 from workloads.language_models.making.molecules import KEPT_APART, RINGS, write_molecules
 
@@ -77,6 +78,50 @@ def test_what_is_made_here_is_molecules_and_hardly_any_with_a_character_lost() -
     damaged = [text.replace(drawing.choice([c for c in text if c in "()123"] or ["C"]), "", 1) for text in made]
     marked = [text for text, before in zip(damaged, made, strict=True) if any(c in before for c in "()123")]
     assert sum(map(is_molecule, marked)) < 0.1 * len(marked)
+
+
+@pytest.mark.parametrize(
+    "writings",
+    [
+        ("CCO", "OCC", "C(O)C"),
+        ("Cc1ccccc1O", "Oc1ccccc1C", "c1(C)c(O)cccc1"),
+        ("[H]N=c1cccc[nH]1", "N=c1cccc[nH]1"),
+        ("[O-]C=O", "O=C[O-]"),
+        ("C1CCC2CCCCC2C1", "C12CCCCC1CCCC2"),
+    ],
+)
+def test_a_molecule_is_one_however_it_is_written(writings: tuple[str, ...]) -> None:
+    assert len({identity_of(smiles) for smiles in writings}) == 1
+
+
+def test_molecules_are_told_apart() -> None:
+    alike = [
+        "CCO",
+        "COC",
+        "CC=O",
+        "C1CO1",
+        "OC=C",
+        "[O-]CC",
+        "c1ccccc1",
+        "C1CCCCC1",
+        "c1cc[nH]c1",
+        "c1ccnc1",
+        "C1=CCCCC1",
+    ]
+    # Two rings that share a bond, and two that one joins: all atoms have the same neighbours.
+    alike += ["C1CCC2CCCCC2C1", "C1CCCC1C1CCCC1"]
+    assert len(set(map(identity_of, alike))) == len(alike)
+
+
+def test_rdkit_tells_the_same_molecules_apart() -> None:
+    rdkit = pytest.importorskip("rdkit.Chem", reason="RDKit is not installed: pip install rdkit")
+    # Of hydrogen at sulphur RDKit writes whether it is there, and of any other molecule MOSES has none.
+    molecules = [*PUBLISHED, *(one for one in write_molecules(1, "a test", 200) if one[0] != "S")]
+    parsed = list(map(rdkit.MolFromSmiles, molecules))
+    for smiles, molecule in zip(molecules, parsed, strict=True):
+        assert identity_of(rdkit.MolToSmiles(molecule, doRandom=True)) == identity_of(smiles), smiles
+    canonical = set(map(rdkit.MolToSmiles, parsed))
+    assert len(set(map(identity_of, molecules))) == len(canonical)
 
 
 def test_rdkit_thinks_so_too() -> None:
