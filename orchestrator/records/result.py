@@ -257,7 +257,20 @@ class EndToEnd(TypedDict):
     samples: int
 
 
-class InferenceResult(TypedDict):
+class Predicted(TypedDict):
+    """What a sample's prediction is made of: ``per_sample`` of a ``unit``, such as 32 tokens of a text."""
+
+    unit: str
+    per_sample: Amount
+
+
+class Counted(TypedDict, total=False):
+    """How predictions are counted, where that is not by samples."""
+
+    predicted: Predicted
+
+
+class InferenceResult(Counted):
     """The measurements of mode=inference."""
 
     weights: Weights

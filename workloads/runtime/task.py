@@ -164,6 +164,11 @@ class Task(ABC):
         """The same for the evaluation set of that name: ``new_quality``, unless sets are judged in different ways."""
         return self.new_quality()
 
+    @property
+    def predicted(self) -> tuple[str, float] | None:
+        """What ``predict`` makes of a sample, for throughput: a unit and how many of it; None: samples are counted."""
+        return None
+
     @abstractmethod
     def predict(self, model: nn.Module, batch: Batch) -> Tensor | dict[str, Tensor]:
         """What a scientist wants of a batch, (n, …): a denoised image, a cloud's probability, classes' probabilities;

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.records import Latency, choice_words
+from orchestrator.records import BatchThroughput, InferenceResult, Latency, choice_words, throughput_unit
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.series import RecipeEntry
 from orchestrator.report.entries.values import values_of
@@ -29,7 +29,7 @@ def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
         table.add_column(heading)
     for name, inference in measured:
         trained = inference["weights"]["source"] == "checkpoint"
-        rates = "  ".join(f"{row['batch_size']}: {row['samples_per_s']:.1f}" for row in inference["throughput"])
+        rates = "  ".join(f"{row['batch_size']}: {rate_text(row, inference)}" for row in inference["throughput"])
         table.add_row(
             escape(name),
             "trained" if trained else "[yellow]never trained[/yellow]",
@@ -39,6 +39,14 @@ def print_inference(runs: Sequence[RunEntry], console: Console) -> None:
             rates,
         )
     print_fitting(table, (), console)
+
+
+def rate_text(row: BatchThroughput, inference: InferenceResult) -> str:
+    """Return samples a second, and what these are made of where that is counted otherwise."""
+    text, predicted = f"{row['samples_per_s']:.1f}", inference.get("predicted")
+    if predicted is None:
+        return text
+    return f"{text} ({row['samples_per_s'] * predicted['per_sample']:.0f} {throughput_unit(predicted['unit'])})"
 
 
 def latency_text(summary: Latency) -> str:

@@ -23,6 +23,7 @@ from orchestrator.report.html.campaign import write_campaign
 from orchestrator.report.html.history import write_history
 from orchestrator.report.tables.comparisons import print_verdicts
 from orchestrator.report.tables.live import status_line
+from orchestrator.report.tables.modes import rate_text
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.store.entries import HistoryRow, RunRow
@@ -149,3 +150,10 @@ def test_the_live_view_says_what_a_heartbeat_counts(unit: str | None, shown: str
 
 def test_an_empty_table_is_headed_as_one_of_samples() -> None:
     assert RateColumn.of([]).heading == "samples/s"
+
+
+def test_inference_says_what_samples_are_made_of_where_that_is_counted() -> None:
+    row: Any = {"batch_size": 8, "samples_per_s": 12.5, "per_rank": [12.5]}
+    inference: Any = {"throughput": [row]}
+    assert rate_text(row, inference) == "12.5"
+    assert rate_text(row, {**inference, "predicted": {"unit": "tokens", "per_sample": 32.0}}) == "12.5 (400 tokens/s)"

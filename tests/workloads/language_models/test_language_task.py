@@ -82,6 +82,8 @@ def test_inference_times_scores_a_first_token_or_a_text(predicts: str, shape: tu
     batch = to_device(task.evaluation_set.read(np.zeros(1, np.int64)), CPU)
     with torch.inference_mode():
         assert task.predict(task.build_model().eval(), batch).shape == shape
+    # The three held-out molecules share a row, with an end each.
+    assert task.predicted == ("tokens", {"scores": 10.0, "first_token": 1.0, "text": 5.0}[predicts])
 
 
 def test_weight_decay_is_on_matrices_and_leaves_the_gains_of_norms_alone(folder: Path) -> None:

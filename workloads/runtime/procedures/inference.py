@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from orchestrator.records import Latency, ProcedureResult
+from orchestrator.records import Latency, Predicted, ProcedureResult
 from workloads.runtime.measurement.clocks import clock, moment, refuse_impossible, seconds_since
 from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures.compilation import compiled
@@ -175,6 +175,10 @@ class Inference(ModelProcedure):
     ) -> ProcedureResult:
         """What goes into the result, on rank 0, from the ranks' measurements (R, …)."""
         load, latency, from_file, rates = (np.asarray(array) for array in gathered.values())
+        counted: dict[str, Predicted] = {}
+        if self.task.predicted is not None:
+            unit, number = self.task.predicted
+            counted["predicted"] = {"unit": unit, "per_sample": number}
         path = self.settings["checkpoint"]
         return {
             "stopped": None,
@@ -203,6 +207,7 @@ class Inference(ModelProcedure):
                     "passes": self.settings["passes"],
                     "samples": len(self.task.evaluation_set),
                 },
+                **counted,
             },
         }
 
