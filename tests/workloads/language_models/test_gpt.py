@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from workloads.language_models.forms import FORMS
 from workloads.language_models.generation import Requests, Writing, cut_at_end
@@ -34,6 +35,15 @@ def network(shape: Shape = SMALL, packed: bool = True, recomputes: bool = False)
 def test_it_has_as_many_parameters_as_its_shape_says(shape: Shape) -> None:
     assert sum(parameter.numel() for parameter in network(shape).parameters()) == shape.parameters
     assert shape.computing == shape.parameters - shape.context * shape.width
+
+
+def test_the_operations_that_reports_count_are_6_n_a_token() -> None:
+    tokens = torch.zeros(2, SMALL.context, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter:
+        network()(tokens).sum().backward()
+    gains = (2 * SMALL.layers + 1) * SMALL.width
+    # Of attention itself torch counts nothing on processors.
+    assert counter.get_total_flops() == 6 * (SMALL.computing - gains) * tokens.numel()
 
 
 @pytest.mark.parametrize(
