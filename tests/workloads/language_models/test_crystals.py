@@ -233,8 +233,8 @@ def test_bonds_are_mostly_judged_as_by_crystalnn() -> None:
         if sum(site.multiplicity for site in crystal.sites) > 16:
             continue  # it takes seconds
         for scale in (0.6, 1.0, 1.45):
-            a, b, c, *angles = crystal.cell
-            scaled = replace(crystal, cell=(a * scale, b * scale, c * scale, *angles))
+            a, b, c, alpha, beta, gamma = crystal.cell
+            scaled = replace(crystal, cell=(a * scale, b * scale, c * scale, alpha, beta, gamma))
             lattice = lattice_of(scaled.cell)
             places = [orbit(crystal.group, site.place, lattice) for site in crystal.sites]
             symbols = [site.element for site, images in zip(crystal.sites, places, strict=True) for _ in images]
