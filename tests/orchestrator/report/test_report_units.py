@@ -154,6 +154,6 @@ def test_an_empty_table_is_headed_as_one_of_samples() -> None:
 
 def test_inference_says_what_samples_are_made_of_where_that_is_counted() -> None:
     row: Any = {"batch_size": 8, "samples_per_s": 12.5, "per_rank": [12.5]}
-    inference: Any = {"throughput": [row]}
-    assert rate_text(row, inference) == "12.5"
-    assert rate_text(row, {**inference, "predicted": {"unit": "tokens", "per_sample": 32.0}}) == "12.5 (400 tokens/s)"
+    plain: Any = {"throughput": [row]}
+    tokens: Any = {**plain, "predicted": {"unit": "tokens", "per_sample": 32.0}}
+    assert [rate_text(row, inference) for inference in (plain, tokens)] == ["12.5", "12.5 (400 tokens/s)"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from orchestrator.records import Latency, Predicted, ProcedureResult
+from orchestrator.records import Counted, Latency, ProcedureResult
 from workloads.runtime.measurement.clocks import clock, moment, refuse_impossible, seconds_since
 from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures.compilation import compiled
@@ -175,7 +175,7 @@ class Inference(ModelProcedure):
     ) -> ProcedureResult:
         """What goes into the result, on rank 0, from the ranks' measurements (R, …)."""
         load, latency, from_file, rates = (np.asarray(array) for array in gathered.values())
-        counted: dict[str, Predicted] = {}
+        counted: Counted = {}
         if self.task.predicted is not None:
             unit, number = self.task.predicted
             counted["predicted"] = {"unit": unit, "per_sample": number}
