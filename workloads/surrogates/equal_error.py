@@ -1,6 +1,6 @@
 """How much faster than its solver a trained surrogate is, where the solver may be as wrong as the surrogate.
 
-    python -m workloads.surrogates.equal_error RUN [--samples N] [--clock cpu]
+    python -m workloads.surrogates.equal_error RUN [--samples N] [--clock cpu] [--training-s SECONDS]
 
 RUN is the folder of a training whose data were simulated here. The solver is made coarser until its error over the same
 samples of the evaluation set is the surrogate's; both are timed on the same device with the same threads, one sample at
@@ -163,6 +163,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--training-s", type=float, help="of all ranks, where others slowed the run down")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     task, model, training_s = trained_model(RunDirectory(options.run))
@@ -176,7 +177,7 @@ def main() -> None:
                 **asdict(found),
                 "speed_up": found.speed_up,
                 "speed_up_over_finest": speed_up(found.finest, found.surrogate),
-                "break_even": found.break_even(facts["training_samples"], training_s),
+                "break_even": found.break_even(facts["training_samples"], options.training_s or training_s),
                 "samples": options.samples,
                 "threads": options.threads,
                 "clock": options.clock,
