@@ -49,6 +49,7 @@ def draw_fields(path: Path, views: Views, facts: PairsDescription) -> None:
 def _titled(axes: Any, title: str) -> None:
     axes.set_title(title, fontsize=9)
     axes.tick_params(labelsize=7)
+    axes.yaxis.get_offset_text().set_fontsize(7)
 
 
 def _error_of(views: Views, place: int) -> str:
@@ -66,10 +67,10 @@ def _draw_maps(figure: Any, row: Any, views: Views, place: int) -> None:
         row[0].imshow(views.inputs[place, -1].numpy().T, cmap="cividis", origin="lower")
     row[1].imshow(truth.T, **limits)
     drawn = row[2].imshow(made.T, **limits)
-    figure.colorbar(drawn, ax=row[2], shrink=0.8)
+    figure.colorbar(drawn, ax=row[2], shrink=0.8).ax.tick_params(labelsize=7)
     most = max(float(np.abs(made - truth).max()), 1e-30)
     drawn = row[3].imshow((made - truth).T, cmap="coolwarm", vmin=-most, vmax=most, origin="lower")
-    figure.colorbar(drawn, ax=row[3], shrink=0.8)
+    figure.colorbar(drawn, ax=row[3], shrink=0.8).ax.tick_params(labelsize=7)
     for axes, title in zip(row[:4], ("input", "truth", _error_of(views, place), "surrogate - truth"), strict=True):
         _titled(axes, title)
         if title != "input" or not numbers:
