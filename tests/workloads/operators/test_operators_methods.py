@@ -132,6 +132,19 @@ def test_hard_conditions_hold_whatever_the_weights(kind: type[Any], name: str) -
         torch.testing.assert_close(task.loss(network, tiles, Step()), residual[0] + condition[0], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["burgers", "kdv"])
+def test_what_is_given_of_a_flow_lacks_the_nonlinear_part_alone(name: str) -> None:
+    task = task_of(Zcs, name, hard_conditions=True)
+    network = task.build_model().double()
+    batch = to_device(task.collocated("training").read(np.arange(3)), torch.device("cpu"))
+    batch = {key: values.double() for key, values in batch.items()}
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    field = task.derive(ZeroCoordinateShift, network, batch)
+    (residual,) = task.equation.residuals(field, None)
+    torch.testing.assert_close(residual, field.values[0] * field.combine({(0, (1, 0)): 1.0}))
+
+
 @pytest.mark.parametrize("name", ["plate", "stokes"])
 def test_weights_on_the_hyperplane_fulfil_linear_equations_in_the_mean(name: str) -> None:
     task = task_of(Hyperplane, name)
