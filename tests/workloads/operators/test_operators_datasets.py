@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.io import savemat
 
 from orchestrator.config.compose import compose_all
@@ -48,6 +49,11 @@ del REACTION["viscosity"]
     [
         (burgers_config.DatasetOptions, {**BURGERS, "viscosity": 0.0}, "viscosity is 0.0; expected a number above 0"),
         (burgers_config.DatasetOptions, {**BURGERS, "viscosity": -1.0}, "viscosity is -1.0; expected"),
+        (burgers_config.DatasetOptions, {**BURGERS, "waves": 6}, "waves is 6; 12 nodes have 1 to 5"),
+        (burgers_config.DatasetOptions, {**BURGERS, "amplitude": 0.0}, "amplitude is 0.0; expected a number above 0"),
+        (stokes_config.DatasetOptions, {**STOKES, "viscosity": 0.0}, "viscosity is 0.0; expected a number above 0"),
+        (stokes_config.DatasetOptions, {**STOKES, "viscosity": float("inf")}, "viscosity is inf; expected a number"),
+        (diffusion_reaction_config.DatasetOptions, {**REACTION, "diffusion": -0.1}, "diffusion is -0.1; expected"),
         (
             burgers_config.DatasetOptions,
             {**BURGERS, "source": "stand-in", "resolution": 20},
@@ -93,6 +99,13 @@ def test_what_cannot_be_solved_says_why_and_leaves_nothing(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def rows_of_unequal_length() -> NDArray[Any]:
+    """Five rows, each longer than the last."""
+    rows = np.empty(5, dtype=h5py.vlen_dtype(np.float64))
+    rows[:] = [np.ones(count) for count in range(1, 6)]
+    return rows
+
+
 def write_plate(path: Path, **changed: Any) -> None:
     """A published file of five plates, with arrays that are otherwise."""
     dataset = PlateDataset(PLATE)
@@ -122,7 +135,10 @@ def test_a_file_of_others_is_read_and_its_last_functions_are_those_of_the_evalua
     ("changed", "message"),
     [
         ({"solutions": np.full((5, 1, 6, 7), np.nan)}, "'solutions' has 210 values that are not finite"),
+        ({"functions": np.full((5, 4), np.inf)}, "'functions' has 20 values that are not finite"),
+        ({"x": np.array([0, 0.2, np.nan, 0.6, 0.8, 1])}, "'x' has 1 values that are not finite"),
         ({"functions": np.ones((5, 4), np.complex128)}, "'functions' holds complex numbers; expected real numbers"),
+        ({"functions": rows_of_unequal_length()}, "'functions' holds object, perhaps rows of unequal length"),
         ({"functions": np.ones((5, 3))}, r"'functions' has shape \(5, 3\); expected \(5, 4\)"),
         ({"x": np.linspace(0, 1.5, 6)}, "'x' runs from 0 to 1.5, out of the domain from 0 to 1"),
         ({"y": np.linspace(1, 0, 7)}, "'y' has to be one row of rising coordinates"),
