@@ -70,8 +70,6 @@ class PeriodicOptions(DatasetOptions):
     """Equidistant initial values, which the network sees and the conditions ask for."""
     waves: int
     """Waves that initial values are made of: fewer are smoother. Of n nodes (n - 1) / 2 at most."""
-    amplitude: float
-    """What the published initial values are multiplied by: less makes the equation less nonlinear."""
     resolution: int
     """Points of the reference solver; the grid's along x divide it."""
 
@@ -82,7 +80,6 @@ class PeriodicOptions(DatasetOptions):
         require_at_least("nodes", self.nodes, 8)
         if not 1 <= self.waves <= (self.nodes - 1) // 2:
             raise ValueError(f"waves is {self.waves}; {self.nodes} nodes have 1 to {(self.nodes - 1) // 2}")
-        require_positive("amplitude", self.amplitude)
         if self.source == "stand-in" and (self.resolution < self.nodes or self.resolution % self.grid[0]):
             raise ValueError(
                 f"resolution is {self.resolution}; expected a multiple of the grid's {self.grid[0]} points along x, "

@@ -50,7 +50,6 @@ del REACTION["viscosity"]
         (burgers_config.DatasetOptions, {**BURGERS, "viscosity": 0.0}, "viscosity is 0.0; expected a number above 0"),
         (burgers_config.DatasetOptions, {**BURGERS, "viscosity": -1.0}, "viscosity is -1.0; expected"),
         (burgers_config.DatasetOptions, {**BURGERS, "waves": 6}, "waves is 6; 12 nodes have 1 to 5"),
-        (burgers_config.DatasetOptions, {**BURGERS, "amplitude": 0.0}, "amplitude is 0.0; expected a number above 0"),
         (stokes_config.DatasetOptions, {**STOKES, "viscosity": 0.0}, "viscosity is 0.0; expected a number above 0"),
         (stokes_config.DatasetOptions, {**STOKES, "viscosity": float("inf")}, "viscosity is inf; expected a number"),
         (diffusion_reaction_config.DatasetOptions, {**REACTION, "diffusion": -0.1}, "diffusion is -0.1; expected"),

@@ -16,9 +16,9 @@ from workloads.operators.problems import PROBLEMS
 
 WAYS: tuple[type[Derivatives], ...] = (ZeroCoordinateShift, FunctionLoop, DataVectorised)
 PARAMETERS: Mapping[str, Mapping[str, float]] = {
-    "burgers": {"viscosity": 0.02, "nodes": 8, "waves": 3, "amplitude": 1.0, "resolution": 16},
+    "burgers": {"viscosity": 0.02, "nodes": 8, "waves": 3, "resolution": 16},
     "diffusion_reaction": {"diffusion": 0.1, "reaction": 0.5, "length_scale": 0.2, "nodes": 21, "sensors": 7},
-    "kdv": {"dispersion": 0.02, "nodes": 8, "waves": 3, "amplitude": 1.0, "resolution": 16},
+    "kdv": {"dispersion": 0.02, "nodes": 8, "waves": 3, "resolution": 16},
     "plate": {"rigidity": 0.5, "modes": 2},
     "stokes": {"viscosity": 0.1, "length_scale": 0.2, "nodes": 21, "sensors": 7},
 }

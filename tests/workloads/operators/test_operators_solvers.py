@@ -120,7 +120,7 @@ def test_initial_values_have_their_covariance_and_are_waves_between_nodes() -> N
 
 
 def test_a_grid_of_time_and_place_is_where_it_says() -> None:
-    problem = Burgers({"viscosity": 0.05, "nodes": 32, "waves": 15, "amplitude": 1.0, "resolution": 64})
+    problem = Burgers({"viscosity": 0.05, "nodes": 32, "waves": 15, "resolution": 64})
     axes = problem.axes((16, 5))
     exact = cole_hopf(np.arange(32) / 32, axes[1], 0.05)
     found = problem.solve(exact[None, :, 0], axes)

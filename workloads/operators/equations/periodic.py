@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -15,8 +14,7 @@ from workloads.operators.equations.base import Equation
 
 class PeriodicEquation(Equation):
     """The network sees x by its first two waves, so that its fields are periodic; what they begin with is left to the
-    loss, unless conditions are hard. Then fields are what the equation without u u_x makes of the initial values, and t
-    times what the network finds.
+    loss, unless conditions are hard. Then fields are u(x, 0) + t times what the network finds.
     """
 
     FEATURES = 5
@@ -34,21 +32,17 @@ class PeriodicEquation(Equation):
         """The Fourier coefficients of the initial values: of all cosines, then of all sines."""
         if not self.hard:
             return None
-        x = torch.arange(sensors.shape[1]).to(sensors) / sensors.shape[1]
-        first = torch.stack([x, torch.zeros_like(x)], dim=1)
-        return sensors @ self.modes(first) * (2 / len(x))
+        nodes = torch.arange(sensors.shape[1]).to(sensors) / sensors.shape[1]
+        return sensors @ self.waves(nodes) * (2 / len(nodes))
 
     def modes(self, points: Tensor) -> Tensor:
-        """As many waves as the initial values have (P, 2 · waves), which wear off and turn."""
-        x, t = points[:, :1], points[:, 1:]
-        numbers = 2 * math.pi * torch.arange(1, int(self.parameters["waves"]) + 1).to(x)
-        decay, turn = self.linear(numbers)
-        angles, left = numbers * x + turn * t, (-decay * t).exp()
-        return torch.cat([left * angles.cos(), left * angles.sin()], dim=1)
+        """The waves, whatever the time."""
+        return self.waves(points[:, 0])
 
-    @abstractmethod
-    def linear(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """How fast waves exp(i k x) of ``numbers`` k (K,) wear off and turn where u u_x is left out, (K,) each."""
+    def waves(self, x: Tensor) -> Tensor:
+        """Cosines and sines at places (P,) of as many waves as the initial values have, (P, 2 · waves)."""
+        angles = 2 * math.pi * x[:, None] * torch.arange(1, int(self.parameters["waves"]) + 1).to(x)
+        return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 class Burgers(PeriodicEquation):
@@ -59,10 +53,6 @@ class Burgers(PeriodicEquation):
         linear = field.combine({(0, (0, 1)): 1.0, (0, (2, 0)): -self.parameters["viscosity"]})
         return [linear + field.values[0] * field.combine({(0, (1, 0)): 1.0})]
 
-    def linear(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """ν k², and not at all."""
-        return self.parameters["viscosity"] * numbers**2, torch.zeros_like(numbers)
-
 
 class KortewegDeVries(PeriodicEquation):
     """Third order."""
@@ -71,7 +61,3 @@ class KortewegDeVries(PeriodicEquation):
         """One equation."""
         linear = field.combine({(0, (0, 1)): 1.0, (0, (3, 0)): self.parameters["dispersion"]})
         return [linear + field.values[0] * field.combine({(0, (1, 0)): 1.0})]
-
-    def linear(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Not at all, and ε k³."""
-        return torch.zeros_like(numbers), self.parameters["dispersion"] * numbers**3

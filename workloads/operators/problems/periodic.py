@@ -24,8 +24,7 @@ class PeriodicFlow(Problem):
     @cached_property
     def space(self) -> PeriodicField:
         """The initial values."""
-        numbers = self.parameters
-        return PeriodicField(int(numbers["nodes"]), int(numbers["waves"]), numbers["amplitude"])
+        return PeriodicField(int(self.parameters["nodes"]), int(self.parameters["waves"]))
 
     @cached_property
     def sensing(self) -> Affine:
@@ -67,7 +66,7 @@ class PeriodicFlow(Problem):
 class Burgers(PeriodicFlow):
     """Diffusion keeps shocks smooth."""
 
-    PARAMETERS = ("viscosity", "nodes", "waves", "amplitude", "resolution")
+    PARAMETERS = ("viscosity", "nodes", "waves", "resolution")
 
     def symbol(self, waves: Waves) -> Waves:
         """ν (i k)²."""
@@ -77,7 +76,7 @@ class Burgers(PeriodicFlow):
 class KortewegDeVries(PeriodicFlow):
     """Dispersion makes solitons of shocks."""
 
-    PARAMETERS = ("dispersion", "nodes", "waves", "amplitude", "resolution")
+    PARAMETERS = ("dispersion", "nodes", "waves", "resolution")
 
     def symbol(self, waves: Waves) -> Waves:
         """-ε (i k)³."""

@@ -52,18 +52,18 @@ class GaussianField(FunctionSpace):
 
 class PeriodicField(FunctionSpace):
     """Gaussian processes on a circle of length 1 with mean 0 and the covariance 625 (-Δ + 25)^-2, as values at nodes
-    j / m: the initial values of the neural operators' Burgers data (Li et al. 2021, arXiv:2010.08895), times the
-    ``amplitude``. The first ``waves`` are there; None: all that nodes have.
+    j / m: the initial values of the neural operators' Burgers data (Li et al. 2021, arXiv:2010.08895). The first
+    ``waves`` are there; None: all that nodes have.
     """
 
-    def __init__(self, nodes: int, waves: int | None = None, amplitude: float = 1.0) -> None:
-        self.size, self.amplitude = nodes, amplitude
+    def __init__(self, nodes: int, waves: int | None = None) -> None:
+        self.size = nodes
         self.waves = (nodes - 1) // 2 if waves is None else waves
 
     def draw(self, count: int, random: np.random.Generator) -> Values:
         """As Fourier series; the constant is left out, so that the mean over the circle is 0."""
         waves = np.arange(1, self.waves + 1)
-        deviations = self.amplitude * 25 / ((2 * np.pi * waves) ** 2 + 25)
+        deviations = 25 / ((2 * np.pi * waves) ** 2 + 25)
         parts = random.standard_normal((2, count, len(waves))) * deviations / np.sqrt(2)
         spectrum = np.zeros((count, self.size // 2 + 1), np.complex128)
         spectrum[:, 1 : len(waves) + 1] = parts[0] + 1j * parts[1]
