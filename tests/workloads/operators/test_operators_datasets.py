@@ -28,15 +28,7 @@ COMMON: dict[str, Any] = {
     "evaluation_functions": 2, "grid": [6, 7], "points": 5,
 }  # fmt: skip
 PLATE = {**COMMON, "rigidity": 0.01, "modes": 2}
-BURGERS = {
-    **COMMON,
-    "boundary_points": 4,
-    "viscosity": 0.1,
-    "nodes": 12,
-    "waves": 5,
-    "amplitude": 1.0,
-    "resolution": 24,
-}
+BURGERS = {**COMMON, "boundary_points": 4, "viscosity": 0.1, "nodes": 12, "waves": 5, "resolution": 24}
 STOKES = {
     **COMMON, "grid": [6, 6], "boundary_points": 16, "viscosity": 1.0, "length_scale": 0.2, "nodes": 9, "sensors": 5
 }  # fmt: skip
