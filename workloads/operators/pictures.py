@@ -48,6 +48,7 @@ def draw_fields(path: Path, views: Views, facts: OperatorDescription, problem: P
         error = field - truth
         row[0].plot(views.sensors[place], linewidth=1.2)
         row[0].set_title("what is given", fontsize=9)
+        row[0].set_xlabel(problem.SENSED, fontsize=8)
         limits = {"vmin": float(truth.min()), "vmax": float(truth.max()), "cmap": "viridis"}
         most = max(float(np.abs(error).max()), 1e-9)
         relative = float(np.linalg.norm(error) / max(np.linalg.norm(truth), 1e-30))
@@ -71,7 +72,7 @@ def draw_fields(path: Path, views: Views, facts: OperatorDescription, problem: P
         if max(values) > 10 * min(values) > 0:
             panel.set_yscale("log")
         else:
-            panel.set_ylim(bottom=0)
+            panel.set_ylim(0, 1.1 * max(values) or 1.0)
         panel.set_title(name, fontsize=9)
         panel.set_xlabel("training, s", fontsize=8)
     figure.savefig(path, dpi=90)

@@ -54,6 +54,8 @@ class Problem(ABC):
     """What is solved for."""
     JUDGED: ClassVar[tuple[str, ...]] = ("u",)
     """The outputs that the error is of."""
+    SENSED: ClassVar[str] = "sensor"
+    """What a network is told a number each of, as pictures call it."""
     PARAMETERS: ClassVar[tuple[str, ...]]
     """The settings of a data set that the problem depends on; they are all numbers."""
     POINTS: ClassVar[tuple[str, ...]] = ("points",)

@@ -16,6 +16,7 @@ class Plate(Problem):
 
     COORDINATES = ("x", "y")
     OUTPUTS = JUDGED = ("w",)
+    SENSED = "coefficient"
     PARAMETERS = ("rigidity", "modes")
 
     @cached_property
