@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from workloads.language_models.datasets.proteins import GENOME, WITHIN, ProteinsDataset, read_fasta
+from workloads.language_models.datasets.proteins import GENOME, UNIREF, WITHIN, ProteinsDataset, read_fasta
 from workloads.language_models.methods.char_rnn import CharRnn
 from workloads.language_models.methods.ngram import Ngram, adjusted_counts
 from workloads.language_models.methods.unigram import Unigram
@@ -140,6 +141,12 @@ def test_a_file_that_holds_no_proteins_is_refused(text: str, words: str, tmp_pat
     (tmp_path / GENOME).write_text(text)
     with pytest.raises(DatasetError, match=words):
         ProteinsDataset(settings()).convert(tmp_path, tmp_path / "made")
+
+
+def test_an_archive_of_proteins_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    (tmp_path / UNIREF).write_bytes(gzip.compress(b">a\nMKV\n" * 40)[:-9])
+    with pytest.raises(DatasetError, match=f"{UNIREF}.* cut off"):
+        ProteinsDataset(settings(version="uniref50")).convert(tmp_path, tmp_path / "made")
 
 
 def test_families_of_proteins_are_made_by_the_seed(tmp_path: Path) -> None:
