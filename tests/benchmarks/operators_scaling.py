@@ -21,6 +21,7 @@ from typing import Any
 from parts.turns import PROJECT, forget_peak, peak_bytes
 
 WAYS = {"function_loop": "FunctionLoop", "data_vectorised": "DataVectorised", "zcs": "ZeroCoordinateShift"}
+CLOCKS = {"wall": "wall time", "cpu": "processor time"}
 Sizes = dict[str, int]
 SMALL: tuple[Sizes, dict[str, list[int]]] = (
     {"functions": 10, "points": 250, "order": 3},
@@ -91,9 +92,10 @@ def measure_all(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield {"axis": axis, "method": way, **sizes, **json.loads(done.stdout)}
 
 
-def draw(rows: list[dict[str, Any]], path: Path, title: str) -> None:
+def draw(rows: list[dict[str, Any]], path: Path, title: str, clock: str) -> None:
     """Time above, memory below, against functions, points and order."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     grid = figure.subplots(2, 3, sharey="row")
@@ -106,9 +108,14 @@ def draw(rows: list[dict[str, Any]], path: Path, title: str) -> None:
             panel.set_yscale("log")
             if axis != "order":
                 panel.set_xscale("log")
+            sizes = sorted({row[axis] for row in rows if row["axis"] == axis})
+            panel.set_xticks(sizes, [str(size) for size in sizes])
+            panel.set_xticks([], minor=True)
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter(NullFormatter())
             panel.set_xlabel(axis)
             panel.grid(alpha=0.3, which="both")
-    grid[0, 0].set_ylabel("a step, ms")
+    grid[0, 0].set_ylabel(f"a step, {clock}, ms")
     grid[1, 0].set_ylabel("memory, MiB")
     grid[0, 0].legend()
     figure.savefig(path, dpi=100)
@@ -122,7 +129,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--limit", type=float, default=120, help="of one process, s")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -135,7 +142,8 @@ def main() -> None:
         print(json.dumps(row), flush=True)
     fixed, _ = PUBLISHED if options.published else SMALL
     held = ", ".join(f"{value} {name}" for name, value in fixed.items() if name != "order")
-    draw(rows, options.to, f"{held}, order {fixed['order']}, where they do not vary; {options.device}")
+    title = f"{held}, order {fixed['order']}, where they do not vary; {options.device}"
+    draw(rows, options.to, title, CLOCKS[options.clock])
 
 
 if __name__ == "__main__":
