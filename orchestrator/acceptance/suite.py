@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,6 +29,7 @@ from orchestrator.acceptance.suite_entries import (
 )
 from orchestrator.acceptance.suite_rules import check_consistency, check_data_source, check_names, check_suite_values
 from orchestrator.config.compose import SCHEMAS, compose_all, explain, hydra_session, options_of, refuse_missing
+from orchestrator.config.merging import merge_groups
 from orchestrator.config.overrides import quote_text, read_overrides
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
@@ -84,7 +84,7 @@ def compose_suite(words: Sequence[str], config_dir: str | None) -> AcceptSetting
             raise UsageError(f"There is no acceptance suite '{name}'.{nearest(name, known)}")
         rest = read_overrides([word for word in words if word not in named], AcceptConfig)
         try:
-            config = compose(config_name=PRIMARY, overrides=[f"acceptance@suite={name}", *rest])
+            config = merge_groups(PRIMARY, [f"acceptance@suite={name}", *rest])
             if OmegaConf.is_missing(config.suite, "name"):
                 config.suite.name = name
             refuse_missing(config)

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
-from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -23,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
 from orchestrator.config.keys import is_text, known_keys, unknown_key, unknown_keys
+from orchestrator.config.merging import merge_groups, search_in
 from orchestrator.config.overrides import read_overrides
 from orchestrator.config.pairs import expand_pairs
 from orchestrator.config.paths import expand_paths
@@ -49,22 +49,25 @@ SCHEMAS: dict[str, type[Any]] = {PRIMARY: OrchestratorConfig, SCHEDULE: Schedule
 
 
 def register(primary: str = PRIMARY) -> None:
-    """Register the schema and the project's folders with Hydra."""
+    """Register the schema and the project's folders with Hydra, for its own flags."""
     source.register()
-    # Hydra takes a tenth of a second to take a schema in.
+    store_schema(primary)
+
+
+def store_schema(primary: str) -> None:
+    """Give Hydra a primary configuration, which takes it some 25 ms."""
     ConfigStore.instance().store(name=primary, node=SCHEMAS[primary])
 
 
 @contextmanager
 def hydra_session(config_dir: str | None, primary: str = PRIMARY) -> Iterator[None]:
     """Set up Hydra, within the context, to compose from a site's ``config_dir`` and then the project's folders."""
-    register(primary)
+    store_schema(primary)
     SiteSource.schema = SCHEMAS[primary]
-    folder = Path(config_dir).resolve() if config_dir else families.ROOT / "orchestrator" / "config"
-    if not folder.is_dir():
+    if config_dir and not Path(config_dir).is_dir():
         raise UsageError(f"--config-dir {config_dir}: there is no such folder.")
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(config_dir=str(folder), version_base="1.3", job_name="orchestrator"):
+    own = [f"{SiteSource.scheme()}://{Path(config_dir).resolve()}"] if config_dir else []
+    with search_in([*own, *source.places()], [SiteSource, source.ProjectSource]):
         yield
 
 
@@ -123,7 +126,7 @@ def refuse_endless(parsed: Sequence[Override]) -> None:
 
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> Composed:
     """Return the resolved configuration for plain overrides, as JSON-like values; ``nodes`` is always a list."""
-    config = compose(config_name=primary, overrides=list(overrides))
+    config = merge_groups(primary, overrides)
     refuse_missing(config)
     unresolved = list(texts(OmegaConf.to_container(config, resolve=False)))
     for key, text in unresolved:

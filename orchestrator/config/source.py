@@ -23,6 +23,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
+from orchestrator.config import families
 from orchestrator.config.families import (
     AXES,
     DATASETS,
@@ -220,6 +221,11 @@ class ProjectSource(ConfigSource):
         return [] if results_filter == ObjectType.GROUP else all_options(config_path)
 
 
+def places() -> list[str]:
+    """Where the project's own options are: the folders of benchmarks and machines, and the groups beside the schema."""
+    return [f"{ProjectSource.scheme()}://", f"{SiteSource.scheme()}://{families.ROOT / 'orchestrator' / 'config'}"]
+
+
 class ProjectSearchPath(SearchPathPlugin):
     """Adds the project's folders and its scale and acceptance groups to what Hydra searches."""
 
@@ -229,8 +235,8 @@ class ProjectSearchPath(SearchPathPlugin):
             folder = element.path.removeprefix("file://")
             if "://" not in folder:
                 element.path = f"{SiteSource.scheme()}://{folder}"
-        search_path.append(provider="orchestrator", path="project://")
-        search_path.append(provider="orchestrator", path="pkg://orchestrator.config")
+        for place in places():
+            search_path.append(provider="orchestrator", path=place)
 
 
 def register() -> None:
