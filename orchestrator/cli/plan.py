@@ -14,9 +14,9 @@ from orchestrator.plan import PlannedRun, plan_warnings
 from orchestrator.records import Compared, Manifest, global_batch, sentence
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.settings import ClusterSettings
-from orchestrator.records.topology import read_topology
 
 if TYPE_CHECKING:
+    from orchestrator.launch.dealing import Machine
     from orchestrator.report.entries.runs import PlacementEntry
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the plan."""
     options = common.parse_options(arguments, "plan")
     from orchestrator.campaign.conduct import prepare
+    from orchestrator.launch.dealing import read_machine
     from orchestrator.launch.machine import compare_this_machine
     from orchestrator.launch.schedulers import scheduler
 
@@ -36,13 +37,14 @@ def main(arguments: Sequence[str]) -> int:
     missing = chosen.missing(cluster)
     warnings = [*plan_warnings(campaign), *([f"cluster={cluster['name']} {missing}"] if missing else [])]
     compared = compare_this_machine(cluster)
+    machine = read_machine()
     if options.json:
         runs = [
             {
                 **asdict(run.spec),
                 "ranks": run.spec.ranks,
                 "config_hash": run.config_hash,
-                "placement": placement_of(run),
+                "placement": placement_of(run, machine),
                 "script": scripts[run.spec.run],
             }
             for run in campaign.runs
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
             f"\n{spec.run}: {spec.nodes} × {spec.ranks_per_node} = {counted(spec.ranks, 'rank')}, "
             f"{counted(spec.threads_per_rank, 'thread')} each, comm={spec.comm}, seed {spec.seed}, global batch {batch}"
         )
-        print_placement(run, drawn)
+        print_placement(run, machine, drawn)
         if scripts[spec.run] in printed:
             print(f"  as a task of the same array as {printed[scripts[spec.run]]}")
             continue
@@ -92,21 +94,21 @@ def compared_text(cluster: ClusterSettings, one: Compared) -> str:
     return f"{one['state']}: {sentence(cluster, 'this machine', one)}{refused}"
 
 
-def placement_of(planned: PlannedRun) -> PlacementEntry:
+def placement_of(planned: PlannedRun, machine: Machine) -> PlacementEntry:
     """Return where the ranks will sit if no other run is on this machine."""
     from orchestrator.launch.job import planned_binding
     from orchestrator.report.placement import planned_placement
 
-    binding = planned_binding(Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0))
-    return planned_placement(planned.spec, planned.config["cluster"], read_topology(), binding)
+    binding = planned_binding(Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0), machine)
+    return planned_placement(planned.spec, planned.config["cluster"], machine.topology, binding)
 
 
-def print_placement(planned: PlannedRun, drawn: dict[str, str]) -> None:
+def print_placement(planned: PlannedRun, machine: Machine, drawn: dict[str, str]) -> None:
     """Print the picture of a run's placement, once for all runs that have the same; ``drawn`` remembers them."""
     from orchestrator.report.tables.placement import placement_lines
 
     here = SCHEDULERS[planned.config["cluster"]["scheduler"]].here
-    text = "\n".join(f"    {line}" for line in placement_lines(placement_of(planned)))
+    text = "\n".join(f"    {line}" for line in placement_lines(placement_of(planned, machine)))
     same = drawn.setdefault(text, planned.spec.run)
     if same != planned.spec.run:
         print(f"  placed as {same}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,15 @@ def refuse_unsafe(config: Mapping[str, Any]) -> None:
 def refuse_unsafe_texts(config: Mapping[str, Any]) -> None:
     """Raise UsageError, naming the key, for a text that is no single line, is too long, or holds a secret."""
     for key, text in texts(config):
-        refuse_control(key, text)
-        if key not in HANDED_OVER and holds_secret(text):
-            refuse_secret(key)
+        refuse_unsafe_text(key, text)
+
+
+@lru_cache(maxsize=10_000)
+def refuse_unsafe_text(key: str, text: str) -> None:
+    """Raise UsageError for one text of a configuration. Those of a sweep are nearly all the same, and pass once."""
+    refuse_control(key, text)
+    if key not in HANDED_OVER and holds_secret(text):
+        refuse_secret(key)
 
 
 def refuse_control(key: str, text: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from orchestrator.config import families
 from orchestrator.config.families import DATASETS, METHODS, benchmarks, datasets_taken, methods_taking
 from orchestrator.config.ranges import format_number
 from orchestrator.config.safety import refuse_unsafe
@@ -166,7 +169,14 @@ def mode_of_benchmark(config: Configuration) -> None:
 def pair_of_dataset_and_method(config: Configuration) -> None:
     """Raise UsageError for a data set that the method cannot do with, such as fields for a network of molecules."""
     benchmark = config["benchmark"]
-    name, dataset, method = benchmark["name"], benchmark["dataset_name"], benchmark["method"]
+    refuse_pair(families.ROOT, benchmark["name"], benchmark["dataset_name"], benchmark["method"])
+
+
+@cache
+def refuse_pair(root: Path, name: str, dataset: str, method: str) -> None:
+    """Raise UsageError for a pair of a shipped benchmark that its method's file excludes. ``root`` holds the files,
+    which are read once, as all of them are.
+    """
     if name not in benchmarks() or dataset not in DATASETS.options(name) or method not in METHODS.options(name):
         # A site's own choice says nothing of the kind.
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.installation.mpi import Mpi, find_mpi
-from orchestrator.launch.dealing import Binding, bind_ranks, read_machine
+from orchestrator.launch.dealing import Binding, Machine, bind_ranks
 from orchestrator.launch.launchers import LAUNCHERS, Ranks
 from orchestrator.records import Manifest
 from orchestrator.records.choices import SCHEDULERS
@@ -33,11 +33,11 @@ def binds_here(manifest: Manifest) -> bool:
     return SCHEDULERS[cluster["scheduler"]].here and cluster["bind_ranks"]
 
 
-def planned_binding(manifest: Manifest) -> Binding | None:
+def planned_binding(manifest: Manifest, machine: Machine) -> Binding | None:
     """Return where a run's ranks will be bound on this machine if no other run holds cores; None if elsewhere."""
     if not binds_here(manifest):
         return None
-    machine, spec = read_machine(), manifest.spec
+    spec = manifest.spec
     return bind_ranks(machine, machine.topology.usable, machine.accelerators, spec.ranks, spec.threads_per_rank)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.installation.mpi import Mpi, find_mpi
 from orchestrator.launch.base import JobState, OwnJob, Run, Scheduler, SubmissionError
+from orchestrator.launch.dealing import Machine, read_machine
 from orchestrator.launch.environment import LOCAL_JOB, without_foreign
 from orchestrator.launch.job import PROJECT, planned_binding, rank_command
 from orchestrator.plan import PlannedRun
@@ -139,16 +140,17 @@ class LocalScheduler(Scheduler):
 
     def scripts(self, planned: Sequence[PlannedRun], folder: Path, max_jobs: int) -> dict[str, str]:
         """Return each run's environment and launcher command line, as a shell would take them."""
-        return {run.spec.run: shell_script(run, RunDirectory(folder / run.spec.run)) for run in planned}
+        machine = read_machine()
+        return {run.spec.run: shell_script(run, RunDirectory(folder / run.spec.run), machine) for run in planned}
 
 
 ANY_MPI = Mpi("site", None, Path("mpirun"), "Open MPI")
 """Stands in a plan for an MPI that is not here."""
 
 
-def shell_script(planned: PlannedRun, directory: RunDirectory) -> str:
-    """Return the shell text that starts one run."""
+def shell_script(planned: PlannedRun, directory: RunDirectory, machine: Machine) -> str:
+    """Return the shell text that starts one run on this machine."""
     manifest = Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0)
-    command = rank_command(manifest, directory.path, 1, planned_binding(manifest), find_mpi() or ANY_MPI)
+    command = rank_command(manifest, directory.path, 1, planned_binding(manifest, machine), find_mpi() or ANY_MPI)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
     return "\n".join([*lines, shlex.join(command.words)])
