@@ -31,6 +31,7 @@ from orchestrator.acceptance.suite_rules import check_consistency, check_data_so
 from orchestrator.config.compose import SCHEMAS, compose_all, explain, hydra_session, options_of, refuse_missing
 from orchestrator.config.merging import merge_groups
 from orchestrator.config.overrides import quote_text, read_overrides
+from orchestrator.config.safety import texts
 from orchestrator.config.validate import validate
 from orchestrator.errors import UsageError, nearest
 from orchestrator.launch.base import Nodes
@@ -87,7 +88,7 @@ def compose_suite(words: Sequence[str], config_dir: str | None) -> AcceptSetting
             config = merge_groups(PRIMARY, [f"acceptance@suite={name}", *rest])
             if OmegaConf.is_missing(config.suite, "name"):
                 config.suite.name = name
-            refuse_missing(config)
+            refuse_missing(list(texts(OmegaConf.to_container(config, resolve=False))))
             resolved = OmegaConf.to_container(config, resolve=True)
             OmegaConf.merge(OmegaConf.structured(AcceptConfig), resolved)
         except (HydraException, OmegaConfBaseException) as error:

@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from orchestrator.config import families, source
@@ -127,8 +127,8 @@ def refuse_endless(parsed: Sequence[Override]) -> None:
 def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> Composed:
     """Return the resolved configuration for plain overrides, as JSON-like values; ``nodes`` is always a list."""
     config = merge_groups(primary, overrides)
-    refuse_missing(config)
     unresolved = list(texts(OmegaConf.to_container(config, resolve=False)))
+    refuse_missing(unresolved)
     for key, text in unresolved:
         if key not in HANDED_OVER and any(is_secret_name(name) for name in FROM_ENVIRONMENT.findall(text)):
             refuse_secret(key)
@@ -146,9 +146,9 @@ def compose_one(overrides: Sequence[str], primary: str = PRIMARY) -> Composed:
     )
 
 
-def refuse_missing(config: DictConfig) -> None:
-    """Raise UsageError if keys that must be given have no value."""
-    missing = sorted(OmegaConf.missing_keys(config))
+def refuse_missing(unresolved: Sequence[tuple[str, str]]) -> None:
+    """Raise UsageError if keys that must be given have no value, among a configuration's texts before resolution."""
+    missing = sorted(key for key, text in unresolved if text == MISSING)
     if missing:
         raise UsageError(f"No value was given for {', '.join(missing)}.")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -17,10 +19,11 @@ from hydra._internal.core_plugins.structured_config_source import StructuredConf
 from hydra._internal.defaults_list import create_defaults_list
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException
-from hydra.plugins.config_source import ConfigSource
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,6 +40,23 @@ class Repository(CachingConfigRepository):  # type: ignore[misc]
         self.cache = {}
 
 
+class Loader(ConfigLoaderImpl):  # type: ignore[misc]
+    """Hydra's, which reads a file once for all compositions of a command."""
+
+    def __init__(self, path: ConfigSearchPathImpl) -> None:
+        super().__init__(path)
+        self.read = Repository(self.repository)
+
+    def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        """Return what a file gives the configuration. Hydra copies what it lays into a part of it, and changes what it
+        lays at the top: then it is given a copy.
+        """
+        found = super()._load_single_config(default, repo)
+        if found is repo.load_config(default.config_path):
+            found = replace(found, config=deepcopy(found.config))
+        return found
+
+
 @contextmanager
 def search_in(places: Sequence[str], sources: Sequence[type[ConfigSource]]) -> Iterator[None]:
     """Let Hydra find files, within the context, in these places by these classes, the first place first, and then what
@@ -50,7 +70,7 @@ def search_in(places: Sequence[str], sources: Sequence[type[ConfigSource]]) -> I
         path.append("orchestrator", place)
     path.append("schema", SCHEMAS)
     GlobalHydra.instance().clear()
-    GlobalHydra.instance().initialize(Hydra("orchestrator", ConfigLoaderImpl(path)))
+    GlobalHydra.instance().initialize(Hydra("orchestrator", Loader(path)))
     try:
         yield
     finally:
@@ -63,13 +83,12 @@ def merge_groups(primary: str, overrides: Sequence[str]) -> DictConfig:
     Raises HydraException and OmegaConfBaseException.
     """
     loader = GlobalHydra.instance().config_loader()
-    assert isinstance(loader, ConfigLoaderImpl)
-    repository = Repository(loader.repository)
+    assert isinstance(loader, Loader)
     try:
         parsed = OverridesParser.create().parse_overrides(overrides=list(overrides))
         loader.validate_sweep_overrides_legal(overrides=parsed, run_mode=RunMode.RUN, from_shell=False)
-        chosen = create_defaults_list(repository, primary, parsed, prepend_hydra=False, skip_missing=False)
-        config = loader._compose_config_from_defaults_list(chosen.defaults, repository)
+        chosen = create_defaults_list(loader.read, primary, parsed, prepend_hydra=False, skip_missing=False)
+        config = loader._compose_config_from_defaults_list(chosen.defaults, loader.read)
         # Before the overrides: one for a key that is not there is refused.
         OmegaConf.set_struct(config, True)
         loader._apply_overrides_to_config(chosen.config_overrides, config)

@@ -12,7 +12,7 @@ What is given on the command line still wins over all of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -134,11 +134,14 @@ def where_source_is(found: str, choice: Sequence[Any]) -> Any:
 OmegaConf.register_new_resolver("where_source_is", where_source_is, replace=True)
 
 
-def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mappings laid over one another, interpolations left as they are."""
-    whole = OmegaConf.to_container(OmegaConf.merge(*parts), resolve=False)
-    assert isinstance(whole, dict)
-    return {str(key): value for key, value in whole.items()}
+def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mappings laid over one another: mappings within are merged, and of all else the last stays."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
+            whole[key] = merged([whole[key], value]) if both else value
+    return whole
 
 
 class ProjectSource(ConfigSource):

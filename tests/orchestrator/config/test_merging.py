@@ -17,6 +17,7 @@ COMMANDS = [
     ["benchmark=stemdl", "cluster=site", "training=3"],
     ["benchmark=stemdl", "comm=mpi", "benchmark.training.epochs=2", "seed=7", "nodes=[1,2]", "scale=weak"],
     ["benchmark=none"],
+    ["benchmark=???"],
     ["benchmark=stemdl", "benchmark.training.epoch=2"],
     ["benchmark=stemdl", "seed=many"],
     ["seed=1"],
@@ -42,3 +43,15 @@ def test_what_hydra_composes_is_what_we_compose_of_the_same_words_or_the_same_er
     with initialize_config_dir(config_dir=str(tmp_path), version_base="1.3"):
         theirs = outcome(lambda: compose(config_name=PRIMARY, overrides=overrides))
     assert ours == theirs
+
+
+def test_of_what_is_read_once_for_a_sweep_no_choice_changes_what_the_next_one_sees(tmp_path: Path) -> None:
+    (tmp_path / "scale").mkdir()
+    # Laid at the top, where Hydra changes what it has read.
+    (tmp_path / "scale" / "own.yaml").write_text("# @package _global_\nscale: {mode: weak}\nwatch: {interval_s: 2}\n")
+    with hydra_session(str(tmp_path)):
+        choices = [["benchmark=stemdl", "scale=own", f"watch.interval_s={number}"] for number in (1, 3)]
+        first, second = (merge_groups(PRIMARY, choice) for choice in choices)
+        last = merge_groups(PRIMARY, ["benchmark=stemdl", "scale=own"])
+    assert [one.watch.interval_s for one in (first, second, last)] == [1, 3, 2]
+    assert OmegaConf.to_container(first.benchmark) == OmegaConf.to_container(second.benchmark)
