@@ -22,7 +22,7 @@ from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.manifests import Manifests
-from orchestrator.launch.pace import Pace
+from orchestrator.launch.pace import Looks, Pace
 from orchestrator.plan import Campaign
 from orchestrator.records import (
     EndState,
@@ -213,9 +213,12 @@ def follow(
     done: set[str] = set()
     retry = retry or Retry(active=False)
     wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
+    looks = Looks(limits.interval_s)
     busy = ""
     while True:
-        statuses = query_statuses(scheduler, runs)
+        looks.begin()
+        with looks.counted():
+            statuses = query_statuses(scheduler, runs)
         retry.begin(statuses)
         for run, status in zip(runs, statuses, strict=True):
             give_up_stuck(scheduler, run, status)
@@ -228,7 +231,8 @@ def follow(
         retry.first = False
         if busy:
             statuses = [replace(status, reason=busy) if status.state == "planned" else status for status in statuses]
-        show(statuses)
+        with looks.counted():
+            show(statuses)
         if len(done) == len(runs):
             return statuses
         started: Runs = []
@@ -243,7 +247,7 @@ def follow(
         if detach and (busy or not started):
             return statuses
         if busy or not started:
-            time.sleep(limits.interval_s)
+            time.sleep(looks.rest)
 
 
 @dataclass

@@ -51,6 +51,7 @@ class Loader(ConfigLoaderImpl):  # type: ignore[misc]
         """Return what a file gives the configuration. Hydra copies what it lays into a part of it, and changes what it
         lays at the top: then it is given a copy.
         """
+        assert default.config_path is not None
         found = super()._load_single_config(default, repo)
         if found is repo.load_config(default.config_path):
             found = replace(found, config=deepcopy(found.config))
@@ -63,8 +64,10 @@ def search_in(places: Sequence[str], sources: Sequence[type[ConfigSource]]) -> I
     is in its ConfigStore.
     """
     version.setbase("1.3")
-    for source in (*sources, StructuredConfigSource):
-        SourcesRegistry.instance().register(source)
+    registry = SourcesRegistry.instance()
+    registry.register(StructuredConfigSource)
+    for source in sources:
+        registry.register(source)
     path = ConfigSearchPathImpl()
     for place in places:
         path.append("orchestrator", place)

@@ -1,15 +1,20 @@
-"""The interval between queries to the scheduler: long enough not to burden it, short enough for fresh news."""
+"""The intervals between queries to the scheduler, and between looks at all runs: long enough to burden neither it nor
+the login node, short enough for fresh news.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 GROWTH = 1.5
 JITTER = 0.25
 FAILURE_GROWTH = 2.0
+REST = 19.0
+"""Times that a look at all runs takes of a processor, for which none follows: looking takes a twentieth of a core."""
 
 
 @dataclass
@@ -58,3 +63,31 @@ class Pace:
     def failing_for(self) -> float:
         """Return the seconds since the first of the consecutive failed queries."""
         return 0.0 if self.failing_since is None else self.clock() - self.failing_since
+
+
+@dataclass
+class Looks:
+    """Tells how long to rest after a look at all runs: ``shortest``, s, or longer where there are so many runs that
+    looking takes long. Of two looks the quicker one counts: the first of a process imports what it needs.
+    """
+
+    shortest: float
+    clock: Callable[[], float] = time.process_time
+    last: float = 0.0
+    used: float = 0.0
+
+    def begin(self) -> None:
+        """Begin a look."""
+        self.last, self.used = self.used, 0.0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what is done within the context to the look."""
+        begun = self.clock()
+        yield
+        self.used += self.clock() - begun
+
+    @property
+    def rest(self) -> float:
+        """Return the seconds until the next look."""
+        return max(self.shortest, REST * min(self.last, self.used))
