@@ -21,8 +21,8 @@ MARKED = 1000
 
 @dataclass(frozen=True)
 class Views:
-    """Inputs, what was made of them, and truths: (n, c, *points). Of several channels the last one is shown. Inputs may
-    be numbers (n, k).
+    """Inputs, what was made of them, and truths: (n, c, *points). Of several channels the last one is shown, which
+    of frames is the latest. Inputs may be numbers (n, k).
     """
 
     inputs: Tensor
@@ -38,7 +38,8 @@ def draw_fields(path: Path, views: Views, facts: PairsDescription) -> None:
     figure = Figure(figsize=(15.5, 2.9 * rows + 0.5), layout="constrained")
     axes = figure.subplots(rows, 5, squeeze=False)
     points = " x ".join(map(str, facts["target_shape"][1:]))
-    figure.suptitle(f"{facts['set']} ({facts['made']}), {points} points", fontsize=11)
+    shown = f", frame {facts['rolls']} of {facts['rolls']}" if facts["rolls"] else ""
+    figure.suptitle(f"{facts['set']} ({facts['made']}), {points} points{shown}", fontsize=11)
     draw_row = _draw_lines if views.truth.ndim == 3 else _draw_maps
     for place, row in enumerate(axes):
         draw_row(figure, row, views, place)
@@ -58,18 +59,22 @@ def _error_of(views: Views, place: int) -> str:
 
 
 def _draw_maps(figure: Any, row: Any, views: Views, place: int) -> None:
-    truth, made = views.truth[place, -1].numpy(), views.made[place, -1].numpy()
-    limits = {"vmin": float(truth.min()), "vmax": float(truth.max()), "cmap": "viridis", "origin": "lower"}
+    """A field's first axis runs to the right. Of what numbers lead to it is the energy, and runs up."""
     numbers = views.inputs.ndim == 2
+    truth, made = (
+        fields[place, -1].numpy() if numbers else fields[place, -1].numpy().T for fields in (views.truth, views.made)
+    )
+    limits = {"vmin": float(truth.min()), "vmax": float(truth.max()), "cmap": "viridis", "origin": "lower"}
     if numbers:
-        row[0].bar(np.arange(views.inputs.shape[1]), views.inputs[place].numpy())
+        row[0].bar(np.arange(1, views.inputs.shape[1] + 1), views.inputs[place].numpy())
+        row[0].xaxis.get_major_locator().set_params(integer=True)
     else:
         row[0].imshow(views.inputs[place, -1].numpy().T, cmap="cividis", origin="lower")
-    row[1].imshow(truth.T, **limits)
-    drawn = row[2].imshow(made.T, **limits)
+    row[1].imshow(truth, **limits)
+    drawn = row[2].imshow(made, **limits)
     figure.colorbar(drawn, ax=row[2], shrink=0.8).ax.tick_params(labelsize=7)
     most = max(float(np.abs(made - truth).max()), 1e-30)
-    drawn = row[3].imshow((made - truth).T, cmap="coolwarm", vmin=-most, vmax=most, origin="lower")
+    drawn = row[3].imshow(made - truth, cmap="coolwarm", vmin=-most, vmax=most, origin="lower")
     figure.colorbar(drawn, ax=row[3], shrink=0.8).ax.tick_params(labelsize=7)
     for axes, title in zip(row[:4], ("input", "truth", _error_of(views, place), "surrogate - truth"), strict=True):
         _titled(axes, title)
@@ -94,6 +99,8 @@ def _draw_last(axes: Any, views: Views, place: int, rolls: int) -> None:
     if rolls:
         errors = channel_errors(views.made[here], views.truth[here])[0].numpy()
         axes.plot(np.arange(1, rolls + 1), errors, "C1.-")
+        axes.axhline(0, color="k", linewidth=0.8)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         _titled(axes, "relative L2 by step")
         return
     for name, fields, style in (("truth", views.truth, "k-"), ("surrogate", views.made, "C1--")):
