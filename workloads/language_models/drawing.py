@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.language_models.grammar.crystals import Crystal, elements, lattice_of, orbit, reduced
+from workloads.language_models.grammar.crystals import Crystal, lattice_of, orbit, reduced
+from workloads.language_models.grammar.elements import elements
 
 ASIDE, ABOVE = np.deg2rad(28), np.deg2rad(14)
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")

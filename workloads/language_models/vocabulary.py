@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from workloads.language_models.grammar.crystals import data_lines, elements
+from workloads.language_models.grammar.elements import data_lines, elements
 
 Tokens = npt.NDArray[np.uint16]
 Lengths = npt.NDArray[np.int64]

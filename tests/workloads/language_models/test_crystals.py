@@ -20,7 +20,6 @@ from workloads.language_models.grammar.crystals import (
     Site,
     composition_of,
     distances_to,
-    elements,
     expected_length,
     has_bonds,
     has_no_other_symmetry,
@@ -31,6 +30,7 @@ from workloads.language_models.grammar.crystals import (
     reduced,
     space_group_of,
 )
+from workloads.language_models.grammar.elements import elements
 from workloads.language_models.grammar.symmetry import count_symmetries
 from workloads.language_models.making.crystals import PROTOTYPES, substitute, write_crystal, write_crystals
 from workloads.language_models.pictures import View, draw_texts

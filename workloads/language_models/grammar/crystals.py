@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.language_models.grammar.elements import elements
 from workloads.language_models.grammar.symmetry import count_symmetries
 
 TOLERANCE = 0.32
@@ -33,20 +33,6 @@ STEPS = 100_000
 SITE = ("type_symbol", "symmetry_multiplicity", "fract_x", "fract_y", "fract_z")
 PIECE = re.compile(r"([A-Z][a-z]?)(\d*)|(\()|\)(\d*)")
 TESTS = ("formula", "multiplicity", "bonds", "space_group")
-
-
-@dataclass(frozen=True)
-class Element:
-    """Pauling's electronegativity, and radii in Å: of the atom, and means over ions, over cations, over anions.
-
-    0 where none is known.
-    """
-
-    electronegativity: float
-    radius: float
-    ionic: float
-    cationic: float
-    anionic: float
 
 
 @dataclass(frozen=True)
@@ -74,18 +60,6 @@ class Crystal:
         for site in self.sites:
             counts[site.element] += site.multiplicity
         return counts
-
-
-def data_lines(name: str) -> list[list[str]]:
-    """The words of each line of a file of facts beside this one."""
-    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    return [line.split() for line in text.splitlines() if not line.startswith("#")]
-
-
-@functools.cache
-def elements() -> Mapping[str, Element]:
-    """Those of CrystaLLM's vocabulary, in its order."""
-    return {symbol: Element(*map(float, values)) for symbol, *values in data_lines("elements.txt")}
 
 
 @functools.cache

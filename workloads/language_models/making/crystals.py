@@ -22,13 +22,13 @@ from workloads.language_models.grammar.crystals import (
     Crystal,
     Site,
     distances_to,
-    elements,
     expected_length,
     lattice_of,
     orbit,
     reduced,
     space_group_of,
 )
+from workloads.language_models.grammar.elements import elements
 
 ANIONS = ("O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "P", "As")
 METALS = (
