@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.config.families import option_classes
 from orchestrator.errors import UsageError
 from orchestrator.records import Manifest, RecordError, Result, RunDirectory, read_record_if_whole
 from orchestrator.records.settings import BenchmarkSettings, Configuration, InferenceSettings, QualitySettings
@@ -63,11 +64,24 @@ def reason_unfit(run: RunDirectory, benchmark: BenchmarkSettings) -> str:
         return f"is one of {spec.mode}"
     if spec.benchmark != benchmark["name"]:
         return f"trained {spec.benchmark}, not {benchmark['name']}"
-    if spec.settings["model"] != benchmark["model"]:
-        return f"trained a model with {spec.settings['model']}, not {benchmark['model']}"
+    differing = different_options(manifest.config["benchmark"], benchmark)
+    if differing:
+        return f"trained a model with {differing}"
     if not model_of(run).exists():
         return "left no model (checkpoint/model.pt): it did not end, or ran with benchmark.training.keep_model=false"
     return ""
+
+
+def different_options(trained: BenchmarkSettings, wanted: BenchmarkSettings) -> str:
+    """Return the options by which a trained model is not the wanted one: "layers=2, not 4"; "" if it is that."""
+    model = option_classes(wanted).get("model")
+    compare = getattr(model, "compare_trained", lambda one, other: (one["model"], other["model"]))
+    found, asked = compare(trained, wanted)
+    return ", ".join(
+        f"{option}={found.get(option)}, not {asked.get(option)}"
+        for option in {**found, **asked}
+        if found.get(option) != asked.get(option)
+    )
 
 
 def model_of(run: RunDirectory) -> Path:

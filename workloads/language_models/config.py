@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workloads.language_models.vocabulary import Vocabulary
 
 LONGER = ("refuse", "cut", "split")
 PREDICTED = ("scores", "first_token", "text")
+USES = frozenset({"samples", "temperature", "top_k", "prompt", "predicts", "new_tokens"})
+"""Options of what a model is used for, whichever it is."""
 
 
 @dataclass
@@ -20,7 +27,8 @@ class Model:
     top_k: int | None
     """Only so many tokens of the highest scores may be drawn; null: any."""
     prompt: str
-    """What every text begins with: a composition such as "Na1Cl1\\n" of crystals, a scaffold of molecules."""
+    """What every text begins with: a scaffold of molecules; of crystals a composition and its line's end, in quotes:
+    "Na1Cl1\\n"."""
     predicts: str
     """What ``mode=inference`` times of a sample: the "scores" of an evaluation row's tokens, the "first_token" of a
     text, or the whole "text", of ``new_tokens`` tokens however early it ends."""
@@ -39,9 +47,30 @@ class Model:
         if self.top_k is not None:
             require_at_least("top_k", self.top_k, 1)
 
+    def check_dataset(self, dataset: DatasetOptions) -> None:
+        """Raise ValueError for a prompt that no text can begin with, or more tokens to draw from than there are."""
+        if self.prompt:
+            dataset.vocabulary.begin_text(self.prompt, dataset.longest)
+        if self.top_k is not None and self.top_k > len(dataset.vocabulary.tokens):
+            raise ValueError(
+                f"top_k is {self.top_k}, but there are {len(dataset.vocabulary.tokens)} tokens; null draws from all"
+            )
+
+    @staticmethod
+    def compare_trained(trained: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What has to be the same of two benchmarks' settings, for the model of one to do what the other wants: the
+        model but for its use, and the data set, whose vocabulary it has.
+        """
+        one, other = (
+            {"dataset": settings.get("dataset_name")}
+            | {option: value for option, value in settings["model"].items() if option not in USES}
+            for settings in (trained, wanted)
+        )
+        return one, other
+
 
 @dataclass
-class DatasetOptions:
+class DatasetOptions(ABC):
     """``benchmark.dataset`` of every data set."""
 
     source: str
@@ -67,6 +96,11 @@ class DatasetOptions:
     """Tokens of the longest text, with what starts and stops it."""
     longer: str
     """What becomes of longer ones: "refuse", "cut" what is too much, or "split" into several."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of its texts."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, which begins with the option's name."""

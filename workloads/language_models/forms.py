@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from workloads.language_models.grammar.crystals import Crystal, crystal_of, judge_crystal
 from workloads.language_models.grammar.identity import identity_of
 from workloads.language_models.grammar.smiles import is_molecule
-from workloads.language_models.vocabulary import Characters, CrystalTokens, Vocabulary
+from workloads.language_models.vocabulary import VOCABULARIES, Vocabulary
 
 Verdicts = Mapping[str, bool]
 
@@ -36,8 +36,8 @@ def judge_molecule(text: str) -> Verdicts:
 
 
 FORMS: Mapping[str, Form] = {
-    "molecules": Form(Characters("#()-123456=BCFHNOS[]clnors"), judge_molecule, identity_of=identity_of),
-    "crystals": Form(CrystalTokens(), judge_crystal, crystal_of),
-    "proteins": Form(Characters("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), judge_nothing),
+    "molecules": Form(VOCABULARIES["molecules"], judge_molecule, identity_of=identity_of),
+    "crystals": Form(VOCABULARIES["crystals"], judge_crystal, crystal_of),
+    "proteins": Form(VOCABULARIES["proteins"], judge_nothing),
 }
-"""By data set. Proteins have the letters of IUPAC, unknown (X) and ambiguous ones (B, J, Z) included."""
+"""By data set."""

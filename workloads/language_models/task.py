@@ -22,7 +22,6 @@ from workloads.language_models.generation import Requests, Writing
 from workloads.language_models.models import LanguageModel
 from workloads.language_models.quality import GeneratedQuality, TextQuality
 from workloads.language_models.rows import NOTHING, Documents, Plan, Rows
-from workloads.language_models.vocabulary import UnknownTokenError
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import read_description_of
 from workloads.runtime.task import Batch, Quality, SampleSet, Step, Task, to_device
@@ -108,17 +107,11 @@ class LanguageTask(Task):
     @functools.cached_property
     def writing(self) -> Writing:
         """How texts are written. Raises DatasetError for a prompt that is none."""
-        vocabulary, prompt = self.form.vocabulary, str(self.options["prompt"])
+        vocabulary = self.form.vocabulary
         try:
-            known = vocabulary.begin(prompt)
-        except UnknownTokenError as error:
-            raise DatasetError(
-                f"benchmark.model.prompt: {error.what!r} is not in the vocabulary of {self.description['set']}"
-            ) from error
-        if len(known) >= self.longest_text:
-            raise DatasetError(
-                f"benchmark.model.prompt has {len(known)} tokens; a text has at most {self.longest_text}"
-            )
+            known = vocabulary.begin_text(str(self.options["prompt"]), self.longest_text)
+        except ValueError as error:
+            raise DatasetError(f"benchmark.model.{error}") from error
         return Writing(
             vocabulary, torch.from_numpy(known.astype(np.int64)), self.options["temperature"], self.options["top_k"]
         )

@@ -1,10 +1,10 @@
-"""Tokens of texts: which there are, and the numbers of a text's tokens."""
+"""Tokens of texts: which there are, and the numbers of a text's tokens. Needs nothing that a login node lacks."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,23 +28,23 @@ WORDS = (
 
 
 class UnknownTokenError(ValueError):
-    """A text holds what is no token. ``document`` is the text's number, ``what`` the token."""
+    """A text holds ``what`` is no token. ``document`` is the text's number, ``where`` says where in it, from 1 on."""
 
-    def __init__(self, document: int, what: str) -> None:
-        super().__init__(f"{what!r} is no token")
-        self.document, self.what = document, what
+    def __init__(self, document: int, what: str, where: str) -> None:
+        super().__init__(f"{what!r} ({where}) is no token")
+        self.document, self.what, self.where = document, what, where
 
 
 class Vocabulary(ABC):
     """All ``tokens`` by their number, the token that every document starts with, and those that stop it, in a row.
 
-    ``silent`` tokens, such as "<bos>", stand for no character.
+    ``silent`` tokens, such as "<bos>", stand for no character. ``known`` says in words what may be written.
     """
 
     def __init__(
-        self, tokens: Sequence[str], start: int, stop: tuple[int, ...], silent: frozenset[int] = frozenset()
+        self, tokens: Sequence[str], start: int, stop: tuple[int, ...], silent: frozenset[int], known: str
     ) -> None:
-        self.tokens, self.start, self.stop, self.silent = tuple(tokens), start, stop, silent
+        self.tokens, self.start, self.stop, self.silent, self.known = tuple(tokens), start, stop, silent, known
 
     @abstractmethod
     def encode_all(self, texts: Sequence[str]) -> tuple[Tokens, Lengths]:
@@ -53,8 +53,27 @@ class Vocabulary(ABC):
         Raises UnknownTokenError.
         """
 
+    def begin_text(self, prompt: str, longest: int) -> Tokens:
+        """The tokens (p,) of a text of at most ``longest`` that begins with a prompt. Raises ValueError, which begins
+        with the option's name.
+        """
+        try:
+            found = self.begin(prompt)
+        except UnknownTokenError as error:
+            raise ValueError(
+                f"prompt is {prompt!r}: {error.what!r} ({error.where}) is not among {self.known}"
+            ) from error
+        if len(found) >= longest:
+            raise ValueError(
+                f"prompt has {len(found)} tokens, with those that start a text; a text has at most {longest} "
+                "(benchmark.dataset.longest)"
+            )
+        return found
+
     def begin(self, prompt: str) -> Tokens:
-        """The tokens (p,) of a text that begins with a prompt and goes on. Raises UnknownTokenError."""
+        """The tokens (p,) of a text that begins with a prompt and goes on. Raises UnknownTokenError, or ValueError for
+        one that holds what starts or stops a text.
+        """
         tokens, _ = self.encode_all([prompt])
         return tokens[: len(tokens) - len(self.stop)]
 
@@ -74,8 +93,9 @@ class Characters(Vocabulary):
         ordered = sorted(characters)
         first = len(ordered)
         super().__init__(
-            (*ordered, "<bos>", "<eos>", "<pad>", "<unk>"), first, (first + 1,), frozenset(range(first, first + 4))
-        )
+            (*ordered, "<bos>", "<eos>", "<pad>", "<unk>"), first, (first + 1,), frozenset(range(first, first + 4)),
+            f"the characters {''.join(ordered)}",
+        )  # fmt: skip
 
     def encode_all(self, texts: Sequence[str]) -> tuple[Tokens, Lengths]:
         """A table look-up of all characters at once: 1.6 million molecules take a second."""
@@ -92,7 +112,7 @@ class Characters(Vocabulary):
         if len(unknown):
             document = int(np.searchsorted(ends, unknown[0], "right"))
             place = int(unknown[0] - (ends[document] - lengths[document]) - 1)
-            raise UnknownTokenError(document, texts[document][place])
+            raise UnknownTokenError(document, texts[document][place], f"character {place + 1}")
         return tokens, lengths
 
 
@@ -107,7 +127,10 @@ class CrystalTokens(Vocabulary):
         groups = [symbol for line in data_lines("space_groups.txt") for symbol in line]
         tokens = (*elements(), *"0123456789", *WORDS, *"xyz.()+-/', \n", *(f"{group}_sg" for group in groups), "<unk>")
         newline, first = tokens.index("\n"), tokens.index(START)
-        super().__init__(tokens, first, (newline, newline))
+        super().__init__(
+            tokens, first, (newline, newline), frozenset(),
+            f"CrystaLLM's {len(tokens)} tokens: {len(elements())} elements, CIF's words, numbers, {len(groups)} groups",
+        )  # fmt: skip
         starts: dict[str, list[str]] = {}
         for token in sorted(tokens[:-1], key=len, reverse=True):
             starts.setdefault(token[0], []).append(re.escape(token))
@@ -132,13 +155,28 @@ class CrystalTokens(Vocabulary):
                 if match.start() != end:
                     break
                 end = match.end()
-            raise UnknownTokenError(document, marked[end:].split()[0] if marked[end:].split() else marked[end])
+            words, line = marked[end:].split(), marked.count("\n", 0, end) + 1
+            raise UnknownTokenError(document, words[0] if words else marked[end], f"its line {line}")
         return [self._numbers[word] for word in words]
 
     def begin(self, prompt: str) -> Tokens:
         """A composition such as "Na4Cl4\\n", and what may come after it."""
+        # A command line has no other way to write a line's end; no token has a backslash.
+        prompt = prompt.replace("\\n", "\n")
+        if START in prompt:
+            raise ValueError(f"prompt is {prompt!r}: {START!r} stands before it unwritten; leave it out")
+        if "\n\n" in prompt:
+            raise ValueError(f"prompt is {prompt!r}: its empty line would end the text")
         return np.array(self.encode(START + prompt), np.uint16)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens."""
         return "".join(self.tokens[token].removesuffix("_sg") for token in tokens)
+
+
+VOCABULARIES: Mapping[str, Vocabulary] = {
+    "molecules": Characters("#()-123456=BCFHNOS[]clnors"),
+    "crystals": CrystalTokens(),
+    "proteins": Characters("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+}
+"""By data set. Proteins have the letters of IUPAC, unknown (X) and ambiguous ones (B, J, Z) included."""

@@ -71,7 +71,7 @@ def test_a_space_group_is_one_token(group: str) -> None:
 
 
 def test_what_is_no_token_is_named() -> None:
-    with pytest.raises(UnknownTokenError, match="'Rn1' is no token") as caught:
+    with pytest.raises(UnknownTokenError, match=r"'Rn1' \(its line 1\) is no token") as caught:
         TOKENS.encode_all(["data_Na1\n", "data_Rn1\n"])
     assert caught.value.document == 1
 
@@ -301,10 +301,11 @@ class Command:
         (gzip.compress(pickle.dumps([("1", "data_C1\n")]))[:-4], "is not a whole archive"),
         (gzip.compress(pickle.dumps([1, 2])), "no list of pairs"),
         (gzip.compress(pickle.dumps([("1", "loop_\n")])), "structure 0: it begins with 'loop_"),
-        (gzip.compress(pickle.dumps([("1", "data_C1\n"), ("2", "data_Rn1\n")])), "structure 1: 'Rn1' is not"),
+        (gzip.compress(pickle.dumps([("1", "data_C1\n"), ("2", "data_Rn1\n")])), r"structure 1: 'Rn1' \(its line 1\)"),
+        (gzip.compress(pickle.dumps([("1", "data_C1\n"), ("2", "data_C1\ndata_C2\n")])), "structure 1: 'data_' stands"),
         (None, "does not exist; get it from zenodo"),
     ],
-    ids=["a command", "cut off", "numbers", "no CIF", "an unknown element", "missing"],
+    ids=["a command", "cut off", "numbers", "no CIF", "an unknown element", "two in one", "missing"],
 )  # fmt: skip
 def test_an_archive_that_is_none_is_refused(content: bytes | None, words: str, tmp_path: Path) -> None:
     made = CrystalsDataset(settings())

@@ -134,7 +134,7 @@ def test_proteins_are_read_of_fasta_and_every_tenth_is_apart(tmp_path: Path) -> 
     [
         ("MKV\n", "the first line is 'MKV.n'; expected one of FASTA"),
         (">a\nMK\n>b\n>c\nMK\n" + ">d\nMK\n" * 20, "line 3: the document is empty"),
-        (">a\nMK1\n" + ">d\nMK\n" * 20, "line 1: '1' is not in the vocabulary of proteins"),
+        (">a\nMK1\n" + ">d\nMK\n" * 20, r"line 1: '1' \(character 3\) is not among the characters ABC"),
     ],
 )
 def test_a_file_that_holds_no_proteins_is_refused(text: str, words: str, tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.campaign.trained import reason_unfit
 from orchestrator.config.compose import compose_all
 from orchestrator.errors import UsageError
+from orchestrator.plan import Site, plan
+from orchestrator.records import Manifest, RunDirectory
 from workloads.language_models.datasets.molecules import FILES, MoleculesDataset
 from workloads.language_models.methods.char_rnn import CharRnnTask
 from workloads.language_models.methods.gpt import GptTask
 from workloads.language_models.methods.gpt_network import Gpt
 from workloads.language_models.task import GENERATED
+from workloads.language_models.vocabulary import VOCABULARIES
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.procedures.checkpoint import CheckpointError
 from workloads.runtime.procedures.weights import load_weights, save_weights
@@ -57,12 +61,62 @@ def test_rows_that_are_too_short_for_a_document_are_refused(folder: Path) -> Non
     assert GptTask(options(context=None), folder).context == 128
 
 
-def test_rows_that_are_too_short_are_refused_before_anything_is_submitted() -> None:
-    words = ["benchmark=language_models", "dataset=crystals", "method=gpt", "recipe=small"]
-    with pytest.raises(
-        UsageError, match=r"benchmark\.model\.context is 100, but documents may have 384 tokens; set it"
-    ):
-        compose_all([*words, "benchmark.model.context=100"], False)
+REFUSED = [
+    ("molecules", "prompt=CXC", r"prompt is 'CXC': 'X' \(character 2\) is not among the characters #\(\)-123456=BCF"),
+    ("molecules", f"prompt={'C' * 59}", "prompt has 60 tokens, .*; a text has at most 60"),
+    ("proteins", "prompt=mkv", r"'m' \(character 1\) is not among the characters ABC"),
+    ("crystals", r'prompt="Na1Cl1\nRn1"', r"'Rn1' \(its line 2\) is not among CrystaLLM's 371 tokens"),
+    ("crystals", r'prompt="data_Na1Cl1\n"', "'data_' stands before it unwritten"),
+    ("crystals", r'prompt="Na1Cl1\n\n"', "its empty line would end the text"),
+    ("crystals", "top_k=372", "top_k is 372, but there are 371 tokens"),
+    ("crystals", "context=100", "context is 100, but documents may have 384 tokens; set it"),
+    ("molecules", "new_tokens=129", "new_tokens is 129, and 1 stand before them: a row has 128; set it to 128 or less"),
+    ("molecules", "new_tokens=127,prompt=CCO", "new_tokens is 127, and 4 stand .*context to 130 or more"),
+]
+
+
+def planned(dataset: str, *options: str) -> Any:
+    words = ["benchmark=language_models", f"dataset={dataset}", "method=gpt", "recipe=small"]
+    return compose_all([*words, "benchmark.model.predicts=text", *(f"benchmark.model.{one}" for one in options)], False)
+
+
+@pytest.mark.parametrize(("dataset", "options", "words"), REFUSED)
+def test_what_no_text_can_be_is_refused_before_anything_is_submitted(dataset: str, options: str, words: str) -> None:
+    with pytest.raises(UsageError, match=rf"benchmark\.model\..*{words}"):
+        planned(dataset, *options.split(","))
+
+
+def test_texts_that_just_fit_are_planned() -> None:
+    for prompt, count in (("", 128), ("CCO", 125)):
+        assert planned("molecules", f"new_tokens={count}", "top_k=30", *([f"prompt={prompt}"] if prompt else []))
+    (config,) = planned("crystals", r'prompt="Na1Cl1\n"')
+    vocabulary = VOCABULARIES["crystals"]
+    assert (
+        vocabulary.decode(vocabulary.begin_text(config["benchmark"]["model"]["prompt"], 384).tolist())
+        == "data_Na1Cl1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        ([], ""),
+        (["benchmark.model.predicts=text", "benchmark.model.prompt=CC", "benchmark.model.top_k=3"], ""),
+        (["benchmark.model.width=64"], "trained a model with width=16, not 64"),
+        (["dataset=proteins"], "trained a model with dataset=molecules, not proteins"),
+    ],
+)
+def test_a_trained_model_is_taken_for_any_use_with_texts_of_its_kind(
+    other: list[str], refused: str, tmp_path: Path
+) -> None:
+    words = ["benchmark=language_models", "method=gpt", "recipe=tiny"]
+    trained, wanted = (compose_all([*words, *more], False)[0] for more in (["dataset=molecules"], other))
+    (planned,) = plan([trained], "campaign", Site(1, tmp_path)).runs
+    run = RunDirectory(tmp_path / "trained")
+    run.checkpoint.mkdir(parents=True)
+    run.weights.touch()
+    run.write_manifest(Manifest(planned.spec, planned.config, planned.config_hash, {}, 0.0))
+    assert reason_unfit(run, wanted["benchmark"]) == refused
 
 
 def test_a_prompt_is_written_on(folder: Path) -> None:
@@ -70,10 +124,8 @@ def test_a_prompt_is_written_on(folder: Path) -> None:
     written = task.writing.write(task.build_model(), torch.rand(3, task.longest_text, dtype=torch.double))
     texts = [task.form.vocabulary.decode(row) for row in written.tolist()]
     assert all(text.startswith("CC(") for text in texts)
-    with pytest.raises(DatasetError, match="prompt: 'X' is not in the vocabulary of molecules"):
+    with pytest.raises(DatasetError, match=r"model.prompt is 'CX': 'X' \(character 2\) is not among"):
         _ = GptTask(options(prompt="CX"), folder).writing
-    with pytest.raises(DatasetError, match="prompt has 13 tokens; a text has at most 12"):
-        _ = GptTask(options(prompt="C" * 12), folder).writing
 
 
 @pytest.mark.parametrize(("predicts", "shape"), [("scores", (1, 16, 30)), ("first_token", (1, 30)), ("text", (1, 6))])

@@ -58,11 +58,13 @@ def test_characters_have_the_numbers_that_moses_gives_them() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "what"), [("CCXC", "X"), ("CéC", "é"), ("C\nC", "\n"), ("€", "€")])
-def test_the_first_character_that_is_no_token_is_named(text: str, what: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "what", "place"), [("CCXC", "X", 3), ("CéC", "é", 2), ("C\nC", "\n", 2), ("€", "€", 1)]
+)
+def test_the_first_character_that_is_no_token_is_named(text: str, what: str, place: int) -> None:
     with pytest.raises(UnknownTokenError) as caught:
         Characters("CON").encode_all(["CC", text, "X"])
-    assert (caught.value.document, caught.value.what) == (1, what)
+    assert (caught.value.document, caught.value.what, caught.value.where) == (1, what, f"character {place}")
 
 
 def test_texts_come_back_out_of_the_data_set_in_their_order(tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_validation_leaves_the_test_part_alone(tmp_path: Path) -> None:
     ("lines", "words"),
     [
         (["CC", "", "CC"], r"train.csv.gz, line 3: the document is empty"),
-        (["CC", "CZ"], r"train.csv.gz, line 3: 'Z' is not in the vocabulary of molecules, which has 30 tokens"),
+        (["CC", "CZ"], r"train.csv.gz, line 3: 'Z' \(character 2\) is not among the characters #\(\)-123456=BCFHNOS"),
         (
             ["CC", "C" * 11],
             r"line 3: the document has 13 tokens.*longest=12; set that to 13, or .*longer to cut or split",

@@ -180,9 +180,17 @@ class TextsDataset(FamilyDataset):
             tokens, lengths = self.encode(part.texts, workers)
         except UnknownTokenError as error:
             raise DatasetError(
-                f"{part.place_of(error.document)}: {error.what!r} is not in the vocabulary of {self.SET}, which has "
-                f"{len(self.vocabulary.tokens)} tokens; correct or remove the document"
+                f"{part.place_of(error.document)}: {error.what!r} ({error.where}) is not among "
+                f"{self.vocabulary.known}; correct or remove the document"
             ) from error
+        begins = np.cumsum(lengths) - lengths
+        starts = np.flatnonzero(tokens == self.vocabulary.start)
+        if len(starts) > len(begins):
+            within = int(np.setdiff1d(starts, begins)[0])
+            raise DatasetError(
+                f"{part.place_of(int(np.searchsorted(begins, within)) - 1)}: "
+                f"{self.vocabulary.tokens[self.vocabulary.start]!r} stands within the document, too; make two of it"
+            )
         characters = self.count_characters(part.texts)
         return self.shorten(part, Tokenised(tokens, lengths, characters))
 

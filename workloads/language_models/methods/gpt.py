@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from workloads.language_models.methods.gpt_config import row_width
 from workloads.language_models.methods.gpt_network import Gpt, Shape
 from workloads.language_models.task import LanguageTask
 from workloads.runtime.task import Player
-
-LEAST_CONTEXT = 128
-"""Tokens of a row where none are asked for and documents are short."""
 
 
 class GptTask(LanguageTask):
@@ -20,7 +18,7 @@ class GptTask(LanguageTask):
     @property
     def context(self) -> int:
         """Tokens of a row."""
-        return int(self.options["context"] or max(LEAST_CONTEXT, self.description["longest"] - 1))
+        return row_width(self.options["context"], self.description["longest"])
 
     @property
     def shape(self) -> Shape:

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 
 from workloads.language_models import config
 
+LEAST_CONTEXT = 128
+"""Tokens of a row where none are asked for and documents are short."""
+
+
+def row_width(context: int | None, longest: int) -> int:
+    """Tokens of a row, by ``benchmark.model.context`` and the tokens of the longest document."""
+    return context or max(LEAST_CONTEXT, longest - 1)
+
 
 @dataclass
 class Model(config.Model):
@@ -38,6 +46,14 @@ class Model(config.Model):
             raise ValueError(f"dropout is {self.dropout}; expected 0 or more, and less than 1")
 
     def check_dataset(self, dataset: config.DatasetOptions) -> None:
-        """Raise ValueError for documents that no row has room for."""
-        if self.context is not None:
-            config.require_context(self.context, dataset.longest)
+        """Raise ValueError for documents, or texts to be timed, that no row has room for."""
+        super().check_dataset(dataset)
+        context = row_width(self.context, dataset.longest)
+        config.require_context(context, dataset.longest)
+        known = len(dataset.vocabulary.begin_text(self.prompt, dataset.longest)) if self.prompt else 1
+        # The last token is written and not read.
+        if self.predicts == "text" and known + self.new_tokens - 1 > context:
+            raise ValueError(
+                f"new_tokens is {self.new_tokens}, and {known} stand before them: a row has {context}; set it to "
+                f"{context + 1 - known} or less, or benchmark.model.context to {known + self.new_tokens - 1} or more"
+            )
