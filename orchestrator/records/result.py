@@ -257,7 +257,13 @@ class EndToEnd(TypedDict):
     samples: int
 
 
-class Predicted(TypedDict):
+class Prediction(TypedDict, total=False):
+    """What a sample's prediction is in words, such as "a text of 32 tokens", where a run says it."""
+
+    what: str
+
+
+class Predicted(Prediction):
     """What a sample's prediction is made of: ``per_sample`` of a ``unit``, such as 32 tokens of a text."""
 
     unit: str

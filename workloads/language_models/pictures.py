@@ -74,15 +74,15 @@ def draw_texts(path: Path, view: View) -> None:
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     left, right = parts[0].subfigures(1, 2, squeeze=False, width_ratios=(1.25, 1))[0]
     _write_texts(left.subplots(), view)
-    place, curve = right.subplots(2, 1)
+    place, *others = right.subplots(2 if view.curve else 1, 1, squeeze=False)[:, 0]
     place.plot(np.arange(len(view.losses)), view.losses, color=VALID)
     place.set_xlabel("tokens of the document before it")
     place.set_ylabel("mean loss of a token, nats")
     place.set_title("held-out texts", fontsize=10)
-    if view.curve:
+    for curve in others:
         curve.plot(*zip(*view.curve, strict=True), color=VALID, marker="o", markersize=4)
-    curve.set_xlabel("seconds of training")
-    curve.set_ylabel("perplexity of held-out texts")
+        curve.set_xlabel("seconds of training")
+        curve.set_ylabel("perplexity of held-out texts")
     if view.crystals:
         for axes, crystal in zip(parts[1].subplots(1, CRYSTALS), view.crystals, strict=False):
             draw_crystal(axes, crystal)

@@ -117,11 +117,16 @@ class LanguageTask(Task):
         )
 
     @property
-    def predicted(self) -> tuple[str, float]:
-        """Tokens: of a text that is written, a first one, or those of an average row that is scored."""
+    def predicted(self) -> tuple[str, float, str]:
+        """Tokens: those of an average row that is scored, a text's first one, or all that are written of it."""
+        count = int(self.options["new_tokens"])
         if self.options["predicts"] == "scores":
-            return "tokens", float(np.mean(self.evaluation_set.items(np.arange(len(self.evaluation_set)))))
-        return "tokens", float(self.options["new_tokens"] if self.options["predicts"] == "text" else 1)
+            rows = self.evaluation_set
+            return "tokens", float(np.mean(rows.items(np.arange(len(rows))))), "the scores of a held-out row's tokens"
+        after = ", after its prompt" if self.options["prompt"] else ""
+        if self.options["predicts"] == "first_token":
+            return "tokens", 1.0, f"a text's first token{after}"
+        return "tokens", float(count), f"a text of {count} tokens{after}"
 
     @abstractmethod
     def build_model(self) -> LanguageModel:

@@ -165,8 +165,10 @@ class Task(ABC):
         return self.new_quality()
 
     @property
-    def predicted(self) -> tuple[str, float] | None:
-        """What ``predict`` makes of a sample, for throughput: a unit and how many of it; None: samples are counted."""
+    def predicted(self) -> tuple[str, float, str] | None:
+        """What ``predict`` makes of a sample, for throughput: a unit, how many of it, and what that is in words, such
+        as "a text of 32 tokens"; None: samples are counted.
+        """
         return None
 
     @abstractmethod

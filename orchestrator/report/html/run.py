@@ -13,6 +13,7 @@ from orchestrator.report.html.plots.heat import plot_heat_map
 from orchestrator.report.html.provenance import commit_text, run_provenance
 from orchestrator.report.placement import draw_nodes
 from orchestrator.report.run_files import own_attempt, read_picture
+from orchestrator.report.tables import inference
 from orchestrator.report.tables.runs import energy_text
 from orchestrator.report.tables.text import accuracy_time_text, quality_text, short
 from orchestrator.report.tables.units import RateColumn
@@ -51,7 +52,7 @@ def write_run(folder: Folder, campaign: str, run: RunEntry, manifest: StoredMani
     drawn = read_picture(attempt.pictures) if attempt else None
     picture = folder.write(f"data/{name}.png", drawn) if drawn else None
     nodes = draw_nodes(run["placement"]) if run["placement"] else []
-    tables = [table for table in (promise_table(run),) if table]
+    tables = [*inference_tables(run), *(table for table in (promise_table(run),) if table)]
     contents = [(plot.key, plot.title) for plot in plots] + ([("pictures", "Samples")] if picture else [])
     contents += [("placement", "Placement")] if nodes else []
     contents += [(table.key, table.title) for table in tables]
@@ -116,6 +117,22 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
     if joules is not None:
         tiles.append({"name": "Energy", "value": f"{short(joules)} J", "detail": energy_text(run)})
     return tiles
+
+
+def inference_tables(run: RunEntry) -> list[Table]:
+    """Return the tables of a run that measured inference: latencies, and throughput by batch size."""
+    found = run["inference"]
+    if not found:
+        return []
+    subject = inference.subject_text(found)
+    note = f"{subject[:1].upper()}{subject[1:]}. A percentile is the least latency that so many do not exceed."
+    return [
+        Table("latency", "Latency", note, inference.LATENCY, inference.latency_rows(found)),
+        Table(
+            "batches", "Throughput by batch", "Out of memory, the sum over the ranks.",
+            inference.throughput_columns(found), inference.throughput_rows(found),
+        ),
+    ]  # fmt: skip
 
 
 def promise_table(run: RunEntry) -> Table | None:

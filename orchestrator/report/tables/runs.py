@@ -14,8 +14,9 @@ from orchestrator.analysis.statistics import three_numbers
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import AchievedEntry, RunEntry, devices_slowed
 from orchestrator.report.tables.fitting import print_fitting
+from orchestrator.report.tables.inference import print_inference
 from orchestrator.report.tables.matrix import print_matrices
-from orchestrator.report.tables.modes import print_comparison, print_inference
+from orchestrator.report.tables.modes import print_comparison
 from orchestrator.report.tables.scales import print_projection, print_scales, print_scaling, print_slow
 from orchestrator.report.tables.text import accuracy_time_text, dataset_text, quality_text
 from orchestrator.report.tables.units import RateColumn, per_joule

@@ -22,8 +22,8 @@ from orchestrator.report.formats import Report, csv, markdown, prometheus
 from orchestrator.report.html.campaign import write_campaign
 from orchestrator.report.html.history import write_history
 from orchestrator.report.tables.comparisons import print_verdicts
+from orchestrator.report.tables.inference import print_inference, throughput_columns, throughput_rows
 from orchestrator.report.tables.live import status_line
-from orchestrator.report.tables.modes import rate_text
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.store.entries import HistoryRow, RunRow
@@ -152,8 +152,36 @@ def test_an_empty_table_is_headed_as_one_of_samples() -> None:
     assert RateColumn.of([]).heading == "samples/s"
 
 
+def inference(**more: Any) -> Any:
+    latency = {"batch_size": 1, "n": 200, "mean": 1.6, "p50": 1.25, "p90": 13.0, "p99": 121.0, "max": 130.0}
+    rates = [{"batch_size": size, "samples_per_s": rate, "per_rank": [rate]} for size, rate in ((1, 12.5), (32, 377.0))]
+    return {
+        "weights": {"source": "checkpoint"}, "load_s": {"slowest": 0.034, "per_rank": [0.034]},
+        "latency_ms": {"memory": latency, "file": {**latency, "p50": 1.5}}, "throughput": rates, **more,
+    }  # fmt: skip
+
+
+TEXTS = {"unit": "tokens", "per_sample": 32.0, "what": "a text of 32 tokens"}
+
+
 def test_inference_says_what_samples_are_made_of_where_that_is_counted() -> None:
-    row: Any = {"batch_size": 8, "samples_per_s": 12.5, "per_rank": [12.5]}
-    plain: Any = {"throughput": [row]}
-    tokens: Any = {**plain, "predicted": {"unit": "tokens", "per_sample": 32.0}}
-    assert [rate_text(row, inference) for inference in (plain, tokens)] == ["12.5", "12.5 (400 tokens/s)"]
+    assert throughput_rows(inference()) == [[1, 12.5], [32, 377.0]]
+    assert throughput_rows(inference(predicted=TEXTS)) == [[1, 12.5, 400.0], [32, 377.0, 12064.0]]
+    assert throughput_columns(inference(predicted=TEXTS)) == ("batch", "samples/s", "tokens/s")
+
+
+def test_inference_is_told_by_batch_and_latency_in_lines_of_any_terminal() -> None:
+    stream = io.StringIO()
+    runs: Any = [{"run": "r", "inference": inference(predicted=TEXTS)}, {"run": "trained", "inference": None}]
+    print_inference(runs, Console(file=stream, width=60))
+    assert stream.getvalue().splitlines() == [
+        "Inference (all ranks together)",
+        "r",
+        "  a text of 32 tokens, by a trained model, loaded in 0.03 s",
+        "  one sample           p50, ms   p90, ms   p99, ms     n",
+        "  in memory               1.25        13       121   200",
+        "  read from its file       1.5        13       121   200",
+        "  batch   samples/s   tokens/s",
+        "      1        12.5        400",
+        "     32         377      12064",
+    ]

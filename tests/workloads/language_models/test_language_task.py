@@ -135,7 +135,9 @@ def test_inference_times_scores_a_first_token_or_a_text(predicts: str, shape: tu
     with torch.inference_mode():
         assert task.predict(task.build_model().eval(), batch).shape == shape
     # The three held-out molecules share a row, with an end each.
-    assert task.predicted == ("tokens", {"scores": 10.0, "first_token": 1.0, "text": 5.0}[predicts])
+    unit, count, what = task.predicted
+    assert (unit, count) == ("tokens", {"scores": 10.0, "first_token": 1.0, "text": 5.0}[predicts])
+    assert what in ("the scores of a held-out row's tokens", "a text's first token", "a text of 5 tokens")
 
 
 def test_weight_decay_is_on_matrices_and_leaves_the_gains_of_norms_alone(folder: Path) -> None:

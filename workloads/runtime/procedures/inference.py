@@ -177,8 +177,8 @@ class Inference(ModelProcedure):
         load, latency, from_file, rates = (np.asarray(array) for array in gathered.values())
         counted: Counted = {}
         if self.task.predicted is not None:
-            unit, number = self.task.predicted
-            counted["predicted"] = {"unit": unit, "per_sample": number}
+            unit, number, what = self.task.predicted
+            counted["predicted"] = {"unit": unit, "per_sample": number, "what": what}
         path = self.settings["checkpoint"]
         return {
             "stopped": None,
