@@ -1,8 +1,8 @@
 """Reads telemetry of any size by blocks of ranks, in memory that does not grow with the machine.
 
-HDF5 looks up every chunk separately. Telemetry is chunked by rank, so at 75,000 ranks this takes longer than reading
-the bytes. If the chunks are plain bytes (no filter, whole rows), their offsets are queried once and neighbours are read
-together. Any other layout is read through HDF5.
+HDF5 looks up and copies every chunk separately, which takes longer than reading the bytes. If the chunks are plain
+bytes (no filter, whole rows), as ranks write them, their offsets are queried once, and rows are read from there into
+memory that every block uses again. Any other layout is read through HDF5.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -24,11 +23,20 @@ import numpy.typing as npt
 
 from orchestrator.records import DATASETS, STEP_TIMES, RecordError, step_dataset, telemetry_trouble
 from orchestrator.records.files import NOT_PLAIN, open_plain
-from orchestrator.telemetry.steps import BlockSums, StepDistribution, StepSums, add_up_blocks, step_distribution
+from orchestrator.telemetry.steps import (
+    BlockSums,
+    StepDistribution,
+    StepSums,
+    add_up_blocks,
+    join_blocks,
+    step_distribution,
+)
 
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 2**20
 """Size of one array of a block. Some of them fit a processor's cache, and calls are few."""
 WORKERS = 2
+SHARES = 2 * WORKERS
+"""Parts of the ranks that are summed by themselves: enough that no thread waits long for the other."""
 SAMPLED = ("data", "compute", "waiting")
 SAMPLED_RANKS = 64
 """Most ranks whose single steps give the distribution of step times."""
@@ -65,20 +73,26 @@ class Rows:
         self.shape: tuple[int, int] = self.dataset.shape
         self.descriptor = descriptor
         self.offsets, self.rows = chunk_places(self.dataset) if file.userblock_size == 0 else (None, 0)
+        self.least = self.dataset.chunks[0] if self.offsets is None and self.dataset.chunks else 1
+        """Ranks that are best read together: HDF5 unpacks whole chunks."""
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Return the rows of ranks ``start`` … ``stop`` − 1. Safe in several threads."""
+    def read(self, start: int, stop: int, out: npt.NDArray[Any]) -> None:
+        """Read the rows of ranks ``start`` … ``stop`` − 1 into ``out``, contiguous and of that shape. Safe in several
+        threads.
+        """
         if self.offsets is None:
-            return np.asarray(self.dataset[start:stop])
-        first, last = start // self.rows, -(-stop // self.rows)
-        out = np.empty(((last - first) * self.rows, self.shape[1]), self.dataset.dtype)
-        size = self.rows * self.shape[1] * out.itemsize
-        offsets = self.offsets[first:last]
-        edges = np.flatnonzero(np.diff(offsets) != size) + 1
+            if start < stop:
+                self.dataset.read_direct(out, np.s_[start:stop])
+            return
+        first, row = start // self.rows, self.shape[1] * out.itemsize
+        offsets = self.offsets[first : -(-stop // self.rows)]
+        edges = (np.flatnonzero(np.diff(offsets) != self.rows * row) + 1).tolist()
         view = memoryview(out.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
-        for begin, end in zip([0, *edges.tolist()], [*edges.tolist(), len(offsets)], strict=True):
-            read_exactly(self.descriptor, view[begin * size : end * size], int(offsets[begin]))
-        return out[start - first * self.rows : stop - first * self.rows]
+        for begin, end in zip([0, *edges], [*edges, len(offsets)], strict=True):
+            chunk = (first + begin) * self.rows
+            low, high = max(start, chunk), min(stop, (first + end) * self.rows)
+            place = int(offsets[begin]) + (low - chunk) * row
+            read_exactly(self.descriptor, view[(low - start) * row : (high - start) * row], place)
 
 
 def read_exactly(descriptor: int, buffer: memoryview, offset: int) -> None:
@@ -119,19 +133,22 @@ def read_telemetry(path: Path, ranks_expected: int | None = None) -> Telemetry:
     with open_telemetry(path) as (file, raw):
         refuse_foreign_layout(file, ranks_expected)
         refuse_blown_up(file, raw)
-        small, first_step = small_datasets(file), int(attribute(file, "first_step") or 0)
+        first_step = int(attribute(file, "first_step") or 0)
         names = {**{part: step_dataset(part) for part in STEP_TIMES}, "samples": "step/samples"}
         steps = {part: Rows(file, name, raw.fileno()) for part, name in names.items()}
         ranks, count = steps["total"].shape
         epoch = file["step/epoch"][0] if ranks and count else np.zeros(0, np.int32)
-        small["step/epoch"] = epoch
-        sample: list[Block] = []
-        sums = add_up_blocks(ranks, epoch, in_threads(steps, ranks, count, epoch, sample))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            shares = begin_sums(pool, steps, ranks, count, epoch)
+            # Meanwhile: texts are made one by one.
+            small = {**small_datasets(file), "step/epoch": epoch}
+            done = [share.result() for share in shares]
+        sums = add_up_blocks(epoch, (block for block, _ in done))
     refuse_other_than_numbers(small, sums)
     distribution = None
     if ranks and count:
-        own = np.concatenate([part["data"] + part["compute"] for part in sample])
-        distribution = step_distribution(own, np.concatenate([part["waiting"] for part in sample]), epoch)
+        sample = {name: np.concatenate([part[name] for _, parts in done for part in parts]) for name in SAMPLED}
+        distribution = step_distribution(sample["data"] + sample["compute"], sample["waiting"], epoch)
     return Telemetry(small, sums, distribution, first_step)
 
 
@@ -277,32 +294,32 @@ def small_datasets(file: h5py.File) -> dict[str, npt.NDArray[Any]]:
     return content
 
 
-def in_threads(
-    steps: dict[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any], sample: list[Block]
-) -> Iterator[tuple[int, BlockSums]]:
-    """Yield the sums of each block of ranks with its first rank, in order, computed by ``count`` threads.
-
-    The steps of some evenly chosen ranks are appended to ``sample``.
+def begin_sums(
+    pool: ThreadPoolExecutor, steps: Mapping[str, Rows], ranks: int, count: int, epoch: npt.NDArray[Any]
+) -> list[Future[tuple[BlockSums, list[Block]]]]:
+    """Have shares of the ranks summed over their ``count`` steps, in order: each with the steps of some evenly chosen
+    ranks.
     """
     chosen = np.unique(np.linspace(0, ranks - 1, min(ranks, SAMPLED_RANKS)).astype(int)) if ranks else np.zeros(0, int)
-    length = max(1, BLOCK_BYTES // max(1, 4 * count))
-    # Whole chunks, so that none is read twice.
-    rows = max((item.rows for item in steps.values()), default=1) or 1
-    length = -(-length // rows) * rows
+    least = max(rows.least for rows in steps.values())
+    length = -(-max(1, BLOCK_BYTES // max(1, 4 * count)) // least) * least
 
-    def work(start: int) -> tuple[int, BlockSums, Block]:
-        stop = min(start + length, ranks)
-        block = {name: rows.read(start, stop) for name, rows in steps.items()}
-        here = chosen[(chosen >= start) & (chosen < stop)] - start
-        return start, BlockSums.of(block, epoch), {name: block[name][here] for name in SAMPLED}
+    def work(starts: Sequence[int]) -> tuple[BlockSums, list[Block]]:
+        memory = {name: np.empty((min(length, ranks), count), rows.dataset.dtype) for name, rows in steps.items()}
+        sample: list[Block] = []
 
-    starts: Sequence[int] = range(0, ranks, length)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        # A few blocks ahead, so that memory stays bounded however slowly the sums are taken.
-        pending = [pool.submit(work, start) for start in starts[: 2 * WORKERS]]
-        rest = iter(starts[2 * WORKERS :])
-        while pending:
-            start, sums, part = pending.pop(0).result()
-            sample.append(part)
-            yield start, sums
-            pending.extend(pool.submit(work, start) for start in islice(rest, 1))
+        def blocks() -> Iterator[BlockSums]:
+            for start in starts:
+                stop = min(start + length, ranks)
+                block = {name: values[: stop - start] for name, values in memory.items()}
+                for name, rows in steps.items():
+                    rows.read(start, stop, block[name])
+                here = chosen[(chosen >= start) & (chosen < stop)] - start
+                sample.append({name: block[name][here] for name in SAMPLED})
+                yield BlockSums.of(block, epoch)
+
+        return join_blocks(blocks()), sample
+
+    starts: Sequence[int] = range(0, max(1, ranks), length)
+    share = -(-len(starts) // SHARES)
+    return [pool.submit(work, starts[first : first + share]) for first in range(0, len(starts), share)]

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from orchestrator.records import step_dataset
 from orchestrator.records.checking import PLAIN_NAME
-from orchestrator.telemetry.file import BLOCK_BYTES, DAMAGE, attribute, bounded_telemetry
+from orchestrator.telemetry.file import DAMAGE, attribute, bounded_telemetry
 
 LOSS = "step/loss"
+BLOCK_BYTES = 4 * 2**20
+"""Size of the part of a dataset that is read at a time."""
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ class BlockSums:
         own = block["data"] + block["compute"]
         return cls(
             seconds,
-            np.add.reduce(block["samples"], axis=1, dtype=np.int64),
+            add_whole_numbers(block["samples"]),
             np.add.reduce(block["total"][:, first], axis=1),
-            np.add.reduce(block["samples"][:, first], axis=1, dtype=np.int64),
+            add_whole_numbers(block["samples"][:, first]),
             np.maximum.reduce(own, axis=0, initial=0.0),
         )
 
@@ -67,6 +67,16 @@ class StepSums:
     later_epochs: bool
 
 
+def add_whole_numbers(values: Integers) -> Integers:
+    """Return the sums of (k, S) whole numbers over their steps, (k,) int64."""
+    steps = values.shape[1]
+    largest = max(-int(values.min(initial=0)), int(values.max(initial=0)))
+    # Sums that fit 32 bits are added in them, which takes a third of the time.
+    kind = np.int32 if values.dtype == np.int32 and largest * steps < 2**31 else np.int64
+    sums: npt.NDArray[np.int64] = np.add.reduce(values, axis=1, dtype=kind).astype(np.int64)
+    return sums
+
+
 def first_epoch(epoch: Integers) -> slice | npt.NDArray[np.bool_]:
     """Return which steps belong to the first epoch, (S,): a slice if they are contiguous, which selects
     without a copy.
@@ -76,21 +86,40 @@ def first_epoch(epoch: Integers) -> slice | npt.NDArray[np.bool_]:
     return slice(0, count) if mask[:count].all() else mask
 
 
-def add_up_blocks(ranks: int, epoch: Integers, blocks: Iterable[tuple[int, BlockSums]]) -> StepSums:
-    """Return the sums of all ranks from blocks, each given with its first rank, in any order."""
-    seconds = {name: np.zeros(ranks) for name in STEP_TIMES}
-    samples, cold_samples = np.zeros(ranks, np.int64), np.zeros(ranks, np.int64)
-    cold_seconds = np.zeros(ranks)
-    longest = np.zeros(len(epoch))
-    for start, block in blocks:
-        place = slice(start, start + len(block.samples))
+def join_blocks(blocks: Iterable[BlockSums]) -> BlockSums:
+    """Return the sums of neighbouring blocks, given in order of their ranks, as those of one block. At least one."""
+    seconds: dict[str, list[Floats]] = {name: [] for name in STEP_TIMES}
+    samples, cold_seconds, cold_samples = [], [], []
+    longest: Floats | None = None
+    for block in blocks:
         for name, values in block.seconds.items():
-            seconds[name][place] = values
-        samples[place], cold_samples[place] = block.samples, block.cold_samples
-        cold_seconds[place] = block.cold_seconds
-        np.maximum(longest, block.longest, out=longest)
-    later = bool(len(epoch)) and bool(np.any(epoch != epoch[0]))
-    return StepSums(seconds, samples, cold_seconds, cold_samples, float(longest.sum()), len(epoch), later)
+            seconds[name].append(values)
+        samples.append(block.samples)
+        cold_seconds.append(block.cold_seconds)
+        cold_samples.append(block.cold_samples)
+        longest = block.longest if longest is None else np.maximum(longest, block.longest)
+    assert longest is not None
+    return BlockSums(
+        {name: np.concatenate(parts) for name, parts in seconds.items()},
+        np.concatenate(samples),
+        np.concatenate(cold_seconds),
+        np.concatenate(cold_samples),
+        longest,
+    )
+
+
+def add_up_blocks(epoch: Integers, blocks: Iterable[BlockSums]) -> StepSums:
+    """Return the sums of all ranks from blocks in order of their ranks; ``epoch`` is that of each step, (S,)."""
+    whole = join_blocks(blocks)
+    return StepSums(
+        seconds={name: values.astype(np.float64) for name, values in whole.seconds.items()},
+        samples=whole.samples.astype(np.int64),
+        cold_seconds=whole.cold_seconds.astype(np.float64),
+        cold_samples=whole.cold_samples.astype(np.int64),
+        critical_s=float(whole.longest.astype(np.float64).sum()),
+        steps=len(epoch),
+        later_epochs=bool(len(epoch)) and bool(np.any(epoch != epoch[0])),
+    )
 
 
 class StepDistribution(TypedDict):

@@ -14,8 +14,7 @@ def throughput(total: np.ndarray, samples: np.ndarray, epoch: np.ndarray) -> Thr
     zeros = np.zeros_like(total)
     whole = {"total": total, "data": zeros, "compute": total, "waiting": zeros, "samples": samples}
     rows = [{name: values[rank : rank + 1] for name, values in whole.items()} for rank in range(len(total))]
-    blocks = [(rank, BlockSums.of(row, epoch)) for rank, row in enumerate(rows)]
-    return throughput_of(add_up_blocks(len(total), epoch, blocks))
+    return throughput_of(add_up_blocks(epoch, (BlockSums.of(row, epoch) for row in rows)))
 
 
 def test_throughput_is_all_samples_over_the_time_of_the_slowest_rank() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from orchestrator.records import DATASETS, STEP_TIMES, TELEMETRY_SCHEMA, step_dataset
+from orchestrator.telemetry import file as telemetry_file
 from orchestrator.telemetry.file import read_group, read_telemetry
 from orchestrator.telemetry.heat import throughput_map
 
@@ -21,13 +22,17 @@ LENGTHS = {"ranks": 2, "steps": 5, "evaluations": 1, "phases": 2}
 def path(tmp_path: Path) -> Path:
     """A file with every dataset of the layout: ones, and phases called "1"."""
     path = tmp_path / "telemetry.h5"
+    fill(path, LENGTHS)
+    return path
+
+
+def fill(path: Path, lengths: Mapping[str, int]) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["schema"] = TELEMETRY_SCHEMA
         for name, dataset in DATASETS.items():
-            shape = tuple(LENGTHS[axis] for axis in dataset.axes)
+            shape = tuple(lengths[axis] for axis in dataset.axes)
             kind = h5py.string_dtype() if dataset.dtype == "text" else np.dtype(dataset.dtype)
             file.create_dataset(name, data=np.ones(shape).astype(kind) if kind != "O" else np.full(shape, "1", kind))
-    return path
 
 
 def test_every_part_of_a_steps_time_is_summed_under_its_own_name(path: Path) -> None:
@@ -41,6 +46,46 @@ def test_every_part_of_a_steps_time_is_summed_under_its_own_name(path: Path) -> 
         "compute": [15, 15],
         "waiting": [20, 20],
     }
+
+
+LAYOUTS: dict[str, dict[str, object]] = {
+    "as ranks write it": {"chunks": (3, 40)},
+    "a chunk a rank, as before version 0.2": {"chunks": (1, 40)},
+    "in one piece": {},
+    "half a row a chunk": {"chunks": (3, 20)},
+    "packed": {"chunks": (3, 40), "compression": "gzip"},
+    "big-endian": {"chunks": (3, 40), "dtype": ">f4"},
+}
+
+
+@pytest.mark.parametrize("block", [1, 4 * 40 * 2, 4 * 40 * 7, 2**20])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_sums_are_those_of_the_whole_array_in_any_layout_and_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, block: int
+) -> None:
+    path = tmp_path / "telemetry.h5"
+    monkeypatch.setattr(telemetry_file, "BLOCK_BYTES", block)
+    random = np.random.default_rng(1)
+    times = {part: random.random((23, 40), np.float32) for part in STEP_TIMES}
+    samples = random.integers(0, 2**31, (23, 40), np.int32)
+    epoch = np.repeat(np.arange(4, dtype=np.int32), 10)
+    fill(path, {**LENGTHS, "ranks": 23, "steps": 40})
+    with h5py.File(path, "r+") as file:
+        file["step/samples"][:], file["step/epoch"][:] = samples, epoch
+        for part, seconds in times.items():
+            del file[step_dataset(part)]
+            file.create_dataset(step_dataset(part), data=seconds, **LAYOUTS[layout])
+    found = read_telemetry(path)
+    own = (times["data"] + times["compute"]).max(axis=0)
+    assert {part: found.sums.seconds[part].tolist() for part in STEP_TIMES} == {
+        part: times[part].sum(axis=1).tolist() for part in STEP_TIMES
+    }
+    assert found.sums.cold_seconds.tolist() == np.ascontiguousarray(times["total"][:, :10]).sum(axis=1).tolist()
+    assert found.sums.samples.tolist() == samples.astype(np.int64).sum(axis=1).tolist()
+    assert found.sums.cold_samples.tolist() == samples[:, :10].astype(np.int64).sum(axis=1).tolist()
+    assert found.sums.critical_s == own.astype(np.float64).sum()
+    assert found.distribution is not None and found.distribution["ranks"] == 23
+    assert found.distribution["waiting_s"][-1] == pytest.approx(times["waiting"][:, 10:].max(), rel=1e-5)
 
 
 def test_the_time_spent_waiting_keeps_the_name_that_it_has_in_old_files() -> None:
