@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import median_high
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +41,6 @@ def olympic_summary(values: Sequence[float | None]) -> Olympic:
         return Olympic(None, len(reached), n)
     kept = reached[1:] if len(reached) < n else reached[1:-1]
     return Olympic(float(np.mean(kept)), len(reached), n)
-
-
-def three_numbers(values: Sequence[float]) -> tuple[float, float, float] | None:
-    """Return the least value, the median and the greatest; None without values. The median is one of the values: of an
-    even number the upper one of the two in the middle.
-    """
-    return (min(values), median_high(values), max(values)) if values else None
 
 
 def robust_spread(values: Sequence[float] | Floats) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.records.control import one_line
-from orchestrator.report import matrix
+from orchestrator.report import grid
 from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.matrix import MatrixEntry
@@ -57,7 +57,7 @@ def section_lines(document: ReportDocument) -> list[str]:
     causes = [run for run in document["runs"] if run["cause"]]
     lines += [f"- {escape_markup(run['run'])}: {run['state']}: {escape_markup(run['cause'])}" for run in causes]
     lines += [""] if causes else []
-    for entry in matrix.shown(document["matrix"]):
+    for entry in grid.shown(document["matrix"]):
         lines += matrix_lines(entry)
     if any(entry["n"] > 1 for entry in document["scales"]):
         rate = RateColumn.of(entry["throughput"]["unit"] for entry in document["scales"])
@@ -101,16 +101,16 @@ def matrix_lines(entry: MatrixEntry) -> list[str]:
     """Data sets × methods: a title, the table, where published values are from."""
     rows = [
         [escape_markup(line.dataset), escape_markup(line.quantity), *(matrix_field(field) for field in line.fields)]
-        for line in matrix.grid_of(entry)
+        for line in grid.grid_of(entry)
     ]
     methods = [escape_markup(method) for method in entry["methods"]]
-    lines = [f"Matrix of {escape_markup(matrix.title_of(entry))}: {matrix.NOTE}.", ""]
+    lines = [f"Matrix of {escape_markup(grid.title_of(entry))}: {grid.NOTE}.", ""]
     lines += table_lines(["data set", "metric", *methods], rows, methods)
-    sources = [f"- {escape_markup(sentence)}" for sentence in matrix.sources_of(entry)]
+    sources = [f"- {escape_markup(sentence)}" for sentence in grid.sources_of(entry)]
     return [*lines, *sources, *([""] if sources else [])]
 
 
-def matrix_field(field: matrix.Field) -> str:
+def matrix_field(field: grid.Field) -> str:
     """A field, the best in bold, with what is published beside it."""
     text = f"**{escape_markup(field.text)}**" if field.best else escape_markup(field.text)
     return text + (f" (published {escape_markup(field.published)})" if field.published else "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report import matrix
+from orchestrator.report import grid
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import RunEntry
 from orchestrator.report.entries.slow import SlowHostEntry
@@ -59,9 +59,9 @@ def write_campaign(
     pictures = one_per_recipe([item for item in runs if item.picture])
     contents = [("runs", "Runs"), *((plot.key, plot.title) for plot in drawn), *((t.key, t.title) for t in tables)]
     matrices = [
-        {"title": matrix.title_of(entry), "methods": entry["methods"], "lines": matrix.grid_of(entry),
-         "sources": matrix.sources_of(entry)}
-        for entry in matrix.shown(document["matrix"])
+        {"title": grid.title_of(entry), "methods": entry["methods"], "lines": grid.grid_of(entry),
+         "sources": grid.sources_of(entry)}
+        for entry in grid.shown(document["matrix"])
     ]  # fmt: skip
     if matrices:
         contents.insert(1, ("matrix", "Matrix"))
@@ -74,7 +74,7 @@ def write_campaign(
         answer=headline(document),
         tiles_of=campaign_tiles(document),
         contents=[*contents, ("provenance", "Provenance")],
-        runs=runs, rate=rate.heading, matrices=matrices, matrix_note=matrix.NOTE, tables=tables, pictures=pictures,
+        runs=runs, rate=rate.heading, matrices=matrices, matrix_note=grid.NOTE, tables=tables, pictures=pictures,
         provenance=campaign_provenance(document, manifests), above=whole is not None,
     )  # fmt: skip
     folder.finish()

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.report.entries.matrix import MatrixEntry
-from orchestrator.report.matrix import NOTE, NOTHING, Field, Line, grid_of, shown, sources_of, title_of
+from orchestrator.report.grid import NOTE, NOTHING, Field, Line, grid_of, shown, sources_of, title_of
 
 FRAME = 3
 """Columns that a field's borders and padding take."""

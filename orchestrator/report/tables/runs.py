@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.analysis.statistics import three_numbers
+from orchestrator.analysis.extremes import three_numbers
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.entries.runs import AchievedEntry, RunEntry, devices_slowed
 from orchestrator.report.tables.fitting import print_fitting

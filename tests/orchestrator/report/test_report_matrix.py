@@ -19,7 +19,7 @@ from orchestrator.cli.common import missed_target, worst_exit_code
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.entries.matrix import MeanEntry
 from orchestrator.report.formats import FORMATS, Report
-from orchestrator.report.matrix import grid_of, mean_text, sources_of
+from orchestrator.report.grid import grid_of, mean_text, sources_of
 from orchestrator.report.tables.matrix import print_matrices
 from orchestrator.report.tables.runs import print_report
 from orchestrator.report.tables.text import accuracy_time_text, headline
