@@ -27,6 +27,14 @@ def test_a_verb_on_campaigns_that_exist_loads_neither_hydra_nor_what_ranks_compu
     assert not loaded_by(program, tmp_path) & HEAVY
 
 
+def test_a_report_that_was_made_before_is_printed_without_what_it_was_made_with(tmp_path: Path) -> None:
+    unpack(KEPT, tmp_path)
+    program = "import orchestrator\norchestrator.LOADED_NS += 10**12\nfrom orchestrator.__main__ import main\n"
+    program += "assert main(['report', 'version-0.1']) == 0"
+    assert {"sqlalchemy", "numpy"} <= loaded_by(program, tmp_path)
+    assert not loaded_by(program, tmp_path) & (HEAVY | {"sqlalchemy", "numpy", "scipy", "yaml", "sqlite3"})
+
+
 def test_looking_around_loads_neither(tmp_path: Path) -> None:
     program = "from orchestrator.__main__ import main\nassert [main([verb]) for verb in ('list', 'help')] == [0, 0]"
     assert not loaded_by(program, tmp_path) & HEAVY

@@ -56,9 +56,9 @@ class View(Protocol):
 class Outcome:
     """The outcome of a campaign.
 
-    ``records`` has one record for each planned run, in the plan's order. ``troubles`` are errors of the store, if
-    records could not be written. ``interrupted``: Ctrl-C ended the campaign. ``detached``: its jobs continue, and some
-    records are of runs that have not ended.
+    ``records`` has one record for each planned run, in the plan's order; ``store`` is where they are. ``troubles`` are
+    errors of the store, if records could not be written. ``interrupted``: Ctrl-C ended the campaign. ``detached``: its
+    jobs continue, and some records are of runs that have not ended.
     """
 
     campaign: str
@@ -66,6 +66,7 @@ class Outcome:
     records: list[RunRecord]
     interrupted: bool
     troubles: list[str]
+    store: Store
     detached: bool = False
 
 
@@ -192,6 +193,7 @@ def attend(
         [collected[manifest.spec.run] for _, manifest in runs],
         interrupted,
         storing.finish(),
+        store,
         detached,
     )
 

@@ -24,12 +24,11 @@ def main(arguments: Sequence[str]) -> int:
     from orchestrator.campaign.collect import collect
     from orchestrator.campaign.state import VANISHED_SECONDS, judge_run, query_statuses
     from orchestrator.launch.schedulers import scheduler
-    from orchestrator.store.store import default_url
 
     folders = common.campaign_folders(options.campaigns, options.results)
     if options.store is None:
         make_private(options.results)
-    store = common.open_store(options.store or default_url(options.results))
+    store = common.open_store(options.store_url)
     documents, code = [], EXIT_OK
     for folder in folders:
         loaded = campaigns.load(folder)

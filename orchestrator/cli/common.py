@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import print_document
 from orchestrator.cli.parsers import parse, program_name
 from orchestrator.cli.verbs import VERBS
-from orchestrator.config.paths import expand_path, expand_store, usual_folder
+from orchestrator.config.paths import default_url, expand_path, expand_store, usual_folder
 from orchestrator.errors import (
     EXIT_FAILED,
     EXIT_INFRASTRUCTURE,
@@ -117,8 +117,6 @@ def print_json(document: Mapping[str, object]) -> None:
 
 def store_url(config: Configuration, results: Path) -> str:
     """Return the store that a configuration names, or the embedded one of the results folder."""
-    from orchestrator.store.store import default_url
-
     return config["store"]["url"] or default_url(results)
 
 
@@ -274,6 +272,11 @@ class CampaignOptions:
     json: bool
     settings: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def store_url(self) -> str:
+        """The URL of the store: the given one, or the embedded one of the results folder."""
+        return self.store or default_url(self.results)
+
 
 def parse_campaigns(arguments: Sequence[str], verb: str, further: Sequence[str] = ()) -> CampaignOptions:
     """Parse names or folders of campaigns, ``results=``, ``store.url=``, and the ``further`` keys of the verb. Raises
@@ -300,13 +303,11 @@ def campaign_options(known: argparse.Namespace, verb: str, further: Sequence[str
 
 def existing_store(options: CampaignOptions) -> Store:
     """Return the store of a command on stored runs. Raises UsageError if there is none or it is empty."""
-    from orchestrator.store.store import default_url
-
     if options.store is None and not (options.results / "store.sqlite").exists():
         raise UsageError(
             f"There is no store in {options.results}; run something first, or give results= or store.url=."
         )
-    store = open_store(options.store or default_url(options.results), create=False)
+    store = open_store(options.store_url, create=False)
     if store.count() == 0:
         raise UsageError("The store is empty.")
     return store

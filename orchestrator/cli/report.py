@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import common, history
+from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
-from orchestrator.config.validate import MOST_RANKS
-from orchestrator.errors import UsageError, nearest
+from orchestrator.config.paths import store_file
+from orchestrator.errors import OrchestratorError, UsageError, nearest
 from orchestrator.records.files import write_output
 from orchestrator.report.formats import FORMATS, Format, Report
+from orchestrator.report.kept import Kept
 from orchestrator.report.tables.rows import rows_text
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def parse_question(ranks: str | None, settings: Mapping[str, str]) -> Question |
             raise UsageError(f"{next(iter(settings))}= goes with --project RANKS.")
         return None
     from orchestrator.analysis.projection import ALGORITHMS
+    from orchestrator.config.validate import MOST_RANKS
     from orchestrator.report.projections import Question
 
     what = "numbers of ranks with commas between them, as in --project 8,64,512"
@@ -125,15 +128,25 @@ def make_reports(store: Store, campaigns: Sequence[str], question: Question | No
     ]
 
 
+SMALL_BYTES = 8 * 2**20
+"""Size of a store of which a report is made unasked, at a run's end."""
+KEPT_FORMATS = ("terminal", "json")
+"""Those that are made of nothing but documents."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the reports; return the gravest exit code of the campaigns."""
     ours = parse("report", arguments)
     form = parse_format(ours)
-    options = common.campaign_options(ours, "report", history.KEYS if ours.history else PROJECTION_KEYS)
-    store = common.existing_store(options)
     if ours.history:
-        return history.print_history(store, ours.format, ours.output, options)
-    reports = make_reports(store, options.campaigns, parse_question(ours.project, options.settings))
+        from orchestrator.cli import history
+
+        options = common.campaign_options(ours, "report", history.KEYS)
+        return history.print_history(common.existing_store(options), ours.format, ours.output, options)
+    options = common.campaign_options(ours, "report", PROJECTION_KEYS)
+    reports = kept_reports(options, ours.project) if ours.format in KEPT_FORMATS else None
+    if reports is None:
+        reports = make_and_keep(options, ours.project)
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.tables.runs import print_report
 
@@ -143,3 +156,51 @@ def main(arguments: Sequence[str]) -> int:
     else:
         write_reports(form, reports, ours.output)
     return max(common.worst_exit_code(report.document["runs"]) for report in reports)
+
+
+def kept_reports(options: common.CampaignOptions, project: str | None) -> list[Report] | None:
+    """Return the reports that were made before of the same store, by the same program; None if there are none."""
+    file = store_file(options.store_url)
+    found = Kept(file).find(asked(options.campaigns, project, options.settings)) if file else None
+    return [Report(document["campaign"], document, []) for document in found] if found else None
+
+
+def make_and_keep(options: common.CampaignOptions, project: str | None) -> list[Report]:
+    """Return the reports, and keep their documents for who asks next. Raises UsageError."""
+    store = common.existing_store(options)
+    kept = kept_beside(store)
+    before = kept.state() if kept else None
+    reports = make_reports(store, options.campaigns, parse_question(project, options.settings))
+    if kept:
+        question = asked(options.campaigns, project, options.settings)
+        kept.keep(question, before, [report.document for report in reports])
+    return reports
+
+
+def keep_for_later(store: Store, campaign: str) -> None:
+    """Keep the report of a campaign that has just ended, which may be asked for next; not where making it takes long,
+    and never with an error.
+    """
+    kept = kept_beside(store)
+    with suppress(OrchestratorError, OSError):
+        if kept is None or kept.store.stat().st_size > SMALL_BYTES:
+            return
+        before = kept.state()
+        documents = [report.document for report in make_reports(store, [campaign], None)]
+        for campaigns in ([campaign], []) if store.campaigns()[:1] == [campaign] else ([campaign],):
+            kept.keep(asked(campaigns), before, documents)
+
+
+def kept_beside(store: Store) -> Kept | None:
+    """Return what is kept beside an open store; None of a store that is no file."""
+    from orchestrator.store.engine import file_of
+
+    file = file_of(store.engine)
+    return Kept(file.resolve()) if file and file.resolve() == store_file(store.url) else None
+
+
+def asked(
+    campaigns: Sequence[str], project: str | None = None, settings: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Return what is asked of a store, as documents are kept under it."""
+    return {"campaigns": list(campaigns), "project": project, "settings": dict(settings or {})}

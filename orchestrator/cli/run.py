@@ -88,7 +88,7 @@ def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
     """Report a campaign's outcome; return the exit code."""
     from rich.markup import escape
 
-    from orchestrator.cli.report import show_report
+    from orchestrator.cli.report import keep_for_later, show_report
 
     silent = outcome.detached and not as_json
     code = EXIT_OK if silent else show_report(outcome.campaign, outcome.records, as_json)
@@ -97,4 +97,6 @@ def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
         console.print(f"[red]{escape(trouble)}[/red]; nothing is lost: {escape(again)}")
     if outcome.detached:
         code = EXIT_OK
+    else:
+        keep_for_later(outcome.store, outcome.campaign)
     return code or (EXIT_FAILED if outcome.interrupted else EXIT_NOT_NOW if outcome.troubles else EXIT_OK)

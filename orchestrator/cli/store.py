@@ -24,7 +24,6 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"Usage: {USAGE}.")
     from orchestrator.config.redaction import hide
     from orchestrator.store import transfer
-    from orchestrator.store.store import default_url
 
     embedded = options.results / "store.sqlite"
     if options.store is None and action != "import" and not embedded.exists():
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     if options.store is None:
         make_private(options.results)
-    store = common.open_store(options.store or default_url(options.results), create=action == "import")
+    store = common.open_store(options.store_url, create=action == "import")
     document: dict[str, object] = {"schema": "orchestrator.store/1", "store": repr(store.engine.url), "action": action}
     place = places[0] if action == "import" else "://"
     logs = "://" not in place and (Path(place).is_dir() or place.endswith(".txt"))

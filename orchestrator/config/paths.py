@@ -82,6 +82,19 @@ def expand_store(text: str) -> str:
     return file[1] + expand_path("store.url", file[2]) if file else text
 
 
+def default_url(results: Path) -> str:
+    """Return the URL of the embedded store of a results folder."""
+    return f"sqlite:///{results / 'store.sqlite'}"
+
+
+def store_file(url: str) -> Path | None:
+    """Return the file of the store of a URL, links followed; None of a server's store and of one with options."""
+    file = DATABASE_FILE.fullmatch(url)
+    if not file or not file[2] or file[2] == ":memory:" or file[2].startswith("file:") or "?" in file[2]:
+        return None
+    return Path(file[2]).resolve()
+
+
 def expand_paths(config: MutableMapping[Any, Any]) -> None:
     """Expand in place the paths of a resolved configuration that are the same on all machines."""
     for key in EXPANDED:

@@ -51,13 +51,16 @@ def document_hash(document: Any) -> str:
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file by rename. Raises OSError, leaving any earlier file as it was."""
+def write_text(path: Path, text: str, settled: bool = True) -> None:
+    """Write a file by rename; unless ``settled``, a crash of the machine may lose its content. Raises OSError, leaving
+    any earlier file as it was.
+    """
     staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with os.fdopen(open_own(staged), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            settle(file)
+            if settled:
+                settle(file)
         staged.replace(path)
     except OSError:
         staged.unlink(missing_ok=True)

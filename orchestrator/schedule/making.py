@@ -111,7 +111,7 @@ def is_own_word(word: str) -> bool:
 
 def store_address(config: ScheduleConfiguration, results: Path) -> str:
     """Return the store's URL."""
-    from orchestrator.store.store import default_url
+    from orchestrator.config.paths import default_url
 
     return config["store"]["url"] or default_url(results)
 

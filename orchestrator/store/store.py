@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Select, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from orchestrator.config.paths import default_url
 from orchestrator.config.redaction import redact
 from orchestrator.store import tables
 from orchestrator.store.checking import as_failed, right_rows, trouble_of
@@ -26,11 +26,6 @@ __all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
 STORED_NAMES = {stored: name for name, stored in STORED_MEASURES.items()}
 COLLISIONS = 20
 """How often a transaction is begun again because other collectors inserted the same runs meanwhile."""
-
-
-def default_url(results: Path) -> str:
-    """Return the URL of the embedded store of a results folder."""
-    return f"sqlite:///{results / 'store.sqlite'}"
 
 
 class Store:
