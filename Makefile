@@ -8,6 +8,7 @@ ARGS ?= benchmark=stemdl nodes=2
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
 MUTATION_ARGS ?= --one-verb
+SPEED_ARGS ?=
 COVERAGE ?=
 # Anything but nothing: tests that repeat with another communicator, data set or method what was shown, too.
 THOROUGH ?=
@@ -25,7 +26,7 @@ endef
 # Where it is set, every command and every rank compiles all modules again: a third of what starting costs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test setup lint benchmark fuzz docs clean
+.PHONY: run test setup lint benchmark speed fuzz docs clean
 
 run: $(READY)
 	$(BIN)/python -m orchestrator $(ARGS)
@@ -36,9 +37,13 @@ test: $(READY)
 	@$(TESTS)
 
 benchmark: $(READY)
-	@missed=; for script in tests/benchmarks/*.py; do \
+	@missed=; for script in $(filter-out tests/benchmarks/speed.py,$(wildcard tests/benchmarks/*.py)); do \
 		echo "$$script"; $(BIN)/python $$script || missed="$$missed $$script"; done; \
 	test -z "$$missed" || { echo "missed their limit, or cannot run here:$$missed"; exit 1; }
+
+# The table of workloads/SPEED.md: make speed SPEED_ARGS="--only ranks- --minutes 20"; without it all that can be measured here.
+speed: $(READY)
+	$(BIN)/python tests/benchmarks/speed.py $(SPEED_ARGS)
 
 # The documentation as a site that opens from disk: build/site/index.html.
 docs: $(READY)

@@ -134,7 +134,7 @@ def parse_options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cluster", default="h100x1", help="the profile, whose figures are the peaks")
-    parser.add_argument("--only", default="", help="benchmarks, with commas")
+    parser.add_argument("--only", default="", help="benchmarks, with commas; or rows, with colons for spaces")
     parser.add_argument("--recipe", default="", help="one recipe alone")
     parser.add_argument("--steps", type=int, help="no more steps than these")
     parser.add_argument("--data", type=Path, help="where data are made; a temporary folder if left out")
@@ -146,7 +146,8 @@ def parse_options() -> argparse.Namespace:
 def main() -> int:
     """Run every row under both recipes and print the table; 1 if a figure that is asked for is missed."""
     options = parse_options()
-    rows = [row for row in ROWS if not options.only or row.benchmark in options.only.split(",")]
+    only = options.only.split(",")
+    rows = [row for row in ROWS if not options.only or {row.benchmark, row.name.replace(" ", ":")} & set(only)]
     recipes = [options.recipe] if options.recipe else list(RECIPES)
     missed, entries = False, []
     table = Table(title=f"{options.cluster}, one run each")

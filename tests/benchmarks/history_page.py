@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -72,8 +73,17 @@ def main() -> int:
         megabytes = page.stat().st_size / 1e6
         whole = sum(file.stat().st_size for file in (place / "html").rglob("*") if file.is_file()) / 1e6
         print(
-            f"history page of {store.count()} runs: {seconds:.2f} s (limit {SECONDS:g}), {megabytes:.2f} MB "
-            f"(limit {MEGABYTES:g}), the whole folder with plotly.js and CSV files {whole:.1f} MB"
+            json.dumps(
+                {
+                    "benchmark": "history_page",
+                    "runs": store.count(),
+                    "s": round(seconds, 2),
+                    "limit_s": SECONDS,
+                    "mb": round(megabytes, 2),
+                    "limit_mb": MEGABYTES,
+                    "folder_mb": round(whole, 1),
+                }
+            )
         )
         return int(seconds > SECONDS or megabytes > MEGABYTES)
 
