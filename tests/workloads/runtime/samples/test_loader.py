@@ -47,12 +47,17 @@ def test_batches_come_in_order_and_whole(readers: int) -> None:
         np.testing.assert_array_equal(np.concatenate(seen), np.arange(43) ** 2)
 
 
-@pytest.mark.parametrize("readers", [1, 2])
-def test_reading_happens_ahead_in_threads_of_its_own(readers: int) -> None:
+MANY = [np.arange(start, start + 2) for start in range(0, 100, 2)]
+
+
+@pytest.mark.parametrize(("readers", "at_once"), [(1, 8), (2, 1)])
+def test_reading_happens_ahead_in_threads_of_its_own(readers: int, at_once: int) -> None:
     samples = Squares()
-    batches = Loader(samples, largest=8, readers=readers).iterate(REQUESTS)
+    loader = Loader(samples, largest=2, readers=readers)
+    batches = loader.iterate(MANY)
     next(batches)
-    ahead = 1 + readers + 2  # what a sample looks like, and every buffer
+    assert loader.at_once == at_once
+    ahead = 1 + len(loader.buffers) // at_once * at_once  # what a sample looks like, and every buffer
     for _ in range(1000):
         if samples.reads == ahead:
             break
@@ -60,6 +65,32 @@ def test_reading_happens_ahead_in_threads_of_its_own(readers: int) -> None:
     assert samples.reads == ahead
     assert any(name.startswith("loader") for name in samples.threads)
     batches.close()
+
+
+def test_one_thread_reads_several_small_batches_at_once_and_large_ones_one_by_one() -> None:
+    class Wide(Squares):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.width = width
+
+        def read(self, indices: np.ndarray, out: Arrays | None = None) -> Arrays:
+            made = np.repeat(indices[:, None] ** 2, self.width, 1).astype(np.float32)
+            if out is None:
+                return {"x": made}
+            out["x"][: len(indices)] = made
+            return {"x": out["x"][: len(indices)]}
+
+    for width, at_once in ((1, 8), (2**15, 4), (2**18, 1)):
+        loader = Loader(Wide(width), largest=2, held=2)
+        assert loader.at_once == at_once
+        before = None
+        for number, batch in enumerate(loader.iterate(MANY[:23])):
+            np.testing.assert_array_equal(batch["x"][:, -1], MANY[number] ** 2)
+            # Those of the batch before are there yet, as they are for a step that goes through its batches twice.
+            if before is not None:
+                np.testing.assert_array_equal(before["x"][:, 0], MANY[number - 1] ** 2)
+            before = batch
+        assert number == 22
 
 
 def test_several_readers_read_at_the_same_time() -> None:
