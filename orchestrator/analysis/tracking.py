@@ -34,6 +34,7 @@ from orchestrator.analysis.change_tests import (
     newest_ranks,
 )
 from orchestrator.analysis.neighbours import mean_variance
+from orchestrator.analysis.quiet import Alarms, find_quiet_sets
 from orchestrator.analysis.sets import Floats, Sets
 
 ALPHA = 0.01
@@ -52,6 +53,9 @@ MOST_CLOSING sets at most."""
 DOUBTFUL = 0.02
 """Probability of any false change among the series, above which an open one is withdrawn. It is greater than ALPHA, so
 that a change that is just found does not come and go."""
+
+FEWEST_AHEAD, MOST_AHEAD = 32, 512
+"""Sets that are looked through at once for those in which nothing changes: the more, the longer nothing did."""
 
 NEW, STEADY, SLOWER, FASTER, DRIFTING = range(5)
 """States of a series: without a base, as before, or changed; DRIFTING is a slow-down by little and little."""
@@ -121,9 +125,35 @@ class Follower:
 
     def run(self) -> Tracks:
         """Follow all sets."""
-        for now in range(self.centres.shape[1]):
+        length = self.centres.shape[1]
+        ends = set(self.last.tolist())
+        first, quiet, ahead = 0, np.zeros(0, bool), FEWEST_AHEAD
+        for now in range(length):
+            if now >= first + len(quiet) and (self.state <= STEADY).all():
+                first, quiet = now, self.find_quiet_sets(now, min(now + ahead, length))
+                ahead = min(2 * ahead, MOST_AHEAD)
+            if now < first + len(quiet) and quiet[now - first] and now not in ends:
+                present = self.sets.counts[:, now] > 0
+                self.base[present, now] = True
+                self.tracks.states[present, now] = STEADY
+                continue
             self.follow(now)
+            if not (self.state <= STEADY).all():
+                quiet, ahead = quiet[:0], FEWEST_AHEAD
         return self.tracks
+
+    def find_quiet_sets(self, first: int, stop: int) -> Flags:
+        """Return in which sets from ``first`` on, before which no change is open, certainly none is opened: up to
+        ``stop``, or to where an accepted change begins a base.
+        """
+        for row in np.flatnonzero(~self.renewed):
+            since = max(first, int(self.begins[row]))
+            stop = min([stop, *(since + np.flatnonzero(self.sets.counts[row, since:] > 0)[:1])])
+        if stop <= first:
+            return np.zeros(0, bool)
+        least = np.minimum(LEAST_LONG, self.minimum)
+        alarms = Alarms(ALPHA * SET_SHARE, ALPHA * LONG_SHARE, self.minimum, least)
+        return find_quiet_sets(self.centres, self.sets.counts, self.base, first, stop, self.window, alarms)
 
     def follow(self, now: int) -> None:
         """Follow one set of all series, the one after that which was followed before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from orchestrator.analysis.change_tests import LONGEST, Family, measure_changes
 from orchestrator.analysis.regression import Comparison, Series, compare_series
 from orchestrator.analysis.sets import summarise_sets
-from orchestrator.analysis.tracking import DRIFTING, FASTER, SLOWER, STEADY, WINDOW, Tracks, follow_sets
+from orchestrator.analysis.tracking import DRIFTING, FASTER, SLOWER, STEADY, WINDOW, Follower, Tracks, follow_sets
 
 METRICS, REPEATS = 20, 5
 
@@ -174,3 +175,54 @@ def test_sets_that_are_older_than_those_compared_change_nothing() -> None:
     recent = Family(sets.centres[:, -weeks - 1 :], sets.counts[:, -weeks - 1 :], base[:, -weeks:], *known)
     for field in fields(every):
         assert np.allclose(getattr(measure_changes(recent, WINDOW), field.name), getattr(every, field.name), rtol=1e-9)
+
+
+class EverySet(Follower):
+    """Compares every set, also those in which certainly nothing changes."""
+
+    def run(self) -> Tracks:
+        for now in range(self.centres.shape[1]):
+            self.follow(now)
+        return self.tracks
+
+
+class Counting(Follower):
+    """Notes which sets are compared."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self.compared: list[int] = []
+
+    def follow(self, now: int) -> None:
+        self.compared.append(now)
+        super().follow(now)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_sets_in_which_nothing_changes_are_left_out_of_the_comparison_and_all_else_is_as_with_them(seed: int) -> None:
+    """Series of several noises, with steps, gaps, late beginnings, missing repeats and accepted changes."""
+    random = np.random.default_rng(seed)
+    series, weeks = int(random.integers(1, 20)), int(random.integers(20, 120))
+    noise = random.choice([0.002, 0.015, 0.06], series)[:, None, None]
+    shared = random.choice([0.0, 1.0]) * random.standard_normal((series, weeks, 1))
+    values = 5 + noise * (random.standard_t(3 if seed % 3 == 0 else 30, (series, weeks, 4)) + shared)
+    for row in values:
+        if random.random() < 0.4:
+            row[random.integers(weeks) :] += random.choice([-0.1, -0.03, 0.05])
+        if random.random() < 0.3:
+            row[: random.integers(weeks - 1)] = np.nan
+    values[:, :-1][random.random((series, weeks - 1)) < 0.1] = np.nan
+    values[:, :, 1:][random.random((series, weeks, 3)) < 0.2] = np.nan
+    begins = np.where(random.random(series) < 0.2, random.integers(0, weeks, series), 0)
+    sets, least = summarise_sets(values), np.full(series, 0.02)
+    every, some = (kind(sets, begins, least, WINDOW).run() for kind in (EverySet, Follower))
+    for field in fields(Tracks):
+        np.testing.assert_array_equal(getattr(some, field.name), getattr(every, field.name), field.name)
+
+
+def test_a_history_without_a_change_is_compared_at_few_of_its_sets() -> None:
+    random = np.random.default_rng(3)
+    sets = summarise_sets(5 + 0.015 * random.standard_normal((8, 500, 5)))
+    follower = Counting(sets, np.zeros(8, np.int64), np.full(8, 0.02), WINDOW)
+    follower.run()
+    assert len(follower.compared) < 50 and follower.compared[-1] == 499
