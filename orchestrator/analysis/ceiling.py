@@ -10,8 +10,9 @@ from orchestrator.records.result import StepWorkResult
 
 
 class Peaks(TypedDict, total=False):
-    """Peaks of a device that a cluster profile states: TFLOP/s in bfloat16, and GB/s of its memory."""
+    """What a cluster profile states of a device: its name, peak TFLOP/s in bfloat16, and GB/s of its memory."""
 
+    model: str
     peak_bf16_tflops: float
     memory_gb_per_s: float
 
@@ -55,6 +56,22 @@ def count_devices(ranks: Iterable[tuple[str, str]]) -> tuple[int, bool]:
     places = list(ranks)
     accelerated = all(device != "cpu" for _, device in places)
     return len(set(places)) if accelerated else len(places), accelerated
+
+
+FORWARD_AND_BACK = 6
+"""Operations of training an item for each parameter that it is multiplied with: a multiplication and an addition
+forwards, and twice as many for the gradients (Kaplan et al. 2020, arXiv 2001.08361). Attention is not among them.
+"""
+
+
+def operations_by_size(
+    parameters: int, items_per_s: float, devices: int, peak_bf16_tflops: float | None
+) -> tuple[float, float | None]:
+    """Return the FLOP/s of each of so many ``devices``, which train ``items_per_s`` together, by their model's size,
+    and the fraction of the stated peak; None where none is stated.
+    """
+    operations = FORWARD_AND_BACK * parameters * items_per_s / devices
+    return operations, operations / (1e12 * peak_bf16_tflops) if peak_bf16_tflops else None
 
 
 def compare_with_peaks(

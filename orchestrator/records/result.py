@@ -184,6 +184,7 @@ class TrainingResult(TypedDict, total=False):
     """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds.
 
     ``unit`` is that of ``samples`` and of throughput: "samples" unless the data set counts tokens or points.
+    ``computing`` are those of the ``parameters`` that each of these is multiplied with, where a task says it.
     """
 
     epochs: Count
@@ -202,6 +203,7 @@ class TrainingResult(TypedDict, total=False):
     kernels: str
     fused: bool
     parameters: int
+    computing: Whole
     step_work: StepWorkResult | None
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devices, energy_rates
+from orchestrator.analysis.ceiling import Peaks, compare_with_peaks, count_devices, energy_rates, operations_by_size
 from orchestrator.analysis.losses import step_shares
 from orchestrator.analysis.series import group_into_series
 from orchestrator.campaign.attempts import Attempt, lost
 from orchestrator.records import PHASES, CollectedResult, unit_of
 from orchestrator.report.entries.document import ReportDocument
-from orchestrator.report.entries.runs import AchievedEntry, EnergyEntry, RankTimes, RunEntry
+from orchestrator.report.entries.runs import AchievedEntry, BySizeEntry, EnergyEntry, RankTimes, RunEntry
 from orchestrator.report.matrix import matrix_entries
 from orchestrator.report.placement import recorded_placement
 from orchestrator.report.recipes import recipe_entries
@@ -132,6 +132,7 @@ def run_entry(record: RunRecord) -> RunEntry:
         "phases_s": {name: phases[name] for name in (*PHASES, *phases) if name in phases},
         "training": result.get("training", {}),
         "achieved": achieved_entry(record, manifest, result),
+        "by_size": by_size_entry(record, manifest, result),
         "inference": result.get("inference"),
         "pictures": [f"attempt-{run['attempts']}/{name}" for name in result.get("pictures", [])],
         "processors": result.get("world", {}).get("processors", []),
@@ -162,11 +163,10 @@ def achieved_entry(record: RunRecord, manifest: StoredManifest, result: Collecte
     work = training.get("step_work")
     if not work or not rate or not len(record.ranks):
         return None
-    count, accelerated = count_devices((rank["host"], rank["device"]) for rank in record.ranks)
-    stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
+    count, stated = devices_of(record, manifest)
     # Operators that a compiler or our kernels made one of read and write less than was counted.
     fused = bool(training.get("compile")) or training.get("kernels") == "own"
-    found = compare_with_peaks(work, rate, count, cast(Peaks, stated), fused)
+    found = compare_with_peaks(work, rate, count, stated, fused)
     return {
         "devices": found.devices,
         "flop_per_s": found.flop_per_s,
@@ -175,6 +175,24 @@ def achieved_entry(record: RunRecord, manifest: StoredManifest, result: Collecte
         "of_memory_bandwidth": found.of_memory_bandwidth,
         "accelerator": stated.get("model") or None,
     }
+
+
+def by_size_entry(record: RunRecord, manifest: StoredManifest, result: CollectedResult) -> BySizeEntry | None:
+    """Return the operations of each device by the size of its model; null where a task does not say that size."""
+    parameters = result.get("training", {}).get("computing")
+    rate = record.run.get("throughput_warm") or record.run.get("throughput")
+    if not parameters or not rate or not len(record.ranks):
+        return None
+    count, stated = devices_of(record, manifest)
+    operations, fraction = operations_by_size(parameters, rate, count, stated.get("peak_bf16_tflops"))
+    return {"parameters": parameters, "flop_per_s": operations, "of_bf16_peak": fraction}
+
+
+def devices_of(record: RunRecord, manifest: StoredManifest) -> tuple[int, Peaks]:
+    """Return how many devices the ranks have, and the peaks that are stated of one; none of processors."""
+    count, accelerated = count_devices((rank["host"], rank["device"]) for rank in record.ranks)
+    stated = manifest.get("config", {}).get("cluster", {}).get("accelerator", {}) if accelerated else {}
+    return count, cast(Peaks, stated)
 
 
 NO_ENERGY: EnergyEntry = {

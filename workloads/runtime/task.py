@@ -171,6 +171,10 @@ class Task(ABC):
         """
         return None
 
+    def computing(self, model: nn.Module) -> int | None:
+        """N of "6 N operations an item of training": parameters that each item is multiplied with; None: not said."""
+        return None
+
     @abstractmethod
     def predict(self, model: nn.Module, batch: Batch) -> Tensor | dict[str, Tensor]:
         """What a scientist wants of a batch, (n, …): a denoised image, a cloud's probability, classes' probabilities;

@@ -106,6 +106,16 @@ class AchievedEntry(TypedDict):
     accelerator: str | None
 
 
+class BySizeEntry(TypedDict):
+    """Operations of each device while training by the rule of 6 N an item, N the ``parameters`` that an item is
+    multiplied with (Kaplan et al. 2020, arXiv 2001.08361), and their fraction of its stated peak.
+    """
+
+    parameters: int
+    flop_per_s: float
+    of_bf16_peak: float | None
+
+
 class RunEntry(TypedDict):
     """One run."""
 
@@ -142,6 +152,7 @@ class RunEntry(TypedDict):
     phases_s: dict[str, float]
     training: TrainingResult
     achieved: AchievedEntry | None
+    by_size: BySizeEntry | None
     inference: InferenceResult | None
     pictures: list[str]
     processors: list[Processors]

@@ -14,7 +14,7 @@ from orchestrator.report.html.provenance import commit_text, run_provenance
 from orchestrator.report.placement import draw_nodes
 from orchestrator.report.run_files import own_attempt, read_picture
 from orchestrator.report.tables import inference
-from orchestrator.report.tables.runs import energy_text
+from orchestrator.report.tables.runs import achieved_text, by_size_text, energy_text, with_prefix
 from orchestrator.report.tables.text import accuracy_time_text, quality_text, short
 from orchestrator.report.tables.units import RateColumn
 from orchestrator.telemetry.heat import ThroughputMap, throughput_map
@@ -112,6 +112,10 @@ def run_tiles(run: RunEntry) -> list[dict[str, str]]:
         tiles[-1]["detail"] += f"; {basis}" if basis else ""
     if run["mode"] == "training":
         tiles.append({"name": "Time to accuracy", "value": accuracy_time_text(run), "detail": ""})
+    if run["achieved"]:
+        work = with_prefix(run["achieved"]["flop_per_s"], "FLOP/s")
+        detail = "; ".join(words for words in (achieved_text(run["achieved"]), by_size_text(run)) if words)
+        tiles.append({"name": "Arithmetic", "value": work, "detail": detail})
     found = run["energy"]
     joules = found["j"] if found["j"] is not None else found["account"] and found["account"]["j"]
     if joules is not None:

@@ -148,6 +148,8 @@ def print_details(run: RunEntry, console: Console) -> None:
     console.print(f"  phases, s: {phases}", markup=False, soft_wrap=True, highlight=False)
     if run["achieved"]:
         console.print(f"  {achieved_text(run['achieved'])}", markup=False, soft_wrap=True, highlight=False)
+    if words := by_size_text(run):
+        console.print(f"  {words}", markup=False, soft_wrap=True, highlight=False)
     if energy := energy_text(run):
         console.print(f"  energy: {energy}", markup=False, soft_wrap=True, highlight=False)
     print_attempts(run, console)
@@ -212,6 +214,15 @@ def achieved_text(found: AchievedEntry) -> str:
         share = fraction_text(found["of_memory_bandwidth"], "its memory's bandwidth")
         parts.append(f"{with_prefix(found['bytes_per_s'], 'B/s')} to and from memory{share}")
     return f"{each}: {', '.join(parts)}"
+
+
+def by_size_text(run: RunEntry) -> str:
+    """ "by 6 N tokens/s: 412 TFLOP/s (41.7 % of its bfloat16 peak), N = 397,312 parameters"; "" where no N is told."""
+    found = run["by_size"]
+    if not found:
+        return ""
+    work = f"{with_prefix(found['flop_per_s'], 'FLOP/s')}{fraction_text(found['of_bf16_peak'], 'its bfloat16 peak')}"
+    return f"by 6 N {run['throughput']['unit']}: {work}, N = {found['parameters']:,} parameters"
 
 
 def with_prefix(value: float, unit: str) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.report.document import SCHEMA_FILE, report_document
-from orchestrator.report.tables.runs import print_report
+from orchestrator.report.tables.runs import by_size_text, print_report
 from orchestrator.report.tables.text import headline
 from orchestrator.store.entries import RankRow
 from orchestrator.store.store import RunRecord, Store, default_url
@@ -215,6 +215,18 @@ def test_what_a_device_does_is_told_as_a_fraction_of_its_peaks_where_they_are_st
     assert achieved("GPU-{rank}", PEAKS, compile=True)["bytes_per_s"] is None
     assert achieved("cpu", {}, kernels="own")["bytes_per_s"] is None
     assert achieved("cpu", {}, kernels="torch")["bytes_per_s"]
+
+
+def test_operations_by_a_model_s_size_are_told_beside_the_counted_ones(tmp_path: Path) -> None:
+    record = working(stored_run(tmp_path, rate=100.0), "GPU-{rank}", {"peak_bf16_tflops": 1}, computing=250_000_000)
+    run = document_of([record])["runs"][0]
+    # 100 items/s a rank: 6 x 2.5e8 x 100 = 1.5e11, of 1e12.
+    assert run["by_size"] == {"parameters": 250_000_000, "flop_per_s": 1.5e11, "of_bf16_peak": 0.15}
+    assert by_size_text(run) == (
+        "by 6 N samples/s: 150 GFLOP/s (15.0 % of its bfloat16 peak), N = 250,000,000 parameters"
+    )
+    untold = document_of([working(stored_run(tmp_path, name="other"), "cpu", {})])["runs"][0]
+    assert untold["by_size"] is None and by_size_text(untold) == ""
 
 
 def test_recipes_are_compared_by_what_they_make_of_the_accelerator(tmp_path: Path, orchestrator: Command) -> None:

@@ -19,7 +19,7 @@ from workloads.language_models.datasets.molecules import FILES, MoleculesDataset
 from workloads.language_models.methods.char_rnn import CharRnnTask
 from workloads.language_models.methods.gpt import GptTask
 from workloads.language_models.methods.gpt_network import Gpt
-from workloads.language_models.task import GENERATED
+from workloads.language_models.task import GENERATED, LanguageTask
 from workloads.language_models.vocabulary import VOCABULARIES
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.procedures.checkpoint import CheckpointError
@@ -146,6 +146,22 @@ def test_weight_decay_is_on_matrices_and_leaves_the_gains_of_norms_alone(folder:
     (player,) = task.players(model)
     gains = {name for name, parameter in model.named_parameters() if any(parameter is one for one in player.undecayed)}
     assert gains == {"blocks.0.before_attention.weight", "blocks.0.before_layers.weight", "norm.weight"}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "computing"),
+    [
+        # 30 tokens' vectors, 12 x 8 x 8 of a block and its two norms, and the last norm: without 16 places.
+        (GptTask, {}, 30 * 8 + 12 * 64 + 2 * 8 + 8),
+        # Four gates of 30 and of 8 numbers with two biases, and a linear layer; the embedding is looked up.
+        (CharRnnTask, {"hidden": 8}, 4 * 8 * (30 + 8 + 2) + 8 * 30 + 30),
+    ],
+)
+def test_the_parameters_that_a_token_is_multiplied_with_are_told(
+    task: type[LanguageTask], changes: dict[str, int], computing: int, folder: Path
+) -> None:
+    made = task(options(**changes), folder)
+    assert made.computing(made.build_model()) == computing
 
 
 def test_texts_are_only_written_where_samples_are_wanted(folder: Path) -> None:

@@ -49,3 +49,8 @@ class CharRnnTask(LanguageTask):
             len(self.form.vocabulary.tokens), options["hidden"], options["layers"], options["dropout"],
             self.vocabulary_digest,
         )  # fmt: skip
+
+    def computing(self, model: nn.Module) -> int:
+        """All but the embedding, which is looked up."""
+        assert isinstance(model, CharRnn)
+        return sum(parameter.numel() for part in (model.lstm, model.linear) for parameter in part.parameters())

@@ -35,6 +35,10 @@ class GptTask(LanguageTask):
             self.vocabulary_digest,
         )  # fmt: skip
 
+    def computing(self, model: nn.Module) -> int:
+        """All but the embeddings of places, which are added."""
+        return self.shape.computing
+
     def players(self, model: nn.Module) -> Sequence[Player]:
         """One, whose norms' gains weight decay leaves alone, as in nanoGPT."""
         gains = [parameter for parameter in model.parameters() if parameter.dim() < 2]

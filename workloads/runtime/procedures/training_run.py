@@ -82,8 +82,8 @@ class Training(ModelProcedure):
     def describe(self, outcome: Outcome) -> TrainingResult:
         """What was trained, how long and how."""
         trainer, position = self.trainer, outcome.position
-        settings = trainer.settings
-        return {
+        settings, computing = trainer.settings, self.task.computing(trainer.model)
+        described: TrainingResult = {
             "epochs": position.epoch + (1 if position.step else 0),
             "steps": position.total_steps,
             "samples": position.items,
@@ -102,6 +102,9 @@ class Training(ModelProcedure):
             "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
             "step_work": self.step_work() if self.communicator.rank == 0 else None,
         }
+        if computing is not None:
+            described["computing"] = computing
+        return described
 
     def step_work(self) -> StepWorkResult | None:
         """What a step of this rank takes, if it is to be counted. A failure is a warning: what was measured stands."""
