@@ -22,6 +22,8 @@ PARTS = {
     "hydra.core.override_parser.types": "QuotedString.with_quotes",
     "hydra.plugins.config_source": "ConfigSource._get_header_dict",
     "hydra._internal.core_plugins.basic_sweeper": "BasicSweeper.split_arguments",
+    "hydra._internal.config_loader_impl": "ConfigLoaderImpl._compose_config_from_defaults_list",
+    "hydra._internal.defaults_list": "_create_interpolation_map",
     "submitit.slurm.slurm": "SlurmExecutor._make_submission_file_text",
     "submitit.core.core": "PicklingExecutor.update_parameters",
     "torch._subclasses.fake_tensor": "FakeTensorMode.from_tensor",
@@ -29,7 +31,8 @@ PARTS = {
     "torch.utils._pytree": "tree_leaves",
     "torch._C._distributed_c10d": "Reducer.prepare_for_backward",
 }
-"""By module, what of it is used: compose, the batch script, counting a step's work, DDP's own reducer."""
+"""By module, what of it is used: compose, whose results and errors are held against Hydra's own
+(tests/orchestrator/config/test_merging.py), the batch script, counting a step's work, DDP's own reducer."""
 
 
 @pytest.mark.parametrize(("module", "part"), PARTS.items(), ids=[f"{module}.{part}" for module, part in PARTS.items()])

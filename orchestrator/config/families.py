@@ -167,13 +167,18 @@ def option_classes(benchmark: Mapping[str, Any]) -> dict[str, type[Any]]:
         "model": ("Model", f"{folder}.methods.{benchmark.get('method')}_config"),
         "dataset": ("DatasetOptions", f"{folder}.datasets.{benchmark.get('dataset_name')}_config"),
     }
-    found = {}
-    for section, (name, own) in places.items():
-        for module in (own, f"{folder}.config"):
-            if has_module(module) and hasattr(importlib.import_module(module), name):
-                found[section] = getattr(importlib.import_module(module), name)
-                break
-    return found
+    found = {section: find_class(name, (own, f"{folder}.config")) for section, (name, own) in places.items()}
+    return {section: options for section, options in found.items() if options is not None}
+
+
+@cache
+def find_class(name: str, modules: tuple[str, ...]) -> type[Any] | None:
+    """The class of that name in the first of the modules that has one; None where none has."""
+    for module in modules:
+        if has_module(module) and hasattr(importlib.import_module(module), name):
+            found: type[Any] = getattr(importlib.import_module(module), name)
+            return found
+    return None
 
 
 def has_module(name: str) -> bool:
