@@ -33,7 +33,7 @@ from orchestrator.config.schema import OrchestratorConfig
 from orchestrator.config.schema_schedule import ScheduleVerbConfig
 from orchestrator.config.site import SiteSource
 from orchestrator.config.sweeps import Composed, compose_choices
-from orchestrator.config.validate import MOST_RUNS, node_counts
+from orchestrator.config.validate import MOST_RUNS, node_counts, refuse_pair
 from orchestrator.config.words import alternatives
 from orchestrator.errors import UsageError, nearest
 from orchestrator.records.checking import check_value
@@ -191,6 +191,8 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
         except ValueError as error:
             raise UsageError(f"{path}.{error}") from error
     if hasattr(made.get("model"), "check_dataset"):
+        # What the data set of another kind has no word for cannot be asked of it.
+        refuse_pair(families.ROOT, benchmark["name"], benchmark["dataset_name"], benchmark["method"])
         try:
             made["model"].check_dataset(made["dataset"])
         except ValueError as error:

@@ -56,7 +56,7 @@ class Loader(ConfigLoaderImpl):  # type: ignore[misc]
     def __init__(self, path: ConfigSearchPathImpl) -> None:
         super().__init__(path)
         self.read = Repository(self.repository)
-        self.packed: dict[tuple[str, str | None, bool], ConfigResult] = {}
+        self.packed: dict[tuple[str, str | None, bool], tuple[ConfigResult, bytes]] = {}
         self.met: set[tuple[str, str | None, bool]] = set()
         self.begun: dict[tuple[str, ...], Begun] = {}
         self.last: list[ResultDefault] = []
@@ -84,13 +84,13 @@ class Loader(ConfigLoaderImpl):  # type: ignore[misc]
             found = super()._load_single_config(default, repo)
             # What is laid at the top others are given, too; elsewhere it is a copy, to be kept where it is met again.
             if found is repo.load_config(path) or place in self.met:
-                self.packed[place] = replace(found, config=pickle.dumps(found.config))
+                self.packed[place] = (found, pickle.dumps(found.config))
             else:
                 self.met.add(place)
                 return found
-        found = self.packed[place]
+        found, packed = self.packed[place]
         # Five times as fast as a deep copy.
-        return replace(found, config=pickle.loads(found.config))
+        return replace(found, config=pickle.loads(packed))
 
 
 def common_beginning(first: Sequence[ResultDefault], second: Sequence[ResultDefault]) -> int:
@@ -110,7 +110,7 @@ def few_maps() -> Iterator[None]:
         taking = any(default.is_interpolation() for default in defaults)
         return whole(overrides, defaults, self_added) if taking else None
 
-    defaults_list._create_interpolation_map = written
+    defaults_list._create_interpolation_map = written  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,10 @@ def test_what_is_shared_within_a_sweep_gives_each_choice_what_hydra_composes_of_
         "# @package _global_\ndefaults: [/cluster/local@cluster, {override /scale: weak}]\nwatch: {interval_s: 2}\n"
     )
     with hydra_session(str(tmp_path)):
-        ours = [outcome_of(lambda words=words: merge_groups(PRIMARY, words)) for words in (*SWEPT, *SWEPT)]
+        ours = [outcome_of(partial(merge_groups, PRIMARY, words)) for words in (*SWEPT, *SWEPT)]
     register()
     with initialize_config_dir(config_dir=str(tmp_path), version_base="1.3"):
-        theirs = [outcome_of(lambda words=words: compose(config_name=PRIMARY, overrides=words)) for words in SWEPT]
+        theirs = [outcome_of(partial(compose, PRIMARY, words)) for words in SWEPT]
     assert ours == [*theirs, *theirs]
     assert sum(isinstance(one, str) for one in theirs) < len(theirs) / 2 < len({str(one) for one in theirs})
 

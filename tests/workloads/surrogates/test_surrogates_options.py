@@ -64,3 +64,8 @@ def test_it_is_refused_on_the_command_line() -> None:
     words = ["benchmark=surrogates", "dataset=darcy", "method=unet", "recipe=small", "benchmark.model.depth=5"]
     with pytest.raises(UsageError, match=r"benchmark\.model\.depth is 5, and a grid of 16 points"):
         compose_all(words, False)
+
+
+def test_a_network_of_fields_given_molecules_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="takes dataset=burgers.*, not dataset=molecules, which method=schnet takes"):
+        compose_all(["benchmark=surrogates", "dataset=molecules", "method=fno"], False)
