@@ -34,6 +34,7 @@ def mpirun_for(timeout: float, ranks: int, *program: str, **further: str) -> sub
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_mpi_yield_when_idle": "1",
+        "OMPI_MCA_btl": "^ofi",
         **further,
     }
     return subprocess.run(
