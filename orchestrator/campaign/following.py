@@ -22,7 +22,7 @@ from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.launch.base import Run, Scheduler
 from orchestrator.launch.enter import refuse_foreign
 from orchestrator.launch.manifests import Manifests
-from orchestrator.launch.pace import Looks, Pace
+from orchestrator.launch.pace import Looks, Pace, rest
 from orchestrator.plan import Campaign
 from orchestrator.records import (
     EndState,
@@ -42,6 +42,8 @@ from orchestrator.records.files import make_private
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
+MOST_AWAITED = 16
+"""Attempts whose ends are awaited between two looks."""
 BUSY_SECONDS = 5.0
 LONGEST_BUSY_SECONDS = 300.0
 """Longest pause between submissions while the scheduler takes no more jobs."""
@@ -247,7 +249,20 @@ def follow(
         if detach and (busy or not started):
             return statuses
         if busy or not started:
-            time.sleep(looks.rest)
+            rest(looks.rest, awaited_files(runs, statuses))
+
+
+def awaited_files(runs: Runs, statuses: Sequence[RunStatus]) -> list[Path]:
+    """Return the files, not there yet, that tell how the attempts in flight ended. None where there are many, which end
+    one after the other anyway: each glance at their files costs.
+    """
+    flying = [(run[0], status.attempts) for run, status in zip(runs, statuses, strict=True)
+              if status.attempts and not status.final]  # fmt: skip
+    if len(flying) > MOST_AWAITED:
+        return []
+    attempts = [directory.attempt(number) for directory, number in flying]
+    files = [file for attempt in attempts for file in (attempt.ended, attempt.failure)]
+    return [file for file in files if not file.exists()]
 
 
 @dataclass

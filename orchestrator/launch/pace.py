@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 GROWTH = 1.5
 JITTER = 0.25
 FAILURE_GROWTH = 2.0
+GLANCE_SECONDS = 0.05
+"""Interval between glances at files that are awaited."""
 REST = 19.0
 """Times that a look at all runs takes of a processor, for which none follows: looking takes a twentieth of a core."""
 
@@ -91,3 +94,10 @@ class Looks:
     def rest(self) -> float:
         """Return the seconds until the next look."""
         return max(self.shortest, REST * min(self.last, self.used))
+
+
+def rest(seconds: float, awaited: Sequence[Path] = ()) -> None:
+    """Sleep so long, or until one of the awaited files is there."""
+    due = time.monotonic() + seconds
+    while (left := due - time.monotonic()) > 0 and not any(path.exists() for path in awaited):
+        time.sleep(min(left, GLANCE_SECONDS) if awaited else left)

@@ -196,6 +196,23 @@ def test_resume_waits_where_the_scheduler_takes_no_more(make: Any, tmp_path: Pat
     assert [status.state for status in query_statuses(machine, runs)] == ["completed"] * 3
 
 
+def test_an_end_is_noticed_at_once_though_the_next_look_is_far_away(make: Any, tmp_path: Path) -> None:
+    runs, machine, result = make(repeats=2), Machine(), result_of(tmp_path)
+
+    def end_all() -> None:
+        for run in runs:
+            machine.jobs[str(run[1].job_id)] = JobState("completed")
+            ended_well(run, 1, result)
+            time.sleep(0.2)
+
+    submission.submit_all(machine, runs)
+    begun = time.monotonic()
+    threading.Timer(0.3, end_all).start()
+    limits = campaigns.Limits(max_jobs=2, interval_s=60)
+    statuses = campaigns.follow(machine, runs, limits, lambda _: None, lambda *_: None)
+    assert [status.state for status in statuses] == ["completed"] * 2 and time.monotonic() - begun < 30
+
+
 def test_a_run_that_is_just_ending_as_resume_comes_gets_its_attempt_too(make: Any, tmp_path: Path) -> None:
     (run,), machine, result = make(), Machine(), result_of(tmp_path)
     submission.submit(machine, [run])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
-from orchestrator.launch.pace import Looks
+from orchestrator.launch.pace import Looks, rest
 
 
 def rests(looks_s: list[float]) -> list[float]:
@@ -28,3 +32,14 @@ def test_looking_at_many_runs_takes_a_twentieth_of_a_core_and_at_few_runs_the_in
 
 def test_what_a_process_does_once_in_its_first_look_lengthens_no_rest() -> None:
     assert rests([0.8, 0.001]) == [0.5, 0.5]
+
+
+def test_a_rest_ends_when_an_awaited_file_appears_and_lasts_without(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    threading.Timer(0.1, (tmp_path / "there").touch).start()
+    rest(60, [tmp_path / "elsewhere", tmp_path / "there"])
+    assert time.monotonic() - begun < 30
+    begun = time.monotonic()
+    rest(0.12, [tmp_path / "elsewhere"])
+    rest(0.12)
+    assert time.monotonic() - begun >= 0.24
