@@ -1,5 +1,6 @@
-"""``python -m workloads.data VERB REQUEST``: works on one data set and says how it goes, in JSON lines.
+"""``python -m workloads.data [VERB REQUEST]``: works on one data set and says how it goes, in JSON lines.
 
+Without arguments both are read from stdin, a line each: so the process can start before anyone knows what it is to do.
 REQUEST is a JSON object: ``class`` (the benchmark's class of data sets), ``dataset`` and ``download`` (its settings),
 ``root`` (where data are kept) and ``scratch`` (a node's own disk, or null). Lines on stdout are of four kinds:
 ``{"say": …}`` for people, ``{"done": …, "total": …, "unit": …, "title": …}``, ``{"error": …, "remedy": VERB or null}``,
@@ -266,8 +267,11 @@ def exit_on_signal(*_: object) -> None:
 
 def main(arguments: list[str]) -> int:
     """1 and a message if the data set is not fit for use."""
-    verb, request = arguments
     signal.signal(signal.SIGTERM, exit_on_signal)
+    verb, request = arguments or (sys.stdin.readline().strip(), sys.stdin.readline())
+    if not verb:
+        # Whoever started this process wants nothing of it.
+        return 0
     try:
         print_message(VERBS[verb](Work(json.loads(request))))
     except BrokenPipeError:

@@ -95,22 +95,27 @@ def conduct(
     ``detach`` it returns after submitting as many runs as allowed at once.
     Raises UsageError before anything is submitted, StoreError if there is no store.
     """
-    from orchestrator.campaign import following as campaigns
-    from orchestrator.campaign.preflight import preflight
-    from orchestrator.campaign.provenance import provenance
-    from orchestrator.launch.schedulers import scheduler
-    from orchestrator.store.engine import open_engine
-    from orchestrator.store.store import Store, default_url
+    from orchestrator.campaign.dataset import DataProcess
 
-    whole, planned = prepare(configs, name)
-    url = whole[0]["store"]["url"] or default_url(planned.results)
-    # A store that cannot be used is known before anything is made. Its folder may be yet to be: then it opens later.
-    store = Store(url) if planned.results.is_dir() or whole[0]["store"]["url"] else None
-    if store is None:
-        open_engine(url)
-    else:
-        store.refuse_read_only()
-    preflight(whole, planned, view.console)
+    # Both load their libraries at the same time.
+    with DataProcess() as process:
+        from orchestrator.campaign import following as campaigns
+        from orchestrator.campaign.preflight import preflight
+        from orchestrator.campaign.provenance import provenance
+        from orchestrator.launch.schedulers import scheduler
+        from orchestrator.store.engine import open_engine
+        from orchestrator.store.store import Store, default_url
+
+        whole, planned = prepare(configs, name)
+        url = whole[0]["store"]["url"] or default_url(planned.results)
+        # A store that cannot be used is known before anything is made. Its folder may be yet to be: then it opens
+        # later.
+        store = Store(url) if planned.results.is_dir() or whole[0]["store"]["url"] else None
+        if store is None:
+            open_engine(url)
+        else:
+            store.refuse_read_only()
+        preflight(whole, planned, view.console, process)
     found = provenance(PROJECT)
     runs = campaigns.create(planned, {**found, "command": command} if command else found)
     store = store or Store(url)

@@ -4,6 +4,7 @@ works on it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -65,49 +66,73 @@ def make_request(config: Configuration, root: Path) -> DataRequest:
     }
 
 
-def run_dataset(verb: str, config: Configuration, root: Path, console: Console) -> DataAnswer:
-    """Run ``verb`` (see workloads/data.py) with a progress bar; return the process's answer.
-
-    Raises DataNotReadyError with the process's message and, if a command helps, that command.
+class DataProcess:
+    """A process that works on one data set. It loads its libraries while nobody has told it yet what to do, and ends
+    with the context if nobody does.
     """
-    answer: dict[str, Any] = {}
-    # A file, since a pipe that nobody empties stops whoever writes much into it.
-    with tempfile.TemporaryFile() as troubles:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workloads.data", verb, json.dumps(make_request(config, root))],
+
+    def __init__(self) -> None:
+        # A file, since a pipe that nobody empties stops whoever writes much into it.
+        self.troubles = tempfile.TemporaryFile()  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "workloads.data"],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=troubles,
+            stderr=self.troubles,
             encoding="utf-8",
             errors="replace",
             cwd=PROJECT,
         )
-        assert process.stdout is not None
-        try:
-            with Bars(console) as bars:
-                for message in filter(None, map(message_of, process.stdout)):
-                    if "say" in message:
-                        console.print(message["say"], highlight=False, markup=False, soft_wrap=True)
-                    elif "done" in message:
-                        bars.update(message)
-                    else:
-                        answer = message
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-        code = process.wait()
-        troubles.seek(0)
-        trouble = troubles.read().decode(errors="replace")
-    if code != 0 or "error" in answer:
-        last = trouble.strip().splitlines()[-1:] or ["no message"]
-        remedy = answer.get("remedy")
-        text = answer.get("error") or f"{verb} failed: {last[0]}"
-        if remedy:
-            text += "\nGet it with: " + "\n        then: ".join(command_lines(config, remedy))
-            if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
-                text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
-        raise DataNotReadyError(text, remedy=command_lines(config, remedy)[0] if remedy else None)
-    return answer
+
+    def __enter__(self) -> DataProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.communicate()
+        self.process.wait()
+        self.troubles.close()
+
+    def run(self, verb: str, config: Configuration, root: Path, console: Console) -> DataAnswer:
+        """Run ``verb`` (see workloads/data.py) with a progress bar; return the process's answer. Once only.
+
+        Raises DataNotReadyError with the process's message and, if a command helps, that command.
+        """
+        answer: dict[str, Any] = {}
+        assert self.process.stdin is not None and self.process.stdout is not None
+        # One that could not start says so below.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(f"{verb}\n{json.dumps(make_request(config, root))}\n")
+            self.process.stdin.flush()
+        with Bars(console) as bars:
+            for message in filter(None, map(message_of, self.process.stdout)):
+                if "say" in message:
+                    console.print(message["say"], highlight=False, markup=False, soft_wrap=True)
+                elif "done" in message:
+                    bars.update(message)
+                else:
+                    answer = message
+        code = self.process.wait()
+        self.troubles.seek(0)
+        trouble = self.troubles.read().decode(errors="replace")
+        if code != 0 or "error" in answer:
+            last = trouble.strip().splitlines()[-1:] or ["no message"]
+            remedy = answer.get("remedy")
+            text = answer.get("error") or f"{verb} failed: {last[0]}"
+            if remedy:
+                text += "\nGet it with: " + "\n        then: ".join(command_lines(config, remedy))
+                if verb == "ensure" and config["benchmark"]["dataset"]["source"] == "real":
+                    text += "\nStand-in data need no download: add benchmark.dataset.source=stand-in"
+            raise DataNotReadyError(text, remedy=command_lines(config, remedy)[0] if remedy else None)
+        return answer
+
+
+def run_dataset(verb: str, config: Configuration, root: Path, console: Console) -> DataAnswer:
+    """Run ``verb`` in a process of its own; see ``DataProcess.run``."""
+    with DataProcess() as process:
+        return process.run(verb, config, root, console)
 
 
 def message_of(line: str) -> Any:

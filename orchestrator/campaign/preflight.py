@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.campaign.dataset import ensure_dataset
+from orchestrator.campaign.dataset import DataProcess, ensure_dataset
 from orchestrator.config.families import missing_packages
 from orchestrator.errors import UsageError
 from orchestrator.launch.dealing import held_cores
@@ -21,8 +21,8 @@ from orchestrator.records.settings import Configuration
 from orchestrator.records.topology import read_topology
 
 
-def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Console) -> None:
-    """Raise UsageError for the first thing that would make a run fail."""
+def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Console, process: DataProcess) -> None:
+    """Raise UsageError for the first thing that would make a run fail. ``process`` looks at the first data set."""
     for config in configs:
         check_communicator(config)
         check_method(config)
@@ -36,8 +36,12 @@ def preflight(configs: Sequence[Configuration], campaign: Campaign, console: Con
     for run in campaign.runs:
         key = repr([run.spec.settings.get("dataset_class"), run.spec.settings["dataset"]])
         if key not in prepared:
+            where = Path(run.spec.data_folder)
+            if prepared:
+                ensure_dataset(run.config, where, console)
+            else:
+                process.run("ensure", run.config, where, console)
             prepared.add(key)
-            ensure_dataset(run.config, Path(run.spec.data_folder), console)
 
 
 def check_communicator(config: Configuration) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.campaign.dataset import run_dataset
+from orchestrator.campaign.dataset import DataNotReadyError, DataProcess, run_dataset
 from orchestrator.config.compose import compose_all
 
 TALKATIVE = """
@@ -26,3 +26,22 @@ def test_what_libraries_print_neither_stops_the_process_nor_is_taken_for_an_answ
     (config,) = compose_all(["benchmark=stemdl", "recipe=tiny"], False)
     answer = run_dataset("info", config, tmp_path / "data", Console(stderr=True))
     assert (answer["name"], answer["state"]) == ("stemdl", "missing")
+
+
+def test_a_process_that_is_told_nothing_makes_nothing_and_ends(tmp_path: Path) -> None:
+    with DataProcess() as process:
+        assert process.process.poll() is None
+    assert process.process.returncode is not None
+    with DataProcess() as process:
+        said, _ = process.process.communicate("")
+    assert said == "" and process.process.returncode == 0
+
+
+def test_a_process_that_could_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "h5py.py").write_text("raise ImportError('no such library')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (config,) = compose_all(["benchmark=stemdl", "recipe=tiny"], False)
+    with DataProcess() as process:
+        process.process.wait()
+        with pytest.raises(DataNotReadyError, match="no such library"):
+            process.run("ensure", config, tmp_path / "data", Console(stderr=True))
