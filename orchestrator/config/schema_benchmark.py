@@ -69,7 +69,7 @@ class TrainingConfig:
     compile: bool = False
     """Have torch compile the model in the first step; needs a C++ compiler, and on a GPU Triton."""
     kernels: str = "torch"
-    """Whose layers train: torch; own, the project's (float32 and channels last on processors, with g++); or auto."""
+    """Whose layers train: torch; own, the project's (channels last on processors, with g++); or auto."""
     accumulate: int = 1
     """Micro-batches that a rank goes through in one step, one after the other."""
     evaluate_every_epochs: int = 1

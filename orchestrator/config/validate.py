@@ -121,14 +121,11 @@ def decay(config: Configuration) -> None:
 
 
 def own_kernels(config: Configuration) -> None:
-    """Raise UsageError if the project's own kernels are combined with anything but float32, channels-last and no
-    compilation.
-    """
+    """Raise UsageError if the project's own kernels are combined with anything but channels-last and no compilation."""
     training = config["benchmark"]["training"]
     if training["kernels"] != "own":
         return
     needed: tuple[tuple[str, bool | str, tuple[bool | str, ...]], ...] = (
-        ("precision", training["precision"], ("float32", "auto")),
         ("channels_last", training["channels_last"], (True,)),
         ("compile", training["compile"], (False,)),
     )

@@ -5,15 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from workloads.runtime.kernels import RectifiedNorm
+
 WIDTHS = (8, 16, 32, 64)
 """Channels of the four levels, as published: 122,737 parameters in all."""
 
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:
-    """Twice a 3 x 3 convolution, ReLU and batch normalisation, in the published order."""
+    """Twice a 3 x 3 convolution, ReLU and batch normalisation, in the published order. The latter two are one layer,
+    which stands where the normalisation alone does in the published code, so that weights have the same names.
+    """
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(outputs),
-        nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(outputs),
+        nn.Conv2d(inputs, outputs, 3, padding=1), nn.Identity(), RectifiedNorm(outputs),
+        nn.Conv2d(outputs, outputs, 3, padding=1), nn.Identity(), RectifiedNorm(outputs),
     )  # fmt: skip
 
 

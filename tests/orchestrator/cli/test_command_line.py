@@ -33,8 +33,8 @@ from commands import Command, environment
         (["benchmark=stemdl", "benchmark.training.global_batch_size=1", "nodes=2"], "less than the 2 ranks"),
         (["benchmark=stemdl", "benchmark.training.kernels=owm"], "Did you mean own?"),
         (
-            ["benchmark=stemdl", "benchmark.training.kernels=own", "benchmark.training.precision=bfloat16"],
-            "kernels=own needs benchmark.training.precision=float32, not bfloat16",
+            ["benchmark=stemdl", "benchmark.training.kernels=own", "benchmark.training.channels_last=false"],
+            "kernels=own needs benchmark.training.channels_last=true, not false",
         ),
         (
             ["benchmark=em_denoise", "benchmark.training.kernels=own"],

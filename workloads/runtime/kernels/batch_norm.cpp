@@ -1,4 +1,5 @@
-// Batch normalisation, the addition of a residual block's shortcut and ReLU, for training in float32 on processors.
+// Batch normalisation with what is beside it, for training on processors: in float32 with the addition of a residual
+// block's shortcut and ReLU after it, in bfloat16 with ReLU before it.
 //
 // All arrays are matrices of rows (pixels) by channels, the channels contiguous: images in channels-last order. These
 // layers are bound by memory, so what counts is how often an array is gone through: three times forward (twice read, once
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include <omp.h>
@@ -56,6 +58,46 @@ void each_row(Size rows, Do todo) {
 #pragma omp parallel for schedule(static)
     for (Size row = 0; row < rows; ++row)
         todo(row);
+}
+
+// Numbers in bfloat16, as the upper half of a float32's bits.
+using Half = std::uint16_t;
+
+inline float widen(Half half) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// To the nearest, ties to even. What is no number stays none.
+inline Half narrow(float value) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return static_cast<Half>(value != value ? 0x7fc0 : rounded);
+}
+
+// Few channels are rows too short for vectors: LANES numbers are gone through at once, whole rows of `channels`, which
+// divide LANES.
+constexpr Size LANES = 64;
+
+// A value a channel, repeated over the lanes.
+std::vector<float> repeated(const float* values, Size channels) {
+    std::vector<float> lanes(LANES);
+    for (Size lane = 0; lane < LANES; ++lane)
+        lanes[lane] = values[lane % channels];
+    return lanes;
+}
+
+// Sums by lane, added up to those of the channels.
+Sums fold(const Sums& lanes, Size channels) {
+    Sums sums{std::vector<double>(channels, 0.0), std::vector<double>(channels, 0.0)};
+    for (Size lane = 0; lane < LANES; ++lane) {
+        sums.first[lane % channels] += lanes.first[lane];
+        sums.second[lane % channels] += lanes.second[lane];
+    }
+    return sums;
 }
 
 }  // namespace
@@ -166,6 +208,86 @@ void gradients(const float* upstream, const float* x, const float* y, const floa
 #pragma omp simd
             for (Size c = 0; c < channels; ++c)
                 below[c] = above[c] * a[c] + here[c] * b[c] + k[c];
+        }
+    });
+}
+
+// --- ReLU, then normalisation, in bfloat16 with sums in float32 and float64 ------------------------------------------
+
+// Mean and (biased) variance of each channel of relu(x), of `size` numbers, a multiple of LANES.
+void rectified_moments(const Half* x, Size size, Size channels, double* mean, double* variance) {
+    const Sums lanes = sum_rows(size / LANES, LANES, [=](Size row, float* __restrict sum, float* __restrict squares) {
+        const Half* __restrict here = x + row * LANES;
+#pragma omp simd
+        for (Size l = 0; l < LANES; ++l) {
+            const float read = widen(here[l]), value = read < 0.0f ? 0.0f : read;
+            sum[l] += value;
+            squares[l] += value * value;
+        }
+    });
+    const Sums sums = fold(lanes, channels);
+    const double rows = static_cast<double>(size / channels);
+    for (Size c = 0; c < channels; ++c) {
+        mean[c] = sums.first[c] / rows;
+        variance[c] = std::max(0.0, sums.second[c] / rows - mean[c] * mean[c]);
+    }
+}
+
+// y = relu(x) scale + offset.
+void normalise_rectified(const Half* x, const float* scale, const float* offset, Half* y, Size size, Size channels) {
+    const std::vector<float> scales = repeated(scale, channels), offsets = repeated(offset, channels);
+    const float *__restrict a = scales.data(), *__restrict b = offsets.data();
+    each_row(size / LANES, [=](Size row) {
+        const Half* __restrict here = x + row * LANES;
+        Half* __restrict there = y + row * LANES;
+#pragma omp simd
+        for (Size l = 0; l < LANES; ++l) {
+            const float read = widen(here[l]), value = read < 0.0f ? 0.0f : read;
+            there[l] = narrow(value * a[l] + b[l]);
+        }
+    });
+}
+
+// Gradients of `normalise_rectified` where `scale` and `offset` come from the batch's own moments.
+void rectified_gradients(const Half* upstream, const Half* x, const double* mean, const double* deviation,
+                         const float* gamma, Half* to_x, float* to_gamma, float* to_beta, Size size, Size channels) {
+    const std::vector<float> means(mean, mean + channels), centre = repeated(means.data(), channels);
+    const float* __restrict middle = centre.data();
+    const Sums lanes = sum_rows(size / LANES, LANES, [=](Size row, float* __restrict sum, float* __restrict products) {
+        const Half* __restrict here = x + row * LANES;
+        const Half* __restrict above = upstream + row * LANES;
+#pragma omp simd
+        for (Size l = 0; l < LANES; ++l) {
+            const float read = widen(here[l]), value = read < 0.0f ? 0.0f : read, gradient = widen(above[l]);
+            sum[l] += gradient;
+            products[l] += gradient * (value - middle[l]);
+        }
+    });
+    const Sums sums = fold(lanes, channels);
+    const double rows = static_cast<double>(size / channels);
+    std::vector<float> of_gradient(channels), of_value(channels), constant(channels);
+    for (Size c = 0; c < channels; ++c) {
+        to_beta[c] = sums.first[c];
+        to_gamma[c] = sums.second[c] / deviation[c];
+        const double factor = gamma[c] / deviation[c];
+        const double slope = sums.second[c] / rows / (deviation[c] * deviation[c]);
+        of_gradient[c] = factor;
+        of_value[c] = -factor * slope;
+        constant[c] = factor * (slope * mean[c] - sums.first[c] / rows);
+    }
+    const std::vector<float> gradients = repeated(of_gradient.data(), channels),
+                             values = repeated(of_value.data(), channels),
+                             constants = repeated(constant.data(), channels);
+    const float *__restrict a = gradients.data(), *__restrict b = values.data(), *__restrict k = constants.data();
+    each_row(size / LANES, [=](Size row) {
+        const Half* __restrict here = x + row * LANES;
+        const Half* __restrict above = upstream + row * LANES;
+        Half* __restrict below = to_x + row * LANES;
+#pragma omp simd
+        for (Size l = 0; l < LANES; ++l) {
+            const float read = widen(here[l]);
+            const float found = widen(above[l]) * a[l] + read * b[l] + k[l];
+            below[l] = narrow(read <= 0.0f ? 0.0f : found);
         }
     });
 }

@@ -42,15 +42,19 @@ class BatchNorm(nn.BatchNorm2d):
         result, mean, variance = Normalisation.apply(  # type: ignore[no-untyped-call]
             x, shortcut, self.weight, self.bias, self.eps, self.activate
         )
-        pixels = x.numel() // x.shape[1]
-        # A layer that is made with torch's defaults has all of these.
-        assert self.running_mean is not None and self.running_var is not None
-        assert self.num_batches_tracked is not None and self.momentum is not None
-        with torch.no_grad():
-            self.running_mean.lerp_(mean.float(), self.momentum)
-            self.running_var.lerp_((variance * (pixels / (pixels - 1))).float(), self.momentum)
-            self.num_batches_tracked.add_(1)
+        update_statistics(self, mean, variance, x.numel() // x.shape[1])
         return result
+
+
+def update_statistics(layer: nn.BatchNorm2d, mean: Tensor, variance: Tensor, pixels: int) -> None:
+    """Take a batch's (features,) mean and biased variance over so many pixels into a layer's running ones, as torch."""
+    # A layer that is made with torch's defaults has all of these.
+    assert layer.running_mean is not None and layer.running_var is not None
+    assert layer.num_batches_tracked is not None and layer.momentum is not None
+    with torch.no_grad():
+        layer.running_mean.lerp_(mean.float(), layer.momentum)
+        layer.running_var.lerp_((variance * (pixels / (pixels - 1))).float(), layer.momentum)
+        layer.num_batches_tracked.add_(1)
 
 
 def can_use_kernels(x: Tensor) -> bool:

@@ -66,9 +66,8 @@ def settle(
     # A campaign that an earlier version planned does not say.
     kernels = settings.get("kernels", "torch")
     if kernels != "torch":
-        plain = precision == "float32" and channels_last
         obstacle = "the task's loss differentiates twice" if twice_differentiable else None
-        obstacle = obstacle or obstacle_to_kernels(device, bool(plain), compiled)
+        obstacle = obstacle or obstacle_to_kernels(device, bool(channels_last), compiled)
         if kernels == "own" and obstacle:
             raise KernelsUnavailableError(f"benchmark.training.kernels=own, but {obstacle}; set it to auto or torch")
         able = communicator.sum(np.array(int(obstacle is None), np.int64))
@@ -76,15 +75,12 @@ def settle(
     return Suited(precision, bool(channels_last), kernels, compiled)
 
 
-def obstacle_to_kernels(device: torch.device, plain: bool, compiled: bool) -> str | None:
-    """Why this rank cannot train with the project's kernels; None if it can, and they are loaded then.
-
-    ``plain``: the model computes in float32 and in channels-last order.
-    """
+def obstacle_to_kernels(device: torch.device, channels_last: bool, compiled: bool) -> str | None:
+    """Why this rank cannot train with the project's kernels; None if it can, and they are loaded then."""
     if device.type != "cpu":
         return "they are for processors, and this rank has an accelerator"
-    if not plain:
-        return "they need precision=float32 and channels_last=true"
+    if not channels_last:
+        return "they need channels_last=true"
     if compiled:
         return "they cannot be compiled: compile=true"
     try:

@@ -12,7 +12,7 @@ from torch import nn
 
 from orchestrator.records import RunSpec, document_hash, global_batch
 from workloads.runtime.communicators.base import Communicator
-from workloads.runtime.kernels import use_kernels
+from workloads.runtime.kernels import KernelsUnavailableError, use_kernels
 from workloads.runtime.measurement.attempts import Earlier
 from workloads.runtime.measurement.clocks import clock, moment, seconds_since
 from workloads.runtime.measurement.mllog import MlperfLog
@@ -83,7 +83,12 @@ class Trainer:
         self.model: nn.Module = task.build_model().to(device)
         if self.settings["channels_last"]:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if suited.kernels == "own" and not use_kernels(self.model):
+        if suited.kernels == "own" and not use_kernels(self.model, suited.precision):
+            if spec.settings["training"]["kernels"] == "own":
+                raise KernelsUnavailableError(
+                    f"benchmark.training.kernels=own, but no layer of this network has any for {suited.precision}; "
+                    "set it to auto or torch"
+                )
             self.suited = replace(suited, kernels="torch")
             self.settings["kernels"] = "torch"
         self.stepper = Stepper(task, self.model, self.settings, self.sampler, self.last_step, communicator, device)

@@ -13,7 +13,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from workloads.runtime.kernels import BatchNorm, Convolution, KernelsUnavailableError, load_kernels, use_kernels
+from workloads.runtime.kernels import (
+    BatchNorm,
+    Convolution,
+    KernelsUnavailableError,
+    RectifiedNorm,
+    load_kernels,
+    use_kernels,
+)
 from workloads.runtime.kernels.convolution import gradient_by_pixels, gradient_by_tiles, minimal_filter
 from workloads.runtime.kernels.library import FLAGS
 from workloads.stemdl.model import ResNet
@@ -128,6 +135,70 @@ def test_one_pixel_has_no_variance() -> None:
     use_kernels(layer)
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         layer(images(1, 4, 1, 1))
+
+
+# --- ReLU, then batch normalisation ------------------------------------------------------------------------------
+
+
+def rectified(features: int) -> RectifiedNorm:
+    """A layer whose parameters are no longer what they begin as."""
+    layer = RectifiedNorm(features)
+    nn.init.uniform_(layer.weight, -1, 2)
+    nn.init.normal_(layer.bias)
+    return layer
+
+
+def rectified_outcome(layer: RectifiedNorm, x: Tensor, upstream: Tensor) -> Results:
+    """What comes out, all gradients and the running statistics."""
+    given = x.detach().requires_grad_()
+    # The layer may overwrite what it is given, so that is no leaf.
+    result = layer(given * 1)
+    gradients = torch.autograd.grad(result, [given, layer.weight, layer.bias], upstream)
+    return [result, *gradients, layer.running_mean, layer.running_var, layer.num_batches_tracked]
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 6, 8), (2, 1, 8, 8), (3, 64, 16, 15), (4, 16, 1, 1)])
+def test_a_rectified_normalisation_is_that_of_more_digits_but_for_rounding(shape: tuple[int, int, int, int]) -> None:
+    layer = rectified(shape[1])
+    truth = copy.deepcopy(layer).double()
+    use_kernels(layer, "bfloat16")
+    x, upstream = images(*shape).bfloat16(), images(*shape).bfloat16()
+    found = rectified_outcome(layer, x, upstream)
+    expected = rectified_outcome(truth, x.double(), upstream.double())
+    # Half of bfloat16's last place; what is kept in float32 has its digits.
+    assert_close(found[:2], expected[:2], 2**-8)
+    assert_close(found[2:], expected[2:], 1e-5)
+
+
+def test_what_is_no_number_stays_none_through_a_rectified_normalisation() -> None:
+    layer = rectified(8)
+    use_kernels(layer, "bfloat16")
+    x = images(2, 8, 8, 8).bfloat16()
+    x[0, 3, 2, 2] = torch.nan
+    assert layer(x)[:, 3].isnan().all() and not layer(x)[:, 4].isnan().any()
+
+
+@pytest.mark.parametrize("case", ["evaluation", "another layout", "float32", "channels", "numbers"])
+def test_what_the_rectified_kernels_are_not_for_is_done_by_torch(case: str) -> None:
+    layer = rectified(12 if case == "channels" else 4)
+    plain = copy.deepcopy(layer)
+    use_kernels(layer, "bfloat16")
+    x = images(2, 12 if case == "channels" else 4, 3 if case == "numbers" else 8, 8).bfloat16()
+    x = x[:, :, :, :3] if case == "numbers" else x
+    if case == "evaluation":
+        layer.eval(), plain.eval()
+    elif case == "another layout":
+        x = x.contiguous()
+    elif case == "float32":
+        x = x.float()
+    found, expected = layer(x.clone(memory_format=torch.preserve_format)), plain(x.clone())
+    assert found.dtype == expected.dtype and torch.equal(found, expected)
+
+
+def test_each_precision_has_layers_of_its_own() -> None:
+    model = nn.Sequential(BatchNorm(4), RectifiedNorm(4))
+    assert use_kernels(model, "bfloat16") and [layer.kernels for layer in model] == [False, True]
+    assert not use_kernels(model[:1], "bfloat16")
 
 
 # --- convolutions -------------------------------------------------------------------------------------------------
