@@ -201,7 +201,7 @@ def context_of(prepared: Prepared, directory: RunDirectory, number: int, communi
         folder=prepared.folder,
         task_class=task_class,
         communicator=communicator,
-        device=torch.device("cpu"),
+        device_name="cpu",
         progress=Progress(),
         file=TelemetryFile(attempt.telemetry, place, communicator),
         begun=dict.fromkeys(("staging", "build"), time.time()),

@@ -10,6 +10,7 @@ import argparse
 import gc
 import importlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,6 @@ class Rank:
         """Run the attempt from the start of the process to its result."""
         self.progress.started = process_start()
         begun = {"import": self.progress.started}
-        import torch
-
         from workloads.runtime.communicators import join
         from workloads.runtime.dataset import dataset_path, load_dataset, verified_facts
         from workloads.runtime.measurement import energy
@@ -76,10 +75,12 @@ class Rank:
         from workloads.runtime.procedures.procedure import RunContext, procedure_path
 
         spec = self.spec
-        torch.set_num_threads(spec.threads_per_rank)
         procedure_class: type[Procedure] = load_attribute(procedure_path(spec))
         task_class = load_attribute(spec.settings["task"]) if spec.settings["task"] else None
         dataset = load_dataset(dataset_path(spec.settings), spec.settings["dataset"])
+        if (torch := sys.modules.get("torch")) is not None:
+            # A procedure that computes has imported it by now.
+            torch.set_num_threads(spec.threads_per_rank)
 
         begun["rendezvous"] = self.enter("rendezvous")
         self.communicator = communicator = join(spec.comm)
@@ -102,7 +103,7 @@ class Rank:
         file = TelemetryFile(self.attempt.telemetry, place, communicator)
         context = RunContext(
             spec=spec, directory=self.directory, attempt=self.attempt, folder=folder, task_class=task_class,
-            communicator=communicator, device=device, progress=self.progress, file=file, begun=begun,
+            communicator=communicator, device_name=device, progress=self.progress, file=file, begun=begun,
             warnings=self.warnings,
         )  # fmt: skip
         procedure = procedure_class(context)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
-from workloads.runtime.communicators.rows import Gather, RowExchange
-from workloads.runtime.communicators.state import allocate_state, describe_state
-
+# A job that computes nothing joins, counts and reports without torch, which takes longest to load.
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
     from typing_extensions import Self
 
 Array = npt.NDArray[Any]
@@ -144,6 +142,8 @@ class Communicator(ABC):
 
     def broadcast(self, tensors: Sequence[Tensor], root: int = 0) -> None:
         """Overwrite the tensors (any dtype, any dense layout, any device) by those of ``root``."""
+        import torch
+
         for group in _groups(tensors, BROADCAST_BYTES):
             packed = torch.cat([_bytes_of(tensor) for tensor in group])
             self.broadcast_bytes(packed.numpy(), root)
@@ -206,6 +206,8 @@ class Communicator(ABC):
         The rows travel through host memory, in a sum to which each rank adds its own: at most twice an all-gather's
         bytes.
         """
+        from workloads.runtime.communicators.rows import Gather, RowExchange
+
         if self.size == 1:
             return rows
         gathered: Tensor = Gather.apply(rows, RowExchange(self, len(rows)))  # type: ignore[no-untyped-call]
@@ -217,6 +219,8 @@ class Communicator(ABC):
         Only rank 0's optimisers need have a state, as when rank 0 alone has read a checkpoint. Parameter groups
         (learning rates and such) are left as they are: every rank has them from the configuration.
         """
+        from workloads.runtime.communicators.state import allocate_state, describe_state
+
         self.broadcast([*model.parameters(), *model.buffers()])
         for _, optimizer in sorted((optimizers or {}).items()):
             layout = self.broadcast_text(json.dumps(describe_state(optimizer)))
@@ -224,6 +228,8 @@ class Communicator(ABC):
 
     def mean_buffers(self, model: nn.Module) -> None:
         """Average floating-point buffers (batch-norm statistics) over the ranks, so that all evaluate one model."""
+        import torch
+
         buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
         if self.size == 1 or not buffers:
             return
@@ -255,6 +261,8 @@ def pack_text(text: str, length: int) -> Bytes:
 
 def _bytes_of(tensor: Tensor) -> Tensor:
     """The tensor's elements in logical order, (n,) uint8 in host memory: layouts may differ between ranks."""
+    import torch
+
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
 
 

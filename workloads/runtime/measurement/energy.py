@@ -11,11 +11,10 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from orchestrator.records import Energy, Slowed
 from orchestrator.records.placement import DEVICES_VARIABLE, SHARED
@@ -35,6 +34,9 @@ from workloads.runtime.measurement.meters import (
 from workloads.runtime.measurement.sampling import PERIOD_SECONDS, Sampler
 from workloads.runtime.measurement.throttling import count_throttling
 
+if TYPE_CHECKING:
+    import torch
+
 MOST_POINTS = 20_000_000
 """Of the power curves of all ranks together; longer curves get coarser."""
 COUNTED_WITHIN_SECONDS = 2.0
@@ -44,10 +46,12 @@ NOTICED = 0.02
 """Share of the readings that must find a device slowed before a warning says so."""
 
 
-def accelerator_of(device: torch.device) -> Accelerator | None:
-    """Return what identifies a torch device to the meters; None for processors."""
-    if device.type != "cuda":
+def accelerator_of(device: torch.device | str) -> Accelerator | None:
+    """Return what identifies a torch device, or that of such a name, to the meters; None for processors."""
+    if not str(device).startswith("cuda"):
         return None
+    import torch
+
     facts: Any = torch.cuda.get_device_properties(device)
     bus = ""
     if hasattr(facts, "pci_bus_id"):

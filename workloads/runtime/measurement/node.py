@@ -11,6 +11,9 @@ from orchestrator.records.choices import HIDES_DEVICES
 from orchestrator.records.processors import count_units, read_text
 
 INTERFACES = Path("/sys/class/net")
+DEVICES = Path("/dev")
+ACCELERATOR_FILES = ("nvidia*", "nvhost*", "nvgpu*", "nvmap*", "kfd", "dxg")
+"""Without any of these torch finds no accelerator: what NVIDIA's and AMD's drivers make, also in Jetson and WSL."""
 
 
 def describe_node(accelerators: bool = True) -> NodeInventory:
@@ -29,8 +32,16 @@ def interfaces_up(folder: Path | None = None) -> list[str]:
     return [path.name for path in found if path.name != "lo" and read_text(path / "operstate") not in (None, "down")]
 
 
+def may_have_accelerators(folder: Path | None = None) -> bool:
+    """Whether torch may find an accelerator, told without it: importing it takes a second."""
+    devices = DEVICES if folder is None else folder
+    return any(True for pattern in ACCELERATOR_FILES for _ in devices.glob(pattern))
+
+
 def visible_accelerators() -> list[AcceleratorInventory]:
     """The accelerators that this process may use, as torch names them."""
+    if not may_have_accelerators():
+        return []
     import torch
 
     from workloads.runtime.devices import computes_in_bfloat16

@@ -8,8 +8,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import cast
 
-import torch
-
 from orchestrator.records import Layout, Processors, RunSpec, World, host_name
 from orchestrator.records.choices import SCHEDULERS
 from orchestrator.records.placement import DEVICES_VARIABLE, device_of, refuse_scattered, seat_ranks
@@ -17,6 +15,7 @@ from orchestrator.records.processors import describe_processors
 from orchestrator.records.topology import read_cores
 from workloads.runtime.binding import Cores
 from workloads.runtime.communicators.base import Communicator
+from workloads.runtime.measurement.node import may_have_accelerators
 from workloads.runtime.memory import keep_freed_memory
 
 
@@ -33,8 +32,8 @@ class Place:
     cores: tuple[int, ...]
 
 
-def take_place(spec: RunSpec, scheduler: str, cores: Cores, communicator: Communicator) -> tuple[torch.device, Place]:
-    """The device of this rank, taken into use, and where the rank is in the machine. Collective.
+def take_place(spec: RunSpec, scheduler: str, cores: Cores, communicator: Communicator) -> tuple[str, Place]:
+    """Torch's name of this rank's device, taken into use, and where the rank is in the machine. Collective.
 
     Raises PlacementError where the launcher has put the ranks elsewhere than planned.
     """
@@ -42,17 +41,24 @@ def take_place(spec: RunSpec, scheduler: str, cores: Cores, communicator: Commun
     if not SCHEDULERS[scheduler].here:
         refuse_scattered(hosts, spec.nodes, spec.ranks_per_node)
     seat = seat_ranks(hosts, spec.ranks_per_node)[communicator.rank]
-    device = torch.device("cpu")
-    name = "cpu"
-    if torch.cuda.is_available():
-        device = torch.device(
-            "cuda", device_of(seat.slot, torch.cuda.device_count(), os.environ.get(DEVICES_VARIABLE, ""))
-        )
-        torch.cuda.set_device(device)
-        name = f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
-    else:
+    device, name = take_accelerator(seat.slot) or ("cpu", "cpu")
+    if device == "cpu":
         keep_freed_memory()
     return device, Place(hosts[communicator.rank], seat.node, seat.local_rank, name, cores.bound)
+
+
+def take_accelerator(slot: int) -> tuple[str, str] | None:
+    """Torch's name of the accelerator of the node's ``slot``, taken into use, and its own name; None without any."""
+    if not may_have_accelerators():
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    number = device_of(slot, torch.cuda.device_count(), os.environ.get(DEVICES_VARIABLE, ""))
+    device = torch.device("cuda", number)
+    torch.cuda.set_device(device)
+    return str(device), f"{torch.cuda.get_device_name(device)} {torch.cuda.get_device_properties(device).uuid}"
 
 
 def gather_everywhere(text: str, communicator: Communicator) -> list[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from orchestrator.records.settings import QualitySettings, TrainingSettings
+from orchestrator.records.settings import TrainingSettings
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.samples.loader import Loader
@@ -127,13 +127,3 @@ def rows_of_all(rows: Arrays, communicator: Communicator) -> Arrays | None:
 def evaluation_loaders(task: Task, batch_size: int, pin: bool, readers: int) -> dict[str, Loader]:
     """A loader for each of the task's evaluation sets, by the set's name."""
     return {name: Loader(samples, batch_size, pin, readers) for name, samples in task.evaluation_sets.items()}
-
-
-def reaches(value: float, quality: QualitySettings) -> bool:
-    """Whether a value of the metric is as good as the benchmark's ``quality`` settings want it; no value is, where they
-    have no target.
-    """
-    target = quality["target"]
-    if target is None:
-        return False
-    return value >= target if quality["higher_is_better"] else value <= target

@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from orchestrator.records import AttemptDirectory, ProcedureResult, RunDirectory, RunSpec
 from workloads.runtime.communicators.base import Communicator
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
-from workloads.runtime.procedures.suited import settle
-from workloads.runtime.task import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from workloads.runtime.task import Task
 
 PROCEDURES = {
     "training": "workloads.runtime.procedures.training_run:Training",
@@ -37,7 +40,8 @@ class RunContext:
     """What a procedure finds when it begins: its run, the data, the ranks that it works with, and where to write.
 
     ``folder`` is the data set's. ``task_class`` is the benchmark's, None if it has none. ``begun`` says when each phase
-    so far began, in seconds since the epoch. To ``warnings`` goes what the result should warn of.
+    so far began, in seconds since the epoch. ``device_name`` is torch's for what the rank computes on. To ``warnings``
+    goes what the result should warn of.
     """
 
     spec: RunSpec
@@ -46,7 +50,7 @@ class RunContext:
     folder: Path
     task_class: type[Task] | None
     communicator: Communicator
-    device: torch.device
+    device_name: str
     progress: Progress
     file: TelemetryFile
     begun: Mapping[str, float]
@@ -65,9 +69,15 @@ class Procedure(ABC):
         self.context = context
         self.spec = context.spec
         self.communicator = context.communicator
-        self.device = context.device
         self.progress = context.progress
         self.quality = context.spec.settings["quality"]
+
+    @cached_property
+    def device(self) -> torch.device:
+        """What the rank computes on."""
+        import torch
+
+        return torch.device(self.context.device_name)
 
     @abstractmethod
     def run(self) -> ProcedureResult | None:
@@ -98,6 +108,8 @@ class ModelProcedure(Procedure):
     model: nn.Module
 
     def __init__(self, context: RunContext) -> None:
+        from workloads.runtime.procedures.suited import settle
+
         super().__init__(context)
         assert context.task_class is not None, f"mode={self.spec.mode} needs a benchmark with a task"
         twice = context.task_class.twice_differentiable

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 
 from orchestrator.records import QualityResult
 from orchestrator.records.settings import QualitySettings
-from workloads.runtime.procedures.evaluation import reaches
+
+
+def reaches(value: float, quality: QualitySettings) -> bool:
+    """Whether a value of the metric is as good as the benchmark's ``quality`` settings want it; no value is, where they
+    have no target.
+    """
+    target = quality["target"]
+    if target is None:
+        return False
+    return value >= target if quality["higher_is_better"] else value <= target
 
 
 def quality_entry(quality: QualitySettings, values: Mapping[str, float], reached: bool | None = None) -> QualityResult:

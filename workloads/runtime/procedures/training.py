@@ -21,7 +21,8 @@ from workloads.runtime.measurement.telemetry import Telemetry
 from workloads.runtime.procedures import checkpoint
 from workloads.runtime.procedures.checkpoint import Position
 from workloads.runtime.procedures.divergence import Answers, refuse_divergence, refuse_state
-from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, reaches
+from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders
+from workloads.runtime.procedures.quality import reaches
 from workloads.runtime.procedures.stepping import Stepper
 from workloads.runtime.procedures.suited import Suited
 from workloads.runtime.samples.loader import Loader, readers_for

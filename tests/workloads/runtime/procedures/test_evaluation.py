@@ -16,7 +16,8 @@ from toys import CPU, Concluded, Drawn, MeanOutput, Toy
 
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.measurement.progress import Progress
-from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, reaches, rows_of_all
+from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders, rows_of_all
+from workloads.runtime.procedures.quality import reaches
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet
 
 SETTINGS: Any = {"evaluation_batch_size": 4, "precision": "float32"}
