@@ -60,7 +60,7 @@ class TextQuality(Quality):
 
 
 class GeneratedQuality(Quality):
-    """Texts that the model writes. ``is_known`` tells which of some texts are among those it was trained on."""
+    """Texts that the model writes. ``is_known`` tells which of some valid texts mean what it was trained on."""
 
     def __init__(self, writing: Writing, form: Form, is_known: Callable[[Sequence[str]], Sequence[bool]]) -> None:
         self._writing, self._form, self._is_known = writing, form, is_known
@@ -85,7 +85,7 @@ class GeneratedQuality(Quality):
         """``valid``: the share of texts that come to an end and pass every test, and of each test by its name.
 
         Of the valid ones: ``unique``, the share of different ones, also among the first thousand and ten thousand where
-        there are so many; ``novel``, the share of different strings that were not trained on.
+        there are so many; ``novel``, of these the share that was not trained on.
         """
         vocabulary = self._form.vocabulary
         ended = [cut_at_end(row, vocabulary.stop) for row in rows["text"]]
@@ -104,5 +104,6 @@ class GeneratedQuality(Quality):
             identities = [self._form.identity_of(text) for text in valid]
             found["unique"] = len(set(identities)) / len(valid)
             found |= {f"unique_at_{k}": len(set(identities[:k])) / k for k in AMONG if len(valid) >= k}
-            found["novel"] = 1 - float(np.mean(self._is_known(list(dict.fromkeys(valid)))))
+            different = dict(zip(reversed(identities), reversed(valid), strict=True))
+            found["novel"] = 1 - float(np.mean(self._is_known(list(different.values()))))
         return found

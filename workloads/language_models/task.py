@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from workloads.language_models.datasets.base import TextsDescription
 from workloads.language_models.forms import FORMS, Form
 from workloads.language_models.generation import Requests, Writing
 from workloads.language_models.models import LanguageModel
+from workloads.language_models.novelty import Known
 from workloads.language_models.quality import GeneratedQuality, TextQuality
 from workloads.language_models.rows import NOTHING, Documents, Plan, Rows
 from workloads.runtime.errors import DatasetError
@@ -64,6 +65,11 @@ class LanguageTask(Task):
     def documents(self) -> Documents:
         """All that is trained on."""
         return Documents(self.folder, "training")
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """The same, to look for what a text means."""
+        return Known(self.documents, self.form)
 
     @property
     def context(self) -> int | None:
@@ -144,13 +150,8 @@ class LanguageTask(Task):
     def quality_of(self, evaluation_set: str) -> Quality:
         """Texts that are written are judged otherwise than those that are read."""
         if evaluation_set == GENERATED:
-            return GeneratedQuality(self.writing, self.form, self.are_trained_on)
+            return GeneratedQuality(self.writing, self.form, self.known.hold)
         return self.new_quality()
-
-    def are_trained_on(self, texts: Sequence[str]) -> Sequence[bool]:
-        """Which of some texts are documents that are trained on."""
-        tokens, lengths = self.form.vocabulary.encode_all(texts)
-        return self.documents.hold(tokens, lengths)
 
     def predict(self, model: nn.Module, batch: Batch) -> Tensor:
         """What ``model.predicts`` says: scores (n, w, V); of each sample the scores (n, V) of a text's first token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from workloads.language_models.datasets.base import TextsDescription
 from workloads.language_models.datasets.molecules import FILES, WITHIN, MoleculesDataset
 from workloads.language_models.forms import FORMS
+from workloads.language_models.novelty import Known
 from workloads.language_models.rows import NOTHING, Documents, Plan, Rows
 from workloads.language_models.vocabulary import Characters, UnknownTokenError
 from workloads.runtime.dataset import tell_nobody
@@ -176,6 +178,17 @@ def test_texts_that_were_trained_on_are_known_again(tmp_path: Path) -> None:
     documents = Documents(converted(tmp_path, write_tables(tmp_path / "published")), "training")
     asked = ["CN", "CCO", "CCOO", "C#N", "NC", "C" * 40]
     assert documents.hold(*MOLECULES.encode_all(asked)) == [True, True, False, True, False, False]
+
+
+def test_a_molecule_that_was_trained_on_is_known_however_it_is_written(tmp_path: Path) -> None:
+    training = ["c1ccccc1C", "CN", "C(", "CCO", "ClCCBr"]  # one is no molecule, and no string of it is known
+    documents = Documents(converted(tmp_path, write_tables(tmp_path / "published", training=training)), "training")
+    asked = ["Cc1ccccc1", "NC", "CCO", "OCC", "COC", "BrCCCl", "CCCCCCCCCCCCO", "CCN"]
+    molecules = Known(documents, FORMS["molecules"])
+    for _ in range(2):  # what was looked at is remembered
+        assert molecules.hold(asked) == [True, True, True, True, False, True, False, False]
+    texts = Known(documents, replace(FORMS["molecules"], likeness=()))
+    assert texts.hold(asked[:4]) == [False, False, True, False]
 
 
 def test_the_stand_in_has_rings_of_its_own_in_scaffolds(tmp_path: Path) -> None:

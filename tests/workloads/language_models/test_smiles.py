@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from workloads.language_models.grammar.identity import identity_of
+from workloads.language_models.grammar.likeness import by_atoms, by_bonds
 from workloads.language_models.grammar.smiles import NoMoleculeError, check_molecule, is_molecule
 from workloads.language_models.making.molecules import KEPT_APART, RINGS, write_molecules
 
@@ -80,18 +83,43 @@ def test_what_is_made_here_is_molecules_and_hardly_any_with_a_character_lost() -
     assert sum(map(is_molecule, marked)) < 0.1 * len(marked)
 
 
-@pytest.mark.parametrize(
-    "writings",
-    [
-        ("CCO", "OCC", "C(O)C"),
-        ("Cc1ccccc1O", "Oc1ccccc1C", "c1(C)c(O)cccc1"),
-        ("[H]N=c1cccc[nH]1", "N=c1cccc[nH]1"),
-        ("[O-]C=O", "O=C[O-]"),
-        ("C1CCC2CCCCC2C1", "C12CCCCC1CCCC2"),
-    ],
-)
+WRITINGS = [
+    ("CCO", "OCC", "C(O)C"),
+    ("Cc1ccccc1O", "Oc1ccccc1C", "c1(C)c(O)cccc1"),
+    ("[H]N=c1cccc[nH]1", "N=c1cccc[nH]1", "c1ccc[nH]c1=N"),
+    ("[O-]C=O", "O=C[O-]"),
+    ("C1CCC2CCCCC2C1", "C12CCCCC1CCCC2"),
+    ("ClCC1=CCCCC1Br", "C1=C(CCl)C(Br)CCC1", "C=1(CCl)C(Br)CCCC1", "C=1(CCl)C(Br)CCCC=1", "BrC1CCCC=C1CCl"),
+    ("N#CC(=O)c1ccsc1", "c1cscc1C(C#N)=O"),
+]
+
+
+@pytest.mark.parametrize("writings", WRITINGS)
 def test_a_molecule_is_one_however_it_is_written(writings: tuple[str, ...]) -> None:
     assert len({identity_of(smiles) for smiles in writings}) == 1
+
+
+def codes_of(*strings: str) -> np.ndarray:
+    found = np.zeros((len(strings), 60), np.uint8)
+    for row, text in zip(found, strings, strict=True):
+        row[: len(text)] = np.frombuffer(text.encode(), np.uint8)
+    return found
+
+
+@pytest.mark.parametrize("likeness", [by_atoms, by_bonds])
+def test_all_strings_of_a_molecule_have_one_likeness(likeness: Callable[[np.ndarray], np.ndarray]) -> None:
+    for writings in WRITINGS:
+        assert len(set(likeness(codes_of(*writings)).tolist())) == 1, writings
+    firsts = likeness(codes_of(*(writings[0] for writings in WRITINGS)))
+    assert len(set(firsts.tolist())) == len(WRITINGS)
+
+
+def test_likenesses_see_atoms_rings_and_bonds() -> None:
+    assert len(set(by_atoms(codes_of("CCO", "CCN", "CCCO", "C1CO1", "CCl", "CB", "CBr", "c1ccoc1")).tolist())) == 8
+    # The same atoms, bound in other ways.
+    assert len(set(by_bonds(codes_of("CCO", "COC", "CC=O", "C=CO", "C#CO", "OCC=C", "CC(Cl)Br")).tolist())) == 7
+    # What is no molecule has a number, too.
+    by_bonds(codes_of("))))C(", "(" * 60, "C1C1)(1=", ""))
 
 
 def test_molecules_are_told_apart() -> None:
