@@ -148,9 +148,9 @@ class Trainer:
         self.progress.redone_s = self.position.redone
         self.telemetry.first_step = self.progress.first_step = self.position.total_steps
         self.telemetry.evaluations = [(at, int(epoch), value) for at, epoch, value in self.position.evaluations]
-        # Of a training that ends after some steps, the epochs that these take.
+        # Of a training that ends after some steps, the epochs that these take, and no more than they of a single one.
         self.progress.epochs = -(-self.last_step // self.sampler.steps)
-        self.progress.steps_per_epoch = self.sampler.steps
+        self.progress.steps_per_epoch = min(self.sampler.steps, self.last_step)
         self.progress.metric, self.progress.target = self.quality["metric"], self.quality["target"]
         self.communicator.barrier()
 

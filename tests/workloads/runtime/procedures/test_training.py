@@ -151,13 +151,13 @@ def test_items_are_counted_and_no_sample_comes_twice(alone: Communicator, tmp_pa
     assert trainer.telemetry.unit == trainer.progress.heartbeat()["unit"] == "tokens"
 
 
-@pytest.mark.parametrize(("most", "epochs"), [(0, 3), (4, 2), (3, 1)])
+@pytest.mark.parametrize(("most", "epochs", "steps"), [(0, 3, 3), (4, 2, 3), (3, 1, 3), (2, 1, 2)])
 def test_the_epochs_that_are_told_to_come_are_those_that_a_training_cut_to_some_steps_takes(
-    most: int, epochs: int, alone: Communicator, tmp_path: Path
+    most: int, epochs: int, steps: int, alone: Communicator, tmp_path: Path
 ) -> None:
     trainer = trainer_of(Coupled({}, tmp_path), alone, tmp_path, max_steps=most)
     trainer.train()
-    assert (trainer.sampler.steps, trainer.progress.epochs) == (3, epochs)
+    assert (trainer.sampler.steps, trainer.progress.epochs, trainer.progress.steps_per_epoch) == (3, epochs, steps)
 
 
 def test_the_planned_settings_stay_as_they_were_planned(alone: Communicator, tmp_path: Path) -> None:
