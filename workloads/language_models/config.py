@@ -59,10 +59,10 @@ class Model:
     @staticmethod
     def compare_trained(trained: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What has to be the same of two benchmarks' settings, for the model of one to do what the other wants: the
-        model but for its use, and the data set, whose vocabulary it has.
+        method, the model but for its use, and the data set, whose vocabulary it has.
         """
         one, other = (
-            {"dataset": settings.get("dataset_name")}
+            {"method": settings.get("method"), "dataset": settings.get("dataset_name")}
             | {option: value for option, value in settings["model"].items() if option not in USES}
             for settings in (trained, wanted)
         )

@@ -20,8 +20,8 @@ CHUNK = 1 << 16
 class Known:
     """The documents that are trained on, among which the meaning of others is looked for.
 
-    Of 1.58 million molecules and 30,000 that are asked for, the numbers of a likeness leave 150,000, which are then
-    told apart by their identity: half a minute in all, half a second of 1,000.
+    Of MOSES' 1.58 million molecules the likenesses leave 190,000 where 30,000 are asked for, to be told apart by their
+    identity: 38 s of processor time in all, and 3 s for 1,000 (AMD EPYC).
     """
 
     def __init__(self, documents: Documents, form: Form) -> None:

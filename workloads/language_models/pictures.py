@@ -31,7 +31,8 @@ CRYSTALS = 4
 @dataclass(frozen=True)
 class View:
     """What is drawn: texts with their ``verdicts`` ("valid", or what they fail), the mean loss by place in a document
-    (p,), nats, and the perplexity at each evaluation, by seconds; ``crystals`` that valid texts describe.
+    (p,), nats, the perplexity at each evaluation, by seconds, and the share of ``valid`` texts; ``crystals`` that valid
+    texts describe.
     """
 
     texts: Sequence[str]
@@ -39,6 +40,7 @@ class View:
     losses: NDArray[np.floating]
     curve: Sequence[tuple[float, float]]
     crystals: Sequence[Crystal] = ()
+    valid: Sequence[tuple[float, float]] = ()
 
 
 def view_of(
@@ -62,7 +64,8 @@ def view_of(
     valid = [text for text, verdict in zip(texts, verdicts, strict=True) if verdict == VALID_TEXT]
     crystals = [form.crystal_of(text) for text in valid[:CRYSTALS]] if form.crystal_of else []
     curve = [(at, metrics["perplexity"]) for at, metrics in history]
-    return View(texts, verdicts, by_place[counts > 0], curve, crystals)
+    shares = [(at, metrics["generated/valid"]) for at, metrics in history if "generated/valid" in metrics]
+    return View(texts, verdicts, by_place[counts > 0], curve, crystals, shares)
 
 
 def draw_texts(path: Path, view: View) -> None:
@@ -83,6 +86,11 @@ def draw_texts(path: Path, view: View) -> None:
         curve.plot(*zip(*view.curve, strict=True), color=VALID, marker="o", markersize=4)
         curve.set_xlabel("seconds of training")
         curve.set_ylabel("perplexity of held-out texts")
+        if view.valid:
+            share = curve.twinx()
+            share.plot(*zip(*view.valid, strict=True), color=INVALID, marker="s", markersize=4, linestyle="--")
+            share.set_ylim(0, 1)
+            share.set_ylabel("valid among written texts (dashed)")
     if view.crystals:
         for axes, crystal in zip(parts[1].subplots(1, CRYSTALS), view.crystals, strict=False):
             draw_crystal(axes, crystal)

@@ -321,8 +321,9 @@ def test_a_cell_is_drawn_with_the_atoms_on_its_faces_edges_and_corners(tmp_path:
     assert crystal is not None
     drawn = atoms_drawn(crystal(simple()))
     assert [(element, len(places)) for element, places in drawn] == [("Na", 14), ("Cl", 13)]
-    view = View([simple()], ["valid"], np.ones(3), [], [crystal(simple())] * 2)
+    curve = [(1.0, 3.0), (2.0, 2.0)]
+    view = View([simple()], ["valid"], np.ones(3), curve, [crystal(simple())] * 2, [(1.0, 0.1), (2.0, 0.5)])
     draw_texts(tmp_path / "with.png", view)
-    draw_texts(tmp_path / "without.png", replace(view, crystals=[]))
+    draw_texts(tmp_path / "without.png", replace(view, crystals=[], curve=[], valid=[]))
     heights = [np.frombuffer((tmp_path / name).read_bytes()[20:24], ">u4")[0] for name in ("with.png", "without.png")]
     assert heights[0] > 1.5 * heights[1]
