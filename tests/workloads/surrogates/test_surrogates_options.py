@@ -67,5 +67,5 @@ def test_it_is_refused_on_the_command_line() -> None:
 
 
 def test_a_network_of_fields_given_molecules_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="takes dataset=burgers.*, not dataset=molecules, which method=schnet takes"):
+    with pytest.raises(UsageError, match=r"takes dataset=burgers.*, not dataset=molecules, which method=schnet takes"):
         compose_all(["benchmark=surrogates", "dataset=molecules", "method=fno"], False)
