@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.analysis.extremes import three_numbers
 from orchestrator.report.entries.document import ReportDocument
@@ -22,6 +23,8 @@ from orchestrator.report.tables.text import accuracy_time_text, dataset_text, qu
 from orchestrator.report.tables.units import RateColumn, per_joule
 
 RANKS_SHOWN = 8
+MOST_RUNS = 100
+"""Runs that a terminal shows one by one, seven lines each."""
 SPARE = ("per rank", "cold", "warm", "ranks", "nodes")
 """Columns of the runs that a narrow terminal does without."""
 
@@ -108,17 +111,26 @@ def run_columns(runs: Sequence[RunEntry]) -> list[Column]:
 
 
 def print_report(document: ReportDocument, console: Console) -> None:
-    """Print the runs, their details, the scaling, the projection and the slow hosts."""
+    """Print the runs, their details, the scaling, the projection and the slow hosts.
+
+    At a terminal MOST_RUNS are shown one by one; a pipe or a file gets all.
+    """
     columns = run_columns(document["runs"])
+    runs = chosen_runs(document["runs"]) if console.is_terminal else document["runs"]
     table = Table(title=f"Campaign {escape(document['campaign'])}", title_justify="left", expand=False)
     for column in columns:
         table.add_column(column.heading, justify=column.justify, no_wrap=not column.wrapped)
-    for run in document["runs"]:
+    for run in runs:
         table.add_row(*(column.cell(run) for column in columns))
     print_fitting(table, SPARE, console)
-    for run in document["runs"]:
-        print_details(run, console)
-    print_inference(document["runs"], console)
+    if len(runs) < len(document["runs"]):
+        shown = f"{len(runs)} of {len(document['runs'])} runs"
+        words = f"  {shown}: those that did not complete or warn, and the first of the others; `report | less` has all"
+        console.print(words, highlight=False, soft_wrap=True)
+    for run in runs:
+        # One call a run: each costs more than what it prints.
+        console.print(Text("\n").join(details_of(run, console)), soft_wrap=True)
+    print_inference(runs, console)
     print_comparison(document["comparison"], console)
     print_matrices(document["matrix"], console)
     print_scales(document["scales"], console)
@@ -129,32 +141,48 @@ def print_report(document: ReportDocument, console: Console) -> None:
     print_slow(document, console)
 
 
-def print_details(run: RunEntry, console: Console) -> None:
-    """Print a run's data set, hosts, phases and warnings, or the cause of its failure."""
+def chosen_runs(runs: Sequence[RunEntry]) -> list[RunEntry]:
+    """Return at most MOST_RUNS, in their order: those that did not complete, that warn, and of the others the first."""
+    if len(runs) <= MOST_RUNS:
+        return list(runs)
+    quiet = [run["state"] == "completed" and not run["warnings"] and not run["cause"] for run in runs]
+    first = sorted(range(len(runs)), key=lambda place: quiet[place])[:MOST_RUNS]
+    return [runs[place] for place in sorted(first)]
+
+
+def details_of(run: RunEntry, console: Console) -> list[Text]:
+    """Return the lines of a run's data set, hosts, phases and warnings, or the cause of its failure."""
+    lines: list[Text] = []
+
+    def add(text: str, style: str = "", markup: bool = True, highlight: bool = False) -> None:
+        lines.append(console.render_str(text, style=style, markup=markup, highlight=highlight))
+
     name = escape(run["run"])
     if run["cause"]:
-        console.print(f"[red]{name}: {run['state']}: {escape(run['cause'])}[/red]", soft_wrap=True)
+        add(f"[red]{name}: {run['state']}: {escape(run['cause'])}[/red]", highlight=True)
     if run["state"] != "completed":
-        console.print(f"  logs: {escape(run['directory'])}", soft_wrap=True)
-        return
+        add(f"  logs: {escape(run['directory'])}", highlight=True)
+        return lines
     dataset = run["dataset"]
     hosts = list(dict.fromkeys(run["hosts"]))
     phases = "  ".join(f"{phase} {seconds:.1f}" for phase, seconds in run["phases_s"].items())
     share = ", ".join(f"{100 * value:.1f} % {part}" for part, value in run["step_shares"].items())
-    console.print(f"{name}", style="bold", soft_wrap=True)
-    console.print(f"  data: {escape(dataset_text(dataset))}", soft_wrap=True, highlight=False)
+    add(name, style="bold", highlight=True)
+    add(f"  data: {escape(dataset_text(dataset))}")
     if hosts:
-        console.print(f"  hosts: {escape(', '.join(hosts))}   step time: {share}", soft_wrap=True, highlight=False)
-    console.print(f"  phases, s: {phases}", markup=False, soft_wrap=True, highlight=False)
+        add(f"  hosts: {escape(', '.join(hosts))}   step time: {share}")
+    add(f"  phases, s: {phases}", markup=False)
     if run["achieved"]:
-        console.print(f"  {achieved_text(run['achieved'])}", markup=False, soft_wrap=True, highlight=False)
+        add(f"  {achieved_text(run['achieved'])}", markup=False)
     if words := by_size_text(run):
-        console.print(f"  {words}", markup=False, soft_wrap=True, highlight=False)
+        add(f"  {words}", markup=False)
     if energy := energy_text(run):
-        console.print(f"  energy: {energy}", markup=False, soft_wrap=True, highlight=False)
-    print_attempts(run, console)
+        add(f"  energy: {energy}", markup=False)
+    for line in attempt_lines(run):
+        add(line)
     for warning in run["warnings"]:
-        console.print(f"  [yellow]warning: {escape(warning)}[/yellow]", soft_wrap=True)
+        add(f"  [yellow]warning: {escape(warning)}[/yellow]", highlight=True)
+    return lines
 
 
 def energy_text(run: RunEntry) -> str:
@@ -238,8 +266,8 @@ def fraction_text(value: float | None, whole: str) -> str:
     return "" if value is None else f" ({100 * value:.1f} % of {whole})"
 
 
-def print_attempts(run: RunEntry, console: Console) -> None:
-    """Print the result of each attempt, if a run had several, and the time lost between them."""
+def attempt_lines(run: RunEntry) -> Iterator[str]:
+    """Yield the result of each attempt, if a run had several, and the time lost between them."""
     if not run["attempt_history"]:
         return
     for entry in run["attempt_history"]:
@@ -249,8 +277,8 @@ def print_attempts(run: RunEntry, console: Console) -> None:
             rate = f"{number_text(entry['throughput'])} {run['throughput']['unit']}"
             steps = f"steps {first + 1}–{first + entry['steps']}, {rate}"
         ended = entry["cause"] or entry["state"] or "ended without a word"
-        console.print(f"  attempt {entry['attempt']}: {steps}; {escape(ended)}", soft_wrap=True, highlight=False)
+        yield f"  attempt {entry['attempt']}: {steps}; {escape(ended)}"
     lost = "  ".join(f"{name} {seconds:.1f}" for name, seconds in run["lost_s"].items())
     between = any(entry.get("between_hosts") for entry in run["attempt_history"])
     doubt = " (by the clocks of several hosts, as far as these agree)" if between else ""
-    console.print(f"  lost, s: {lost}{doubt}", soft_wrap=True, highlight=False)
+    yield f"  lost, s: {lost}{doubt}"

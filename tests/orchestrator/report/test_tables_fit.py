@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from orchestrator.report.document import report_document
 from orchestrator.report.entries.document import ReportDocument
 from orchestrator.report.tables.fitting import UNLIMITED, print_fitting
 from orchestrator.report.tables.live import duration_text, seconds_left
-from orchestrator.report.tables.runs import print_report
+from orchestrator.report.tables.runs import MOST_RUNS, print_report
 from workloads.runtime.measurement.progress import Progress
 
 NAME = "disentanglement-shapes3d-beta_tc_vae-reference-horovod-n{}-r{}"
@@ -79,6 +80,20 @@ def test_neither_a_dumb_terminal_nor_a_person_who_wants_no_colour_gets_any(
             patch.setenv(name, value)
             text = "\n".join(drawn(document, 80, force_terminal=True))
             assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text), name
+
+
+def test_a_terminal_is_not_flooded_by_a_large_campaign_and_a_pipe_gets_all_of_it(document: ReportDocument) -> None:
+    names = [f"run-{number:04}" for number in range(MOST_RUNS + 50)]
+    runs = [{**document["runs"][0], "run": name} for name in names]
+    runs[-1] |= {"state": "failed", "cause": "out of memory"}
+    runs[-2] |= {"warnings": ["a slow disk"]}
+    large = cast(ReportDocument, {**document, "runs": runs})
+    piped = "\n".join(drawn(large, 200, no_color=True))
+    assert all(piped.count(name) == 2 for name in names)
+    shown = "\n".join(drawn(large, 200, no_color=True, force_terminal=True))
+    assert [name for name in names if name in shown] == [*names[: MOST_RUNS - 2], *names[-2:]]
+    assert "out of memory" in shown and "a slow disk" in shown
+    assert f"{MOST_RUNS} of {MOST_RUNS + 50} runs: those that did not complete or warn, and the first" in shown
 
 
 def test_what_somebody_ended_has_not_failed(tmp_path: Path) -> None:
