@@ -160,6 +160,8 @@ class Store:
         runs = tables.runs
         chosen = ((runs.c.dataset_name, dataset), (runs.c.method, method))
         read = [runs.c["series" if name == "key" else name] for name in columns]
+        if "key" in columns:
+            read.append(runs.c.id)
         query = select(*read).order_by(runs.c.created, runs.c.id)
         query = narrow_query(query, benchmark, cluster, since, until, states)
         query = query.where(*(column == name for column, name in chosen if name is not None))
@@ -168,10 +170,12 @@ class Store:
         weeks: dict[int, str] = {}
         with self.reading() as connection:
             found = right_rows(connection.execute(query).all(), columns, RunRow)
-            rows = [cast(HistoryRow, dict(zip(columns, row, strict=True))) for row in found]
-            keys = series_keys(connection) if "key" in columns else {}
+            rows = [cast(HistoryRow, dict(zip(columns, row, strict=False))) for row in found]
+            keys = {}
+            if "key" in columns:
+                keys = series_keys(connection, {row["key"]: of[-1] for row, of in zip(rows, found, strict=True)})
         for row in rows:
-            if keys:
+            if "key" in columns:
                 row["key"] = keys.get(cast(str, row["key"]), ())
             day = int(row["created"] // 86400)
             if day not in weeks:
@@ -203,13 +207,20 @@ class Store:
         return [cast(HostHistoryRow, dict(zip(columns, row, strict=True))) for row in whole]
 
 
-def series_keys(connection: Connection) -> dict[str, tuple[object, ...]]:
-    """Return the values of KEY of all series, by their hashes. Runs of a series share them: one run of each is read."""
+def series_keys(connection: Connection, some: Mapping[Any, int]) -> dict[str, tuple[object, ...]]:
+    """Return the values of KEY by the hashes of series, given the number of ``some`` run of each: all of a series share
+    them.
+    """
     runs = tables.runs
-    firsts = select(func.min(runs.c.id)).group_by(runs.c.series)
-    query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(runs.c.id.in_(firsts))
-    found = connection.execute(query).all()
-    return {series: tuple(values) for series, *values in right_rows(found, ["series", *KEY], RunRow)}
+    keys: dict[str, tuple[object, ...]] = {}
+    numbers = list(some.values())
+    for start in range(0, len(numbers), BATCH):
+        query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(
+            runs.c.id.in_(numbers[start : start + BATCH])
+        )
+        found = connection.execute(query).all()
+        keys |= {series: tuple(values) for series, *values in right_rows(found, ["series", *KEY], RunRow)}
+    return keys
 
 
 def narrow_query(

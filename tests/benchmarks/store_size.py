@@ -3,9 +3,12 @@
 Fills a store with weekly campaigns of five benchmarks on four clusters (1, 2, 4 and 8 nodes, 5 repeats, five years).
 Then times the command ``report --history benchmark=… cluster=… --json``, from its start to its end, and, in turn, the
 inserting of a campaign of 20 runs into this store and into one of 1,000 runs. SQLite, or any database by ``--url``
-(its tables must be empty). Beyond ``--made`` the years before are copies of these runs, made by the database; they have
-no ranks, evaluations or phases, which a history does not read. Processor seconds of the command are printed too: those
-of a database's server are not in them.
+(its tables must be empty), or a PostgreSQL server that ``--postgres`` starts and removes. ``--whole`` also times the
+history of all runs, once: it is printed and has no limit.
+
+Beyond ``--made`` the years before are copies of these runs, made by the database; they have no ranks, evaluations or
+phases, which a history does not read. Processor seconds of the command are printed too: those of a database's server
+are not in them.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy import String, cast, func, literal, select
@@ -30,6 +36,10 @@ from orchestrator.store.entries import EvaluationRow, PhaseRow, RunRow
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from postgres import running_postgres  # noqa: E402
 
 BENCHMARKS = ("stemdl", "em_denoise", "slstr_cloud", "dms_scatter", "surrogate")
 CLUSTERS = ("alpha", "beta", "gamma", "delta")
@@ -125,31 +135,41 @@ def timed(store: Store, records: list[RunRecord]) -> float:
     return time.perf_counter() - begun
 
 
+def timed_history(url: str, words: list[str]) -> tuple[float, float, dict[str, Any]]:
+    """Seconds that a history takes, those of the clock and of this machine's processors for the command; and it."""
+    command = [sys.executable, "-m", "orchestrator", "report", "--history", *words, f"store.url={url}", "--json"]
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."})
+    took, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert answer.returncode == 0, answer.stderr
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return took, used, json.loads(answer.stdout)
+
+
 def main() -> int:
     """Print the figures; 1 if a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--made", type=int, default=MADE, help="runs that are made, and not copied")
     parser.add_argument("--url", default=None, help="an empty database (default: a new SQLite file)")
+    parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL server for it")
+    parser.add_argument("--whole", action="store_true", help="also the history of all runs")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, running_postgres() if chosen.postgres else nullcontext() as server:
+        chosen.url = server.url if server else chosen.url
         url = chosen.url or f"sqlite:///{folder}/large.sqlite"
         large, small = Store(url), Store(f"sqlite:///{folder}/small.sqlite")
         begun = time.perf_counter()
         source = fill(large, min(chosen.runs, chosen.made))
         copy_runs(large, chosen.runs)
         filling = time.perf_counter() - begun
-        words = ["report", "--history", f"benchmark={BENCHMARKS[0]}", f"cluster={CLUSTERS[0]}", f"store.url={url}"]
-        command = [sys.executable, "-m", "orchestrator", *words, "--json"]
+        some = [f"benchmark={BENCHMARKS[0]}", f"cluster={CLUSTERS[0]}"]
         seconds, processor = [], []
         for _ in range(ROUNDS):
-            begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            answer = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."})
-            seconds.append(time.perf_counter() - begun)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            processor.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-            assert answer.returncode == 0, answer.stderr
-        document = json.loads(answer.stdout)
+            took, used, document = timed_history(url, some)
+            seconds.append(took)
+            processor.append(used)
+        whole, whole_processor = timed_history(url, [])[:2] if chosen.whole else (None, None)
         ratio = None
         if chosen.url is None:
             small_source = fill(small, SMALL)
@@ -167,6 +187,8 @@ def main() -> int:
                     "history_limit_s": HISTORY_LIMIT,
                     "history_runs": document["runs"],
                     "history_series": len(document["series"]),
+                    "whole_s": None if whole is None else round(whole, 2),
+                    "whole_processor_s": None if whole_processor is None else round(whole_processor, 2),
                     "n": ROUNDS,
                     "insert_ratio": None if ratio is None else round(ratio, 2),
                     "insert_limit": INSERT_LIMIT,
