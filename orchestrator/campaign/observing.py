@@ -73,3 +73,8 @@ def observe(attempt: AttemptDirectory) -> Observed:
     observed = OBSERVED.setdefault(attempt.path, Observed(attempt))
     observed.look()
     return observed
+
+
+def observe_unbegun(attempt: AttemptDirectory) -> Observed:
+    """Look at an attempt of which nothing is there: once, so that what comes later is known to be new."""
+    return OBSERVED.get(attempt.path) or observe(attempt)

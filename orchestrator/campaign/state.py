@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.campaign.observing import Observed, observe
+from orchestrator.campaign.observing import Observed, observe, observe_unbegun
 from orchestrator.campaign.submission import recover, unanswered_s
 from orchestrator.launch.base import JobState, Run, Scheduler
 from orchestrator.records import (
@@ -31,6 +32,8 @@ VANISHED_SECONDS = 10.0
 """How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
 
 LOOK_SECONDS = 0.5
+WAITING = ("submitted", "pending")
+"""States of a job that has not begun."""
 
 
 @dataclass
@@ -109,7 +112,7 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     elif job is not None and job.state not in FINAL_STATES:
         status.state, status.reason, status.suspended = job.state, job.reason, job.suspended
         status.stuck_s = observed.stuck_s(job.stuck)
-        if job.state in ("submitted", "pending") and seen:
+        if job.state in WAITING and seen:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
     elif job and job.state == "node-failed" and comes_again(scheduler, manifest, observed):
@@ -158,15 +161,37 @@ def ended_status(run: Run) -> RunStatus | None:
     return RunStatus(manifest.spec.run, state, cause, attempts=number, ranks=manifest.spec.ranks)
 
 
-def ended_statuses(runs: Sequence[Run]) -> dict[int, RunStatus]:
+def ended_statuses(runs: Mapping[int, Run]) -> dict[int, RunStatus]:
     """Return the statuses of the runs that have ended for good, by their places: their scheduler need not be asked."""
     found = {}
-    for place, run in enumerate(runs):
+    for place, run in runs.items():
         with suppress(RecordError, OSError):
             status = ended_status(run)
             if status is not None and status.final and status.state != "lost":
                 found[place] = status
     return found
+
+
+def is_unbegun(run: Run) -> bool:
+    """Whether a run's job is known and nothing has been written of its first attempt: what ten questions for its files
+    would tell, too, of each of thousands of jobs that wait.
+    """
+    directory, manifest = run
+    if manifest.attempts != 1 or manifest.job_id is None:
+        return False
+    try:
+        with os.scandir(directory.attempt(1).path) as found:
+            return next(found, None) is None and not os.path.lexists(directory.attempt(2).path)
+    except OSError:
+        return False
+
+
+def waiting_status(run: Run, job: JobState) -> RunStatus:
+    """Return the status of a run of which ``is_unbegun`` is true and whose job waits."""
+    directory, manifest = run
+    status = RunStatus(manifest.spec.run, job.state, reason=job.reason, attempts=1, ranks=manifest.spec.ranks)
+    status.stuck_s = observe_unbegun(directory.attempt(1)).stuck_s(job.stuck)
+    return status
 
 
 def await_next_attempt(
@@ -244,12 +269,20 @@ def query_statuses(scheduler: Scheduler, runs: Sequence[Run], patience_s: float 
     """
     deadline = time.monotonic() + patience_s
     while True:
-        ended = ended_statuses(runs)
+        unbegun = {place for place, run in enumerate(runs) if is_unbegun(run)}
+        ended = ended_statuses({place: run for place, run in enumerate(runs) if place not in unbegun})
+        recover(scheduler, [run for place, run in enumerate(runs) if place not in ended and place not in unbegun])
         others = [run for place, run in enumerate(runs) if place not in ended]
-        recover(scheduler, others)
         states = scheduler.states(others) if others else {}
-        judged = iter([judge_run(scheduler, run, states.get(run[1].job_id or "")) for run in others])
-        found = [ended[place] if place in ended else next(judged) for place in range(len(runs))]
+        found = []
+        for place, run in enumerate(runs):
+            job = states.get(run[1].job_id or "")
+            if place in ended:
+                found.append(ended[place])
+            elif place in unbegun and job is not None and job.state in WAITING:
+                found.append(waiting_status(run, job))
+            else:
+                found.append(judge_run(scheduler, run, job))
         if time.monotonic() >= deadline or not any(status.unsettled for status in found):
             return found
         time.sleep(LOOK_SECONDS)

@@ -39,7 +39,7 @@ from orchestrator.store.store import Store
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from postgres import running_postgres  # noqa: E402
+from postgres import running_postgres
 
 BENCHMARKS = ("stemdl", "em_denoise", "slstr_cloud", "dms_scatter", "surrogate")
 CLUSTERS = ("alpha", "beta", "gamma", "delta")

@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.launch.environment import for_other_nodes
@@ -43,30 +43,37 @@ class Answer:
 
 
 def query_slurm(
-    words: Sequence[str], seconds: float = QUERY_SECONDS, stdin: str | None = None, cluster: str | None = None
+    words: Sequence[str],
+    seconds: float = QUERY_SECONDS,
+    stdin: str | None = None,
+    cluster: str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Answer:
     """Run a command of Slurm, about another ``cluster`` than the usual one if it is named, and return its answer. It
     never raises: a missing or silent command has failed.
 
     The shell's SLURM_, SBATCH_ and SQUEUE_ variables are removed for every command, so that all speak to the same Slurm
-    about the same jobs.
+    about the same jobs; ``variables`` are given to this one.
     """
     begun = time.monotonic()
-    answer = run_command(words, seconds, stdin, cluster)
+    answer = run_command(words, seconds, stdin, cluster, variables or {})
     outcome = "no answer" if answer.code is None else f"code {answer.code}"
     trouble = "" if answer.ok else f": {answer.complaint}"
     LOGGER.debug("%s: %s after %.2f s%s", shlex.join(words), outcome, time.monotonic() - begun, trouble)
     return answer
 
 
-def run_command(words: Sequence[str], seconds: float, stdin: str | None, cluster: str | None) -> Answer:
+def run_command(
+    words: Sequence[str], seconds: float, stdin: str | None, cluster: str | None, variables: Mapping[str, str]
+) -> Answer:
     """Run a command of Slurm and return its answer."""
     name = words[0]
     named = [] if cluster is None else [f"--clusters={cluster}"]
     try:
         done = subprocess.run(
             [name, *named, *words[1:]], input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-            capture_output=True, encoding="utf-8", errors="replace", timeout=seconds, env=for_other_nodes(os.environ),
+            capture_output=True, encoding="utf-8", errors="replace", timeout=seconds,
+            env={**for_other_nodes(os.environ), **variables},
         )  # fmt: skip
     except FileNotFoundError:
         return Answer(name, None, "", f"there is no {name} here")

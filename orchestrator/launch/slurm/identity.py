@@ -89,6 +89,6 @@ def expand_tasks(text: str, wanted: Collection[str] | None = None) -> Iterator[s
     for first, dash, last in ranges:
         end, _, step = last.partition(":")
         for number in range(int(first), min(int(end) if dash else int(first), LONGEST_ARRAY) + 1, int(step or 1)):
-            name = str(JobId(several[1], number))
+            name = f"{several[1]}_{number}"
             if wanted is None or name in wanted:
                 yield name

@@ -1,5 +1,5 @@
-"""The states of jobs: accounting first, then the queue for jobs that accounting does not know or that wait. One command
-for all jobs.
+"""The states of jobs: the queue first, then accounting for jobs that have left the queue or ended. One command for all
+jobs as long as none does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.launch.slurm.identity import JobId, by_cluster, expand_tasks
 from orchestrator.launch.slurm.nodes import failed_among
 from orchestrator.launch.slurm.states import NO_LAUNCH, parse_job_state
+from orchestrator.records import FINAL_STATES
 
 CLOCK_SLACK_SECONDS = 7500
 """How far a login node's clock may be ahead of the scheduler's."""
@@ -51,16 +52,23 @@ TAG = "orchestrator:"
 Wanted = Mapping[str, Job]
 """Jobs by their ids."""
 
+MOST_NAMED = 100
+"""Most job numbers that the queue is asked for by name. Squeue compares every job with every number, and a command line
+has an end: of more, all jobs of the user are listed."""
+
 SACCT = ["sacct", "--allocations", "--parsable2", "--noheader", "--delimiter=\x1f"]
 SACCT_FIELDS = "JobID,State,Reason,Comment,JobName,ExitCode"
-SQUEUE = ["squeue", "--noheader", "--array", "--states=all", "--Format"]
+SQUEUE = ["squeue", "--noheader", "--states=all", "--Format"]
+WHOLE_ARRAYS = {"SLURM_BITSTR_LEN": "0"}
+"""Has squeue write all tasks of an array that wait into one line, however many; usually it cuts the list short."""
 SQUEUE_FIELDS = "JobArrayID:\x1f,State:\x1f,Reason:\x1f,Comment:\x1f,Name:\x1f"
 
 
 def query_states(wanted: Wanted) -> dict[str, JobState] | None:
     """Return the states of the jobs that Slurm knows; None if neither accounting nor the queue answered.
 
-    The queue is asked for jobs that accounting does not know, or not yet, and for those that wait: it alone knows why.
+    Accounting is asked for jobs that the queue does not know, any more or yet, and for those that ended: it alone knows
+    how, and longer than some minutes.
     """
     answers = [
         query_states_of(cluster, {job: wanted[job] for job in jobs}) for cluster, jobs in by_cluster(wanted).items()
@@ -71,14 +79,24 @@ def query_states(wanted: Wanted) -> dict[str, JobState] | None:
 
 def query_states_of(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Return the same of the jobs of one cluster."""
-    found = query_sacct(cluster, wanted)
-    missing = {job: identity for job, identity in wanted.items() if found is None or waits(found.get(job))}
-    if not missing:
-        return found
-    queued = query_squeue(cluster, missing)
-    if queued is None:
-        return found
-    return (found or {}) | with_troubled_nodes(cluster, queued)
+    queued = query_squeue(cluster, wanted)
+    left = {job: identity for job, identity in wanted.items() if queued is None or has_left(queued.get(job))}
+    accounted = query_sacct(cluster, left) if left else {}
+    if queued is None and accounted is None:
+        return refused_queue(cluster)
+    found = dict(queued or {})
+    for job, state in (accounted or {}).items():
+        # What ends is in accounting some seconds later than in the queue.
+        if job not in found or state.state in FINAL_STATES:
+            found[job] = state
+    return with_troubled_nodes(cluster, found)
+
+
+def refused_queue(cluster: str | None) -> dict[str, JobState] | None:
+    """Return what is known without an answer of queue and accounting: no job, if the queue refused a list of nothing
+    but jobs that it has forgotten; None if it cannot be reached.
+    """
+    return {} if query_slurm(["scontrol", "ping"], cluster=cluster).text is not None else None
 
 
 def with_troubled_nodes(cluster: str | None, states: dict[str, JobState]) -> dict[str, JobState]:
@@ -94,9 +112,9 @@ def with_troubled_nodes(cluster: str | None, states: dict[str, JobState]) -> dic
     return states | {job: replace(states[job], reason=states[job].reason + nodes) for job in stuck}
 
 
-def waits(known: JobState | None) -> bool:
-    """Whether accounting does not know a job, or knows it as one that has not begun, or not again."""
-    return known is None or known.state in ("pending", "preempted-requeued")
+def has_left(known: JobState | None) -> bool:
+    """Whether the queue does not know a job, or knows it as one that has ended."""
+    return known is None or known.state in FINAL_STATES
 
 
 def query_sacct(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
@@ -108,12 +126,11 @@ def query_sacct(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | No
 
 def query_squeue(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Run one squeue over all jobs; return their states, None if it fails. The queue forgets jobs some minutes after
-    their end.
+    their end, and refuses a list of nothing but such.
     """
-    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--jobs", join_ids(wanted)], cluster=cluster).text
-    if answer is None and len(wanted) > 0 and query_slurm(["scontrol", "ping"], cluster=cluster).text is not None:
-        # It refuses a list of nothing but jobs that it has forgotten: then it knows none of them.
-        return {}
+    numbers = list(dict.fromkeys(JobId.parse(job).number for job in wanted))
+    which = ["--jobs", ",".join(numbers)] if len(numbers) <= MOST_NAMED else ["--me"]
+    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, *which], cluster=cluster, variables=WHOLE_ARRAYS).text
     return None if answer is None else parse_states(answer, wanted, cluster)
 
 
@@ -124,7 +141,7 @@ def find_by_comment(jobs: Mapping[str, Job], cluster: str | None = None) -> dict
     Pending and running jobs are in the queue, ended ones in accounting.
     """
     labels = ",".join(sorted({job.label for job in jobs.values()}))
-    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels], cluster=cluster).text
+    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels], cluster=cluster, variables=WHOLE_ARRAYS).text
     if queue is None:
         return None
     words = [*SACCT, *since_option(jobs), "--name", labels, "--format", SACCT_FIELDS]
@@ -162,27 +179,30 @@ def parse_states(text: str, wanted: Wanted, cluster: str | None = None) -> dict[
     """Return the states of wanted jobs in a cluster's lines of job id, state, reason, comment and name. Some fields may
     be empty.
     """
-    return {
-        line.job: line.state
-        for line in parse_lines(text, cluster, set(wanted))
-        if line.job in wanted and line.is_of(wanted[line.job])
-    }
+    return {line.job: line.state for line in parse_lines(text, cluster, wanted) if line.is_of(wanted[line.job])}
 
 
-def parse_lines(text: str, cluster: str | None = None, wanted: set[str] | None = None) -> Iterator[Line]:
+def parse_lines(text: str, cluster: str | None = None, wanted: Wanted | None = None) -> Iterator[Line]:
     """Yield the jobs of a cluster's answer. Pending tasks of an array that share a line get one each; only ``wanted``
     ones, if given.
     """
-    names = None if wanted is None else {JobId.parse(job).name for job in wanted}
+    place = "" if cluster is None else f"@{cluster}"
+    names = wanted if wanted is None or not place else {JobId.parse(job).name for job in wanted}
     for row in text.splitlines():
         fields = [field.strip() for field in row.split("\x1f")]
         if len(fields) < 5:
             continue
         job, word, reason, tag, label = ("" if field == "(null)" else field for field in fields[:5])
-        exit_code = fields[5] if len(fields) > 5 else ""
-        for each in expand_tasks(job, names):
-            said = parse_job_state(each, word, reason, exit_code)
-            yield Line(str(replace(JobId.parse(each), cluster=cluster)), said, tag_in(tag), label)
+        exit_code, tag = fields[5] if len(fields) > 5 else "", tag_in(tag)
+        said: JobState | None = None
+        for name in expand_tasks(job, names):
+            each = name + place if name.replace("_", "").isdigit() else str(replace(JobId.parse(name), cluster=cluster))
+            if wanted is not None and each not in wanted:
+                continue
+            if said is None or said.stuck:
+                # How to help a job that is stuck names it; all else is the same of all tasks.
+                said = parse_job_state(name, word, reason, exit_code)
+            yield Line(each, said, tag, label)
 
 
 def tag_in(comment: str) -> str:

@@ -119,16 +119,16 @@ class SlurmScheduler(Scheduler):
 
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """Return the states of all jobs with one query if one is due, otherwise the last ones."""
-        wanted = {manifest.job_id: job_of(manifest) for _, manifest in runs if manifest.job_id}
+        wanted = {manifest.job_id: manifest for _, manifest in runs if manifest.job_id}
         if not wanted:
             return {}
         limits = runs[0][1].config["cluster"]["limits"]
         pace = self.pace = self.pace or Pace(limits["query_s"], limits["longest_query_s"])
-        if set(wanted) - self.asked_for:
+        if not self.asked_for.issuperset(wanted):
             pace.hurry()
         if pace.is_due():
             self.asked_for = set(wanted)
-            self.query_jobs(wanted, pace)
+            self.query_jobs({job: job_of(manifest) for job, manifest in wanted.items()}, pace)
         if pace.failing_for > limits["lost_s"]:
             # Whoever still writes files lives; of the others nobody knows any more.
             return {}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign import following as campaigns
-from orchestrator.campaign import submission
+from orchestrator.campaign import state, submission
 from orchestrator.campaign.preflight import check_limits
 from orchestrator.campaign.state import RunStatus, query_statuses
 from orchestrator.cli.common import Options, campaign_folders
@@ -100,7 +100,7 @@ def test_watching_500_jobs_costs_one_query_an_interval(commands: Commands, make:
     commands(sbatch=ARRAY)
     scheduler = SlurmScheduler()
     submission.submit_all(scheduler, runs)
-    log = commands(sacct=answered({f"7_{task}": "RUNNING" for task in range(500)}))
+    log = commands(squeue=answered({f"7_{task}": "RUNNING" for task in range(500)}))
     clock = [1000.0]
     scheduler.pace = Pace(0.5, 5, clock=lambda: clock[0])
     for _ in range(60):
@@ -108,6 +108,55 @@ def test_watching_500_jobs_costs_one_query_an_interval(commands: Commands, make:
         clock[0] += 0.5
     queries = calls(log, "sacct") + calls(log, "squeue") + calls(log, "scontrol")
     assert 5 <= len(queries) <= 15, "30 s of looks, of which the interval grows from 0.5 to 5 s"
+
+
+def test_watching_jobs_that_wait_costs_one_command_and_hardly_looks_at_files(
+    commands: Commands, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = make(repeats=30)
+    commands(sbatch=ARRAY)
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    log = commands(
+        squeue="printf '7_[0-28%%5]\\x1fPENDING\\x1fResources\\x1f\\x1fc\\n7_29\\x1fPENDING\\x1fPriority\\x1f\\x1fc\\n'"
+    )
+    statuses = query_statuses(scheduler, runs)
+    assert {(status.state, status.reason) for status in statuses[:29]} == {("pending", "Resources")}
+    assert (statuses[29].state, statuses[29].reason) == ("pending", "Priority")
+    (called,) = log.read_text().splitlines()[1:]
+    assert called.startswith("squeue --noheader --states=all") and called.endswith("--jobs 7")
+    judged: list[str] = []
+    monkeypatch.setattr(
+        state, "judge_run", lambda scheduler, run, job: judged.append(run[1].spec.run) or RunStatus("", "")
+    )
+    runs[3][0].attempt(1).claim.write_text("{}")
+    query_statuses(scheduler, runs)
+    assert judged == [runs[3][1].spec.run], "something has been written of this one alone"
+
+
+def test_how_a_job_ended_is_told_by_accounting_and_of_such_jobs_alone(commands: Commands, make: Any) -> None:
+    runs = make(repeats=3)
+    commands(sbatch=ARRAY)
+    scheduler = SlurmScheduler()
+    submission.submit_all(scheduler, runs)
+    log = commands(
+        squeue=answered({"7_0": "RUNNING", "7_1": "FAILED"}),
+        sacct="printf '7_1\\x1fFAILED\\x1fNone\\x1f\\x1fc\\x1f0:9\\n7_2\\x1fTIMEOUT\\x1fNone\\x1f\\x1fc\\x1f0:0\\n'",
+    )
+    found = scheduler.states(runs)
+    assert {job: state.state for job, state in found.items()} == {
+        "7_0": "running", "7_1": "failed", "7_2": "timeout",
+    }  # fmt: skip
+    assert "SIGKILL" in found["7_1"].reason
+    assert [line.split()[0] for line in log.read_text().splitlines()[1:]] == ["squeue", "sacct"]
+
+
+def test_of_many_jobs_the_queue_lists_all_of_the_user(commands: Commands) -> None:
+    """Ten thousand numbers are a command line of 80 kB, each of which squeue compares with each job."""
+    log = commands(squeue="printf '17\\x1fPENDING\\x1fNone\\x1f\\x1fc\\n999999\\x1fRUNNING\\x1fNone\\x1f\\x1fx\\n'")
+    found = query_states({str(number): Job("", "c", now()) for number in range(500)})
+    assert found is not None and {job: state.state for job, state in found.items()} == {"17": "pending"}
+    assert calls(log, "squeue")[0].endswith("--me")
 
 
 def test_the_interval_grows_without_news_and_is_short_again_after_some() -> None:
