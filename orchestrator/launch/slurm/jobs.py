@@ -43,7 +43,8 @@ class Line:
 
         If a site's accounting keeps no comments, or a site's plugin writes its own into them, the name decides.
         """
-        return self.tag == job.tag if self.tag else self.label == job.label
+        # Versions up to 0.2 wrote the number of an array's other tasks once more for each of them.
+        return self.tag == job.tag or job.tag.startswith(f"{self.tag}+") if self.tag else self.label == job.label
 
 
 TAG = "orchestrator:"

@@ -77,9 +77,9 @@ class SlurmScheduler(Scheduler):
         super().mark(runs)
         if len(runs) > 1:
             first = runs[0][1]
+            tag = f"{first.tag}+{len(runs) - 1}"
             for task, (_, manifest) in enumerate(runs):
-                manifest.tag = f"{first.tag}+{len(runs) - 1}"
-                manifest.label = first.spec.campaign[:64]
+                manifest.tag, manifest.label = tag, first.spec.campaign[:64]
                 manifest.task = task
 
     def submit(self, runs: Sequence[Run]) -> list[str]:

@@ -84,6 +84,7 @@ def test_runs_that_are_alike_are_one_submission(commands: Commands, make: Any) -
     submission.submit_all(SlurmScheduler(), runs)
     assert len(calls(log, "sbatch")) == 1
     assert [manifest.job_id for _, manifest in runs] == [f"7_{task}" for task in range(50)]
+    assert {manifest.tag for _, manifest in runs} == {"orchestrator:c/stemdl-small-horovod-n1-r0#1+49"}, "the job's"
     listed = next((runs[0][0].path.parent / "jobs").glob("*.json")).read_text()
     assert all(str(directory.path) in listed for directory, _ in runs)
 
