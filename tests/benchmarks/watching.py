@@ -29,6 +29,7 @@ from orchestrator.cli.run import compose_configurations
 from orchestrator.launch.base import Run
 from orchestrator.launch.pace import REST, Pace
 from orchestrator.launch.slurm import jobs
+from orchestrator.launch.slurm.commands import query_slurm
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.plan import Site, plan
 
@@ -99,13 +100,13 @@ def main() -> int:
         runs = following.create(plan(compose_configurations(Options(words)), "stamp", Site(4, folder)), {})
         scheduler = SlurmScheduler()
         commands: list[str] = []
-        query = jobs.query_slurm
+        query = query_slurm
 
         def noted(words: list[str], *further: object, **named: object) -> object:
             commands.append(words[0])
             return query(words, *further, **named)  # type: ignore[arg-type]
 
-        jobs.query_slurm = noted  # type: ignore[assignment]
+        setattr(jobs, "query_slurm", noted)  # noqa: B010
         try:
             complaint = submission.submit_all(scheduler, runs)
             assert not complaint, complaint

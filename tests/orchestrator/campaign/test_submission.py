@@ -127,9 +127,12 @@ def test_watching_jobs_that_wait_costs_one_command_and_hardly_looks_at_files(
     (called,) = log.read_text().splitlines()[1:]
     assert called.startswith("squeue --noheader --states=all") and called.endswith("--jobs 7")
     judged: list[str] = []
-    monkeypatch.setattr(
-        state, "judge_run", lambda scheduler, run, job: judged.append(run[1].spec.run) or RunStatus("", "")
-    )
+
+    def judge(scheduler: object, run: Run, job: object) -> RunStatus:
+        judged.append(run[1].spec.run)
+        return RunStatus("", "")
+
+    monkeypatch.setattr(state, "judge_run", judge)
     runs[3][0].attempt(1).claim.write_text("{}")
     query_statuses(scheduler, runs)
     assert judged == [runs[3][1].spec.run], "something has been written of this one alone"
