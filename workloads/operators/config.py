@@ -99,6 +99,12 @@ def require_positive(option: str, value: float) -> None:
         raise ValueError(f"{option} is {value}; expected a number above 0")
 
 
+def require_none_or_more(option: str, value: float) -> None:
+    """Raise ValueError unless an option is zero or a number above it."""
+    if not value >= 0 or not math.isfinite(value):
+        raise ValueError(f"{option} is {value}; expected 0 or a number above it")
+
+
 def require_at_least(option: str, value: int, least: int) -> None:
     """Raise ValueError for an option that is too small."""
     if value < least:

@@ -18,7 +18,7 @@ WAYS: tuple[type[Derivatives], ...] = (ZeroCoordinateShift, FunctionLoop, DataVe
 PARAMETERS: Mapping[str, Mapping[str, float]] = {
     "burgers": {"viscosity": 0.02, "nodes": 8, "waves": 3, "resolution": 16},
     "diffusion_reaction": {"diffusion": 0.1, "reaction": 0.5, "length_scale": 0.2, "nodes": 21, "sensors": 7},
-    "kdv": {"dispersion": 0.02, "nodes": 8, "waves": 3, "resolution": 16},
+    "kdv": {"dispersion": 0.02, "viscosity": 0.01, "nodes": 8, "waves": 3, "resolution": 16},
     "plate": {"rigidity": 0.5, "modes": 2},
     "stokes": {"viscosity": 0.1, "length_scale": 0.2, "nodes": 21, "sensors": 7},
 }

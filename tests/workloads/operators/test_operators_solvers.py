@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from workloads.operators.derivatives import ZeroCoordinateShift
-from workloads.operators.equations import plate
+from workloads.operators.derivatives import Derivatives, Terms, ZeroCoordinateShift
+from workloads.operators.equations import EQUATIONS, plate
+from workloads.operators.problems import PROBLEMS
 from workloads.operators.problems.diffusion_reaction import DiffusionReaction
 from workloads.operators.problems.periodic import Burgers
 from workloads.operators.problems.plate import Plate
@@ -97,6 +98,41 @@ def test_a_soliton_goes_round_and_nothing_of_it_is_lost() -> None:
     found = solve_periodic(soliton(0)[None], lambda waves: -dispersion * waves**3, t, 128)[0]
     np.testing.assert_allclose(found, np.stack([soliton(time) for time in t], axis=1), atol=2e-3)
     assert np.ptp(found.mean(0)) < 1e-12 and np.ptp(np.square(found).mean(0)) < 1e-5
+
+
+class Sampled(Derivatives):
+    """Derivatives of known fields (n, x, t) on a periodic grid of x: exact in x, by central differences in t."""
+
+    def __init__(self, fields: Values, times: Values) -> None:
+        self.fields, self.times = fields, times
+        self.values = self.everywhere = [torch.from_numpy(fields)]
+
+    def combine(self, terms: Terms) -> Tensor:
+        waves = np.fft.rfftfreq(self.fields.shape[1], 1 / self.fields.shape[1])[:, None] * 2j * np.pi
+
+        def derivative(order: tuple[int, ...]) -> Values:
+            along = np.fft.irfft(np.fft.rfft(self.fields, axis=1) * waves ** order[0], self.fields.shape[1], axis=1)
+            return np.gradient(along, self.times, axis=2) if order[1] else along
+
+        return torch.from_numpy(sum(factor * derivative(order) for (_, order), factor in terms.items()))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("burgers", {"viscosity": 0.05}),
+        ("kdv", {"dispersion": 0.01, "viscosity": 0.0}),
+        ("kdv", {"dispersion": 0.002, "viscosity": 0.05}),
+    ],
+)
+def test_the_reference_solves_the_equation_that_is_trained(name: str, parameters: dict[str, float]) -> None:
+    settings = {**parameters, "nodes": 64, "waves": 2, "resolution": 128}
+    problem = PROBLEMS[name](settings)
+    times = np.linspace(0, 1, 1001)
+    solutions = problem.solve(problem.space.draw(3, np.random.default_rng(1)), [np.arange(64) / 64, times])[:, 0]
+    (missed,) = EQUATIONS[name](settings).residuals(Sampled(solutions, times), None)
+    change = np.gradient(solutions, times, axis=2)
+    assert missed[..., 1:-1].abs().max() < 0.01 * np.abs(change).max()
 
 
 def test_steps_that_would_be_unstable_are_refused_with_how_many_are_not() -> None:

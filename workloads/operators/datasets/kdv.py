@@ -1,4 +1,4 @@
-"""kdv: what becomes of a velocity that breaks into solitons."""
+"""kdv: what becomes of a velocity that breaks into solitons, which viscosity wears down."""
 
 from __future__ import annotations
 

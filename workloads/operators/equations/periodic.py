@@ -1,4 +1,4 @@
-"""u_t + u u_x = ν u_xx and u_t + u u_x + ε u_xxx = 0 on a circle."""
+"""u_t + u u_x = ν u_xx and u_t + u u_x + ε u_xxx = ν u_xx on a circle."""
 
 from __future__ import annotations
 
@@ -59,5 +59,6 @@ class KortewegDeVries(PeriodicEquation):
 
     def residuals(self, field: Derivatives, source: Tensor | None) -> list[Tensor]:
         """One equation."""
-        linear = field.combine({(0, (0, 1)): 1.0, (0, (3, 0)): self.parameters["dispersion"]})
+        viscosity, dispersion = self.parameters["viscosity"], self.parameters["dispersion"]
+        linear = field.combine({(0, (0, 1)): 1.0, (0, (2, 0)): -viscosity, (0, (3, 0)): dispersion})
         return [linear + field.values[0] * field.combine({(0, (1, 0)): 1.0})]

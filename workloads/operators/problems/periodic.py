@@ -1,5 +1,5 @@
-"""Flows on a circle from what they begin with: u_t + u u_x = ν u_xx (Burgers), u_t + u u_x + ε u_xxx = 0 (Korteweg, de
-Vries).
+"""Flows on a circle from what they begin with: u_t + u u_x = ν u_xx (Burgers), u_t + u u_x + ε u_xxx = ν u_xx (Korteweg,
+de Vries, and with ν above 0 Burgers).
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Burgers(PeriodicFlow):
 
 
 class KortewegDeVries(PeriodicFlow):
-    """Dispersion makes solitons of shocks."""
+    """Dispersion makes solitons of shocks, and viscosity wears them down."""
 
-    PARAMETERS = ("dispersion", "nodes", "waves", "resolution")
+    PARAMETERS = ("dispersion", "viscosity", "nodes", "waves", "resolution")
 
     def symbol(self, waves: Waves) -> Waves:
-        """-ε (i k)³."""
-        return -self.parameters["dispersion"] * waves**3
+        """ν (i k)² - ε (i k)³."""
+        return self.parameters["viscosity"] * waves**2 - self.parameters["dispersion"] * waves**3
