@@ -20,6 +20,8 @@ NOTICE = 0.05
 """Excess below which a straggler is a notice: it costs the run that share of its time, and is no fault of a node."""
 DOUBT = 0.04
 """Excess from which the slowest rank of a run is worth a word where its fleet does not show whether it is chance."""
+LEAST_COST_S = 0.05
+"""What such a rank costs at least to be worth it, s: a few turns of another process on its core cost as much."""
 PART_FLOOR = 0.01
 """Smallest spread of one part of the own time, relative to its mean, where it is told what made a rank slow."""
 MINIMUM_RUNS = 3
@@ -130,16 +132,16 @@ def rank_times(data: Floats, compute: Floats, waiting: Floats) -> list[RankTime]
 
 def spread_of_ranks(own: Floats) -> RankSpread:
     """Return how far the (R,) own times of a run differ, R at least 2, s. The slowest rank is doubtful where its excess
-    is DOUBT or more and it is no straggler.
+    is DOUBT or more, it costs every other one LEAST_COST_S, and it is no straggler.
     """
     fleet = judge_ranks(own)
     slowest = int(np.argmax(own))
     excess = float(fleet.excess[slowest])
-    if excess < DOUBT or fleet.high[slowest]:
+    cost = float(own[slowest] - np.sort(own)[-2])
+    if excess < DOUBT or cost < LEAST_COST_S or fleet.high[slowest]:
         return RankSpread(fleet.spread, fleet.detectable, None)
     spread = judge_ranks(np.delete(own, slowest)).spread
     detectable = None if spread is None else detectable_excess(len(own), spread, RANK_ERROR)
-    cost = float(own[slowest] - np.sort(own)[-2])
     return RankSpread(spread, detectable, DoubtfulRank(slowest, excess, cost))
 
 

@@ -149,6 +149,12 @@ def test_a_slowest_rank_that_may_be_chance_is_told_with_the_spread_of_the_others
     assert found.detectable is not None and found.detectable > found.doubtful.excess
 
 
+def test_a_slowest_rank_that_costs_less_than_a_turn_of_another_process_is_not_told() -> None:
+    own = np.array([0.010, 0.014])
+    assert spread_of_ranks(own).doubtful is None
+    assert spread_of_ranks(1000 * own).doubtful is not None
+
+
 def test_ranks_of_which_none_stands_out_have_the_spread_of_all() -> None:
     alike = np.array([1.0, 1.02, 0.98, 1.01])
     assert spread_of_ranks(alike) == RankSpread(judge_ranks(alike).spread, judge_ranks(alike).detectable, None)
