@@ -291,7 +291,9 @@ def campaign_options(known: argparse.Namespace, verb: str, further: Sequence[str
     unknown = set(settings) - {"results", "store.url", *further}
     if unknown:
         more = "".join(f", {key}=" for key in further)
-        raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {sorted(unknown)[0]}=.")
+        key = sorted(unknown)[0]
+        meant = " It is results=FOLDER here." if key == "cluster.paths.results" else ""
+        raise UsageError(f"{verb} takes results=FOLDER, store.url=URL{more}; not {key}=.{meant}")
     return CampaignOptions(
         [word for word in known.words if "=" not in word],
         Path(expand_path("results", settings.get("results", usual_folder("results")))).resolve(),
