@@ -1,5 +1,5 @@
-"""Flows on a circle from what they begin with: u_t + u u_x = ν u_xx (Burgers), u_t + u u_x + ε u_xxx = ν u_xx (Korteweg,
-de Vries, and with ν above 0 Burgers).
+"""Flows on a circle from what they begin with: u_t + u u_x = ν u_xx (Burgers), u_t + u u_x + ε u_xxx = ν u_xx
+(Korteweg, de Vries, and with ν above 0 Burgers).
 """
 
 from __future__ import annotations
