@@ -143,19 +143,22 @@ def opened(at: int) -> Pick:
     return pick
 
 
-def collected(at: int) -> Pick:
+def collected(documents: Documents, idle: bool) -> Picked:
     """Collecting beside a plain read, by processors' time where the machine was busy."""
+    (found,) = documents
+    wall, processors = found["ratio"], found["ratio_of_processors"]
+    beside = f"{found['collect_s'][0]:.1f} s, {found['peak_gb']} GB"
+    other = f"{processors} by processors' time" if idle else f"{wall} by the clock"
+    return Picked(
+        wall if idle else processors, found["n"], beside=join(other, beside), clock="wall" if idle else "processor"
+    )
 
-    def pick(documents: Documents, idle: bool) -> Picked:
-        found = documents[at]
-        wall, processors = found["ratio"], found["ratio_of_processors"]
-        beside = f"{found['collect_s'][0]:.1f} s, {found['peak_gb']} GB"
-        other = f"{processors} by processors' time" if idle else f"{wall} by the clock"
-        return Picked(
-            wall if idle else processors, found["n"], beside=join(other, beside), clock="wall" if idle else "processor"
-        )
 
-    return pick
+def watched(documents: Documents, idle: bool) -> Picked:
+    """What looks at waiting jobs, and queries, take of a core."""
+    (found,) = documents
+    beside = f"a look {found['look_s']} s every {found['seconds_between_looks']} s, a query {found['query_s']} s"
+    return Picked(found["share_of_a_core"], found["n"], beside=beside, clock="processor")
 
 
 def history(documents: Documents, idle: bool) -> Picked:
