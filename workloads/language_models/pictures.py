@@ -100,7 +100,7 @@ def draw_texts(path: Path, view: View) -> None:
 
 
 def _write_texts(axes: Any, view: View) -> None:
-    """Each text in lines of one width, its verdict behind; as many as there is room for."""
+    """Each text in lines of one width, its verdict behind the first; as many as there is room for."""
     axes.set_axis_off()
     axes.set_title("texts that the model wrote", fontsize=10)
     line = 0
@@ -109,9 +109,11 @@ def _write_texts(axes: Any, view: View) -> None:
         if line and line + len(shown) > TALLEST:
             break
         color = VALID if verdict == VALID_TEXT else INVALID
-        for number, part in enumerate(shown[: TALLEST - line]):
-            last = number == len(shown) - 1
-            said = f"{part}   ({verdict})" if last else part
+        left_out = len(shown) - (TALLEST - line)
+        if left_out > 0:
+            shown = [*shown[: TALLEST - line - 1], f"… {left_out + 1} more lines"]
+        for number, part in enumerate(shown):
+            said = part if number else f"{part}   ({verdict})"
             axes.text(
                 0, 1 - (line + 0.5) / TALLEST, said, family="monospace", fontsize=7, color=color,
                 parse_math=False, transform=axes.transAxes, va="center",
