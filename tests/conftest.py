@@ -128,7 +128,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         f"cluster.paths.data={data}",
         "benchmark.dataset.preset=tiny",
         "benchmark.dataset.space_groups=3",
-        "benchmark.dataset.materials_per_space_group=8",
+        "benchmark.dataset.materials_per_space_group=16",
         "benchmark.dataset.samples_per_material=4",
         "benchmark.model.width=8",
         "benchmark.training.batch_size=16",
