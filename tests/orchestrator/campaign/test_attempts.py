@@ -25,9 +25,10 @@ EPOCHS = 8
 
 @pytest.fixture
 def recording(tiny: list[str]) -> list[str]:
-    """A run of two ranks on the task that records its samples, about 3 s of training."""
+    """A run of two ranks on the task that records its samples, 72 of them, about 3 s of training."""
     return [
         *tiny,
+        "benchmark.dataset.materials_per_space_group=8",
         "nodes=2",
         "benchmark.task=recording_task:RecordingTask",
         "benchmark.training.batch_size=2",
