@@ -16,8 +16,10 @@ JITTER = 0.25
 FAILURE_GROWTH = 2.0
 GLANCE_SECONDS = 0.05
 """Interval between glances at files that are awaited."""
-REST = 19.0
-"""Times that a look at all runs takes of a processor, for which none follows: looking takes a twentieth of a core."""
+REST = 24.0
+"""Times that a look at all runs takes of a processor, for which none follows: looking takes a twenty-fifth of a core,
+and with the queries a twentieth.
+"""
 
 
 @dataclass

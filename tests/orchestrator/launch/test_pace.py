@@ -24,10 +24,10 @@ def rests(looks_s: list[float]) -> list[float]:
     return found
 
 
-def test_looking_at_many_runs_takes_a_twentieth_of_a_core_and_at_few_runs_the_interval_holds() -> None:
+def test_looking_at_many_runs_takes_a_twenty_fifth_of_a_core_and_at_few_runs_the_interval_holds() -> None:
     assert rests([0.001, 0.001, 0.02]) == [0.5, 0.5, 0.5]
     *_, rest = rests([1.1, 1.1])
-    assert 1.1 / (1.1 + rest) == pytest.approx(0.05)
+    assert 1.1 / (1.1 + rest) == pytest.approx(0.04)
 
 
 def test_what_a_process_does_once_in_its_first_look_lengthens_no_rest() -> None:
