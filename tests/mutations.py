@@ -108,6 +108,11 @@ def before_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def address_space() -> int:
+    """What this process has mapped, bytes: a process that ran many tests before may have more than a limit allows."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def in_child(verb: Verb, place: Place, out: Path, err: Path) -> int:
     """Call a verb with its output in files; return its exit code."""
     try:
@@ -117,7 +122,7 @@ def in_child(verb: Verb, place: Place, out: Path, err: Path) -> int:
         sys.stdout, sys.stderr = (
             io.TextIOWrapper(io.BufferedWriter(io.FileIO(n, "w", closefd=False)), "utf-8") for n in (1, 2)
         )
-        most = 4 * 2**30
+        most = address_space() + 4 * 2**30
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         os.chdir(place.folder)

@@ -26,12 +26,13 @@ def cluster() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def start(tiny: list[str], tmp_path: Path) -> Iterator[Start]:
-    """Starts a run on two nodes that takes ``epochs`` × 0.4 s; what it leaves behind is ended with the test."""
+    """Starts a run on two nodes of ``epochs`` × 18 steps, 0.4 s each epoch; what it leaves behind is ended with the test."""
     begun: list[Running] = []
 
     def begin(*words: str, epochs: int = 100000, results: Path | None = None) -> Running:
         common = [
             *tiny,
+            "benchmark.dataset.materials_per_space_group=8",
             "cluster=testcluster",
             "nodes=2",
             "benchmark.task=recording_task:RecordingTask",
