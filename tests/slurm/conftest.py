@@ -26,7 +26,7 @@ def cluster() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def start(tiny: list[str], tmp_path: Path) -> Iterator[Start]:
-    """Starts a run on two nodes of ``epochs`` × 18 steps, 0.4 s each epoch; what it leaves behind is ended with the test."""
+    """Starts a run on two nodes that takes ``epochs`` × 18 steps, or × 0.4 s; what it leaves behind is ended."""
     begun: list[Running] = []
 
     def begin(*words: str, epochs: int = 100000, results: Path | None = None) -> Running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from abc import abstractmethod
 
 from orchestrator.records import user_name
@@ -44,6 +45,18 @@ def replace_block(text: bytes, identity: str, block: bytes) -> bytes:
     if found:
         return text[: found.start()] + block + block_pattern(identity).sub(b"", text[found.end() :])
     return text + (b"\n" if text and not text.endswith(b"\n") and block else b"") + block
+
+
+LOOK_S = 3.0
+"""What cron's daemon needs at most for its look at the crontabs, which it takes as each minute begins, s."""
+
+
+def seconds_to_wait(now: float) -> float:
+    """Return how long after ``now``, in s since the epoch, cron is sure to notice another crontab.
+
+    Debian's cron compares whole seconds: what is written in the second of its look stays unseen until the next change.
+    """
+    return max(0.0, LOOK_S - now % 60)
 
 
 class Crontab(BackEnd):
@@ -111,6 +124,12 @@ class Cron(Crontab):
         except BackEndError as error:
             return f"{error}: have the administrator put you into /etc/cron.allow"
         return None
+
+    def replace_crontab(self, old: bytes, text: bytes) -> bool:
+        """Replace it when cron does not look."""
+        if text != old:
+            time.sleep(seconds_to_wait(time.time()))
+        return super().replace_crontab(old, text)
 
     def block(self, schedule: Schedule) -> str:
         """Return a line for the time, and a line for the start of the machine."""

@@ -68,6 +68,8 @@ def cron(commands: Path) -> Iterator[int]:
             assert daemon.stderr is not None
             pytest.skip(f"no mount namespace for a cron of its own: {daemon.stderr.read().strip()}")
         time.sleep(0.05)
+    # It took its first look; what is written in the same second would stay unseen, as Debian's cron compares seconds.
+    time.sleep(1)
     real = shutil.which("crontab")
     executable(commands / "crontab", f'#!/bin/sh\nexec nsenter --target {daemon.pid} --mount {real} "$@"\n')
     yield daemon.pid

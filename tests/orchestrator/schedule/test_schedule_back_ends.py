@@ -14,7 +14,7 @@ from schedules import schedule_in
 
 from orchestrator.errors import UsageError
 from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose_back_end
-from orchestrator.schedule.backends.crontabs import replace_block
+from orchestrator.schedule.backends.crontabs import replace_block, seconds_to_wait
 from orchestrator.schedule.backends.resubmission import query_jobs
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.installation import install_schedule, remove_schedule
@@ -78,6 +78,11 @@ def test_schedules_beside_each_other_do_not_touch(tmp_path: Path, back_end: Back
         assert back_end.present(two) and not back_end.present(one)
     finally:
         back_end.remove(two)
+
+
+@pytest.mark.parametrize(("second", "wait"), [(0.0, 3.0), (2.5, 0.5), (3.0, 0.0), (59.9, 0.0)])
+def test_a_crontab_is_not_written_while_cron_looks(second: float, wait: float) -> None:
+    assert seconds_to_wait(60 * 29_000_000 + second) == pytest.approx(wait)
 
 
 def test_another_persons_lines_survive_byte_for_byte(tmp_path: Path, cron: int) -> None:
