@@ -306,6 +306,7 @@ def begin_sums(
 
     def work(starts: Sequence[int]) -> tuple[BlockSums, list[Block]]:
         memory = {name: np.empty((min(length, ranks), count), rows.dataset.dtype) for name, rows in steps.items()}
+        own = np.empty_like(memory["data"], np.result_type(memory["data"], memory["compute"]))
         sample: list[Block] = []
 
         def blocks() -> Iterator[BlockSums]:
@@ -316,7 +317,7 @@ def begin_sums(
                     rows.read(start, stop, block[name])
                 here = chosen[(chosen >= start) & (chosen < stop)] - start
                 sample.append({name: block[name][here] for name in SAMPLED})
-                yield BlockSums.of(block, epoch)
+                yield BlockSums.of(block, epoch, own[: stop - start])
 
         return join_blocks(blocks()), sample
 
