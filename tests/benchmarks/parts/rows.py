@@ -198,10 +198,8 @@ SECTIONS: dict[str, tuple[Row, ...]] = {
             picks.start("report", "python"), "s", 0.25, at_most=True, minutes=1),
         Row("plan-seeds", "`plan` of 2,000 seeds", f"{PLAN} benchmark=stemdl seed=range(1,2001) -m", picks.command, "s",
             5, at_most=True, minutes=1),
-        Row("plan-matrix", "`plan` of 7 data sets × 8 methods × 5 seeds",
-            f"{PLAN} benchmark=disentanglement dataset=xyc,arrow,airplane,shapes3d,sprites,teapots,face"
-            " method=vae,beta_vae,annealed_vae,factor_vae,beta_tc_vae,dip_vae_i,dip_vae_ii,dae seed=1,2,3,4,5 -m",
-            picks.command, "s", 5, at_most=True, minutes=1),
+        Row("plan-matrix", "`plan` of 10 data sets × 12 methods × 5 seeds", "matrix_plan.py", picks.command, "s", 5,
+            at_most=True, minutes=1),
         Row("job", "a two-node job that does nothing, `comm=mpi`, beside ReFrame 4.10.4 on the same Slurm",
             "slurm_end_to_end.py", picks.end_to_end, "", 1, at_most=True, minutes=4, needs=("slurm",)),
         Row("job-horovod", "the same, `comm=horovod`", "slurm_end_to_end.py --comm horovod", picks.end_to_end, "", 1,
