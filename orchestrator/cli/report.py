@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,8 +145,10 @@ def main(arguments: Sequence[str]) -> int:
         return history.print_history(common.existing_store(options), ours.format, ours.output, options)
     options = common.campaign_options(ours, "report", PROJECTION_KEYS)
     reports = kept_reports(options, ours.project) if ours.format in KEPT_FORMATS else None
+    # Seconds for thousands of runs.
     if reports is None:
-        reports = make_and_keep(options, ours.project)
+        with common.stderr_console().status("Reading what was measured …"):
+            reports = make_and_keep(options, ours.project)
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.tables.runs import print_report
 
@@ -154,7 +156,13 @@ def main(arguments: Sequence[str]) -> int:
         for report in reports:
             print_report(report.document, console)
     else:
-        write_reports(form, reports, ours.output)
+        runs = sum(len(report.document["runs"]) for report in reports)
+        # What is printed would be drawn over.
+        shown = (
+            nullcontext() if ours.output in (None, "-") else common.stderr_console().status(f"Writing {runs} runs …")
+        )
+        with shown:
+            write_reports(form, reports, ours.output)
     return max(common.worst_exit_code(report.document["runs"]) for report in reports)
 
 
