@@ -92,7 +92,8 @@ def propose_references(
     if not found:
         raise UsageError(
             f"{', '.join(folder.name for folder in folders)}: no two completed runs with the settings of a check "
-            f"of suite {suite.name} that takes a reference."
+            f"of suite {suite.name} that takes a reference; give campaigns that `accept suite={suite.name}` left "
+            "(`campaigns` in its verdict.json)."
         )
     return {"cluster": suite.cluster["name"], "references": found}
 

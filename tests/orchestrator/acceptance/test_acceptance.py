@@ -14,6 +14,7 @@ import yaml
 from commands import Answer, Command
 
 from orchestrator.acceptance.page import reason_entries
+from orchestrator.acceptance.propose import propose_references
 from orchestrator.acceptance.record import Record
 from orchestrator.acceptance.schema import (
     AcceptConfig,
@@ -32,7 +33,7 @@ from orchestrator.acceptance.suite_entries import (
     SuiteSettings,
     WorkloadSettings,
 )
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, remedy_in
 from orchestrator.records.typed import get_type_hints
 
 SUITE = {
@@ -191,6 +192,15 @@ def test_references_are_proposed_from_campaigns_and_then_judge(
     assert answer.code == 0, answer.err
     (judged,) = [one for one in answer.document["checks"] if one["check"] == "reference"]
     assert judged["outcome"] == "pass"
+
+
+def test_of_campaigns_without_the_suites_runs_it_is_said_which_ones_to_give(tmp_path: Path) -> None:
+    suite = resolve_suite(["suite=small", "nodes=2"], suite_file(tmp_path / "site"))
+    (tmp_path / "scaling").mkdir()
+    with pytest.raises(UsageError) as refusal:
+        propose_references(suite, [tmp_path / "scaling"], "median", None, None)
+    remedy = "give campaigns that `accept suite=small` left (`campaigns` in its verdict.json)."
+    assert str(refusal.value).startswith("scaling: no two completed runs") and remedy_in(str(refusal.value)) == remedy
 
 
 def refused(tmp_path: Path, change: object, *words: str) -> str:
