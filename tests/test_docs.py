@@ -91,10 +91,11 @@ def test_every_step_of_the_walk_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = [word.replace("cluster=NAME", "cluster=local").replace("scaling", "weekly") for word in words]
+    (tmp_path / "references.yaml").write_text("{cluster: local, references: {}}")
     if words[:2] == ["accept", "propose"]:
-        # Of campaigns that there are not: it is read down to their names, with a suite of fewer workloads.
+        # The campaigns are not there: it is read down to their names, with a suite of fewer workloads.
         words[2] = "suite=ci"
-        assert main(words[: words.index(">")]) == 64 and "no campaign 'weekly'" in capsys.readouterr().err
+        assert main(words[: words.index(">")]) == 64 and "no campaign 'A'" in capsys.readouterr().err
         return
     verb = words[0] if words[0] in VERBS else "run"
     tries = {**TRIES, "report": run_report, "list": main}
