@@ -54,6 +54,12 @@ def test_every_profile_and_suite_is_what_its_json_schema_allows(path: Path, kind
     jsonschema.validate(loaded(path), file_schema(kind, ""), cls=jsonschema.Draft202012Validator)
 
 
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_a_suite_names_the_recipes_of_its_trainings_since_some_profiles_want_published_data(path: Path) -> None:
+    trainings = [each for each in loaded(path)["workloads"].values() if each.get("mode") != "probe"]
+    assert trainings and all("recipe" in each for each in trainings)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"nmae": "x"}, {"slurm": {"partitoin": "gpu"}}, {"ranks_per_node": "four"}, {"modules": "gcc"}],
