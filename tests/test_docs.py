@@ -79,6 +79,17 @@ def test_the_walk_goes_from_profile_to_schedule() -> None:
     assert [verbs.index(verb) for verb in order] == sorted(verbs.index(verb) for verb in order)
 
 
+def test_the_errors_that_are_quoted_are_printed_by_the_program() -> None:
+    files = [path for side in ("orchestrator", "workloads") for path in (PROJECT / side).rglob("*.py")]
+    # A text that goes on in the next line is one.
+    source = re.sub(r'"\s+f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in files))
+    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "errors.md").read_text(encoding="utf-8"), re.MULTILINE)
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
+    # Capital letters stand for what differs.
+    parts = {part.strip() for text in quoted for part in re.split(r"\b[A-Z]+\b|…|(?<=\.) ", text)}
+    assert len(quoted) > 15 and {part for part in parts if len(part) > 3 and part not in source} == set()
+
+
 OF_RUNS = ("logs", "doctor", "completion")
 """Steps that other tests take: they need a run, this machine's nodes, a home."""
 
