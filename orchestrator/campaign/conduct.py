@@ -89,7 +89,7 @@ def conduct(
     detach: bool = False,
     command: str | None = None,
 ) -> Outcome:
-    """Run the campaign of the configurations to its end. Progress is shown on ``console``.
+    """Run the campaign of the configurations to its end. Progress is shown in ``view``.
 
     ``name`` overrides the campaign's name. ``command`` is the command line that repeats it, kept with every run. With
     ``detach`` it returns after submitting as many runs as allowed at once.
