@@ -30,7 +30,7 @@ ACTIONS: dict[str, Sequence[str]] = {
     "schedule": list(SCHEDULE_ACTIONS),
     "store": list(STORE_ACTIONS),
     "completion": ["install", "show"],
-    "accept": ["verify", "propose"],
+    "accept": ["verify", "sign", "propose"],
     "history": ["accept"],
 }
 ON_CAMPAIGNS = ("status", "logs", "resume", "cancel", "collect", "report", "compare")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from commands import environment
 
 from orchestrator.__main__ import main
-from orchestrator.cli.completion import complete
-from orchestrator.cli.parsers import COMMAND
+from orchestrator.cli.completion import ACTIONS, complete
+from orchestrator.cli.parsers import COMMAND, PARSERS
 from orchestrator.cli.verbs import VERBS
 
 
@@ -69,12 +70,23 @@ def test_the_first_word_is_a_verb_or_a_key(offered: Offered) -> None:
         ("cancel ", ["alpha", "beta", "results=", "store.url="]),
         ("data ste", ["stemdl"]),
         ("schedule inst", ["install"]),
+        ("accept sig", ["sign"]),
         ("list clu", ["clusters"]),
         ("help rep", ["repeats", "report"]),
     ],
 )
 def test_what_may_come_next_is_offered(offered: Offered, line: str, expected: list[str]) -> None:
     assert sorted(offered(line)) == expected
+
+
+def test_every_action_of_a_verb_is_offered_and_no_other() -> None:
+    actions: dict[str, set[str]] = {}
+    for name, parser in PARSERS.items():
+        verb, _, action = name.partition(" ")
+        explained = parser().format_help().partition("\nactions:\n")[2].partition("\n\n")[0]
+        told = {action} if action else set(re.findall(r"^  (\w+)", explained, re.MULTILINE))
+        actions[verb] = actions.get(verb, set()) | told
+    assert {verb: told for verb, told in actions.items() if told} == {verb: {*words} for verb, words in ACTIONS.items()}
 
 
 def test_an_open_quote_disturbs_nobody(offered: Offered) -> None:
