@@ -17,7 +17,7 @@ from orchestrator.report.tables.rows import rows_text
 
 EXAMPLES = """examples:
   {program} benchmark=stemdl nodes=2
-  {program} plan benchmark=stemdl nodes=[1,2] scale=weak
+  {program} plan benchmark=stemdl 'nodes=[1,2]' scale=weak
   {program} report --format html -o report"""
 
 
