@@ -35,7 +35,9 @@ class Ended(Interrupted):
 
 @contextmanager
 def end_in_words() -> Iterator[None]:
-    """Within the context SIGTERM and the end of the terminal raise ``Ended``, which can be told."""
+    """Within the context SIGTERM and the end of the terminal raise ``Ended``, which can be told. A signal that this
+    process was started to ignore stays ignored, as ``nohup`` promises for the end of the terminal.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -43,7 +45,8 @@ def end_in_words() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise Ended(number)
 
-    before = {number: signal.signal(number, end) for number in END_SIGNALS}
+    taken = [number for number in END_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in taken}
     try:
         yield
     finally:

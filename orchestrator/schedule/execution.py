@@ -54,11 +54,21 @@ class Interruption:
         self.signal = signal.Signals(number).name
 
 
+def pass_over(number: int, frame: FrameType | None) -> None:
+    """Handle a signal by nothing. Unlike SIG_IGN, a process that is started meanwhile does not inherit this."""
+
+
 @contextmanager
 def note_interruption() -> Iterator[Interruption]:
-    """Record SIGTERM and SIGINT within the context instead of dying of them."""
+    """Record SIGTERM and SIGINT within the context instead of dying of them; one of them that this process was started
+    to ignore, as a shell's script starts what it leaves in the background, is received and not recorded.
+
+    If it were still ignored, so would the sweep's own process ignore it, which is asked to end by SIGINT.
+    """
     noted = Interruption()
-    before = {number: signal.signal(number, noted.set) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number, handler in before.items():
+        signal.signal(number, pass_over if handler is signal.SIG_IGN else noted.set)
     try:
         yield noted
     finally:

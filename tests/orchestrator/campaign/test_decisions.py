@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -386,6 +388,35 @@ def test_a_signal_that_ends_the_watcher_says_so_and_has_its_exit_code() -> None:
         time.sleep(1)
     assert error.value.exit_code == 143
     assert str(error.value.adding("jobs go on")) == "ended by SIGTERM; jobs go on"
+
+
+WATCHER = """
+import sys
+from orchestrator.campaign.ending import end_in_words
+with end_in_words():
+    print("watching", flush=True)
+    sys.stdin.readline()
+print("to the end")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "out", "last"),
+    [
+        (signal.SIG_IGN, "to the end\n", ""),
+        (signal.SIG_DFL, "", "orchestrator.campaign.ending.Ended: ended by SIGHUP\n"),
+    ],
+    ids=["nohup", "a terminal's own"],
+)
+def test_the_end_of_the_terminal_ends_a_watcher_unless_nohup_started_it(before: Any, out: str, last: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHER], preexec_fn=lambda: signal.signal(signal.SIGHUP, before),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as watcher:  # fmt: skip
+        assert watcher.stdout and watcher.stdout.readline() == "watching\n"
+        watcher.send_signal(signal.SIGHUP)
+        told = watcher.communicate("\n", timeout=30)
+    assert told[0] == out and told[1].endswith(last) and bool(told[1]) == bool(last)
 
 
 def test_a_folder_that_cannot_be_written_is_said_by_name(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from schedules import STEPS, WEEK, free_port, mail_server, put_sweep, schedule_i
 
 from orchestrator.__main__ import main
 from orchestrator.records import read_json, read_json_if_whole, write_json
+from orchestrator.schedule.execution import note_interruption
 from orchestrator.store.entries import KEY
 from orchestrator.store.store import Store, default_url
 
@@ -190,6 +191,28 @@ def test_at_its_end_a_sweep_cancels_what_is_in_flight(
     (record,) = Store(default_url(tmp_path / "results")).campaign(json.loads(out)["sweep"])
     assert record.run["state"] == "cancelled"
     assert subprocess.run(["pgrep", "-f", f"workloads.entry {tmp_path}"], capture_output=True).stdout == b""
+
+
+def test_a_sweep_started_in_the_background_of_a_script_ignores_sigint_and_can_end_what_it_started() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with note_interruption() as noted:
+            os.kill(os.getpid(), signal.SIGINT)
+            child = subprocess.Popen(
+                [sys.executable, "-c", "print(flush=True); input()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            assert child.stdout and child.stdout.readline() == b"\n"
+            child.send_signal(signal.SIGINT)
+            assert b"KeyboardInterrupt" in child.communicate(timeout=30)[1]
+            assert noted.signal is None
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert noted.signal == "SIGTERM"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_two_starts_for_one_moment_run_it_once(tmp_path: Path) -> None:
