@@ -19,7 +19,7 @@ from orchestrator.store.engine import StoreError, open_engine, prepare_file, ref
 from orchestrator.store.entries import KEY, BaseChange, HistoryRow, HostHistoryRow, RunRow, columns_of
 from orchestrator.store.migrations import migrate
 from orchestrator.store.ranks import STORED_MEASURES, RankTable
-from orchestrator.store.rows import BATCH, RunRecord, put_records
+from orchestrator.store.rows import BATCH, RunRecord, hash_series, put_records
 
 __all__ = ["RunRecord", "Store", "StoreError", "default_url", "manifest_text"]
 
@@ -89,9 +89,13 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Return a connection for queries, within the context. The database's errors become StoreErrors."""
+        """Return a connection for queries, within the context: all see the store as it was at the first of them. The
+        database's errors become StoreErrors.
+        """
+        # SQLite does so in any transaction; PostgreSQL's statements else see what others have written meanwhile.
+        options = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect().execution_options(**options) as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise store_error(self.engine, error, "read") from error
@@ -173,7 +177,7 @@ class Store:
             rows = [cast(HistoryRow, dict(zip(columns, row, strict=False))) for row in found]
             keys = {}
             if "key" in columns:
-                keys = series_keys(connection, {row["key"]: of[-1] for row, of in zip(rows, found, strict=True)})
+                keys = series_keys(connection, [(row["key"], of[-1]) for row, of in zip(rows, found, strict=True)])
         for row in rows:
             if "key" in columns:
                 row["key"] = keys.get(cast(str, row["key"]), ())
@@ -207,20 +211,28 @@ class Store:
         return [cast(HostHistoryRow, dict(zip(columns, row, strict=True))) for row in whole]
 
 
-def series_keys(connection: Connection, some: Mapping[Any, int]) -> dict[str, tuple[object, ...]]:
-    """Return the values of KEY by the hashes of series, given the number of ``some`` run of each: all of a series share
-    them.
+def series_keys(connection: Connection, found: Sequence[tuple[Any, int]]) -> dict[str, tuple[object, ...]]:
+    """Return the values of KEY by the hashes of series, given the series and the number of runs, oldest first.
+
+    All runs of a series share them, so that its newest is asked; the others, where that one's are damaged. Of a series
+    of whose runs none has values of the hash, those of the newest run count that are of the right types.
     """
     runs = tables.runs
+    newest = dict(found)
     keys: dict[str, tuple[object, ...]] = {}
-    numbers = list(some.values())
-    for start in range(0, len(numbers), BATCH):
-        query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(
-            runs.c.id.in_(numbers[start : start + BATCH])
-        )
-        found = connection.execute(query).all()
-        keys |= {series: tuple(values) for series, *values in right_rows(found, ["series", *KEY], RunRow)}
-    return keys
+    likely: dict[str, tuple[object, ...]] = {}
+    for some in (list(newest.items()), found[::-1]):
+        if len(keys) == len(newest):
+            break
+        for start in range(0, len(some), BATCH):
+            numbers = [number for series, number in some[start : start + BATCH] if series not in keys]
+            if not numbers:
+                continue
+            query = select(runs.c.series, *(runs.c[name] for name in KEY)).where(runs.c.id.in_(numbers))
+            rows = connection.execute(query.order_by(runs.c.created.desc(), runs.c.id.desc())).all()
+            for series, *values in right_rows(rows, ["series", *KEY], RunRow):
+                (keys if hash_series(values) == series else likely).setdefault(series, tuple(values))
+    return likely | keys
 
 
 def narrow_query(

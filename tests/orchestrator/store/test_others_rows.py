@@ -15,7 +15,7 @@ from orchestrator.doctor.installation import examine_store
 from orchestrator.report.document import report_document
 from orchestrator.store import tables
 from orchestrator.store.checking import right_rows, trouble_of
-from orchestrator.store.entries import RunRow
+from orchestrator.store.entries import KEY, RunRow
 from orchestrator.store.migrations import APPLICATION_ID
 from orchestrator.store.ranks import RankTable
 from orchestrator.store.rows import RunRecord
@@ -145,6 +145,41 @@ def test_a_bad_row_that_is_there_is_a_failed_run_and_no_other_readers_trouble(
         (bad,) = (run for run in document["runs"] if run["run"] == "stemdl-small-n1-r1")
         assert bad["state"] == "failed" and "row in the store is damaged" in str(bad["cause"])
     assert store.campaigns() == ["weekly"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("nodes", "many"), ("nodes", 7), ("ranks", -1), ("dataset_split", b"\xff"), ("benchmark", b"x")],
+)
+@pytest.mark.parametrize("number", range(3))
+def test_a_run_whose_key_is_damaged_takes_no_other_of_its_series_along(
+    store: Store, number: int, column: str, value: object
+) -> None:
+    columns = ("key", "created", "throughput")
+    whole = store.history(columns=columns)
+    assert len(whole) == 3 and len({row["key"] for row in whole}) == 1
+    change(store, f"UPDATE run SET {column} = ? WHERE run = ?", value, f"stemdl-small-n1-r{number}")
+    assert store.history(columns=columns) == whole
+    change(store, f"UPDATE run SET {column} = ?", value)
+    known = {row["key"][KEY.index(column)] for row in store.history(columns=columns)}
+    assert known == ({7} if value == 7 else set()), "of all that are damaged, only what may be true is told"
+
+
+def test_a_history_of_many_series_and_runs_is_read_in_parts(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = [stored_run(tmp_path / "more", campaign="wide", nodes=n, repeat=r) for n in (1, 2, 4) for r in range(3)]
+    store.put_all(more)
+    columns = ("key", "created", "throughput")
+    whole = store.history(columns=columns)
+    assert len(whole) == 12
+    for batch in (1, 2, 5):
+        monkeypatch.setattr("orchestrator.store.store.BATCH", batch)
+        assert store.history(columns=columns) == whole
+    change(store, "UPDATE run SET ranks = 'few' WHERE id NOT IN (SELECT min(id) FROM run GROUP BY series)")
+    for batch in (1, 2, 5):
+        monkeypatch.setattr("orchestrator.store.store.BATCH", batch)
+        assert store.history(columns=columns) == whole
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from postgres import PostgreSQL, running_postgres
-from sqlalchemy import text
+from sqlalchemy import event, text
 from test_store import record
 
 from orchestrator.config.redaction import hide, redact
@@ -77,6 +77,31 @@ def test_history_has_weeks_and_is_narrowed(url: str) -> None:
     rows = store.history("stemdl", "local", since=4 * 86400.0)
     assert [(row["run"], row["week"]) for row in rows] == [("r10", "1970-W02"), ("r20", "1970-W04")]
     assert [(row["host"], row["ranks"]) for row in store.host_history("stemdl")] == [("h", 2)] * 3
+
+
+READINGS: dict[str, Callable[[Store], object]] = {
+    "campaign": lambda store: store.campaign("c"),
+    "history": lambda store: store.history(columns=("key", "created", "throughput")),
+}
+
+
+@pytest.mark.parametrize("read", READINGS.values(), ids=READINGS)
+def test_a_run_that_is_deleted_during_a_reading_is_read_whole(url: str, read: Callable[[Store], object]) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("SQLite lets nobody write during a reading")
+    store, other = Store(url), open_engine(url)
+    store.put(record())
+    whole = read(store)
+
+    def delete_all(*_: object) -> None:
+        with other.begin() as connection:
+            connection.execute(text("DELETE FROM run"))
+
+    event.listen(store.engine, "after_cursor_execute", delete_all)
+    assert whole and read(store) == whole
+    event.remove(store.engine, "after_cursor_execute", delete_all)
+    assert not read(store)
+    other.dispose()
 
 
 @pytest.mark.parametrize("name", ["copy.sqlite", "copy.parquet"])
