@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.campaign.ending import Ended, end_in_words
 from orchestrator.campaign.log import Changes, logged
 from orchestrator.campaign.trained import with_weights
-from orchestrator.config.safety import refuse_unsafe_folder
+from orchestrator.config.safety import refuse_control, refuse_unsafe_folder
 from orchestrator.plan import Campaign, Site, plan
 from orchestrator.records.settings import Configuration
 from orchestrator.records.topology import read_topology
@@ -78,6 +78,7 @@ def prepare(configs: Sequence[Configuration], name: str | None = None) -> tuple[
         configs = [{**config, "campaign": name} for config in configs]
     for config in configs:
         refuse_unsafe_folder("results", Path.cwd() / config["results"], config["cluster"]["scheduler"])
+        refuse_control("cluster.paths.data", str(Path.cwd() / config["cluster"]["paths"]["data"]))
     whole = [with_weights(config, Path.cwd()) for config in configs]
     return whole, plan(whole, time.strftime("%Y%m%d-%H%M%S"), Site(read_topology().usable_cores, Path.cwd()))
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypedDict
 from orchestrator.cli.output import print_document
 from orchestrator.config.redaction import hide
 from orchestrator.errors import EXIT_DEFECT, OrchestratorError, UsageError
-from orchestrator.records.control import spell_control
+from orchestrator.records.control import NO_TEXT, spell_control
 
 SCHEMA: Final = "orchestrator.error/1"
 
@@ -43,7 +43,7 @@ class Unusable(OrchestratorError):
 
 def refuse_no_text(word: str) -> None:
     """Raise UsageError for bytes of the command line that are no text in any alphabet."""
-    if any("\ud800" <= character <= "\udfff" for character in word) or "\x00" in word:
+    if NO_TEXT.search(word) or "\x00" in word:
         raise UsageError(f"{word!a} is not text in UTF-8; write it in that encoding.")
 
 

@@ -14,7 +14,7 @@ from orchestrator.config.owned import refuse_owned, refuse_owned_words
 from orchestrator.config.redaction import holds_secret, is_secret_name
 from orchestrator.errors import UsageError
 from orchestrator.records.choices import SCHEDULERS
-from orchestrator.records.control import CONTROL
+from orchestrator.records.control import CONTROL, NO_TEXT
 
 SLURM_VALUE = re.compile(r"[\w.,:=+*/@%&|()\[\]!~^ -]*")
 """Characters of partitions, constraints, node lists and other values of sbatch."""
@@ -65,6 +65,8 @@ def refuse_unsafe_text(key: str, text: str) -> None:
 
 def refuse_control(key: str, text: str) -> None:
     """Raise UsageError for a text that is no single line, or longer than the system takes."""
+    if NO_TEXT.search(text):
+        raise UsageError(f"{key}={text!a}: is not text in UTF-8; rename what is named so, or choose another.", key=key)
     if CONTROL.search(text):
         raise UsageError(
             f"{key}={text!r}: line breaks and control characters cannot stand in a value; leave them out.", key=key

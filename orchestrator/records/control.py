@@ -9,6 +9,8 @@ import re
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends of any alphabet, and bytes of a command line that are no text."""
+NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What Python has in place of bytes that are no UTF-8."""
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """The same without tabs and line ends, with what changes the direction of the text around it."""
 

@@ -62,8 +62,9 @@ class Kept:
 
     def place(self, question: Question) -> Path:
         """Return the file of a question's documents, of which newer ones take the place."""
-        asked = canonical_json([str(self.store), question])
-        return self.folder / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
+        # A folder's name need not be UTF-8.
+        asked = canonical_json([str(self.store), question]).encode(errors="surrogatepass")
+        return self.folder / f"{hashlib.sha256(asked).hexdigest()[:32]}.json"
 
     def state(self) -> str | None:
         """Return what the documents of the store as it is now are kept under; None where they cannot be kept."""
@@ -74,8 +75,8 @@ class Kept:
 
     def find(self, question: Question) -> list[ReportDocument] | None:
         """Return the documents that answer the question today; None where they are to be computed."""
-        place = self.place(question)
         try:
+            place = self.place(question)
             if not is_own(self.folder) or not is_own(place):
                 return None
             head, _, body = read_plain(place, MOST_BYTES).partition(b"\n")

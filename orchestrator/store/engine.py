@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from orchestrator.config.redaction import hide
 from orchestrator.errors import EXIT_USAGE, OrchestratorError
 from orchestrator.records import locking, user_name
+from orchestrator.records.control import NO_TEXT
 
 NO_LOCKS = (*locking.NO_LOCKS, errno.EINVAL)
 """How file systems without the locks that SQLite takes answer."""
@@ -46,6 +47,11 @@ class StoreAddressError(StoreError):
 
 def open_engine(url: str) -> Engine:
     """Return an engine for any SQLAlchemy URL; ``postgresql://`` uses psycopg 3. Raises StoreError."""
+    if NO_TEXT.search(url):
+        raise StoreAddressError(
+            f"store.url={hide(url)}: databases take names in UTF-8 alone; rename the folder, or choose another place "
+            "by results= or store.url="
+        )
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):

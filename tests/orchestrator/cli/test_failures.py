@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import PROJECT, environment, unpack
+from commands import PROJECT, environment, orchestrate, unpack
 
 from orchestrator import __main__ as program
 from orchestrator.cli import common, status
@@ -153,6 +153,35 @@ def test_a_name_that_nothing_has_is_no_traceback(words: list[str], tmp_path: Pat
     code, _, err = ended(*words)
     assert code == EXIT_USAGE, err
     assert err.startswith("error: ") and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["status", "version-0.1"], 0, ""),
+        (
+            ["report"],
+            EXIT_USAGE,
+            r"/caf\udce9/results/store.sqlite: databases take names in UTF-8 alone; rename the folder",
+        ),
+        (["report", "results=elsewhere"], EXIT_USAGE, r"There is no store in "),
+        (["collect", "version-0.1"], EXIT_USAGE, "databases take names in UTF-8 alone"),
+        (["plan", "benchmark=noop", "mode=noop"], EXIT_USAGE, r"/caf\udce9/results': is not text in UTF-8"),
+        (["benchmark=noop", "mode=noop", "results=/tmp/r"], EXIT_USAGE, r"/caf\udce9/data': is not text in UTF-8"),
+    ],
+    ids=lambda found: " ".join(found) if isinstance(found, list) else "",
+)
+def test_in_a_folder_whose_name_is_no_text_a_verb_works_or_says_what_stands_in_the_way(
+    tmp_path: Path, words: list[str], code: int, why: str
+) -> None:
+    folder = tmp_path / "caf\udce9"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    unpack(KEPT, folder)
+    answer = orchestrate(*words, cwd=folder)
+    assert answer.code == code and why in answer.err and "Traceback" not in answer.err, answer.err
 
 
 def test_a_terminal_does_nothing_by_what_was_typed() -> None:
