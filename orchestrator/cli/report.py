@@ -14,7 +14,7 @@ from orchestrator.config.paths import store_file
 from orchestrator.errors import OrchestratorError, UsageError, nearest
 from orchestrator.records.files import write_output
 from orchestrator.report.formats import FORMATS, Format, Report
-from orchestrator.report.kept import Kept
+from orchestrator.report.kept import Kept, program_state
 from orchestrator.report.tables.rows import rows_text
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ KEPT_FORMATS = ("terminal", "json")
 
 def main(arguments: Sequence[str]) -> int:
     """Write the reports; return the gravest exit code of the campaigns."""
+    program = program_state()
     ours = parse("report", arguments)
     form = parse_format(ours)
     if ours.history:
@@ -144,11 +145,11 @@ def main(arguments: Sequence[str]) -> int:
         options = common.campaign_options(ours, "report", history.KEYS)
         return history.print_history(common.existing_store(options), ours.format, ours.output, options)
     options = common.campaign_options(ours, "report", PROJECTION_KEYS)
-    reports = kept_reports(options, ours.project) if ours.format in KEPT_FORMATS else None
+    reports = kept_reports(options, ours.project, program) if ours.format in KEPT_FORMATS else None
     # Seconds for thousands of runs.
     if reports is None:
         with common.stderr_console().status("Reading what was measured …"):
-            reports = make_and_keep(options, ours.project)
+            reports = make_and_keep(options, ours.project, program)
     if ours.format == "terminal" and ours.output is None:
         from orchestrator.report.tables.runs import print_report
 
@@ -166,17 +167,20 @@ def main(arguments: Sequence[str]) -> int:
     return max(common.worst_exit_code(report.document["runs"]) for report in reports)
 
 
-def kept_reports(options: common.CampaignOptions, project: str | None) -> list[Report] | None:
+def kept_reports(options: common.CampaignOptions, project: str | None, program: str | None) -> list[Report] | None:
     """Return the reports that were made before of the same store, by the same program; None if there are none."""
     file = store_file(options.store_url)
-    found = Kept(file).find(asked(options.campaigns, project, options.settings)) if file else None
+    found = Kept(file, program).find(asked(options.campaigns, project, options.settings)) if file else None
     return [Report(document["campaign"], document, []) for document in found] if found else None
 
 
-def make_and_keep(options: common.CampaignOptions, project: str | None) -> list[Report]:
-    """Return the reports, and keep their documents for who asks next. Raises UsageError."""
+def make_and_keep(options: common.CampaignOptions, project: str | None, program: str | None) -> list[Report]:
+    """Return the reports, and keep their documents for who asks next. Raises UsageError.
+
+    ``program`` is its state when this process began (kept.program_state).
+    """
     store = common.existing_store(options)
-    kept = kept_beside(store)
+    kept = kept_beside(store, program)
     before = kept.state() if kept else None
     reports = make_reports(store, options.campaigns, parse_question(project, options.settings))
     if kept:
@@ -185,11 +189,11 @@ def make_and_keep(options: common.CampaignOptions, project: str | None) -> list[
     return reports
 
 
-def keep_for_later(store: Store, campaign: str) -> None:
+def keep_for_later(store: Store, campaign: str, program: str | None) -> None:
     """Keep the report of a campaign that has just ended, which may be asked for next; not where making it takes long,
-    and never with an error.
+    and never with an error. ``program`` is its state when this process began (kept.program_state).
     """
-    kept = kept_beside(store)
+    kept = kept_beside(store, program)
     with suppress(OrchestratorError, OSError):
         if kept is None or kept.store.stat().st_size > SMALL_BYTES:
             return
@@ -199,12 +203,12 @@ def keep_for_later(store: Store, campaign: str) -> None:
             kept.keep(asked(campaigns), before, documents)
 
 
-def kept_beside(store: Store) -> Kept | None:
+def kept_beside(store: Store, program: str | None) -> Kept | None:
     """Return what is kept beside an open store; None of a store that is no file."""
     from orchestrator.store.engine import file_of
 
     file = file_of(store.engine)
-    return Kept(file.resolve()) if file and file.resolve() == store_file(store.url) else None
+    return Kept(file.resolve(), program) if file and file.resolve() == store_file(store.url) else None
 
 
 def asked(

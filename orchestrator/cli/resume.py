@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from orchestrator.cli import common
 from orchestrator.cli.parsers import parse
 from orchestrator.errors import EXIT_FAILED, EXIT_OK
+from orchestrator.report.kept import program_state
 
 
 def main(arguments: Sequence[str]) -> int:
     """Find submitted runs, submit the others, and follow all to their end. Runs that did not complete get another
     attempt. All goes the way of ``run``: as many jobs at a time, and as alike.
     """
+    program = program_state()
     known = parse("resume", arguments)
     options = common.campaign_options(known, "resume")
     from orchestrator.campaign import following as campaigns
@@ -32,5 +34,5 @@ def main(arguments: Sequence[str]) -> int:
         store.refuse_read_only()
         chosen = scheduler(runs[0][1].scheduler)
         outcome = attend(chosen, runs, config, store, LiveView(console), retry=True)
-    code = report_outcome(outcome, console, options.json)
+    code = report_outcome(outcome, console, options.json, program)
     return code or (EXIT_FAILED if loaded.damaged else EXIT_OK)

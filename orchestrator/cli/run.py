@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli import common
 from orchestrator.cli.parsers import MODULE
 from orchestrator.errors import EXIT_FAILED, EXIT_NOT_NOW, EXIT_OK
+from orchestrator.report.kept import program_state
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,6 +54,7 @@ def replace_missing_horovod(configs: Sequence[Configuration]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a campaign to its end; return the exit code."""
+    program = program_state()
     options = common.parse_options(arguments, "run")
     configs = compose_configurations(options)
     from orchestrator.campaign.conduct import conduct
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
             f"[yellow]warning: Slurm is here, and the ranks start on this machine: {remedy}[/yellow]", soft_wrap=True
         )
     outcome = conduct(configs, LiveView(console), detach=options.detach, command=repeating_command(options))
-    return report_outcome(outcome, console, options.json)
+    return report_outcome(outcome, console, options.json, program)
 
 
 def on_login_node(overrides: Sequence[str]) -> bool:
@@ -84,8 +86,8 @@ def repeating_command(options: common.Options) -> str:
     return hide(shlex.join([*MODULE.split(), *words]))
 
 
-def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
-    """Report a campaign's outcome; return the exit code."""
+def report_outcome(outcome: Outcome, console: Console, as_json: bool, program: str | None) -> int:
+    """Report a campaign's outcome; return the exit code. ``program`` is its state when this process began."""
     from rich.markup import escape
 
     from orchestrator.cli.report import keep_for_later, show_report
@@ -98,5 +100,5 @@ def report_outcome(outcome: Outcome, console: Console, as_json: bool) -> int:
     if outcome.detached:
         code = EXIT_OK
     else:
-        keep_for_later(outcome.store, outcome.campaign)
+        keep_for_later(outcome.store, outcome.campaign, program)
     return code or (EXIT_FAILED if outcome.interrupted else EXIT_NOT_NOW if outcome.troubles else EXIT_OK)

@@ -3,8 +3,8 @@
 A document is made of nothing but the store, this program and the question. It is kept under all three and is given back
 only where nothing of them has changed since: the store by what identifies its file, by its times and size, and by its
 header, in which SQLite counts the transactions (https://sqlite.org/fileformat.html, "file change counter"); the program
-by the times and sizes of its files. Whatever else is found is no document, and nothing here ever fails: what cannot be
-kept is computed again.
+by what identifies its files, by their times and sizes, as they were when the process began. Whatever else is found is
+no document, and nothing here ever fails: what cannot be kept is computed again.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ ROLLBACK = b"\x01\x01"
 """Bytes 18 and 19 of a file whose journal is the one by which the file's own header tells of every transaction."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SETTLED_NS = 10 * 10**9
+SETTLED_NS = 120 * 10**9
 """How long before a process began to load the program its files must have been as they are, for what the process makes
-to be by what they hold: another clock may have written them.
+to be by what they hold: another clock may have written them, and NFS tells of a change up to 60 s later.
 """
 
 Question = Mapping[str, object]
@@ -51,9 +51,13 @@ Question = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Kept:
-    """The documents that are kept beside a store's file."""
+    """The documents that are kept beside a store's file.
+
+    ``program`` is the state of the program when this process began (see program_state), None if it is not known.
+    """
 
     store: Path
+    program: str | None
 
     @property
     def folder(self) -> Path:
@@ -81,7 +85,7 @@ class Kept:
                 return None
             head, _, body = read_plain(place, MOST_BYTES).partition(b"\n")
             state = self.state()
-            if state is None or head != head_of(state, program_state()[0], question, body):
+            if not state or not self.program or head != head_of(state, self.program, question, body):
                 return None
             documents = parse_json(body.decode(), str(place)).get("documents")
         except (OSError, RecordError, ValueError):
@@ -91,8 +95,10 @@ class Kept:
     def keep(self, question: Question, state: str | None, documents: Sequence[ReportDocument]) -> None:
         """Keep the documents that were made of the store when it was in that state, if it still is."""
         try:
-            program, changed = program_state()
-            if state is None or changed > LOADED_NS - SETTLED_NS or self.folder.parent.stat().st_uid != os.geteuid():
+            program, changed = scan_program()
+            if not state or program != self.program or changed > LOADED_NS - SETTLED_NS:
+                return
+            if self.folder.parent.stat().st_uid != os.geteuid():
                 return
             text = json.dumps({"documents": documents}, ensure_ascii=False, allow_nan=False)
             body = text.encode()
@@ -153,7 +159,15 @@ def store_state(file: Path) -> str | None:
     return " ".join(map(str, parts))
 
 
-def program_state() -> tuple[str, int]:
+def program_state() -> str | None:
+    """Return what the documents that this process makes are kept under, if it begins now; None if it is not known."""
+    try:
+        return scan_program()[0]
+    except OSError:
+        return None
+
+
+def scan_program() -> tuple[str, int]:
     """Return what changes whenever a file of this program or a package of its Python does, and when one did last, ns
     since the epoch. Raises OSError.
     """
@@ -167,12 +181,12 @@ def program_state() -> tuple[str, int]:
                     folders += [entry.path] if entry.name != "__pycache__" else []
                     continue
                 about = entry.stat()
-                found.append((entry.path, about.st_mtime_ns, about.st_size))
+                found.append((entry.path, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size))
                 newest = max(newest, about.st_ctime_ns)
     for folder in sys.path:
         if folder.endswith("-packages") and Path(folder).is_dir():
             about = Path(folder).stat()
-            found.append((folder, about.st_mtime_ns, about.st_ino))
+            found.append((folder, about.st_ino, about.st_mtime_ns, about.st_ctime_ns))
             newest = max(newest, about.st_ctime_ns)
     found[1:] = sorted(found[1:])
     return hashlib.sha256(repr(found).encode()).hexdigest(), newest

@@ -13,9 +13,11 @@ import pytest
 from stored import scaling_campaign, stored_run
 
 from orchestrator.__main__ import main
+from orchestrator.campaign import conduct
+from orchestrator.campaign.conduct import Outcome
 from orchestrator.cli import report
 from orchestrator.report import kept
-from orchestrator.report.kept import Kept
+from orchestrator.report.kept import Kept, store_state
 from orchestrator.store.store import Store, default_url
 
 
@@ -153,6 +155,32 @@ def test_another_version_of_the_program_makes_its_own_report(asked: Asked) -> No
     assert len(asked.made) == 3
 
 
+def test_a_change_of_the_program_that_leaves_size_and_time_is_seen(asked: Asked) -> None:
+    part = asked.program / "room" / "part.py"
+    about = part.stat()
+    asked.answer()
+    part.write_text("version = 2")
+    os.utime(part, ns=(about.st_atime_ns, about.st_mtime_ns))
+    asked.answer()
+    assert part.stat().st_size == about.st_size and len(asked.made) == 2
+
+
+@pytest.mark.parametrize("updated", [False, True])
+def test_a_run_during_which_the_program_was_updated_leaves_no_report_of_the_code_that_it_began_with(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, updated: bool
+) -> None:
+    store = Store(default_url(asked.results))
+
+    def conducted(*_: object, **__: object) -> Outcome:
+        if updated:
+            (asked.program / "room" / "part.py").write_text("version = 2")
+        return Outcome("weekly", asked.results, store.campaign("weekly"), False, [], store)
+
+    monkeypatch.setattr(conduct, "conduct", conducted)
+    assert main(["benchmark=noop", "mode=noop", "cluster=local", f"results={asked.results}"]) == 0
+    assert bool(asked.files) is not updated
+
+
 def test_nothing_is_kept_by_a_process_that_may_have_loaded_an_earlier_version(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,14 +237,14 @@ def test_a_store_that_is_being_written_or_does_not_count_is_read_anew(asked: Ask
     asked.answer()
     journal = asked.store.with_name("store.sqlite-journal")
     journal.touch()
-    assert Kept(asked.store).state() is None
+    assert store_state(asked.store) is None
     asked.answer()
     journal.unlink()
     assert len(asked.made) == 2
     connection = sqlite3.connect(asked.store)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
-    assert Kept(asked.store).state() is None
+    assert store_state(asked.store) is None
     asked.answer()
     asked.answer()
     assert len(asked.made) == 4
@@ -240,7 +268,7 @@ def test_few_are_kept_the_newest(asked: Asked, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_number_that_is_none_is_told_again_since_it_cannot_be_kept(asked: Asked) -> None:
-    kept_here = Kept(asked.store)
+    kept_here = Kept(asked.store, kept.program_state())
     document = {"schema": "orchestrator.report/1", "runs": [float("nan")]}
     kept_here.keep({}, kept_here.state(), [document])  # type: ignore[list-item]
     kept_here.keep({}, kept_here.state(), [{"runs": (1, 2)}])  # type: ignore[typeddict-item,list-item]
@@ -248,7 +276,7 @@ def test_a_number_that_is_none_is_told_again_since_it_cannot_be_kept(asked: Aske
 
 
 def test_the_report_of_a_campaign_that_has_just_ended_is_there_already(asked: Asked) -> None:
-    report.keep_for_later(Store(default_url(asked.results)), "weekly")
+    report.keep_for_later(Store(default_url(asked.results)), "weekly", kept.program_state())
     assert len(asked.made) == 1
     assert asked.answer() == asked.answer("weekly", "--json") == asked.fresh()
     assert len(asked.made) == 1
