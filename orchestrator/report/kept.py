@@ -14,6 +14,7 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ SETTLED_NS = 120 * 10**9
 """How long before a process began to load the program its files must have been as they are, for what the process makes
 to be by what they hold: another clock may have written them, and NFS tells of a change up to 60 s later.
 """
+SECOND_NS = 10**9
+RECENT_NS = 2 * SECOND_NS
+"""How long a store may be written again at the same time, where a file system's times are whole seconds."""
 
 Question = Mapping[str, object]
 """What was asked, as JSON takes it."""
@@ -141,7 +145,7 @@ def is_own(path: Path) -> bool:
 
 def store_state(file: Path) -> str | None:
     """Return what changes whenever a SQLite file is written or replaced; None of one that is being written or whose
-    header does not tell. Raises OSError.
+    header does not tell, or that may be written again without another time. Raises OSError.
 
     It opens and closes the file, which ends all locks of this process on it: it may not be within a transaction.
     """
@@ -152,6 +156,9 @@ def store_state(file: Path) -> str | None:
     finally:
         os.close(descriptor)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC) or header[18:20] != ROLLBACK:
+        return None
+    if about.st_mtime_ns % SECOND_NS == 0 and time.time_ns() - about.st_mtime_ns < RECENT_NS:
+        # NFS would show its pages as they were before.
         return None
     if any(os.path.lexists(f"{file}{ending}") for ending in ("-journal", "-wal")):
         return None

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from commands import environment
 from stored import scaling_campaign, stored_run
 
 from orchestrator.__main__ import main
@@ -248,6 +252,84 @@ def test_a_store_that_is_being_written_or_does_not_count_is_read_anew(asked: Ask
     asked.answer()
     asked.answer()
     assert len(asked.made) == 4
+
+
+def test_a_store_of_which_a_second_write_may_have_the_same_time_is_read_anew(asked: Asked) -> None:
+    """As on file systems that keep whole seconds."""
+    for age, counted in ((0, False), (10, True), (-10, False)):
+        second = (int(time.time()) - age) * 10**9
+        os.utime(asked.store, ns=(second, second))
+        assert (store_state(asked.store) is not None) == counted
+    asked.answer()
+    assert not asked.files
+    os.utime(asked.store)
+    assert asked.store.stat().st_mtime_ns % 10**9 and store_state(asked.store)
+
+
+def test_two_ways_to_one_results_folder_are_one(asked: Asked) -> None:
+    whole = asked.answer()
+    link = asked.results.with_name("link")
+    link.symlink_to(asked.results)
+    asked.results = link
+    assert asked.answer() == whole and len(asked.made) == 1 and len(asked.files) == 1
+
+
+def test_a_folder_whose_name_is_no_text_keeps_reports_too(asked: Asked) -> None:
+    whole = asked.answer()
+    odd = asked.results.with_name("caf\udce9")
+    asked.results.rename(odd)
+    asked.results.symlink_to(odd)
+    words = ("--json", f"store.url={default_url(asked.results)}")
+    assert asked.answer(*words) == asked.answer(*words) == whole
+    assert len(asked.made) == len(asked.files) == 2
+
+
+def test_nothing_is_put_into_another_users_folder(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert asked.answer() == asked.answer() == asked.fresh()
+    assert len(asked.made) == 2 and not (asked.results / kept.FOLDER).exists()
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from orchestrator.__main__ import main
+from orchestrator.report import kept
+store, kept.PACKAGE, kept.SETTLED_NS = Path(sys.argv[1]), Path(sys.argv[2]), -(10**18)
+"""
+REPORTING = f"""{PROGRAM}
+sys.exit(main(["report", "--json", f"results={{store.parent}}"]))
+"""
+KEEPING = f"""{PROGRAM}
+here = kept.Kept(store, kept.program_state())
+for number in range(100):
+    here.keep({{}}, here.state(), [{{"runs": [f"{{sys.argv[3]}} {{number}}"] * 10_000}}])
+    (found,) = here.find({{}})
+    assert len(found["runs"]) == 10_000 and len(set(found["runs"])) == 1
+"""
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+
+
+def test_commands_at_once_find_whole_reports_and_leave_no_parts(asked: Asked) -> None:
+    words = [sys.executable, "-c", KEEPING, str(asked.store), str(asked.program)]
+    processes = [subprocess.Popen([*words, name], env=environment()) for name in ("one", "other", "third")]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [file.suffix for file in asked.files] == [".json"]
+
+
+def test_in_a_folder_that_may_only_be_read_reports_are_made_as_ever(asked: Asked) -> None:
+    words = [sys.executable, "-c", REPORTING, str(asked.store), str(asked.program)]
+    if os.geteuid() == 0:
+        private = ["unshare", "--mount", "--propagation", "private"]
+        if subprocess.run([*private, "true"], capture_output=True).returncode:
+            pytest.skip("no mount namespace for a folder that may only be read")
+        words = [*private, "sh", "-c", READ_ONLY, str(asked.results), *words]
+    else:
+        asked.results.chmod(0o555)
+    answers = [subprocess.run(words, env=environment(), capture_output=True, text=True) for _ in range(2)]
+    asked.results.chmod(0o755)
+    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * 2
+    assert not asked.files and {answer.stdout for answer in answers} == {asked.answer()}
 
 
 def test_where_nothing_can_be_kept_reports_are_made_as_ever(asked: Asked) -> None:
