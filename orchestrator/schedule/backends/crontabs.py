@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import time
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
-from orchestrator.records import user_name
+from orchestrator.config.paths import IN_HOME
+from orchestrator.records import one_at_a_time, user_name
+from orchestrator.records.files import make_private
 from orchestrator.schedule.backends.base import (
+    COMMAND_SECONDS,
     BackEnd,
     BackEndError,
     Unit,
@@ -49,6 +56,10 @@ def replace_block(text: bytes, identity: str, block: bytes) -> bytes:
 
 LOOK_S = 3.0
 """What cron's daemon needs at most for its look at the crontabs, which it takes as each minute begins, s."""
+WRITING_S = 2.0
+"""How long before that look nothing is begun, since the crontab's command needs its time."""
+LOCK_S = 3.0 * COMMAND_SECONDS
+"""How long another installation is waited for, which runs two commands and waits for a look to pass."""
 
 
 def seconds_to_wait(now: float) -> float:
@@ -56,7 +67,29 @@ def seconds_to_wait(now: float) -> float:
 
     Debian's cron compares whole seconds: what is written in the second of its look stays unseen until the next change.
     """
-    return max(0.0, LOOK_S - now % 60)
+    second = now % 60
+    return max(0.0, LOOK_S - second) if second < 60 - WRITING_S else 60 + LOOK_S - second
+
+
+@contextmanager
+def one_change_at_a_time(command: str) -> Iterator[None]:
+    """Keep this user's other installations from changing the crontab within the context: a crontab is read and written
+    whole, so that of two at once one would be lost. Without a home where files can be locked nobody waits.
+
+    Raises BackEndError if another one takes longer than LOCK_S.
+    """
+    begun = time.monotonic()
+
+    def refuse_late(holder: str) -> None:
+        if time.monotonic() - begun > LOCK_S:
+            raise BackEndError(f"{command}: {holder} has been changing it for {LOCK_S:.0f} s; end that, and try again")
+
+    with ExitStack() as held:
+        with suppress(OSError, RuntimeError):
+            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", IN_HOME)
+            make_private(folder)
+            held.enter_context(one_at_a_time(folder / f"{command}.lock", refuse_late))
+        yield
 
 
 class Crontab(BackEnd):
@@ -87,19 +120,31 @@ class Crontab(BackEnd):
 
     def install(self, schedule: Schedule) -> bool:
         """Write the schedule's lines unless they are there already."""
-        old = self.read_crontab()
-        return self.replace_crontab(old, replace_block(old, schedule.identity, self.block(schedule).encode()))
+        return self.change_lines(schedule.identity, self.block(schedule).encode())
 
     def remove(self, schedule: Schedule) -> bool:
         """Delete the schedule's lines, and the crontab itself if nothing else is in it."""
-        old = self.read_crontab()
-        return self.replace_crontab(old, replace_block(old, schedule.identity, b""))
+        return self.change_lines(schedule.identity, b"")
 
-    def replace_crontab(self, old: bytes, text: bytes) -> bool:
-        """Replace the crontab ``old`` by ``text`` unless they are equal; return whether they differed."""
-        if text != old:
+    def change_lines(self, identity: str, block: bytes) -> bool:
+        """Put ``block`` in place of a schedule's lines; return whether that changed anything. Raises BackEndError."""
+        with one_change_at_a_time(self.command):
+            while True:
+                old = self.read_crontab()
+                text = replace_block(old, identity, block)
+                if text == old:
+                    return False
+                wait = self.seconds_to_wait()
+                if not wait:
+                    break
+                # What somebody saves meanwhile is read again.
+                time.sleep(wait)
             read_output([self.command, "-"], text) if text else read_output([self.command, "-r"])
-        return text != old
+            return True
+
+    def seconds_to_wait(self) -> float:
+        """Return how long from now another crontab had better not be written, s."""
+        return 0.0
 
     def present(self, schedule: Schedule) -> bool:
         """Whether the schedule's lines are installed as they should be."""
@@ -125,11 +170,9 @@ class Cron(Crontab):
             return f"{error}: have the administrator put you into /etc/cron.allow"
         return None
 
-    def replace_crontab(self, old: bytes, text: bytes) -> bool:
-        """Replace it when cron does not look."""
-        if text != old:
-            time.sleep(seconds_to_wait(time.time()))
-        return super().replace_crontab(old, text)
+    def seconds_to_wait(self) -> float:
+        """Return how long cron's daemon may still look at the crontabs."""
+        return seconds_to_wait(time.time())
 
     def block(self, schedule: Schedule) -> str:
         """Return a line for the time, and a line for the start of the machine."""

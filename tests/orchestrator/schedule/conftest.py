@@ -43,6 +43,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STAND_IN", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return folder
 
 
@@ -81,6 +82,13 @@ def cron(commands: Path) -> Iterator[int]:
 def scrontab(commands: Path) -> None:
     """A stand-in that keeps the text."""
     executable(commands / "scrontab", STAND_IN_SCRONTAB)
+
+
+@pytest.fixture
+def crontab(commands: Path, tmp_path: Path) -> Path:
+    """The same for cron's; the file of the text."""
+    executable(commands / "crontab", STAND_IN_SCRONTAB)
+    return tmp_path / "scrontab"
 
 
 @pytest.fixture

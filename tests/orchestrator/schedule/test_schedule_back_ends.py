@@ -6,15 +6,18 @@ import os
 import re
 import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from schedules import schedule_in
 
 from orchestrator.errors import UsageError
-from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose_back_end
-from orchestrator.schedule.backends.crontabs import replace_block, seconds_to_wait
+from orchestrator.schedule.backends import BACK_ENDS, BackEnd, BackEndError, choose_back_end, crontabs
+from orchestrator.schedule.backends.crontabs import one_change_at_a_time, replace_block, seconds_to_wait
 from orchestrator.schedule.backends.resubmission import query_jobs
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.installation import install_schedule, remove_schedule
@@ -80,9 +83,66 @@ def test_schedules_beside_each_other_do_not_touch(tmp_path: Path, back_end: Back
         back_end.remove(two)
 
 
-@pytest.mark.parametrize(("second", "wait"), [(0.0, 3.0), (2.5, 0.5), (3.0, 0.0), (59.9, 0.0)])
+@pytest.mark.parametrize(
+    ("second", "wait"), [(0.0, 3.0), (2.5, 0.5), (3.0, 0.0), (57.9, 0.0), (58.0, 5.0), (59.9, 3.1)]
+)
 def test_a_crontab_is_not_written_while_cron_looks(second: float, wait: float) -> None:
     assert seconds_to_wait(60 * 29_000_000 + second) == pytest.approx(wait)
+
+
+def test_what_somebody_saves_while_cron_looks_stays(
+    tmp_path: Path, crontab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crontab.write_bytes(b"# mine\n")
+    moments = [59.5, 63.1]
+
+    def save(seconds: float) -> None:
+        assert seconds == pytest.approx(3.5)
+        crontab.write_bytes(FOREIGN)
+
+    clock = SimpleNamespace(time=lambda: moments.pop(0), sleep=save, monotonic=time.monotonic)
+    monkeypatch.setattr(crontabs, "time", clock)
+    schedule = for_back_end(tmp_path, BACK_ENDS["cron"]())
+    assert BACK_ENDS["cron"]().install(schedule)
+    assert crontab.read_bytes() == FOREIGN + BACK_ENDS["cron"]().units(schedule)[0].text.encode()
+    assert not BACK_ENDS["cron"]().install(schedule), "what is there is not waited for"
+
+
+SLOW = """#!/bin/sh
+case "$1" in
+-l) cat "$STAND_IN/text"; sleep 0.3 ;;
+-) cat >"$STAND_IN/new" && sleep 0.1 && mv "$STAND_IN/new" "$STAND_IN/text" ;;
+esac
+"""
+
+
+def test_of_installations_at_once_none_is_lost(tmp_path: Path, commands: Path) -> None:
+    (commands / "scrontab").write_text(SLOW)
+    (commands / "scrontab").chmod(0o755)
+    (tmp_path / "text").touch()
+    back_end = BACK_ENDS["scrontab"]()
+    schedules = [for_back_end(tmp_path, back_end, name=f"at-once-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(back_end.install, schedules))
+    assert all(map(back_end.present, schedules))
+
+
+def test_another_installation_that_does_not_end_is_named(
+    tmp_path: Path, scrontab: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_end = BACK_ENDS["scrontab"]()
+    monkeypatch.setattr(crontabs, "LOCK_S", 0.0)
+    with one_change_at_a_time("scrontab"), ThreadPoolExecutor(1) as pool:
+        other = pool.submit(back_end.install, for_back_end(tmp_path, back_end))
+        with pytest.raises(BackEndError, match=f"scrontab: process {os.getpid()} on .* has been changing it"):
+            other.result(30)
+
+
+def test_without_a_home_to_lock_in_schedules_are_installed_all_the_same(tmp_path: Path, scrontab: None) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    back_end = BACK_ENDS["scrontab"]()
+    schedule = for_back_end(tmp_path, back_end)
+    assert back_end.install(schedule) and back_end.present(schedule)
 
 
 def test_another_persons_lines_survive_byte_for_byte(tmp_path: Path, cron: int) -> None:
