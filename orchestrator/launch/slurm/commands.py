@@ -37,6 +37,11 @@ class Answer:
         return self.out if self.ok else None
 
     @property
+    def knows_no_job(self) -> bool:
+        """Whether Slurm itself says that it knows none of the jobs that were named: they ended some minutes ago."""
+        return self.code not in (None, 0) and "Invalid job id" in self.err
+
+    @property
     def complaint(self) -> str:
         """The reason of the failure in one line."""
         return " ".join((self.err or self.out).split()) or f"{self.command} ended with code {self.code}"

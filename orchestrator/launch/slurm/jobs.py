@@ -84,20 +84,13 @@ def query_states_of(cluster: str | None, wanted: Wanted) -> dict[str, JobState] 
     left = {job: identity for job, identity in wanted.items() if queued is None or has_left(queued.get(job))}
     accounted = query_sacct(cluster, left) if left else {}
     if queued is None and accounted is None:
-        return refused_queue(cluster)
+        return None
     found = dict(queued or {})
     for job, state in (accounted or {}).items():
         # What ends is in accounting some seconds later than in the queue.
         if job not in found or state.state in FINAL_STATES:
             found[job] = state
     return with_troubled_nodes(cluster, found)
-
-
-def refused_queue(cluster: str | None) -> dict[str, JobState] | None:
-    """Return what is known without an answer of queue and accounting: no job, if the queue refused a list of nothing
-    but jobs that it has forgotten; None if it cannot be reached.
-    """
-    return {} if query_slurm(["scontrol", "ping"], cluster=cluster).text is not None else None
 
 
 def with_troubled_nodes(cluster: str | None, states: dict[str, JobState]) -> dict[str, JobState]:
@@ -127,12 +120,15 @@ def query_sacct(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | No
 
 def query_squeue(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | None:
     """Run one squeue over all jobs; return their states, None if it fails. The queue forgets jobs some minutes after
-    their end, and refuses a list of nothing but such.
+    their end, and refuses a list of nothing but such, which is an answer.
     """
     numbers = list(dict.fromkeys(JobId.parse(job).number for job in wanted))
-    which = ["--jobs", ",".join(numbers)] if len(numbers) <= MOST_NAMED else ["--me"]
-    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, *which], cluster=cluster, variables=WHOLE_ARRAYS).text
-    return None if answer is None else parse_states(answer, wanted, cluster)
+    named = len(numbers) <= MOST_NAMED
+    which = ["--jobs", ",".join(numbers)] if named else ["--me"]
+    answer = query_slurm([*SQUEUE, SQUEUE_FIELDS, *which], cluster=cluster, variables=WHOLE_ARRAYS)
+    if named and answer.knows_no_job:
+        return {}
+    return parse_states(answer.out, wanted, cluster) if answer.ok else None
 
 
 def find_by_comment(jobs: Mapping[str, Job], cluster: str | None = None) -> dict[str, list[str]] | None:

@@ -236,7 +236,7 @@ class SlurmScheduler(Scheduler):
         """Whether the job may not have ended: False if the queue says so or does not know the job."""
         job = JobId.parse(job_id)
         answer = query_slurm(["squeue", "--noheader", f"--jobs={job.name}", "--format=%T"], cluster=job.cluster)
-        return bool(answer.out.strip()) if answer.ok else "Invalid job id" not in answer.err
+        return bool(answer.out.strip()) if answer.ok else not answer.knows_no_job
 
     def consumed_joules(self, job_id: str) -> float | None:
         """Return Slurm's ConsumedEnergy, where a plug-in of the site gathers it: that is asked once."""

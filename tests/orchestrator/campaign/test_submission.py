@@ -194,6 +194,35 @@ def test_a_slurm_that_does_not_answer_ends_nothing(commands: Commands, make: Any
     assert query_statuses(scheduler, runs)[0].state == "submitted"
 
 
+TIMED_OUT = "echo 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2; exit 1"
+FORGOTTEN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+
+
+@pytest.mark.parametrize("jobs", [1, 500])
+def test_a_queue_that_timed_out_is_asked_ever_more_rarely_although_its_controller_answers_a_ping(
+    jobs: int, commands: Commands, make: Any
+) -> None:
+    commands(squeue=TIMED_OUT, sacct="exit 1", scontrol="echo 'Slurmctld(primary) at h is UP'")
+    scheduler = SlurmScheduler()
+    runs = make(repeats=jobs)
+    for number, (_, manifest) in enumerate(runs):
+        manifest.job_id = str(number)
+    for query in range(3):
+        found = scheduler.states(runs)
+        assert scheduler.pace is not None and scheduler.pace.interval == 0.5 * 2 ** (query + 1)
+        scheduler.pace.due = 0.0
+    assert "Slurm has not answered for" in found["0"].reason
+
+
+def test_a_queue_that_has_forgotten_all_jobs_has_answered(commands: Commands) -> None:
+    commands(squeue=FORGOTTEN, sacct="exit 1")
+    wanted = {"17": Job("", "c", now())}
+    assert query_states(wanted) == {}
+    commands(sacct=answered({"17": "TIMEOUT"}))
+    found = query_states(wanted)
+    assert found is not None and found["17"].state == "timeout"
+
+
 def test_a_job_that_is_nowhere_is_lost_after_the_profiles_deadline(commands: Commands, make: Any) -> None:
     runs = make("cluster.limits.lost_s=1")
     commands(sbatch=ARRAY)
