@@ -42,11 +42,11 @@ class Observed:
         """Seconds since the attempt was last seen to write."""
         return time.monotonic() - self.changed
 
-    def over_s(self) -> float:
-        """Seconds since its job was first said to be over, which it is."""
+    def over_s(self, over: bool) -> float:
+        """Seconds since its job was first said to be over; 0 if it is not now."""
         moment = time.monotonic()
-        self.over_since = moment if self.over_since is None else self.over_since
-        return moment - self.over_since
+        self.over_since = (self.over_since or moment) if over else None
+        return 0.0 if self.over_since is None else moment - self.over_since
 
     def stuck_s(self, stuck: bool) -> float | None:
         """Seconds since its job was first seen to wait for what never comes by itself; None if it does not now."""

@@ -28,6 +28,7 @@ from orchestrator.records import (
 from orchestrator.records.choices import SCHEDULERS
 
 REQUEUE_SECONDS = 90.0
+"""How long a job that was ended to be started again has to appear in the queue."""
 VANISHED_SECONDS = 10.0
 """How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
 
@@ -91,6 +92,7 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     attempt = directory.attempt(manifest.attempts)
     status.heartbeat = read_record_if_whole(attempt.heartbeat, Heartbeat)
     observed = observe(attempt)
+    over_s = observed.over_s(job is None or job.state in FINAL_STATES)
     patience = 3 * alive_period(manifest.spec.ranks) + 2
     seen, unknown = observed.signs.seen_alive(patience), observed.signs.unknown(patience)
     # Who gave signs before this process looked is believed alive until it can be known.
@@ -104,7 +106,7 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
         # Nobody will write it again, but a shared file system may yet show it whole.
         failure, complete = None, False
     if failure is not None and "requeue" in failure:
-        await_next_attempt(status, failure, scheduler, manifest, job, observed)
+        await_next_attempt(status, failure, scheduler, manifest, job, observed, over_s)
     elif failure is not None:
         status.state, status.cause = failure["state"], failure["cause"]
     elif complete:
@@ -115,9 +117,11 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
         if job.state in WAITING and seen:
             # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
-    elif job and job.state == "node-failed" and comes_again(scheduler, manifest, observed):
-        status.state, status.reason = "preempted-requeued", f"job {manifest.job_id}: a node failed"
+    elif job is not None and job.lost_nodes and comes_again(scheduler, manifest, job, over_s):
+        status.state, status.reason = "preempted-requeued", end_of(manifest, job)
         status.unsettled = True
+    elif job is not None and goes_on_anew(manifest, job):
+        status.state, status.reason, status.resubmit = "preempted-requeued", end_of(manifest, job), True
     elif job is not None and job.state != "completed":
         status.state, status.cause = job.state, end_of(manifest, job)
         words = "" if attempt.claim.exists() else scheduler.last_words(run)
@@ -190,7 +194,9 @@ def waiting_status(run: Run, job: JobState) -> RunStatus:
     """Return the status of a run of which ``is_unbegun`` is true and whose job waits."""
     directory, manifest = run
     status = RunStatus(manifest.spec.run, job.state, reason=job.reason, attempts=1, ranks=manifest.spec.ranks)
-    status.stuck_s = observe_unbegun(directory.attempt(1)).stuck_s(job.stuck)
+    observed = observe_unbegun(directory.attempt(1))
+    observed.over_s(False)
+    status.stuck_s = observed.stuck_s(job.stuck)
     return status
 
 
@@ -201,21 +207,28 @@ def await_next_attempt(
     manifest: Manifest,
     job: JobState | None,
     observed: Observed,
+    over_s: float,
 ) -> None:
-    """Set the status of an attempt that stopped to be continued, by the scheduler's requeue or by a new job of ours."""
+    """Set the status of an attempt that stopped to be continued, by the scheduler's requeue or by a new job of ours.
+    ``over_s``: for how long its job has been over.
+    """
     status.state, status.reason = "preempted-requeued", failure["cause"]
-    by_scheduler = failure["requeue"] != "orchestrator"
-    over = job is not None and job.state in FINAL_STATES
-    cancelled = job is not None and job.state == "cancelled"
-    waits = not over or (not cancelled and comes_again(scheduler, manifest, observed))
-    if by_scheduler and waits:
+    over = job is None or job.state in FINAL_STATES
+    if failure["requeue"] == "orchestrator":
+        status.resubmit = over
+    elif job is None:
+        # Whoever collects has not asked for it; a scheduler that was asked has waited for it already.
+        if over_s >= REQUEUE_SECONDS:
+            status.state, status.cause = "lost", f"{failure['cause']}; job {manifest.job_id} is gone"
+    elif not over or comes_again(scheduler, manifest, job, over_s):
         status.unsettled = over
-        status.stuck_s = observed.stuck_s(job is not None and job.stuck)
-        status.reason += f"; in the queue ({job.reason})" if job is not None and job.reason else ""
-    elif by_scheduler and job is not None and job.state != "completed":
-        status.state, status.cause = job.state, f"back in the queue, {end_of(manifest, job)}"
+        status.stuck_s = observed.stuck_s(job.stuck)
+        status.reason += f"; in the queue ({job.reason})" if job.reason and not over else ""
+    elif job.state == "completed" or goes_on_anew(manifest, job):
+        status.resubmit = True
     else:
-        status.resubmit = job is None or job.state in FINAL_STATES
+        back = "" if job.preempted else "back in the queue, "
+        status.state, status.cause = job.state, f"{back}{end_of(manifest, job)}"
 
 
 def end_of(manifest: Manifest, job: JobState) -> str:
@@ -223,10 +236,22 @@ def end_of(manifest: Manifest, job: JobState) -> str:
     return f"job {manifest.job_id} {job.reason}" if job.reason else f"job {manifest.job_id}: {job.state}"
 
 
-def comes_again(scheduler: Scheduler, manifest: Manifest, observed: Observed) -> bool:
-    """Whether a job that its scheduler calls ended may still return to the queue, which takes some seconds."""
-    most = manifest.config["cluster"]["limits"]["max_attempts"]
-    return scheduler.requeues(manifest) and manifest.attempts < most and observed.over_s() < REQUEUE_SECONDS
+def comes_again(scheduler: Scheduler, manifest: Manifest, job: JobState, over_s: float) -> bool:
+    """Whether a job that its scheduler has called ended for ``over_s`` may still return to the queue, which takes some
+    seconds.
+    """
+    again = scheduler.requeues(manifest) and has_attempts(manifest)
+    return again and job.state != "cancelled" and over_s < REQUEUE_SECONDS
+
+
+def goes_on_anew(manifest: Manifest, job: JobState) -> bool:
+    """Whether a job that ended is followed by another one of ours: it did not fail, its nodes were needed."""
+    return job.preempted and has_attempts(manifest)
+
+
+def has_attempts(manifest: Manifest) -> bool:
+    """Whether the run may have another attempt."""
+    return manifest.attempts < manifest.config["cluster"]["limits"]["max_attempts"]
 
 
 def has_vanished(manifest: Manifest, job: JobState | None, observed: Observed) -> bool:

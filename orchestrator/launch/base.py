@@ -22,12 +22,19 @@ class JobState:
     """A scheduler's report on one job: one of ``records.STATES``, and a reason if it gives one.
 
     ``stuck``: the job waits for what never comes by itself. ``suspended``: it has its nodes, and stands still on them.
+    ``preempted``: it has ended, because its nodes were given to another job, and may yet return to the queue.
     """
 
     state: str
     reason: str = ""
     stuck: bool = False
     suspended: bool = False
+    preempted: bool = False
+
+    @property
+    def lost_nodes(self) -> bool:
+        """Whether it has ended because its nodes were taken from it, so that another attempt may go on."""
+        return self.preempted or self.state == "node-failed"
 
 
 @dataclass(frozen=True)

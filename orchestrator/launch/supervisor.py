@@ -216,6 +216,11 @@ class Supervisor:
         """The message that the time limit is reached."""
         return f"the time limit of {self.limits['time_min']} min was reached"
 
+    @property
+    def was_the_last(self) -> str:
+        """The words that no attempt is left."""
+        return f"and of {self.limits['max_attempts']} attempts (cluster.limits.max_attempts) this was the last"
+
     def must_end(self) -> bool:
         """Whether the job is being ended. A SIGTERM to a job that continues to run is a warning of preemption."""
         if not self.job.keeps_account or self.ended_by == "SIGINT":
@@ -235,8 +240,13 @@ class Supervisor:
         if state is None:
             return None
         if state == "preempted-requeued":
-            cause = f"{product} put job {job} back into the queue before the ranks had stopped"
-            return Ending(state, cause, "scheduler")
+            if self.scheduler.requeues(self.manifest):
+                cause = f"{product} put job {job} back into the queue before the ranks had stopped"
+                return Ending(state, cause, "scheduler")
+            cause, most = f"{product} preempted job {job} before the ranks had stopped", self.limits["max_attempts"]
+            if self.attempt.number < most:
+                return Ending(state, cause, "orchestrator")
+            return Ending("failed", f"{cause}, {self.was_the_last}")
         if state == "node-failed":
             cause = f"node {','.join(self.job.down_nodes()) or '(which is unknown)'} failed"
             again = self.attempt.number < self.limits["max_attempts"] and self.scheduler.requeues(self.manifest)
@@ -268,7 +278,7 @@ class Supervisor:
         most = self.limits["max_attempts"]
         if self.attempt.number >= most:
             state: EndState = "timeout" if self.stop_asked == "time limit" else "failed"
-            return Ending(state, f"{kept}, and of {most} attempts (cluster.limits.max_attempts) this was the last")
+            return Ending(state, f"{kept}, {self.was_the_last}")
         if self.stop_asked == "time limit" and steps <= self.steps_before():
             more = "this attempt added none, nor would another; set cluster.limits.time_min higher"
             return Ending("timeout", f"{kept}: {more}")

@@ -89,7 +89,9 @@ def query_states_of(cluster: str | None, wanted: Wanted) -> dict[str, JobState] 
     for job, state in (accounted or {}).items():
         # What ends is in accounting some seconds later than in the queue.
         if job not in found or state.state in FINAL_STATES:
-            found[job] = state
+            # Whether a job is back in the queue after that the queue alone tells.
+            unsure = queued is None and state.lost_nodes
+            found[job] = JobState("preempted-requeued", state.reason) if unsure else state
     return with_troubled_nodes(cluster, found)
 
 

@@ -36,7 +36,8 @@ BASE = {
     "NODE_FAIL": Meaning("node-failed", "node-failed"),
     "BOOT_FAIL": Meaning("node-failed", "node-failed"),
     "OUT_OF_MEMORY": Meaning("failed", "failed"),
-    "PREEMPTED": BACK,
+    # Of a job that is being ended; one that Slurm has put back into the queue is called PENDING or REQUEUED.
+    "PREEMPTED": Meaning("failed", "preempted-requeued"),
 }
 """Slurm's base states."""
 FLAGS = {
@@ -133,7 +134,7 @@ def parse_job_state(job: str, text: str, reason: str = "", exit_code: str = "") 
         if still:
             return JobState(state, "suspended by Slurm: gang scheduling or an operator", suspended=True)
         return JobState(state, "" if word in MEANINGS or not word else f"in a state that Slurm calls {word}")
-    return JobState(state, how_it_ended(word, text, reason, exit_code))
+    return JobState(state, how_it_ended(word, text, reason, exit_code), preempted=word == "PREEMPTED")
 
 
 def waiting(job: str, word: str, state: str, reason: str) -> JobState:
@@ -159,6 +160,7 @@ ENDS = {
     "TIMEOUT": "reached its time limit",
     "DEADLINE": "could not begin before its deadline",
     "NODE_FAIL": "lost a node",
+    "PREEMPTED": "was preempted",
     "BOOT_FAIL": "was given a node that did not boot",
     "REVOKED": "was revoked for its sibling on another cluster",
 }

@@ -19,6 +19,7 @@ from orchestrator.campaign.state import REQUEUE_SECONDS, VANISHED_SECONDS, RunSt
 from orchestrator.launch.base import JobState
 from orchestrator.launch.signs import SeenSigns
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
+from orchestrator.launch.slurm.states import parse_job_state
 from orchestrator.records import (
     ALIVE_SLOT_BYTES,
     AliveSlot,
@@ -132,6 +133,58 @@ def test_a_job_whose_node_failed_may_come_back_for_as_long_by_the_clock_of_who_w
     assert judged(run, JobState("node-failed")).state == "preempted-requeued"
     later(REQUEUE_SECONDS + 1)
     assert judged(run, JobState("node-failed")).state == "node-failed"
+
+
+PREEMPTED = parse_job_state("11", "PREEMPTED", "None", "0:15")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(("attempts", "then"), [(1, ("preempted-requeued", True)), (3, ("failed", False))])
+def test_a_preempted_job_that_does_not_return_is_followed_by_another_while_attempts_are_left(
+    attempts: int, then: tuple[str, bool], recorded: bool, tmp_path: Path, later: Any
+) -> None:
+    """Accounting calls it PREEMPTED for months, whether Slurm put it back into the queue or cancelled it."""
+    run = slurm_run(tmp_path, attempts=attempts)
+    run[0].attempt(attempts).path.mkdir(exist_ok=True)
+    if recorded:
+        stopped = failure_record("preempted-requeued", "put back", "scheduler")
+        write_json(run[0].attempt(attempts).failure, stopped)
+    first = judged(run, PREEMPTED)
+    if attempts == 1:
+        assert (first.state, first.resubmit, first.unsettled) == ("preempted-requeued", False, True), "it may return"
+        later(REQUEUE_SECONDS - 1)
+        assert not judged(run, PREEMPTED).resubmit
+    later(REQUEUE_SECONDS + 1)
+    last = judged(run, PREEMPTED)
+    assert (last.state, last.resubmit) == then
+    assert (last.cause or last.reason) == ("put back" if recorded and attempts == 1 else "job 11 was preempted")
+
+
+def test_a_preempted_job_that_slurm_never_requeues_is_followed_by_another_at_once(tmp_path: Path) -> None:
+    run = slurm_run(tmp_path)
+    run[1].config["cluster"]["slurm"]["requeue"] = False
+    assert judged(run, PREEMPTED).resubmit
+    run[1].config["cluster"]["limits"]["max_attempts"] = 1
+    status = judged(run, PREEMPTED)
+    assert (status.state, status.cause) == ("failed", "job 11 was preempted")
+
+
+def test_a_preempted_job_that_returned_waits_in_the_queue(tmp_path: Path, later: Any) -> None:
+    run = slurm_run(tmp_path)
+    judged(run, PREEMPTED)
+    later(60)
+    assert judged(run, parse_job_state("11", "PENDING", "BeginTime")).state == "pending"
+    later(120)
+    assert not judged(run, PREEMPTED).resubmit, "the seconds count anew"
+
+
+def test_a_job_that_was_put_back_and_is_gone_for_long_is_lost(tmp_path: Path, later: Any) -> None:
+    run = slurm_run(tmp_path)
+    write_json(run[0].attempt(1).failure, failure_record("preempted-requeued", "node n1 failed", "scheduler"))
+    assert judged(run, None).state == "preempted-requeued", "whoever collects does not ask for it"
+    later(REQUEUE_SECONDS + 1)
+    status = judged(run, None)
+    assert (status.state, status.cause) == ("lost", "node n1 failed; job 11 is gone")
 
 
 def test_signs_that_were_there_before_anybody_looked_do_not_outweigh_the_scheduler(tmp_path: Path, later: Any) -> None:

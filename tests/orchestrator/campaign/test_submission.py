@@ -30,7 +30,7 @@ from orchestrator.launch.slurm.commands import Answer
 from orchestrator.launch.slurm.jobs import Job, query_states
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, submission_error
 from orchestrator.plan import Site, plan
-from orchestrator.records import Manifest, RecordError, RunDirectory, now
+from orchestrator.records import FINAL_STATES, Manifest, RecordError, RunDirectory, now
 
 Commands = Callable[..., Path]
 
@@ -196,6 +196,18 @@ def test_a_slurm_that_does_not_answer_ends_nothing(commands: Commands, make: Any
 
 TIMED_OUT = "echo 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2; exit 1"
 FORGOTTEN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+
+
+@pytest.mark.parametrize("word", ["PREEMPTED", "NODE_FAIL"])
+def test_that_a_job_lost_its_nodes_ends_it_only_where_the_queue_answers(word: str, commands: Commands) -> None:
+    """Accounting may say so while the job waits in the queue again."""
+    commands(squeue=TIMED_OUT, sacct=answered({"17": word}))
+    wanted = {"17": Job("", "c", now())}
+    found = query_states(wanted)
+    assert found is not None and found["17"].state == "preempted-requeued"
+    commands(squeue=FORGOTTEN)
+    found = query_states(wanted)
+    assert found is not None and found["17"].state in FINAL_STATES and found["17"].lost_nodes
 
 
 @pytest.mark.parametrize("jobs", [1, 500])

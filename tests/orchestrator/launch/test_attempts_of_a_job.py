@@ -19,12 +19,13 @@ from orchestrator.campaign import following as campaigns
 from orchestrator.campaign.attempts import history
 from orchestrator.cli.common import Options
 from orchestrator.cli.run import compose_configurations
-from orchestrator.launch.base import Run
+from orchestrator.launch.base import Run, Standing
 from orchestrator.launch.enter import claim_attempt, explain_earlier, restarts_of
 from orchestrator.launch.schedulers import own_job
 from orchestrator.launch.slurm.parameters import sbatch_parameters
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, batch_of
 from orchestrator.launch.slurm.script import batch_script
+from orchestrator.launch.slurm.states import meaning_of
 from orchestrator.launch.supervisor import WARNING_SIGNALS, Supervisor
 from orchestrator.plan import Site, plan
 from orchestrator.records import write_json
@@ -64,6 +65,29 @@ def test_an_attempt_that_made_no_progress_in_its_time_is_not_repeated(make: Any)
     assert supervisor.go_on_later(13).state == "preempted-requeued"
     supervisor.stop_asked = "preempted"
     assert supervisor.go_on_later(12).state == "preempted-requeued", "that was not the attempt's own fault"
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "state", "requeue", "said"),
+    [
+        (["cluster.slurm.requeue=true"], 1, "preempted-requeued", "scheduler", "put job 17 back into the queue"),
+        (["cluster.slurm.requeue=false"], 1, "preempted-requeued", "orchestrator", "preempted job 17 before"),
+        (["cluster.slurm.exclude_failed_nodes=true"], 1, "preempted-requeued", "orchestrator", "preempted job 17"),
+        (["cluster.limits.max_attempts=1"], 1, "failed", None, "of 1 attempts (cluster.limits.max_attempts)"),
+        (["cluster.slurm.requeue=false"], 3, "failed", None, "of 3 attempts (cluster.limits.max_attempts)"),
+    ],
+)
+def test_who_starts_a_preempted_run_again_is_who_does(
+    words: list[str], number: int, state: str, requeue: str | None, said: str, make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its ranks did not stop within the grace time; Slurm starts a job of ``--no-requeue`` never again."""
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    directory, manifest = make(*words)
+    supervisor = Supervisor(directory, directory.attempt(number), manifest)
+    supervisor.standing = Standing("PREEMPTED", ending=meaning_of("PREEMPTED").ending)
+    ending = supervisor.why_it_ends()
+    assert ending is not None and (ending.state, ending.requeue) == (state, requeue) and said in ending.cause
 
 
 @pytest.mark.parametrize(("minutes", "signals"), [(1, False), (2, False), (60, True)])

@@ -25,6 +25,9 @@ def test_every_word_means_one_of_our_states() -> None:
         ("FAILED,COMPLETING", "failed"),
         ("COMPLETING", "running"),
         ("PENDING,REQUEUED", "preempted-requeued"),
+        ("PREEMPTED,REQUEUED", "preempted-requeued"),
+        ("PENDING,PREEMPTED", "pending"),
+        ("PREEMPTED,COMPLETING", "failed"),
         ("RUNNING,CONFIGURING", "pending"),
         ("RESV_DEL_HOLD", "pending"),
         ("LAUNCH_FAILED", "pending"),
@@ -103,6 +106,7 @@ def test_a_wait_that_may_end_is_shown_and_ends_nothing(reason: str) -> None:
         ("OUT_OF_MEMORY", "OutOfMemory", "0:125", "ran out of memory"),
         ("TIMEOUT", "TimeLimit", "0:0", "reached its time limit"),
         ("NODE_FAIL", "NodeDown", "1:0", "lost a node"),
+        ("PREEMPTED", "None", "0:15", "was preempted"),
         ("COMPLETED", "None", "0:0", ""),
     ],
 )
