@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -119,9 +121,13 @@ class Scheduler(ABC):
         return run[1].spec.run
 
     def mark(self, runs: Sequence[Run]) -> None:
-        """Write into the manifests of runs submitted together what identifies their jobs across restarts."""
-        for _, manifest in runs:
-            manifest.tag = f"orchestrator:{manifest.spec.campaign}/{manifest.spec.run}#{manifest.attempts}"
+        """Write into the manifests of runs submitted together what identifies their jobs across restarts: no other
+        campaign's, though it has the same name in another results folder, or had it before this one.
+        """
+        for directory, manifest in runs:
+            origin = os.fsencode(directory.path.parent) + f" {manifest.created}".encode()
+            token = hashlib.sha256(origin).hexdigest()[:8]
+            manifest.tag = f"orchestrator:{manifest.spec.campaign}/{manifest.spec.run}#{manifest.attempts}~{token}"
             manifest.label = manifest.spec.run[:64]
             manifest.task = None
 

@@ -4,6 +4,7 @@ jobs as long as none does.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -134,16 +135,20 @@ def query_squeue(cluster: str | None, wanted: Wanted) -> dict[str, JobState] | N
 
 
 def find_by_comment(jobs: Mapping[str, Job], cluster: str | None = None) -> dict[str, list[str]] | None:
-    """Return the ids of a cluster's jobs by their comments, for comments given by any key; None if the queue did not
-    answer.
+    """Return the ids of this user's jobs on a cluster by their comments, for comments given by any key; None if the
+    queue did not answer.
 
     Pending and running jobs are in the queue, ended ones in accounting.
     """
     labels = ",".join(sorted({job.label for job in jobs.values()}))
-    queue = query_slurm([*SQUEUE, SQUEUE_FIELDS, "--name", labels], cluster=cluster, variables=WHOLE_ARRAYS).text
+    queue = query_slurm(
+        [*SQUEUE, SQUEUE_FIELDS, "--me", "--name", labels], cluster=cluster, variables=WHOLE_ARRAYS
+    ).text
     if queue is None:
         return None
-    words = [*SACCT, *since_option(jobs), "--name", labels, "--format", SACCT_FIELDS]
+    # Operators of a machine are told of everybody's jobs unless they say whose.
+    mine = f"--user={os.getuid()}"
+    words = [*SACCT, *since_option(jobs), mine, "--name", labels, "--format", SACCT_FIELDS]
     ended = query_slurm(words, cluster=cluster).text or ""
     tags = {job.tag for job in jobs.values()}
     found: dict[str, list[str]] = {}

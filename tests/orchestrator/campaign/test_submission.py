@@ -7,6 +7,7 @@ are met in tests/slurm.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 from collections.abc import Callable
@@ -62,9 +63,9 @@ def calls(log: Path, name: str) -> list[str]:
 def make(tmp_path: Path) -> Callable[..., list[Run]]:
     """Makes the runs of a campaign on disk."""
 
-    def make(*words: str, repeats: int = 1) -> list[Run]:
+    def make(*words: str, repeats: int = 1, folder: str = "results") -> list[Run]:
         given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
-        configs = compose_configurations(Options([*given, f"results={tmp_path}/results"]))
+        configs = compose_configurations(Options([*given, f"results={tmp_path}/{folder}"]))
         return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
 
     return make
@@ -84,7 +85,8 @@ def test_runs_that_are_alike_are_one_submission(commands: Commands, make: Any) -
     submission.submit_all(SlurmScheduler(), runs)
     assert len(calls(log, "sbatch")) == 1
     assert [manifest.job_id for _, manifest in runs] == [f"7_{task}" for task in range(50)]
-    assert {manifest.tag for _, manifest in runs} == {"orchestrator:c/stemdl-small-horovod-n1-r0#1+49"}, "the job's"
+    (tag,) = {manifest.tag for _, manifest in runs}
+    assert re.fullmatch(r"orchestrator:c/stemdl-small-horovod-n1-r0#1~\w{8}\+49", str(tag)), "the job's"
     listed = next((runs[0][0].path.parent / "jobs").glob("*.json")).read_text()
     assert all(str(directory.path) in listed for directory, _ in runs)
 
@@ -441,6 +443,33 @@ def test_a_job_whose_id_nobody_wrote_down_is_found_by_its_comment(commands: Comm
     commands(squeue=f"printf '41\\x1fRUNNING\\x1fNone\\x1f{run[1].tag}\\x1fx\\n'")
     submission.recover(SlurmScheduler(), [run])
     assert run[0].read_manifest().job_id == "41"
+
+
+def test_a_job_of_another_campaign_of_the_same_name_is_not_taken_for_ours(commands: Commands, make: Any) -> None:
+    """It would be followed in place of ours, and `cancel` would end it."""
+    ours = begun(make())
+    other_folder, earlier = begun(make(folder="elsewhere")), begun(make("campaign=d"))
+    earlier[1].spec, earlier[1].created = ours[1].spec, ours[1].created - 3600
+    SlurmScheduler().mark([(ours[0], earlier[1])])
+    assert len({run[1].tag for run in (ours, other_folder, earlier)}) == 3
+    for other in (other_folder, earlier):
+        commands(squeue=f"printf '41\\x1fRUNNING\\x1fNone\\x1f{other[1].tag}\\x1fx\\n'")
+        assert SlurmScheduler().find([ours]) == {}
+
+
+def test_jobs_are_looked_for_among_this_users_own(commands: Commands, make: Any) -> None:
+    run = begun(make())
+    log = commands()
+    SlurmScheduler().find([run])
+    (queue,), (accounting,) = calls(log, "squeue"), calls(log, "sacct")
+    assert "--me" in queue.split() and f"--user={os.getuid()}" in accounting.split()
+
+
+def test_a_job_that_was_submitted_with_the_tag_of_an_earlier_version_is_found(commands: Commands, make: Any) -> None:
+    run = begun(make())
+    run[1].tag = "orchestrator:c/stemdl-small-horovod-n1-r0#1"
+    commands(squeue=f"printf '41\\x1fRUNNING\\x1fNone\\x1f{run[1].tag}\\x1fx\\n'")
+    assert SlurmScheduler().find([run]) == {run[1].spec.run: "41"}
 
 
 def test_a_job_that_has_claimed_its_attempt_is_found_without_the_scheduler(commands: Commands, make: Any) -> None:
