@@ -222,8 +222,8 @@ def follow(
         with looks.counted():
             statuses = query_statuses(scheduler, runs)
         retry.begin(statuses)
+        give_up_stuck(scheduler, runs, statuses)
         for run, status in zip(runs, statuses, strict=True):
-            give_up_stuck(scheduler, run, status)
             if not status.final or status.run in done:
                 continue
             if not goes_elsewhere(scheduler, run, status) and not retry.takes(run, status):

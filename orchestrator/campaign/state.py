@@ -113,9 +113,9 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
         status.state = "completed"
     elif job is not None and job.state not in FINAL_STATES:
         status.state, status.reason, status.suspended = job.state, job.reason, job.suspended
-        status.stuck_s = observed.stuck_s(job.stuck)
+        # The scheduler's news are older than the ranks' own.
+        status.stuck_s = observed.stuck_s(job.stuck and not seen)
         if job.state in WAITING and seen:
-            # The scheduler's news are older than the ranks' own.
             status.state, status.reason = "running", ""
     elif job is not None and job.lost_nodes and comes_again(scheduler, manifest, job, over_s):
         status.state, status.reason = "preempted-requeued", end_of(manifest, job)

@@ -143,6 +143,10 @@ class Scheduler(ABC):
     def states(self, runs: Sequence[Run]) -> dict[str, JobState]:
         """Return states by job id, of all jobs in one query. An unknown job is absent."""
 
+    def states_now(self, runs: Sequence[Run]) -> dict[str, JobState]:
+        """Return states by job id as ``states`` does, from a query of this moment; nothing without an answer."""
+        return self.states(runs)
+
     def find(self, runs: Sequence[Run]) -> dict[str, str] | None:
         """Return job ids, by run, of submitted jobs whose id was not recorded; None if the scheduler cannot tell."""
         return {}

@@ -74,8 +74,7 @@ def controller_s() -> float:
 def look(scheduler: SlurmScheduler, runs: list[Run]) -> None:
     """Look at all runs, as following a campaign does."""
     statuses = query_statuses(scheduler, runs)
-    for run, status in zip(runs, statuses, strict=True):
-        give_up_stuck(scheduler, run, status)
+    give_up_stuck(scheduler, runs, statuses)
     assert not following.startable(runs, statuses, 1)
     assert {status.state for status in statuses} <= {"pending", "submitted"}, statuses[0]
 

@@ -154,7 +154,20 @@ class SlurmScheduler(Scheduler):
     def state_of(self, job: str, silent: str) -> JobState:
         """Return the state of a job that is not given up yet."""
         known = self.known.get(job, JobState("submitted", "Slurm does not list the job yet"))
-        return JobState(known.state, silent) if silent else known
+        # What it waits for, it waits for still.
+        return replace(known, reason=silent) if silent else known
+
+    def states_now(self, runs: Sequence[Run]) -> dict[str, JobState]:
+        """Query these jobs at once, unless the last query was not answered."""
+        wanted = {manifest.job_id: job_of(manifest) for _, manifest in runs if manifest.job_id}
+        if not wanted or (self.pace is not None and self.pace.failing_since is not None):
+            return {}
+        answer = query_states(wanted)
+        if answer is not None:
+            self.known = {job: state for job, state in self.known.items() if job not in wanted} | answer
+        elif self.pace is not None:
+            self.pace.failed()
+        return answer or {}
 
     def find(self, runs: Sequence[Run]) -> dict[str, str] | None:
         """Return job ids by run, found by the comments of the jobs."""

@@ -197,6 +197,15 @@ def test_signs_that_were_there_before_anybody_looked_do_not_outweigh_the_schedul
     assert judged(run, JobState("pending")).state == "running"
 
 
+def test_a_job_whose_ranks_give_signs_is_not_stuck_whatever_its_scheduler_said_last(tmp_path: Path, later: Any) -> None:
+    run, held = slurm_run(tmp_path), JobState("pending", "held", stuck=True)
+    judged(run, held)
+    later(3500)
+    assert judged(run, held).stuck_s == pytest.approx(3500, abs=10)
+    give_sign(run[0].attempt(1), 0, time.time())
+    assert (judged(run, held).state, judged(run, held).stuck_s) == ("running", None)
+
+
 def test_what_one_look_cannot_tell_is_said_to_be_unsettled(tmp_path: Path, later: Any) -> None:
     run = slurm_run(tmp_path)
     give_sign(run[0].attempt(1), 0, time.time())
