@@ -8,7 +8,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -30,11 +30,13 @@ from orchestrator.records import (
     Manifest,
     Provenance,
     RecordError,
+    Requeuer,
     RunDirectory,
     failure_record,
     is_end_state,
     now,
     one_at_a_time,
+    publish_json,
     read_record_if_whole,
     write_json,
 )
@@ -224,11 +226,14 @@ def follow(
         retry.begin(statuses)
         give_up_stuck(scheduler, runs, statuses)
         for run, status in zip(runs, statuses, strict=True):
-            if not status.final or status.run in done:
+            if status.run in done or not (status.final or status.resubmit):
                 continue
-            if not goes_elsewhere(scheduler, run, status) and not retry.takes(run, status):
+            go_elsewhere(scheduler, run, status)
+            if not seal(run, status):
+                # What was written down meanwhile tells more, and is read with the next look.
+                status.state, status.resubmit, status.cause = "running", False, None
+            elif status.final and not retry.takes(run, status):
                 done.add(status.run)
-                seal(run, status)
                 finished(*run, status)
         retry.first = False
         if busy:
@@ -305,12 +310,25 @@ def failure_of(run: Run, status: RunStatus) -> Failure:
     return written or failure_record(state, status.cause or status.state)
 
 
-def seal(run: Run, status: RunStatus) -> None:
-    """Record an end that no process on the nodes recorded. Ranks that are cut off and still run then stop."""
+def seal(run: Run, status: RunStatus) -> bool:
+    """Record an end that no process on the nodes recorded. Ranks that are cut off and still run then stop.
+
+    Return False if one has recorded it since the status was judged, though it may be a minute before a shared file
+    system shows that here: then the status is out of date.
+    """
     attempt = run[0].attempt(max(1, status.attempts))
-    if is_end_state(status.state) and attempt.path.exists() and not attempt.failure.exists():
-        with suppress(OSError):
-            write_json(attempt.failure, failure_record(status.state, status.cause or status.state))
+    if not is_end_state(status.state) or not attempt.path.exists() or os.path.lexists(attempt.failure):
+        return True
+    requeue: Requeuer | None = "orchestrator" if status.resubmit else None
+    try:
+        return publish_json(attempt.failure, failure_record(status.state, why_ended(status), requeue))
+    except OSError:
+        return True
+
+
+def why_ended(status: RunStatus) -> str:
+    """Return why an attempt ended, in one line."""
+    return status.cause or (status.reason if status.resubmit else "") or status.state
 
 
 def waiting(runs: Runs, statuses: Sequence[RunStatus]) -> Runs:
@@ -325,8 +343,8 @@ def startable(runs: Runs, statuses: Sequence[RunStatus], max_jobs: int) -> Runs:
     return found[: max(0, max_jobs - in_flight)]
 
 
-def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
-    """Whether an ended run is submitted again, because a node failed and the profile asks for another node.
+def go_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> None:
+    """Have an ended run submitted again if a node failed and the profile asks for another node.
 
     The failed node is recorded in any case.
     """
@@ -341,10 +359,9 @@ def goes_elsewhere(scheduler: Scheduler, run: Run, status: RunStatus) -> bool:
         scheduler.goes_elsewhere(manifest) and manifest.attempts < manifest.config["cluster"]["limits"]["max_attempts"]
     )
     if status.state != "node-failed" or not again:
-        return False
+        return
     status.state, status.resubmit = "preempted-requeued", True
     status.reason = f"{status.cause}; goes on without {', '.join(manifest.failed_nodes) or 'it'}"
-    return True
 
 
 def cancel(scheduler: Scheduler, runs: Runs, seconds: float = 20.0) -> list[RunStatus]:

@@ -30,7 +30,9 @@ from orchestrator.records.choices import SCHEDULERS
 REQUEUE_SECONDS = 90.0
 """How long a job that was ended to be started again has to appear in the queue."""
 VANISHED_SECONDS = 10.0
-"""How long a job that the scheduler no longer knows has to show its result before it counts as lost."""
+"""How long a job that the scheduler no longer knows, or calls ended, has to show its result or the cause that its
+supervisor wrote: a shared file system may show them some seconds late.
+"""
 
 LOOK_SECONDS = 0.5
 WAITING = ("submitted", "pending")
@@ -120,6 +122,8 @@ def judge_files(scheduler: Scheduler, run: Run, job: JobState | None) -> RunStat
     elif job is not None and job.lost_nodes and comes_again(scheduler, manifest, job, over_s):
         status.state, status.reason = "preempted-requeued", end_of(manifest, job)
         status.unsettled = True
+    elif job is not None and job.state != "completed" and over_s < VANISHED_SECONDS and attempt.claim.exists():
+        status.state, status.unsettled = "running", True
     elif job is not None and goes_on_anew(manifest, job):
         status.state, status.reason, status.resubmit = "preempted-requeued", end_of(manifest, job), True
     elif job is not None and job.state != "completed":

@@ -25,11 +25,11 @@ def give_up_stuck(scheduler: Scheduler, runs: Sequence[Run], statuses: Sequence[
         job = jobs.get(manifest.job_id or "")
         if job is None or not job.stuck:
             continue
-        status.state, status.stuck_s = "failed", None
         limit = f"{stuck_limit(run):g} s (cluster.limits.stuck_s)"
-        status.cause = f"given up after {limit}: job {manifest.job_id} waits, {job.reason}"
+        cause = f"given up after {limit}: job {manifest.job_id} waits, {job.reason}"
         # Written first: whatever the scheduler then says of the job, this is why.
-        write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", status.cause))
+        write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", cause))
+        status.state, status.cause, status.stuck_s = "failed", cause, None
         given_up.append(run)
     if given_up:
         scheduler.cancel(given_up)

@@ -8,9 +8,7 @@ first job that claims an attempt runs it. If an attempt was ever submitted twice
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -29,45 +27,20 @@ from orchestrator.records import (
     failure_record,
     host_name,
     now,
+    publish_json,
     read_record,
     write_json,
 )
-from orchestrator.records.files import settle
 
-NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
-"""Errors of file systems without hard links."""
 CLAIM_SECONDS = 10.0
 
 
 def claim_attempt(attempt: AttemptDirectory, job: str) -> str:
     """Claim the attempt for this job; return the job that has it, which may be another one."""
     attempt.make()
-    staged = attempt.path / f".claim.{socket.gethostname()}.{os.getpid()}"
     mine: Claim = {"schema": CLAIM_SCHEMA, "job": job, "host": host_name(), "pid": os.getpid(), "started": now()}
-    write_json(staged, mine)
-    try:
-        # A link is made whole or not at all, on every file system that nodes share and that has links.
-        os.link(staged, attempt.claim)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        create_exclusively(attempt.claim, staged.read_bytes())
-    finally:
-        staged.unlink()
+    publish_json(attempt.claim, mine)
     return read_claim(attempt.claim)["job"]
-
-
-def create_exclusively(path: Path, content: bytes) -> None:
-    """Write a new file. If several processes try, only one makes it, and an existing file stays."""
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        settle(file)
 
 
 def read_claim(path: Path) -> Claim:
@@ -109,7 +82,7 @@ def explain_earlier(directory: RunDirectory, newest: AttemptDirectory, own: OwnJ
     for attempt in directory.attempts():
         ended = attempt.failure.exists() or attempt.completed
         if attempt.number < newest.number and attempt.claim.exists() and not ended:
-            write_json(attempt.failure, failure_record("preempted-requeued", own.why_restarted(), "scheduler"))
+            publish_json(attempt.failure, failure_record("preempted-requeued", own.why_restarted(), "scheduler"))
 
 
 def main(arguments: list[str] | None = None) -> int:

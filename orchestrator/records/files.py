@@ -32,6 +32,8 @@ NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What file systems answer that cannot be told to write to their disk, as some in user space."""
 
 
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV)
+"""Errors of file systems without hard links."""
 NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EMLINK)
 """What opening a link or a pipe without a reader answers where neither is followed or waited for."""
 NOT_PLAIN = "is not a plain file"
@@ -148,6 +150,38 @@ def settle(file: IO[Any]) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file by rename."""
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def publish_json(path: Path, document: Any) -> bool:
+    """Write a JSON file where there is none; return False if there is one, which stays. Of several processes on all
+    hosts one alone writes it, whatever the others' file systems still show. Raises OSError.
+    """
+    staged = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
+    write_json(staged, document)
+    try:
+        # A link is made whole or not at all, on every file system that nodes share and that has links.
+        os.link(staged, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return create_exclusively(path, staged.read_bytes())
+    finally:
+        staged.unlink()
+    return True
+
+
+def create_exclusively(path: Path, content: bytes) -> bool:
+    """Write a new file. If several processes try, only one makes it, and an existing file stays: then return False."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        settle(file)
+    return True
 
 
 def why_unwritable(folder: Path) -> str | None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from commands import PROJECT, unpack
 
-from orchestrator.launch.enter import claim_attempt, create_exclusively
+from orchestrator.launch.enter import claim_attempt
 from orchestrator.records import AttemptDirectory
-from orchestrator.records.files import settle
+from orchestrator.records.files import create_exclusively, settle
 
 KEPT = PROJECT / "tests" / "recorded" / "version-0.1.tar.gz"
 
@@ -163,9 +163,21 @@ def test_a_claim_that_is_still_being_written_is_waited_for(tmp_path: Path, monke
 
 
 def test_only_the_first_creates_a_file_exclusively(tmp_path: Path) -> None:
-    for content in (b"first", b"second"):
-        create_exclusively(tmp_path / "file", content)
+    assert [create_exclusively(tmp_path / "file", content) for content in (b"first", b"second")] == [True, False]
     assert (tmp_path / "file").read_bytes() == b"first"
+
+
+def test_only_the_first_publishes_a_record_with_links_or_without(plain: dict[str, str], tmp_path: Path) -> None:
+    program = """
+from pathlib import Path
+from orchestrator.records import publish_json
+print([publish_json(Path("file"), number) for number in (1, 2)], *Path().iterdir())
+"""
+    for environment in (plain, dict(os.environ) | {"PYTHONPATH": str(PROJECT)}):
+        answer = run(environment, tmp_path, "-c", program)
+        assert answer.stdout == "[True, False] file\n", answer.stderr
+        assert (tmp_path / "file").read_text() == "1\n"
+        (tmp_path / "file").unlink()
 
 
 def test_every_hdf5_file_is_opened_without_locks() -> None:

@@ -17,6 +17,7 @@ from orchestrator.campaign.collect import phase_seconds
 from orchestrator.campaign.observing import observe
 from orchestrator.campaign.state import REQUEUE_SECONDS, VANISHED_SECONDS, RunStatus, judge_run
 from orchestrator.launch.base import JobState
+from orchestrator.launch.enter import claim_attempt
 from orchestrator.launch.signs import SeenSigns
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.launch.slurm.states import parse_job_state
@@ -119,6 +120,19 @@ def test_a_job_that_ended_without_a_word_has_some_seconds_by_the_clock_of_who_wa
     assert judged(run, JobState("completed")).state == "running"
     later(VANISHED_SECONDS + 1)
     assert (judged(run, JobState("completed")).state, judged(run, None).state) == ("failed", "lost")
+
+
+def test_a_job_that_failed_without_a_word_of_its_supervisor_has_some_seconds_too(tmp_path: Path, later: Any) -> None:
+    """One that never began has none, and a word that is there counts at once."""
+    run, failed = slurm_run(tmp_path), JobState("failed", "ended with exit code 1")
+    assert judged(run, failed).state == "failed"
+    claim_attempt(run[0].attempt(1), "11")
+    assert (judged(run, failed).state, judged(run, failed).unsettled) == ("running", True)
+    later(VANISHED_SECONDS + 1)
+    assert judged(run, failed).cause == "job 11 ended with exit code 1"
+    judged(run, JobState("running"))
+    write_json(run[0].attempt(1).failure, failure_record("failed", "rank 1 died"))
+    assert judged(run, failed).cause == "rank 1 died"
 
 
 @pytest.mark.parametrize("behind", APART)

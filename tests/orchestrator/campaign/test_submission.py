@@ -584,7 +584,8 @@ def test_a_node_that_failed_is_written_down_and_left_out_of_the_next_attempt(com
     submission.submit_all(scheduler, runs)
     commands(sacct="case $* in *NodeList*) echo 'n[1-2]';; esac", sinfo="echo n2")
     status = RunStatus(runs[0][1].spec.run, "node-failed", "a node failed")
-    assert campaigns.goes_elsewhere(scheduler, runs[0], status)
+    campaigns.go_elsewhere(scheduler, runs[0], status)
+    assert status.resubmit
     submission.submit_all(scheduler, runs)
     assert runs[0][0].read_manifest().failed_nodes == ["n2"]
     assert len(calls(log, "sbatch")) == 2
