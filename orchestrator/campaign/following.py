@@ -235,6 +235,9 @@ def follow(
             elif status.final and not retry.takes(run, status):
                 done.add(status.run)
                 finished(*run, status)
+                if busy:
+                    # There may be room for another job.
+                    wait.hurry()
         retry.first = False
         if busy:
             statuses = [replace(status, reason=busy) if status.state == "planned" else status for status in statuses]
@@ -248,8 +251,14 @@ def follow(
             continue
         if wait.is_due():
             started = startable(runs, statuses, limits.max_jobs)
+            before = [manifest.attempts for _, manifest in started]
             busy = submit_all(scheduler, started)
-            if busy:
+            if not busy:
+                wait = Pace(BUSY_SECONDS, LONGEST_BUSY_SECONDS)
+            elif before != [manifest.attempts for _, manifest in started]:
+                # As many as it takes at present, where that is less than max_jobs.
+                wait.answered(news=True)
+            else:
                 wait.failed()
         if detach and (busy or not started):
             return statuses

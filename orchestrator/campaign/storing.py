@@ -31,7 +31,8 @@ class Storing:
                 continue
             try:
                 self.store.put(record)
-            except StoreError:
+            except Exception:
+                # Whatever it is, nothing else may be lost by it; if it stays, it is told at the end.
                 self.late.append(record)
 
     def finish(self) -> list[str]:
@@ -44,4 +45,18 @@ class Storing:
             self.store.put_all(self.late)
         except StoreError as error:
             return [str(error)]
+        except Exception:
+            # One of them is at fault: the others are written without it.
+            return [trouble for record in self.late if (trouble := self.put_alone(record))]
         return []
+
+    def put_alone(self, record: RunRecord) -> str:
+        """Write one record; return why it could not be, or ""."""
+        try:
+            self.store.put(record)
+        except StoreError as error:
+            return str(error)
+        except Exception as error:
+            name = f"{record.run.get('campaign')}/{record.run.get('run')}"
+            return f"{name} is not stored: {type(error).__name__}: {error}"
+        return ""

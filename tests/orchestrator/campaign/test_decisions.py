@@ -33,12 +33,13 @@ from orchestrator.launch.base import JobState, Run, SchedulerBusy
 from orchestrator.launch.enter import claim_attempt
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.manifests import read_manifest
+from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.parameters import job_shape
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.launch.supervisor import Supervisor
 from orchestrator.plan import Site, plan
 from orchestrator.records import RunDirectory, failure_record, find_record, read_json, write_json
-from orchestrator.store.store import StoreError
+from orchestrator.store.store import RunRecord, StoreError
 
 KEPT = Path(__file__).resolve().parents[2] / "recorded" / "version-0.1.tar.gz"
 
@@ -199,6 +200,56 @@ def test_resume_waits_where_the_scheduler_takes_no_more(make: Any, tmp_path: Pat
     follow(machine, runs, 100, complete)
     assert machine.sizes == [3, 1, 1, 1]
     assert [status.state for status in query_statuses(machine, runs)] == ["completed"] * 3
+
+
+def waits_between(make: Any, monkeypatch: pytest.MonkeyPatch, takes: Callable[[Machine], None]) -> list[float]:
+    """The intervals at which a machine that takes 1 job at a time is asked to take more, of a campaign that is allowed
+    4, and 0 where it is asked sooner; ``takes`` is called at each look.
+    """
+    found: list[float] = []
+
+    class Noted(Pace):
+        def next(self) -> None:
+            found.append(self.interval)
+            self.due = 0.0
+
+        def hurry(self) -> None:
+            found.append(0.0)
+
+    monkeypatch.setattr(campaigns, "Pace", Noted)
+    runs, machine = make(repeats=4), Machine(most=1)
+
+    def look() -> None:
+        takes(machine)
+        for run in runs:
+            if run[1].job_id and machine.jobs[run[1].job_id].state == "failed":
+                write_json(run[0].attempt(1).failure, failure_record("failed", "no"))
+
+    campaigns.follow(machine, runs, campaigns.Limits(4, 0.01), lambda _: look(), lambda *end: None)
+    return found
+
+
+def test_where_some_jobs_of_several_are_taken_the_next_are_offered_soon(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a machine that takes fewer jobs than the profile allows: pauses that only grow leave it idle."""
+
+    def end_the_first(machine: Machine) -> None:
+        machine.jobs |= dict.fromkeys(machine.jobs, JobState("failed"))
+
+    found = waits_between(make, monkeypatch, end_the_first)
+    assert set(found) == {5.0, 0.0}
+
+
+def test_where_none_is_taken_the_pauses_grow_until_a_job_ends(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(range(1000))
+
+    def end_each_fourth_look(machine: Machine) -> None:
+        if next(looks) % 4 == 3:
+            machine.jobs |= dict.fromkeys(machine.jobs, JobState("failed"))
+
+    found = waits_between(make, monkeypatch, end_each_fourth_look)
+    assert found[:5] == [5.0, 10.0, 20.0, 5.0, 0.0]
 
 
 def test_an_end_is_noticed_at_once_though_the_next_look_is_far_away(make: Any, tmp_path: Path) -> None:
@@ -478,6 +529,30 @@ def test_a_store_that_stays_away_is_told_once() -> None:
     for number in range(3):
         storing.put(number)  # type: ignore[arg-type]
     assert storing.finish() == ["still away"]
+
+
+def test_a_record_that_the_store_stumbles_over_is_told_and_the_others_are_written() -> None:
+    """Whatever it stumbles over: a thread that died of it would leave all others unwritten, and tell nobody."""
+
+    class Stumbling:
+        def __init__(self) -> None:
+            self.written: list[Any] = []
+
+        def put(self, record: Any) -> None:
+            self.put_all([record])
+
+        def put_all(self, records: Any) -> int:
+            if any(record.run["run"] == "r1" for record in records):
+                raise ValueError("half of a character")
+            self.written += [record.run["run"] for record in records]
+            return len(records)
+
+    store = Stumbling()
+    storing = Storing(store)  # type: ignore[arg-type]
+    for number in range(4):
+        storing.put(RunRecord({"campaign": "c", "run": f"r{number}"}))  # type: ignore[typeddict-item]
+    assert storing.finish() == ["c/r1 is not stored: ValueError: half of a character"]
+    assert store.written == ["r0", "r2", "r3"]
 
 
 # --- words at the end
