@@ -65,6 +65,36 @@ def test_a_preempted_run_stops_with_a_checkpoint_and_goes_on_when_it_may(comm: s
     assert (training["steps"], training["samples"], training["redone_s"]) == (25 * 18, 25 * 72, 0.0)
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_preempted_run_that_cannot_stop_in_time_and_is_not_requeued_goes_on_as_another_job(
+    recorded: bool, start: Start
+) -> None:
+    """Its ranks are stopped through the grace time; or its supervisor is killed, so that nobody writes why it ended."""
+    running = start("nodes=1", "comm=mpi", "cluster.slurm.requeue=false", epochs=25)
+    running.wait_for_step(40)
+    job = running.job
+
+    def preempt() -> None:
+        for rank in running.ranks():
+            os.kill(rank, signal.SIGSTOP)
+        nodes = f"--nodes={len(read_nodes())}"
+        command = ["sbatch", "--partition=urgent", nodes, "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
+        subprocess.run(command, check=True, capture_output=True)
+        if not recorded:
+            # Stopped, it hears no warning and no SIGTERM, and goes by SIGKILL when the grace time is over.
+            os.kill(read_json(running.run / "attempt-1" / "job.json")["pid"], signal.SIGSTOP)
+
+    running.strike(preempt)
+    who = "its supervisor" if recorded else "nobody"
+    answer = running.verdict(f"preemption without requeue, ranks do not stop, {who} says why", within=150)
+    assert answer.code == 0, answer.out
+    first = read_json(running.run / "attempt-1" / "failure.json")
+    assert (first["state"], first["requeue"]) == ("preempted-requeued", "orchestrator") and "preempted" in first[
+        "cause"
+    ]
+    assert (running.stored()["attempts"], running.starts()) == (2, [2]) and running.job != job
+
+
 def test_a_task_of_an_array_that_is_put_back_into_the_queue_leaves_the_others_alone(start: Start) -> None:
     running = start("nodes=1", "repeats=3", "cluster.limits.max_jobs=3", "cluster.slurm.requeue=true", epochs=10)
     running.wait_for_step(40)
