@@ -91,18 +91,18 @@ def restore(
     model: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
     communicator: Communicator,
-    device: torch.device,
 ) -> Position:
     """Load the newest state into model, optimisers and random numbers; an empty Position if there is none.
 
     Raises CheckpointError. Every rank reads the file itself: they share its file system, and no rank can then differ
-    from what was saved.
+    from what was saved. It is read into host memory, where Adam's step counts belong: of one on an accelerator each
+    later step would wait for the device. Model and optimisers take what belongs to theirs.
     """
     path = folder / FILE
     if not path.exists():
         return Position()
     try:
-        state = read_saved(path, device)
+        state = read_saved(path, torch.device("cpu"))
     except (OSError, DamagedFileError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); remove it to start afresh") from error
     if "identity" not in state:
@@ -122,8 +122,8 @@ def restore(
     model.load_state_dict(state["model"])
     for name, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][name])
-    unpack(state["buffers"][communicator.rank].cpu().numpy(), model.buffers())
-    set_random_state(state["random"][communicator.rank].cpu().numpy())
+    unpack(state["buffers"][communicator.rank].numpy(), model.buffers())
+    set_random_state(state["random"][communicator.rank].numpy())
     return Position(**state["position"])
 
 

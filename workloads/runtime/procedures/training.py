@@ -141,7 +141,6 @@ class Trainer:
             self.model,
             self.stepper.optimizers,
             self.communicator,
-            self.device,
         )
         self.position.follow(self.earlier)
         self.task.history = self.position.history

@@ -13,7 +13,6 @@ from workloads.runtime.communicators import Communicator
 from workloads.runtime.procedures.checkpoint import FILE, CheckpointError, Position, restore, save
 from workloads.runtime.procedures.suited import Suited
 
-CPU = torch.device("cpu")
 SUITED = Suited("bfloat16", channels_last=True, kernels="torch", compile=False)
 
 
@@ -47,7 +46,7 @@ def test_what_was_saved_comes_back_with_every_players_optimiser(alone: Communica
         "first": torch.optim.Adam(other[0].parameters()),
         "last": torch.optim.LBFGS(other[2].parameters(), line_search_fn="strong_wolfe"),
     }
-    position = restore(tmp_path, "identity", SUITED, other, empty, alone, CPU)
+    position = restore(tmp_path, "identity", SUITED, other, empty, alone)
     assert (position.epoch, position.items) == (3, 99)
     assert torch.equal(torch.rand(4), drawn)
     for name, tensor in model.state_dict().items():
@@ -57,9 +56,24 @@ def test_what_was_saved_comes_back_with_every_players_optimiser(alone: Communica
         assert repr(found) == repr(saved)
 
 
+def test_of_an_unfused_adam_the_moments_go_to_the_device_and_the_step_counts_stay_in_host_memory(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    """Of a count on an accelerator each later step asks for its value, and waits."""
+    model, optimizers = two_players()
+    save(tmp_path, "identity", SUITED, Position(), model, optimizers, alone)
+    # "meta" stands for the accelerator.
+    other = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).to("meta")
+    adam = torch.optim.Adam(other[0].parameters(), fused=False)
+    restore(tmp_path, "identity", SUITED, other, {"first": adam}, alone)
+    (weight, *_) = adam.param_groups[0]["params"]
+    places = {name: tensor.device.type for name, tensor in adam.state[weight].items()}
+    assert places == {"step": "cpu", "exp_avg": "meta", "exp_avg_sq": "meta"}
+
+
 def test_there_may_be_nothing_to_go_on_from(alone: Communicator, tmp_path: Path) -> None:
     model, optimizers = two_players()
-    assert restore(tmp_path, "identity", SUITED, model, optimizers, alone, CPU) == Position()
+    assert restore(tmp_path, "identity", SUITED, model, optimizers, alone) == Position()
 
 
 def test_other_hardware_is_told_what_differs(alone: Communicator, tmp_path: Path) -> None:
@@ -68,15 +82,15 @@ def test_other_hardware_is_told_what_differs(alone: Communicator, tmp_path: Path
     here = replace(SUITED, precision="float32", channels_last=False)
     told = r"precision was bfloat16, is float32 here, channels_last was True, is False here; go on where the run began"
     with pytest.raises(CheckpointError, match=told):
-        restore(tmp_path, "identity", here, model, optimizers, alone, CPU)
+        restore(tmp_path, "identity", here, model, optimizers, alone)
 
 
 def test_another_configuration_or_a_damaged_file_is_refused(alone: Communicator, tmp_path: Path) -> None:
     model, optimizers = two_players()
     save(tmp_path, "identity", SUITED, Position(), model, optimizers, alone)
     with pytest.raises(CheckpointError, match="belongs to a run with another configuration"):
-        restore(tmp_path, "another", SUITED, model, optimizers, alone, CPU)
+        restore(tmp_path, "another", SUITED, model, optimizers, alone)
     whole = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match="cannot be read"):
-        restore(tmp_path, "identity", SUITED, model, optimizers, alone, CPU)
+        restore(tmp_path, "identity", SUITED, model, optimizers, alone)
