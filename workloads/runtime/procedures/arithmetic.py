@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -77,10 +78,13 @@ def in_memory(value: Any) -> int:
 
 
 def step_work(task: Task, settings: TrainingSettings, samples: int, device: torch.device) -> StepWork:
-    """Count one step of ``task`` on so many samples with the recipe's training ``settings``, uncompiled.
+    """Count one step of ``task`` with the recipe's training ``settings``, uncompiled: of as many micro-batches as these
+    have it accumulate, of so many samples each.
 
-    Takes about a second: tensors without contents go through the same operators, which do nothing to them.
+    Takes about a second: tensors without contents go through the same operators, which do nothing to them. A
+    micro-batch beyond the first adds to gradients that are there, and each the same work.
     """
+    accumulate = settings["accumulate"]
     example = task.training_set.read(np.zeros(1, np.int64))
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         model = task.build_model().to(device)
@@ -100,14 +104,21 @@ def step_work(task: Task, settings: TrainingSettings, samples: int, device: torc
             for name, array in example.items()
         }
 
-        def step() -> None:
+        def step(parts: int) -> None:
+            shares = [Share(batch, 1 / accumulate, Step(), last=part == parts - 1) for part in range(parts)]
             for mover in in_turn(movers):
                 rate, clip = mover.settings["learning_rate"], settings.get("gradient_clip")
-                mover.move(model, rate, clip, autocast(device, settings), lambda: iter([Share(batch, 1, Step(), True)]))
+                mover.move(model, rate, clip, autocast(device, settings), lambda: iter(shares))
+
+        def count(parts: int) -> npt.NDArray[np.int64]:
+            with FlopCounterMode(display=False) as counter, MemoryTraffic() as traffic:
+                step(parts)
+            return np.array([counter.get_total_flops(), traffic.bytes], np.int64)
 
         model.train()
-        step()  # the optimiser's state is made by its first
-        with FlopCounterMode(display=False) as counter, MemoryTraffic() as traffic:
-            step()
-    items = int(task.training_set.items(np.arange(samples) % len(task.training_set)).sum())
-    return StepWork(items, int(counter.get_total_flops()), traffic.bytes)
+        step(1)  # the optimiser's state is made by its first
+        work = count(1)
+        if accumulate > 1:
+            work += (accumulate - 1) * (count(2) - work)
+    items = int(task.training_set.items(np.arange(samples * accumulate) % len(task.training_set)).sum())
+    return StepWork(items, *work.tolist())

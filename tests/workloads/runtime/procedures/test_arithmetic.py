@@ -20,6 +20,7 @@ CPU = torch.device("cpu")
 SETTINGS: Any = {
     "precision": "float32",
     "channels_last": False,
+    "accumulate": 1,
     "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "fused": True},
 }
 
@@ -130,6 +131,18 @@ def test_bfloat16_moves_fewer_bytes_and_the_optimisers_state_counts() -> None:
     more = step_work(task, SETTINGS | {"optimizer": adam}, 32, CPU).bytes - whole.bytes
     # Two moments are read and written.
     assert more == pytest.approx(4 * sum(parameter.nbytes for parameter in task.build_model().parameters()), rel=0.01)
+
+
+def test_a_step_of_several_micro_batches_counts_each_and_the_optimisers_part_once() -> None:
+    task = Sums((64,), lambda: nn.Linear(64, 64, bias=False))
+    adam = {"name": "adam", "learning_rate": 0.1, "betas": [0.9, 0.99], "weight_decay": 0.0, "fused": True}
+    settings = SETTINGS | {"optimizer": adam}
+    one, eight = (step_work(task, settings | {"accumulate": parts}, 4, CPU) for parts in (1, 8))
+    assert (eight.samples, eight.flop) == (8 * one.samples, 8 * one.flop)
+    # The optimiser reads and writes weight, gradient and two moments; a further micro-batch adds to the gradient, for
+    # which it reads that and its own, and writes the sum.
+    optimizer, addition = 8 * 4 * 64 * 64, 3 * 4 * 64 * 64
+    assert 8 * one.bytes - eight.bytes == pytest.approx(7 * (optimizer - addition), rel=1e-3)
 
 
 def test_players_count_what_each_takes_in_its_turn() -> None:
