@@ -22,8 +22,13 @@ def double_convolution(inputs: int, outputs: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-SPREAD = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
-"""The entries of a kernel of 3 that meet the same pixel of the smaller image, for each of a transposed kernel's 4."""
+def spread_like(weight: Tensor) -> Tensor:
+    """Return which entries of a kernel of 3 meet the same pixel of the smaller image, for each of a transposed kernel's
+    4: ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0)).
+
+    Made where the weight lies: for numbers that come from the host's memory it would wait at each call.
+    """
+    return torch.ones(4, 3, dtype=weight.dtype, device=weight.device).tril().triu(-1).flip(1)
 
 
 def enlarge_and_convolve(x: Tensor, skip: Tensor, convolution: nn.Conv2d) -> Tensor:
@@ -36,7 +41,7 @@ def enlarge_and_convolve(x: Tensor, skip: Tensor, convolution: nn.Conv2d) -> Ten
     channels = x.shape[1]
     with torch.autocast(x.device.type, enabled=False):
         weight = convolution.weight
-        spread = torch.tensor(SPREAD, dtype=weight.dtype, device=weight.device)
+        spread = spread_like(weight)
         kernel = torch.einsum("ia,ocab,jb->coij", spread, weight[:, :channels], spread)
     enlarged = functional.conv_transpose2d(x, kernel, stride=2, padding=1)
     return enlarged + functional.conv2d(skip, weight[:, channels:], convolution.bias, padding=1)

@@ -51,7 +51,7 @@ class SlstrCloudTask(Task):
         rim, weight = int(self.settings["model"]["rim"]), float(self.settings["model"]["cloud_weight"])
         inner = (slice(None), slice(rim, -rim or None), slice(rim, -rim or None))
         logits, truth = model(batch["input"])[inner].float(), batch["target"][inner].float()
-        weights = None if weight == 1 else torch.tensor(weight, device=logits.device)
+        weights = None if weight == 1 else logits.new_full((), weight)
         return functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights)
 
     def new_quality(self) -> Quality:

@@ -9,6 +9,7 @@ import torch
 import yaml
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 from sklearn.model_selection import train_test_split
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import workloads.slstr_cloud
 from workloads.runtime.errors import DatasetError
@@ -232,6 +233,31 @@ def test_the_weighted_loss_without_the_rim_is_that_of_its_definition(folder: Pat
     truth = batch["target"][:, 5:-5, 5:-5].double()
     expected = -(0.5 * truth * chance.log() + (1 - truth) * (1 - chance).log()).mean()
     assert task.loss(model, batch, Step()).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+class Calls(TorchDispatchMode):
+    """The names of the operators that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_makes_no_tensor_of_numbers_in_the_hosts_memory_which_would_wait_for_an_accelerator(
+    folder: Path,
+) -> None:
+    settings: Any = {**SETTINGS, "model": {"width": 4, "merge_enlargement": True, "cloud_weight": 0.5, "rim": 5}}
+    task = SlstrCloudTask(settings, folder)
+    model = task.build_model()
+    batch = to_device(task.training_set.read(np.arange(2)), torch.device("cpu"))
+    with Calls() as calls:
+        task.loss(model, batch, Step()).backward()
+    # What torch.tensor makes of numbers passes through "lift_fresh", wherever it goes.
+    assert "convolution" in calls.names and "lift_fresh" not in calls.names
 
 
 def test_the_description_names_the_evaluation_scenes(folder: Path) -> None:
