@@ -147,7 +147,7 @@ class TorchReducer(GradientReducer):
         self.timings = Timings()
         self._unused_parameters = unused_parameters
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._ready = 0
+        self._ready, self._last = 0, True
         self._clock = DeviceClock() if device.type == "cuda" else None
         with warnings.catch_warnings():
             # The name that replaces broadcast_buffers is unknown to older releases.
@@ -179,7 +179,7 @@ class TorchReducer(GradientReducer):
 
         Raises RuntimeError if a parameter took no part and the reducer was not told to expect that.
         """
-        self._ready = 0
+        self._ready, self._last = 0, last
         # What the wrapper's forward pass does once, after the first step: buckets in the order of arrival.
         self._wrapper.reducer._rebuild_buckets()
         if last:
@@ -207,42 +207,40 @@ class TorchReducer(GradientReducer):
         self._ready += 1
         if self._clock is not None:
             self._clock.mark()
-        elif self._ready == len(self._parameters) or self._unused_parameters:
+        if self._last and (self._ready == len(self._parameters) or self._unused_parameters):
+            # What an accelerator has been told by now it does later, but who looks meanwhile learns that this rank
+            # waits.
             self.timings.gradients_ready = time.perf_counter()
 
     def _wait_for_device(self) -> None:
         """Where an accelerator works on its own: wait for it, and tell when it had the last gradient."""
         if self._clock is not None:
             torch.cuda.current_stream().synchronize()
-            self.timings.gradients_ready = self._clock.marked()
-            self._clock.start()
+            self.timings.gradients_ready = max(self.timings.gradients_ready, self._clock.marked())
 
 
 class DeviceClock:
     """When the current device came to a point of its work, in seconds of ``time.perf_counter``.
 
     The host cannot look: with NCCL the backward pass returns before the device has computed a gradient, with gloo only
-    when all ranks' have been summed.
+    when all ranks' have been summed. The device's clock is asked for the time since that point alone: over an
+    evaluation the two clocks part by milliseconds.
     """
 
     def __init__(self) -> None:
-        self._origin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         self._mark = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        torch.cuda.current_stream().synchronize()
-        self.start()
-
-    def start(self) -> None:
-        """Set the clock's origin to now. The device must be idle, so that it reaches the origin's event at once."""
-        self._begun = time.perf_counter()
-        self._origin.record()
+        self._now = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
     def mark(self) -> None:
         """Mark the end of the work that the device has been given so far; a later mark replaces this one."""
         self._mark.record()
 
     def marked(self) -> float:
-        """Return when the device reached the mark; it must have reached it."""
-        return self._begun + float(self._origin.elapsed_time(self._mark)) / 1e3
+        """Return when the device reached the mark. It must be idle, so that it tells its time at once."""
+        now = time.perf_counter()
+        self._now.record()
+        self._now.synchronize()
+        return now - float(self._mark.elapsed_time(self._now)) / 1e3
 
 
 # torch compares annotations of hooks with its own types, so there must be none here.
