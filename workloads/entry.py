@@ -119,8 +119,8 @@ class Rank:
         stood_still = self.progress.stood_still_s
         longest_stop = max(float(text) for text in communicator.gather_text(repr(stood_still)) or ["0"])
 
+        span = (procedure.run_start or called, procedure.run_stop or moment())
         self.progress.enter("collect")
-        span = (procedure.run_start or called, moment())
         used, curves = metering.conclude(communicator, place.host, span, procedure.target_after, stood_still)
         procedure.telemetry.further |= curves
         file.write(procedure.telemetry)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from orchestrator.analysis.series import Scale, Series, column_values
+from orchestrator.analysis.series import Scale, Series, column_values, whole_energies
 from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
 
 Item = TypeVar("Item")
@@ -145,7 +145,7 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
     names = unique([name for run in runs for name in run.metrics])
     metrics = {name: mean_of([run.metrics[name] for run in runs if name in run.metrics]) for name in names}
     times = column_values(runs, "time_to_accuracy_s")
-    joules = column_values(runs, "energy_j")
+    joules = whole_energies(runs)
     return Cell(
         row,
         series.identity["method"],

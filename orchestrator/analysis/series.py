@@ -234,7 +234,7 @@ def summarise_scale(runs: Sequence[Measured], failed: Sequence[Measured], days: 
         variation(rates),
         olympic_summary(times),
         median(reached) if reached else None,
-        optional_summary(column_values(runs, "energy_j"), "high"),
+        optional_summary(whole_energies(runs), "high"),
         optional_summary(column_values(runs, "energy_to_accuracy_j"), "high"),
         median(qualities) if qualities else None,
         mean_split(splits) if splits else None,
@@ -245,6 +245,11 @@ def summarise_scale(runs: Sequence[Measured], failed: Sequence[Measured], days: 
 def column_values(runs: Sequence[Measured], name: Measure) -> list[float]:
     """Return a column's values of the runs that have one."""
     return [float(value) for run in runs if (value := run.run.get(name)) is not None]
+
+
+def whole_energies(runs: Sequence[Measured]) -> list[float]:
+    """Return the joules of the runs of which they are known, J: what the earlier attempts of a run took is not."""
+    return column_values([run for run in runs if run.run.get("attempts", 1) <= 1], "energy_j")
 
 
 def optional_summary(found: Sequence[float], slow: SlowEnd = "low") -> Summary | None:

@@ -183,6 +183,7 @@ class StepWorkResult(TypedDict):
 class TrainingResult(TypedDict, total=False):
     """What was trained, and how: counts over all attempts, settings as they were used, ``elapsed_s`` in seconds.
 
+    ``measured_samples`` are those of the last attempt, of which telemetry and energy are.
     ``unit`` is that of ``samples`` and of throughput: "samples" unless the data set counts tokens or points.
     ``computing`` are those of the ``parameters`` that each of these is multiplied with, where a task says it.
     """
@@ -190,6 +191,7 @@ class TrainingResult(TypedDict, total=False):
     epochs: Count
     steps: Count
     samples: Whole
+    measured_samples: Whole
     unit: str
     elapsed_s: Amount
     redone_s: Amount

@@ -212,7 +212,11 @@ NO_ENERGY: EnergyEntry = {
 
 
 def energy_entry(run: RunRow, result: CollectedResult) -> EnergyEntry:
-    """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report."""
+    """Return the energy that the nodes' meters counted while training, J; null with a reason if they do not report.
+
+    Of a run of several attempts it is the last one's, and so are the samples that a joule bought: null where the result
+    does not tell these from the others.
+    """
     found, joules = result.get("energy"), run.get("energy_j")
     if not found:
         return {
@@ -221,7 +225,9 @@ def energy_entry(run: RunRow, result: CollectedResult) -> EnergyEntry:
             "to_accuracy_j": run.get("energy_to_accuracy_j"),
             "account": result.get("account"),
         }
-    rates = energy_rates(joules, found["seconds"], result.get("training", {}).get("samples"))
+    training = result.get("training", {})
+    samples = training.get("measured_samples", training.get("samples") if run["attempts"] <= 1 else None)
+    rates = energy_rates(joules, found["seconds"], samples)
     return {
         "j": joules,
         "to_accuracy_j": run.get("energy_to_accuracy_j"),

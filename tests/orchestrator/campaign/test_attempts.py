@@ -143,5 +143,6 @@ def test_what_no_checkpoint_kept_is_done_again_and_its_time_is_counted(recording
     training = read_json(run / "attempt-2" / "result.json")["training"]
     assert (training["steps"], training["samples"]) == (18 * EPOCHS, 72 * EPOCHS)
     assert 0 < training["redone_s"] < spent < training["elapsed_s"]
+    assert training["measured_samples"] == 72 * (EPOCHS - 4)
     with h5py.File(run / "attempt-1" / "telemetry.h5") as file:
         assert file["step/total"].shape == (2, 72)

@@ -81,6 +81,14 @@ def test_telemetry_holds_what_each_rank_measured_at_each_step(campaign: Any) -> 
         assert (file["phase/stop"][()] >= file["phase/start"][()]).all()
 
 
+def test_energy_is_counted_over_the_training_and_no_longer(campaign: Any) -> None:
+    _, document = campaign
+    for run in document["runs"]:
+        result = json.loads((Path(run["directory"]) / "attempt-1" / "result.json").read_text())
+        assert result["energy"]["seconds"] == pytest.approx(run["training"]["elapsed_s"], abs=1e-3)
+        assert run["training"]["measured_samples"] == run["training"]["samples"]
+
+
 def test_the_manifest_reproduces_the_run(campaign: Any) -> None:
     _, document = campaign
     manifest = json.loads((Path(document["runs"][0]["directory"]) / "manifest.json").read_text())

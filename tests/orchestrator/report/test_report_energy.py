@@ -17,10 +17,18 @@ from orchestrator.report.tables.runs import energy_scopes, energy_text, run_colu
 SHARED = "the whole node is counted, and others may have run on it"
 
 
-def reported(folder: Path, joules: float | None, others: str | None = None, account: float | None = None) -> RunEntry:
+def reported(
+    folder: Path,
+    joules: float | None,
+    others: str | None = None,
+    account: float | None = None,
+    attempts: int = 1,
+    **training: int,
+) -> RunEntry:
     """A run of 640 samples on two ranks in 20 s, whose processors' meters counted so much."""
-    record = stored_run(folder, energy_j=joules, energy_to_accuracy_j=joules)
+    record = stored_run(folder, energy_j=joules, energy_to_accuracy_j=joules, attempts=attempts)
     result: dict[str, Any] = json.loads(str(record.run["result"]))
+    result["training"] |= training
     result["energy"] = {
         "j": joules, "to_accuracy_j": joules, "seconds": 20.0, "period_s": 0.5, "nodes": [], "meters": [], "slowed": [],
         "scope": joules and "package", "source": joules and "rapl", "others": others, "reason": joules and None,
@@ -50,6 +58,19 @@ def test_a_runs_joules_carry_their_scope(
     assert energy_text(reported(tmp_path, joules, others, account)) == text
 
 
+@pytest.mark.parametrize(
+    ("attempts", "measured", "bought"),
+    [(1, None, 0.4), (1, 640, 0.4), (2, 160, 0.1), (2, 640, 0.4), (2, None, None)],
+    ids=["of an earlier version", "whole", "resumed", "begun anew", "resumed under an earlier version"],
+)
+def test_what_a_joule_bought_is_of_the_attempt_that_was_metered(
+    tmp_path: Path, attempts: int, measured: int | None, bought: float | None
+) -> None:
+    changes: dict[str, Any] = {} if measured is None else {"measured_samples": measured}
+    entry = reported(tmp_path, 1600.0, attempts=attempts, **changes)["energy"]
+    assert (entry["j"], entry["mean_w"], entry["samples_per_j"]) == (1600.0, 80.0, bought)
+
+
 def test_a_table_over_scales_says_of_what_its_joules_are(tmp_path: Path) -> None:
     runs = [reported(tmp_path / str(number), joules) for number, joules in enumerate((1280.0, 1600.0))]
     assert energy_scopes(runs) == "Energy is of package (rapl), 0.4 to 0.5 samples/J"
@@ -76,6 +97,19 @@ def test_the_table_of_runs_has_what_a_joule_bought_and_which_devices_were_slowed
     ]
     headings, *rows = table_of(counted, uncounted)
     assert headings[-1] == "devices slowed by" and [row[-1] for row in rows] == ["1: heat, its power limit", "–"]
+
+
+def test_the_joules_of_a_run_of_several_attempts_are_in_no_mean_as_those_of_the_earlier_are_not_known(
+    tmp_path: Path,
+) -> None:
+    records = [stored_run(tmp_path, repeat=number, energy_j=100.0, seed=number) for number in range(3)]
+    records.append(stored_run(tmp_path, repeat=3, energy_j=10.0, seed=3, attempts=2))
+    document = report_document("weekly", records)
+    (scale,), (matrix,) = document["scales"], document["matrix"]
+    assert scale["energy_j"] is not None and (scale["energy_j"]["n"], scale["energy_j"]["median"]) == (3, 100.0)
+    (cell,) = matrix["cells"]
+    assert cell["energy_j"] is not None and (cell["energy_j"]["n"], cell["energy_j"]["mean"]) == (3, 100.0)
+    assert document["runs"][3]["energy"]["j"] == 10.0
 
 
 def test_the_plot_says_it_too(tmp_path: Path) -> None:

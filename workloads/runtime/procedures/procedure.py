@@ -89,6 +89,11 @@ class Procedure(ABC):
         return None
 
     @property
+    def run_stop(self) -> float | None:
+        """When the measured part ended, seconds since the epoch; None: when ``run`` returned."""
+        return None
+
+    @property
     def target_after(self) -> float | None:
         """Return the seconds from ``run_start`` until the target was reached; None if it was not."""
         return None

@@ -108,6 +108,8 @@ class Trainer:
         self.on_checkpoint: Callable[[], None] = lambda: None
         """Called by all ranks when they save a checkpoint: whatever else is to be kept."""
         self.position = Position()
+        self.restored_items = 0
+        """Items of the steps that earlier attempts had trained."""
         self.run_start = 0.0
 
     @property
@@ -143,6 +145,7 @@ class Trainer:
             self.communicator,
         )
         self.position.follow(self.earlier)
+        self.restored_items = self.position.items
         self.task.history = self.position.history
         self.progress.redone_s = self.position.redone
         self.telemetry.first_step = self.progress.first_step = self.position.total_steps

@@ -55,6 +55,11 @@ class Training(ModelProcedure):
         return self.trainer.run_start
 
     @property
+    def run_stop(self) -> float:
+        """When the training's time was taken: what only the trained model is asked, and its keeping, come after."""
+        return self.trainer.run_start + self.progress.elapsed() - self.trainer.position.elapsed
+
+    @property
     def target_after(self) -> float | None:
         """How long after that the target was reached, s; None if it was not, or by earlier attempts too."""
         return self.trainer.target_after
@@ -87,6 +92,7 @@ class Training(ModelProcedure):
             "epochs": position.epoch + (1 if position.step else 0),
             "steps": position.total_steps,
             "samples": position.items,
+            "measured_samples": position.items - trainer.restored_items,
             "unit": self.task.training_set.unit,
             "elapsed_s": self.progress.elapsed(),
             "redone_s": position.redone,
