@@ -21,6 +21,10 @@ class DivergedError(ArithmeticError):
     """Training diverged: a number of the model's is infinite or none. The message holds records.DIVERGED."""
 
 
+class MetricError(Exception):
+    """A metric that a run's quality is to be told by is none of those that it has."""
+
+
 class NonFiniteLossError(DivergedError):
     """It is the loss."""
 

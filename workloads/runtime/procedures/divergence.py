@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.records import DIVERGED
-from workloads.runtime.errors import DivergedError
+from workloads.runtime.errors import DivergedError, MetricError
 
 REMEDY = (
     "a lower benchmark.training.optimizer.learning_rate or a longer benchmark.training.warmup_epochs may help training"
@@ -100,8 +100,10 @@ def refuse_divergence(
     answers: Answers | None = None,
 ) -> None:
     """Raise DivergedError unless the metric, the losses so far (if any), all weights and the model's answers are
-    numbers. ``when`` says of which model they are.
+    numbers, MetricError if there is no such metric. ``when`` says of which model they are.
     """
+    if metric not in values:
+        raise MetricError(f"benchmark.quality.metric is {metric!r}; this run has {', '.join(sorted(values))}")
     if not math.isfinite(values[metric]):
         what = "not a number" if math.isnan(values[metric]) else "infinite"
         raise DivergedError(f"{metric} is {what} {when}: {DIVERGED}; {REMEDY}")

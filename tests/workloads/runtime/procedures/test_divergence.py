@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from orchestrator.cli.common import worst_exit_code
 from orchestrator.records import RecordError, read_json
-from workloads.runtime.errors import DivergedError
+from workloads.runtime.errors import DivergedError, MetricError
 from workloads.runtime.measurement.progress import Progress
 from workloads.runtime.procedures.divergence import Answers, refuse_divergence, refuse_state
 
@@ -43,6 +43,11 @@ def test_a_diverged_model_is_refused_by_what_is_no_number(
 
 def test_a_model_of_finite_numbers_passes() -> None:
     refuse_divergence("psnr", {"psnr": 0.2}, torch.tensor(1.0), model(), "after step 1")
+
+
+def test_a_metric_that_there_is_none_of_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(MetricError, match=r"quality.metric is 'pnsr'; this run has far/psnr, psnr"):
+        refuse_divergence("pnsr", {"psnr": 0.2, "far/psnr": 0.1}, None, model(), "after step 1")
 
 
 class Scores(nn.Module):
