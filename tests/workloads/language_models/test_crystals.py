@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import random
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from workloads.language_models.grammar.crystals import (
     lattice_of,
     operations_of,
     orbit,
+    passes,
     reduced,
     space_group_of,
 )
@@ -157,12 +159,48 @@ def test_a_prototype_passes_all_tests(prototype: Any) -> None:
         ("_cell_length_a 5.6600", "_cell_length_a 5.6.6", {"formula", "multiplicity", "bonds", "space_group"}),
         ("loop_\n_atom_site_type", "loop_\n_atom_sit_type", {"formula", "multiplicity", "bonds", "space_group"}),
         ("Cl1 4 0.0", "Cl1 4 'x", {"formula", "multiplicity", "bonds", "space_group"}),
+        ("Cl1 4 0.0", "Cl1 4 NaN", {"formula", "multiplicity", "bonds", "space_group"}),
+        ("Tables_number 225", "Tables_number InF", {"formula", "multiplicity", "bonds", "space_group"}),
     ],
 )  # fmt: skip
 def test_each_test_fails_of_what_it_is_for(old: str, new: str, failed: set[str]) -> None:
     text = simple()
     assert old in text and all(judge_crystal(text).values())
     assert {test for test, passed in judge_crystal(text.replace(old, new)).items() if not passed} == failed
+
+
+def test_no_text_of_valid_tokens_is_more_than_a_judge_can_bear() -> None:
+    drawing, verdicts = random.Random(1), []
+    bases = [TOKENS.encode_all([text])[0].tolist() for text in write_crystals(1, 20)]
+    for _ in range(400):
+        tokens = list(drawing.choice(bases))
+        for _ in range(drawing.choice([1, 2, 5, 40])):
+            place = drawing.randrange(1, len(tokens))
+            other = drawing.choice([drawing.choice(tokens), drawing.randrange(len(TOKENS.tokens))])
+            tokens[place : place + drawing.randrange(2)] = [other][: drawing.randrange(2)]
+        verdicts.append(judge_crystal(TOKENS.decode(tokens)))
+    assert all(set(found) == {"formula", "multiplicity", "bonds", "space_group"} for found in verdicts)
+    assert {passed for found in verdicts for passed in found.values()} == {True, False}
+
+
+def test_a_crystal_in_a_flat_cell_fails_and_nothing_ends() -> None:
+    crystal = Crystal("P1", 1, (30.0, 30.0, 30.0, 60.0, 60.0, 119.9999999), [Site("Na", 1, (0.0, 0.0, 0.0))])
+    with pytest.raises(ValueError, match="its cell is flat"):
+        has_no_other_symmetry(crystal)
+    assert not passes(has_no_other_symmetry, crystal)
+
+
+def in_general_position(count: int) -> Crystal:
+    drawing = random.Random(1)
+    places = [(drawing.random(), drawing.random(), drawing.random()) for _ in range(count)]
+    return Crystal("Pm-3m", 221, (20.0, 20.0, 20.0, 90.0, 90.0, 90.0), [Site("Na", 48, place) for place in places])
+
+
+def test_of_more_than_500_atoms_no_symmetry_is_looked_for() -> None:
+    assert judge_crystal(write_crystal(in_general_position(10)))["space_group"]
+    begun = time.process_time()
+    verdicts = judge_crystal(write_crystal(in_general_position(11)))
+    assert verdicts["multiplicity"] and not verdicts["space_group"] and time.process_time() - begun < 1
 
 
 def restated(crystal: Crystal, group: str, number: int) -> dict[str, bool]:

@@ -10,7 +10,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import gemmi
@@ -28,6 +28,10 @@ IONIC = 1.7
 """Difference of electronegativity from which bonds have ionic radii."""
 SAME = 0.05
 """Å within which two sites are one."""
+MOST_ATOMS = 500
+"""Of a cell, among which further symmetry is looked for: the time grows with their square: two seconds here."""
+BROKEN = (ArithmeticError, LookupError, RuntimeError, ValueError)
+"""What a text raises that describes no crystal which a test could judge."""
 STEPS = 100_000
 """Of a cell's edge, to which places are rounded."""
 SITE = ("type_symbol", "symmetry_multiplicity", "fract_x", "fract_y", "fract_z")
@@ -147,7 +151,15 @@ def number_in(block: gemmi.cif.Block, tag: str) -> float:
     text = block.find_value(tag)
     if text is None:
         raise ValueError(f"it has no {tag}")
-    return float(text)
+    return finite(text)
+
+
+def finite(text: str) -> float:
+    """The number that a text is. Raises ValueError for none, and for what float() also takes: "nan", "InF"."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no finite number")
+    return number
 
 
 def read_crystal(block: gemmi.cif.Block) -> Crystal:
@@ -158,7 +170,7 @@ def read_crystal(block: gemmi.cif.Block) -> Crystal:
     if not (all(0.5 <= edge <= 1000 for edge in lengths) and all(10 <= angle <= 170 for angle in angles)):
         raise ValueError("its cell is out of all measure")
     sites = [
-        Site(row[0], int(row[1]), (float(row[2]), float(row[3]), float(row[4])))
+        Site(row[0], int(row[1]), (finite(row[2]), finite(row[3]), finite(row[4])))
         for row in block.find("_atom_site_", list(SITE))
     ]
     if not sites or not all(site.element in elements() for site in sites):
@@ -185,27 +197,45 @@ def judge_crystal(text: str) -> dict[str, bool]:
         whole = composition_of(gemmi.cif.as_string(block.find_value("_chemical_formula_sum") or ""))
         stated = composition_of(gemmi.cif.as_string(block.find_value("_chemical_formula_structural") or ""))
         named = composition_of(block.name)
-    except (ValueError, RuntimeError, IndexError):
+    except BROKEN:
         return verdicts
     verdicts["formula"] = reduced(named) == reduced(whole) == reduced(stated)
     group = space_group_of(crystal.group)
     if group is None:
         return verdicts
-    lattice = lattice_of(crystal.cell)
-    counts = [len(orbit(crystal.group, site.place, lattice)) for site in crystal.sites]
-    verdicts["multiplicity"] = crystal.composition == whole and counts == [site.multiplicity for site in crystal.sites]
+    verdicts["multiplicity"] = crystal.composition == whole and passes(has_multiplicities, crystal)
     fits = gemmi.UnitCell(*crystal.cell).is_compatible_with_spacegroup(group, 0.01)
-    verdicts["space_group"] = crystal.number == group.number and bool(fits) and has_no_other_symmetry(crystal)
-    verdicts["bonds"] = has_bonds(crystal)
+    verdicts["space_group"] = crystal.number == group.number and bool(fits) and passes(has_no_other_symmetry, crystal)
+    verdicts["bonds"] = passes(has_bonds, crystal)
     return verdicts
 
 
+def passes(test: Callable[[Crystal], bool], crystal: Crystal) -> bool:
+    """Whether a crystal passes a test; one that it cannot be judged by, as with a flat cell, it does not."""
+    try:
+        return test(crystal)
+    except BROKEN:
+        return False
+
+
+def has_multiplicities(crystal: Crystal) -> bool:
+    """Whether each site stands for as many places as the stated group gives it."""
+    lattice = lattice_of(crystal.cell)
+    return all(len(orbit(crystal.group, site.place, lattice)) == site.multiplicity for site in crystal.sites)
+
+
 def has_no_other_symmetry(crystal: Crystal) -> bool:
-    """Whether the atoms have the symmetry of the stated group, which their places are made by, and no further one."""
+    """Whether the atoms have the symmetry of the stated group, which their places are made by, and no further one.
+
+    Raises ValueError for a cell that is flat, or has more than MOST_ATOMS atoms.
+    """
     lattice, kinds = lattice_of(crystal.cell), dict[str, list[NDArray[np.float64]]]()
     for site in crystal.sites:
         kinds.setdefault(site.element, []).append(orbit(crystal.group, site.place, lattice))
-    found = count_symmetries(lattice, [np.concatenate(places) for places in kinds.values()])
+    whole = [np.concatenate(places) for places in kinds.values()]
+    if sum(map(len, whole)) > MOST_ATOMS:
+        raise ValueError(f"it has more than {MOST_ATOMS} atoms")
+    found = count_symmetries(lattice, whole)
     return found == len(operations_of(crystal.group)[0])
 
 

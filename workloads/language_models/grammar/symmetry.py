@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 CLOSE = 0.1
 """Å within which an atom is where a symmetry takes another; CrystaLLM's, for spglib."""
+FIRST = 4
+"""Atoms of each kind that are looked at before all others."""
 FURTHER = np.array(list(itertools.product((-2, -1, 0, 1, 2), repeat=3)), float)
 """Whole edges up to two each way."""
 
@@ -39,11 +41,13 @@ def count_symmetries(lattice: Floats, places: Sequence[Floats]) -> int:
 
 def maps(rotation: Floats, shift: Floats, places: Sequence[Floats], lattice: Floats) -> bool:
     """Whether every atom is taken to a place of its kind."""
-    for found in places:
-        apart = (found @ rotation.T + shift)[:, None] - found[None]
-        apart -= np.rint(apart)
-        if (np.square(apart @ lattice.T).sum(-1).min(1) > CLOSE**2).any():
-            return False
+    # Of most that are none, the first atoms tell.
+    for some in (slice(FIRST), slice(FIRST, None)):
+        for found in places:
+            apart = (found[some] @ rotation.T + shift)[:, None] - found[None]
+            apart -= np.rint(apart)
+            if (np.square(apart @ lattice.T).sum(-1).min(1) > CLOSE**2).any():
+                return False
     return True
 
 
@@ -59,16 +63,23 @@ def different(places: Floats, lattice: Floats) -> Floats:
 
 
 def reduced_basis(lattice: Floats, moves: Floats) -> Floats:
-    """The shortest edges (3, 3), as columns, of the lattice that a cell and translations (k, 3) within it make."""
+    """The shortest edges (3, 3), as columns, of the lattice that a cell and translations (k, 3) within it make.
+
+    Raises ValueError for a cell that is flat within 0.1 Å.
+    """
     vectors = (moves[:, None] + FURTHER[None]).reshape(-1, 3) @ lattice.T
     lengths = np.linalg.norm(vectors, axis=1)
     order = np.argsort(lengths)
     vectors = vectors[order][lengths[order] > CLOSE]
     # In three dimensions the shortest independent vectors are a basis (Minkowski).
     first = vectors[0]
-    second = next(one for one in vectors if np.linalg.norm(np.cross(first, one)) > CLOSE * np.linalg.norm(first))
+    second = next(
+        (one for one in vectors if np.linalg.norm(np.cross(first, one)) > CLOSE * np.linalg.norm(first)), first
+    )
     plane = np.cross(first, second)
-    third = next(one for one in vectors if abs(plane @ one) > CLOSE * np.linalg.norm(plane))
+    third = next((one for one in vectors if abs(plane @ one) > CLOSE * np.linalg.norm(plane)), None)
+    if third is None:
+        raise ValueError("its cell is flat")
     shortest = np.stack([first, second, third], axis=1)
     # Of a slanted cell shorter ones may be further away.
     settled = np.linalg.norm(shortest, axis=0).sum() > np.linalg.norm(lattice, axis=0).sum() - CLOSE
