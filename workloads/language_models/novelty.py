@@ -15,6 +15,8 @@ from workloads.language_models.rows import Documents, Integers
 
 CHUNK = 1 << 16
 """Documents that are looked at at once."""
+FEW = 1 << 10
+"""Documents whose meaning is found out without a sign of life."""
 
 
 class Known:
@@ -34,11 +36,21 @@ class Known:
         self._identities: dict[int, Hashable] = {}
         """Of documents that were looked at, by their number; None of those that mean nothing."""
 
-    def hold(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each of some valid texts means what a document does."""
+    def hold(self, texts: Sequence[str], alive: Callable[[], None]) -> list[bool]:
+        """Whether each of some valid texts means what a document does. ``alive`` is called every few seconds.
+
+        What a model writes may be valid and yet not what its text's tokens are, such as a space group with a blank
+        before its line's end. No document is so.
+        """
+        written = [text for text in texts if self.form.vocabulary.can_encode(text)]
+        known = dict(zip(written, self.look_up(written, alive), strict=True)) if written else {}
+        return [known.get(text, False) for text in texts]
+
+    def look_up(self, texts: Sequence[str], alive: Callable[[], None]) -> list[bool]:
+        """The same of texts that are written with the vocabulary's tokens."""
         tokens, lengths = self.form.vocabulary.encode_all(texts)
         if not self.form.likeness:
-            return self.documents.hold(tokens, lengths)
+            return self.documents.hold(tokens, lengths, alive)
         width = max(self.documents.longest, int(lengths.max(initial=0)))
         padded = np.zeros((len(lengths), width), np.uint16)
         padded[np.arange(width) < lengths[:, None]] = tokens
@@ -46,8 +58,12 @@ class Known:
         alike = np.arange(len(self.documents))
         for number, likeness in enumerate(self.form.likeness):
             found = self._firsts if number == 0 else self.keys(likeness, alike)
+            alive()
             alike = alike[np.isin(found, likeness(asked))]
-        self.remember(alike[[document not in self._identities for document in alike.tolist()]])
+        unknown = alike[[document not in self._identities for document in alike.tolist()]]
+        for first in range(0, len(unknown), FEW):
+            self.remember(unknown[first : first + FEW])
+            alive()
         known = {self._identities[document] for document in alike.tolist()}
         return [self.form.identity_of(text) in known for text in texts]
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from workloads.language_models.drawing import draw_crystal
 from workloads.language_models.forms import Form
-from workloads.language_models.generation import cut_at_end
 from workloads.language_models.grammar.crystals import Crystal
+from workloads.language_models.judging import judge_tokens
 from workloads.language_models.quality import losses_of
 from workloads.language_models.rows import NOTHING
 from workloads.runtime.task import Batch
@@ -51,10 +51,9 @@ def view_of(
     vocabulary = form.vocabulary
     texts, verdicts = [], []
     for row in written:
-        whole = cut_at_end(row, vocabulary.stop)
-        texts.append(vocabulary.decode((row if whole is None else whole).tolist()))
-        failed = ["no end"] if whole is None else [test for test, passed in form.judge(texts[-1]).items() if not passed]
-        verdicts.append("not: " + ", ".join(failed) if failed else VALID_TEXT)
+        judged = judge_tokens(form, row)
+        texts.append(judged.text)
+        verdicts.append("not: " + ", ".join(judged.faults) if judged.faults else VALID_TEXT)
     losses, tokens = losses_of(model, batch).cpu().numpy(), batch["tokens"].cpu().numpy()
     own = batch["targets"].cpu().numpy() != NOTHING
     places = np.arange(tokens.shape[1])

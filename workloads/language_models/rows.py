@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Documents:
         """Tokens of each (n,)."""
         self.characters: Integers = known["characters"].astype(np.int64)
         """Characters of each (n,), ends of lines included; without those that every document starts with."""
+        self._sums: npt.NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -50,21 +51,26 @@ class Documents:
         """Tokens that the longest one may have."""
         return int(self.read(np.zeros(1, np.int64)).shape[1])
 
-    @functools.cached_property
-    def _sums(self) -> npt.NDArray[np.uint64]:
+    def _all_sums(self, alive: Callable[[], None]) -> npt.NDArray[np.uint64]:
         """A number of each document (n,) that two different ones hardly share, in which ``hold`` looks."""
-        parts = [
-            sums_of(self.read(np.arange(first, min(first + CHUNK, len(self))))) for first in range(0, len(self), CHUNK)
-        ]
-        return np.concatenate(parts)
+        if self._sums is None:
+            parts = []
+            for first in range(0, len(self), CHUNK):
+                parts.append(sums_of(self.read(np.arange(first, min(first + CHUNK, len(self))))))
+                alive()
+            self._sums = np.concatenate(parts)
+        return self._sums
 
-    def hold(self, tokens: npt.NDArray[np.uint16], lengths: Integers) -> list[bool]:
-        """Whether each of some texts, whose tokens are given end to end (t,), is one of the documents."""
+    def hold(self, tokens: npt.NDArray[np.uint16], lengths: Integers, alive: Callable[[], None]) -> list[bool]:
+        """Whether each of some texts, whose tokens are given end to end (t,), is one of the documents. ``alive`` is
+        called every few seconds.
+        """
         padded = np.zeros((len(lengths), max(self.longest, int(lengths.max(initial=0)))), np.uint16)
         padded[np.arange(padded.shape[1]) < lengths[:, None]] = tokens
         sums = sums_of(padded[:, : self.longest])
-        order = np.argsort(self._sums)
-        places = np.searchsorted(self._sums, sums, sorter=order).clip(max=len(order) - 1)
+        known = self._all_sums(alive)
+        order = np.argsort(known)
+        places = np.searchsorted(known, sums, sorter=order).clip(max=len(order) - 1)
         alike = order[places]
         fits = (lengths <= self.longest) & (self.lengths[alike] == lengths)
         found: list[bool] = (fits & (self.read(alike) == padded[:, : self.longest]).all(1)).tolist()

@@ -53,6 +53,21 @@ class Vocabulary(ABC):
         Raises UnknownTokenError.
         """
 
+    @property
+    def characters(self) -> npt.NDArray[np.uint8]:
+        """How many characters each token stands for (V,): an end is one, and what every document starts with none."""
+        found = np.array([len(self.decode([token])) for token in range(len(self.tokens))], np.uint8)
+        found[list(self.stop)], found[self.start] = 1, 0
+        return found
+
+    def can_encode(self, text: str) -> bool:
+        """Whether a text is written with these tokens."""
+        try:
+            self.encode_all([text])
+        except UnknownTokenError:
+            return False
+        return True
+
     def begin_text(self, prompt: str, longest: int) -> Tokens:
         """The tokens (p,) of a text of at most ``longest`` that begins with a prompt. Raises ValueError, which begins
         with the option's name.

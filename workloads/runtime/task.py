@@ -96,11 +96,17 @@ class Quality(ABC):
         order of the set. Rank 0 alone is asked, and its answer is everybody's.
         """
 
-    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
-        """All metrics when a run is done: those of ``compute``, and of a task that ``concludes`` others that take too
-        long for every evaluation. It calls ``alive`` every few seconds: a run that shows no progress is ended as hung.
+    def measure(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
+        """What an evaluation asks for: the metrics of ``compute``. Where these may take long, it calls ``alive`` every
+        few seconds: a run that shows no progress is ended as hung.
         """
         return self.compute(counts, rows)
+
+    def conclude(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
+        """All metrics when a run is done: those of ``measure``, and of a task that ``concludes`` others that take too
+        long for every evaluation. It calls ``alive`` in the same way.
+        """
+        return self.measure(counts, rows, alive)
 
 
 class Task(ABC):

@@ -35,6 +35,7 @@ from workloads.language_models.grammar.crystals import (
 from workloads.language_models.grammar.elements import elements
 from workloads.language_models.grammar.symmetry import count_symmetries
 from workloads.language_models.making.crystals import PROTOTYPES, substitute, write_crystal, write_crystals
+from workloads.language_models.novelty import Known
 from workloads.language_models.pictures import View, draw_texts
 from workloads.language_models.rows import Documents
 from workloads.language_models.vocabulary import UnknownTokenError
@@ -167,6 +168,28 @@ def test_each_test_fails_of_what_it_is_for(old: str, new: str, failed: set[str])
     text = simple()
     assert old in text and all(judge_crystal(text).values())
     assert {test for test, passed in judge_crystal(text.replace(old, new)).items() if not passed} == failed
+
+
+def nothing() -> None:
+    pass
+
+
+def odd_but_valid() -> list[str]:
+    return [simple().replace("H-M Fm-3m", f"H-M {group}").rstrip("\n") for group in ("Fm-3m ", "'Fm-3m'")]
+
+
+def test_a_valid_crystal_that_no_document_could_be_is_new(tmp_path: Path) -> None:
+    made = CrystalsDataset(settings())
+    made.write_published(tmp_path, tell_nobody, 1)
+    made.convert(tmp_path, tmp_path / "made")
+    documents = Documents(tmp_path / "made", "training")
+    trained = TOKENS.decode(documents.read(np.array([3]))[0, : documents.lengths[3]].tolist()).rstrip("\n")
+    odd = odd_but_valid()
+    for text in odd:
+        assert all(judge_crystal(text).values()) and not TOKENS.can_encode(text)
+    known = Known(documents, FORMS["crystals"])
+    assert known.hold([odd[0], trained, odd[1]], nothing) == [False, True, False]
+    assert known.hold(odd, nothing) == [False, False]
 
 
 def test_no_text_of_valid_tokens_is_more_than_a_judge_can_bear() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from workloads.language_models.forms import FORMS
-from workloads.language_models.generation import Requests, Writing, cut_at_end
+from workloads.language_models.generation import Requests, Writing, cut_at_end, have_ended
+from workloads.language_models.judging import judge_tokens
 from workloads.language_models.methods.gpt_network import Gpt, Shape
 from workloads.language_models.models import LanguageModel
 from workloads.language_models.quality import GeneratedQuality, TextQuality
@@ -159,13 +161,55 @@ def test_perplexity_is_over_tokens_and_bits_are_over_characters() -> None:
     assert found == pytest.approx({"perplexity": 30, "bits_per_character": 4 * np.log2(30) / 8}, rel=1e-5)
 
 
-def test_what_is_written_is_judged_as_moses_does() -> None:
-    quality = GeneratedQuality(
-        Writing(VOCABULARY, torch.tensor([0])), FORMS["molecules"], lambda texts: [text == "CO" for text in texts]
+def judge_of(name: str, known: Sequence[str] = ()) -> GeneratedQuality:
+    form = FORMS[name]
+    return GeneratedQuality(
+        Writing(form.vocabulary, torch.tensor([0])), form, lambda texts, alive: [text in known for text in texts]
     )
-    texts = ["CO", "CN", "OC", "C(", "CO", "CF", "CC(C)(C)(C)C"]
-    tokens = np.zeros((8, 20), np.int32)
+
+
+def written(name: str, texts: Sequence[str], count: int) -> np.ndarray:
+    """Rows of tokens, the last of them without an end."""
+    tokens = np.zeros((count, 20), np.int32)
     for row, text in zip(tokens, texts, strict=False):
-        row[: len(text) + 2] = VOCABULARY.encode_all([text])[0]
-    found = quality.compute(np.zeros(0), {"text": tokens})
+        row[: len(text) + 2] = FORMS[name].vocabulary.encode_all([text])[0]
+    return tokens
+
+
+def test_what_is_written_is_judged_as_moses_does() -> None:
+    quality = judge_of("molecules", known=["CO"])
+    texts = ["CO", "CN", "OC", "C(", "CO", "CF", "CC(C)(C)(C)C"]
+    found = quality.compute(np.zeros(0), {"text": written("molecules", texts, 8)})
     assert found == pytest.approx({"ended": 7 / 8, "molecule": 5 / 8, "valid": 5 / 8, "unique": 3 / 5, "novel": 2 / 3})
+
+
+@pytest.mark.parametrize("name", ["molecules", "proteins"])
+@pytest.mark.parametrize("silent", ["<pad>", "<bos>", "<unk>"])
+def test_a_text_with_a_token_that_is_no_character_is_not_valid(name: str, silent: str) -> None:
+    vocabulary = FORMS[name].vocabulary
+    tokens = written(name, ["CC", "CCC"], 2)
+    tokens[1, 2] = vocabulary.tokens.index(silent)
+    found = judge_of(name).compute(np.zeros(0), {"text": tokens})
+    assert (found["ended"], found["valid"], found.get("molecule", 0.5)) == (1, 0.5, 0.5)
+    assert judge_tokens(FORMS[name], tokens[1]).faults == [f"{silent} within"]
+
+
+@pytest.mark.parametrize("name", ["molecules", "crystals", "proteins"])
+def test_metrics_are_the_same_ones_whatever_is_written(name: str) -> None:
+    bad = judge_of(name).compute(np.zeros(0), {"text": np.zeros((1000, 6), np.int32)})
+    tests = {"molecules": {"molecule"}, "proteins": set()}.get(
+        name, {"formula", "multiplicity", "bonds", "space_group"}
+    )
+    assert set(bad) == {"ended", "valid", "unique", "unique_at_1000", "novel"} | tests
+    assert set(bad.values()) == {0.0}
+
+
+def test_of_fewer_valid_texts_than_a_thousand_the_different_ones_among_all_are_counted() -> None:
+    found = judge_of("molecules").compute(np.zeros(0), {"text": written("molecules", ["CO", "OC", "C(", "CN"], 1000)})
+    assert found["unique_at_1000"] == found["unique"] == 2 / 3 and "unique_at_10000" not in found
+
+
+def test_each_text_that_is_judged_is_a_sign_of_life() -> None:
+    signs: list[int] = []
+    judge_of("molecules").measure(np.zeros(0), {"text": written("molecules", ["CO"] * 30, 40)}, lambda: signs.append(1))
+    assert len(signs) >= 40

@@ -91,7 +91,7 @@ def compute_metrics(
     found = {}
     if rows is not None:
         progress.collective = False
-        values = quality.conclude(counts, rows, progress.tick) if concluding else quality.compute(counts, rows)
+        values = (quality.conclude if concluding else quality.measure)(counts, rows, progress.tick)
         found = {name: float(value) for name, value in values.items()}
         progress.changes += 1
     progress.collective = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,26 @@ def test_metrics_of_a_trained_model_are_added_when_it_is_one(alone: Communicator
     loaders = evaluation_loaders(task, 4, False, 1)
     found = evaluate(task, model, loaders, alone, CPU, SETTINGS, Progress(), concluding=True)
     assert found == {**measured(task, model, alone), "samples": 17}
+
+
+class Slow(MeanOutput):
+    """Whose metrics take long, at every evaluation."""
+
+    def measure(self, counts: npt.NDArray[np.float64], rows: Arrays, alive: Callable[[], None]) -> dict[str, float]:
+        for _ in range(100):
+            alive()
+        return self.compute(counts, rows)
+
+
+@pytest.mark.parametrize("concluding", [False, True])
+def test_metrics_that_take_long_show_that_they_go_on(
+    concluding: bool, alone: Communicator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, progress = Toy({}, tmp_path), Progress()
+    monkeypatch.setattr(task, "new_quality", Slow)
+    loaders = evaluation_loaders(task, 4, False, 1)
+    evaluate(task, task.build_model(), loaders, alone, CPU, SETTINGS, progress, concluding=concluding)
+    assert progress.changes > 100
 
 
 @pytest.mark.parametrize("count", [0, 5])
