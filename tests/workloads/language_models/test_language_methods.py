@@ -49,11 +49,14 @@ def kneser_ney(order: int) -> Any:
     for text in TEXTS:
         for length in range(1, order + 1):
             counts[length].update(tuple(text[at : at + length]) for at in range(len(text) - length + 1))
+    # Nothing is followed by what every text starts with.
+    counts[1] -= Counter((text[0],) for text in TEXTS)
     adjusted = {order: counts[order]}
     for length in range(1, order):
         # Different tokens before, and how often a text begins so.
         adjusted[length] = Counter(gram[1:] for gram in counts[length + 1])
-        adjusted[length].update(tuple(text[:length]) for text in TEXTS)
+        if length > 1:
+            adjusted[length].update(tuple(text[:length]) for text in TEXTS)
 
     def probability(context: tuple[int, ...], token: int) -> float:
         length = len(context) + 1
@@ -80,6 +83,12 @@ def test_an_ngram_has_the_probabilities_of_kneser_and_ney(order: int) -> None:
             context = tuple(text[max(0, place + 2 - order) : place + 1]) if order > 1 else ()
             for token in range(SIZE):
                 assert found[row, place, token].item() == pytest.approx(expected(context, token), abs=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_what_starts_every_text_hardly_ever_follows_in_an_ngram(order: int) -> None:
+    after = ngram(order)(torch.tensor([[4, 0, 1]]))[0, -1].exp()
+    assert after[4].item() == min(after.tolist()) and after[4].item() < 0.1
 
 
 def test_unigram_scores_by_frequency_with_one_more_of_each() -> None:

@@ -42,14 +42,19 @@ NONE = Grams(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def count_grams(documents: Documents, order: int, size: int) -> tuple[Grams, list[Grams]]:
-    """All grams of the order, and for each lower one, from 1 on, those that documents begin with; ``size`` tokens."""
+    """All grams of the order, and for each lower one, from 1 on, those that documents begin with; ``size`` tokens.
+
+    Of order 1 the token that starts every document is none of them: it follows nothing.
+    """
     whole, beginning = NONE, [NONE] * (order - 1)
     for first in range(0, len(documents), CHUNK):
         chosen = np.arange(first, min(first + CHUNK, len(documents)))
         tokens, lengths = documents.read(chosen).astype(np.int64), documents.lengths[chosen]
-        for lower in range(1, order):
+        for lower in range(2, order):
             begin = tokens[lengths >= lower, :lower] @ size ** np.arange(lower - 1, -1, -1)
             beginning[lower - 1] = beginning[lower - 1].followed_by(Grams.of(begin, np.ones(len(begin), np.int64)))
+        if order == 1:
+            tokens, lengths = tokens[:, 1:], lengths - 1
         places = tokens.shape[1] - order + 1
         if places < 1:
             continue
