@@ -195,6 +195,8 @@ def check_options(benchmark: Mapping[str, Any], schema: type[OrchestratorConfig]
         refuse_pair(families.ROOT, benchmark["name"], benchmark["dataset_name"], benchmark["method"])
         try:
             made["model"].check_dataset(made["dataset"])
+            if hasattr(made["model"], "check_benchmark"):
+                made["model"].check_benchmark(benchmark)
         except ValueError as error:
             raise UsageError(f"benchmark.model.{error}") from error
 

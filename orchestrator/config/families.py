@@ -158,8 +158,9 @@ def option_classes(benchmark: Mapping[str, Any]) -> dict[str, type[Any]]:
 
     A method's own Model is in methods/METHOD_config.py, a data set's own DatasetOptions in datasets/DATASET_config.py;
     else both are in the benchmark's config.py. A Model with a method ``check_dataset`` is shown the DatasetOptions, and
-    raises ValueError for what it cannot do with. Its ``compare_trained``, if it has one, takes the settings of two
-    benchmarks and gives of each what has to be the same where the model of the first does the second's work; without
+    raises ValueError for what it cannot do with; its ``check_benchmark``, if it has one, does so for the whole
+    benchmark. Its ``compare_trained``, if it has one, takes the settings of two benchmarks and gives of each what has
+    to be the same where the model of the first does the second's work; without
     it, that is all of ``model``.
     """
     folder = f"workloads.{benchmark['name']}"

@@ -56,6 +56,20 @@ class Model:
                 f"top_k is {self.top_k}, but there are {len(dataset.vocabulary.tokens)} tokens; null draws from all"
             )
 
+    def check_benchmark(self, benchmark: Mapping[str, Any]) -> None:
+        """Raise ValueError for settings of the whole benchmark that this use of a model cannot do with."""
+        metric = benchmark["quality"]["metric"]
+        if metric.startswith("generated/") and not self.samples:
+            raise ValueError(
+                f"samples is 0, so that no text is written, and benchmark.quality.metric is {metric}; set it to 1 or "
+                "more, or the metric to perplexity or bits_per_character"
+            )
+        if self.predicts != "scores" and benchmark["training"]["compile"]:
+            raise ValueError(
+                f"predicts is {self.predicts!r}, and benchmark.training.compile is true: only scores are computed by "
+                "what is compiled; set benchmark.training.compile to false, or this to scores"
+            )
+
     @staticmethod
     def compare_trained(trained: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What has to be the same of two benchmarks' settings, for the model of one to do what the other wants: the

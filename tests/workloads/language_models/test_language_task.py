@@ -72,12 +72,15 @@ REFUSED = [
     ("crystals", "context=100", "context is 100, but documents may have 384 tokens; set it"),
     ("molecules", "new_tokens=129", "new_tokens is 129, and 1 stand before them: a row has 128; set it to 128 or less"),
     ("molecules", "new_tokens=127,prompt=CCO", "new_tokens is 127, and 4 stand .*context to 130 or more"),
+    ("molecules", "training.compile=true", "predicts is 'text', and benchmark.training.compile is true"),
+    ("molecules", "samples=0,quality.metric=generated/novel", "samples is 0, so that no text .* generated/novel"),
 ]
 
 
 def planned(dataset: str, *options: str) -> Any:
     words = ["benchmark=language_models", f"dataset={dataset}", "method=gpt", "recipe=small"]
-    return compose_all([*words, "benchmark.model.predicts=text", *(f"benchmark.model.{one}" for one in options)], False)
+    keys = (one if one.startswith(("training.", "quality.")) else f"model.{one}" for one in options)
+    return compose_all([*words, "benchmark.model.predicts=text", *(f"benchmark.{key}" for key in keys)], False)
 
 
 @pytest.mark.parametrize(("dataset", "options", "words"), REFUSED)
@@ -89,6 +92,7 @@ def test_what_no_text_can_be_is_refused_before_anything_is_submitted(dataset: st
 def test_texts_that_just_fit_are_planned() -> None:
     for prompt, count in (("", 128), ("CCO", 125)):
         assert planned("molecules", f"new_tokens={count}", "top_k=30", *([f"prompt={prompt}"] if prompt else []))
+    assert planned("molecules", "training.compile=true", "predicts=scores", "samples=0")
     (config,) = planned("crystals", r'prompt="Na1Cl1\n"')
     vocabulary = VOCABULARIES["crystals"]
     assert (
@@ -97,20 +101,44 @@ def test_texts_that_just_fit_are_planned() -> None:
     )
 
 
+GPT = ["dataset=molecules"]
+LONG = ["dataset=proteins", "benchmark.dataset.longest=160", "benchmark.model.context=null"]
+COUNTED = ["dataset=molecules", "method=ngram"]
+
+
 @pytest.mark.parametrize(
-    ("other", "refused"),
+    ("one", "other", "refused"),
     [
-        ([], ""),
-        (["benchmark.model.predicts=text", "benchmark.model.prompt=CC", "benchmark.model.top_k=3"], ""),
-        (["benchmark.model.width=64"], "trained a model with width=16, not 64"),
-        (["dataset=proteins"], "trained a model with dataset=molecules, not proteins"),
+        (GPT, [], ""),
+        (GPT, ["benchmark.model.predicts=text", "benchmark.model.prompt=CC", "benchmark.model.top_k=3"], ""),
+        (GPT, ["benchmark.model.width=64"], "trained a model with width=16, not 64"),
+        (GPT, ["dataset=proteins"], "trained a model with dataset=molecules, not proteins"),
+        (GPT, ["benchmark.dataset.longest=80"], ""),
+        # Rows of as many tokens as the longest document: of another length they are of another network.
+        (LONG, [*LONG, "benchmark.dataset.longest=512"], "trained a model with context=159, not 511"),
+        (LONG, [*LONG, "benchmark.model.context=159"], ""),
+        # What is counted anew is of the texts that are there.
+        (COUNTED, [*COUNTED, "benchmark.dataset.split=scaffolds", "benchmark.dataset.evaluation_documents=3"], ""),
+        (
+            COUNTED,
+            [*COUNTED, "benchmark.dataset.source=real"],
+            "trained a model with source=stand-in, not real, version=fragments-1, not moses, preset=tiny, not None, "
+            "seed=1, not None, documents=80, not None",
+        ),
+        (COUNTED, [*COUNTED, "benchmark.dataset.seed=2"], "trained a model with seed=1, not 2"),
+        (COUNTED, [*COUNTED, "benchmark.dataset.split=validation"], "trained a model with split=test, not validation"),
+        (
+            COUNTED,
+            [*COUNTED, "benchmark.dataset.training_documents=9"],
+            "trained a model with training_documents=None, not 9",
+        ),
     ],
 )
 def test_a_trained_model_is_taken_for_any_use_with_texts_of_its_kind(
-    other: list[str], refused: str, tmp_path: Path
+    one: list[str], other: list[str], refused: str, tmp_path: Path
 ) -> None:
-    words = ["benchmark=language_models", "method=gpt", "recipe=tiny"]
-    trained, wanted = (compose_all([*words, *more], False)[0] for more in (["dataset=molecules"], other))
+    words = ["benchmark=language_models", "recipe=tiny"]
+    trained, wanted = (compose_all([*words, *more], False)[0] for more in (one, other))
     (planned,) = plan([trained], "campaign", Site(1, tmp_path)).runs
     run = RunDirectory(tmp_path / "trained")
     run.checkpoint.mkdir(parents=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from workloads.language_models import config
 
@@ -44,6 +46,14 @@ class Model(config.Model):
             raise ValueError(f"width is {self.width}; expected a multiple of heads, {self.heads}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 or more, and less than 1")
+
+    @staticmethod
+    def compare_trained(trained: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Rows are compared by the tokens that they have, which may be those of the longest document."""
+        one, other = config.Model.compare_trained(trained, wanted)
+        for options, settings in ((one, trained), (other, wanted)):
+            options["context"] = row_width(settings["model"]["context"], settings["dataset"]["longest"])
+        return one, other
 
     def check_dataset(self, dataset: config.DatasetOptions) -> None:
         """Raise ValueError for documents, or texts to be timed, that no row has room for."""
