@@ -118,8 +118,8 @@ class Characters(Vocabulary):
         for number, token in enumerate(self.tokens[: self.start]):
             table[ord(token)] = number
         # Each text with its end and the next one's start between: line ends, which are then overwritten.
-        joined = np.frombuffer(("\n\n".join(["", *texts, ""])[1:-1]).encode("latin-1", "replace"), np.uint8)
-        tokens = table[joined]
+        joined = ("\n\n".join(["", *texts, ""])[1:-1] if texts else "").encode("latin-1", "replace")
+        tokens = table[np.frombuffer(joined, np.uint8)]
         lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 2
         ends = np.cumsum(lengths)
         tokens[ends - lengths], tokens[ends - 1] = self.start, self.stop[0]

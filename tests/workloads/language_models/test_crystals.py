@@ -345,6 +345,23 @@ def test_made_archives_are_read_as_the_published_ones(tmp_path: Path) -> None:
     assert text == write_crystals(1, 38)[33] + "\n" and documents.characters[3] == len(text) - len("data_")
 
 
+def test_characters_are_those_that_tokens_are_kept_of(tmp_path: Path) -> None:
+    text = "data_C1\n_symmetry_space_group_name_H-M   P1\n_cell_length_a    3.0\nC C0 1\n"
+    archive = gzip.compress(pickle.dumps([("1", text)]))
+    for name in FILES.values():
+        (tmp_path / name).write_bytes(archive)
+    for longest, kept in (
+        (96, "C1\n_symmetry_space_group_name_H-M P1\n_cell_length_a 3.0\nC C0 1\n\n"),
+        (7, "C1\n_symmetry_space_group_name_H-M P1"),
+    ):
+        folder = tmp_path / str(longest)
+        CrystalsDataset(settings(longest=longest, longer="cut")).convert(tmp_path, folder)
+        documents = Documents(folder, "training")
+        assert documents.characters.tolist() == [len(kept)]
+        shown = documents.read(np.zeros(1, np.int64))[0, : documents.lengths[0]].tolist()
+        assert TOKENS.decode(shown) == f"data_{kept}"
+
+
 def test_a_published_text_is_stripped_as_crystallm_strips_it() -> None:
     raw = "# generated using pymatgen\ndata_C1\n\n_cell_length_a   3.0\n  C  C0  1  0.5  1\n"
     assert lines_of(raw) == "data_C1\n_cell_length_a   3.0\nC  C0  1  0.5  1\n"

@@ -114,6 +114,7 @@ def test_long_documents_are_cut_or_split(tmp_path: Path) -> None:
     ]
     description = read_description_of(split, TextsDescription)
     assert (description["shortened"], description["longest"]) == (1, 12)
+    assert Documents(cut, "training").characters.tolist() == [len("CO\n"), 11]
     assert Documents(split, "training").characters.sum() == len("CO\n" + long + "\n")
 
 

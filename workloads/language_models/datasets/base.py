@@ -191,42 +191,41 @@ class TextsDataset(FamilyDataset):
                 f"{part.place_of(int(np.searchsorted(begins, within)) - 1)}: "
                 f"{self.vocabulary.tokens[self.vocabulary.start]!r} stands within the document, too; make two of it"
             )
-        characters = self.count_characters(part.texts)
-        return self.shorten(part, Tokenised(tokens, lengths, characters))
+        return self.shorten(part, tokens, lengths)
 
     def encode(self, texts: Sequence[str], workers: int) -> tuple[Tokens, Lengths]:
         """The tokens of texts, and how many each has. Raises UnknownTokenError."""
         return self.vocabulary.encode_all(texts)
 
-    def count_characters(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Characters that are predicted of each text: all of a line and its end."""
-        return np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+    def counted(self, tokens: Tokens, lengths: Lengths, shortened: int = 0) -> Tokenised:
+        """Documents of tokens end to end, with the characters that these stand for: what is cut off, or no token has,
+        nobody predicts.
+        """
+        of_each = self.vocabulary.characters[tokens]
+        characters = np.add.reduceat(of_each, np.cumsum(lengths) - lengths, dtype=np.int64) if len(lengths) else lengths
+        return Tokenised(tokens, lengths, characters, shortened)
 
-    def shorten(self, part: Part, found: Tokenised) -> Tokenised:
+    def shorten(self, part: Part, tokens: Tokens, lengths: Lengths) -> Tokenised:
         """No document longer than a row. Raises DatasetError if long ones are to be refused."""
         longest, longer = self.longest, self.settings["longer"]
-        over = np.flatnonzero(found.lengths > longest)
+        over = np.flatnonzero(lengths > longest)
         if not len(over):
-            return found
+            return self.counted(tokens, lengths)
         if longer == "refuse":
             first = int(over[0])
             raise DatasetError(
-                f"{part.place_of(first)}: the document has {found.lengths[first]} tokens, {len(over)} have more than "
-                f"benchmark.dataset.longest={longest}; set that to {int(found.lengths.max())}, or "
+                f"{part.place_of(first)}: the document has {lengths[first]} tokens, {len(over)} have more than "
+                f"benchmark.dataset.longest={longest}; set that to {int(lengths.max())}, or "
                 "benchmark.dataset.longer to cut or split"
             )
-        pieces, characters = [], []
+        pieces = []
         # A piece that goes on with a document starts as every document does.
         step = longest - 1
-        for document, count in zip(
-            np.split(found.tokens, np.cumsum(found.lengths)[:-1]), found.characters.tolist(), strict=True
-        ):
+        for document in np.split(tokens, np.cumsum(lengths)[:-1]):
             bodies = [document[at : at + step] for at in range(1, len(document), step)]
             kept = bodies[:1] if longer == "cut" else bodies
             pieces += [np.concatenate((document[:1], body)) for body in kept]
-            characters += [round(count * len(body) / (len(document) - 1)) for body in kept]
-        lengths = np.array([len(piece) for piece in pieces], np.int64)
-        return Tokenised(np.concatenate(pieces), lengths, np.array(characters, np.int64), len(over))
+        return self.counted(np.concatenate(pieces), np.array([len(piece) for piece in pieces], np.int64), len(over))
 
     def check_published(self, published: Path, progress: Progress = tell_nobody) -> dict[str, int]:
         """Check the published files, all of them read and tokenised; counts of what is there. Raises DatasetError."""

@@ -6,12 +6,9 @@ import gzip
 import io
 import pickle
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-import numpy.typing as npt
 
 from workloads.language_models.datasets.base import Part, TextsDataset, validated
 from workloads.language_models.forms import FORMS
@@ -60,10 +57,6 @@ class CrystalsDataset(TextsDataset):
         if split == "validation" and self.is_stand_in:
             return validated(training)
         return {"training": training, "evaluation": read_archive(published / FILES[split])}
-
-    def count_characters(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """All of a text and its empty line, but for what every one starts with."""
-        return np.fromiter(map(len, texts), np.int64, len(texts)) + 1 - len(START)
 
 
 class TextsOnly(pickle.Unpickler):
