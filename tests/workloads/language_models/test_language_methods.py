@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from workloads.language_models.datasets.proteins import GENOME, UNIREF, WITHIN, ProteinsDataset, read_fasta
+from workloads.language_models.datasets.proteins import GENOME, LARGEST, UNIREF, WITHIN, ProteinsDataset, read_fasta
 from workloads.language_models.methods.char_rnn import CharRnn
 from workloads.language_models.methods.ngram import Ngram, adjusted_counts
 from workloads.language_models.methods.unigram import Unigram
@@ -156,6 +156,13 @@ def test_an_archive_of_proteins_that_is_cut_off_is_refused(tmp_path: Path) -> No
     (tmp_path / UNIREF).write_bytes(gzip.compress(b">a\nMKV\n" * 40)[:-9])
     with pytest.raises(DatasetError, match=f"{UNIREF}.* cut off"):
         ProteinsDataset(settings(version="uniref50")).convert(tmp_path, tmp_path / "made")
+
+
+def test_a_file_of_proteins_that_fills_memory_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / UNIREF).open("wb") as file:
+        file.truncate(LARGEST + 1)  # of holes
+    with pytest.raises(DatasetError, match=r"has 1,073,741,825 bytes; it is read as a whole.*put a part of it there"):
+        read_fasta(tmp_path, UNIREF)
 
 
 def test_families_of_proteins_are_made_by_the_seed(tmp_path: Path) -> None:

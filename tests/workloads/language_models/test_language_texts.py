@@ -124,9 +124,11 @@ def test_long_documents_are_cut_or_split(tmp_path: Path) -> None:
         (gzip.compress(b"SMILES\nCC\n")[:-9], "cut off"),
         (b"SMILES\nCC\n", "is not a whole table of molecules"),
         (gzip.compress(b"smiles,split\nCC\n"), "the first line is 'smiles,split'; expected 'SMILES'"),
+        (gzip.compress(b""), "the first line is ''; expected 'SMILES'"),
+        (gzip.compress(b"SMILES\n"), "leaves a part without documents"),
         (None, "does not exist, nor a wheel molsets-"),
     ],
-    ids=["cut off", "not packed", "another table", "missing"],
+    ids=["cut off", "not packed", "another table", "empty", "a header alone", "missing"],
 )
 def test_a_table_that_is_none_is_refused(content: bytes | None, words: str, tmp_path: Path) -> None:
     published = write_tables(tmp_path / "published")

@@ -76,7 +76,7 @@ def read_table(published: Path, name: str) -> Part:
     """The molecules of a table, or of the wheel that holds it. Raises DatasetError."""
     path, content = read_packed(published, name, "table of molecules", WHEELS, WITHIN + name)
     text = content.decode("utf-8", "replace")
-    header, *molecules = text.splitlines()
+    header, *molecules = text.splitlines() or [""]
     if header != HEADER:
         raise DatasetError(f"{path}: the first line is {header[:40]!r}; expected {HEADER!r}")
     return Part(molecules, path, range(2, len(molecules) + 2))

@@ -25,6 +25,8 @@ WHEEL_FILES = {
     "pyhmmer-0.12.3.dist-info/licenses/COPYING": "70a1e68aa1c12b73e5a213353ca36de7e72e539d86983bc2164c8903c11df344",
 }
 """What is taken of it, with SHA-256: the proteins, and under which licence."""
+LARGEST = 1 << 30
+"""Bytes of a file, packed or not."""
 TENTH = 10
 """Every tenth protein is that of "test": nobody publishes a split."""
 WIDTH = 60
@@ -74,7 +76,12 @@ class ProteinsDataset(TextsDataset):
 
 def read_fasta(published: Path, name: str) -> Part:
     """The proteins of a FASTA file, packed or not, or of the wheel that holds it. Raises DatasetError."""
-    shipped = (WHEELS, WITHIN) if name == GENOME else ()
+    shipped, file = (WHEELS, WITHIN) if name == GENOME else (), published / name
+    if file.is_file() and file.stat().st_size > LARGEST:
+        raise DatasetError(
+            f"{file} has {file.stat().st_size:,} bytes; it is read as a whole, in up to 17 times as much memory, "
+            f"so that {LARGEST:,} are the most: put a part of it there, such as gzip's of its first lines"
+        )
     path, content = read_packed(published, name, "file of proteins", *shipped)
     text = content.decode("utf-8", "replace")
     lines = text.splitlines()
