@@ -54,13 +54,16 @@ class Writing:
         """Texts (n, t) by the numbers that their tokens are drawn by (n, longest); after its end a text may go on."""
         rows, longest = uniform.shape
         tokens = self.prompt.to(uniform.device).expand(rows, -1)
+        # Once for all tokens: a copy from the host makes the device wait.
+        stop = torch.tensor(self.vocabulary.stop, device=uniform.device)
         ended = torch.zeros(rows, dtype=torch.bool, device=uniform.device)
         memory, new = model.begin(rows, longest), tokens
         while tokens.shape[1] < longest and not (self.stops and bool(ended.all())):
             scores = model.advance(new, memory)
             new = self.draw(scores, uniform[:, tokens.shape[1]])[:, None]
             tokens = torch.cat((tokens, new), dim=1)
-            ended |= self.has_ended(tokens)
+            if self.stops:
+                ended |= have_ended(tokens, stop)
         return tokens
 
     def draw(self, scores: Tensor, uniform: Tensor) -> Tensor:
@@ -73,12 +76,12 @@ class Writing:
         # Of probability 0 none is drawn, not even by the number 0; the last one's sum is not always 1.
         return (reached <= uniform[:, None] * reached[:, -1:]).sum(1).clamp_max(scores.shape[1] - 1)
 
-    def has_ended(self, tokens: Tensor) -> Tensor:
-        """Whether the newest tokens of each text (n, t) stop it, (n,)."""
-        stop = torch.tensor(self.vocabulary.stop, device=tokens.device)
-        if tokens.shape[1] < len(stop):
-            return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
-        return (tokens[:, -len(stop) :] == stop).all(1)
+
+def have_ended(tokens: Tensor, stop: Tensor) -> Tensor:
+    """Whether the newest tokens of each text (n, t) are those that stop it (s,): (n,)."""
+    if tokens.shape[1] < len(stop):
+        return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+    return (tokens[:, -len(stop) :] == stop).all(1)
 
 
 def cut_at_end(tokens: npt.NDArray[np.integer], stop: tuple[int, ...]) -> npt.NDArray[np.integer] | None:

@@ -102,7 +102,7 @@ def without_cache(model: LanguageModel, number: int, prompt: str, top_k: int | N
     tokens = torch.from_numpy(VOCABULARY.encode_all([prompt])[0][:-1].astype(np.int64))[None]
     uniform = torch.from_numpy(Requests(100, 24, 5).read(np.array([number]))["uniform"])
     writing = Writing(VOCABULARY, tokens[0], top_k=top_k)
-    while tokens.shape[1] < 24 and not bool(writing.has_ended(tokens)):
+    while tokens.shape[1] < 24 and not bool(have_ended(tokens, torch.tensor(VOCABULARY.stop))):
         new = writing.draw(model(tokens)[:, -1], uniform[:, tokens.shape[1]])
         tokens = torch.cat((tokens, new[:, None]), dim=1)
     found: list[int] = tokens[0].tolist()
@@ -118,6 +118,21 @@ def test_the_cache_changes_no_text(prompt: str, top_k: int | None) -> None:
         expected = without_cache(model, number, prompt, top_k)
         assert text[: len(expected)] == expected
     assert len({tuple(text) for text in written}) == 4
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_what_stops_a_text_is_copied_to_the_device_once_for_all_its_tokens(
+    stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, made, tensor = network(), [], torch.tensor
+
+    def counted(*given: Any, **how: Any) -> torch.Tensor:
+        made.append(given)
+        return tensor(*given, **how)
+
+    monkeypatch.setattr(torch, "tensor", counted)
+    (text,) = write(model, [0], stops=stops)
+    assert len(text) > 10 and len(made) <= 1
 
 
 def test_texts_are_the_same_however_they_are_shared_out() -> None:
