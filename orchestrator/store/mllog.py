@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ NEEDED = ("submission_benchmark", "submission_org", "global_batch_size")
 STAGED_WITHIN, STAGED_BEFORE = "staging (in run)", "staging"
 QUALITY = {"eval_accuracy": True, "eval_error": False, "eval_loss": False}
 """Keys of an evaluation's quality, and whether more is better; the first that a log has counts."""
+
+
+TRAINED = "trained_samples"
+"""Of an epoch's end, in logs that this program writes: how many samples were trained since its start."""
 
 
 class LogError(ValueError):
@@ -208,24 +212,49 @@ def phases_of(events: Events, begin: float) -> list[PhaseRow]:
 
 
 def throughput_of(events: Events, begin: float, end: float) -> float | None:
-    """Return samples/s of the training epochs, evaluation left out: from each epoch's start to its evaluation or end.
+    """Return samples/s of the training epochs, evaluation left out.
 
     None where a log counts neither samples nor epochs.
     """
     samples = events.value("train_samples")
     if not isinstance(samples, int | float) or samples <= 0:
         return None
-    seconds = [stop - start for start, stop in epochs_of(events, end) if stop > start]
-    return len(seconds) * float(samples) / sum(seconds) if seconds else None
+    epochs = [(trained, seconds) for trained, seconds in epochs_of(events, float(samples), end) if seconds > 0]
+    return sum(trained for trained, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else None
 
 
-def epochs_of(events: Events, end: float) -> Iterator[tuple[float, float]]:
-    """Yield start and end of each whole epoch's training."""
-    start: float | None = None
-    ends: Sequence[str] = ("eval_start", "epoch_stop")
-    for key, moment, _, _ in events.items:
+def epochs_of(events: Events, samples: float, end: float) -> Iterator[tuple[float, float]]:
+    """Yield how many samples each epoch trained and for how many seconds: from its start to its first evaluation or its
+    end, and between its evaluations.
+
+    An epoch trains all ``samples``, unless its end says how many, as this program's does: it may have been cut short.
+    Only then is it known to have trained after its last evaluation, too.
+    """
+    since: float | None = None
+    seconds: float | None = None
+    evaluated = False
+    for key, moment, _, metadata in events.items:
+        if moment > end:
+            continue
         if key == "epoch_start":
-            start = moment
-        elif key in ends and start is not None and moment <= end:
-            yield start, moment
-            start = None
+            if seconds:
+                yield samples, seconds
+            since, seconds, evaluated = moment, 0.0, False
+        elif seconds is None:
+            continue
+        elif key == "eval_start" and since is not None:
+            seconds += moment - since
+            since, evaluated = None, True
+        elif key == "eval_stop":
+            since = moment
+        elif key == "epoch_stop":
+            trained = metadata.get(TRAINED)
+            if since is not None and (trained is not None or not evaluated):
+                seconds += moment - since
+            if trained is None:
+                yield samples, seconds
+            elif isinstance(trained, int) and 0 < trained <= samples:
+                yield float(trained), seconds
+            since = seconds = None
+    if seconds:
+        yield samples, seconds

@@ -83,6 +83,57 @@ def test_a_submission_becomes_runs_with_its_own_score(tmp_path: Path, orchestrat
     assert [(item["name"], item["better"]) for item in matrix["metrics"]] == [("eval_accuracy", "higher")]
 
 
+def rate_of(folder: Path, *epochs: list[str], **changes: Any) -> float | None:
+    """The throughput of a log with these events of its epochs."""
+    whole = log_lines(1000.0, **changes)
+    first = next(number for number, text in enumerate(whole) if "epoch_start" in text)
+    submission(folder, {"result_0.txt": [*whole[:first], *(text for lines in epochs for text in lines), whole[-1]]})
+    ((run,), skipped) = read_logs(folder)
+    assert skipped == {}
+    rate: float | None = run.run["throughput"]
+    return rate
+
+
+def epoch(begin: float, evaluations: list[tuple[float, float]], stop: float | None, **metadata: Any) -> list[str]:
+    """An epoch with evaluations from and to, s after its begin."""
+    lines = [line("epoch_start", after_s=begin)]
+    for start, end in evaluations:
+        lines += [line("eval_start", after_s=begin + start), line("eval_stop", after_s=begin + end)]
+    return lines + ([] if stop is None else [line("epoch_stop", after_s=begin + stop, **metadata)])
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "stop", "seconds"),
+    [
+        ([], 8.0, 8.0),
+        ([(8.0, 9.0)], 9.5, 8.0),
+        ([(8.0, 9.0)], None, 8.0),
+        ([(3.0, 4.0), (9.0, 10.0)], 10.0, 8.0),
+        ([(2.0, 4.0), (7.0, 10.0), (13.0, 14.0)], 16.0, 8.0),
+    ],
+    ids=["not evaluated", "evaluated at its end", "without an end", "evaluated within too", "evaluated within twice"],
+)
+def test_an_epochs_seconds_are_those_up_to_each_of_its_evaluations(
+    tmp_path: Path, evaluations: list[tuple[float, float]], stop: float | None, seconds: float
+) -> None:
+    epochs = [epoch(begin, evaluations, stop) for begin in (10.0, 30.0)]
+    assert rate_of(tmp_path, *epochs) == pytest.approx(SAMPLES / seconds)
+
+
+def test_an_epoch_of_ours_says_what_it_trained_and_trains_on_after_an_evaluation(tmp_path: Path) -> None:
+    whole = epoch(10.0, [(3.0, 5.0)], 10.0, trained_samples=SAMPLES)
+    cut = epoch(30.0, [(1.0, 7.0)], 8.0, trained_samples=SAMPLES // 4)
+    after = [line("eval_start", after_s=50.0), line("eval_stop", after_s=60.0)]
+    ended = epoch(70.0, [(1.0, 4.0)], 4.0, trained_samples=0)
+    assert rate_of(tmp_path, whole, cut, after, ended) == pytest.approx(1.25 * SAMPLES / (8 + 2))
+
+
+@pytest.mark.parametrize("wrong", [-5, SAMPLES + 1, "many", 0.5])
+def test_an_epoch_that_says_the_impossible_of_what_it_trained_counts_for_nothing(tmp_path: Path, wrong: Any) -> None:
+    right = epoch(10.0, [], 8.0, trained_samples=SAMPLES)
+    assert rate_of(tmp_path, right, epoch(30.0, [], 4.0, trained_samples=wrong)) == SAMPLES / 8
+
+
 def test_staging_is_told_within_or_before_the_run_as_the_log_has_it(tmp_path: Path) -> None:
     submission(tmp_path, {"result_0.txt": log_lines(100.0, staging=0.0), "result_1.txt": log_lines(100.0)})
     within, before = read_logs(tmp_path)[0]

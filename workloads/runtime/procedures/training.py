@@ -193,26 +193,26 @@ class Trainer:
         batches = self.training_loader.on_device(requests, self.device)
         # A run that was stopped before an evaluation goes on with it.
         reached = self.is_evaluation_due() and self.evaluate()
-        begun, items_before = clock(), self.position.items
+        first_step, items_before, seconds, rate = self.position.step, self.position.items, 0.0, 0.0
         for parts in [] if reached else plan:
             self.step(parts, batches)
+            seconds += float(self.telemetry.times["total"][self.telemetry.steps - 1])
+            rate = (self.position.items - items_before) / seconds if seconds else 0.0
             if self.stepper.flag_seen:
                 batches.close()
+                self.end_epoch(first_step, rate)
                 self.save()
                 return "requested"
             if self.telemetry.steps == 1:
                 self.enter("train")
-            self.progress.samples_per_s = (self.position.items - items_before) / seconds_since(begun)
+            self.progress.samples_per_s = rate
             if self.is_evaluation_due():
                 reached = self.evaluate()
                 self.enter("train")
             if reached:
                 break
         batches.close()
-        self.log.stop("epoch", epoch_num=epoch + 1)
-        elapsed = seconds_since(begun)
-        throughput = (self.position.items - items_before) / elapsed if elapsed else 0.0
-        self.log.value("tracked_stats", {"throughput": throughput}, step=epoch + 1)
+        self.end_epoch(first_step, rate)
         if not reached:
             last = self.position.total_steps >= self.last_step
             if self.position.step >= self.sampler.steps:
@@ -224,6 +224,13 @@ class Trainer:
         if not reached and self.position.total_steps < self.last_step:
             self.enter("train")
         return "target" if reached else "epochs"
+
+    def end_epoch(self, first_step: int, items_per_s: float) -> None:
+        """Log that an epoch, or what there was to train of it from ``first_step``, is done, and at which rate."""
+        number = self.position.epoch + 1
+        samples = self.sampler.samples_of(first_step, self.position.step)
+        self.log.stop("epoch", epoch_num=number, trained_samples=samples)
+        self.log.value("tracked_stats", {"throughput": items_per_s}, step=number)
 
     def is_evaluation_due(self) -> bool:
         """Whether one is due within the epoch; those between epochs are another matter."""

@@ -37,6 +37,11 @@ class Sampler:
         """The global batch of a step, (at most global_batch,)."""
         return permutation[step * self.global_batch : (step + 1) * self.global_batch]
 
+    def samples_of(self, first: int, stop: int) -> int:
+        """How many samples the steps from ``first`` to before ``stop`` of an epoch have."""
+        before, after = (min(self.samples, step * self.global_batch) for step in (first, stop))
+        return after - before
+
 
 def share(indices: Indices, part: int, parts: int) -> Indices:
     """The ``part``-th of ``parts`` contiguous pieces whose sizes differ by at most one."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from toys import TOYS, Adversarial, Adversaries, Concluded, Coupled, Toy, parameters_of, train, trainer_of
 
+from orchestrator.store.mllog import Events, epochs_of, throughput_of
 from workloads.runtime.communicators import Communicator
 from workloads.runtime.errors import DivergedError
+from workloads.runtime.measurement.mllog import MlperfLog
 from workloads.runtime.procedures.players import PlayersError
+from workloads.runtime.procedures.training import Trainer
 from workloads.runtime.task import Batch, Player, Quality, Step
 
 
@@ -158,6 +163,75 @@ def test_the_epochs_that_are_told_to_come_are_those_that_a_training_cut_to_some_
     trainer = trainer_of(Coupled({}, tmp_path), alone, tmp_path, max_steps=most)
     trainer.train()
     assert (trainer.sampler.steps, trainer.progress.epochs, trainer.progress.steps_per_epoch) == (3, epochs, steps)
+
+
+class Logged(MlperfLog):
+    """Keeps what is logged, with the moment, in the place of a file."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, float, Any, dict[str, Any]]] = []
+
+    def start(self, key: str, at: float | None = None, **metadata: Any) -> None:
+        self.value(f"{key}_start", None, **metadata)
+
+    def stop(self, key: str, at: float | None = None, **metadata: Any) -> None:
+        self.value(f"{key}_stop", None, **metadata)
+
+    def value(self, key: str, value: Any, **metadata: Any) -> None:
+        self.events.append((key, time.monotonic(), value, metadata))
+
+
+def logged_of(folder: Path, alone: Communicator, stop_after: int = 0, **training: Any) -> tuple[Trainer, Logged]:
+    """A trainer whose evaluations take long beside its steps, and its log, after it has trained."""
+    trainer, log = trainer_of(TOYS["tokens"]({}, folder), alone, folder, **training), Logged()
+    trainer.log = log
+    measure, step = trainer.measure_quality, trainer.stepper.step
+
+    def evaluate(concluding: bool = False) -> dict[str, float]:
+        time.sleep(0.3)
+        return measure(concluding)
+
+    def slow_step(*given: Any) -> None:
+        time.sleep(0.05)
+        step(*given)
+        trainer.progress.stop_requested = trainer.position.total_steps + 1 == stop_after - 1
+
+    trainer.measure_quality, trainer.stepper.step = evaluate, slow_step  # type: ignore[method-assign,assignment]
+    trainer.train()
+    return trainer, log
+
+
+def test_the_logged_throughput_of_an_epoch_is_of_its_steps_and_holds_no_evaluation(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    trainer, log = logged_of(tmp_path, alone, evaluate_every_steps=1, epochs=2)
+    rates = [value["throughput"] for key, _, value, _ in log.events if key == "tracked_stats"]
+    times, items = trainer.telemetry.times["total"][:6].reshape(2, 3), trainer.telemetry.items[:6].reshape(2, 3)
+    assert rates == pytest.approx((items.sum(axis=1) / times.sum(axis=1)).tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("training", "stop_after", "trained"),
+    [
+        ({"epochs": 2}, 0, [17, 17]),
+        ({"epochs": 2, "evaluate_every_steps": 2}, 0, [17, 17]),
+        ({"max_steps": 4, "evaluate_every_steps": 2, "evaluate_every_epochs": 1}, 0, [17, 7]),
+        ({"max_steps": 2}, 0, [14]),
+        ({"epochs": 2, "evaluate_every_steps": 2}, 5, [17, 14]),
+    ],
+    ids=["whole", "evaluated within", "cut to some steps", "cut within the first", "stopped"],
+)
+def test_a_log_of_ours_is_read_with_the_samples_and_the_seconds_of_its_steps(
+    training: dict[str, Any], stop_after: int, trained: list[int], alone: Communicator, tmp_path: Path
+) -> None:
+    trainer, log = logged_of(tmp_path, alone, stop_after, **training)
+    events = Events([("train_samples", 0.0, 17, {}), *log.events])
+    found = list(epochs_of(events, 17.0, math.inf))
+    assert [samples for samples, _ in found] == trained
+    seconds = float(trainer.telemetry.times["total"][: trainer.telemetry.steps].sum())
+    # Between steps nothing is done that takes long.
+    assert sum(spent for _, spent in found) == pytest.approx(seconds, abs=0.25)
+    assert throughput_of(events, 0.0, math.inf) == pytest.approx(sum(trained) / sum(spent for _, spent in found))
 
 
 def test_the_planned_settings_stay_as_they_were_planned(alone: Communicator, tmp_path: Path) -> None:

@@ -65,3 +65,11 @@ def test_fresh_sets_are_asked_for_every_number_once_whatever_the_number_of_ranks
     assert sorted(np.concatenate(asked)) == list(range(30))
     assert sorted(asked[1]) == list(range(10, 20))
     assert (asked[1] % 10 == Sampler(10, 4, seed=1).permutation(1)).all()
+
+
+@pytest.mark.parametrize(("first", "stop", "samples"), [(0, 3, 17), (0, 2, 14), (2, 3, 3), (1, 1, 0), (0, 1, 7)])
+def test_some_steps_of_an_epoch_have_the_samples_of_their_batches(first: int, stop: int, samples: int) -> None:
+    sampler = Sampler(17, 7, seed=1)
+    assert sampler.samples_of(first, stop) == samples
+    permutation = sampler.permutation(0)
+    assert sum(len(sampler.batch(permutation, step)) for step in range(first, stop)) == samples
