@@ -85,7 +85,8 @@ class Finding:
     """One line of a verdict.
 
     ``interval`` and ``bounds`` are in ``unit``; an end is None where it is infinite or unknown. ``concerns`` is a key
-    of CODES. ``needed`` estimates how many further repeats would decide the check.
+    of CODES. ``needed`` estimates how many further repeats would decide the check; ``limit`` is the most that it
+    allows.
     """
 
     phase: str
@@ -105,6 +106,7 @@ class Finding:
     named: list[Subject] = field(default_factory=list)
     concerns: str = "performance"
     needed: int = 0
+    limit: int = 0
     required: bool = False
 
     @property
@@ -152,7 +154,7 @@ def make_finding(check: Check, nodes: int | None, outcome: str, **more: Any) -> 
     more.setdefault("basis", bound["basis"] if bound else "")
     return Finding(
         check.phase, check.check, check.workload, check.quantity, nodes, check.size, outcome,
-        required=check.required, **more,
+        limit=check.limit, required=check.required, **more,
     )  # fmt: skip
 
 

@@ -173,7 +173,8 @@ def judge_time_to_accuracy(check: Check, runs: Runs, facts: MachineFacts) -> lis
 
 def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check the sample standard deviation ÷ mean of a quantity over repeats."""
-    quantity = QUANTITIES[check.quantity or "throughput"]
+    quantity_name = check.quantity or "throughput"
+    quantity = QUANTITIES[quantity_name]
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
         bound = check.bound(nodes)
@@ -182,6 +183,8 @@ def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         values = [
             float(np.median(found)) for run in members if run.completed and (found := quantity.values(run, check.size))
         ][: check.limit]
+        if not values:
+            return unmeasurable_finding(check, nodes, f"no value of {quantity_name}: {quantity.missing}")
         spread = variation(values)
         most = bound["value"] * (1 + bound["upper"])
         if spread is None or len(values) < check.first:

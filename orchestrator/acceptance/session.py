@@ -71,11 +71,14 @@ class Acceptance:
         self.run_campaign(phase, {name: self.suite.configs[name] for name in once})
         for check in loops:
             self.repeat_for_hours(check)
+        seen: dict[str, int] = {}
         while not self.session.interrupted:
             found = all_findings(checks, self.runs, self.facts(), self.session, final=False)
-            needed = self.further_runs(found)
+            # A campaign that gave a check no value was of runs that fail: no more of them are asked for.
+            needed = self.further_runs([finding for finding in found if finding.n != seen.get(finding.identity)])
             if not needed:
                 break
+            seen = {finding.identity: finding.n for finding in found}
             self.run_campaign(phase, needed)
         return all_findings(checks, self.runs, self.facts(), self.session, final=True)
 
@@ -84,27 +87,36 @@ class Acceptance:
         return facts_of(self.record.suite())
 
     def further_runs(self, found: Sequence[Finding]) -> dict[str, Configuration]:
-        """Return configurations, by workload, of the repeats that undecided checks ask for."""
+        """Return configurations, by workload, of the repeats that undecided checks ask for.
+
+        At a node count where so many runs were made, failed ones too, as give a check its limit of values, none is
+        added for it.
+        """
         asked: dict[str, dict[int, int]] = {}
         for finding in found:
             if finding.outcome != MORE or finding.workload is None:
                 continue
             config = self.suite.configs[finding.workload]
-            count = max(1, min(MOST_AT_ONCE, finding.needed))
-            if config["mode"] == "probe":
-                probe = config["benchmark"]["probe"]
-                per_run = probe["pair_repeats"] if finding.check == "links" else probe["rounds"]
-                count = math.ceil(count / per_run)
+            per_run = values_per_run(finding, config)
+            count = math.ceil(max(1, min(MOST_AT_ONCE, finding.needed)) / per_run)
+            most = math.ceil(finding.limit / per_run)
             scales = config["nodes"] if finding.nodes is None else [finding.nodes]
             if finding.check == "efficiency":
                 scales = [min(config["nodes"]), *scales]
             for nodes in scales:
-                by_scale = asked.setdefault(finding.workload, {})
-                by_scale[nodes] = max(by_scale.get(nodes, 0), count)
+                left = most - self.runs_made(finding, nodes)
+                if left > 0:
+                    by_scale = asked.setdefault(finding.workload, {})
+                    by_scale[nodes] = max(by_scale.get(nodes, 0), min(count, left))
         return {
             name: {**self.suite.configs[name], "nodes": sorted(scales), "repeats": max(scales.values())}
             for name, scales in asked.items()
         }
+
+    def runs_made(self, finding: Finding, nodes: int) -> int:
+        """Return how many runs a finding has at a node count, whether they completed or not."""
+        mine = (finding.workload, finding.phase)
+        return sum((run.entry.workload, run.entry.phase) == mine and run.nodes == nodes for run in self.runs)
 
     def run_campaign(self, phase: str, configs: Mapping[str, Configuration]) -> None:
         """Run configurations, keyed by workload, as one campaign, and copy its runs into the record."""
@@ -178,3 +190,11 @@ class Acceptance:
 
         for finding in found:
             self.console.print(check_line(finding.to_entry()), highlight=False, soft_wrap=True)
+
+
+def values_per_run(finding: Finding, config: Configuration) -> int:
+    """Return how many values of a check one run gives: a probe gives one each round, but one in all to a variation."""
+    if config["mode"] != "probe" or finding.check == "variation":
+        return 1
+    probe = config["benchmark"]["probe"]
+    return int(probe["pair_repeats"] if finding.check == "links" else probe["rounds"])
