@@ -32,6 +32,7 @@ def run(number: int = 0, nodes: int = 4, **more: Any) -> Measurement:
     values: dict[str, Any] = {
         "entry": Entry("w", "p", "c", f"r{number}", "completed", None), "nodes": nodes, "ranks_per_node": 1,
         "state": "completed", "cause": None, "mode": "training", "created": 0.0, "ended": 60.0, "throughput": 100.0,
+        "throughput_warm": None,
         "throughput_unit": "samples/s", "time_to_accuracy": 10.0,
         "quality": {"metric": "f1", "value": 0.9, "target": 0.8, "reached": True, "basis": "b"},
         "stopped": "target", "hosts": [f"n{node + 1}" for node in range(nodes)], "own_s": [1.0] * nodes,

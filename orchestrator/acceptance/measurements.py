@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +44,10 @@ class Entry:
 class Measurement:
     """What one run measured.
 
-    ``throughput`` is that of the warm epochs where there are any, in ``throughput_unit``. ``own_s`` is each
-    rank's data and compute time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs,
-    and for a probe whose ranks stood still meanwhile.
+    ``throughput`` is that of the whole run, ``throughput_warm`` that of its warm epochs where there are any, both in
+    ``throughput_unit``; ``of_the_same_epochs`` makes runs comparable in it. ``own_s`` is each rank's data and compute
+    time, s. ``probe`` maps names to a probe's arrays, ranks first; it is None for other runs, and for a probe whose
+    ranks stood still meanwhile.
     """
 
     entry: Entry
@@ -58,6 +59,7 @@ class Measurement:
     created: float
     ended: float | None
     throughput: float | None
+    throughput_warm: float | None
     throughput_unit: str
     time_to_accuracy: float | None
     quality: QualityResult | None
@@ -113,7 +115,8 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
         mode=manifest.spec.mode,
         created=manifest.created,
         ended=run.get("ended"),
-        throughput=run.get("throughput_warm") or run.get("throughput"),
+        throughput=run.get("throughput"),
+        throughput_warm=run.get("throughput_warm"),
         throughput_unit=unit_of(run),
         time_to_accuracy=run.get("time_to_accuracy_s"),
         quality=result["quality"] if result else None,
@@ -132,4 +135,14 @@ def read_measurements(record: Path, entries: Sequence[Entry]) -> list[Measuremen
     return [read_measurement(record, entry) for entry in entries]
 
 
-__all__ = ["LOST", "Entry", "Measurement", "RecordError", "read_measurement", "read_measurements"]
+def of_the_same_epochs(runs: Sequence[Measurement]) -> list[Measurement]:
+    """Return runs that are compared with each other, each with the throughput of its warm epochs if all that completed
+    and were timed have one, and otherwise with that of the whole run: a rate of warm epochs is not to be compared with
+    one that contains the first epoch.
+    """
+    if all(run.throughput_warm for run in runs if run.completed and run.throughput):
+        return [replace(run, throughput=run.throughput_warm) if run.throughput else run for run in runs]
+    return list(runs)
+
+
+__all__ = ["LOST", "Entry", "Measurement", "RecordError", "of_the_same_epochs", "read_measurement", "read_measurements"]

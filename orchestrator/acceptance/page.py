@@ -9,7 +9,7 @@ import numpy as np
 
 from orchestrator.acceptance.entries import CheckEntry, PhaseEntry, VerdictDocument
 from orchestrator.acceptance.findings import FAIL, PASS, UNDECIDED, UNMEASURABLE
-from orchestrator.acceptance.measurements import Measurement, read_measurements
+from orchestrator.acceptance.measurements import Measurement, of_the_same_epochs, read_measurements
 from orchestrator.acceptance.node_checks import add_by_host, pairs_of
 from orchestrator.acceptance.page_facts import phase_remark, record_pairs
 from orchestrator.acceptance.presentation import (
@@ -193,11 +193,16 @@ def node_table(inventory: Mapping[str, NodeInventory]) -> Table:
 
 
 def run_table(runs: Sequence[Measurement]) -> Table:
-    """Return the table of all runs."""
+    """Return the table of all runs; those of one workload and phase have rates of the same epochs."""
+    alike: dict[tuple[str, str], list[Measurement]] = {}
+    for run in runs:
+        alike.setdefault((run.entry.phase, run.entry.workload), []).append(run)
+    rates = {run.entry.folder: run.throughput for members in alike.values() for run in of_the_same_epochs(members)}
     rows = [
         [
             run.entry.phase, run.entry.workload, f"{run.entry.campaign}/{run.entry.run}", run.state, run.nodes,
-            run.throughput, run.quality["value"] if run.quality else None, run.time_to_accuracy, run.source, run.cause,
+            rates[run.entry.folder], run.quality["value"] if run.quality else None, run.time_to_accuracy, run.source,
+            run.cause,
         ]
         for run in runs
     ]  # fmt: skip

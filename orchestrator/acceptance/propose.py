@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
+from orchestrator.acceptance.measurements import Entry, Measurement, of_the_same_epochs, read_measurement
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.references import settings_hash
 from orchestrator.acceptance.suite import Suite
@@ -72,7 +72,9 @@ def propose_references(
             continue
         config = suite.configs[check.workload]
         for nodes in check.nodes:
-            members = [run for run, manifest in runs if run.nodes == nodes and has_settings_of(manifest, config)]
+            members = of_the_same_epochs(
+                [run for run, manifest in runs if run.nodes == nodes and has_settings_of(manifest, config)]
+            )
             values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
             if len(values) < 2:
                 continue

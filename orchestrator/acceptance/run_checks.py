@@ -26,7 +26,7 @@ from orchestrator.acceptance.findings import (
     reference_of,
     unmeasurable_finding,
 )
-from orchestrator.acceptance.measurements import Measurement
+from orchestrator.acceptance.measurements import Measurement, of_the_same_epochs
 from orchestrator.acceptance.quantities import QUANTITIES
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis import special
@@ -77,7 +77,7 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
             return unmeasurable_finding(
                 check, nodes, f"the reference is for {bound['source']} data, the runs read {', '.join(other)} data"
             )
-        completed = [run for run in members if run.completed]
+        completed = of_the_same_epochs([run for run in members if run.completed])
         values = [value for run in completed for value in quantity.values(run, check.size)]
         if not values:
             return unmeasurable_finding(check, nodes, f"no value of {check.quantity}: {quantity.missing}")
@@ -95,8 +95,8 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
 def judge_scaling(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     """Check T(N)·N₀ ÷ (N·T(N₀)) against its bound. N₀ is the smallest scale that was run."""
     rates: dict[int, list[float]] = {}
-    for run in runs:
-        if run.completed and run.throughput:
+    for run in of_the_same_epochs([run for run in runs if run.completed]):
+        if run.throughput:
             rates.setdefault(run.nodes, []).append(run.throughput)
     base = min(rates, default=0)
 
@@ -180,9 +180,10 @@ def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         bound = check.bound(nodes)
         if bound is None or bound["upper"] is None:
             return unmeasurable_finding(check, nodes, check.problem(nodes))
-        values = [
-            float(np.median(found)) for run in members if run.completed and (found := quantity.values(run, check.size))
-        ][: check.limit]
+        completed = of_the_same_epochs([run for run in members if run.completed])
+        values = [float(np.median(found)) for run in completed if (found := quantity.values(run, check.size))][
+            : check.limit
+        ]
         if not values:
             return unmeasurable_finding(check, nodes, f"no value of {quantity_name}: {quantity.missing}")
         spread = variation(values)

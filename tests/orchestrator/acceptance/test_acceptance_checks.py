@@ -109,6 +109,22 @@ def test_a_throughput_is_judged_in_what_its_benchmark_counts_and_in_nothing_else
     assert not QUANTITIES["triad"].can_be_in("tokens/s")
 
 
+def test_rates_of_warm_epochs_are_compared_with_such_only() -> None:
+    """At four nodes only the whole of a run has a rate: from 50 samples/s on one node that is half as much as ideal."""
+    base = [run(number, nodes=1, throughput=50.0 + number, throughput_warm=100.0) for number in range(5)]
+    large = [run(number, throughput=100.0 + number, throughput_warm=None) for number in range(5)]
+    scaling = check("efficiency", nodes=[1, 4], bound={"value": 1.0, "lower": -0.1, "upper": None, "unit": "× ideal"})
+    assert only(scaling, *base, *large).value == pytest.approx(0.5, rel=0.02)
+    warm = [replace(one, throughput_warm=400.0 + place) for place, one in enumerate(large)]
+    failed = run(9, state="failed", throughput=50.0)
+    assert only(scaling, *base, *warm, failed).value == pytest.approx(1.0, rel=0.02)
+    mixed = [run(0, throughput_warm=200.0), *[run(number, throughput=100.0 + number) for number in range(1, 5)]]
+    bound = {"value": 100.0, "lower": -0.1, "upper": None, "unit": "samples/s"}
+    assert only(check("reference", quantity="throughput", bound=bound), *mixed).value == pytest.approx(102, rel=0.01)
+    alike = check("variation", quantity="throughput", bound={"value": 0.3, "lower": None, "upper": 0.0, "unit": "x"})
+    assert only(alike, *mixed).value < 0.02
+
+
 def test_time_to_accuracy_is_void_if_more_than_one_run_did_not_get_there() -> None:
     bound = {"value": 20.0, "lower": None, "upper": 0.1, "unit": "s"}
     times = check("time_to_accuracy", bound=bound)
