@@ -73,11 +73,12 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         bound = check.bound(nodes)
         if bound is None:
             return unmeasurable_finding(check, nodes, check.problem(nodes))
-        if bound["source"] is not None and (other := sorted({str(run.source) for run in members} - {bound["source"]})):
+        completed = of_the_same_epochs([run for run in members if run.completed])
+        sources = {run.source for run in completed if run.source is not None}
+        if bound["source"] is not None and (other := sorted(sources - {bound["source"]})):
             return unmeasurable_finding(
                 check, nodes, f"the reference is for {bound['source']} data, the runs read {', '.join(other)} data"
             )
-        completed = of_the_same_epochs([run for run in members if run.completed])
         values = [value for run in completed for value in quantity.values(run, check.size)]
         if not values:
             return unmeasurable_finding(check, nodes, f"no value of {check.quantity}: {quantity.missing}")

@@ -13,7 +13,7 @@ from orchestrator.acceptance.findings import Subject
 from orchestrator.acceptance.kinds import evaluate_checks
 from orchestrator.acceptance.quantities import QUANTITIES, operations_per_joule
 from orchestrator.acceptance.suite_entries import MachineFacts
-from orchestrator.acceptance.verdict import faulty_links
+from orchestrator.acceptance.verdict import faulty_links, verdict_exit_code
 from orchestrator.analysis.fleet import bus_bandwidth
 
 
@@ -95,6 +95,15 @@ def test_a_reference_of_stand_in_data_does_not_judge_runs_on_real_data() -> None
     runs = [run(number, source="real") for number in range(5)]
     found = only(check("reference", quantity="throughput", bound=bound), *runs)
     assert (found.outcome, "stand-in data, the runs read real data" in found.why) == ("not measurable", True)
+
+
+def test_a_failed_run_that_read_no_data_does_not_hide_a_missed_reference() -> None:
+    bound = {"value": 100.0, "lower": -0.05, "upper": None, "unit": "samples/s", "source": "real"}
+    slow = [run(number, source="real", throughput=50.0 + 0.1 * number) for number in range(9)]
+    failed = run(9, state="failed", source=None, throughput=None)
+    speed = check("reference", quantity="throughput", bound=bound)
+    found = evaluate_checks([check("completed", allowed=1), speed], [*slow, failed], FACTS, True)
+    assert ([one.outcome for one in found], verdict_exit_code(found)) == (["pass", "fail"], 5)
 
 
 def test_a_throughput_is_judged_in_what_its_benchmark_counts_and_in_nothing_else() -> None:
