@@ -11,7 +11,7 @@ import numpy as np
 
 from orchestrator.acceptance.measurements import Entry, Measurement, of_the_same_epochs, read_measurement
 from orchestrator.acceptance.quantities import QUANTITIES
-from orchestrator.acceptance.references import settings_hash
+from orchestrator.acceptance.references import check_bound, settings_hash
 from orchestrator.acceptance.suite import Suite
 from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.statistics import robust_spread
@@ -48,7 +48,9 @@ class Proposal(TypedDict):
 
 @dataclass(frozen=True)
 class Choice:
-    """What a person chose: value "median" or "worst", and relative bounds in place of those from the spread."""
+    """What a person chose: value "median" or "worst", and relative bounds in place of those from the spread. ``lower``
+    is for quantities of which higher is better, ``upper`` for the others.
+    """
 
     basis: str
     lower: float | None
@@ -60,8 +62,8 @@ def propose_references(
 ) -> Proposal:
     """Return references for those checks of the suite that take one.
 
-    ``basis`` is "median" or "worst" of the values. Raises UsageError if a campaign ran on another cluster, or if no two
-    runs have the settings of a check.
+    ``basis``, ``lower`` and ``upper`` are those of Choice. Raises UsageError if a campaign ran on another cluster, or
+    if no two runs have the settings of a check.
     """
     runs = [run for folder in folders for run in read_completed_runs(folder, suite.cluster["name"])]
     found: dict[str, ProposedReference] = {}
@@ -101,7 +103,9 @@ def propose_references(
 
 
 def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, runs: Sequence[Measurement]) -> Bound:
-    """Return value, bounds and basis from the values of one quantity."""
+    """Return value, bound and basis from the values of one quantity. The bound is on the side on which a worse machine
+    lies. Raises UsageError for one that no value can meet.
+    """
     better = QUANTITIES[quantity].higher_is_better
     median, spread = float(np.median(values)), robust_spread(values)
     value = median if chosen.basis == "median" else float(min(values) if better else max(values))
@@ -109,16 +113,19 @@ def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, ru
     campaigns = ", ".join(dict.fromkeys(run.entry.campaign for run in runs))
     text = f"{chosen.basis} of {len(values)} values from {len(runs)} runs ({campaigns}), median {median:.5g}, "
     text += f"robust spread {100 * spread / median:.1f} %"
-    given = chosen.lower is not None or chosen.upper is not None
-    text += "; bounds as given" if given else f"; bound at the larger of 5 % and {SPREADS:g} spreads"
-    return {
+    given = chosen.lower if better else chosen.upper
+    text += "; bound as given" if given is not None else f"; bound at the larger of 5 % and {SPREADS:g} spreads"
+    share = given if given is not None else max(-0.99, -margin) if better else margin
+    bound: Bound = {
         "value": float(f"{value:.5g}"),
-        "lower": chosen.lower if given else (max(-0.99, -margin) if better else None),
-        "upper": chosen.upper if given else (None if better else margin),
+        "lower": share if better else None,
+        "upper": None if better else share,
         "unit": QUANTITIES[quantity].unit_in(runs[0]),
         "source": runs[0].source if runs[0].mode != "probe" else None,
         "basis": text,
     }
+    check_bound(bound, f"{QUANTITIES[quantity].side}={share}", QUANTITIES[quantity])
+    return bound
 
 
 def has_settings_of(manifest: Manifest, config: Configuration) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from orchestrator.records import items_of, throughput_unit
 class Quantity:
     """A quantity: ``values(run, size)`` returns one or several values of a run in ``unit``.
 
-    ``higher_is_better`` tells which side a reference bounds. ``missing`` says why a run may have no value. Where
+    ``higher_is_better`` tells which ``side`` a bound must have. ``missing`` says why a run may have no value. Where
     ``counted``, a run says itself what it counts per second, and ``unit`` is what most count.
     """
 
@@ -26,6 +27,11 @@ class Quantity:
     of_probe: bool = False
     missing: str = "no run completed that measures it"
     counted: bool = False
+
+    @property
+    def side(self) -> Literal["lower", "upper"]:
+        """The side on which a slower, hotter or hungrier machine lies: a bound without it passes any machine."""
+        return "lower" if self.higher_is_better else "upper"
 
     def unit_in(self, run: Measurement) -> str:
         """Return the unit of the run's values."""

@@ -116,7 +116,9 @@ def parse_entries(document: Any, where: str) -> dict[str, Entry]:
 
 
 def check_bound(bound: Bound, where: str, quantity: Quantity | None = None) -> None:
-    """Raise UsageError for a bound that no value can meet, that states no basis, or whose unit is missing or wrong."""
+    """Raise UsageError for a bound that no value can meet, that states no basis, whose unit is missing or wrong, or
+    that lacks the side on which its quantity is judged.
+    """
     lower, upper = bound["lower"], bound["upper"]
     if not bound["unit"]:
         raise UsageError(f"{where}: the bound has no unit{f'; it is in {quantity.unit}' if quantity else ''}.")
@@ -124,6 +126,11 @@ def check_bound(bound: Bound, where: str, quantity: Quantity | None = None) -> N
         raise UsageError(f"{where}: unit={bound['unit']}, but the quantity is in {quantity.unit}.")
     if lower is not None and upper is not None and lower > upper:
         raise UsageError(f"{where}: lower={lower} is above upper={upper}.")
+    if quantity and bound[quantity.side] is None:
+        better = "higher" if quantity.higher_is_better else "lower"
+        raise UsageError(
+            f"{where}: the bound has no {quantity.side}, and of this quantity {better} is better; give it one."
+        )
     if not bound["basis"]:
         raise UsageError(f"{where}: the bound states no basis: say where it comes from.")
     try:

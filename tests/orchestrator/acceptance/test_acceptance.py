@@ -230,6 +230,8 @@ BOUND = {"value": 10.0, "lower": -0.1, "unit": "GB/s", "basis": "made up"}
         (set_check(3, bound={**BOUND, "unit": "MB/s"}), "unit=MB/s, but the quantity is in GB/s"),
         (set_check(3, bound={**BOUND, "lower": 0.2, "upper": 0.1}), "lower=0.2 is above upper=0.1"),
         (set_check(3, bound={**BOUND, "basis": ""}), "states no basis"),
+        (set_check(3, bound={**BOUND, "lower": None, "upper": 0.1}), "the bound has no lower"),
+        (set_check(3, quantity="temperature", bound={**BOUND, "unit": "°C"}), "the bound has no upper"),
         (set_check(3, bound={**BOUND, "source": "real"}), "on real data, and the workload reads stand-in data"),
         (lambda suite: suite.update(clusters=["a100x8"]), "is for cluster=a100x8, not for cluster=local"),
         (set_check(1, workload="helth"), "There is no workload 'helth'".lower()),
