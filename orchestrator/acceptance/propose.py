@@ -11,12 +11,13 @@ import numpy as np
 
 from orchestrator.acceptance.measurements import Entry, Measurement, of_the_same_epochs, read_measurement
 from orchestrator.acceptance.quantities import QUANTITIES
-from orchestrator.acceptance.references import check_bound, settings_hash
+from orchestrator.acceptance.references import check_bound, known_threads, scaling_of, settings_hash
 from orchestrator.acceptance.suite import Suite
 from orchestrator.acceptance.suite_entries import Bound
 from orchestrator.analysis.statistics import robust_spread
 from orchestrator.errors import UsageError
 from orchestrator.launch.manifests import read_manifest
+from orchestrator.plan import problem_name
 from orchestrator.records import Manifest, RecordError, RunDirectory, read_json_if_whole
 from orchestrator.records.settings import Configuration
 
@@ -37,6 +38,9 @@ class ProposedReference(Bound):
     quantity: str
     size: int | None
     settings: str
+    scale: str
+    ranks_per_node: int
+    threads_per_rank: int
 
 
 class Proposal(TypedDict):
@@ -74,25 +78,30 @@ def propose_references(
             continue
         config = suite.configs[check.workload]
         for nodes in check.nodes:
-            members = of_the_same_epochs(
-                [run for run, manifest in runs if run.nodes == nodes and has_settings_of(manifest, config)]
-            )
-            values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
-            if len(values) < 2:
-                continue
-            names = [config["benchmark"]["name"], config["recipe"], config["comm"], f"n{nodes}", quantity]
-            key = "-".join([*names, *([f"{check.size}B"] if check.size else [])])
-            found[key] = {
-                "recipe": config["recipe"],
-                "mode": config["mode"],
-                "comm": config["comm"],
-                "benchmark": config["benchmark"]["name"],
-                "nodes": nodes,
-                "quantity": quantity,
-                "size": check.size,
-                **propose_reference(values, quantity, chosen, members),
-                "settings": settings_hash(config),
-            }
+            by_threads: dict[int, list[Measurement]] = {}
+            for run, manifest in runs:
+                if run.nodes == nodes and has_settings_of(manifest, config):
+                    by_threads.setdefault(manifest.spec.threads_per_rank, []).append(run)
+            for threads, measured in sorted(by_threads.items()):
+                members = of_the_same_epochs(measured)
+                values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
+                if len(values) < 2:
+                    continue
+                entry: ProposedReference = {
+                    "benchmark": config["benchmark"]["name"],
+                    "recipe": config["recipe"],
+                    "mode": config["mode"],
+                    "comm": config["comm"],
+                    "scale": scaling_of(config["scale"]["mode"]),
+                    "nodes": nodes,
+                    "ranks_per_node": config["cluster"]["ranks_per_node"],
+                    "threads_per_rank": threads,
+                    "quantity": quantity,
+                    "size": check.size,
+                    **propose_reference(values, quantity, chosen, members),
+                    "settings": settings_hash(config),
+                }
+                found[reference_name(config, entry)] = entry
     if not found:
         raise UsageError(
             f"{', '.join(folder.name for folder in folders)}: no two completed runs with the settings of a check "
@@ -100,6 +109,13 @@ def propose_references(
             "(`campaigns` in its verdict.json)."
         )
     return {"cluster": suite.cluster["name"], "references": found}
+
+
+def reference_name(config: Configuration, entry: ProposedReference) -> str:
+    """Return a name that no reference has for runs of other settings, ranks, threads or way of scaling."""
+    place = f"n{entry['nodes']}x{entry['ranks_per_node']}"
+    parts = [problem_name(config), entry["scale"], place, f"t{entry['threads_per_rank']}", entry["quantity"]]
+    return "-".join([*parts, *([f"{entry['size']}B"] if entry["size"] else []), entry["settings"]])
 
 
 def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, runs: Sequence[Measurement]) -> Bound:
@@ -129,10 +145,13 @@ def propose_reference(values: Sequence[float], quantity: str, chosen: Choice, ru
 
 
 def has_settings_of(manifest: Manifest, config: Configuration) -> bool:
-    """Whether a run was made with the settings of a workload."""
-    own = manifest.config
+    """Whether a run was made with the settings of a workload, in as many ranks of as many threads, scaled as it is."""
+    own, spec = manifest.config, manifest.spec
     same = (own["recipe"], own["mode"], own["comm"]) == (config["recipe"], config["mode"], config["comm"])
-    return same and settings_hash(own) == settings_hash(config)
+    placed = spec.ranks_per_node == config["cluster"]["ranks_per_node"]
+    placed = placed and known_threads(config) in (None, spec.threads_per_rank)
+    scaled = scaling_of(spec.scale) == scaling_of(config["scale"]["mode"])
+    return same and placed and scaled and settings_hash(own) == settings_hash(config)
 
 
 def read_completed_runs(folder: Path, cluster: str) -> list[tuple[Measurement, Manifest]]:

@@ -2,10 +2,10 @@
 
 cluster: testcluster
 references:
-  stemdl-small-mpi-n2-throughput:
-    {benchmark: stemdl, recipe: small, mode: training, comm: mpi, nodes: 2, quantity: throughput, size: null,
-     value: 1052.1, lower: -0.05, upper: null, unit: samples/s, source: stand-in, settings: 3c4628c2c409,
-     basis: "median of 8 runs, …"}
+  stemdl-small-mpi-weak-n2x4-t8-throughput-3c4628c2c409:
+    {benchmark: stemdl, recipe: small, mode: training, comm: mpi, scale: weak, nodes: 2, ranks_per_node: 4,
+     threads_per_rank: 8, quantity: throughput, size: null, value: 1052.1, lower: -0.05, upper: null, unit: samples/s,
+     source: stand-in, settings: 3c4628c2c409, basis: "median of 8 runs, …"}
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from orchestrator.config.safety import refuse_unsafe_texts
 from orchestrator.config.words import settle_mapping
 from orchestrator.config.yaml_words import read_tree
 from orchestrator.errors import UsageError, nearest
-from orchestrator.plan import science_of
+from orchestrator.plan import Extent, science_of, threads_per_rank
 from orchestrator.records import document_hash
-from orchestrator.records.checking import check_value
-from orchestrator.records.settings import ClusterSettings, Configuration
+from orchestrator.records.checking import Positive, check_value
+from orchestrator.records.choices import SCHEDULERS
+from orchestrator.records.settings import ClusterSettings, Configuration, ScaleName
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One reference. ``settings`` is the hash of the benchmark settings that it was measured with; None fits any
-    settings.
+    """One reference. ``settings`` is the hash of the benchmark settings that it was measured with. These, ``scale``,
+    ``ranks_per_node`` and ``threads_per_rank`` fit any run where they are None, as in references of earlier versions.
     """
 
     benchmark: str
@@ -48,6 +49,9 @@ class Entry:
     size: int | None = None
     source: str | None = None
     settings: str | None = None
+    scale: ScaleName | None = None
+    ranks_per_node: Positive | None = None
+    threads_per_rank: Positive | None = None
 
     def bound(self) -> Bound:
         """Return the reference in the form of a check's bound."""
@@ -65,6 +69,20 @@ def settings_hash(config: Configuration) -> str:
     """Return the hash of a benchmark's settings, twelve hexadecimal digits."""
     settings = science_of(config)["benchmark"]
     return document_hash({**settings, "download": config["benchmark"]["download"]})[:12]
+
+
+def scaling_of(mode: str) -> str:
+    """Return the way of scaling of a scale mode: a single node count keeps the batch of each rank, as weak scaling."""
+    return "weak" if mode == "single" else mode
+
+
+def known_threads(config: Configuration) -> int | None:
+    """Return the threads of each rank of a configuration; None where they depend on what else runs on this machine, or
+    on how many cores it has.
+    """
+    cluster = config["cluster"]
+    stated = cluster["cores_per_node"] and not SCHEDULERS[cluster["scheduler"]].here
+    return threads_per_rank(config, 0, Extent(1, 1)) if cluster["threads_per_rank"] or stated else None
 
 
 def load_references(path: str | None, cluster: ClusterSettings) -> dict[str, Entry]:
@@ -162,4 +180,27 @@ def find_reference(
             f"the reference for {quantity} of {what} was measured with other settings "
             f"({fitting[-1].settings}, these are {settings_hash(config)})"
         )
-    return exact[-1], ""
+    alike = [entry for entry in exact if not differences(entry, config)]
+    if not alike:
+        return None, f"the reference for {quantity} of {what} was measured with {differences(exact[-1], config)}"
+    threads = sorted({entry.threads_per_rank for entry in alike if entry.threads_per_rank is not None})
+    if len(threads) > 1:
+        return None, (
+            f"there are references for {quantity} of {what} with threads_per_rank={', '.join(map(str, threads))}, and "
+            "how many these runs will have is not known; set cluster.threads_per_rank"
+        )
+    return alike[-1], ""
+
+
+def differences(entry: Entry, config: Configuration) -> str:
+    """Return how a reference was measured and the configuration differs: "scale=weak, these runs have scale=strong".
+    What either does not say differs in nothing.
+    """
+    pairs = {
+        "scale": (entry.scale and scaling_of(entry.scale), scaling_of(config["scale"]["mode"])),
+        "ranks_per_node": (entry.ranks_per_node, config["cluster"]["ranks_per_node"]),
+        "threads_per_rank": (entry.threads_per_rank, known_threads(config)),
+    }
+    found = {key: pair for key, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
+    stated, own = (", ".join(f"{key}={pair[side]}" for key, pair in found.items()) for side in (0, 1))
+    return f"{stated}, these runs have {own}" if found else ""

@@ -185,7 +185,8 @@ def test_references_are_proposed_from_campaigns_and_then_judge(
     results = accepted[1].parents[2]
     proposed = orchestrator("accept", "propose", *words, measured, "lower=-0.9", cwd=results)
     assert proposed.code == 0, proposed.err
-    entry = yaml.safe_load(proposed.out)["references"]["probe-small-mpi-n2-triad"]
+    ((name, entry),) = yaml.safe_load(proposed.out)["references"].items()
+    assert name.startswith("probe-small-probe-mpi-weak-n2x1-t") and name.endswith(f"-triad-{entry['settings']}")
     assert (entry["unit"], entry["lower"], "median of 5 values from 1 runs" in entry["basis"]) == ("GB/s", -0.9, True)
     (tmp_path / "refs.yaml").write_text(proposed.out)
     answer = orchestrator("accept", *words, f"references={tmp_path / 'refs.yaml'}", "--json")
