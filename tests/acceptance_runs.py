@@ -31,6 +31,7 @@ def check(kind: str, **more: Any) -> Check:
 def run(number: int = 0, nodes: int = 4, **more: Any) -> Measurement:
     values: dict[str, Any] = {
         "entry": Entry("w", "p", "c", f"r{number}", "completed", None), "nodes": nodes, "ranks_per_node": 1,
+        "threads_per_rank": 2,
         "state": "completed", "cause": None, "mode": "training", "created": 0.0, "ended": 60.0, "throughput": 100.0,
         "throughput_warm": None,
         "throughput_unit": "samples/s", "time_to_accuracy": 10.0,

@@ -53,6 +53,7 @@ class Measurement:
     entry: Entry
     nodes: int
     ranks_per_node: int
+    threads_per_rank: int
     state: str
     cause: str | None
     mode: str
@@ -110,6 +111,7 @@ def read_measurement(record: Path, entry: Entry, folder: Path | None = None) -> 
         entry=entry,
         nodes=manifest.spec.nodes,
         ranks_per_node=manifest.spec.ranks_per_node,
+        threads_per_rank=manifest.spec.threads_per_rank,
         state=state,
         cause=cause,
         mode=manifest.spec.mode,

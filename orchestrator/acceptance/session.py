@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from orchestrator.acceptance.findings import FAIL, MORE, Check, Finding
 from orchestrator.acceptance.measurements import Entry, Measurement, read_measurement
 from orchestrator.acceptance.record import Record, Session, inventory_of
+from orchestrator.acceptance.references import known_threads
 from orchestrator.acceptance.suite import Suite, without_nodes
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.acceptance.verdict import all_findings, facts_of, faulty_names, overall_outcome
 from orchestrator.campaign.trained import with_weights
 from orchestrator.plan import science_of
 from orchestrator.records import RunDirectory, document_hash, now, write_json
-from orchestrator.records.settings import Configuration
+from orchestrator.records.settings import Configuration, TrainingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,9 +110,26 @@ class Acceptance:
                     by_scale = asked.setdefault(finding.workload, {})
                     by_scale[nodes] = max(by_scale.get(nodes, 0), min(count, left))
         return {
-            name: {**self.suite.configs[name], "nodes": sorted(scales), "repeats": max(scales.values())}
+            name: {**self.like_earlier_runs(name), "nodes": sorted(scales), "repeats": max(scales.values())}
             for name, scales in asked.items()
         }
+
+    def like_earlier_runs(self, workload: str) -> Configuration:
+        """Return a workload's configuration with the threads and the global batch that its runs so far had: a plan
+        works both out of its own node counts and repeats, and those of further runs are fewer.
+        """
+        config = self.suite.configs[workload]
+        first = next((run for run in self.runs if run.entry.workload == workload), None)
+        if first is None:
+            return config
+        if known_threads(config) is None:
+            config = {**config, "cluster": {**config["cluster"], "threads_per_rank": first.threads_per_rank}}
+        if config["scale"]["mode"] == "strong":
+            batch = first.settings["training"]["global_batch_size"]
+            benchmark = config["benchmark"]
+            training: TrainingSettings = {**benchmark["training"], "global_batch_size": batch}
+            config = {**config, "benchmark": {**benchmark, "training": training}}
+        return config
 
     def runs_made(self, finding: Finding, nodes: int) -> int:
         """Return how many runs a finding has at a node count, whether they completed or not."""

@@ -34,6 +34,7 @@ class MadeUp(Acceptance):
 
     def run_campaign(self, phase: str, configs: Mapping[str, Any]) -> None:
         self.campaigns += 1
+        self.last = configs["w"]
         assert self.campaigns < MOST_CAMPAIGNS, "it submits without end"
         for config in configs.values():
             for nodes in config["nodes"]:
@@ -42,7 +43,9 @@ class MadeUp(Acceptance):
 
 
 def config(**more: Any) -> dict[str, Any]:
-    return {"mode": "training", "nodes": [4], "repeats": 5, "seed": 1, **more}
+    cluster = {"scheduler": "local", "threads_per_rank": None, "cores_per_node": None, "ranks_per_node": 1}
+    found = {"mode": "training", "nodes": [4], "repeats": 5, "seed": 1, "scale": {"mode": "weak"}, "cluster": cluster}
+    return {**found, "benchmark": {"training": {"global_batch_size": None}}, **more}
 
 
 def failed(number: int, nodes: int = 4) -> Measurement:
@@ -117,3 +120,21 @@ def test_the_variation_of_what_no_run_measured_is_not_measurable() -> None:
         "not measurable", "no value of throughput: no run completed that measures it"
     )  # fmt: skip
     assert only(alike, run(), final=False).outcome == "needs more"
+
+
+def test_further_runs_have_the_threads_and_the_batch_of_those_before() -> None:
+    """Of two node counts one is repeated: a plan of that one alone would give its ranks the cores of both."""
+    settings: Any = {"training": {"global_batch_size": 64}}
+
+    def made(number: int, nodes: int) -> Measurement:
+        return run(number, nodes, throughput=SLOW_AND_FAST[number % 2], settings=settings, threads_per_rank=3)
+
+    speed = check("reference", nodes=[4], quantity="throughput", bound=SPEED, limit=12)
+    acceptance = MadeUp([speed], config(nodes=[1, 4], scale={"mode": "strong"}), made)
+    acceptance.run_phase("p")
+    assert acceptance.campaigns > 1 and acceptance.last["nodes"] == [4]
+    assert acceptance.last["cluster"]["threads_per_rank"] == 3
+    assert acceptance.last["benchmark"]["training"]["global_batch_size"] == 64
+    acceptance = MadeUp([speed], config(nodes=[1, 4]), made)
+    acceptance.run_phase("p")
+    assert acceptance.last["benchmark"]["training"]["global_batch_size"] is None
