@@ -23,7 +23,7 @@ from orchestrator.acceptance.findings import (
     unmeasurable_finding,
 )
 from orchestrator.acceptance.measurements import Floats, Measurement
-from orchestrator.acceptance.quantities import PROBED, QUANTITIES
+from orchestrator.acceptance.quantities import PROBED, QUANTITIES, why_unusable
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis.fleet import bad_links, best_links, node_rates, pair_rates, relative_to_others
 from orchestrator.analysis.judgement import Judgement, judge_repeats
@@ -231,5 +231,8 @@ def judge_peak(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     bound = check.bound(None)
     if bound is None:
         return [unmeasurable_finding(check, None, check.problem(None))]
-    shares = [value / float(stated) for run in probes for value in QUANTITIES[str(check.quantity)].values(run, None)]
+    rates = [value for run in probes for value in QUANTITIES[str(check.quantity)].values(run, None)]
+    if why := why_unusable(str(check.quantity), rates):
+        return [unmeasurable_finding(check, None, why)]
+    shares = [rate / float(stated) for rate in rates]
     return [finding_from_judgement(check, None, judge_repeats(shares, reference_of(bound, "× peak"), check.looks))]

@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from orchestrator.acceptance.measurements import Entry, Measurement, of_the_same_epochs, read_measurement
-from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.quantities import QUANTITIES, why_unusable
 from orchestrator.acceptance.references import check_bound, known_threads, scaling_of, settings_hash
 from orchestrator.acceptance.suite import Suite
 from orchestrator.acceptance.suite_entries import Bound
@@ -85,7 +85,7 @@ def propose_references(
             for threads, measured in sorted(by_threads.items()):
                 members = of_the_same_epochs(measured)
                 values = [value for run in members for value in QUANTITIES[quantity].values(run, check.size)]
-                if len(values) < 2:
+                if len(values) < 2 or why_unusable(quantity, values):
                     continue
                 entry: ProposedReference = {
                     "benchmark": config["benchmark"]["name"],

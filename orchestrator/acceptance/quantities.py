@@ -132,6 +132,19 @@ QUANTITIES: dict[str, Quantity] = {
     "latency": Quantity("µs", latencies, higher_is_better=False, of_probe=True),
 }
 
+
+def why_unusable(name: str, values: Sequence[float]) -> str:
+    """Return why values of a quantity cannot be judged, "" if they can: there is none, or not all are positive numbers,
+    as of a counter that stands still.
+    """
+    quantity = QUANTITIES[name]
+    if not len(values):
+        return f"no value of {name}: {quantity.missing}"
+    wrong = [value for value in values if not 0 < value < np.inf]
+    read = ", ".join(f"{value:g} {quantity.unit}" for value in dict.fromkeys(wrong[:3]))
+    return f"{len(wrong)} of {len(values)} values of {name} are no positive numbers: {read}" if wrong else ""
+
+
 PROBED = {
     "matmul": "matmul_flop_per_s",
     "triad": "triad_bytes_per_s",

@@ -27,7 +27,7 @@ from orchestrator.acceptance.findings import (
     unmeasurable_finding,
 )
 from orchestrator.acceptance.measurements import Measurement, of_the_same_epochs
-from orchestrator.acceptance.quantities import QUANTITIES
+from orchestrator.acceptance.quantities import QUANTITIES, why_unusable
 from orchestrator.acceptance.suite_entries import MachineFacts
 from orchestrator.analysis import special
 from orchestrator.analysis.judgement import judge_efficiency, judge_repeats, judge_times_to_accuracy
@@ -80,8 +80,8 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
                 check, nodes, f"the reference is for {bound['source']} data, the runs read {', '.join(other)} data"
             )
         values = [value for run in completed for value in quantity.values(run, check.size)]
-        if not values:
-            return unmeasurable_finding(check, nodes, f"no value of {check.quantity}: {quantity.missing}")
+        if why := why_unusable(str(check.quantity), values):
+            return unmeasurable_finding(check, nodes, why)
         if bound["unit"] and (other := sorted({quantity.unit_in(run) for run in completed} - {bound["unit"]})):
             return unmeasurable_finding(
                 check, nodes, f"the reference is in {bound['unit']}, the runs measured {', '.join(other)}"
@@ -130,7 +130,9 @@ def judge_quality(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding
         missed = [(run, quality) for run, quality in judged if not quality["reached"]]
         named = [Subject("run", f"{run.entry.campaign}/{run.entry.run}", quality["value"]) for run, quality in missed]
         first = judged[0][1]
-        values = [quality["value"] for _, quality in judged if quality["value"] is not None]
+        values = [value for _, quality in judged if (value := finite_or_none(quality["value"])) is not None]
+        if not values:
+            return unmeasurable_finding(check, nodes, f"no run has a value of {first['metric']}")
         return make_finding(
             check, nodes, FAIL if len(missed) > check.allowed else PASS, value=float(np.median(values)),
             interval=finite_pair((min(values), max(values))), bounds=(finite_or_none(first["target"]), None),
@@ -182,11 +184,10 @@ def judge_variation(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
         if bound is None or bound["upper"] is None:
             return unmeasurable_finding(check, nodes, check.problem(nodes))
         completed = of_the_same_epochs([run for run in members if run.completed])
-        values = [float(np.median(found)) for run in completed if (found := quantity.values(run, check.size))][
-            : check.limit
-        ]
-        if not values:
-            return unmeasurable_finding(check, nodes, f"no value of {quantity_name}: {quantity.missing}")
+        of_runs = [quantity.values(run, check.size) for run in completed]
+        values = [float(np.median(found)) for found in of_runs if len(found)][: check.limit]
+        if why := why_unusable(quantity_name, values):
+            return unmeasurable_finding(check, nodes, why)
         spread = variation(values)
         most = bound["value"] * (1 + bound["upper"])
         if spread is None or len(values) < check.first:

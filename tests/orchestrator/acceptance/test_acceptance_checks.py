@@ -199,6 +199,31 @@ def test_runs_are_held_to_the_target_that_they_have(target: float | None, reache
     assert only(check("quality"), run(quality=quality)).outcome == outcome
 
 
+def test_runs_whose_quality_was_never_evaluated_are_not_measurable() -> None:
+    quality: Any = {"metric": "f1", "value": None, "target": 0.8, "reached": False, "basis": "b"}
+    found = only(check("quality"), run(quality=quality), run(1, quality={**quality, "value": float("nan")}))
+    assert (found.outcome, found.why) == ("not measurable", "no run has a value of f1")
+    assert only(check("quality"), run(), run(1, quality=quality)).outcome == "fail"
+
+
+@pytest.mark.parametrize("kind", ["reference", "variation"])
+def test_a_counter_that_stands_still_is_not_measurable(kind: str) -> None:
+    reading = probe()
+    assert reading.probe is not None
+    reading.probe["power_w"] = np.full((4, 8), 200.0)  # type: ignore[index]
+    still = replace(reading, probe={**reading.probe, "power_w": np.zeros((4, 8))})
+    bound = {"value": 250.0, "lower": None, "upper": 0.1, "unit": "W"}
+    found = only(check(kind, quantity="power", bound=bound), reading, still)
+    assert (found.outcome, "values of power are no positive numbers: 0 W" in found.why) == ("not measurable", True)
+    assert only(check(kind, quantity="power", bound=bound), reading, reading, final=False).outcome != "not measurable"
+
+
+def test_a_rate_of_zero_is_no_share_of_a_peak() -> None:
+    bound = {"value": 1.0, "lower": -0.6, "upper": None, "unit": "× peak"}
+    found = only(check("peak", quantity="matmul", bound=bound), probe([0.0] * 4))
+    assert (found.outcome, "0 TFLOP/s" in found.why) == ("not measurable", True)
+
+
 def test_bandwidths_are_nccl_tests() -> None:
     """Its documentation's factor for allreduce, 2(n − 1)/n: 1 for two ranks, near 2 for many."""
     assert bus_bandwidth(1e-3, 10**6, 2) == pytest.approx(1e9)
