@@ -101,7 +101,10 @@ def judge_correctness(check: Check, runs: Runs, facts: MachineFacts) -> list[Fin
     if not probes:
         return [unmeasurable_finding(check, None, "no probe completed")]
     wrong = {
-        run.hosts[int(rank)] for run in probes if run.probe for rank in np.flatnonzero(run.probe["correct"][:, 0] < 1)
+        run.hosts[int(rank)]
+        for run in probes
+        if run.probe
+        for rank in np.flatnonzero(~(run.probe["correct"][:, 0] >= 1))
     }
     ranks = sum(len(run.hosts) for run in probes)
     return [
@@ -127,8 +130,8 @@ def judge_nodes(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
     values: dict[str, list[float]] = {}
     for run in runs:
         if run.probe is not None and run.nodes > 1:
-            ratios = relative_to_others(node_rates(run.probe[PROBED[str(check.quantity)]], run.ranks_per_node))
-            add_by_host(values, run, ratios)
+            rates = whole_rates(run.probe[PROBED[str(check.quantity)]], run.ranks_per_node)
+            add_by_host(values, run, relative_to_others(rates))
     return [judge_by_node(check, values, "no probe of several nodes measured it")]
 
 
@@ -172,6 +175,14 @@ def with_bad_links(found: Finding, check: Check, probes: Runs, least: float) -> 
     return replace(found, outcome=FAIL, value=value, named=[*found.named, *named], needed=0)
 
 
+def whole_rates(rates: Floats, ranks_per_node: int) -> Floats:
+    """Return ``node_rates`` of (R, K) rates by rank. A node of which fewer ranks have a value than of another one in
+    that round is NaN: the slowest may be among those that have none.
+    """
+    told = np.isfinite(rates).reshape(-1, ranks_per_node, rates.shape[1]).sum(axis=1)
+    return np.where(told < told.max(axis=0), np.nan, node_rates(rates, ranks_per_node))
+
+
 def pairs_of(run: Measurement, size: int | None) -> dict[tuple[int, int], Floats]:
     """Return each pair's rates, (K,) messages/s, for messages of ``size`` bytes; empty if that size was not
     measured.
@@ -191,7 +202,7 @@ def add_by_host(values: dict[str, list[float]], run: Measurement, ratios: Floats
 
 def judge_by_node(check: Check, values: Mapping[str, Sequence[float]], otherwise: str) -> Finding:
     """Judge every node, with the error shared out over the nodes. The finding has the worst node's value and names all
-    nodes that fail.
+    nodes that fail. Where a node of ``values`` was never measured it is at most undecided.
     """
     known = {host: found for host, found in values.items() if found}
     if not known:
@@ -207,10 +218,19 @@ def judge_by_node(check: Check, values: Mapping[str, Sequence[float]], otherwise
     unsure = sorted(host for host, result in results.items() if result.outcome in (MORE, UNDECIDED))
     why = f"{len(known)} nodes; the value is the worst node's"
     if unsure and not failing:
-        why += f"; not decided yet: {', '.join(unsure[:8])}{' …' if len(unsure) > 8 else ''}"
-    return finding_from_judgement(
+        why += f"; not decided yet: {first_names(unsure)}"
+    unmeasured = sorted(set(values) - set(known))
+    if unmeasured:
+        why += f"; never measured: {first_names(unmeasured)}"
+    found = finding_from_judgement(
         check, None, worst, why=why, named=[Subject("node", host, finite_or_none(value)) for value, host in failing]
     )  # fmt: skip
+    return replace(found, outcome=UNDECIDED) if unmeasured and found.outcome == PASS else found
+
+
+def first_names(names: Sequence[str], most: int = 8) -> str:
+    """Return the first of some names, and a mark where there are more."""
+    return f"{', '.join(names[:most])}{' …' if len(names) > most else ''}"
 
 
 def severity_of(result: Judgement) -> tuple[int, float]:

@@ -25,6 +25,44 @@ def test_nodes_that_are_alike_pass_and_a_slow_one_is_named() -> None:
     assert found.value == pytest.approx(0.85, rel=0.02)
 
 
+def test_nodes_of_which_one_was_never_measured_are_not_said_to_be_alike() -> None:
+    nodes = check("nodes_alike", quantity="matmul", bound=ALIKE, first=8, limit=24)
+    reading = probe(rounds=24)
+    assert reading.probe is not None
+    reading.probe["matmul_flop_per_s"][2] = np.nan  # type: ignore[index]
+    found = only(nodes, reading)
+    assert (found.outcome, found.named, found.code) == ("undecided", [], 5)
+    assert found.why.endswith("; never measured: n3")
+    reading.probe["matmul_flop_per_s"][0] *= 0.8  # type: ignore[index]
+    found = only(nodes, reading)
+    assert (found.outcome, [named.name for named in found.named]) == ("fail", ["n1"])
+    assert only(nodes, reading, probe(rounds=24)).why == "4 nodes; the value is the worst node's"
+
+
+def test_a_node_one_of_whose_ranks_has_no_value_was_not_measured_unless_that_rank_never_has_one() -> None:
+    """Files are read by one rank of a node, for all of them."""
+    nodes = check("nodes_alike", quantity="matmul", bound=ALIKE, first=8, limit=24)
+    reading = replace(probe(nodes=8, rounds=24), nodes=4, ranks_per_node=2)
+    assert reading.probe is not None
+    reading.probe["matmul_flop_per_s"][5] = np.nan  # type: ignore[index]
+    found = only(nodes, reading)
+    assert (found.outcome, found.why.endswith("; never measured: n5")) == ("undecided", True)
+    reading.probe["matmul_flop_per_s"][1::2] = np.nan  # type: ignore[index]
+    assert only(nodes, reading).outcome == "pass"
+
+
+def test_a_node_that_met_no_other_leaves_its_links_undecided() -> None:
+    reading = probe(nodes=4, rounds=24)
+    assert reading.probe is not None
+    alone = np.asarray(reading.probe["pair_partner"]).copy()
+    alone[3], alone[alone == 3] = -1, -1
+    found = only(
+        check("links", size=1024, bound=LINK, limit=24),
+        replace(reading, probe={**reading.probe, "pair_partner": alone}),
+    )
+    assert (found.outcome, found.why.endswith("; never measured: n4")) == ("undecided", True)
+
+
 @pytest.mark.parametrize("nodes", [3, 4, 7, 8])
 def test_a_node_whose_links_are_slow_is_told_from_those_it_met(nodes: int) -> None:
     found = only(
@@ -59,6 +97,8 @@ def test_wrong_results_name_the_node_and_are_a_wrong_answer() -> None:
     bad.probe["correct"][2, 0] = 0
     found = only(check("correct"), bad)
     assert (found.outcome, found.code, found.named[0].name) == ("fail", 2, "n3")
+    bad.probe["correct"][2, 0] = np.nan
+    assert [named.name for named in only(check("correct"), bad).named] == ["n3"], "nothing is known to be right"
 
 
 def test_a_rate_is_a_share_of_the_peak_that_the_profile_states() -> None:
