@@ -48,7 +48,7 @@ def write_page(record: Record, document: VerdictDocument, output: Path | None = 
     contents += [(plot.key, plot.title) for plot in drawn] + [(table.key, table.title) for table in tables]
     return Folder(output or record.path).page(
         "index", "acceptance.html", drawn,
-        title=f"Acceptance of {document['cluster']}: {document['outcome']}",
+        title=page_title(document),
         facts=[f"suite {document['suite']}", document["name"], time_text(document["started"])],
         answer=verdict_headline(document),
         tiles_of=tile_entries(document), reasons=reason_entries(document),
@@ -57,6 +57,11 @@ def write_page(record: Record, document: VerdictDocument, output: Path | None = 
         phases=phases, tables=tables,
         record=record_pairs(record, document, inventory),
     )  # fmt: skip
+
+
+def page_title(document: VerdictDocument) -> str:
+    """Return the heading of the page, which states the outcome."""
+    return f"Acceptance of {document['cluster']}: {document['outcome']}"
 
 
 def tile_entries(document: VerdictDocument) -> list[dict[str, str]]:

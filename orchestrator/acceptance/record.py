@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -113,12 +114,16 @@ class Record:
         write_json(self.path / "runs.json", {"schema": RUNS_SCHEMA, **asdict(session)})
 
     def session(self) -> Session:
-        """Read runs.json. Raises RecordError."""
+        """Read runs.json. Raises RecordError, also for a run that it lists twice, which would count twice."""
         try:
             values = known_fields(Session, read_json(self.path / "runs.json"))
-            return Session(**{**values, "entries": [Entry(**known_fields(Entry, one)) for one in values["entries"]]})
+            entries = [Entry(**known_fields(Entry, one)) for one in values["entries"]]
         except RecordError as error:
             raise RecordError(f"{self.path / 'runs.json'} is not of this version: {error}") from error
+        listed = Counter(entry.folder for entry in entries)
+        if twice := sorted(folder for folder, count in listed.items() if count > 1):
+            raise RecordError(f"{self.path / 'runs.json'} lists {twice[0]} {listed[twice[0]]} times")
+        return Session(**{**values, "entries": entries})
 
     def copy_run(self, directory: RunDirectory, entry: Entry) -> None:
         """Copy a run's manifest, measurements and logs into the record, without its checkpoints."""

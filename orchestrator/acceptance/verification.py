@@ -7,6 +7,7 @@ can. Whoever changes a record can seal it again, and cannot sign it.
 
 from __future__ import annotations
 
+import html
 import math
 import os
 import re
@@ -16,13 +17,15 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.acceptance.entries import VerdictDocument
+from orchestrator.acceptance.findings import FAIL
 from orchestrator.acceptance.junit import render_junit
 from orchestrator.acceptance.measurements import read_measurements
-from orchestrator.acceptance.page import write_page
+from orchestrator.acceptance.page import page_title, write_page
 from orchestrator.acceptance.record import INVENTORY, KEPT, SUMS, Record, checksums_of, inventory_of
 from orchestrator.acceptance.signatures import SIGNATURE, Signature, check_signature, signature_files
 from orchestrator.acceptance.verdict import document_differences, verdict_document
-from orchestrator.records import RecordError, read_json, read_plain
+from orchestrator.launch.manifests import read_manifest
+from orchestrator.records import RecordError, RunDirectory, read_json, read_plain
 from orchestrator.records.typed import NotRequired, TypedDict
 
 VERDICT, JUNIT, PAGE = "verdict.json", "verdict.xml", "index.html"
@@ -42,9 +45,11 @@ AS_THEY_ARE = (
 
 
 class Part(TypedDict):
-    """One thing that was checked. ``differences`` are lines that each name what differs; ``why`` it was not checked."""
+    """One thing that was checked. ``same`` is None where nothing differs, but not all of it could be made again.
+    ``differences`` are lines that each name what differs, or was not made again; ``why`` it was not.
+    """
 
-    same: bool
+    same: bool | None
     differences: list[str]
     why: NotRequired[str]
 
@@ -91,10 +96,12 @@ def verify(record: Record, signers: Path | None) -> Verification:
 
 
 def is_sound(found: Verification, signers: Path | None) -> bool:
-    """Whether nothing differs and, where signers are given, one of them has signed and nobody else."""
+    """Whether all was made again, nothing differs and, where signers are given, one of them has signed and nobody
+    else.
+    """
     same = found["files"]["intact"] and found["verdict"]["same"] and found["forms"]["same"]
     signed = [one["valid"] for one in found["signatures"]]
-    return same and (signers is None or (bool(signed) and all(signed)))
+    return bool(same) and (signers is None or (bool(signed) and all(signed)))
 
 
 def foreign_entries(folder: Path) -> list[str]:
@@ -147,8 +154,13 @@ def broken_seals(folder: Path) -> list[str]:
 
 
 def compare_forms(record: Record, document: VerdictDocument) -> Part:
-    """Make JUnit XML, page and inventory again of the verdict and the runs, and compare them. Raises RecordError."""
-    changed = differing(record.path / JUNIT, render_junit(document))
+    """Make JUnit XML, page and inventory again of the verdict and the runs, and compare them. Of a record of another
+    version, which writes JUnit XML and page otherwise, what both state of the outcome. Raises RecordError.
+    """
+    written_by = str(read_json(record.path / "suite.json").get("version"))
+    changed = stated_otherwise(record, document)
+    if written_by == __version__:
+        changed = differing(record.path / JUNIT, render_junit(document))
     session = record.session()
     runs = read_measurements(record.path, session.entries)
     made = inventory_of([(run.node_hosts, run.inventory) for run in runs if run.inventory])
@@ -156,10 +168,16 @@ def compare_forms(record: Record, document: VerdictDocument) -> Part:
     listed = {entry.folder for entry in session.entries}
     there = {path.relative_to(record.path).as_posix() for path in record.path.glob("runs/*/*")}
     changed += [f"{name}: is no run of runs.json" for name in sorted(there - listed)]
-    written_by = str(read_json(record.path / "suite.json").get("version"))
+    for entry in session.entries:
+        spec = read_manifest(RunDirectory(record.path / entry.folder)).spec
+        if (spec.campaign, spec.run) != (entry.campaign, entry.run):
+            changed.append(f"{entry.folder}: its manifest is that of {spec.campaign}/{spec.run}")
     if written_by != __version__:
-        why = f"{PAGE} and its data were not made again: version {written_by} wrote them, and this is {__version__}"
-        return {"same": not changed, "differences": changed, "why": why}
+        why = (
+            f"{JUNIT}, {PAGE} and its data were not made again: version {written_by} wrote them, and this is "
+            f"{__version__}; verify the record with version {written_by}"
+        )
+        return {"same": False if changed else None, "differences": [*changed, why], "why": why}
     with tempfile.TemporaryDirectory() as name:
         made_again = Path(name)
         write_page(record, document, made_again)
@@ -171,6 +189,19 @@ def compare_forms(record: Record, document: VerdictDocument) -> Part:
         pages -= {path.relative_to(made_again).as_posix() for path in made_again.rglob("*")}
         changed += [f"{name}: does not belong to the page" for name in sorted(pages)]
     return {"same": not changed, "differences": changed}
+
+
+def stated_otherwise(record: Record, document: VerdictDocument) -> list[str]:
+    """Return a line for each of JUnit XML and page that does not state the verdict's outcome. Raises RecordError."""
+    junit, page = (read_plain(record.path / name).decode("utf-8", "replace") for name in (JUNIT, PAGE))
+    failed, title = document["counts"][FAIL], page_title(document)
+    changed = []
+    if re.findall(r'<testsuites [^>]*failures="(\d+)"', junit) != [str(failed)]:
+        changed.append(f"{JUNIT}: does not state the number of failed checks, {failed}")
+    headings = re.findall(r"<(title|h1)\b[^>]*>([^<]*)</", page)
+    if [(kind, html.unescape(text)) for kind, text in headings] != [("title", title), ("h1", title)]:
+        changed.append(f"{PAGE}: is not headed {title!r}")
+    return changed
 
 
 def differing(path: Path, made: str, name: str = "") -> list[str]:

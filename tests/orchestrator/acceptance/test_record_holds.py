@@ -140,6 +140,60 @@ def test_a_page_of_another_version_is_said_not_to_be_compared(record: Path) -> N
     Record(record).seal()
     found = checked(record)
     assert "version 9.9 wrote them" in found["forms"]["why"]
+    assert found["forms"]["same"] is None and found["forms"]["differences"] == [found["forms"]["why"]]
+    assert not is_sound(found, None), "a page that nobody compared may say anything"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("index.html", "<h1>Acceptance of local: fail", "<h1>Acceptance of local: pass", "index.html: is not headed"),
+        ("index.html", "</header>", "<h1>PASS</h1></header>", "index.html: is not headed"),
+        ("verdict.xml", 'failures="1"', 'failures="0"', "the number of failed checks, 1"),
+    ],
+)
+def test_of_a_page_of_another_version_the_outcome_is_compared(
+    record: Path, name: str, old: str, new: str, words: str
+) -> None:
+    swap(record / name, (old, new))
+    change_json(record / "suite.json", lambda document: document.update(version="9.9"))
+    Record(record).seal()
+    found = checked(record)
+    assert found["forms"]["same"] is False and any(words in line for line in found["forms"]["differences"])
+
+
+def test_a_record_whose_page_was_not_made_again_is_not_signed(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_json(record / "suite.json", lambda document: document.update(version="9.9"))
+    Record(record).seal()
+    assert main(["accept", "verify", str(record)]) == 1
+    assert "verify the record with version 9.9" in capsys.readouterr().out
+    assert main(["accept", "sign", str(record), "--key", str(tmp_path / "key")]) == 1
+    assert "is not signed" in capsys.readouterr().out and not list(record.glob("*.sig"))
+
+
+def count_again(record: Path) -> None:
+    change_json(record / "runs.json", lambda document: document["entries"].extend(document["entries"][:1] * 3))  # type: ignore[index,attr-defined]
+
+
+def copy_under_another_name(record: Path) -> None:
+    shutil.copytree(record / RUN, record / "runs/c/other")
+    change_json(record / "runs.json", lambda d: d["entries"].append({**d["entries"][0], "run": "other"}))  # type: ignore[index,attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "words"),
+    [
+        (count_again, f"lists {RUN} 4 times"),
+        (copy_under_another_name, "runs/c/other: its manifest is that of c/stemdl-small-mpi-n1-r0"),
+    ],
+)
+def test_a_run_counts_once(record: Path, tamper: Callable[[Path], None], words: str) -> None:
+    tamper(record)
+    found = checked(record)
+    lines = found["verdict"]["differences"] + found["forms"]["differences"]
+    assert not is_sound(found, None) and any(words in line for line in lines), lines
 
 
 def test_names_in_the_index_lead_nowhere(record: Path) -> None:
