@@ -7,14 +7,14 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
 from orchestrator.acceptance.entries import CheckEntry, VerdictDocument
-from orchestrator.acceptance.findings import UNMEASURABLE
+from orchestrator.acceptance.findings import UNDECIDED, UNMEASURABLE
 from orchestrator.acceptance.presentation import bounds_text, check_title, named_text, value_text
 from orchestrator.report.xml_text import add_element, document_text, remove_forbidden
 
 
 def render_junit(document: VerdictDocument) -> str:
-    """Return the XML text. A failed check becomes a failure, an undecided one an error, and one that is not measurable
-    is skipped.
+    """Return the XML text. A failed check becomes a failure; an undecided one an error, as one that is required and
+    not measurable; another that is not measurable is skipped.
     """
     checks = document["checks"]
     seconds = f"{document['ended'] - document['started']:.3f}"
@@ -27,7 +27,7 @@ def render_junit(document: VerdictDocument) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(document["started"]))
         group = add_element(
             root, "testsuite", name=phase["name"], id=str(number), timestamp=stamp, hostname=document["cluster"],
-            skipped=str(sum(check["outcome"] == UNMEASURABLE for check in members)), time="0",
+            skipped=str(sum(check["outcome"] == UNMEASURABLE and not is_error(check) for check in members)), time="0",
             **count_attributes(members),
         )  # fmt: skip
         properties = add_element(group, "properties")
@@ -43,8 +43,13 @@ def count_attributes(checks: Sequence[CheckEntry]) -> dict[str, str]:
     return {
         "tests": str(len(checks)),
         "failures": str(sum(check["outcome"] == "fail" for check in checks)),
-        "errors": str(sum(check["outcome"] == "undecided" for check in checks)),
+        "errors": str(sum(is_error(check) for check in checks)),
     }
+
+
+def is_error(check: CheckEntry) -> bool:
+    """Whether a check leaves the verdict undecided."""
+    return check["outcome"] == UNDECIDED or (check["outcome"] == UNMEASURABLE and check["required"])
 
 
 def add_case(group: ElementTree.Element, document: VerdictDocument, check: CheckEntry) -> None:
@@ -53,10 +58,12 @@ def add_case(group: ElementTree.Element, document: VerdictDocument, check: Check
     case = add_element(group, "testcase", name=check_title(check), classname=place, time="0")
     value = value_text(check)
     text = f"{value}, bound {bounds_text(check)}, n = {check['n']}"
-    if check["outcome"] == UNMEASURABLE:
+    if is_error(check):
+        about = text if check["outcome"] == UNDECIDED else "it is required"
+        error = add_element(case, "error", message=f"{check['outcome']}: {about}", type=check["outcome"])
+        error.text = remove_forbidden(check["why"])
+    elif check["outcome"] == UNMEASURABLE:
         add_element(case, "skipped", message=check["why"])
-    elif check["outcome"] == "undecided":
-        add_element(case, "error", message=f"undecided: {text}", type="undecided").text = remove_forbidden(check["why"])
     elif check["outcome"] == "fail":
         named = named_text(check)
         message = f"{text}{f': {named}' if named else ''}"

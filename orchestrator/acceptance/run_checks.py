@@ -94,12 +94,14 @@ def judge_reference(check: Check, runs: Runs, facts: MachineFacts) -> list[Findi
 
 
 def judge_scaling(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding]:
-    """Check T(N)·N₀ ÷ (N·T(N₀)) against its bound. N₀ is the smallest scale that was run."""
+    """Check T(N)·N₀ ÷ (N·T(N₀)) against its bound. N₀ is the smallest scale that was run, whether its runs completed or
+    not: relative to a larger one a machine scales better.
+    """
     rates: dict[int, list[float]] = {}
     for run in of_the_same_epochs([run for run in runs if run.completed]):
         if run.throughput:
             rates.setdefault(run.nodes, []).append(run.throughput)
-    base = min(rates, default=0)
+    base = min((run.nodes for run in runs), default=0)
 
     def judge_scale(nodes: int, members: list[Measurement]) -> Finding:
         bound = check.bound(nodes)
@@ -129,13 +131,15 @@ def judge_quality(check: Check, runs: Runs, facts: MachineFacts) -> list[Finding
             return unmeasurable_finding(check, nodes, "the runs have no target: benchmark.quality.target is null")
         missed = [(run, quality) for run, quality in judged if not quality["reached"]]
         named = [Subject("run", f"{run.entry.campaign}/{run.entry.run}", quality["value"]) for run, quality in missed]
-        first = judged[0][1]
+        run, first = judged[0]
+        target = finite_or_none(first["target"])
+        higher = run.settings.get("quality", {}).get("higher_is_better", True)
         values = [value for _, quality in judged if (value := finite_or_none(quality["value"])) is not None]
         if not values:
             return unmeasurable_finding(check, nodes, f"no run has a value of {first['metric']}")
         return make_finding(
             check, nodes, FAIL if len(missed) > check.allowed else PASS, value=float(np.median(values)),
-            interval=finite_pair((min(values), max(values))), bounds=(finite_or_none(first["target"]), None),
+            interval=finite_pair((min(values), max(values))), bounds=(target, None) if higher else (None, target),
             unit=str(first["metric"]), n=len(values), named=named, concerns="answer", basis=str(first["basis"]),
             why=f"{len(judged) - len(missed)} of {len(judged)} runs reached the target; "
             "the interval is from the least to the most",

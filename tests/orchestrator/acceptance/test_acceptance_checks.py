@@ -239,6 +239,26 @@ def test_runs_are_held_to_the_target_that_they_have(target: float | None, reache
     assert only(check("quality"), run(quality=quality)).outcome == outcome
 
 
+def test_a_metric_of_which_lower_is_better_is_bounded_above() -> None:
+    quality: Any = {"metric": "error", "value": 0.01, "target": 0.02, "reached": True, "basis": "b"}
+    settings: Any = {"quality": {"metric": "error", "higher_is_better": False}}
+    found = only(check("quality"), run(quality=quality, settings=settings))
+    assert (found.outcome, found.bounds) == ("pass", (None, 0.02))
+    assert only(check("quality"), run(quality=quality)).bounds == (0.02, None)
+
+
+def test_the_base_of_an_efficiency_does_not_move_up_where_its_runs_failed() -> None:
+    scaling = check(
+        "efficiency", nodes=[1, 2, 4], bound={"value": 1.0, "lower": -0.1, "upper": None, "unit": "× ideal"}
+    )
+    base = [run(number, nodes=1, state="failed", throughput=None) for number in range(5)]
+    larger = [run(number, nodes=nodes, throughput=50.0 * nodes + number) for nodes in (2, 4) for number in range(5)]
+    found = evaluate_checks([scaling], [*base, *larger], FACTS, True)
+    assert {(one.nodes, one.outcome) for one in found} == {(2, "not measurable"), (4, "not measurable")}
+    completed = [run(number, nodes=1, throughput=50.0 + 0.1 * number) for number in range(5)]
+    assert {one.outcome for one in evaluate_checks([scaling], [*completed, *larger], FACTS, True)} == {"pass"}
+
+
 def test_runs_whose_quality_was_never_evaluated_are_not_measurable() -> None:
     quality: Any = {"metric": "f1", "value": None, "target": 0.8, "reached": False, "basis": "b"}
     found = only(check("quality"), run(quality=quality), run(1, quality={**quality, "value": float("nan")}))
