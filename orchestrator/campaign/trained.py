@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from orchestrator.config.families import option_classes
 from orchestrator.errors import UsageError
-from orchestrator.records import Manifest, RecordError, Result, RunDirectory, read_record_if_whole
+from orchestrator.records import ONLY_METHOD, Manifest, RecordError, Result, RunDirectory, read_record_if_whole
 from orchestrator.records.settings import BenchmarkSettings, Configuration, InferenceSettings, QualitySettings
 
 KEY = "benchmark.inference.checkpoint"
@@ -74,14 +75,28 @@ def reason_unfit(run: RunDirectory, benchmark: BenchmarkSettings) -> str:
 
 def different_options(trained: BenchmarkSettings, wanted: BenchmarkSettings) -> str:
     """Return the options by which a trained model is not the wanted one: "layers=2, not 4"; "" if it is that."""
-    model = option_classes(wanted).get("model")
-    compare = getattr(model, "compare_trained", lambda one, other: (one["model"], other["model"]))
+    compare = getattr(option_classes(wanted).get("model"), "compare_trained", compare_all)
     found, asked = compare(trained, wanted)
     return ", ".join(
         f"{option}={found.get(option)}, not {asked.get(option)}"
         for option in {**found, **asked}
         if found.get(option) != asked.get(option)
     )
+
+
+def compare_all(trained: BenchmarkSettings, wanted: BenchmarkSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return of each what has to be the same where a benchmark does not say: the method, the data set, and the model.
+    What other data set a model can do with, its benchmark says, or who names its file.
+    """
+    one, other = (
+        {
+            "method": settings.get("method", ONLY_METHOD),
+            "dataset": settings.get("dataset_name", settings["name"]),
+            **settings["model"],
+        }
+        for settings in (trained, wanted)
+    )
+    return one, other
 
 
 def model_of(run: RunDirectory) -> Path:

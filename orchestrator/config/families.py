@@ -160,8 +160,8 @@ def option_classes(benchmark: Mapping[str, Any]) -> dict[str, type[Any]]:
     else both are in the benchmark's config.py. A Model with a method ``check_dataset`` is shown the DatasetOptions, and
     raises ValueError for what it cannot do with; its ``check_benchmark``, if it has one, does so for the whole
     benchmark. Its ``compare_trained``, if it has one, takes the settings of two benchmarks and gives of each what has
-    to be the same where the model of the first does the second's work; without
-    it, that is all of ``model``.
+    to be the same where the model of the first does the second's work; without it, that is the method, the data set,
+    and all of ``model``.
     """
     folder = f"workloads.{benchmark['name']}"
     places = {

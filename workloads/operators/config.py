@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass
@@ -23,6 +24,25 @@ class Model:
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths is {self.widths}; each layer needs one unit at least")
         require_positive("condition_weight", self.condition_weight)
+
+    @classmethod
+    def compare_trained(
+        cls, trained: Mapping[str, Any], wanted: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What has to be the same of two benchmarks' settings, for the model of one to solve the other's problem: the
+        method, the data set, the model, and all of the data that the method's model knows.
+        """
+        return cls.solved(trained), cls.solved(wanted)
+
+    @classmethod
+    def solved(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What a benchmark's model solves: any function of a problem."""
+        return {
+            "method": settings.get("method"),
+            "dataset": settings.get("dataset_name"),
+            **settings["model"],
+            **problem_parameters(settings["dataset"]),
+        }
 
 
 @dataclass
@@ -58,6 +78,12 @@ class DatasetOptions:
             require_positive(option, getattr(self, option))
         if len(self.grid) != 2 or min(self.grid) < 5:
             raise ValueError(f"grid is {self.grid}; expected two numbers of points, 5 at least")
+
+
+def problem_parameters(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a data set's options those that its problem depends on: its own, but for numbers of points."""
+    shared = {field.name for field in fields(DatasetOptions)}
+    return {name: value for name, value in dataset.items() if name not in shared and not name.endswith("_points")}
 
 
 @dataclass
