@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workloads.operators.derivatives import Derivatives, Terms, ZeroCoordinateShift
@@ -18,7 +19,7 @@ from workloads.operators.problems.plate import Plate
 from workloads.operators.problems.spaces import GaussianField, PeriodicField, SineSeries, Values
 from workloads.operators.problems.stokes import Stokes
 from workloads.operators.solvers.cavity import solve_cavity
-from workloads.operators.solvers.periodic import solve_periodic
+from workloads.operators.solvers.periodic import settle, solve_periodic
 from workloads.operators.solvers.reaction import solve_reaction
 
 
@@ -98,6 +99,32 @@ def test_a_soliton_goes_round_and_nothing_of_it_is_lost() -> None:
     found = solve_periodic(soliton(0)[None], lambda waves: -dispersion * waves**3, t, 128)[0]
     np.testing.assert_allclose(found, np.stack([soliton(time) for time in t], axis=1), atol=2e-3)
     assert np.ptp(found.mean(0)) < 1e-12 and np.ptp(np.square(found).mean(0)) < 1e-5
+
+
+def test_what_disperses_without_viscosity_is_as_exact_at_the_published_settings() -> None:
+    initial, times = PeriodicField(128, 63).draw(2, np.random.default_rng(1)), np.linspace(0, 1, 101)[:11]
+
+    def dispersion(waves: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return -0.001 * waves**3
+
+    exact = solve_periodic(initial, dispersion, times, 256, 400)
+    found = solve_periodic(initial, dispersion, times, 256)
+    apart = np.linalg.norm(found - exact, axis=(1, 2)) / np.linalg.norm(exact, axis=(1, 2))
+    assert apart.max() < 1e-6
+
+
+def test_steps_are_doubled_until_twice_as_many_agree() -> None:
+    asked: list[int] = []
+
+    def march(steps: int) -> Values:
+        asked.append(steps)
+        return np.full((2, 3, 4), np.nan) if steps < 6 else np.ones((2, 3, 4)) * (1 + steps**-4.0)
+
+    # What 24 and 48 steps give is 3e-6 apart, what 48 and 96 do 2e-7.
+    assert settle(march, 3)[0, 0, 0] == 1 + 48**-4.0
+    assert asked == [3, 6, 12, 24, 48, 96]
+    with pytest.raises(ValueError, match="steps from one time to the next still differ"):
+        settle(lambda steps: np.ones((1, 2, 2)) * steps, 1)
 
 
 class Sampled(Derivatives):
