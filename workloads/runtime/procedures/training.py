@@ -215,9 +215,11 @@ class Trainer:
         self.end_epoch(first_step, rate)
         if not reached:
             last = self.position.total_steps >= self.last_step
+            # A training that ends within an epoch may have been measured there already.
+            measured = self.position.evaluated_at == self.position.total_steps
             if self.position.step >= self.sampler.steps:
                 self.position.epoch, self.position.step = epoch + 1, 0
-            if last or (epoch + 1) % self.settings["evaluate_every_epochs"] == 0:
+            if not measured and (last or (epoch + 1) % self.settings["evaluate_every_epochs"] == 0):
                 reached = self.evaluate()
         if not reached and (epoch + 1) % self.settings["checkpoint_every_epochs"] == 0:
             self.save()

@@ -234,6 +234,50 @@ def test_a_log_of_ours_is_read_with_the_samples_and_the_seconds_of_its_steps(
     assert throughput_of(events, 0.0, math.inf) == pytest.approx(sum(trained) / sum(spent for _, spent in found))
 
 
+def evaluated_at(trainer: Trainer) -> list[int]:
+    """Trains, and tells after which steps quality was measured."""
+    steps, evaluate = [], trainer.evaluate
+
+    def watched() -> bool:
+        steps.append(trainer.position.total_steps)
+        return evaluate()
+
+    trainer.evaluate = watched  # type: ignore[method-assign]
+    trainer.train()
+    assert len(steps) == len(trainer.position.evaluations) == len(trainer.telemetry.evaluations)
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("most", "every", "steps"),
+    [(8, 4, [4, 8]), (2, 1, [1, 2]), (5, 2, [2, 4, 5]), (6, 2, [2, 4, 6]), (0, 4, [4, 8, 9])],
+)
+def test_no_step_is_evaluated_twice_not_even_the_last(
+    most: int, every: int, steps: list[int], alone: Communicator, tmp_path: Path
+) -> None:
+    """An epoch has three steps."""
+    trainer = trainer_of(Toy({}, tmp_path), alone, tmp_path, max_steps=most, evaluate_every_steps=every)
+    assert evaluated_at(trainer) == steps
+
+
+def test_a_run_that_was_stopped_before_its_last_evaluation_makes_it_once(alone: Communicator, tmp_path: Path) -> None:
+    stopped, resumed = (
+        trainer_of(Toy({}, tmp_path), alone, tmp_path, max_steps=1, evaluate_every_steps=1) for _ in range(2)
+    )
+    stopped.progress.stop_requested = True
+    assert evaluated_at(stopped) == []
+    assert evaluated_at(resumed) == [1]
+
+
+def test_a_target_that_is_reached_at_the_last_step_within_an_epoch_ends_the_training(
+    alone: Communicator, tmp_path: Path
+) -> None:
+    trainer = trainer_of(Toy({}, tmp_path), alone, tmp_path, max_steps=2, evaluate_every_steps=2)
+    trainer.quality = {**trainer.quality, "target": -1e9, "higher_is_better": True}
+    assert trainer.train().stopped == "target"
+    assert trainer.position.time_to_accuracy is not None
+
+
 def test_the_planned_settings_stay_as_they_were_planned(alone: Communicator, tmp_path: Path) -> None:
     trainer = trainer_of(Toy({}, tmp_path), alone, tmp_path, precision="auto", channels_last=False, kernels="auto")
     assert trainer.spec.settings["training"]["precision"] == trainer.spec.settings["training"]["kernels"] == "auto"
