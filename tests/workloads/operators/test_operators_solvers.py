@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from workloads.operators.derivatives import Derivatives, Terms, ZeroCoordinateShift
 from workloads.operators.equations import EQUATIONS, plate
 from workloads.operators.problems import PROBLEMS
+from workloads.operators.problems.base import boundary_points, uniform_points
 from workloads.operators.problems.diffusion_reaction import DiffusionReaction
 from workloads.operators.problems.periodic import Burgers
 from workloads.operators.problems.plate import Plate
@@ -246,3 +247,19 @@ def test_points_of_the_lid_come_last_and_ask_for_its_velocity() -> None:
     np.testing.assert_allclose(still[0], lid[:, 0] * (1 - lid[:, 0]), atol=1e-6)
     faster = problem.giving(collocation).apply(np.ones((1, 21), np.float32))
     np.testing.assert_allclose(faster, 1.1 * still, atol=1e-6)
+
+
+def test_the_lid_has_a_point_whatever_the_seed_and_others_are_not_moved_for_it() -> None:
+    problem = Stokes({"viscosity": 0.01, "length_scale": 0.2, "nodes": 21, "sensors": 9})
+    drawn_none = 0
+    for seed in range(1, 301):
+        collocation = problem.collocate({"points": 12, "boundary_points": 16}, np.random.default_rng(seed))
+        lid = collocation.points[collocation.conditions["lid"]]
+        assert len(lid) and (lid[:, 1] == 1).all() and len(collocation.points) == 28
+        random = np.random.default_rng(seed)
+        inside, edge = uniform_points(12, random), boundary_points(16, random)
+        on_lid = edge[:, 1] == 1
+        drawn_none += not on_lid.any()
+        kept = np.concatenate([inside, edge[~on_lid], edge[on_lid]] if on_lid.any() else [inside, edge[:-1]])
+        np.testing.assert_array_equal(collocation.points[: len(kept)], kept)
+    assert drawn_none

@@ -32,11 +32,13 @@ class Stokes(Problem):
         return Affine.of(self.space.basis(np.linspace(0, 1, int(self.parameters["sensors"]))))
 
     def collocate(self, counts: Mapping[str, int], random: np.random.Generator) -> Collocation:
-        """Points anywhere and on the edge; those on the lid come last. What holds at the other edges does so by the
-        fields' form.
+        """Points anywhere and on the edge; those on the lid come last, and there is one at least. What holds at the
+        other edges does so by the fields' form.
         """
         inside = uniform_points(counts["points"], random)
         edge = boundary_points(counts["boundary_points"], random)
+        if not (edge[:, 1] == 1).any():
+            edge[-1] = random.random(), 1
         on_lid = edge[:, 1] == 1
         points = np.concatenate([inside, edge[~on_lid], edge[on_lid]])
         return Collocation(points, len(points), {"lid": slice(len(points) - int(on_lid.sum()), len(points))})
