@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from workloads.operators.datasets import burgers_config, diffusion_reaction_conf
 from workloads.operators.datasets.base import OperatorDataset
 from workloads.operators.datasets.burgers import BurgersDataset
 from workloads.operators.datasets.diffusion_reaction import DiffusionReactionDataset
+from workloads.operators.datasets.kdv import KdvDataset
 from workloads.operators.datasets.plate import PlateDataset
+from workloads.operators.datasets.stokes import StokesDataset
 from workloads.operators.methods import pinn_config
+from workloads.operators.problems.spaces import Values
 from workloads.runtime.errors import DatasetError
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 
@@ -163,11 +167,89 @@ def test_a_file_that_lacks_an_array_or_is_none_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_published_file_of_burgers_has_times_before_places(tmp_path: Path) -> None:
-    settings = {**BURGERS, "grid": [12, 7]}
-    dataset = BurgersDataset(settings)
-    output = np.random.default_rng(1).normal(size=(5, 7, 12))
+    dataset = BurgersDataset({**BURGERS, "grid": [12, 7]})
+    output = solved(dataset)[1][:, 0].swapaxes(1, 2)
     savemat(tmp_path / "burgers_pino.mat", {"input": output[:, 0], "output": output})
     dataset.convert(tmp_path, tmp_path / "made")
     found = ConsolidatedSet(tmp_path / "made", "evaluation").read(np.arange(2))
     np.testing.assert_array_equal(found["solution"][:, 0], output[3:].astype(np.float32).swapaxes(1, 2))
     assert dataset.verify(tmp_path / "made", thorough=False)["set"] == "burgers"
+
+
+def solved(dataset: OperatorDataset) -> tuple[Values, Values, list[Values]]:
+    """Five functions of a data set, their solutions on its grid, and the grid's axes."""
+    functions, axes = dataset.problem.space.draw(5, np.random.default_rng(1)), dataset.problem.axes(dataset.grid)
+    return functions, dataset.problem.solve(functions, axes), axes
+
+
+OTHERS: Mapping[str, tuple[type[OperatorDataset], dict[str, Any]]] = {
+    "kdv": (KdvDataset, {**BURGERS, "grid": [24, 24], "dispersion": 0.01}),
+    "plate": (PlateDataset, {**PLATE, "grid": [24, 24]}),
+    "stokes": (StokesDataset, {**STOKES, "grid": [24, 24]}),
+    "diffusion_reaction": (DiffusionReactionDataset, {**REACTION, "grid": [24, 24]}),
+}
+UNEVEN = np.array([0, 1, 3, 4, 7, 8, 11, 14, 15, 19, 22, 23])
+
+
+def write_others(folder: Path, name: str, **changed: Any) -> OperatorDataset:
+    """A file of five functions solved for on some lines of a grid, with settings that are otherwise; the data set that
+    it is read as.
+    """
+    kind, settings = OTHERS[name]
+    made = kind({**settings, **changed})
+    functions, whole, axes = solved(made)
+    solutions = whole[..., UNEVEN[:, None], UNEVEN]
+    if name == "stokes":
+        solutions[:, 2] += 3  # A pressure may have any constant.
+    with h5py.File(folder / made.file, "w") as file:
+        file["functions"], file["solutions"] = functions, solutions
+        for coordinate, axis in zip(made.problem.COORDINATES, axes, strict=True):
+            file[coordinate] = axis[UNEVEN]
+    return kind({**settings, "grid": [len(UNEVEN), len(UNEVEN)]})
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_solutions_of_the_same_problem_are_taken_at_any_points(name: str, tmp_path: Path) -> None:
+    assert write_others(tmp_path, name).check_published(tmp_path) == {"functions": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("kdv", {"viscosity": 0.05}, r"is \d+% from that of kdv with dispersion=0.01, viscosity=0.1, "),
+        ("kdv", {"dispersion": 0.03}, r"is \d+% from that of kdv with dispersion=0.01, viscosity=0.1, "),
+        ("plate", {"rigidity": 0.02}, "is 50% from that of plate with rigidity=0.01, modes=2; set benchmark.dataset"),
+        ("diffusion_reaction", {"diffusion": 0.2}, r"is \d+% from that of diffusion_reaction with diffusion=0.1, "),
+    ],
+)
+def test_solutions_of_another_equation_are_refused_with_what_was_set(
+    name: str, changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    dataset = write_others(tmp_path, name, **changed)
+    with pytest.raises(DatasetError, match=message):
+        dataset.convert(tmp_path, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_reaction_of_the_other_sign_as_is_published_is_no_other_equation(tmp_path: Path) -> None:
+    write_others(tmp_path, "diffusion_reaction", reaction=-0.01)
+    kind, settings = OTHERS["diffusion_reaction"]
+    dataset = kind({**settings, "reaction": 0.01, "grid": [len(UNEVEN), len(UNEVEN)]})
+    assert dataset.check_published(tmp_path) == {"functions": 5}
+
+
+def test_functions_that_waves_do_not_hold_are_refused(tmp_path: Path) -> None:
+    dataset = write_others(tmp_path, "kdv")
+    fewer = KdvDataset({**dataset.settings, "waves": 2})
+    with pytest.raises(DatasetError, match=r"function 0 is by .*% no sum of the first 2 waves \(waves=2; .* up to 5\)"):
+        fewer.check_published(tmp_path)
+    with h5py.File(tmp_path / "kdv.h5", "a") as file:
+        file["functions"][4] += 1
+    with pytest.raises(DatasetError, match=r"function 4 is by .* whose mean is 0"):
+        dataset.check_published(tmp_path)
+
+
+def test_a_load_of_nothing_that_bends_a_plate_is_refused(tmp_path: Path) -> None:
+    write_plate(tmp_path, functions=np.zeros((5, 4)))
+    with pytest.raises(DatasetError, match="the solution of function 0 is inf% from that of plate"):
+        PlateDataset(PLATE).check_published(tmp_path)

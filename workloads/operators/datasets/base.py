@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,10 @@ from workloads.runtime.samples.writer import Writer
 
 AT_ONCE = 64
 """Functions that are solved for together."""
+COMPARED = 2
+"""Functions of a file of others whose solutions are compared with those of the problem's own solver."""
+APART = 0.05
+"""How far, in relative L2, they may be: solvers and conventions differ by some thousandths."""
 
 
 class OperatorDescription(Description):
@@ -151,7 +156,31 @@ class OperatorDataset(FamilyDataset):
         needed = sum(self.counts.values())
         if number < needed:
             raise DatasetError(f"{path} has {number} functions, and {needed} are asked for; take fewer functions")
+        if not self.is_stand_in:
+            self.refuse_another(path, arrays)
         return arrays
+
+    def refuse_another(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise DatasetError for a file of another problem: what its equation and functions are, the settings say, and
+        nothing in it does. Of the outputs those that are judged are compared: a pressure may have any constant.
+        """
+        problem = self.problem
+        told = ", ".join(f"{name}={value:g}" for name, value in problem.parameters.items())
+        functions = arrays["functions"].astype(np.float64)
+        judged = [problem.OUTPUTS.index(name) for name in problem.JUDGED]
+        given = arrays["solutions"][:COMPARED, judged].astype(np.float64)
+        try:
+            problem.space.refuse_unheld(functions)
+            solved = problem.solve_at(functions[:COMPARED], [arrays[name] for name in problem.COORDINATES])[:, judged]
+        except ValueError as error:
+            raise DatasetError(f"{path} is no file of {self.SET} with {told}: {error}") from error
+        for number, (theirs, ours) in enumerate(zip(given, solved, strict=True)):
+            apart = relative_distance(theirs, ours)
+            if apart > APART:
+                raise DatasetError(
+                    f"{path}: the solution of function {number} is {apart:.0%} from that of {self.SET} with {told}; "
+                    "set benchmark.dataset to what the file was made with"
+                )
 
     def convert(self, published: Path, folder: Path, progress: Progress = tell_nobody, workers: int = 1) -> None:
         """Published file to the consolidated folder."""
@@ -174,6 +203,12 @@ class OperatorDataset(FamilyDataset):
             "parameters": self.problem.parameters,
             "axes": [[float(coordinate) for coordinate in axis] for axis in axes],
         }
+
+
+def relative_distance(theirs: Values, ours: Values) -> float:
+    """The norm of the difference over that of ours; from zero, anything else is infinitely far."""
+    missed, size = float(np.linalg.norm(theirs - ours)), float(np.linalg.norm(ours))
+    return missed / size if size else (math.inf if missed else 0.0)
 
 
 def refuse_unusable(path: Path, name: str, array: NDArray[Any]) -> None:

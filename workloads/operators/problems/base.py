@@ -12,8 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from workloads.operators.problems.spaces import FunctionSpace, Values
+
+FINE = 65
+"""Points along a coordinate between which a spline is as good as the solution."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,18 @@ class Problem(ABC):
     @abstractmethod
     def solve(self, functions: Values, axes: Sequence[Values]) -> Values:
         """Reference solutions (n, outputs, n1, n2) for functions (n, m). Raises ValueError where they cannot be had."""
+
+    def solving_grid(self, grid: Sequence[int]) -> Sequence[int]:
+        """Points along each coordinate that solutions are had on where those of ``grid`` are not the problem's own."""
+        return [max(count, FINE) for count in grid]
+
+    def solve_at(self, functions: Values, axes: Sequence[Values]) -> Values:
+        """As ``solve``, at any rising coordinates in the domain: by cubic splines between those of a fine grid."""
+        own = self.axes(self.solving_grid([len(axis) for axis in axes]))
+        solutions = self.solve(functions, own)
+        for place, (known, asked) in enumerate(zip(own, axes, strict=True), 2):
+            solutions = CubicSpline(known, solutions, axis=place)(asked)
+        return solutions
 
 
 def uniform_points(count: int, random: np.random.Generator) -> Values:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from workloads.operators.problems.base import Affine, Collocation, Problem, boundary_points, uniform_points
+from workloads.operators.problems.base import FINE, Affine, Collocation, Problem, boundary_points, uniform_points
 from workloads.operators.problems.spaces import PeriodicField, Values
 from workloads.operators.solvers.periodic import Waves, solve_periodic
 
@@ -53,6 +53,10 @@ class PeriodicFlow(Problem):
     @abstractmethod
     def symbol(self, waves: Waves) -> Waves:
         """What multiplies a Fourier coefficient in u_t + u u_x, of wave numbers i k."""
+
+    def solving_grid(self, grid: Sequence[int]) -> Sequence[int]:
+        """All points of the solver."""
+        return [int(self.parameters["resolution"]), max(grid[1], FINE)]
 
     def solve(self, functions: Values, axes: Sequence[Values]) -> Values:
         """By Fourier's method, see solvers/periodic.py."""

@@ -10,6 +10,9 @@ from scipy.interpolate import CubicSpline
 
 Values = NDArray[np.float64]
 
+UNHELD = 0.01
+"""How much of a function, in relative L2, may be no wave that its family has."""
+
 
 class FunctionSpace(ABC):
     """Random functions of a point. ``size`` is how many numbers (m,) stand for one."""
@@ -25,6 +28,9 @@ class FunctionSpace(ABC):
         """What a function's numbers are multiplied by to have its values: functions (n, m) @ basis (m, P) are (n, P)
         at ``points``, (P,) of functions of one coordinate, else (P, d).
         """
+
+    def refuse_unheld(self, functions: Values) -> None:  # noqa: B027
+        """Raise ValueError for functions (n, m) that are none of the family's. Most families have all."""
 
 
 class GaussianField(FunctionSpace):
@@ -77,6 +83,19 @@ class PeriodicField(FunctionSpace):
         weights = np.where((waves == 0) | (2 * waves == self.size), 1.0, 2.0)
         values: Values = ((weights * spectrum) @ np.exp(2j * np.pi * np.outer(waves, points))).real
         return values
+
+    def refuse_unheld(self, functions: Values) -> None:
+        """A mean other than 0, and waves beyond those that are there, are what no field has by its form."""
+        spectrum = np.fft.rfft(functions)
+        spectrum[:, 1 : self.waves + 1] = 0
+        rest, size = (np.linalg.norm(values, axis=1) for values in (np.fft.irfft(spectrum, self.size), functions))
+        beyond = np.flatnonzero(rest > UNHELD * size)
+        if len(beyond):
+            first = int(beyond[0])
+            raise ValueError(
+                f"function {first} is by {rest[first] / size[first]:.1%} no sum of the first {self.waves} waves "
+                f"(waves={self.waves}; {self.size} nodes have up to {(self.size - 1) // 2}), whose mean is 0"
+            )
 
 
 class SineSeries(FunctionSpace):
