@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator.records.settings import Settings
+from workloads.operators.constants import Constant
 from workloads.operators.datasets.base import OperatorDescription
 from workloads.operators.derivatives import Derivatives, ZeroCoordinateShift
 from workloads.operators.equations import EQUATIONS
@@ -57,10 +58,14 @@ class OperatorTask(Task):
         return self.problem.collocate(counts, np.random.default_rng(self.seed))
 
     @functools.cached_property
-    def grid(self) -> Tensor:
+    def grid(self) -> Constant:
         """The points of the reference solutions, (n1 · n2, 2) float32, the first coordinate changing slowest."""
-        axes = [torch.tensor(axis, dtype=torch.float64) for axis in self.description["axes"]]
-        return torch.cartesian_prod(*axes).float()
+
+        def make() -> Tensor:
+            axes = [torch.tensor(axis, dtype=torch.float64) for axis in self.description["axes"]]
+            return torch.cartesian_prod(*axes).float()
+
+        return Constant(make)
 
     @functools.cached_property
     def training_set(self) -> SampleSet:
@@ -130,7 +135,7 @@ class OperatorTask(Task):
 
     def fields(self, model: nn.Module, batch: Batch) -> Tensor:
         """The same point by point, (n, n1 · n2, outputs)."""
-        found: Tensor = model(batch["sensors"], self.grid.to(batch["sensors"]))
+        found: Tensor = model(batch["sensors"], self.grid.like(batch["sensors"]))
         return found
 
     def draw(self, model: nn.Module, device: torch.device, path: Path) -> None:

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from orchestrator.config.schema_benchmark import OptimizerConfig
+from workloads.operators.constants import Constant
 from workloads.operators.derivatives import FunctionLoop, ZeroCoordinateShift
 from workloads.operators.equations import EQUATIONS
+from workloads.operators.methods.data_driven import DataDriven
 from workloads.operators.methods.hyperplane import Hyperplane
 from workloads.operators.methods.pinn import Pinn, TileSet, dealt
 from workloads.operators.methods.zcs import Zcs
@@ -175,3 +177,48 @@ def test_of_other_equations_the_tangent_brings_the_mean_nearer_to_zero() -> None
 
     plain = mean_of(FunctionLoop(network, batch["sensors"], batch["points"][0], task.collocation.residual))
     assert mean_of(task.derive(ZeroCoordinateShift, network, batch)) < 0.2 * plain
+
+
+def test_a_constant_is_made_once_for_each_device_and_type_and_can_be_differentiated_with() -> None:
+    made: list[Tensor] = []
+
+    def make() -> Tensor:
+        made.append(torch.arange(3, dtype=torch.float64) / 3)
+        return made[-1]
+
+    constant = Constant(make)
+    single, double, elsewhere = torch.ones(1, requires_grad=True), torch.ones(1).double(), torch.ones(1, device="meta")
+    with torch.inference_mode():
+        first = constant.like(single)
+    assert constant.like(single) is first and first.dtype == torch.float32
+    assert constant.like(double).dtype == torch.float64 and constant.like(double) is made[1]
+    assert constant.like(elsewhere).is_meta and constant.like(elsewhere) is constant.like(elsewhere)
+    assert len(made) == 3
+    (single * first).sum().backward()
+    assert single.grad == 1
+
+
+def test_no_step_makes_again_what_all_steps_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = task_of(DataDriven, "stokes", hard_conditions=True)
+    task.description = {"axes": [[0.0, 0.5, 1.0], [0.0, 1.0]]}
+    network = task.build_model().double()
+    sensors = torch.randn(3, 7, dtype=torch.float64)
+    seen: list[Tensor] = []
+    inverted: list[Tensor] = []
+    invert = torch.linalg.pinv
+
+    def watched(matrix: Tensor, rtol: float) -> Any:
+        inverted.append(matrix)
+        return invert(matrix, rtol=rtol)
+
+    monkeypatch.setattr(torch.linalg, "pinv", watched)
+
+    def model(sensors: Tensor, points: Tensor) -> Tensor:
+        seen.append(points)
+        return network(sensors, points)  # type: ignore[no-any-return]
+
+    solution = torch.zeros(3, 3, 3, 2, dtype=torch.float64)
+    for _ in range(3):
+        task.loss(model, {"sensors": sensors, "solution": solution}, Step()).backward()
+    assert len(inverted) == 1 and all(points is seen[0] for points in seen)
+    torch.testing.assert_close(seen[0][:3].tolist(), [[0.0, 0.0], [0.0, 1.0], [0.5, 0.0]])

@@ -32,7 +32,7 @@ class PeriodicEquation(Equation):
         """The Fourier coefficients of the initial values: of all cosines, then of all sines."""
         if not self.hard:
             return None
-        nodes = torch.arange(sensors.shape[1]).to(sensors) / sensors.shape[1]
+        nodes = torch.arange(sensors.shape[1], device=sensors.device, dtype=sensors.dtype) / sensors.shape[1]
         return sensors @ self.waves(nodes) * (2 / len(nodes))
 
     def modes(self, points: Tensor) -> Tensor:
@@ -41,7 +41,8 @@ class PeriodicEquation(Equation):
 
     def waves(self, x: Tensor) -> Tensor:
         """Cosines and sines at places (P,) of as many waves as the initial values have, (P, 2 · waves)."""
-        angles = 2 * math.pi * x[:, None] * torch.arange(1, int(self.parameters["waves"]) + 1).to(x)
+        numbers = torch.arange(1, int(self.parameters["waves"]) + 1, device=x.device, dtype=x.dtype)
+        angles = 2 * math.pi * x[:, None] * numbers
         return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 

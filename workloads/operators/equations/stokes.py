@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from workloads.operators.constants import Constant
 from workloads.operators.derivatives import Derivatives
 from workloads.operators.equations.base import Equation
 
@@ -40,9 +42,19 @@ class Stokes(Equation):
         """1, and a tenth of the coefficients of the waves that the lid's disturbance is made of, by least squares."""
         if not self.hard:
             return None
-        sensed = waves(torch.linspace(0, 1, sensors.shape[1], dtype=torch.float64))
-        fitted = torch.linalg.pinv(sensed, rtol=1e-6).to(sensors)
+        fitted = self.fitted.like(sensors)
         return torch.cat([torch.ones_like(sensors[:, :1]), sensors @ fitted.T / 10], dim=1)
+
+    @functools.cached_property
+    def fitted(self) -> Constant:
+        """What makes the waves' coefficients of values at the sensors, (2 · WAVES, S), computed in double precision."""
+
+        def make() -> Tensor:
+            sensed = waves(torch.linspace(0, 1, int(self.parameters["sensors"]), dtype=torch.float64))
+            inverse: Tensor = torch.linalg.pinv(sensed, rtol=1e-6)
+            return inverse
+
+        return Constant(make)
 
     def modes(self, points: Tensor) -> Tensor:
         """1 and the waves, times x (1 - x) (3 y² - 2 y)."""
@@ -55,5 +67,5 @@ def waves(x: Tensor) -> Tensor:
     """Cosines and sines of half the domain's waves at places (P,), (P, 2 · WAVES): what is smooth within the domain is
     made of them, periodic or not.
     """
-    angles = math.pi * x[:, None] * torch.arange(WAVES).to(x)
+    angles = math.pi * x[:, None] * torch.arange(WAVES, device=x.device, dtype=x.dtype)
     return torch.cat([angles.cos(), angles.sin()], dim=1)

@@ -74,4 +74,4 @@ class Hyperplane(OperatorTask):
             copies = {name: tensor.clone() for name, tensor in batch.items()}
             weights = self.moved(ZeroCoordinateShift, model, model.weigh(copies["sensors"]), copies).detach()
         given = self.equation.given(batch["sensors"])
-        return torch.stack(model.combined(weights, given, self.grid.to(weights)), dim=-1)
+        return torch.stack(model.combined(weights, given, self.grid.like(weights)), dim=-1)
