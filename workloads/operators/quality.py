@@ -13,19 +13,19 @@ from workloads.runtime.task import Arrays, Batch, Quality
 
 class OperatorQuality(Quality):
     """Scores of each function as rows: they come together in the functions' order, so that sums are the same for any
-    number of ranks. ``measure`` gives them by name, (n,) each.
+    number of ranks. ``score`` gives them by name, (n,) each.
     """
 
     differentiates = True
 
     def __init__(
-        self, outputs: Sequence[str], judged: Sequence[str], measure: Callable[[nn.Module, Batch], Mapping[str, Tensor]]
+        self, outputs: Sequence[str], judged: Sequence[str], score: Callable[[nn.Module, Batch], Mapping[str, Tensor]]
     ) -> None:
-        self.outputs, self.judged, self.measure = outputs, judged, measure
+        self.outputs, self.judged, self.score = outputs, judged, score
 
     def update(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         """Keep a batch's scores."""
-        return {name: values.detach().double() for name, values in self.measure(model, batch).items()}
+        return {name: values.detach().double() for name, values in self.score(model, batch).items()}
 
     @property
     def counts(self) -> npt.NDArray[np.float64]:

@@ -222,3 +222,16 @@ def test_no_step_makes_again_what_all_steps_need(monkeypatch: pytest.MonkeyPatch
         task.loss(model, {"sensors": sensors, "solution": solution}, Step()).backward()
     assert len(inverted) == 1 and all(points is seen[0] for points in seen)
     torch.testing.assert_close(seen[0][:3].tolist(), [[0.0, 0.0], [0.0, 1.0], [0.5, 0.0]])
+
+
+@pytest.mark.parametrize("kind", [Zcs, Hyperplane])
+def test_an_evaluation_has_the_metrics_of_all_functions(kind: type[Any]) -> None:
+    task = task_of(kind, "diffusion_reaction")
+    task.description = {"axes": [[0.0, 0.5, 1.0], [0.0, 1.0]]}
+    network, quality = task.build_model(), task.new_quality()
+    batch = to_device(task.collocated("evaluation").read(np.arange(3)), torch.device("cpu"))
+    batch["solution"] = torch.ones(3, 1, 3, 2)
+    rows = {name: values.numpy() for name, values in quality.update(network, batch).items()}
+    metrics = quality.measure(quality.counts, rows, lambda: None)
+    assert metrics["relative_l2_worst"] >= metrics["relative_l2"] > 0
+    assert metrics == quality.conclude(quality.counts, rows, lambda: None)
