@@ -189,6 +189,20 @@ def had_target(run: RunEntry) -> bool:
     return run["quality"]["target"] is not None or run["quality"]["reached"] is None
 
 
+def missed_target(run: RunEntry) -> bool:
+    """Whether a run fell short of its quality target, if it has one. A run that was cut to a few steps and a model that
+    was never trained could not reach it, and do not count.
+    """
+    if not had_target(run):
+        return False
+    if run["mode"] == "training":
+        return not reached_target(run) and run["stopped"] != "steps"
+    inference = run["inference"]
+    if run["mode"] == "inference" and inference and inference["weights"]["source"] != "checkpoint":
+        return False
+    return not run["quality"]["reached"]
+
+
 def devices_slowed(run: RunEntry) -> int:
     """Return how many devices heat or a power limit slowed while the run was measured."""
     return len({(entry["host"], entry["what"]) for entry in run["energy"]["slowed"]})

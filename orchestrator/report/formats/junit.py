@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.runs import RunEntry, missed_target
 from orchestrator.report.formats import Report
 from orchestrator.report.tables.text import accuracy_time_text, quality_text, short
 from orchestrator.report.xml_text import add_element, document_text, remove_forbidden
@@ -31,9 +31,8 @@ def completed(run: RunEntry) -> bool:
 
 
 def missed(run: RunEntry) -> bool:
-    """Whether a training that was not cut short fell short of its target."""
-    trained = run["mode"] == "training" and run["stopped"] != "steps"
-    return completed(run) and trained and run["time_to_accuracy_s"] is None
+    """Whether a run has its result, and fell short of a target that it had."""
+    return completed(run) and missed_target(run)
 
 
 def add_run(group: ElementTree.Element, run: RunEntry) -> None:

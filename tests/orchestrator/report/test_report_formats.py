@@ -6,6 +6,7 @@ import json
 import logging
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.__main__ import main
+from orchestrator.cli.common import missed_target
 from orchestrator.errors import UsageError
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.formats import FORMATS, Report
+from orchestrator.report.formats.mlflow import Server, send_run
 from orchestrator.store.rows import RunRecord
 from orchestrator.store.store import Store
 
@@ -145,6 +148,84 @@ def test_junit_tells_a_run_that_failed_from_one_that_missed_its_target(tmp_path:
     told = {case.get("name"): next((part.tag, part.get("message")) for part in case) for case in suite}
     assert told["good"] == ("system-out", None) and told["broken"] == ("error", "out of memory")
     assert told["short"][0] == "failure"
+
+
+def with_quality(record: RunRecord, **changes: Any) -> RunRecord:
+    """The run with another quality in its result."""
+    result = record.result
+    record.run["result"] = json.dumps({**result, "quality": {**result["quality"], **changes}})
+    return RunRecord(record.run, record.ranks, record.evaluations, record.phases)
+
+
+def test_junit_and_the_exit_code_agree_on_who_missed_a_target(tmp_path: Path) -> None:
+    untimed: dict[str, Any] = {
+        "throughput": None,
+        "throughput_cold": None,
+        "throughput_warm": None,
+        "time_to_accuracy_s": None,
+    }
+    runs = tmp_path / "runs"
+    records = [
+        stored_run(runs, name="missed", evaluations=0),
+        stored_run(runs, name="cut", evaluations=0, stopped="steps"),
+        with_quality(stored_run(runs, name="aimless", evaluations=0, target=None), target=None, reached=False),
+        with_quality(stored_run(runs, name="stood-still", **untimed), reached=True),
+        with_quality(stored_run(runs, name="judged", mode="inference"), reached=False),
+    ]
+    report = report_of(records)
+    (suite,) = ElementTree.fromstring(put("junit", [report], tmp_path / "out"))
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert failed == {"missed", "judged"} and suite.get("failures") == "2"
+    assert failed == {run["run"] for run in report.document["runs"] if missed_target(run)}
+
+
+class Interrupted(Exception):
+    """The export was ended."""
+
+
+class Tracking(Server):
+    """An MLflow server of a few lines, which an export loses after ``answers`` answers."""
+
+    def __init__(self) -> None:
+        super().__init__("http://mlflow")
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.answers = 1000
+
+    def call(self, method: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        if self.answers == 0:
+            raise Interrupted
+        self.answers -= 1
+        if path == "runs/search":
+            return {"runs": list(self.runs.values())}
+        if path == "runs/create":
+            number = str(len(self.runs))
+            data = {"tags": content["tags"], "metrics": [], "params": []}
+            self.runs[number] = {"info": {"run_id": number, "status": "RUNNING"}, "data": data}
+            return {"run": self.runs[number]}
+        run = self.runs[content["run_id"]]
+        if path == "runs/delete":
+            del self.runs[content["run_id"]]
+        elif path == "runs/update":
+            run["info"] |= {"status": content["status"]}
+        else:
+            for name in ("metrics", "params"):
+                run["data"][name] += content.get(name, [])
+        return {}
+
+
+@pytest.mark.parametrize("answers", range(7))
+def test_an_export_to_mlflow_that_was_broken_off_is_completed_by_the_next(answers: int, tmp_path: Path) -> None:
+    server, record = Tracking(), stored_run(tmp_path)
+    parts = record.run, record.evaluations, record.phases
+    server.answers = answers
+    with suppress(Interrupted):
+        send_run(server, "1", *parts)
+    server.answers = 1000
+    send_run(server, "1", *parts)
+    (run,) = server.runs.values()
+    assert run["info"]["status"] == "FINISHED"
+    assert [item["value"] for item in run["data"]["metrics"] if item["key"] == "throughput"] == [200.0]
+    assert not send_run(server, "1", *parts), "a whole one is sent once"
 
 
 @pytest.mark.parametrize("name", LOCAL)
