@@ -1,8 +1,8 @@
 """Sends runs to an MLflow tracking server by its REST API (2.0): an experiment for each campaign.
 
 MLflow need not be installed here. A second export changes nothing: a run is identified by its key in the store, and
-replaced if its end has changed. MLflow's variables MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
-MLFLOW_TRACKING_PASSWORD, are used.
+replaced if its end has changed or an export of it was broken off. MLflow's variables MLFLOW_TRACKING_TOKEN, or
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, are used.
 """
 
 from __future__ import annotations
@@ -121,12 +121,16 @@ def send_run(
     evaluations: Sequence[EvaluationRow],
     phases: Sequence[PhaseRow],
 ) -> bool:
-    """Create the run on the server unless an equal one is there; return whether it was created."""
-    key = run_identity(run)
+    """Create the run on the server unless an equal one is there; return whether it was created.
+
+    Its status is the last that is sent. One without it is of an export that was broken off, and is replaced.
+    """
+    key, status = run_identity(run), STATUS.get(run["state"], "FAILED")
     query = {"experiment_ids": [experiment], "filter": f"tags.`orchestrator.key` = '{key}'", "max_results": 10}
     for found in server.call("POST", "runs/search", query).get("runs", []):
         tags = {tag["key"]: tag["value"] for tag in found["data"].get("tags", [])}
-        if tags.get("orchestrator.state") == run["state"] and tags.get("orchestrator.attempts") == str(run["attempts"]):
+        same = tags.get("orchestrator.state"), tags.get("orchestrator.attempts"), found["info"].get("status")
+        if same == (run["state"], str(run["attempts"]), status):
             return False
         server.call("POST", "runs/delete", {"run_id": found["info"]["run_id"]})
     begun, ended = milliseconds(run["created"]), milliseconds(run.get("ended") or run["created"])
@@ -149,7 +153,6 @@ def send_run(
     values = list(metric_entries(run, evaluations, phases, ended))
     for start in range(0, len(values), BATCH):
         server.call("POST", "runs/log-batch", {"run_id": number, "metrics": values[start : start + BATCH]})
-    status = STATUS.get(run["state"], "FAILED")
     server.call("POST", "runs/update", {"run_id": number, "status": status, "end_time": ended})
     return True
 
