@@ -57,9 +57,11 @@ def news_of_finding(
         return [News("settled", finding.state, f"{finding.text}; from now on this is the normal")]
     if abs(finding.size - old.size) >= NOTABLE:
         kind: Kind = "changed"
-    elif moment - old.told >= remind_s - SLACK:
+    elif moment - old.told >= remind_s - SLACK or old.told - moment > SLACK:
+        # Told by a clock that was ahead, it would be silent until that moment comes.
         kind = "still"
     else:
         return []
-    memory.alarms[finding.key] = Alarm(finding.state, old.since, moment, finding.text, finding.size)
+    since = min(old.since, began)
+    memory.alarms[finding.key] = Alarm(finding.state, since, moment, finding.text, finding.size)
     return [News(kind, finding.state, finding.text)]

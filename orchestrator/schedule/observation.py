@@ -33,6 +33,7 @@ GRAVEST_FIRST = (
     "not run",
     "no store",
     "expired",
+    "wrong clock",
     "failed",
     "wrong answer",
     "check failed",

@@ -25,7 +25,7 @@ from orchestrator.schedule.message import compose_message
 from orchestrator.schedule.news import News, collect_news
 from orchestrator.schedule.observation import Observation, observe_checks, observe_sweep
 from orchestrator.schedule.state import LastStart, State, read_state, write_state
-from orchestrator.schedule.timing import local_zone
+from orchestrator.schedule.timing import later, local_zone
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def start_sweep(folder: Path, how: Start) -> Outcome:
     state = read_state(folder)
     moment = datetime.now(local_zone())
     with Log(schedule, moment, how.quiet) as log, note_interruption() as noted:
-        if schedule.end and moment > schedule.end:
+        if schedule.end and moment.timestamp() > schedule.end.timestamp():
             outcome = report_expiry(schedule, log)
         else:
             broken = submit_successor(schedule, log) if how.resubmit else None
@@ -67,6 +67,8 @@ def start_sweep(folder: Path, how: Start) -> Outcome:
                 outcome = Outcome(EXIT_OK, reason=todo.reason)
             else:
                 outcome = run_sweep(schedule, todo, moment, log, noted, how)
+            if todo.clock:
+                outcome = report_wrong_clock(schedule, outcome, todo.clock, log)
             if broken and (broken := submit_successor(schedule, log)):
                 outcome = report_broken_chain(schedule, outcome, broken, log)
         if outcome.reason:
@@ -99,7 +101,7 @@ def find_due(schedule: Schedule, state: State, moment: datetime, how: Start) -> 
 def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: Interruption, how: Start) -> Outcome:
     """Run, compare and report one sweep, with the cluster's lock held."""
     settings = schedule.settings
-    sweep = f"{schedule.name}-{moment:%Y%m%d-%H%M%S}"
+    sweep = name_sweep(schedule, moment)
     log.tell(f"sweep {sweep} for {todo.moment:%Y-%m-%d %H:%M %Z}" + (", by hand" if how.now else ""))
     if todo.missed:
         log.tell(
@@ -134,6 +136,17 @@ def run_sweep(schedule: Schedule, todo: Due, moment: datetime, log: Log, noted: 
     except Locked as error:
         execution = Execution(EXIT_FAILED, None, 0.0, None, str(error))
     return tell_people(schedule, sweep, execution, moment.timestamp(), log)
+
+
+def name_sweep(schedule: Schedule, moment: datetime) -> str:
+    """Return the name of a sweep that begins at ``moment``: by its second, or by the next one that no other has, as in
+    the hour that clocks repeat.
+    """
+    while True:
+        name = f"{schedule.name}-{moment:%Y%m%d-%H%M%S}"
+        if not any(Path(schedule.results).glob(f"{name}*")):
+            return name
+        moment = later(moment, timedelta(seconds=1))
 
 
 def collect_missing(schedule: Schedule, sweeps: list[str], log: Log) -> list[str]:
@@ -235,6 +248,7 @@ def compare_with_earlier(schedule: Schedule, sweep: str, execution: Execution, m
     observe_checks(seen, (execution.document or {}).get("checks", []))
     seen.add("schedule", None, "the schedule is in force again")
     seen.add("comparison", None, "sweeps are compared again")
+    seen.add("clock", None, "no sweep is of a moment that is still to come any more")
     if execution.stopped:
         seen.add("limit", "failed", f"the sweep was {execution.stopped}")
     else:
@@ -268,6 +282,14 @@ def report_broken_chain(schedule: Schedule, outcome: Outcome, trouble: str, log:
     seen = Observation()
     seen.add("chain", "not run", f"the next sweep's job could not be submitted ({trouble}): install the schedule again")
     outcome.code = outcome.code or EXIT_INFRASTRUCTURE
+    return report_beside_sweep(schedule, seen, outcome, log)
+
+
+def report_wrong_clock(schedule: Schedule, outcome: Outcome, trouble: str, log: Log) -> Outcome:
+    """Report that the clock was ahead when an earlier sweep was run, whose moment is still to come."""
+    log.tell(trouble)
+    seen = Observation()
+    seen.add("clock", "wrong clock", trouble)
     return report_beside_sweep(schedule, seen, outcome, log)
 
 

@@ -78,7 +78,7 @@ class Timing:
 
     def newest(self, moment: datetime) -> datetime:
         """Return the last moment at or before ``moment``."""
-        return next(CronSim(self.plain, moment + timedelta(seconds=1), reverse=True))
+        return next(CronSim(self.plain, later(moment, timedelta(seconds=1)), reverse=True))
 
     def calendar(self) -> list[str]:
         """Return the expression as one or two OnCalendar expressions of systemd (systemd.time(7)); each of them starts
@@ -108,6 +108,13 @@ class Timing:
                 else f"{when} comes twice, since clocks go back: the sweep starts the first time"
             )
         return notes
+
+
+def later(moment: datetime, span: timedelta) -> datetime:
+    """Return the moment a span later. Sums and differences of a zone's moments are by its wall clock, which has one
+    hour twice a year; so are their comparisons, so that moments are compared by ``timestamp``.
+    """
+    return datetime.fromtimestamp(moment.timestamp() + span.total_seconds(), moment.tzinfo)
 
 
 def check_field(expression: str, place: int, word: str) -> None:

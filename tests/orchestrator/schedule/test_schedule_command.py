@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from commands import Command, environment
@@ -20,6 +22,9 @@ from schedules import STEPS, WEEK, free_port, mail_server, put_sweep, schedule_i
 from orchestrator.__main__ import main
 from orchestrator.records import read_json, read_json_if_whole, write_json
 from orchestrator.schedule.execution import note_interruption
+from orchestrator.schedule.state import SlotEntry, write_state
+from orchestrator.schedule.sweep import Start, name_sweep, start_sweep
+from orchestrator.schedule.timing import later
 from orchestrator.store.entries import KEY
 from orchestrator.store.store import Store, default_url
 
@@ -230,6 +235,32 @@ def test_two_starts_for_one_moment_run_it_once(tmp_path: Path) -> None:
     ]
     assert [start.wait(60) for start in starts] == [0, 0]
     assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_after_a_clock_that_was_ahead_sweeps_run_again_and_people_hear_of_it_once(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho ran >>{tmp_path}/ran\n")
+    program.chmod(0o755)
+    with webhook() as hook:
+        schedule = schedule_in(tmp_path, {"webhook": {"url": hook.url}}, python=str(program))
+        schedule.write()
+        slot: SlotEntry = {"moment": time.time() + 26 * WEEK, "tries": 1, "done": True}
+        write_state(schedule.folder, {"slot": slot})
+        first, second = (start_sweep(schedule.folder, Start(quiet=True)) for _ in range(2))
+    assert first.reason is None and [item.state for item in first.news if item.state == "wrong clock"]
+    assert second.reason is not None and "was run already" in second.reason
+    assert (tmp_path / "ran").read_text() == "ran\n"
+    told = [body["text"] for body in hook.bodies]
+    assert len([text for text in told if "clock was ahead" in text]) == 1
+
+
+def test_sweeps_of_the_hour_that_clocks_repeat_have_names_of_their_own(tmp_path: Path) -> None:
+    schedule, moment = schedule_in(tmp_path), datetime(2026, 10, 25, 2, 0, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+    names = []
+    for hours in (0, 1):
+        names.append(name_sweep(schedule, later(moment, timedelta(hours=hours))))
+        (Path(schedule.results) / f"{names[-1]}-01-hardware").mkdir(parents=True)
+    assert names == ["weekly-local-20261025-020001", "weekly-local-20261025-020002"]
 
 
 def test_an_expired_schedule_says_so_once_and_runs_nothing(orchestrator: Command, cron: int, tmp_path: Path) -> None:

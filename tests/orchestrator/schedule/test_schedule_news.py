@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from orchestrator.schedule import sweep as sweeps
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.execution import Execution
 from orchestrator.schedule.log import Log
+from orchestrator.schedule.memory import read_memory
 from orchestrator.schedule.sweep import Outcome, tell_people
 from orchestrator.schedule.timing import local_zone
 from orchestrator.store.entries import BaseChange
@@ -182,3 +184,15 @@ def test_while_nobody_can_be_reached_nothing_is_lost_or_told_twice(watch: Watch)
     watch.hook.status = 200
     assert watch.sweep(SLOWER).news == []
     assert len(watch.hook.bodies) == 1 and len(watch.mail.mails) == 1
+
+
+def test_an_alarm_that_was_told_by_a_clock_that_was_ahead_is_told_again(watch: Watch) -> None:
+    watch.sweep(SLOWER)
+    memory = read_memory(watch.schedule.folder / "told.json")
+    for key, alarm in memory.alarms.items():
+        memory.alarms[key] = replace(alarm, since=alarm.since + 52 * WEEK, told=alarm.told + 52 * WEEK)
+    memory.write(watch.schedule.folder / "told.json")
+    assert {item.kind for item in watch.sweep(SLOWER).news} == {"still"}
+    alarms = read_memory(watch.schedule.folder / "told.json").alarms
+    assert {alarm.since for alarm in alarms.values()} == {watch.moment}
+    assert watch.sweep(SLOWER).news == []

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.schedule.due import Due, Slot, decide_due
-from orchestrator.schedule.timing import Timing
+from orchestrator.schedule.timing import Timing, later
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -115,3 +115,31 @@ def test_a_machine_that_starts_before_the_first_moment_has_missed_nothing() -> N
     assert decide(None, SUNDAY + 40 * HOUR, asked=True, weeks_ago=0).reason is None
     found = decide_due(Timing("0 2 * * SUN"), None, SUNDAY + HOUR, SUNDAY + 2 * HOUR, True, HOUR, True)
     assert found.reason == "nothing was missed"
+
+
+def test_a_clock_that_was_ahead_once_stops_no_sweep() -> None:
+    ahead = Slot(SUNDAY + timedelta(weeks=26), 1, True)
+    found = decide(ahead, SUNDAY + timedelta(seconds=1))
+    assert (found.moment, found.reason, found.missed) == (SUNDAY, None, 0)
+    assert found.clock is not None and "a sweep was run for 2027-05-30 02:00, and it is 2026-11-29 02:00" in found.clock
+    assert decide(Slot(SUNDAY, 1, True), SUNDAY - timedelta(seconds=5)).clock is None, "half a minute is no fault"
+
+
+@pytest.mark.parametrize("catch_up", [True, False])
+def test_all_moments_of_the_hour_that_clocks_repeat_are_run(catch_up: bool) -> None:
+    timing, begin = Timing("*/30 * * * *"), datetime(2026, 10, 25, 1, 0, tzinfo=BERLIN).timestamp()
+    last, ran = Slot(datetime.fromtimestamp(begin - 1800, BERLIN), 1, True), []
+    for number in range(8):
+        now = datetime.fromtimestamp(begin + 1800 * number + 1, BERLIN)
+        found = decide_due(timing, last, datetime.fromtimestamp(begin - 86400, BERLIN), now, catch_up, HOUR / 4)
+        assert (found.reason, found.missed, found.clock) == (None, 0, None)
+        last = Slot(found.moment, 1, True)
+        ran.append(f"{found.moment:%H:%M%z}")
+    assert ran[2:6] == ["02:00+0200", "02:30+0200", "02:00+0100", "02:30+0100"]
+
+
+def test_a_fixed_moment_that_comes_twice_is_run_the_first_time() -> None:
+    timing, begin = Timing("30 2 * * *"), datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
+    last = Slot(begin, 1, True)
+    again = decide_due(timing, last, begin - timedelta(days=9), later(begin, HOUR), True, HOUR)
+    assert again.reason is not None and "run already" in again.reason
