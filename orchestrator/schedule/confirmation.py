@@ -43,8 +43,10 @@ def confirm_sweep(schedule: Schedule, sweep: str, first: Execution, noted: Inter
     log.tell("repeated before anyone is told: python -m orchestrator " + " ".join(words))
     second = run_sweep_process(schedule, words, log.file, noted, log.tell, left)
     log.tell(f"the repetition ended with exit code {second.code} after {second.seconds:.0f} s")
+    # Of two that ended well, or two in trouble, the first one's verdict stands; where one was in trouble, that one's.
+    ended = second if second.code and not first.code and not second.stopped else first
     return replace(
-        first, code=first.code or second.code, seconds=first.seconds + second.seconds, stopped=second.stopped
+        ended, code=first.code or second.code, seconds=first.seconds + second.seconds, stopped=second.stopped
     )
 
 

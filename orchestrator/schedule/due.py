@@ -50,8 +50,8 @@ def decide_due(
     slot = timing.newest(later(moment, SKEW))
     if last is not None and last.moment.timestamp() > moment.timestamp() + SKEW.total_seconds():
         clock = (
-            f"a sweep was run for {last.moment:%Y-%m-%d %H:%M}, and it is {moment:%Y-%m-%d %H:%M}: this machine's clock "
-            "was ahead, or is behind now"
+            f"a sweep was run for {last.moment:%Y-%m-%d %H:%M}, and it is {moment:%Y-%m-%d %H:%M}: this machine's "
+            "clock was ahead, or is behind now"
         )
         last = None
         # What was run before the clock was wrong is not known any more, so that nothing is said to be missed.

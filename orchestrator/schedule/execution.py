@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO, TypedDict, cast
 
-from orchestrator.acceptance.entries import CheckEntry
+from orchestrator.acceptance.entries import CheckEntry, PhaseEntry
 from orchestrator.errors import EXIT_FAILED
 from orchestrator.launch.environment import without_foreign
 from orchestrator.schedule.definition import Schedule
@@ -27,8 +27,9 @@ LOOK_SECONDS = 0.2
 
 
 class SweepDocument(TypedDict, total=False):
-    """What is used of the document that a sweep prints: a suite's verdict has checks, a campaign's report has none."""
+    """What is used of the document that a sweep prints: a suite's verdict has phases and checks, a report has none."""
 
+    phases: list[PhaseEntry]
     checks: list[CheckEntry]
 
 

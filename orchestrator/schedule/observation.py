@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.acceptance.entries import CheckEntry
 from orchestrator.analysis.history import (
     OPEN,
     Judged,
@@ -25,7 +24,9 @@ from orchestrator.analysis.history import (
 )
 from orchestrator.analysis.regression import MINIMUM_EFFECT
 from orchestrator.analysis.stragglers import MINIMUM_RUNS, own_times_by_run, slow_hosts
+from orchestrator.errors import EXIT_CODES, EXIT_USAGE
 from orchestrator.records import choice_words, unit_of
+from orchestrator.schedule.execution import Execution, SweepDocument
 from orchestrator.schedule.memory import Memory
 from orchestrator.store.entries import BaseChange, HistoryRow, HostHistoryRow
 
@@ -37,11 +38,14 @@ GRAVEST_FIRST = (
     "failed",
     "wrong answer",
     "check failed",
+    "undecided",
     "bad host",
     "slower",
     "drifting",
     "faster",
 )
+BEHIND_A_CODE = GRAVEST_FIRST[: GRAVEST_FIRST.index("bad host")]
+"""States of findings that say why a sweep ended with another exit code than 0."""
 NEWEST = "this sweep"
 SUSPICIOUS = 0.1
 """Probability of a slow-down by chance, in any of the series, below which a sweep is worth repeating."""
@@ -146,22 +150,57 @@ def observe_run(seen: Observation, row: HistoryRow) -> None:
     timed = row["throughput"] is not None or row["time_to_accuracy_s"] is not None
     trained = row["mode"] == "training" and row["stopped"] != "steps" and row["target"] is not None and timed
     if trained and row["time_to_accuracy_s"] is None:
-        text = f"{what}: {row['metric']} {row['quality']:.3f}, not the target {row['target']:.3f}"
+        value = "not measured" if row["quality"] is None else f"{row['quality']:.3f}"
+        text = f"{what}: {row['metric']} {value}, not the target {row['target']:.3f}"
         seen.add(f"quality/{key}", "wrong answer", text)
     elif trained:
         seen.add(f"quality/{key}", None, f"{what}: {row['metric']} reaches its target again")
 
 
-def observe_checks(seen: Observation, checks: Sequence[CheckEntry]) -> None:
-    """Add the checks of an acceptance suite (verdict.json). Undecided checks are passed over."""
-    for check in checks:
+def observe_checks(seen: Observation, document: SweepDocument) -> None:
+    """Add the checks of an acceptance suite (verdict.json), and its phases that were not run for all of theirs. A check
+    that was not measured counts only where it is required.
+    """
+    left_out: dict[str, int] = {phase["name"]: 0 for phase in document.get("phases", []) if not phase["ran"]}
+    for check in document.get("checks", []):
         key, found = f"check/{check['id']}", check["value"]
         value = "" if found is None else f" ({found:.4g} {check['unit']}".rstrip() + f", n = {check['n']})"
+        why = f": {check['why']}" if check["why"] else ""
         if check["outcome"] == "fail":
-            why = f": {check['why']}" if check["why"] else ""
             seen.add(key, "check failed", f"check {check['id']} fails{value}{why}")
+        elif check["outcome"] == "undecided":
+            seen.add(key, "undecided", f"check {check['id']} is undecided{value}{why}")
+        elif check["outcome"] == "not measurable" and left_out and check["phase"] in left_out:
+            left_out[check["phase"]] += 1
+        elif check["outcome"] == "not measurable" and check["required"]:
+            seen.add(key, "undecided", f"check {check['id']} is required, and was not measured{why}")
         elif check["outcome"] == "pass":
             seen.add(key, None, f"check {check['id']} passes again{value}")
+    for phase in document.get("phases", []):
+        key, name = f"phase {phase['name']}", phase["name"]
+        if phase["ran"]:
+            seen.add(key, None, f"{key} is run again")
+        else:
+            checks = f"{left_out[name]} check{'s' if left_out[name] != 1 else ''}"
+            seen.add(key, "undecided", f"{key} was not run: {checks} without outcome")
+
+
+def observe_end(seen: Observation, execution: Execution) -> None:
+    """Add how the sweep ended, after all that was found in it. A code that tells of trouble is never passed over."""
+    code, words = execution.code, execution.last_words or "see its log"
+    if execution.stopped:
+        seen.add("limit", "failed", f"the sweep was {execution.stopped}")
+    else:
+        seen.add("limit", None, "the sweep ends within its time limit")
+    if code == EXIT_USAGE or (code and not seen.runs and "store" in seen.well):
+        seen.add("sweep", "not run", f"the sweep could not run: {words}")
+    elif code and execution.document is None and not execution.stopped:
+        seen.add("sweep", "not run", f"the sweep broke off with exit code {code}, and has no result: {words}")
+    elif code and not any(finding.state in BEHIND_A_CODE for finding in seen.findings):
+        meaning = EXIT_CODES.get(code, "it was ended").partition(";")[0]
+        seen.add("sweep", "failed", f"the sweep ended with exit code {code}: {meaning}; see its log")
+    elif seen.runs:
+        seen.add("sweep", None, "sweeps run again")
 
 
 def observe_speed(

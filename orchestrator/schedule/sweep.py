@@ -23,7 +23,7 @@ from orchestrator.schedule.log import Log
 from orchestrator.schedule.memory import WEEK, Memory, read_memory
 from orchestrator.schedule.message import compose_message
 from orchestrator.schedule.news import News, collect_news
-from orchestrator.schedule.observation import Observation, observe_checks, observe_sweep
+from orchestrator.schedule.observation import Observation, observe_checks, observe_end, observe_sweep
 from orchestrator.schedule.state import LastStart, State, read_state, write_state
 from orchestrator.schedule.timing import later, local_zone
 
@@ -245,18 +245,11 @@ def compare_with_earlier(schedule: Schedule, sweep: str, execution: Execution, m
     except StoreError as error:
         seen = Observation()
         seen.add("store", "no store", f"nothing can be compared: {error}")
-    observe_checks(seen, (execution.document or {}).get("checks", []))
+    observe_checks(seen, execution.document or {})
     seen.add("schedule", None, "the schedule is in force again")
     seen.add("comparison", None, "sweeps are compared again")
     seen.add("clock", None, "no sweep is of a moment that is still to come any more")
-    if execution.stopped:
-        seen.add("limit", "failed", f"the sweep was {execution.stopped}")
-    else:
-        seen.add("limit", None, "the sweep ends within its time limit")
-    if execution.code == EXIT_USAGE or (execution.code and not seen.runs and "store" in seen.well):
-        seen.add("sweep", "not run", f"the sweep could not run: {execution.last_words or 'see its log'}")
-    elif seen.runs:
-        seen.add("sweep", None, "sweeps run again")
+    observe_end(seen, execution)
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from commands import PROJECT
 from schedules import WEEK, put_sweep, schedule_in
 
+from orchestrator.schedule import confirmation
 from orchestrator.schedule.confirmation import confirm_sweep
 from orchestrator.schedule.definition import Schedule
 from orchestrator.schedule.execution import Execution, Interruption
@@ -90,6 +92,17 @@ def test_nothing_is_repeated_where_nothing_looks_slower_or_no_time_is_left(sched
         faster = put_sweep(Store(schedule.store), schedule.name, time.time() + 2, 1.1 * NORMAL, 98)
         assert confirm_sweep(schedule, faster, short, Interruption(), log) is short
     assert "not repeated: it took 21600 s, and 21600 s are left" in log.path.read_text()
+
+
+def test_a_repetition_that_breaks_off_gives_its_last_words(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = Execution(1, None, 2.0, None, "ValueError: no number")
+    monkeypatch.setattr(confirmation, "run_sweep_process", lambda *_: second)
+    sweep = put_sweep(Store(schedule.store), schedule.name, time.time(), SLOWER, 99)
+    with Log(schedule, datetime.now(local_zone()), quiet=True) as log:
+        found = confirm_sweep(schedule, sweep, Execution(0, {}, 3.0), Interruption(), log)
+        assert found == replace(second, seconds=5.0)
+        failed = Execution(5, {"checks": []}, 3.0)
+        assert confirm_sweep(schedule, sweep, failed, Interruption(), log) == replace(failed, seconds=5.0)
 
 
 def test_a_repetition_is_part_of_its_sweep() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from schedules import WEEK, MailBox, Post, mail_server, put_sweep, schedule_in, webhook
 
+from orchestrator.acceptance.entries import PhaseEntry
 from orchestrator.analysis.history import key_of_run, series_id
 from orchestrator.errors import EXIT_OK, EXIT_REFERENCE_MISSED, EXIT_USAGE
 from orchestrator.schedule import sweep as sweeps
@@ -196,3 +197,60 @@ def test_an_alarm_that_was_told_by_a_clock_that_was_ahead_is_told_again(watch: W
     alarms = read_memory(watch.schedule.folder / "told.json").alarms
     assert {alarm.since for alarm in alarms.values()} == {watch.moment}
     assert watch.sweep(SLOWER).news == []
+
+
+def end(watch: Watch, execution: Execution) -> list[tuple[str, str, str]]:
+    """The news of a well measured sweep that ended so."""
+    outcome = tell_people(watch.schedule, watch.put(NORMAL), execution, watch.moment, watch.log)
+    return [(item.kind, item.state, item.text) for item in outcome.news]
+
+
+def test_a_sweep_that_breaks_off_after_some_runs_is_told_with_its_last_words(watch: Watch) -> None:
+    words = "ValueError: an interval needs positive numbers, not 0.0"
+    ((kind, state, text),) = end(watch, Execution(1, None, 9.0, None, words))
+    assert (kind, state) == ("new", "not run") and text.endswith(words) and "exit code 1" in text
+    assert end(watch, Execution(1, None, 9.0, None, words)) == []
+    assert end(watch, Execution(0, {}, 600.0)) == [("recovered", "not run", "sweeps run again")]
+
+
+def test_a_sweep_that_was_ended_at_its_limit_is_told_once_for_that_alone(watch: Watch) -> None:
+    found = end(watch, Execution(1, None, 9.0, "ended at its time limit of 5 min", "^C"))
+    assert found == [("new", "failed", "the sweep was ended at its time limit of 5 min")]
+
+
+@pytest.mark.parametrize("code", [2, 5, 70])
+def test_no_exit_code_that_tells_of_trouble_is_passed_over_in_silence(watch: Watch, code: int) -> None:
+    ((kind, state, text),) = end(watch, Execution(code, {}, 600.0))
+    assert (kind, state) == ("new", "failed") and f"exit code {code}" in text
+
+
+def made_check(outcome: str, name: str = "speed", **changes: Any) -> Any:
+    return {
+        "id": f"performance/{name}/n2", "phase": "performance", "outcome": outcome, "value": None, "unit": "", "n": 0,
+        "why": "one repeat", "required": False, **changes,
+    }  # fmt: skip
+
+
+def test_checks_without_an_outcome_are_told_where_they_count(watch: Watch) -> None:
+    spared, required = made_check("not measurable"), made_check("not measurable", "memory", required=True)
+    undecided = made_check("undecided", "links", value=930.0, unit="MB/s", n=20, why="")
+    found = end(watch, Execution(5, {"checks": [spared, required, undecided]}, 600.0))
+    assert [text for _, _, text in found] == [
+        "check performance/memory/n2 is required, and was not measured: one repeat",
+        "check performance/links/n2 is undecided (930 MB/s, n = 20)",
+    ]
+    well = [made_check("pass"), made_check("pass", "memory"), made_check("pass", "links")]
+    assert {kind for kind, _, _ in end(watch, Execution(0, {"checks": well}, 600.0))} == {"recovered"}
+
+
+def test_a_phase_that_was_not_run_is_told_once_for_all_its_checks(watch: Watch) -> None:
+    checks = [made_check("not measurable", name, required=True) for name in ("speed", "memory", "links")]
+    phases: list[PhaseEntry] = [{"name": "performance", "ran": False, "outcome": "not measurable"}]
+    ((_, state, text),) = end(watch, Execution(5, {"checks": checks, "phases": phases}, 600.0))
+    assert (state, text) == ("undecided", "phase performance was not run: 3 checks without outcome")
+
+
+def test_a_target_that_no_quality_was_measured_for_is_missed_and_the_sweep_is_compared(watch: Watch) -> None:
+    found = watch.sweep(code=2, stopped="epochs", metric="macro_f1", target=0.7, quality=None).news
+    assert {item.state for item in found} == {"wrong answer"}
+    assert "macro_f1 not measured, not the target 0.700" in found[0].text
