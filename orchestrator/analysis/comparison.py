@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from orchestrator.analysis.epochs import Epochs
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -29,13 +31,15 @@ class Conditions:
 
 @dataclass(frozen=True)
 class RecipeRun:
-    """A completed run of a recipe. ``rate`` is in the conditions' unit, of the warm epochs where there are any; the
-    fractions are None where no peak is stated.
+    """A completed run of a recipe. ``throughput``, of the whole run, and ``warm``, of its warm epochs, are in the
+    conditions' unit; ``warm`` is None without any. The fractions are of the warm epochs where there are any, None where
+    no peak is stated.
     """
 
     conditions: Conditions
     recipe: str
-    rate: float
+    throughput: float
+    warm: float | None
     of_bf16_peak: float | None
     of_memory_bandwidth: float | None
     metric: str | None
@@ -43,16 +47,26 @@ class RecipeRun:
     target: float | None
     time_to_accuracy_s: float | None
 
+    def rate(self, epochs: Epochs) -> float:
+        """Its throughput over those epochs, which it has."""
+        return self.warm if epochs == "warm" and self.warm else self.throughput
+
+    def fraction(self, of_peak: float | None, epochs: Epochs) -> float | None:
+        """What one of its fractions is over those epochs."""
+        return None if of_peak is None else of_peak * self.rate(epochs) / self.rate("warm")
+
 
 @dataclass(frozen=True)
 class RecipeSummary:
-    """A recipe's ``n`` runs: medians over them. ``time_to_accuracy_s`` is that of the ``reached`` runs that reached the
-    target, ``speedup`` relative to the first recipe under these conditions.
+    """A recipe's ``n`` runs: medians over them. Its ``rate`` is over the same ``epochs`` as the others'.
+    ``time_to_accuracy_s`` is that of the ``reached`` runs that reached the target, ``speedup`` relative to the first
+    recipe under these conditions.
     """
 
     conditions: Conditions
     recipe: str
     n: int
+    epochs: Epochs
     rate: float
     speedup: float
     of_bf16_peak: float | None
@@ -79,20 +93,24 @@ def compare_recipes(runs: Iterable[RecipeRun]) -> list[RecipeSummary]:
 
 
 def compare_group(recipes: Sequence[Sequence[RecipeRun]]) -> list[RecipeSummary]:
-    """Return the summary of each recipe, given by its runs; the first one is the base of the speedups."""
-    base = statistics.median(run.rate for run in recipes[0])
+    """Return the summary of each recipe, given by its runs; the first one is the base of the speedups. Warm epochs are
+    compared where every run has some.
+    """
+    epochs: Epochs = "warm" if all(run.warm for runs in recipes for run in runs) else "all"
+    base = statistics.median(run.rate(epochs) for run in recipes[0])
     found = []
     for runs in recipes:
-        first, rate = runs[0], statistics.median(run.rate for run in runs)
+        first, rate = runs[0], statistics.median(run.rate(epochs) for run in runs)
         found.append(
             RecipeSummary(
                 conditions=first.conditions,
                 recipe=first.recipe,
                 n=len(runs),
+                epochs=epochs,
                 rate=rate,
                 speedup=rate / base,
-                of_bf16_peak=median_known(run.of_bf16_peak for run in runs),
-                of_memory_bandwidth=median_known(run.of_memory_bandwidth for run in runs),
+                of_bf16_peak=median_known(run.fraction(run.of_bf16_peak, epochs) for run in runs),
+                of_memory_bandwidth=median_known(run.fraction(run.of_memory_bandwidth, epochs) for run in runs),
                 metric=first.metric,
                 quality=median_known(run.quality for run in runs),
                 target=first.target,

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from orchestrator.analysis.series import Scale, Series, column_values, whole_energies
+from orchestrator.analysis.epochs import Epochs
+from orchestrator.analysis.series import Scale, Series, column_values, common_epochs, rates_of, whole_energies
 from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
 
 Item = TypeVar("Item")
@@ -35,7 +36,8 @@ class Mean:
 class Cell:
     """What the repeats of one method on one data set came to. ``row`` is the data set's place among the matrix's;
     ``reached`` of the ``n`` runs reached the ``target``, if there is one, and ``time_to_accuracy`` (s) is theirs.
-    ``unit`` is that of the throughput, which is of the ``warm`` epochs or of whole runs; energy is in J.
+    ``unit`` is that of the throughput, which is of the ``warm`` epochs or of whole runs, the same for all methods on a
+    data set; energy is in J.
     """
 
     row: int
@@ -115,7 +117,14 @@ def matrices_of(series: Sequence[Series], higher: Mapping[str, Mapping[str, bool
 def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool]) -> Matrix:
     """The matrix of scales that differ in data set and method alone."""
     datasets = unique([one.dataset for one, _ in members])
-    cells = [cell_of(datasets.index(one.dataset), one, scale) for one, scale in members]
+    rows = [datasets.index(one.dataset) for one, _ in members]
+    epochs = [
+        common_epochs(
+            run for place, (_, scale) in zip(rows, members, strict=True) if place == row for run in scale.runs
+        )
+        for row in range(len(datasets))
+    ]
+    cells = [cell_of(row, one, scale, epochs[row]) for row, (one, scale) in zip(rows, members, strict=True)]
     first, scale = members[0]
     targets = {one.target for one, _ in members}
     metrics = unique([first.metric, *(name for cell in cells for name in cell.metrics)])
@@ -139,8 +148,8 @@ def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool
     )
 
 
-def cell_of(row: int, series: Series, scale: Scale) -> Cell:
-    """One cell."""
+def cell_of(row: int, series: Series, scale: Scale, epochs: Epochs) -> Cell:
+    """One cell, its throughput over those epochs."""
     runs = scale.runs
     names = unique([name for run in runs for name in run.metrics])
     metrics = {name: mean_of([run.metrics[name] for run in runs if name in run.metrics]) for name in names}
@@ -153,8 +162,8 @@ def cell_of(row: int, series: Series, scale: Scale) -> Cell:
         scale.failed,
         metrics,
         series.unit,
-        scale.warm is not None,
-        mean_of([run.rate for run in runs if run.rate]),
+        epochs == "warm",
+        mean_of(rates_of(runs, epochs)),
         mean_of(times) if times else None,
         len(times),
         series.target,

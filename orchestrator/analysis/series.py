@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from statistics import median
 
+from orchestrator.analysis.epochs import Epochs
 from orchestrator.analysis.intervals import SlowEnd, Summary, summary
 from orchestrator.analysis.laws import Fit, fit_laws, serial_fractions
 from orchestrator.analysis.losses import Split, lost_by_part, mean_split
@@ -24,7 +25,6 @@ DATASET = ("dataset_name", "dataset_source", "dataset_split", "dataset_version",
 class Measured:
     """One run with the values that its series needs.
 
-    Rates are in the run's unit, None if not measured; ``rate`` is that of the warm epochs where there are any.
     ``samples_per_rank`` were trained in the time that ``split`` (means over ranks, s) divides. ``metrics`` are those of
     the last evaluation.
     """
@@ -32,7 +32,6 @@ class Measured:
     run: RunRow
     settings: Mapping[str, object]
     completed: bool
-    rate: float | None = None
     split: Split | None = None
     samples_per_rank: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +40,10 @@ class Measured:
     def nodes(self) -> int:
         """Node count."""
         return int(self.run["nodes"])
+
+    def rate(self, epochs: Epochs) -> float | None:
+        """Its throughput over those epochs, in its unit; None if it has none, or was not timed."""
+        return (self.run.get("throughput_warm") if epochs == "warm" else self.run.get("throughput")) or None
 
     @property
     def unit(self) -> str:
@@ -92,13 +95,15 @@ class Scale:
 class Series:
     """The scales of runs that are otherwise alike.
 
-    ``unit`` is that of all throughputs. ``settings`` are the configuration keys in which this series differs from
-    others of the same identity. ``lost`` and ``serial`` are by node count, above the base.
+    ``unit`` is that of all throughputs, which are over the same ``epochs``. ``settings`` are the configuration keys in
+    which this series differs from others of the same identity. ``lost`` and ``serial`` are by node count, above the
+    base.
     """
 
     identity: Mapping[str, str]
     dataset: Mapping[str, str | None]
     unit: str
+    epochs: Epochs
     settings: Mapping[str, object]
     metric: str | None
     target: float | None
@@ -139,7 +144,7 @@ def group_into_series(runs: Iterable[Measured]) -> list[Series]:
         differing = differing_settings(members)
         parts: dict[tuple[str, ...], list[Measured]] = {}
         for member in members:
-            if member.completed and member.rate:
+            if member.completed and member.rate("all"):
                 data = tuple(str(member.run.get(name)) for name in DATASET)
                 work = (member.unit, *map(str, member.work))
                 key = (*data, *work, *(repr(member.settings.get(name)) for name in differing))
@@ -156,6 +161,16 @@ def agree_in(one: Measured, other: Measured, key: str) -> bool:
     return bool(one.settings.get(key) == other.settings.get(key))
 
 
+def common_epochs(runs: Iterable[Measured]) -> Epochs:
+    """Return the epochs by which timed runs are compared: warm ones where every run has some."""
+    return "warm" if all(run.rate("warm") for run in runs) else "all"
+
+
+def rates_of(runs: Iterable[Measured], epochs: Epochs) -> list[float]:
+    """Return the throughputs of the runs that were timed, over those epochs."""
+    return [rate for run in runs if (rate := run.rate(epochs))]
+
+
 def differing_settings(members: Sequence[Measured]) -> list[str]:
     """Return the settings in which runs of one identity differ, without those that make scales and repeats."""
     values: dict[str, set[str]] = {}
@@ -166,18 +181,17 @@ def differing_settings(members: Sequence[Measured]) -> list[str]:
 
 
 def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], settings: Mapping[str, object]) -> Series:
-    """Return summaries, efficiencies, laws and losses of completed runs that are alike."""
+    """Return summaries, efficiencies, laws and losses of completed runs that are alike, all of which were timed."""
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
+    epochs = common_epochs(members)
+    rates = {nodes: rates_of(found, epochs) for nodes, found in by_nodes.items()}
+    days = {nodes: days_of(found, members) for nodes, found in by_nodes.items()}
     scales = [
-        summarise_scale(
-            by_nodes[nodes], [run for run in failed if run.nodes == nodes], days_of(by_nodes[nodes], members)
-        )
+        summarise_scale(by_nodes[nodes], [run for run in failed if run.nodes == nodes], rates[nodes], days[nodes])
         for nodes in sorted(by_nodes)
     ]
-    rates = {nodes: [run.rate for run in found if run.rate] for nodes, found in by_nodes.items()}
-    days = {nodes: days_of([run for run in found if run.rate], members) for nodes, found in by_nodes.items()}
     first = members[0].run
     strong = first["scale"] == "strong"
     several = len(scales) > 1
@@ -191,6 +205,7 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
             "checksum": first.get("dataset_checksum"),
         },
         members[0].unit,
+        epochs,
         settings,
         first.get("metric"),
         first.get("target"),
@@ -212,12 +227,13 @@ def days_of(runs: Sequence[Measured], members: Sequence[Measured]) -> list[str]:
     return [str(datetime.fromtimestamp(moment, timezone.utc).date()) for moment in moments]
 
 
-def summarise_scale(runs: Sequence[Measured], failed: Sequence[Measured], days: Sequence[str]) -> Scale:
-    """Return the summary of the repeats at one node count, ``failed`` those that did not complete; ``days`` are those
-    of the runs.
+def summarise_scale(
+    runs: Sequence[Measured], failed: Sequence[Measured], rates: Sequence[float], days: Sequence[str]
+) -> Scale:
+    """Return the summary of the repeats at one node count, ``failed`` those that did not complete; ``rates`` and
+    ``days`` are those of the runs.
     """
     cancelled = sum(run.run["state"] == "cancelled" for run in failed)
-    rates = [run.rate for run in runs if run.rate]
     times = [run.run.get("time_to_accuracy_s") for run in runs]
     reached = [seconds for seconds in times if seconds is not None]
     qualities = column_values(runs, "quality")
@@ -228,7 +244,7 @@ def summarise_scale(runs: Sequence[Measured], failed: Sequence[Measured], days: 
         len(runs),
         len(failed) - cancelled,
         cancelled,
-        summary(rates, days=[day for run, day in zip(runs, days, strict=True) if run.rate]),
+        summary(rates, days=days),
         optional_summary(column_values(runs, "throughput_cold")),
         optional_summary(column_values(runs, "throughput_warm")),
         variation(rates),

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.analysis.epochs import Epochs
 from orchestrator.analysis.projected_series import (
     Check,
     Point,
@@ -69,7 +70,9 @@ def lookup(config: Mapping[str, object], key: str) -> object:
 
 def projection_entry(series: Series, records: Sequence[RunRecord], question: Question) -> ProjectionEntry:
     """Return the projected points, their basis, and the error of the same method at measured scales."""
-    runs = [stepped_run(record) for record in records]
+    # Some may be of other work than the series' own, and have no warm epoch.
+    epochs: Epochs = "warm" if all(record.run.get("throughput_warm") for record in records) else "all"
+    runs = [stepped_run(record, epochs) for record in records]
     base = min(records, key=lambda record: record.run["ranks"])
     workload = measure_workload(
         runs,
@@ -81,6 +84,7 @@ def projection_entry(series: Series, records: Sequence[RunRecord], question: Que
     found = project_series(workload, network, observe_scales(runs), question.ranks, source is not None)
     return {
         **series_entry(series),
+        "epochs": epochs,
         "label": "projected",
         "measured_ranks": [scale.ranks for scale in found.observed],
         "base_ranks": found.observed[0].ranks,
@@ -126,10 +130,10 @@ def check_entry(check: Check) -> CheckEntry:
     }
 
 
-def stepped_run(record: RunRecord) -> SteppedRun:
-    """Return a run with the times of its steps."""
+def stepped_run(record: RunRecord, epochs: Epochs) -> SteppedRun:
+    """Return a run with the times of its steps over those epochs."""
     run, table = record.run, record.table
-    rate = run.get("throughput_warm") or run["throughput"]
+    rate = run["throughput_warm" if epochs == "warm" else "throughput"]
     assert rate is not None, "only timed runs are of a series"
     return SteppedRun(
         ranks=int(run["ranks"]),

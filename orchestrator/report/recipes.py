@@ -21,8 +21,7 @@ def recipe_entries(runs: Sequence[RunEntry]) -> list[RecipeEntry]:
 def recipe_run(run: RunEntry) -> RecipeRun | None:
     """Return a run with the values that are compared; None if it did not complete or was not timed."""
     throughput, quality, achieved = run["throughput"], run["quality"], run["achieved"]
-    rate = throughput["warm"] or throughput["run"]
-    if run["state"] != "completed" or not throughput["run"] or not rate:
+    if run["state"] != "completed" or not throughput["run"]:
         return None
     return RecipeRun(
         conditions=Conditions(
@@ -39,7 +38,8 @@ def recipe_run(run: RunEntry) -> RecipeRun | None:
             unit=throughput["unit"],
         ),
         recipe=run["recipe"],
-        rate=rate,
+        throughput=throughput["run"],
+        warm=throughput["warm"] or None,
         of_bf16_peak=achieved["of_bf16_peak"] if achieved else None,
         of_memory_bandwidth=achieved["of_memory_bandwidth"] if achieved else None,
         metric=quality["metric"],
@@ -64,6 +64,7 @@ def recipe_entry(item: RecipeSummary) -> RecipeEntry:
         "recipe": item.recipe,
         "n": item.n,
         "unit": same.unit,
+        "epochs": item.epochs,
         "samples_per_s": item.rate,
         "speedup": item.speedup,
         "of_bf16_peak": item.of_bf16_peak,

@@ -39,11 +39,10 @@ def measured_run(record: RunRecord) -> Measured:
     parts = split_of(record)
     table = record.table
     samples = 0.0 if parts is None else samples_per_rank(table.column("throughput"), table.column("total_s"))
-    rate = run.get("throughput_warm") or run.get("throughput")
     metrics = {
         name: value for name, value in record.result.get("quality", {}).get("all", {}).items() if value is not None
     }
-    return Measured(run, settings, run["state"] == "completed", rate, parts, samples, metrics)
+    return Measured(run, settings, run["state"] == "completed", parts, samples, metrics)
 
 
 def split_entry(split: Split | None) -> SplitEntry | None:
@@ -73,6 +72,7 @@ def series_entry(series: Series) -> SeriesEntry:
         "comm": identity["comm"],
         "recipe": identity["recipe"],
         "run_mode": identity["mode"],
+        "epochs": series.epochs,
         "settings": dict(series.settings),
     }
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from orchestrator.analysis.epochs import Epochs
 from orchestrator.report.entries.values import Interval, SplitEntry, Spread
 
 
 class RecipeEntry(TypedDict):
-    """One of several recipes that were measured under the same conditions. ``samples_per_s`` is in ``unit``."""
+    """One of several recipes that were measured under the same conditions. ``samples_per_s`` is in ``unit``, over the
+    same ``epochs`` for all of them.
+    """
 
     benchmark: str
     method: str
@@ -21,6 +24,7 @@ class RecipeEntry(TypedDict):
     recipe: str
     n: int
     unit: str
+    epochs: Epochs
     samples_per_s: float
     speedup: float
     of_bf16_peak: float | None
@@ -41,7 +45,9 @@ class Subject(TypedDict):
 
 
 class SeriesEntry(Subject):
-    """The keys that the entries of a series share; ``mode`` is its scaling, ``run_mode`` the mode of its runs."""
+    """The keys that the entries of a series share; ``mode`` is its scaling, ``run_mode`` the mode of its runs,
+    ``epochs`` those that throughputs and efficiencies are of: warm ones where every run of the series has some.
+    """
 
     cluster: str
     dataset: str
@@ -49,11 +55,12 @@ class SeriesEntry(Subject):
     comm: str
     recipe: str
     run_mode: str
+    epochs: Epochs
     settings: dict[str, object]
 
 
 class ScaleThroughput(TypedDict):
-    """Throughput at one scale, in ``unit``: the warm one where there is a warm epoch.
+    """Throughput at one scale, in ``unit``: over the epochs of its series.
 
     ``interval`` is of the geometric mean; ``basis`` says whether repeats or days made it.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
+from orchestrator.analysis.epochs import Epochs
 from orchestrator.records.control import one_line
 from orchestrator.report import grid
 from orchestrator.report.entries.comparison import ComparisonDocument, HistoryDocument
@@ -23,7 +24,7 @@ from orchestrator.report.tables.text import (
     subject_words,
     with_interval,
 )
-from orchestrator.report.tables.units import RateColumn
+from orchestrator.report.tables.units import RateColumn, compared_text, warm_mark
 
 MOST_SLOW = 10
 """Most slow hosts and ranks that a ticket names."""
@@ -62,12 +63,14 @@ def section_lines(document: ReportDocument) -> list[str]:
     if any(entry["n"] > 1 for entry in document["scales"]):
         rate = RateColumn.of(entry["throughput"]["unit"] for entry in document["scales"])
         columns = ["benchmark", "recipe", "nodes", "n", f"{rate.heading}, mean [95 %]", "time to accuracy", "reached"]
-        lines += ["Repeats:", ""]
-        lines += table_lines(columns, [scale_cells(entry, rate) for entry in document["scales"]], numbers)
+        every = {entry["epochs"] for entry in document["scales"]}
+        lines += [f"Repeats, throughput of {compared_text(every)}:", ""]
+        lines += table_lines(columns, [scale_cells(entry, rate, every) for entry in document["scales"]], numbers)
     if document["scaling"]:
         columns = ["benchmark", "mode", "comm", "recipe", "nodes", "efficiency", "95 % interval", "n", "base"]
-        lines += ["Scaling, warm throughput per node relative to the base:", ""]
-        lines += table_lines(columns, [scaling_cells(entry) for entry in document["scaling"]], numbers)
+        every = {entry["epochs"] for entry in document["scaling"]}
+        lines += [f"Scaling, throughput per node relative to the base, of {compared_text(every)}:", ""]
+        lines += table_lines(columns, [scaling_cells(entry, every) for entry in document["scaling"]], numbers)
     named = [item["text"] for item in [*document["slow_hosts"], *document["stragglers"]]]
     slow = dict.fromkeys([*named, *(text for item in document["rank_spread"] if (text := item["text"]))])
     lines += [f"- {escape_markup(text)}" for text in list(slow)[:MOST_SLOW]] + ([""] if slow else [])
@@ -129,22 +132,23 @@ def run_cells(run: RunEntry, rate: RateColumn) -> list[str]:
     return [escape_markup(word) for word in words]
 
 
-def scale_cells(entry: ScaleEntry, column: RateColumn) -> list[str]:
-    """Return the cells of the repeats at one scale."""
+def scale_cells(entry: ScaleEntry, column: RateColumn, every: Set[Epochs]) -> list[str]:
+    """Return the cells of the repeats at one scale; ``every``: the epochs of all of the table."""
     rate, time = entry["throughput"], entry["time_to_accuracy"]
     mean = "–" if time["olympic_mean_s"] is None else f"{time['olympic_mean_s']:.1f} s"
     words = [" ".join(subject_words(entry)), entry["recipe"], str(entry["nodes"]), str(entry["n"])]
     words += [
-        column.cell(with_interval(rate["mean"], rate["interval"]), rate["unit"]),
+        column.cell(with_interval(rate["mean"], rate["interval"]), rate["unit"]) + warm_mark(entry["epochs"], every),
         mean,
         f"{time['reached']} of {time['n']}",
     ]
     return [escape_markup(word) for word in words]
 
 
-def scaling_cells(entry: ScalingEntry) -> list[str]:
-    """Return the cells of an efficiency."""
+def scaling_cells(entry: ScalingEntry, every: Set[Epochs]) -> list[str]:
+    """Return the cells of an efficiency; ``every``: the epochs of all of the table."""
     span = entry["interval"]
     words = [" ".join(subject_words(entry)), entry["mode"], entry["comm"], entry["recipe"], str(entry["nodes"])]
-    words += [f"{entry['efficiency']:.3f}", f"{span[0]:.3f} to {span[1]:.3f}" if span else "–", str(entry["n"])]
+    value = f"{entry['efficiency']:.3f}{warm_mark(entry['epochs'], every)}"
+    words += [value, f"{span[0]:.3f} to {span[1]:.3f}" if span else "–", str(entry["n"])]
     return [escape_markup(word) for word in [*words, str(entry["base_nodes"])]]

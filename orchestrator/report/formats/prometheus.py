@@ -17,13 +17,14 @@ from orchestrator.report.formats import Report
 LABELS = ("benchmark", "method", "cluster", "run_mode", "mode", "comm", "recipe", "dataset", "nodes")
 
 THROUGHPUT_GAUGES = {
-    "throughput_{items}_per_second": "Median warm throughput of the repeats, {items} per second over all ranks.",
+    "throughput_{items}_per_second": "Median throughput of the repeats, {items} per second over all ranks.",
     "throughput_low_{items}_per_second": "Lower end of the 95 % interval of its geometric mean.",
     "throughput_high_{items}_per_second": "Upper end of the 95 % interval of its geometric mean.",
 }
 """A gauge's name holds its unit: each kind of items that data sets count has gauges of its own."""
 
 GAUGES = {
+    "warm_epochs": "1: throughput and efficiency are of warm epochs; 0: of whole runs, as one of the series has none.",
     "repeats": "Completed repeats that the series is made from.",
     "repeats_failed": "Repeats that did not complete.",
     "quality": "Median quality of the repeats, in the unit of the metric.",
@@ -92,6 +93,7 @@ def samples_of(report: Report) -> Iterator[Sample]:
         low, high = rate["interval"] or (None, None)
         for name, value in zip(THROUGHPUT_GAUGES, (rate["median"], low, high), strict=True):
             yield name.format(items=items_of(rate["unit"])), labels, value
+        yield "warm_epochs", labels, float(entry["epochs"] == "warm")
         yield "repeats", labels, entry["n"]
         yield "repeats_failed", labels, entry["failed"]
         yield "quality", {**labels, "metric": quality["metric"]}, quality["median"]

@@ -36,10 +36,11 @@ MATRIX = {
     "campaign": str, "benchmark": str, "cluster": str, "comm": str, "run_mode": str, "recipe": str, "scale": str,
     "nodes": int, "ranks": int, "dataset_name": str, "dataset_source": str, "method": str, "quantity": str,
     "mean": float, "deviation": float, "low": float, "high": float, "n": int, "best": bool, "published": float,
-    "source": str, "unit": str,
+    "source": str, "unit": str, "warm": bool,
 }  # fmt: skip
-"""Columns of a matrix's fields: metrics by their names, throughput (in ``unit``), time_to_accuracy_s, energy_j. ``low``
-and ``high`` bound the 95 % interval of the mean; ``published`` is a value that ``source`` reports.
+"""Columns of a matrix's fields: metrics by their names, throughput (in ``unit``, of ``warm`` epochs or of whole runs),
+time_to_accuracy_s, energy_j. ``low`` and ``high`` bound the 95 % interval of the mean; ``published`` is a value
+that ``source`` reports.
 """
 
 
@@ -58,10 +59,10 @@ def matrix_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:
                         low, high = found["interval"] or (None, None)
                         place = [dataset["name"], dataset["source"], cell["method"], name]
                         yield [*common, *place, found["mean"], found["deviation"], low, high, found["n"],
-                               found.get("best"), None, None, found.get("unit")]  # fmt: skip
+                               found.get("best"), None, None, found.get("unit"), found.get("warm")]  # fmt: skip
             for item in entry["published"]:
                 place = [item["dataset"], sources[item["dataset"]], item["method"], item["metric"]]
-                yield [*common, *place, *[None] * 6, item["value"], item["source"], None]
+                yield [*common, *place, *[None] * 6, item["value"], item["source"], None, None]
 
 
 def run_rows(reports: Sequence[Report]) -> Iterator[list[Any]]:

@@ -28,7 +28,7 @@ from orchestrator.report.html.run import RunLine, write_run
 from orchestrator.report.recipes import FRACTIONS
 from orchestrator.report.tables.runs import energy_scopes
 from orchestrator.report.tables.text import headline, short
-from orchestrator.report.tables.units import RateColumn
+from orchestrator.report.tables.units import RateColumn, compared_text
 from orchestrator.telemetry.heat import ThroughputMap
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
     if document.get("comparison"):
         rate = RateColumn.of(row["unit"] for row in document["comparison"])
         conditions = ["benchmark", "mode", "comm", "nodes", "recipe", "n"]
-        columns = ["speedup", "metric", "quality", "target", "time_to_accuracy_s", "reached"]
+        columns = ["epochs", "speedup", "metric", "quality", "target", "time_to_accuracy_s", "reached"]
         columns += [
             name for name in FRACTIONS if any(values_of(row, [name]) != [None] for row in document["comparison"])
         ]
@@ -122,7 +122,10 @@ def campaign_tables(document: ReportDocument) -> list[Table]:
             [*values_of(row, conditions), *rate.values(row["samples_per_s"], row["unit"]), *values_of(row, columns)]
             for row in document["comparison"]
         ]
-        note = "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base."
+        note = (
+            "Medians over repeats, of runs on the same data, machine and scale; the first recipe is the base. "
+            f"Throughput of {compared_text(row['epochs'] for row in document['comparison'])}."
+        )
         tables.append(Table("comparison", "Recipes compared", note, [*conditions, *rate.names, *columns], rows))
     slow = [
         [item["text"], f"{runs_looked_at(item)}: {item['slow']} of {item['runs']} runs"]

@@ -12,7 +12,7 @@ from orchestrator.records import choice_words
 from orchestrator.report.entries.series import RecipeEntry
 from orchestrator.report.entries.values import values_of
 from orchestrator.report.tables.fitting import print_fitting
-from orchestrator.report.tables.units import RateColumn
+from orchestrator.report.tables.units import RateColumn, warm_heading, warm_mark
 
 PEAKS = {"of_bf16_peak": "of bfloat16 peak", "of_memory_bandwidth": "of memory bandwidth"}
 """Columns that are shown for accelerators with stated peaks."""
@@ -25,7 +25,9 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
     table = Table(title="Recipes compared", title_justify="left")
     rate = RateColumn.of(row["unit"] for row in rows)
     peaks = any(value is not None for row in rows for value in values_of(row, PEAKS))
-    for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", rate.heading, "×"):
+    epochs = {row["epochs"] for row in rows}
+    heading_of_rate = f"{rate.heading}{warm_heading(epochs)}"
+    for heading in ("benchmark", "mode", "comm", "nodes", "recipe", "n", heading_of_rate, "×"):
         table.add_column(heading)
     for heading in PEAKS.values() if peaks else ():
         table.add_column(heading)
@@ -50,7 +52,7 @@ def print_comparison(rows: Sequence[RecipeEntry], console: Console) -> None:
         shares = ["–" if fraction is None else f"{100 * fraction:.1f} %" for fraction in fractions]
         table.add_row(
             *(escape(word) for word in words),
-            rate.cell(f"{row['samples_per_s']:.1f}", row["unit"]),
+            rate.cell(f"{row['samples_per_s']:.1f}", row["unit"]) + warm_mark(row["epochs"], epochs),
             f"{row['speedup']:.2f}",
             *shares,
             quality,

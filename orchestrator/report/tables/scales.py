@@ -21,7 +21,7 @@ from orchestrator.report.entries.series import (
 from orchestrator.report.entries.values import Spread
 from orchestrator.report.tables.fitting import print_fitting
 from orchestrator.report.tables.text import short, subject_words
-from orchestrator.report.tables.units import RateColumn
+from orchestrator.report.tables.units import RateColumn, compared_text, warm_heading, warm_mark
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
 LOST = ("communication", "straggling", "data", "compute", "other")
@@ -69,14 +69,14 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
         return
     texts = ("series", "scale=", "quality")
     rate_column = RateColumn.of(entry["throughput"]["unit"] for entry in entries)
-    warm = ", warm" if any(entry["throughput"]["warm"] for entry in entries) else ""
+    epochs = {entry["epochs"] for entry in entries}
     columns = [
         "series",
         "scale=",
         "nodes",
         "ranks",
         "runs",
-        f"{rate_column.heading}{warm}",
+        f"{rate_column.heading}{warm_heading(epochs)}",
         "cold",
         "variation",
         "quality",
@@ -102,7 +102,7 @@ def print_scales(entries: Sequence[ScaleEntry], console: Console) -> None:
             str(entry["nodes"]),
             str(entry["ranks"]),
             runs,
-            rate_column.cell(interval_text(rate), rate["unit"]),
+            rate_column.cell(interval_text(rate), rate["unit"]) + warm_mark(entry["epochs"], epochs),
             interval_text(rate["cold"]),
             "–" if rate["variation"] is None else f"{100 * rate['variation']:.1f} %",
             escape(value),
@@ -116,9 +116,10 @@ def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], con
     """Print each efficiency with its base and the causes of the lost time, then the fitted laws."""
     if not entries:
         return
+    epochs = {entry["epochs"] for entry in entries}
     columns = ["series", "mode", "nodes", "ranks", "efficiency", "95 % interval", "n", "base", "serial fraction"]
     table = table_of(
-        "Scaling; lost: what a sample costs more than at the base, % of its time there",
+        f"Scaling by {compared_text(epochs)}; lost: what a sample costs more than at the base, % of its time there",
         [*columns, *(f"lost: {part}" for part in LOST)],
         ("series", "mode", "95 % interval", "base"),
     )
@@ -129,7 +130,7 @@ def print_scaling(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], con
             entry["mode"],
             str(entry["nodes"]),
             str(entry["ranks"]),
-            f"{entry['efficiency']:.3f}",
+            f"{entry['efficiency']:.3f}" + warm_mark(entry["epochs"], epochs),
             f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "one run",
             str(entry["n"]),
             f"{entry['base_nodes']} node{'s' if entry['base_nodes'] > 1 else ''}",
@@ -194,7 +195,8 @@ def print_projection(entries: Sequence[ProjectionEntry], console: Console) -> No
         network = entry["basis"]["network"]
         speed = f"{network['bandwidth'] / 1e9:.3g} GB/s and {1e6 * network['latency_s']:.3g} µs"
         console.print(
-            f"  {series_text(entry)}: base {entry['base_ranks']} ranks, {network['algorithm']}, "
+            f"  {series_text(entry)}: base {entry['base_ranks']} ranks, steps of {compared_text([entry['epochs']])}; "
+            f"{network['algorithm']}, "
             f"{speed} ({escape(network['source'])}), "
             f"communication × {entry['basis']['communication_cost']:.3g}",
             highlight=False,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.analysis.epochs import Epochs
 from orchestrator.records import items_of, throughput_unit
 
 
@@ -43,3 +44,26 @@ class RateColumn:
 def per_joule(unit: str) -> str:
     """The unit of work by energy of runs whose throughput has this one: "tokens/J"."""
     return f"{items_of(unit)}/J"
+
+
+WHAT_IS_COMPARED = {
+    frozenset({"warm"}): "warm epochs",
+    frozenset({"all"}): "whole runs, as not every one has a warm epoch",
+    frozenset({"warm", "all"}): "warm epochs, or whole runs where not every one has a warm epoch",
+}
+"""What throughputs are of, by the epochs of a table's rows."""
+
+
+def warm_heading(every: Collection[Epochs]) -> str:
+    """ ", warm" for the heading of a column whose throughputs are all of warm epochs."""
+    return ", warm" if set(every) == {"warm"} else ""
+
+
+def warm_mark(epochs: Epochs, every: Collection[Epochs]) -> str:
+    """ " warm" behind a number of warm epochs, where others of its column are of whole runs."""
+    return " warm" if epochs == "warm" and "all" in every else ""
+
+
+def compared_text(every: Iterable[Epochs]) -> str:
+    """Return what the throughputs of some rows are of: "warm epochs"."""
+    return WHAT_IS_COMPARED[frozenset(every)]

@@ -21,8 +21,8 @@ from orchestrator.analysis.projection import (
     project_scales,
 )
 from orchestrator.analysis.projection_band import project_band
-from orchestrator.report.document import SCHEMA_FILE
-from orchestrator.report.projections import shared_cores
+from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.report.projections import Question, shared_cores
 from orchestrator.store.store import RunRecord, Store, default_url
 
 NET = Network(latency_s=1e-6, bandwidth=1e9)
@@ -119,6 +119,20 @@ def test_the_report_projects_under_a_key_of_its_own_and_checks_itself(tmp_path: 
     assert "projection" not in orchestrator("report", "--json").document
     shown = orchestrator("report", "--project", "8,64", "algorithm=tree").out
     assert "Projected, not measured" in shown and "checked: from 2 and 4 ranks" in shown
+
+
+@pytest.mark.parametrize("epochs", ["warm", "all"])
+def test_a_projection_starts_from_the_epochs_that_efficiencies_are_of(epochs: str, tmp_path: Path) -> None:
+    records = [with_steps(stored_run(tmp_path, nodes=nodes, throughput_warm=190.0 * nodes)) for nodes in (1, 2, 4)]
+    if epochs == "all":
+        records[0].run["throughput_warm"] = None
+    records[2].run["throughput"] = 700.0
+    document = report_document("c", records, question=Question([64]))
+    (entry,) = document.get("projection", [])
+    (check,) = entry["check"]
+    measured = {point["nodes"]: point["efficiency"] for point in document["scaling"]}
+    assert entry["epochs"] == document["scaling"][0]["epochs"] == epochs
+    assert check["measured"] == pytest.approx(measured[4]) == pytest.approx(1.0 if epochs == "warm" else 0.875)
 
 
 def test_a_projection_that_cannot_be_made_is_a_usage_error(tmp_path: Path, orchestrator: Command) -> None:

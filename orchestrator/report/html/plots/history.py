@@ -72,7 +72,10 @@ def plot_courses(key: str, title: str, members: Sequence[Course], by: str) -> Pl
         layout["xaxis"] |= {"range": [min(moments) - DAY_MS, max(moments) + DAY_MS], "tickformat": "%Y-%m-%d"}
     # As many digits as the ticks need, and no more.
     layout["yaxis"] |= {"tickformat": ".2~%"}
-    note = f"Median warm throughput by {by}, with the repeats' least and greatest; a ring is where the level changed."
+    note = (
+        f"Median throughput by {by}, of warm epochs where every run of a series has some, with the repeats' least and "
+        "greatest; a ring is where the level changed."
+    )
     columns = [*COLUMNS, by, "planned_at", *rate.names, "least", "greatest", "n", "change"]
     return Plot(key, title, note, traces, layout, columns, rows)
 

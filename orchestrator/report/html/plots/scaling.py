@@ -26,21 +26,33 @@ from orchestrator.report.html.plots.figure import (
     style,
 )
 from orchestrator.report.tables.scales import LAWS
-from orchestrator.report.tables.units import RateColumn
+from orchestrator.report.tables.units import RateColumn, compared_text
 
 Placed = TypeVar("Placed", ScaleEntry, ScalingEntry)
 
 KEY = ("benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "settings")
 """Keys that the points of a line share. Stand-in and real data, or two versions of data, are never on one line."""
 NO_INTERVAL: list[float | None] = [None, None]
-COLUMNS = ["benchmark", "cluster", "run_mode", "comm", "recipe", "dataset", "method", "mode", "nodes", "ranks"]
+COLUMNS = [
+    "benchmark",
+    "cluster",
+    "run_mode",
+    "comm",
+    "recipe",
+    "dataset",
+    "method",
+    "mode",
+    "epochs",
+    "nodes",
+    "ranks",
+]
 
 
 def group_by_line(entries: Sequence[Placed]) -> list[list[Placed]]:
-    """Return entries grouped by KEY, each group in order of its nodes."""
+    """Return entries grouped by KEY, each group in order of its nodes and of the same epochs."""
     series: dict[tuple[str, ...], list[Placed]] = {}
     for entry in sorted(entries, key=lambda entry: int(entry["nodes"])):
-        series.setdefault(tuple(map(str, values_of(entry, KEY))), []).append(entry)
+        series.setdefault(tuple(map(str, values_of(entry, (*KEY, "epochs")))), []).append(entry)
     return list(series.values())
 
 
@@ -81,7 +93,8 @@ def plot_efficiency(entries: Sequence[ScalingEntry], laws: Sequence[LawEntry], m
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".0%"}
     bases = ", ".join(count_text(base, "node") for base in sorted({entry["base_nodes"] for entry in chosen}))
     note = (
-        f"Warm throughput per node relative to that of the base ({bases}), with 95 % intervals that carry "
+        f"Throughput of {compared_text(entry['epochs'] for entry in chosen)} per node, relative to that of the base "
+        f"({bases}), with 95 % intervals that carry "
         f"the base's uncertainty. The {'batch per rank' if mode == 'weak' else 'global batch'} is constant."
     )
     rows = [
@@ -160,7 +173,10 @@ def plot_throughput(scales: Sequence[ScaleEntry], unit: str) -> Plot | None:
     layout = axes("nodes", unit)
     layout["xaxis"] = node_axis("nodes", (entry["nodes"] for entry in chosen))
     layout["yaxis"] = decade_axis(unit, (entry["throughput"]["mean"] for entry in chosen))
-    note = "Warm throughput of the whole run, geometric mean of the repeats with its 95 % interval; cold in the table."
+    note = (
+        f"Throughput of {compared_text(entry['epochs'] for entry in chosen)}, over all ranks: geometric mean of the "
+        "repeats with its 95 % interval; cold in the table."
+    )
     (name,) = RateColumn(unit).names
     columns = [*COLUMNS, name, "low", "high", "n", f"cold_{name}", "failed"]
     rows = [
