@@ -95,11 +95,12 @@ def verify(record: Record, signers: Path | None) -> Verification:
     }
 
 
-def is_sound(found: Verification, signers: Path | None) -> bool:
-    """Whether all was made again, nothing differs and, where signers are given, one of them has signed and nobody
-    else.
+def is_sound(found: Verification, signers: Path | None, page_as_it_is: bool = False) -> bool:
+    """Whether all was made again, but for a page of another version that is taken as it is, nothing differs and, where
+    signers are given, one of them has signed and nobody else.
     """
-    same = found["files"]["intact"] and found["verdict"]["same"] and found["forms"]["same"]
+    remade = found["forms"]["same"] or (page_as_it_is and found["forms"]["same"] is None)
+    same = found["files"]["intact"] and found["verdict"]["same"] and remade
     signed = [one["valid"] for one in found["signatures"]]
     return bool(same) and (signers is None or (bool(signed) and all(signed)))
 

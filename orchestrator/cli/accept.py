@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 
 VERDICT = "verdict.json"
+FORMS_TEXTS = {
+    True: "{}, made again, are the same",
+    None: "not all that follows from the verdict was made again:",
+    False: "what follows from the verdict differs:",
+}
+"""How it is said whether all forms of a verdict follow from it, by ``Part.same``."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -123,7 +129,7 @@ def verify_record(arguments: Sequence[str]) -> int:
         common.print_json({"schema": "orchestrator.verification/1", "record": str(record.path), **found})
     else:
         print_verification(record, found)
-    return EXIT_OK if is_sound(found, signers) else EXIT_FAILED
+    return EXIT_OK if is_sound(found, signers, options.page_as_it_is) else EXIT_FAILED
 
 
 def print_verification(record: Record, found: Verification) -> None:
@@ -137,18 +143,16 @@ def print_verification(record: Record, found: Verification) -> None:
 
     verdict, forms = found["verdict"], found["forms"]
     recomputed = "recomputed from the telemetry is the same" if verdict["same"] else "is not confirmed:"
-    remade = "verdict.xml, inventory.json" + ("" if "why" in forms else ", index.html and its data")
+    remade = "inventory.json" if "why" in forms else "verdict.xml, inventory.json, index.html and its data"
     parts = (
         (f"{record.path}: files {'as sealed' if found['files']['intact'] else f'differ from {SUMS}:'}", found["files"]),
         (f"verdict {recomputed}", verdict),
-        (f"{remade}, made again, are the same" if forms["same"] else "what follows from the verdict differs:", forms),
+        (FORMS_TEXTS[forms["same"]].format(remade), forms),
     )
     for line, part in parts:
         tell(line)
         for difference in part["differences"]:
             tell(f"  {difference}", "red")
-    if "why" in forms and forms["same"]:
-        tell(f"  {forms['why']}", "yellow")
     tell(f"taken as they are: {found['taken_as_they_are']}")
     for signature in found["signatures"]:
         words = f"signed by {signature['signer']}" if signature["valid"] else f"signature {signature['why']}"

@@ -273,6 +273,7 @@ def accept_verify_parser() -> Parser:
     summary = "check that a record is as it was sealed, and who signed it"
     parser = Parser("accept verify", "FOLDER", summary).with_json()
     parser.add_argument("--signers", metavar="FILE", help="whose signatures count, as ssh-keygen's ALLOWED SIGNERS")
+    parser.add_argument("--page-as-it-is", action="store_true", help="accept a page that another version wrote")
     return parser
 
 

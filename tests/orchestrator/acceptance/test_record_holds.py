@@ -169,6 +169,7 @@ def test_a_record_whose_page_was_not_made_again_is_not_signed(
     Record(record).seal()
     assert main(["accept", "verify", str(record)]) == 1
     assert "verify the record with version 9.9" in capsys.readouterr().out
+    assert main(["accept", "verify", str(record), "--page-as-it-is"]) == 0
     assert main(["accept", "sign", str(record), "--key", str(tmp_path / "key")]) == 1
     assert "is not signed" in capsys.readouterr().out and not list(record.glob("*.sig"))
 
