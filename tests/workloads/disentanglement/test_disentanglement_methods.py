@@ -55,6 +55,16 @@ def test_the_capacity_rises_in_a_line_and_stays(number: int, capacity: float) ->
     torch.testing.assert_close(found, 3 * (divergence(batch) - capacity).abs())
 
 
+def test_the_divergence_that_is_held_to_the_capacity_is_the_global_batchs_on_each_rank() -> None:
+    whole = posterior()
+    one = task(AnnealedVae, gamma=1000.0, capacity=1.001 * float(divergence(whole)), rise=0.5)
+    everywhere = Step(9, 10, together=lambda rows: torch.cat((whole.mean, whole.log_variance, whole.sample), dim=1))
+    expected = one.penalty(torch.nn.Identity(), whole, Step(9, 10))
+    for part in (slice(0, 3), slice(3, 6)):
+        own = Posterior(whole.mean[part], whole.log_variance[part], whole.sample[part])
+        torch.testing.assert_close(one.penalty(torch.nn.Identity(), own, everywhere), expected)
+
+
 def test_the_total_correlation_is_that_of_the_densities_written_out() -> None:
     batch = posterior()
     expected = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,27 @@ from workloads.runtime.communicators import Communicator
 
 pytestmark = [pytest.mark.ranks, pytest.mark.thorough]
 
-METHODS = ("dae", "beta_tc_vae", "dip_vae_ii", "factor_vae", "info_gan", "ib_gan")
+METHODS = ("dae", "annealed_vae", "beta_tc_vae", "dip_vae_ii", "factor_vae", "info_gan", "ib_gan")
 COUPLED = [Cell("disentanglement", "xyc", method) for method in METHODS]
-"""By minima and neighbours, by densities, by a covariance, by shuffling, and by batch norm of a generator."""
+"""By minima and neighbours, a distance to a capacity, densities, a covariance, shuffling, a generator's batch norm."""
+CAPACITY = 0.06
+"""Of annealed_vae: within its few steps the divergence crosses it, and parts of a batch lie on both sides of it."""
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> list[Prepared]:
     """The cells with their data."""
     root = tmp_path_factory.mktemp("data")
-    return [Prepared.of(cell, root) for cell in COUPLED]
+    return [with_capacity(Prepared.of(cell, root)) for cell in COUPLED]
+
+
+def with_capacity(one: Prepared) -> Prepared:
+    """A cell whose ``capacity``, if it has one, is such that its batch is coupled."""
+    settings = one.spec.settings
+    if "capacity" not in settings["model"]:
+        return one
+    settings = {**settings, "model": {**settings["model"], "capacity": CAPACITY}}
+    return replace(one, spec=replace(one.spec, settings=settings))
 
 
 @pytest.fixture(scope="module")

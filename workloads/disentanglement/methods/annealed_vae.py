@@ -12,6 +12,8 @@ class AnnealedVae(VariationalTask):
     """The divergence is held to a capacity, which rises from nothing."""
 
     def penalty(self, model: nn.Module, posterior: Posterior, step: Step) -> Tensor:
-        """Gamma · |KL - C|, where C rises in a line and then stays."""
+        """Gamma · |KL - C|, KL over the global batch, where C rises in a line and then stays."""
         risen = min(1.0, step.number / max(1.0, float(self.options["rise"]) * step.of))
-        return float(self.options["gamma"]) * (divergence(posterior) - float(self.options["capacity"]) * risen).abs()
+        # The distance of a mean is not the mean of ranks' distances.
+        apart = divergence(posterior.together(step)) - float(self.options["capacity"]) * risen
+        return float(self.options["gamma"]) * apart.abs()
