@@ -44,6 +44,8 @@ ROUNDING = 1e-3
 A_ROW = 0.02
 """What a score of a few hundred binned rows changes by when some of them come into the next bin."""
 EACH_TRAINED = [*FIRST, *(pytest.param(cell, marks=pytest.mark.thorough) for cell in FURTHER)]
+VARYING = ("ngram",)
+"""Methods whose steps find more or less in their tables by what a batch holds: their arithmetic is not fixed."""
 QUICK = [
     f"benchmark.inference.{word}"
     for word in ("warm_up=1", "latency_samples=3", "batch_sizes=[1,2]", "seconds_per_batch_size=0.05", "passes=1")
@@ -160,6 +162,12 @@ def test_a_training_that_is_stopped_goes_on_bit_for_bit(
     for name, losses in whole.losses.items():
         assert np.array_equal(parts.losses[name], losses)
     assert parts.result["quality"] == whole.result["quality"]
+
+
+@pytest.mark.parametrize("cell", EACH_TRAINED, ids=str)
+def test_the_arithmetic_of_a_step_is_counted(cell: Cell, alone_of: Callable[[Cell], Alone]) -> None:
+    training = alone_of(cell).trained.result["training"]
+    assert (training["step_work"] is None) is (cell.method in VARYING)
 
 
 @pytest.mark.parametrize("cell", EACH_TRAINED, ids=str)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+Floats = NDArray[np.float32]
 PADDED = ("reflect", "replicate", "circular")
 
 
@@ -37,11 +38,14 @@ def lagrange_weights(nodes: int, places: tuple[int, ...]) -> NDArray[np.float64]
 
 
 @lru_cache
-def continuation(nodes: int, further: int) -> tuple[Tensor, Tensor]:
-    """The weights (further, nodes) of the points before the first node, and of those behind the last, float32."""
+def continuation(nodes: int, further: int) -> tuple[Floats, Floats]:
+    """The weights (further, nodes) of the points before the first node, and of those behind the last.
+
+    No tensors are kept: those of an evaluation, which may come first, could not be trained with.
+    """
     before = lagrange_weights(nodes, tuple(range(-further, 0)))
     behind = lagrange_weights(nodes, tuple(range(nodes, nodes + further)))
-    return torch.from_numpy(before).float(), torch.from_numpy(behind).float()
+    return before.astype(np.float32), behind.astype(np.float32)
 
 
 def continue_images(images: Tensor, nodes: int, further: int) -> Tensor:
@@ -50,16 +54,23 @@ def continue_images(images: Tensor, nodes: int, further: int) -> Tensor:
     """
     if min(images.shape[-2:]) < nodes:
         raise ValueError(f"images of {tuple(images.shape[-2:])} points cannot be continued from {nodes} of them")
-    before, behind = (weights.to(images) for weights in continuation(nodes, further))
+    before, behind = (torch.tensor(weights).to(images) for weights in continuation(nodes, further))
     rows = torch.cat((before @ images[..., :nodes, :], images, behind @ images[..., -nodes:, :]), dim=-2)
     return torch.cat((rows[..., :nodes] @ before.T, rows, rows[..., -nodes:] @ behind.T), dim=-1)
 
 
 @lru_cache
-def coverage(height: int, width: int, kernel: int) -> Tensor:
-    """Windows' points over those of them that lie in an image (1, 1, h, w), float32."""
-    inside = functional.conv2d(torch.ones(1, 1, height, width), torch.ones(1, 1, kernel, kernel), padding=kernel // 2)
-    return kernel**2 / inside
+def coverage(height: int, width: int, kernel: int) -> Floats:
+    """Windows' points over those of them that lie in an image (h, w). No tensor is kept, as in ``continuation``."""
+    rows, columns = (points_inside(points, kernel) for points in (height, width))
+    factor: Floats = np.float32(kernel**2) / np.outer(rows, columns).astype(np.float32)
+    return factor
+
+
+def points_inside(points: int, kernel: int) -> NDArray[np.int64]:
+    """How many of a window's points lie on an axis of so many, (points,), by the window's middle."""
+    middle = np.arange(points)
+    return np.minimum(middle + kernel // 2, points - 1) - np.maximum(middle - kernel // 2, 0) + 1
 
 
 class BoundaryConvolution(nn.Conv2d):
@@ -75,7 +86,7 @@ class BoundaryConvolution(nn.Conv2d):
         """Images (n, after, h, w) of images (n, before, h, w)."""
         weight, bias, reach = self.weight, self.bias, self.reach
         if self.boundary == "partial":
-            factor = coverage(*images.shape[-2:], weight.shape[-1]).to(images)
+            factor = torch.tensor(coverage(*images.shape[-2:], weight.shape[-1])).to(images)
             covered = functional.conv2d(images, weight, padding=reach) * factor
             return covered if bias is None else covered + bias[:, None, None]
         if self.boundary == "padding_free":

@@ -127,6 +127,15 @@ def test_a_unet_takes_images_of_any_size(boundary: str) -> None:
         assert UnetNetwork(2, 2, boundary)(torch.rand(1, 1, 18, 27)).shape == (1, 1, 18, 27)
 
 
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_unet_trains_on_images_of_a_size_that_it_was_first_evaluated_on(boundary: str) -> None:
+    network, images = UnetNetwork(2, 1, boundary), torch.rand(1, 1, 22, 26)
+    with torch.inference_mode():
+        network(images)
+    network(images).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
 def test_an_error_of_gradients_is_of_neighbours_differences() -> None:
     step = torch.zeros(1, 1, 4, 4)
     step[..., 2:] = 3.0

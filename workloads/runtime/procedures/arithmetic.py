@@ -90,7 +90,8 @@ def step_work(task: Task, settings: TrainingSettings, samples: int, device: torc
         model = task.build_model().to(device)
     if settings["channels_last"]:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with FakeTensorMode() as without_contents:
+    # Constants that a workload keeps for all its steps have contents, and an operator may take them as they are.
+    with FakeTensorMode(allow_non_fake_inputs=True) as without_contents:
         for module in model.modules():
             stores: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
             for held in stores:
