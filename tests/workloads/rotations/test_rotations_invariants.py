@@ -50,6 +50,13 @@ def test_codes_err_by_how_much_less_alike_they_are_than_their_classes() -> None:
     assert float(affinity_error(codes, labels, affinity)) == pytest.approx((0 + 0.25 + 0.25) / 3)
 
 
+def test_the_codes_of_a_single_image_do_not_err_and_have_a_gradient_of_zero() -> None:
+    codes = torch.randn(1, 4, requires_grad=True)
+    error = affinity_error(codes, torch.tensor([1]), torch.eye(2))
+    error.backward()
+    assert error.item() == 0 and codes.grad is not None and not codes.grad.any()
+
+
 def test_noise_is_normal_and_of_seed_epoch_and_sample_alone() -> None:
     many = noise_of(3, np.arange(5000), 4)
     assert abs(many.mean()) < 0.02 and abs(many.std() - 1) < 0.02

@@ -155,7 +155,12 @@ class AffinityVae(RotationsTask):
 
 
 def affinity_error(codes: Tensor, labels: Tensor, affinity: Tensor) -> Tensor:
-    """The mean over all pairs of images of |cos(codes) − affinity of their classes|; codes (n, d), labels (n,)."""
+    """The mean over all pairs of images of |cos(codes) − affinity of their classes|, 0 of a single image; codes (n, d),
+    labels (n,).
+    """
+    if len(codes) < 2:
+        # Other ranks may wait for the gradients of the rows, so that they stay part of the loss.
+        return 0 * codes.sum()
     first, second = torch.triu_indices(len(codes), len(codes), 1, device=codes.device)
     alike = functional.cosine_similarity(codes[first], codes[second], dim=1)
     error: Tensor = (alike - affinity[labels[first], labels[second]]).abs().mean()
