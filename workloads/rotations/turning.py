@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
@@ -40,13 +39,13 @@ def see_disc(images: Tensor) -> Tensor:
     return images * disc(images.shape[-1], images.device, images.dtype)
 
 
-@functools.cache
 def disc(pixels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """1 within the largest disc of an image (h, w) and 0 outside, by the pixels' middles."""
-    # A constant made in inference mode could not be trained with later.
-    with torch.inference_mode(False):
-        place = torch.arange(pixels, device=device, dtype=dtype) - (pixels - 1) / 2
-        return (place.square()[:, None] + place.square() <= (pixels / 2) ** 2).to(dtype)
+    """1 within the largest disc of an image (h, w) and 0 outside, by the pixels' middles.
+
+    It is made anew each time, in no time: one that was made while only shapes are followed would be of no use later.
+    """
+    place = torch.arange(pixels, device=device, dtype=dtype) - (pixels - 1) / 2
+    return (place.square()[:, None] + place.square() <= (pixels / 2) ** 2).to(dtype)
 
 
 def turns_of(count: int) -> Sequence[float]:

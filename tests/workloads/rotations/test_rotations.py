@@ -14,6 +14,7 @@ import torch
 from scipy import ndimage
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from workloads.rotations.datasets.base import one_of_each
 from workloads.rotations.datasets.digits import ROTATED, TABLE, WITHIN, DigitsDataset, read_rotated, read_table
@@ -102,6 +103,12 @@ def test_images_are_turned_as_scipy_turns_them() -> None:
 def test_nothing_outside_the_disc_is_seen() -> None:
     seen = see_disc(torch.ones(1, 1, 28, 28))
     assert seen[0, 0, 0, 0] == 0 and seen[0, 0, 14, 0] == 1 and torch.equal(turn(seen, 90.0), seen)
+
+
+def test_a_disc_of_an_image_without_contents_is_not_kept() -> None:
+    with FakeTensorMode():
+        see_disc(torch.ones(1, 1, 30, 30))
+    assert type(see_disc(torch.ones(1, 1, 30, 30))) is torch.Tensor
 
 
 def test_metrics_are_those_of_scikit_learn_at_each_angle_and_of_their_definitions() -> None:
