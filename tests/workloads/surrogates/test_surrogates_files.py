@@ -114,6 +114,21 @@ def test_a_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not (tmp_path / "harmed").exists()
 
 
+@pytest.mark.parametrize(("samples", "shared"), [(5, False), (6, True)])
+def test_samples_of_one_file_are_not_trained_on_and_judged(samples: int, shared: bool, tmp_path: Path) -> None:
+    both = np.tile(FIELDS[:, 0], (2, 1))
+    write_new(tmp_path / "burgers_data_R10.mat", a=both, u=both)
+    taken = {"version": "burgers_R10", "grid": 9, "evaluation_grids": [], "samples": samples}
+    dataset = BurgersDataset({**SETTINGS, **taken})
+    if shared:
+        with pytest.raises(DatasetError, match=r"has 10 samples; .* is 11, .* trained on and judged; take fewer"):
+            dataset.check_published(tmp_path)
+        dataset = BurgersDataset({**SETTINGS, **taken, "split": "validation"})
+        assert dataset.check_published(tmp_path) == {"training_samples": 5, "evaluation_samples": 1}
+    else:
+        assert dataset.check_published(tmp_path) == {"training_samples": 5, "evaluation_samples": 5}
+
+
 def test_a_grid_that_is_no_part_of_the_finest_one_is_refused_with_those_that_are(tmp_path: Path) -> None:
     write_published(tmp_path, coeff=FIELDS, sol=FIELDS)
     dataset = DarcyDataset({**SETTINGS, "grid": 4, "evaluation_grids": []})

@@ -153,9 +153,13 @@ class PairsDataset(FamilyDataset):
             raise DatasetError(f"{self.SET} cannot be simulated: {error}") from error
 
     def sources(self, published: Path) -> dict[str, Source]:
-        """The pairs of both parts: of "test" as published, of "validation" all from the training part."""
+        """The pairs of both parts: of "test" as published, of "validation" all from the training part. Raises
+        DatasetError.
+        """
         if self.settings["split"] == "test":
-            return {part: self.source(published, part) for part in PARTS}
+            found = {part: self.source(published, part) for part in PARTS}
+            refuse_shared_samples(found["training"], found["evaluation"])
+            return found
         whole = self.source(published, "training")
         apart = whole.stop - len(whole) // ONE_OF
         return {"training": replace(whole, stop=apart), "evaluation": replace(whole, first=apart)}
@@ -224,6 +228,16 @@ class PairsDataset(FamilyDataset):
                 done += stop - first
                 progress(done, total)
         return {f"{part}_samples": len(source) for part, source in sources.items()}
+
+
+def refuse_shared_samples(training: Source, evaluation: Source) -> None:
+    """Raise DatasetError where both parts are of one array and a sample is in both."""
+    one, other = training.inputs, evaluation.inputs
+    if (one.path, one.key) == (other.path, other.key) and training.stop > evaluation.first:
+        raise DatasetError(
+            f"{one.path} has {one.shape[0]} samples; dataset.samples + dataset.evaluation_samples is "
+            f"{len(training) + len(evaluation)}, so that some would be trained on and judged; take fewer"
+        )
 
 
 def chunks(source: Source) -> Iterator[tuple[int, int]]:
