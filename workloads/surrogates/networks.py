@@ -6,6 +6,13 @@ import torch
 from torch import Tensor, nn
 
 
+def wide_type(values: Tensor) -> torch.dtype:
+    """Single precision at least, whatever the values' type: for what bfloat16's 8 bits are too few, such as a small
+    deviation beside a large mean.
+    """
+    return torch.promote_types(values.dtype, torch.float32)
+
+
 class Surrogate(nn.Module):
     """A network that sees standardised inputs and whose outputs are standardised targets.
 
@@ -21,8 +28,8 @@ class Surrogate(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Targets of inputs, both in the stored unit."""
         standard = (inputs - self.means[0]) / self.deviations[0]
-        made: Tensor = self.network(standard) * self.deviations[1] + self.means[1]
-        return made
+        made: Tensor = self.network(standard)
+        return made.to(wide_type(made)) * self.deviations[1] + self.means[1]
 
 
 class RollOut(nn.Module):

@@ -15,7 +15,7 @@ from workloads.surrogates.methods.mlp import MlpNetwork
 from workloads.surrogates.methods.spectral import SpectralConvolution, SpectralWeights, Transforms
 from workloads.surrogates.methods.tfno import TuckerWeights, tucker_ranks
 from workloads.surrogates.methods.unet import UnetNetwork
-from workloads.surrogates.networks import RollOut, coordinates
+from workloads.surrogates.networks import RollOut, Surrogate, coordinates
 
 PUBLISHED = FnoShape(modes=[24, 12], width=32, layers=4, lifting=0, projection=128, channel_mlp=0, padding=0.1)
 """Of darcy."""
@@ -67,6 +67,25 @@ def test_a_line_has_its_modes_too() -> None:
     kept = torch.zeros(2, 2, 6, dtype=spectrum.dtype)
     kept[:, :, :4] = torch.einsum("nci,icd->ndi", spectrum[:, :, :4], weights)
     torch.testing.assert_close(found, torch.fft.irfft(kept, n=10), atol=1e-12, rtol=1e-10)
+
+
+def test_a_spectral_convolution_of_fields_in_bfloat16_is_computed_in_single_precision() -> None:
+    torch.manual_seed(1)
+    convolve = SpectralConvolution(SpectralWeights(3, 2, 4))
+    fields = torch.randn(10, 2, 3).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = convolve(fields, Transforms.of([4], (10,), fields))
+    expected = convolve(fields.float(), Transforms.of([4], (10,), fields.float()))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mean", [0.0, 100.0])
+def test_answers_in_bfloat16_are_as_near_to_single_precision_whatever_the_targets_mean(mean: float) -> None:
+    torch.manual_seed(1)
+    model, inputs = Surrogate(nn.Linear(4, 3), [0.0, mean], [1.0, 1.0]), torch.randn(32, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = model(inputs)
+    torch.testing.assert_close(made, model(inputs), rtol=0, atol=0.01)
 
 
 def test_fno_sees_a_smooth_function_alike_on_every_grid_and_refuses_one_too_coarse() -> None:

@@ -86,6 +86,13 @@ def test_schnet_has_the_published_numbers_of_parameters() -> None:
     assert parameters(128, 6, 50) == 455_809
 
 
+def test_energies_in_bfloat16_are_as_near_to_single_precision_whatever_an_atoms_mean(folder: Path) -> None:
+    model, batch = network(mean=-100.0, deviation=1.0).float(), some_molecules(folder)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = model(batch["pos"], batch["z"])
+    torch.testing.assert_close(found, model(batch["pos"], batch["z"]), rtol=0, atol=0.02 * batch["z"].shape[1])
+
+
 def test_an_energy_does_not_change_with_the_pose_the_order_or_the_room_that_a_molecule_has(folder: Path) -> None:
     model, batch = network(), some_molecules(folder)
     positions, numbers = batch["pos"].double(), batch["z"]

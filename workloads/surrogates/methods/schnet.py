@@ -17,6 +17,7 @@ from torch.nn import functional
 from workloads.runtime.samples.consolidated import ConsolidatedSet, read_description_of
 from workloads.runtime.task import Arrays, Batch, Quality, SampleSet, Step, Task, to_device
 from workloads.surrogates.datasets.molecules import MoleculesDescription
+from workloads.surrogates.networks import wide_type
 
 FIELDS = ("pos", "z", "size", "energy")
 MOST_ELEMENTS = 100
@@ -75,7 +76,7 @@ class SchnetNetwork(nn.Module):
         for interaction in self.interactions:
             features = features + interaction(features, gaussians, weights)
         each = self.out[1](shifted_softplus(self.out[0](features)))[..., 0]
-        energies: Tensor = ((each * self.deviation + self.mean) * there).sum(1)
+        energies: Tensor = ((each.to(wide_type(each)) * self.deviation + self.mean) * there).sum(1)
         return energies
 
 
