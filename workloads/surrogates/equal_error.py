@@ -4,7 +4,8 @@
 
 RUN is the folder of a training whose data were simulated here. The solver is made coarser until its error over the same
 samples of the evaluation set is the surrogate's; both are timed on the same device with the same threads, one sample at
-once and in the best batch. The truth is the solution on the finest grid.
+once and in the best batch. The truth is that of the data. Two more prices are of simulating the data as they were made,
+and of the solver on the finest grid which is judged, by the longest stable steps.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import fft
 
 from orchestrator.records import RunDirectory, read_json
 from orchestrator.records.settings import Settings
@@ -29,6 +32,7 @@ from workloads.runtime.procedures.weights import load_weights
 from workloads.runtime.samples.consolidated import ConsolidatedSet
 from workloads.runtime.task import to_device
 from workloads.surrogates.coarse import COARSE, CoarseSolver, Effort
+from workloads.surrogates.datasets.pairs import CHUNK, PairsDataset
 from workloads.surrogates.scores import relative_l2
 from workloads.surrogates.solvers.errors import SolverError
 from workloads.surrogates.solvers.random_fields import Floats
@@ -53,7 +57,8 @@ class Price:
 @dataclass(frozen=True)
 class Comparison:
     """A surrogate beside its solver. ``effort`` is the solver's least with an error no greater than the surrogate's;
-    None if even the finest grid has a greater one, and then there is no speed-up at equal error.
+    None if even the finest grid has a greater one, and then there is no speed-up at equal error. ``finest`` is the
+    solver's price on the finest grid that is judged, ``data`` that of simulating the data as they were.
     """
 
     surrogate_error: float
@@ -62,6 +67,7 @@ class Comparison:
     solver_error: float | None
     solver: Price | None
     finest: Price
+    data: Price
 
     @property
     def speed_up(self) -> dict[str, float] | None:
@@ -72,7 +78,7 @@ class Comparison:
         """Evaluations, in best batches, from which on data and training have paid; None: they never do."""
         if self.solver is None or self.solver.batch_s <= self.surrogate.batch_s:
             return None
-        return (samples * self.finest.batch_s + training_s) / (self.solver.batch_s - self.surrogate.batch_s)
+        return (samples * self.data.batch_s + training_s) / (self.solver.batch_s - self.surrogate.batch_s)
 
 
 def speed_up(solver: Price, surrogate: Price) -> dict[str, float]:
@@ -85,15 +91,27 @@ def price(answer: Callable[[int], object], samples: int, clock: Callable[[], flo
     found = {}
     for batch in (size for size in BATCHES if size == 1 or size <= samples):
         answer(batch)
-        seconds: list[float] = []
-        begun = time.perf_counter()
-        while len(seconds) < 3 or time.perf_counter() - begun < LEAST_S:
-            start = clock()
-            answer(batch)
-            seconds.append((clock() - start) / batch)
-        found[batch] = statistics.median(seconds)
+        found[batch] = time_sample(answer, batch, clock, 3)
     best = min(found, key=lambda batch: found[batch])
     return Price(found[1], found[best], best)
+
+
+def price_of_data(simulate: Callable[[int], object], clock: Callable[[], float]) -> Price:
+    """Time ``simulate(n)`` of one sample and of as many as a data set simulates at once. It may take many minutes, so
+    that once is enough then.
+    """
+    return Price(time_sample(simulate, 1, clock, 1), time_sample(simulate, CHUNK, clock, 1), CHUNK)
+
+
+def time_sample(answer: Callable[[int], object], batch: int, clock: Callable[[], float], least: int) -> float:
+    """Median seconds a sample of calls for a batch, of so many calls at least, for LEAST_S at least."""
+    seconds: list[float] = []
+    begun = time.perf_counter()
+    while len(seconds) < least or time.perf_counter() - begun < LEAST_S:
+        start = clock()
+        answer(batch)
+        seconds.append((clock() - start) / batch)
+    return statistics.median(seconds)
 
 
 def least_effort(
@@ -111,7 +129,9 @@ def least_effort(
     return None, None
 
 
-def compare(task: FieldTask, model: torch.nn.Module, samples: int, clock: Callable[[], float]) -> Comparison:
+def compare(
+    task: FieldTask, model: torch.nn.Module, dataset: PairsDataset, samples: int, clock: Callable[[], float]
+) -> Comparison:
     """Compare a trained model with its data set's solver over the first samples of the evaluation set."""
     facts, settings = task.description, task.settings["dataset"]
     finest = max(task.points[0], *settings["evaluation_grids"], 0)
@@ -138,11 +158,20 @@ def compare(task: FieldTask, model: torch.nn.Module, samples: int, clock: Callab
         solver_error=solver_error,
         solver=None if effort is None else solve(effort),
         finest=solve(Effort(finest)),
+        data=price_of_data(lambda count: dataset.simulate(np.random.default_rng(0), count), clock),
     )
 
 
-def trained_model(run: RunDirectory) -> tuple[FieldTask, torch.nn.Module, float]:
-    """A run's task, its trained model, and the seconds of all ranks that its training took."""
+@contextmanager
+def limited_to(threads: int) -> Iterator[None]:
+    """So many threads for the surrogate, and for the solvers, whose only parallel work is Fourier transforms."""
+    torch.set_num_threads(threads)
+    with fft.set_workers(threads):
+        yield
+
+
+def trained_model(run: RunDirectory) -> tuple[FieldTask, torch.nn.Module, PairsDataset, float]:
+    """A run's task, its trained model, its data set, and the seconds of all ranks that its training took."""
     manifest = run.read_manifest()
     spec = manifest.spec
     settings: Settings = spec.settings
@@ -153,7 +182,8 @@ def trained_model(run: RunDirectory) -> tuple[FieldTask, torch.nn.Module, float]
     model = task.build_model()
     load_weights(run.weights, model, torch.device("cpu"))
     result: Any = read_json(run.attempt(run.deciding_attempt(1)).result)
-    return task, model.eval(), float(result["training"]["elapsed_s"]) * spec.ranks
+    assert isinstance(dataset, PairsDataset)
+    return task, model.eval(), dataset, float(result["training"]["elapsed_s"]) * spec.ranks
 
 
 def main() -> None:
@@ -161,13 +191,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--samples", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of the surrogate and of the solver")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--training-s", type=float, help="of all ranks, where others slowed the run down")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    task, model, training_s = trained_model(RunDirectory(options.run))
-    found = compare(task, model, options.samples, CLOCKS[options.clock])
+    task, model, dataset, training_s = trained_model(RunDirectory(options.run))
+    with limited_to(options.threads):
+        found = compare(task, model, dataset, options.samples, CLOCKS[options.clock])
     facts = task.description
     print(
         json.dumps(
@@ -176,6 +206,7 @@ def main() -> None:
                 "grid": task.points[0],
                 **asdict(found),
                 "speed_up": found.speed_up,
+                "speed_up_over_data": speed_up(found.data, found.surrogate),
                 "speed_up_over_finest": speed_up(found.finest, found.surrogate),
                 "break_even": found.break_even(facts["training_samples"], options.training_s or training_s),
                 "samples": options.samples,

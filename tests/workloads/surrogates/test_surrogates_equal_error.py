@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from cells import Cell, Prepared
+from scipy import fft
 
+from workloads.surrogates import equal_error
 from workloads.surrogates.coarse import COARSE, Effort, on_points
-from workloads.surrogates.equal_error import Comparison, Price, least_effort, price
+from workloads.surrogates.datasets.pairs import CHUNK, PairsDataset
+from workloads.surrogates.equal_error import Comparison, Price, compare, least_effort, limited_to, price
+from workloads.surrogates.methods.fno import Fno
 from workloads.surrogates.scores import relative_l2
 from workloads.surrogates.solvers.burgers import Burgers, draw_initial
 from workloads.surrogates.solvers.darcy import draw_coefficient, solve_darcy
@@ -75,12 +81,44 @@ def test_each_sample_has_the_price_of_its_batch() -> None:
     assert found == Price(single_s=2.0, batch_s=17 / 16, batch=16)
 
 
+def test_data_are_priced_by_simulating_them_as_they_were_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, clock, asked = Prepared.of(Cell("surrogates", "burgers", "fno"), tmp_path), [0.0], set[int]()
+    task = Fno(prepared.spec.settings, prepared.folder)
+    assert isinstance(prepared.dataset, PairsDataset)
+
+    def simulate(random: np.random.Generator, count: int) -> dict[str, Floats]:
+        asked.add(count)
+        clock[0] += 1.0 + count
+        return {}
+
+    monkeypatch.setattr(prepared.dataset, "simulate", simulate)
+    monkeypatch.setattr(equal_error, "LEAST_S", 0.0)
+    found = compare(task, task.build_model(), prepared.dataset, 4, lambda: clock[0])
+    # Nothing else moves the clock.
+    assert asked == {1, CHUNK} and found.data == Price(2.0, (1 + CHUNK) / CHUNK, CHUNK)
+    assert found.finest == Price(0.0, 0.0, 1)
+
+
+def test_threads_are_the_surrogates_and_the_solvers() -> None:
+    before = torch.get_num_threads()
+    try:
+        with limited_to(2):
+            assert torch.get_num_threads() == 2 and fft.get_workers() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_speed_up_is_of_the_solver_that_is_as_wrong_and_break_even_counts_data_and_training() -> None:
-    surrogate, coarse, finest = Price(0.01, 0.001, 64), Price(0.02, 0.003, 64), Price(1.0, 0.5, 4)
-    found = Comparison(0.03, surrogate, Effort(9), 0.02, coarse, finest)
+    surrogate, coarse, finest, data = (
+        Price(0.01, 0.001, 64),
+        Price(0.02, 0.003, 64),
+        Price(1.0, 0.5, 4),
+        Price(9, 7, 16),
+    )
+    found = Comparison(0.03, surrogate, Effort(9), 0.02, coarse, finest, data)
     assert found.speed_up == pytest.approx({"single": 2, "best_batch": 3})
-    assert found.break_even(samples=100, training_s=50) == pytest.approx((100 * 0.5 + 50) / 0.002)
-    slower = Comparison(0.03, coarse, Effort(9), 0.02, surrogate, finest)
+    assert found.break_even(samples=100, training_s=50) == pytest.approx((100 * 7 + 50) / 0.002)
+    slower = Comparison(0.03, coarse, Effort(9), 0.02, surrogate, finest, data)
     assert slower.break_even(100, 50) is None
-    never = Comparison(1e-9, surrogate, None, None, None, finest)
+    never = Comparison(1e-9, surrogate, None, None, None, finest, data)
     assert never.speed_up is None and never.break_even(100, 50) is None
