@@ -25,7 +25,7 @@ from workloads.runtime.procedures.evaluation import evaluate, evaluation_loaders
 from workloads.runtime.procedures.quality import reaches
 from workloads.runtime.procedures.stepping import Stepper
 from workloads.runtime.procedures.suited import Suited
-from workloads.runtime.samples.loader import Loader, readers_for
+from workloads.runtime.samples.loader import DeviceCopies, Loader, readers_for
 from workloads.runtime.samples.sampler import MicroBatch, Sampler, micro_batches
 from workloads.runtime.task import Batch, Task
 
@@ -101,6 +101,7 @@ class Trainer:
         pin, readers = device.type == "cuda", readers_for(device, spec.threads_per_rank)
         held = self.settings["accumulate"] if self.stepper.repeats else 1
         self.training_loader = Loader(task.training_set, self.micro_batch, pin, readers, held)
+        self.copies = DeviceCopies()
         batch_size = self.settings["evaluation_batch_size"]
         self.evaluation_loaders = evaluation_loaders(task, batch_size, pin, readers)
         progress.unit = task.training_set.unit
@@ -190,7 +191,7 @@ class Trainer:
         self.model.train()
         plan = self.plan_of_epoch(epoch, self.position.step)
         requests = (part.indices for parts in plan for part in parts)
-        batches = self.training_loader.on_device(requests, self.device)
+        batches = self.training_loader.on_device(requests, self.device, self.copies)
         # A run that was stopped before an evaluation goes on with it.
         reached = self.is_evaluation_due() and self.evaluate()
         first_step, items_before, seconds, rate = self.position.step, self.position.items, 0.0, 0.0
@@ -254,8 +255,10 @@ class Trainer:
         """One optimiser step on this rank's share of the global batch, timed."""
         begin, stepper = clock(), self.stepper
         stepper.step(self.position, parts, batches, self.progress.stop_requested)
-        items = sum(part.items for part in parts)
-        self.telemetry.step(seconds_since(begin), stepper.waited_for_data, stepper.waited, self.position.epoch, items)
+        items, seconds = sum(part.items for part in parts), seconds_since(begin)
+        data, waiting = stepper.waited_for_data, stepper.waited
+        data += self.copies.take(least=-data, most=max(0.0, seconds - data - waiting))
+        self.telemetry.step(seconds, data, waiting, self.position.epoch, items)
         self.position.step += 1
         self.position.total_steps += 1
         self.position.items += parts[0].items_of_all

@@ -57,19 +57,28 @@ class Loader:
             for _ in range((readers + 1) * self.at_once + held)
         ]
 
-    def on_device(self, requests: Iterable[Indices], device: torch.device) -> Generator[Batch, None, None]:
-        """The batches in the order requested, as tensors on the device."""
+    def on_device(
+        self, requests: Iterable[Indices], device: torch.device, copies: DeviceCopies | None = None
+    ) -> Generator[Batch, None, None]:
+        """The batches in the order requested, as tensors on the device; ``copies`` is told when that had them."""
         with closing(self.iterate(requests)) as batches:
             for arrays in batches:
-                batch = to_device(arrays, device)
                 if device.type != "cuda":
-                    yield batch
+                    yield to_device(arrays, device)
                     continue
-                # An accelerator takes them when it comes to it, which may be after the next one is asked for.
-                taken = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                begun, taken = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+                asked = clock()
+                begun.record()
+                batch = to_device(arrays, device)
                 taken.record()
+                if copies is not None:
+                    copies.started.append((begun, taken, seconds_since(asked)))
                 yield batch
+                # An accelerator takes them when it comes to it, which may be after the next one is asked for.
+                asked = clock()
                 taken.synchronize()
+                if copies is not None:
+                    copies.stalled += seconds_since(asked)
 
     def iterate(self, requests: Iterable[Indices]) -> Generator[Arrays, None, None]:
         """The batches in the order requested."""
@@ -97,6 +106,30 @@ class Loader:
     def read(self, requests: Sequence[Indices], out: Sequence[Arrays]) -> list[Arrays]:
         """The batches at some requests, each in a buffer of its own."""
         return [self.samples.read(indices, buffers) for indices, buffers in zip(requests, out, strict=True)]
+
+
+class DeviceCopies:
+    """What an accelerator's copies of a step's batches took, which the host only asks for."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[torch.cuda.Event, torch.cuda.Event, float]] = []
+        """Events before and after each batch's copies, and the seconds that the host took to ask for them."""
+        self.stalled = 0.0
+        """Seconds that the host could not go on to its next batch as the device, at work, had yet to take the last."""
+
+    def take(self, least: float, most: float) -> float:
+        """Seconds by which the device waited longer for its batches than the host for theirs, since the last call.
+
+        Negative where the host waited while the device computed. All copies must be done. By the clocks of two devices
+        it may come out below ``least`` or above ``most``, which the host knows: then it is that.
+        """
+        if not self.started:
+            return 0.0
+        # While the host asks, or from memory that is not page-locked waits, its time counts already.
+        longer = [max(0.0, float(begun.elapsed_time(taken)) / 1e3 - asking) for begun, taken, asking in self.started]
+        seconds = sum(longer) - self.stalled
+        self.started, self.stalled = [], 0.0
+        return min(max(seconds, least), most)
 
 
 class BatchesOfStep:

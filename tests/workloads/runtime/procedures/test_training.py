@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,27 @@ def test_the_epochs_that_are_told_to_come_are_those_that_a_training_cut_to_some_
     trainer = trainer_of(Coupled({}, tmp_path), alone, tmp_path, max_steps=most)
     trainer.train()
     assert (trainer.sampler.steps, trainer.progress.epochs, trainer.progress.steps_per_epoch) == (3, epochs, steps)
+
+
+@pytest.mark.parametrize(("copying", "data"), [(0.02, 0.02), (10.0, 0.05)], ids=["possible", "impossible"])
+def test_what_an_accelerators_copies_took_is_data_and_no_longer_compute(
+    copying: float, data: float, alone: Communicator, tmp_path: Path
+) -> None:
+    trainer = trainer_of(Toy({}, tmp_path), alone, tmp_path, max_steps=2)
+    step = trainer.stepper.step
+
+    def copying_step(*given: Any) -> None:
+        event: Any = SimpleNamespace(elapsed_time=lambda later: 1e3 * copying)
+        trainer.copies.started.append((event, event, 0.0))
+        time.sleep(0.05)
+        step(*given)
+
+    trainer.stepper.step = copying_step  # type: ignore[method-assign,assignment]
+    trainer.train()
+    found = {name: values[:2] for name, values in trainer.telemetry.times.items()}
+    assert (found["data"] >= np.float32(data)).all() and (found["compute"] >= 0).all()
+    np.testing.assert_allclose(found["data"] + found["compute"] + found["waiting"], found["total"], rtol=1e-5)
+    assert (found["data"] < found["total"]).all() == (copying < 1)
 
 
 class Logged(MlperfLog):

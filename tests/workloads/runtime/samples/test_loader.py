@@ -1,15 +1,20 @@
 """The loader reads ahead, keeps the order, and passes errors on."""
 
+from __future__ import annotations
+
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from accelerators import needs_accelerator
 
-from workloads.runtime.samples.loader import Loader, readers_for
+from workloads.runtime.samples import loader as loader_module
+from workloads.runtime.samples.loader import BatchesOfStep, DeviceCopies, Loader, readers_for
 from workloads.runtime.samples.sampleset import Arrays, SampleSet
+from workloads.runtime.task import Batch
 
 
 class Squares(SampleSet):
@@ -137,3 +142,68 @@ def test_a_device_that_lags_behind_gets_each_batch_as_it_was_read(device: str) -
         if place.type == "cuda":
             torch.cuda._sleep(100_000_000)  # cycles: the next batch is read long before it can be taken
     np.testing.assert_array_equal(torch.cat(kept).cpu().numpy(), np.arange(43) ** 2)
+
+
+class Timeline:
+    """A host and an accelerator that copies a batch in 10 ms, which the host takes 1 ms to ask for."""
+
+    def __init__(self) -> None:
+        self.now, self.busy_until = 0.0, 0.0
+
+    def work(self, seconds: float) -> None:
+        """The accelerator has so much more to do."""
+        self.busy_until = max(self.now, self.busy_until) + seconds
+
+    def copy(self, arrays: Arrays, device: torch.device) -> Batch:
+        self.work(0.010)
+        self.now += 0.001
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def event(self, enable_timing: bool) -> Any:
+        timeline = self
+
+        class Event:
+            at = 0.0
+
+            def record(self) -> None:
+                self.at = max(timeline.now, timeline.busy_until)
+
+            def synchronize(self) -> None:
+                timeline.now = max(timeline.now, self.at)
+
+            def elapsed_time(self, later: Event) -> float:
+                return 1e3 * (later.at - self.at)
+
+        return Event()
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_copies_to_an_accelerator_are_waiting_for_data_and_its_computing_meanwhile_is_not(
+    parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeline, copies = Timeline(), DeviceCopies()
+    monkeypatch.setattr(torch.cuda, "Event", timeline.event)
+    monkeypatch.setattr(loader_module, "to_device", timeline.copy)
+    monkeypatch.setattr(loader_module, "clock", lambda: timeline.now)
+    monkeypatch.setattr(loader_module, "seconds_since", lambda begin: timeline.now - begin)
+    batches = Loader(Squares(), largest=8).on_device(REQUESTS, torch.device("cuda"), copies)
+    for _ in range(2):
+        step = BatchesOfStep(batches, repeated=False)
+        for part in range(parts):
+            step.at(part)
+            timeline.work(0.1)
+        timeline.now = timeline.busy_until
+        assert step.waited + copies.take(-step.waited, 1.0) == pytest.approx(0.010 * parts, abs=1e-9)
+    batches.close()
+
+
+def test_what_copies_took_is_within_what_the_host_knows_and_is_told_once() -> None:
+    timeline, copies = Timeline(), DeviceCopies()
+    begun, taken = timeline.event(True), timeline.event(True)
+    begun.record()
+    timeline.work(0.010)
+    taken.record()
+    copies.started, copies.stalled = [(begun, taken, 0.0)], 0.0
+    assert [copies.take(0.0, 0.002) for _ in range(2)] == [0.002, 0.0]
+    copies.started, copies.stalled = [(begun, taken, 0.0)], 5.0
+    assert copies.take(-0.1, 0.002) == -0.1
