@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import astuple
@@ -33,9 +34,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers share the processors: one thread each, also in what they start, unless a test says otherwise."""
+    """Workers share the processors: one thread each, also in what they start, unless a test says otherwise; what tests
+    start is ended by signals.
+    """
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
+    # However the tests were started (nohup, a shell's background): what they start can be ended by any signal. Signals
+    # that are handled are not ignored by children, and do nothing here.
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
