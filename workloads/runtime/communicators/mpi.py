@@ -10,6 +10,7 @@ import numpy as np
 from mpi4py import MPI
 
 from workloads.runtime.communicators.base import BUCKET_BYTES, Array, Bytes, Communicator, GradientReducer
+from workloads.runtime.communicators.mpi_world import join_world
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,7 @@ class MpiCommunicator(Communicator):
 
     def __init__(self) -> None:
         # A copy of the communicator, so that no other library's messages meet these.
-        self._world = MPI.COMM_WORLD.Dup()
+        self._world = join_world().Dup()
         self._aside: MPI.Intracomm | None = None
         self.rank = self._world.rank
         self.size = self._world.size

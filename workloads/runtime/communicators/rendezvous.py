@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.records import host_name
+from workloads.runtime.communicators.mpi_world import join_world
 
 LOOPBACK = "127.0.0.1"
 MPI_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID")
@@ -76,9 +77,7 @@ def from_mpi() -> Rendezvous:
     """MPI's ranks; rank 0 chooses a free port and the address at which the other hosts reach it. Raises
     RendezvousError.
     """
-    from mpi4py import MPI
-
-    world = MPI.COMM_WORLD
+    world = join_world()
     hosts = world.allgather(own_host())
     chosen = (own_address(hosts[0], hosts), free_port()) if world.rank == 0 else None
     address, port = world.bcast(chosen)
