@@ -23,6 +23,7 @@ import torch
 from torch import nn
 from workloads.runtime.communicators import join
 from workloads.runtime.measurement.clocks import clock
+from workloads.runtime.measurement.places import Place
 from workloads.runtime.measurement.telemetry import Telemetry, TelemetryFile
 
 torch.set_num_threads(1)
