@@ -73,10 +73,13 @@ def read_figures(row: str, folder: Path = KEPT) -> list[Figure]:
 
 
 def keep_figure(row: str, figure: Figure, folder: Path = KEPT) -> None:
-    """Put a figure in the place of the one that the same machine had."""
-    others = [known for known in read_figures(row, folder) if known.machine != figure.machine]
+    """Put a figure in the place of the one that the same machine had: their order gives machines the letters that texts
+    name.
+    """
+    figures = {known.machine: known for known in read_figures(row, folder)}
+    figures[figure.machine] = figure
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([asdict(each) for each in [*others, figure]], indent=1, ensure_ascii=False)
+    text = json.dumps([asdict(each) for each in figures.values()], indent=1, ensure_ascii=False)
     write_whole(folder / f"{row}.json", text + "\n")
 
 

@@ -55,7 +55,7 @@ class Row:
 
 PLACES = {
     "sciml-bench": "git clone https://github.com/stfc-sciml/sciml-bench PLACES/sciml-bench",
-    "tensorflow": "python -m venv PLACES/tensorflow, there pip install tensorflow psutil",
+    "tensorflow": "python -m venv PLACES/tensorflow, there pip install tensorflow psutil pyyaml",
     "nanoGPT": "git clone https://github.com/karpathy/nanoGPT PLACES/nanoGPT",
     "escnn": "pip install --target PLACES/escnn escnn (workloads/rotations/README.md)",
     "neuraloperator": "pip install --target PLACES/neuraloperator neuraloperator",
