@@ -144,6 +144,8 @@ def worst_exit_code(entries: Iterable[RunEntry]) -> int:
     """Return the exit code of a report's run entries: of the gravest among lost infrastructure, a failed run and a
     wrong answer.
     """
+    from orchestrator.report.entries.runs import missed_target
+
     codes = set()
     for entry in entries:
         if entry["state"] in ("lost", "node-failed"):
@@ -156,22 +158,6 @@ def worst_exit_code(entries: Iterable[RunEntry]) -> int:
         if code in codes:
             return code
     return EXIT_OK
-
-
-def missed_target(entry: RunEntry) -> bool:
-    """Whether a run fell short of its quality target, if it has one. A run cut to a few steps and a model never trained
-    could not reach it, and do not count.
-    """
-    from orchestrator.report.entries.runs import had_target, reached_target
-
-    if not had_target(entry):
-        return False
-    if entry["mode"] == "training":
-        return not reached_target(entry) and entry["stopped"] != "steps"
-    inference = entry["inference"]
-    if entry["mode"] == "inference" and inference and inference["weights"]["source"] != "checkpoint":
-        return False
-    return not entry["quality"]["reached"]
 
 
 def campaign_folders(names: Sequence[str], results: Path) -> list[Path]:

@@ -14,10 +14,9 @@ from commands import unpack
 
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
-from orchestrator.cli.common import missed_target
 from orchestrator.records import AttemptDirectory, RunDirectory
 from orchestrator.report.document import report_document
-from orchestrator.report.entries.runs import RunEntry
+from orchestrator.report.entries.runs import RunEntry, missed_target
 from orchestrator.report.tables.text import accuracy_time_text
 from orchestrator.store.store import RunRecord, Store
 

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from stored import failed_run, scaling_campaign, stored_run
 
 from orchestrator.__main__ import main
-from orchestrator.cli.common import missed_target
 from orchestrator.errors import UsageError
 from orchestrator.report.document import SCHEMA_FILE, report_document
+from orchestrator.report.entries.runs import missed_target
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.report.formats.mlflow import Server, send_run
 from orchestrator.store.rows import RunRecord

@@ -15,9 +15,10 @@ import pytest
 from rich.console import Console
 from stored import failed_run, stored_run
 
-from orchestrator.cli.common import missed_target, worst_exit_code
+from orchestrator.cli.common import worst_exit_code
 from orchestrator.report.document import SCHEMA_FILE, report_document
 from orchestrator.report.entries.matrix import MeanEntry
+from orchestrator.report.entries.runs import missed_target
 from orchestrator.report.formats import FORMATS, Report
 from orchestrator.report.grid import grid_of, mean_text, sources_of
 from orchestrator.report.tables.matrix import print_matrices
