@@ -19,17 +19,15 @@ from typing import Any
 
 import pytest
 from commands import unpack
+from slurm_machine import KEPT, Machine, ended_well, fail_all, result_of
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import state, submission
 from orchestrator.campaign.attempts import history
 from orchestrator.campaign.ending import Ended, end_in_words
 from orchestrator.campaign.state import judge_run, query_statuses
-from orchestrator.campaign.storing import Storing
-from orchestrator.cli.common import Options
-from orchestrator.cli.run import compose_configurations
 from orchestrator.launch import enter
-from orchestrator.launch.base import JobState, Run, SchedulerBusy
+from orchestrator.launch.base import JobState, Run
 from orchestrator.launch.enter import claim_attempt
 from orchestrator.launch.job import rank_command
 from orchestrator.launch.manifests import read_manifest
@@ -37,69 +35,7 @@ from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.parameters import job_shape
 from orchestrator.launch.slurm.scheduler import SlurmScheduler
 from orchestrator.launch.supervisor import Supervisor
-from orchestrator.plan import Site, plan
-from orchestrator.records import RunDirectory, failure_record, find_record, read_json, write_json
-from orchestrator.store.store import RunRecord, StoreError
-
-KEPT = Path(__file__).resolve().parents[2] / "recorded" / "version-0.1.tar.gz"
-
-
-class Machine(SlurmScheduler):
-    """Slurm without its commands: it takes what it is given, and jobs are as the test says."""
-
-    def __init__(self, most: int = 1000) -> None:
-        super().__init__()
-        self.most = most
-        self.jobs: dict[str, JobState] = {}
-        self.sizes: list[int] = []
-
-    def submit(self, runs: Any) -> list[str]:
-        flying = sum(state.state == "running" for state in self.jobs.values())
-        if flying + len(runs) > self.most:
-            raise SchedulerBusy("MaxSubmitJobs")
-        self.sizes.append(len(runs))
-        names = [f"{len(self.sizes)}_{task}" for task in range(len(runs))]
-        self.jobs |= {name: JobState("running") for name in names}
-        for name, (directory, manifest) in zip(names, runs, strict=True):
-            claim_attempt(directory.attempt(manifest.attempts), name)
-        return names
-
-    def states(self, runs: Any) -> dict[str, JobState]:
-        return {manifest.job_id: self.jobs[manifest.job_id] for _, manifest in runs if manifest.job_id in self.jobs}
-
-    def cancel(self, runs: Any) -> None:
-        for directory, manifest in runs:
-            if manifest.job_id:
-                self.jobs[manifest.job_id] = JobState("cancelled")
-                write_json(directory.attempt(manifest.attempts).failure, failure_record("cancelled", "by its user"))
-
-    def last_words(self, run: Run) -> str:
-        return ""
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., list[Run]]:
-    """Makes the runs of a campaign on disk."""
-
-    def make(*words: str, repeats: int = 1) -> list[Run]:
-        given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
-        configs = compose_configurations(Options([*given, f"results={tmp_path}/results"]))
-        return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
-
-    return make
-
-
-def result_of(tmp_path: Path) -> Any:
-    """A whole result, of the campaign that version 0.1 left."""
-    unpack(KEPT, tmp_path / "kept")
-    return read_json(next((tmp_path / "kept").rglob("result.json")))
-
-
-def ended_well(run: Run, number: int, result: Any) -> None:
-    attempt = run[0].attempt(number)
-    write_json(attempt.result, result)
-    write_json(attempt.ended, {"schema": "orchestrator.claim/1", "job": "1", "ended": 2.0})
-
+from orchestrator.records import RunDirectory, failure_record, write_json
 
 # --- cancel beside somebody who submits
 
@@ -157,12 +93,6 @@ def follow(machine: Machine, runs: list[Run], most: int, each: Callable[[], None
 
     campaigns.follow(machine, runs, limits, show, lambda *ended: None, retry=campaigns.Retry(told.append))
     return told
-
-
-def fail_all(machine: Machine, runs: list[Run]) -> None:
-    for directory, manifest in runs:
-        machine.jobs[str(manifest.job_id)] = JobState("failed")
-        write_json(directory.attempt(manifest.attempts).failure, failure_record("failed", "no"))
 
 
 def test_resume_submits_as_run_does_by_arrays_and_within_max_jobs(make: Any, tmp_path: Path) -> None:
@@ -315,104 +245,6 @@ def test_attempts_are_as_many_as_allowed_with_resume_too(make: Any) -> None:
     assert machine.sizes == [1] and query_statuses(machine, [run])[0].state == "failed"
 
 
-# --- an end that a shared file system shows late
-
-
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Has this process see failure.json only after so many looks for it, as a client of NFS that was told once that
-    there is none; a link in its place is refused by the server all the same.
-    """
-    monkeypatch.setattr(state, "VANISHED_SECONDS", 0)
-    lexists = os.path.lexists
-
-    def begin(looks: int) -> None:
-        left = iter(range(looks))
-
-        def hidden(path: Path) -> bool:
-            return path.name == "failure.json" and next(left, None) is not None
-
-        monkeypatch.setattr(state, "find_record", lambda path, kind: None if hidden(path) else find_record(path, kind))
-        monkeypatch.setattr(os.path, "lexists", lambda path: not hidden(path) and lexists(path))
-
-    return begin
-
-
-def test_a_cause_that_the_supervisor_wrote_is_told_and_stays_though_it_is_seen_late(make: Any, late: Any) -> None:
-    (run,), machine = make(), Machine()
-    submission.submit(machine, [run])
-    fail_all(machine, [run])
-    late(4)
-    told: list[Any] = []
-    limits = campaigns.Limits(1, 0.01)
-    campaigns.follow(machine, [run], limits, lambda _: None, lambda *end: told.append((end[2].state, end[2].cause)))
-    assert told == [("failed", "no")] and read_json(run[0].attempt(1).failure)["cause"] == "no"
-
-
-@pytest.mark.parametrize("retry", [True, False])
-def test_a_run_that_stopped_to_go_on_goes_on_though_that_is_seen_late(
-    make: Any, late: Any, tmp_path: Path, retry: bool
-) -> None:
-    (run,), machine, result = make(), Machine(), result_of(tmp_path)
-    submission.submit(machine, [run])
-    machine.jobs["1_0"] = JobState("failed")
-    write_json(run[0].attempt(1).failure, failure_record("preempted-requeued", "preempted", "orchestrator"))
-    late(4)
-
-    def complete(statuses: Any) -> None:
-        if run[1].attempts == 2:
-            ended_well(run, 2, result)
-            machine.jobs["2_0"] = JobState("completed")
-
-    again = campaigns.Retry() if retry else None
-    campaigns.follow(machine, [run], campaigns.Limits(1, 0.01), complete, lambda *end: None, retry=again)
-    assert machine.sizes == [1, 1] and read_json(run[0].attempt(1).failure)["cause"] == "preempted"
-
-
-def test_an_end_that_nobody_recorded_is_recorded_by_who_watches(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "VANISHED_SECONDS", 0)
-    (run,), machine = make(), Machine()
-    submission.submit(machine, [run])
-    machine.jobs["1_0"] = JobState("timeout", "reached its time limit")
-    campaigns.follow(machine, [run], campaigns.Limits(1, 0.01), lambda _: None, lambda *end: None)
-    written = read_json(run[0].attempt(1).failure)
-    assert (written["state"], written["cause"]) == ("timeout", "job 1_0 reached its time limit")
-
-
-def test_a_preempted_run_that_its_scheduler_gave_up_goes_on_and_says_why(
-    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state, "VANISHED_SECONDS", 0)
-    (run,), machine, result = make("cluster.slurm.requeue=false"), Machine(), result_of(tmp_path)
-    submission.submit(machine, [run])
-    machine.jobs["1_0"] = JobState("failed", "was preempted", preempted=True)
-
-    def complete(statuses: Any) -> None:
-        if run[1].attempts == 2:
-            ended_well(run, 2, result)
-            machine.jobs["2_0"] = JobState("completed")
-
-    statuses = campaigns.follow(machine, [run], campaigns.Limits(1, 0.01), complete, lambda *end: None)
-    assert [status.state for status in statuses] == ["completed"] and machine.sizes == [1, 1]
-    first, second = history(run[0])
-    assert (first["state"], first["cause"]) == ("preempted-requeued", "job 1_0 was preempted")
-    assert second["state"] == "completed"
-
-
-@pytest.mark.parametrize("kind", ["link", "folder"])
-def test_what_stands_in_the_place_of_a_failure_record_keeps_nobody_watching(
-    kind: str, make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state, "VANISHED_SECONDS", 0)
-    (run,), machine = make(), Machine()
-    submission.submit(machine, [run])
-    machine.jobs["1_0"] = JobState("failed")
-    failure = run[0].attempt(1).failure
-    failure.symlink_to("nowhere") if kind == "link" else failure.mkdir()
-    (status,) = campaigns.follow(machine, [run], campaigns.Limits(1, 0.01), lambda _: None, lambda *end: None)
-    assert status.damaged
-
-
 # --- a run that has its result is over
 
 
@@ -489,70 +321,6 @@ def test_a_campaign_of_an_older_version_has_the_defaults_of_the_keys_that_came_s
         assert Supervisor(directory, directory.attempt(1), manifest).limits["silence_s"] > 0
         directory.write_manifest(manifest)
         assert read_manifest(RunDirectory(directory.path)) == manifest, "and keeps them, for the ranks"
-
-
-# --- the store beside the watch
-
-
-def test_watching_does_not_wait_for_the_store_and_late_rows_are_put_at_the_end() -> None:
-    class Slow:
-        def __init__(self) -> None:
-            self.put_together: list[Any] = []
-
-        def put(self, record: Any) -> None:
-            time.sleep(0.3)
-            raise StoreError("the store is locked")
-
-        def put_all(self, records: Any) -> int:
-            self.put_together += records
-            return len(records)
-
-    slow = Slow()
-    storing = Storing(slow)  # type: ignore[arg-type]
-    began = time.monotonic()
-    for number in range(5):
-        storing.put(number)  # type: ignore[arg-type]
-    assert time.monotonic() - began < 0.2
-    assert storing.finish() == [] and slow.put_together == [0, 1, 2, 3, 4]
-    assert time.monotonic() - began < 1.2, "after one failure the store is left alone until the end"
-
-
-def test_a_store_that_stays_away_is_told_once() -> None:
-    class Away:
-        def put(self, record: Any) -> None:
-            raise StoreError("away")
-
-        def put_all(self, records: Any) -> int:
-            raise StoreError("still away")
-
-    storing = Storing(Away())  # type: ignore[arg-type]
-    for number in range(3):
-        storing.put(number)  # type: ignore[arg-type]
-    assert storing.finish() == ["still away"]
-
-
-def test_a_record_that_the_store_stumbles_over_is_told_and_the_others_are_written() -> None:
-    """Whatever it stumbles over: a thread that died of it would leave all others unwritten, and tell nobody."""
-
-    class Stumbling:
-        def __init__(self) -> None:
-            self.written: list[Any] = []
-
-        def put(self, record: Any) -> None:
-            self.put_all([record])
-
-        def put_all(self, records: Any) -> int:
-            if any(record.run["run"] == "r1" for record in records):
-                raise ValueError("half of a character")
-            self.written += [record.run["run"] for record in records]
-            return len(records)
-
-    store = Stumbling()
-    storing = Storing(store)  # type: ignore[arg-type]
-    for number in range(4):
-        storing.put(RunRecord({"campaign": "c", "run": f"r{number}"}))  # type: ignore[typeddict-item]
-    assert storing.finish() == ["c/r1 is not stored: ValueError: half of a character"]
-    assert store.written == ["r0", "r2", "r3"]
 
 
 # --- words at the end

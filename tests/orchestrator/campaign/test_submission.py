@@ -9,76 +9,26 @@ from __future__ import annotations
 import os
 import re
 import signal
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slurm_programs import ARRAY, FORGOTTEN, TIMED_OUT, Commands, answered, calls
 
 from orchestrator.campaign import following as campaigns
 from orchestrator.campaign import state, submission
-from orchestrator.campaign.observing import observe
 from orchestrator.campaign.preflight import check_limits
 from orchestrator.campaign.state import RunStatus, query_statuses
-from orchestrator.campaign.stuck import give_up_stuck
 from orchestrator.cli.common import Options, campaign_folders
 from orchestrator.cli.run import compose_configurations
-from orchestrator.doctor import slurm as doctor
 from orchestrator.errors import UsageError
-from orchestrator.launch.base import Run, SchedulerBusy, SubmissionError, SubmissionUnsure
+from orchestrator.launch.base import Run, SchedulerBusy, SubmissionUnsure
 from orchestrator.launch.enter import claim_attempt, refuse_foreign
 from orchestrator.launch.pace import Pace
 from orchestrator.launch.slurm.commands import Answer
 from orchestrator.launch.slurm.jobs import Job, query_states
 from orchestrator.launch.slurm.scheduler import SlurmScheduler, submission_error
-from orchestrator.plan import Site, plan
 from orchestrator.records import FINAL_STATES, Manifest, RecordError, RunDirectory, now
-
-Commands = Callable[..., Path]
-
-
-@pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Puts programs on the PATH that log their arguments; returns the log."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    log = tmp_path / "calls"
-
-    def put(**bodies: str) -> Path:
-        for name, body in bodies.items():
-            program = folder / name
-            program.write_text(f'#!/bin/bash\necho "{name} $*" >> {log}\n{body}\n')
-            program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        return log
-
-    put(squeue="true", sacct="true", scontrol="true", sinfo="true")
-    return put
-
-
-def calls(log: Path, name: str) -> list[str]:
-    return [line for line in log.read_text().splitlines() if line.split()[0] == name] if log.exists() else []
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., list[Run]]:
-    """Makes the runs of a campaign on disk."""
-
-    def make(*words: str, repeats: int = 1, folder: str = "results") -> list[Run]:
-        given = ["benchmark=stemdl", "cluster=testcluster", "campaign=c", f"repeats={repeats}", *words]
-        configs = compose_configurations(Options([*given, f"results={tmp_path}/{folder}"]))
-        return campaigns.create(plan(configs, "stamp", Site(4, tmp_path)), {})
-
-    return make
-
-
-ARRAY = 'echo "Submitted batch job 7"'
-
-
-def answered(states: dict[str, str]) -> str:
-    """A program that answers for jobs of the campaign as sacct does."""
-    return "\n".join(f"printf '{job}\\x1f{state}\\x1fNone\\x1f\\x1fc\\n'" for job, state in states.items())
 
 
 def test_runs_that_are_alike_are_one_submission(commands: Commands, make: Any) -> None:
@@ -196,10 +146,6 @@ def test_a_slurm_that_does_not_answer_ends_nothing(commands: Commands, make: Any
     scheduler = SlurmScheduler()
     submission.submit_all(scheduler, runs)
     assert query_statuses(scheduler, runs)[0].state == "submitted"
-
-
-TIMED_OUT = "echo 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2; exit 1"
-FORGOTTEN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 
 
 @pytest.mark.parametrize("word", ["PREEMPTED", "NODE_FAIL"])
@@ -393,93 +339,6 @@ def test_a_silent_slurm_refuses_nothing(commands: Commands) -> None:
     check_limits(compose_configurations(Options(["benchmark=stemdl", "cluster=testcluster", "nodes=4"])))
 
 
-def test_a_job_that_waits_for_ever_says_why_at_once_and_is_given_up_after_its_limit(
-    commands: Commands, make: Any
-) -> None:
-    runs, scheduler = make("cluster.limits.stuck_s=1"), SlurmScheduler()
-    log = commands(
-        sbatch=ARRAY, scancel="true", sinfo="echo 'n2|Prolog error'",
-        sacct=f"printf '7\\x1fPENDING\\x1fJobHeldUser\\x1f{runs[0][1].tag}\\x1fx\\x1f0:0\\n'",
-    )  # fmt: skip
-    submission.submit_all(scheduler, runs)
-    commands(squeue=f"printf '7\\x1fPENDING\\x1flaunch failed requeued held\\x1f{runs[0][1].tag}\\x1fx\\n'")
-    (status,) = query_statuses(scheduler, runs)
-    assert status.state == "pending"
-    for words in ("could not launch it", "prolog", "`scontrol release 7`", "node n2: Prolog error"):
-        assert words in status.reason
-    shown: list[RunStatus] = []
-    finished: list[str] = []
-    limits = campaigns.Limits(max_jobs=1, interval_s=0.05)
-    campaigns.follow(scheduler, runs, limits, shown.extend, lambda *run: finished.append(run[2].run))
-    assert (shown[0].state, shown[-1].state) == ("pending", "failed")
-    assert "given up after 1 s (cluster.limits.stuck_s): job 7 waits" in str(shown[-1].cause)
-    assert calls(log, "scancel") and len(finished) == 1
-    assert query_statuses(SlurmScheduler(), runs)[0].state == "failed", "whoever looks later finds the same"
-
-
-def test_a_job_that_is_released_in_time_is_not_given_up(commands: Commands, make: Any) -> None:
-    runs, scheduler = make("cluster.limits.stuck_s=1"), SlurmScheduler()
-    commands(sbatch=ARRAY)
-    submission.submit_all(scheduler, runs)
-    held = f"printf '7\\x1fPENDING\\x1f%s\\x1f{runs[0][1].tag}\\x1fx\\n'"
-    commands(squeue=held.replace("%s", "JobHeldAdmin"))
-    assert query_statuses(scheduler, runs)[0].stuck_s == 0.0
-    scheduler.pace = None
-    commands(squeue=held.replace("%s", "Resources"))
-    (status,) = query_statuses(scheduler, runs)
-    assert (status.stuck_s, status.reason) == (None, "Resources")
-
-
-def stuck_for_long(commands: Commands, make: Any) -> tuple[SlurmScheduler, list[Run], str]:
-    """A run whose job was held for 59 minutes of an hour as of the last query, and what squeue says of it."""
-    runs, scheduler = make(), SlurmScheduler()
-    commands(sbatch=ARRAY, scancel="true")
-    submission.submit_all(scheduler, runs)
-    said = f"printf '7\\x1f%s\\x1f{runs[0][1].tag}\\x1fx\\n'"
-    commands(squeue=said.replace("%s", "PENDING\\x1fJobHeldUser"))
-    query_statuses(scheduler, runs)
-    seen = observe(runs[0][0].attempt(1))
-    assert seen.stuck_since is not None
-    seen.stuck_since -= 3601
-    return scheduler, runs, said
-
-
-def test_a_job_that_was_released_since_the_last_query_is_not_given_up(commands: Commands, make: Any) -> None:
-    """News are up to 75 s old when the hour is over."""
-    scheduler, runs, said = stuck_for_long(commands, make)
-    log = commands(squeue=said.replace("%s", "RUNNING\\x1fNone"))
-    statuses = query_statuses(scheduler, runs)
-    assert statuses[0].stuck_s is not None and statuses[0].stuck_s > 3600
-    give_up_stuck(scheduler, runs, statuses)
-    assert not calls(log, "scancel") and not runs[0][0].attempt(1).failure.exists()
-    (status,) = query_statuses(scheduler, runs)
-    assert (status.state, status.stuck_s) == ("running", None)
-
-
-@pytest.mark.parametrize("failing", [False, True])
-def test_nothing_is_given_up_while_slurm_does_not_answer_and_the_hour_goes_on(
-    failing: bool, commands: Commands, make: Any
-) -> None:
-    scheduler, runs, said = stuck_for_long(commands, make)
-    log = commands(squeue=TIMED_OUT, sacct="exit 1")
-    assert scheduler.pace is not None
-    if failing:
-        scheduler.pace.due = 0.0
-        query_statuses(scheduler, runs)
-    before = len(calls(log, "squeue"))
-    for _ in range(3):
-        statuses = query_statuses(scheduler, runs)
-        give_up_stuck(scheduler, runs, statuses)
-    assert statuses[0].stuck_s is not None and statuses[0].stuck_s > 3600 and not calls(log, "scancel")
-    assert len(calls(log, "squeue")) - before <= 1, "a Slurm that is silent is not asked at every look"
-    commands(squeue=said.replace("%s", "PENDING\\x1fJobHeldUser"))
-    scheduler.pace.due = 0.0
-    statuses = query_statuses(scheduler, runs)
-    give_up_stuck(scheduler, runs, statuses)
-    assert statuses[0].state == "failed" and "held by its user" in str(statuses[0].cause)
-    assert calls(log, "scancel") == ["scancel --full 7"]
-
-
 def begun(runs: list[Run]) -> tuple[RunDirectory, Manifest]:
     """A run whose orchestrator died between sbatch and writing down the job's id."""
     directory, manifest = runs[0]
@@ -602,60 +461,3 @@ def test_a_folder_of_another_user_or_open_to_others_is_refused(tmp_path: Path) -
     os.chown(tmp_path, 65534, 65534)
     with pytest.raises(RecordError, match="belongs to user 65534"):
         campaigns.load(tmp_path)
-
-
-def test_a_job_on_a_named_cluster_is_asked_for_and_ended_there(commands: Commands, make: Any) -> None:
-    log = commands(
-        sbatch='echo "Submitted batch job 7 on cluster genius"',
-        scancel="true",
-        sacct="echo 'CLUSTER: genius'\n" + answered({"7_0": "RUNNING", "7_1": "FAILED"}),
-    )
-    runs, scheduler = make("+cluster.slurm.additional.clusters=genius", repeats=2), SlurmScheduler()
-    submission.submit_all(scheduler, runs)
-    assert [manifest.job_id for _, manifest in runs] == ["7_0@genius", "7_1@genius"]
-    assert "export ORCHESTRATOR_SLURM_CLUSTER=genius" in next(runs[0][0].path.parent.glob("jobs/7_*.sh")).read_text()
-    found = scheduler.states(runs)
-    assert {job: state.state for job, state in found.items()} == {"7_0@genius": "running", "7_1@genius": "failed"}
-    scheduler.cancel(runs)
-    assert calls(log, "scancel") == ["scancel --clusters=genius --full 7_0 7_1"]
-    assert all("--clusters=genius" in line for line in calls(log, "sacct"))
-
-
-def test_jobs_of_one_number_on_two_clusters_are_two_jobs(commands: Commands) -> None:
-    commands(sacct='case $* in *genius*) s=RUNNING;; *) s=FAILED;; esac; printf "7\\x1f$s\\x1fNone\\x1f\\x1fc\\n"')
-    wanted = {job: Job("", "c", now()) for job in ("7", "7@genius")}
-    found = query_states(wanted)
-    assert found is not None
-    assert {job: state.state for job, state in found.items()} == {"7": "failed", "7@genius": "running"}
-
-
-def test_a_cluster_that_nobody_named_is_refused_and_the_job_cancelled_there(commands: Commands, make: Any) -> None:
-    log = commands(sbatch='echo "Submitted batch job 7 on cluster other"', scancel="true")
-    (run,) = make()
-    with pytest.raises(SubmissionError, match=r"sent job 7 to cluster other.*additional\.clusters=other"):
-        SlurmScheduler().submit([run])
-    assert calls(log, "scancel") == ["scancel --clusters=other 7"]
-
-
-def test_doctors_job_goes_to_the_named_cluster_and_is_cancelled_there_if_it_does_not_end(
-    commands: Commands, make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    log = commands(
-        sbatch='echo "job 1 of 1"; echo "Submitted batch job 7 on cluster genius"',
-        squeue="echo PENDING",
-        scancel="true",
-    )
-    ((_, manifest),) = make("+cluster.slurm.additional.clusters=genius")
-    monkeypatch.setattr(doctor, "JOB_SECONDS", 0)
-    monkeypatch.setattr(doctor, "LOOK_SECONDS", 0.01)
-    (finding,) = doctor.examine_job(manifest.config["cluster"], "mpi", tmp_path)
-    assert (finding.state, finding.subject) == ("warning", "job") and "cancelled" in finding.detail
-    assert "--clusters=genius" in calls(log, "sbatch")[0]
-    assert calls(log, "scancel") == ["scancel --clusters=genius 7"]
-
-
-@pytest.mark.parametrize("named", ["a,b", "all"])
-def test_clusters_among_which_slurm_would_choose_are_refused(named: str, make: Any) -> None:
-    ((_, manifest),) = make(f"+cluster.slurm.additional.clusters='{named}'")
-    reason = SlurmScheduler().missing(manifest.config["cluster"])
-    assert reason is not None and "name one, by which its jobs can be followed" in reason
