@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.analysis.epochs import common_epochs
 from orchestrator.campaign.attempts import stood_still_seconds
 from orchestrator.campaign.collect import collect_run
 from orchestrator.campaign.state import RunStatus
@@ -142,7 +143,7 @@ def of_the_same_epochs(runs: Sequence[Measurement]) -> list[Measurement]:
     and were timed have one, and otherwise with that of the whole run: a rate of warm epochs is not to be compared with
     one that contains the first epoch.
     """
-    if all(run.throughput_warm for run in runs if run.completed and run.throughput):
+    if common_epochs(run.throughput_warm for run in runs if run.completed and run.throughput) == "warm":
         return [replace(run, throughput=run.throughput_warm) if run.throughput else run for run in runs]
     return list(runs)
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.epochs import Epochs
+from orchestrator.analysis.epochs import Epochs, common_epochs
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def compare_group(recipes: Sequence[Sequence[RecipeRun]]) -> list[RecipeSummary]
     """Return the summary of each recipe, given by its runs; the first one is the base of the speedups. Warm epochs are
     compared where every run has some.
     """
-    epochs: Epochs = "warm" if all(run.warm for runs in recipes for run in runs) else "all"
+    epochs = common_epochs(run.warm for runs in recipes for run in runs)
     base = statistics.median(run.rate(epochs) for run in recipes[0])
     found = []
     for runs in recipes:

@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from orchestrator.analysis import regression
 from orchestrator.analysis.changepoints import ChangePoint, find_all_change_points
+from orchestrator.analysis.epochs import common_epochs
 from orchestrator.analysis.intervals import Summary, summaries
 from orchestrator.analysis.regression import Comparison
 from orchestrator.analysis.tracking import WINDOW
@@ -215,8 +216,8 @@ def count_sets(sets: NamedSets) -> CountedSets:
     counted = sets
     if len(units) > 1:
         counted = [(name, [row for row in rows if unit_of(row) == unit]) for name, rows in sets]
-    warm = all(row["throughput_warm"] for _, rows in counted for row in rows if row["throughput"])
-    rate: Literal["throughput_warm", "throughput"] = "throughput_warm" if warm else "throughput"
+    epochs = common_epochs(row["throughput_warm"] for _, rows in counted for row in rows if row["throughput"])
+    rate: Literal["throughput_warm", "throughput"] = "throughput_warm" if epochs == "warm" else "throughput"
     throughputs = [[value for row in rows if (value := row[rate])] for _, rows in counted]
     times = [[seconds for row in rows if (seconds := row["time_to_accuracy_s"])] for _, rows in sets]
     return CountedSets(unit, sets, counted, throughputs, times)

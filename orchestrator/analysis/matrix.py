@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from orchestrator.analysis.epochs import Epochs
-from orchestrator.analysis.series import Scale, Series, column_values, common_epochs, rates_of, whole_energies
+from orchestrator.analysis.epochs import Epochs, common_epochs
+from orchestrator.analysis.series import Scale, Series, column_values, rates_of, whole_energies
 from orchestrator.analysis.statistics import CONFIDENCE, t_quantile
 
 Item = TypeVar("Item")
@@ -120,7 +120,10 @@ def matrix_of(members: Sequence[tuple[Series, Scale]], higher: Mapping[str, bool
     rows = [datasets.index(one.dataset) for one, _ in members]
     epochs = [
         common_epochs(
-            run for place, (_, scale) in zip(rows, members, strict=True) if place == row for run in scale.runs
+            run.rate("warm")
+            for place, (_, scale) in zip(rows, members, strict=True)
+            if place == row
+            for run in scale.runs
         )
         for row in range(len(datasets))
     ]

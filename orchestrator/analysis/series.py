@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from statistics import median
 
-from orchestrator.analysis.epochs import Epochs
+from orchestrator.analysis.epochs import Epochs, common_epochs
 from orchestrator.analysis.intervals import SlowEnd, Summary, summary
 from orchestrator.analysis.laws import Fit, fit_laws, serial_fractions
 from orchestrator.analysis.losses import Split, lost_by_part, mean_split
@@ -161,11 +161,6 @@ def agree_in(one: Measured, other: Measured, key: str) -> bool:
     return bool(one.settings.get(key) == other.settings.get(key))
 
 
-def common_epochs(runs: Iterable[Measured]) -> Epochs:
-    """Return the epochs by which timed runs are compared: warm ones where every run has some."""
-    return "warm" if all(run.rate("warm") for run in runs) else "all"
-
-
 def rates_of(runs: Iterable[Measured], epochs: Epochs) -> list[float]:
     """Return the throughputs of the runs that were timed, over those epochs."""
     return [rate for run in runs if (rate := run.rate(epochs))]
@@ -185,7 +180,7 @@ def summarise_series(members: Sequence[Measured], failed: Sequence[Measured], se
     by_nodes: dict[int, list[Measured]] = {}
     for member in members:
         by_nodes.setdefault(member.nodes, []).append(member)
-    epochs = common_epochs(members)
+    epochs = common_epochs(member.rate("warm") for member in members)
     rates = {nodes: rates_of(found, epochs) for nodes, found in by_nodes.items()}
     days = {nodes: days_of(found, members) for nodes, found in by_nodes.items()}
     scales = [
