@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -36,6 +36,14 @@ NAMED_AT_MOST = 10
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
+
+
+def number_in(slot: bytes) -> int:
+    """Return the number in a segment's line; 0 where none was written: segments are fetched side by side, and a later
+    one's line leaves zero bytes before it.
+    """
+    text = slot.strip(b"\0 \n")
+    return int(text) if text.isdigit() else 0
 
 
 class Partial:
@@ -60,9 +68,11 @@ class Partial:
             return
         header, _, slots = self.state.read_bytes().partition(b"\n")
         if header + b"\n" != self.header:
-            self.changed = json.loads(header or b"{}").get("etag") != self.item.etag
+            # One that is cut off is nobody's: the object is fetched anew.
+            with suppress(ValueError):
+                self.changed = json.loads(header).get("etag") != self.item.etag
             return
-        numbers = [int(slots[i : i + SLOT].strip() or 0) for i in range(0, len(slots) - SLOT + 1, SLOT)]
+        numbers = [number_in(slots[i : i + SLOT]) for i in range(0, len(slots) - SLOT + 1, SLOT)]
         size = self.data.stat().st_size
         for index, (start, number) in enumerate(zip(self.starts, numbers, strict=False)):
             self.done[index] = number if start + number <= size else 0

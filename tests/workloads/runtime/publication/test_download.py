@@ -306,6 +306,26 @@ def test_a_download_that_was_interrupted_is_not_converted(orchestrator: Command,
     assert "the download is not complete" in answer.err and "data em_denoise download" in answer.err
 
 
+@pytest.mark.parametrize(
+    "first", [pytest.param(b"\0" * 21, id="never written"), pytest.param(b"\xff" * 21, id="damaged")]
+)
+def test_a_later_segment_that_came_before_the_first_is_kept(
+    first: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workloads.runtime.publication import download as engine
+    from workloads.runtime.publication.s3 import RemoteObject
+
+    monkeypatch.setattr(engine, "SEGMENT_BYTES", 4)
+    item = RemoteObject("a.h5", 8, "etag")
+    engine.Partial(tmp_path, item).open()
+    begun = engine.Partial(tmp_path, item)
+    begun.data.write_bytes(b"\0" * 4 + b"abc")
+    begun.state.write_bytes(begun.header + first + b"3\n".rjust(engine.SLOT))
+    assert engine.Partial(tmp_path, item).done == [0, 3]
+    begun.state.write_bytes(begun.header[:9])
+    assert (engine.Partial(tmp_path, item).done, engine.Partial(tmp_path, item).changed) == ([0, 0], False)
+
+
 def test_large_objects_come_in_ranges_side_by_side_and_resume_within_each(
     gate: Gate, server: tuple[int, int], published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
